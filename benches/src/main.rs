@@ -1,0 +1,2 @@
+//! Benchmarks of larder beside its peers.
+fn main() {}

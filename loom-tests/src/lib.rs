@@ -1,0 +1,1 @@
+//! Models of the lock-free protocols of `larder`; see `tests/`.
