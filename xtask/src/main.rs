@@ -1,2 +1,47 @@
-//! Every check of this repository as one command.
-fn main() {}
+//! Every check of this repository as one command; `cargo xtask help` lists them.
+
+mod bench;
+mod canary;
+mod cli;
+mod command;
+mod fuzz;
+mod lint;
+mod loom;
+mod place;
+mod sanitize;
+mod steps;
+mod suites;
+mod tools;
+
+use std::process::ExitCode;
+
+use cli::Task;
+
+fn main() -> ExitCode {
+    match cli::parse(lexopt::Parser::from_env()).and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::Help => {
+            print!("{}", cli::HELP);
+            Ok(())
+        }
+        Task::ListSteps => {
+            steps::list();
+            Ok(())
+        }
+        Task::Test { only } => steps::run(only.as_deref()),
+        Task::Loom { quick } => loom::run(quick),
+        Task::Tsan { seconds } => sanitize::tsan(seconds),
+        Task::Asan { seconds } => sanitize::asan(seconds),
+        Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
+        Task::Bench { args } => bench::run(&args),
+    }
+}

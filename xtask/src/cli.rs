@@ -1,0 +1,138 @@
+//! The command line: what can be asked for, and the text that says so.
+
+use std::ffi::OsString;
+
+use anyhow::{Context, Result, bail};
+use lexopt::prelude::*;
+
+/// How long a sanitizer's stress run lasts when nobody says otherwise.
+const SANITIZER_SECONDS: u64 = 60;
+/// How long each fuzz target runs when nobody says otherwise.
+const FUZZ_SECONDS: u64 = 60;
+
+pub(crate) const HELP: &str = "\
+cargo xtask test [--only STEP,..] [--list]   everything CI runs, or the named steps of it
+cargo xtask loom [--quick]                   the models, then every planted bug must be found
+cargo xtask tsan [--seconds N]               stress run under ThreadSanitizer (nightly)
+cargo xtask asan [--seconds N]               stress run under AddressSanitizer (nightly)
+cargo xtask fuzz [--seconds N] [TARGET]      every fuzz target, or one of them (nightly)
+cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
+";
+
+/// What the command line asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Help,
+    ListSteps,
+    Test { only: Option<Vec<String>> },
+    Loom { quick: bool },
+    Tsan { seconds: u64 },
+    Asan { seconds: u64 },
+    Fuzz { seconds: u64, target: Option<String> },
+    Bench { args: Vec<OsString> },
+}
+
+pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
+    let task = match parser.next()? {
+        None | Some(Long("help") | Short('h')) => return Ok(Task::Help),
+        Some(Value(name)) => name.string()?,
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    match task.as_str() {
+        "help" => Ok(Task::Help),
+        "test" => test(&mut parser),
+        "loom" => loom(&mut parser),
+        "tsan" => Ok(Task::Tsan { seconds: seconds(&mut parser)?.unwrap_or(SANITIZER_SECONDS) }),
+        "asan" => Ok(Task::Asan { seconds: seconds(&mut parser)?.unwrap_or(SANITIZER_SECONDS) }),
+        "fuzz" => fuzz(&mut parser),
+        // Everything after `bench` belongs to larder-bench, options included.
+        "bench" => Ok(Task::Bench { args: parser.raw_args()?.collect() }),
+        unknown => bail!("there is no task `{unknown}`\n\n{HELP}"),
+    }
+}
+
+fn test(parser: &mut lexopt::Parser) -> Result<Task> {
+    let mut only = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("list") => return Ok(Task::ListSteps),
+            Long("only") => {
+                let names = parser.value()?.string()?;
+                only = Some(names.split(',').map(|name| name.trim().to_owned()).collect());
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Task::Test { only })
+}
+
+fn loom(parser: &mut lexopt::Parser) -> Result<Task> {
+    let mut quick = false;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("quick") => quick = true,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Task::Loom { quick })
+}
+
+fn fuzz(parser: &mut lexopt::Parser) -> Result<Task> {
+    let (mut seconds, mut target) = (FUZZ_SECONDS, None);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("seconds") => seconds = parser.value()?.parse().context("--seconds")?,
+            Value(name) if target.is_none() => target = Some(name.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Task::Fuzz { seconds, target })
+}
+
+fn seconds(parser: &mut lexopt::Parser) -> Result<Option<u64>> {
+    let mut seconds = None;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("seconds") => seconds = Some(parser.value()?.parse().context("--seconds")?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Task> {
+        parse(lexopt::Parser::from_args(line.split_whitespace()))
+    }
+
+    #[test]
+    fn tasks_and_their_options() {
+        assert_eq!(parsed("").unwrap(), Task::Help);
+        assert_eq!(parsed("test").unwrap(), Task::Test { only: None });
+        assert_eq!(
+            parsed("test --only fmt,clippy").unwrap(),
+            Task::Test { only: Some(vec!["fmt".into(), "clippy".into()]) }
+        );
+        assert_eq!(parsed("test --list").unwrap(), Task::ListSteps);
+        assert_eq!(parsed("loom --quick").unwrap(), Task::Loom { quick: true });
+        assert_eq!(parsed("tsan --seconds 7").unwrap(), Task::Tsan { seconds: 7 });
+        assert_eq!(
+            parsed("fuzz operations --seconds=5").unwrap(),
+            Task::Fuzz { seconds: 5, target: Some("operations".into()) }
+        );
+        assert_eq!(
+            parsed("bench compare --quick").unwrap(),
+            Task::Bench { args: vec!["compare".into(), "--quick".into()] }
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for line in ["tset", "loom --fast", "tsan --seconds soon", "fuzz one two", "--quick"] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}

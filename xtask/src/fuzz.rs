@@ -1,0 +1,43 @@
+//! Runs of the fuzz targets.
+
+use std::fs;
+
+use anyhow::{Result, bail};
+
+use crate::command::Run;
+use crate::{place, tools};
+
+/// Each target for `seconds`, or only `target`.
+pub(crate) fn run(seconds: u64, target: Option<&str>) -> Result<()> {
+    tools::nightly()?;
+    tools::cargo_subcommand("fuzz")?;
+    let listed = Run::cargo_nightly().args(["fuzz", "list"]).read()?;
+    let targets: Vec<_> =
+        listed.lines().filter(|name| target.is_none_or(|wanted| wanted == *name)).collect();
+    if targets.is_empty() {
+        bail!("there is no such fuzz target; there are:\n{listed}");
+    }
+    for target in targets {
+        run_one(target, seconds)?;
+    }
+    Ok(())
+}
+
+fn run_one(target: &str, seconds: u64) -> Result<()> {
+    let builds = place::target_for("fuzz");
+    // What libFuzzer finds goes to the first directory, the kept corpus is only read: a run must
+    // not change the working tree. `cargo fuzz cmin` is how the corpus is renewed.
+    let found = builds.join("corpus").join(target);
+    fs::create_dir_all(&found)?;
+    let kept = place::root().join("fuzz/corpus").join(target);
+    Run::cargo_nightly()
+        .args(["fuzz", "run", "--target-dir"])
+        .arg(&builds)
+        .arg(target)
+        .args([&found, &kept])
+        .arg("--")
+        .arg(format!("-max_total_time={seconds}"))
+        // An input that takes longer than this waits for something that does not come.
+        .args(["-timeout=30", "-print_final_stats=1"])
+        .run()
+}

@@ -1,0 +1,96 @@
+//! Checks that run none of the code.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+
+use crate::command::Run;
+use crate::{place, tools};
+
+/// The fuzz targets, which are no members of the workspace.
+pub(crate) const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
+
+/// How many crates the default build of the library may pull in, itself not counted.
+const MAX_CRATES: usize = 16;
+
+pub(crate) fn fmt() -> Result<()> {
+    Run::cargo().args(["fmt", "--all", "--check"]).run()?;
+    Run::cargo().args(["fmt", "--manifest-path", FUZZ_MANIFEST, "--check"]).run()?;
+    // Compiled by rustc one by one, so that cargo knows nothing of them.
+    let mut canaries = Vec::new();
+    for entry in std::fs::read_dir(place::root().join("xtask/canaries"))? {
+        canaries.push(entry?.path());
+    }
+    Run::new("rustfmt").arg("--check").args(canaries).run()
+}
+
+pub(crate) fn clippy() -> Result<()> {
+    Run::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"]).run()?;
+    // With the cfg that cargo-fuzz sets; a target directory of its own, because flags differ.
+    Run::cargo()
+        .args(["clippy", "--manifest-path", FUZZ_MANIFEST, "--", "-Dwarnings"])
+        .env("RUSTFLAGS", "--cfg fuzzing")
+        .env("CARGO_TARGET_DIR", place::target_for("fuzz-lint"))
+        .run()
+}
+
+pub(crate) fn rustdoc() -> Result<()> {
+    Run::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings").run()
+}
+
+pub(crate) fn deny() -> Result<()> {
+    tools::cargo_subcommand("deny")?;
+    // Advisories are left out: their database comes from outside, so that a commit which passed
+    // yesterday could fail today.
+    Run::cargo().args(["deny", "check", "bans", "licenses", "sources"]).run()
+}
+
+pub(crate) fn crates() -> Result<()> {
+    let tree = Run::cargo()
+        .args(["tree", "--package", "larder", "--edges", "normal,build"])
+        .args(["--prefix", "none", "--format", "{p}"])
+        .read()?;
+    let crates = crates_of(&tree);
+    let names = crates.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    if crates.len() > MAX_CRATES {
+        bail!(
+            "the default build pulls in {} crates, {MAX_CRATES} are allowed: {names}",
+            crates.len()
+        );
+    }
+    eprintln!(
+        "the default build pulls in {} crates ({MAX_CRATES} are allowed): {names}",
+        crates.len()
+    );
+    Ok(())
+}
+
+/// Name and version of each crate that `cargo tree` printed, larder excluded.
+fn crates_of(tree: &str) -> BTreeSet<String> {
+    tree.lines()
+        // A line is `name vVERSION`, then perhaps a path, `(proc-macro)` or `(*)`.
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?, words.next()?))
+        })
+        .filter(|(name, _)| *name != "larder")
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crates_are_counted_once_by_name_and_version() {
+        let tree = "larder v0.1.0 (/somewhere)\nahash v0.8.12\ncfg-if v1.0.4\n\
+                    zerocopy-derive v0.8.0 (proc-macro)\ncfg-if v1.0.4 (*)\ncfg-if v0.9.0\n\n";
+        let crates = crates_of(tree);
+        let names: Vec<_> = crates.iter().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            ["ahash v0.8.12", "cfg-if v0.9.0", "cfg-if v1.0.4", "zerocopy-derive v0.8.0"]
+        );
+    }
+}

@@ -1,0 +1,55 @@
+//! What the checks need beyond cargo, installed when it is missing.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::Run;
+
+/// The cargo subcommand `cargo NAME` from the package `cargo-NAME`.
+pub(crate) fn cargo_subcommand(name: &str) -> Result<()> {
+    if Run::cargo().args([name, "--version"]).succeeds() {
+        return Ok(());
+    }
+    let package = format!("cargo-{name}");
+    eprintln!("{package} is missing; installing it");
+    Run::cargo()
+        .args(["install", "--locked", &package])
+        .run()
+        .with_context(|| format!("this step needs {package}"))
+}
+
+/// The nightly toolchain, which alone knows sanitizers.
+pub(crate) fn nightly() -> Result<()> {
+    if Run::cargo_nightly().arg("--version").succeeds() {
+        return Ok(());
+    }
+    eprintln!("the nightly toolchain is missing; installing it");
+    Run::new("rustup")
+        .args(["toolchain", "install", "nightly", "--profile", "minimal"])
+        .run()
+        .context("this step needs a nightly toolchain: sanitizers are not on stable")
+}
+
+/// The program that turns addresses into function names, where the sanitizers' run-time would not
+/// find one itself. Without one a report has bare addresses, and suppressions, which match names,
+/// match nothing.
+pub(crate) fn symbolizer() -> Result<Option<PathBuf>> {
+    if in_path("llvm-symbolizer").is_some() {
+        return Ok(None);
+    }
+    match in_path("addr2line") {
+        // Only an absolute path will do.
+        Some(path) => Ok(Some(path)),
+        None => bail!(
+            "neither llvm-symbolizer (Debian: llvm) nor addr2line (Debian: binutils) was found; \
+             sanitizer reports need one of them"
+        ),
+    }
+}
+
+fn in_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
+}
