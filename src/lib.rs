@@ -1,1 +1,70 @@
 //! A lock-free concurrent cache.
+//!
+//! ```
+//! use larder::Cache;
+//!
+//! let cache: Cache<String, u32> = Cache::new(10_000);
+//! cache.insert("answer".to_owned(), 42);
+//! assert_eq!(cache.get("answer"), Some(42));
+//! assert_eq!(cache.remove("answer"), Some(42));
+//! assert_eq!(cache.get("answer"), None);
+//! ```
+//!
+//! [`Cache`] is a handle: clone it into every thread. It holds at most
+//! [`max_capacity`](CacheBuilder::max_capacity) entries and evicts those that it expects to be of
+//! least use, by an adaptive, scan-resistant segmented LRU. Lookups take no lock, wait for nobody
+//! and, for keys that are in use, write nothing that other threads read; writers are lock-free.
+//! How it is done is in the repository's `ARCHITECTURE.md`, protocol by protocol in the sources of
+//! the engine.
+//!
+//! # Consistency
+//!
+//! - Per key, [`get`](Cache::get), [`insert`](Cache::insert), [`add`](Cache::add) and
+//!   [`remove`](Cache::remove) are linearizable, as long as nothing is evicted. An entry may be
+//!   evicted at any time; a value that was replaced, removed or evicted never comes back.
+//! - What happened before an `insert` in its thread is visible to whoever gets the value.
+//! - The number of entries never exceeds the capacity, not for a moment.
+//! - [`entry_count`](Cache::entry_count), [`iter`](Cache::iter), [`stats`](Cache::stats) and
+//!   [`invalidate_all`](Cache::invalidate_all) are weakly consistent: exact while no other thread
+//!   writes, and otherwise a view in which concurrent writes may or may not show.
+//! - Sequences are not atomic. `if cache.get(k).is_none() { cache.insert(k, v) }` may overwrite what
+//!   another thread inserted in between; [`add`](Cache::add) does not.
+//!
+//! # Memory and destructors
+//!
+//! Readers may be looking at a value while it is removed, so values are dropped later: a few by each
+//! later write to the same shard, the rest by [`run_pending_tasks`](Cache::run_pending_tasks) or with
+//! the cache. A lookup never drops anybody else's value. While a thread stays inside one operation or
+//! keeps a [`Pinned`], nothing removed since is freed; memory then grows to twice the capacity and a
+//! little more, and beyond that inserts are rejected until the thread goes on.
+//!
+//! # User code
+//!
+//! `Hash`, `Eq`, `Clone` and `Drop` of keys and values may panic: the cache stays usable, its
+//! counters right, and nothing is leaked. They must not be called back into the same cache for the
+//! same key from `Eq`; everything else, recursion included, is allowed.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![doc(test(attr(deny(warnings))))]
+
+mod builder;
+mod cache;
+mod engine;
+mod error;
+mod iter;
+mod pinned;
+mod stats;
+mod sync;
+
+pub use ahash::RandomState;
+pub use builder::CacheBuilder;
+pub use cache::Cache;
+pub use equivalent::Equivalent;
+pub use error::BuildError;
+pub use iter::Iter;
+pub use pinned::Pinned;
+pub use stats::{CacheStats, Policy};
+
+/// Stop points for tests of progress.
+#[cfg(larder_hooks)]
+#[doc(hidden)]
+pub use engine::hooks;

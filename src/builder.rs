@@ -1,0 +1,116 @@
+//! How a cache is asked for.
+
+use crate::{
+    Cache,
+    engine::{Engine, plan::Plan},
+    error::BuildError,
+};
+use ahash::RandomState;
+use std::{fmt, hash::BuildHasher, marker::PhantomData};
+
+/// Builds a [`Cache`]; comes from [`Cache::builder`].
+///
+/// ```
+/// use larder::{BuildError, Cache};
+///
+/// let users: Cache<u64, String> = Cache::builder().name("users").max_capacity(100_000).build();
+/// assert_eq!(users.name(), Some("users"));
+///
+/// let nonsense = Cache::<u64, String>::builder().max_capacity(10).shards(0).try_build();
+/// assert_eq!(
+///     nonsense.unwrap_err().to_string(),
+///     "shards: 0 is out of range; allowed are 1 to 65536, or leave it unset"
+/// );
+/// ```
+pub struct CacheBuilder<K, V, S = RandomState> {
+    name: Option<String>,
+    max_capacity: Option<u64>,
+    shards: Option<usize>,
+    hasher: S,
+    cache: PhantomData<fn(K, V)>,
+}
+
+impl<K, V> CacheBuilder<K, V> {
+    pub(crate) fn new() -> Self {
+        Self {
+            name: None,
+            max_capacity: None,
+            shards: None,
+            hasher: RandomState::new(),
+            cache: PhantomData,
+        }
+    }
+}
+
+impl<K, V, S> CacheBuilder<K, V, S> {
+    /// A name, for logs and [`Debug`].
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The most entries that the cache may hold; 0 stores nothing. Required.
+    ///
+    /// Memory for that many is set aside at once: about 30 bytes per entry beyond key and value. The
+    /// operating system hands out the pages of large caches as they are first used.
+    #[must_use]
+    pub fn max_capacity(mut self, entries: u64) -> Self {
+        self.max_capacity = Some(entries);
+        self
+    }
+
+    /// The number of shards, rounded up to a power of two; 1 to 65,536.
+    ///
+    /// Unset, it follows from capacity and cores, and that is nearly always best. More shards keep
+    /// more writers out of each other's way; readers never are in it. Fewer, larger shards evict a
+    /// little more cleverly. The capacity is the whole cache's in any case.
+    #[must_use]
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// The hasher, instead of ahash with random keys, which is safe against chosen keys.
+    ///
+    /// It need not be good: its output is multiplied once more. But it must not be predictable if
+    /// keys come from strangers.
+    #[must_use]
+    pub fn hasher<T: BuildHasher>(self, hasher: T) -> CacheBuilder<K, V, T> {
+        let Self { name, max_capacity, shards, hasher: _, cache } = self;
+        CacheBuilder { name, max_capacity, shards, hasher, cache }
+    }
+
+    /// Builds the cache.
+    ///
+    /// # Panics
+    ///
+    /// If [`CacheBuilder::try_build`] would return an error, with its text.
+    #[must_use]
+    pub fn build(self) -> Cache<K, V, S> {
+        self.try_build().unwrap_or_else(|error| panic!("cannot build the cache: {error}"))
+    }
+
+    /// Builds the cache, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] names the setting, its value and what is allowed. A capacity whose memory the
+    /// allocator refuses is an error, not an abort.
+    pub fn try_build(self) -> Result<Cache<K, V, S>, BuildError> {
+        let max_capacity = self.max_capacity.ok_or(BuildError::NoCapacity)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let plan = Plan::new::<K, V>(max_capacity, self.shards, cores)?;
+        Ok(Cache::from_parts(Engine::new(&plan)?, self.hasher, self.name))
+    }
+}
+
+impl<K, V, S> fmt::Debug for CacheBuilder<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheBuilder")
+            .field("name", &self.name)
+            .field("max_capacity", &self.max_capacity)
+            .field("shards", &self.shards)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,344 @@
+//! The cache: every public operation.
+
+use crate::{
+    CacheBuilder, CacheStats, Iter, Pinned, Policy,
+    engine::{
+        Engine,
+        nodes::Entry,
+        shard::{IfPresent, Inserted},
+    },
+};
+use ahash::RandomState;
+use equivalent::Equivalent;
+use std::{
+    fmt,
+    hash::{BuildHasher, Hash},
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::Arc,
+};
+
+/// A concurrent cache of at most [`max_capacity`](CacheBuilder::max_capacity) entries.
+///
+/// A cheap handle: clones are the same cache, which lives until the last of them is dropped.
+/// `Send` and `Sync` if `K`, `V` and `S` are both. All operations take `&self`, none takes a lock,
+/// and none waits for another thread; the [crate page](crate) says what is atomic and what is not.
+///
+/// Lookups take any type that hashes like the key and is [`Equivalent`] to it, in particular every
+/// borrowed form of the key:
+///
+/// ```
+/// use larder::Cache;
+/// use std::sync::Arc;
+///
+/// let cache: Cache<String, Arc<[u8]>> = Cache::builder().max_capacity(1_000).build();
+/// cache.insert("logo.png".to_owned(), Arc::from(&b"PNG"[..]));
+///
+/// let handle = cache.clone();
+/// std::thread::spawn(move || assert!(handle.get("logo.png").is_some())).join().unwrap();
+/// ```
+///
+/// Values are cloned out: put large ones into an [`Arc`], look at them in place with
+/// [`get_ref`](Cache::get_ref), or borrow them from a [`pin`](Cache::pin).
+pub struct Cache<K, V, S = RandomState> {
+    inner: Arc<Inner<K, V, S>>,
+}
+
+struct Inner<K, V, S> {
+    engine: Engine<K, V>,
+    hasher: S,
+    name: Option<String>,
+}
+
+/// Entries of [`Cache::insert_many`] and keys of [`Cache::get_many`] that share one pin.
+const BATCH: usize = 64;
+
+impl<K, V> Cache<K, V> {
+    /// A cache of at most `max_capacity` entries, everything else by default.
+    ///
+    /// # Panics
+    ///
+    /// If the memory for that many entries cannot be had; see [`CacheBuilder::try_build`].
+    #[must_use]
+    pub fn new(max_capacity: u64) -> Self {
+        Self::builder().max_capacity(max_capacity).build()
+    }
+
+    /// A builder, to say more than the capacity.
+    #[must_use]
+    pub fn builder() -> CacheBuilder<K, V> {
+        CacheBuilder::new()
+    }
+}
+
+impl<K, V, S> Cache<K, V, S> {
+    pub(crate) fn from_parts(engine: Engine<K, V>, hasher: S, name: Option<String>) -> Self {
+        Self { inner: Arc::new(Inner { engine, hasher, name }) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn engine(&self) -> &Engine<K, V> {
+        &self.inner.engine
+    }
+
+    /// The name that the builder was given.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.inner.name.as_deref()
+    }
+
+    /// The number of entries: exact while nobody writes, otherwise counting inserts that are under
+    /// way. Never more than the capacity. O(shards).
+    #[must_use]
+    pub fn entry_count(&self) -> u64 {
+        self.engine().entries()
+    }
+
+    /// The sum of the entries' weights. Every entry weighs 1, so this is
+    /// [`entry_count`](Cache::entry_count).
+    #[must_use]
+    pub fn weighted_size(&self) -> u64 {
+        self.entry_count()
+    }
+
+    /// The limits that the cache was built with.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        Policy { max_capacity: self.engine().capacity(), shards: self.engine().shard_count() }
+    }
+
+    /// What has happened so far. O(threads + shards).
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        CacheStats::new(self.engine().counters().totals(), self.entry_count())
+    }
+
+    /// Bytes that the cache's own structures take at this moment: keys and values included, what
+    /// they own on the heap not.
+    #[must_use]
+    pub fn structure_bytes(&self) -> usize {
+        size_of::<Inner<K, V, S>>() + self.engine().allocated_bytes()
+    }
+
+    /// Pins this thread for several lookups: cheaper than one by one, and values are borrowed.
+    #[must_use]
+    pub fn pin(&self) -> Pinned<'_, K, V, S> {
+        Pinned::new(self)
+    }
+
+    /// The entries, cloned, in no particular order.
+    ///
+    /// Weakly consistent: an entry that is there during the whole walk comes up exactly once; one
+    /// that is inserted, replaced or removed meanwhile may or may not. Does not count as use.
+    /// O(capacity) in all.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert_many([(1, 'a'), (2, 'b')]);
+    /// let mut all: Vec<_> = cache.iter().collect();
+    /// all.sort();
+    /// assert_eq!(all, [(1, 'a'), (2, 'b')]);
+    /// ```
+    pub fn iter(&self) -> Iter<'_, K, V, S> {
+        Iter::new(self)
+    }
+
+    /// Removes every entry that is there when the call begins; those inserted meanwhile may or may
+    /// not stay. O(capacity).
+    pub fn invalidate_all(&self) {
+        self.engine().clear();
+    }
+
+    /// Frees what waits to be freed, as far as other threads do not look at it any more.
+    ///
+    /// Never needed for correctness: writers do it a little at a time. Useful when a cache goes
+    /// quiet, or when destructors should run now.
+    pub fn run_pending_tasks(&self) {
+        self.engine().maintain();
+    }
+}
+
+impl<K, V, S> Cache<K, V, S>
+where
+    K: Hash + Eq,
+    S: BuildHasher,
+{
+    #[inline(always)]
+    pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        // Shards and buckets are picked by the upper bits, which a multiplication makes depend on
+        // all: so a weak hasher costs speed and not the cache (Fibonacci hashing, Knuth vol. 3).
+        self.inner.hasher.hash_one(key).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    /// The value of a key, cloned. Counts as use, and as hit or miss. O(1).
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        V: Clone,
+    {
+        self.get_ref(key, V::clone)
+    }
+
+    /// What `f` makes of a key's value, which is not cloned. Counts like [`get`](Cache::get). O(1).
+    ///
+    /// `f` runs while this thread is pinned: it may use the cache, but while it runs nothing that is
+    /// removed can be freed.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert("words", vec!["to", "be"]);
+    /// assert_eq!(cache.get_ref("words", |words| words.len()), Some(2));
+    /// ```
+    #[inline]
+    pub fn get_ref<Q, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let eq = |other: &K| key.equivalent(other);
+        self.engine().get(self.hash(key), eq, |entry| f(&entry.value))
+    }
+
+    /// The values of several keys, in their order, as [`get`](Cache::get) but pinning once per 64.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert_many([(1, "one"), (3, "three")]);
+    /// assert_eq!(cache.get_many(&[1, 2, 3]), [Some("one"), None, Some("three")]);
+    /// ```
+    pub fn get_many<'q, Q>(&self, keys: impl IntoIterator<Item = &'q Q>) -> Vec<Option<V>>
+    where
+        Q: Hash + Equivalent<K> + ?Sized + 'q,
+        V: Clone,
+    {
+        let mut keys = keys.into_iter();
+        let mut values = Vec::with_capacity(keys.size_hint().0);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            // The iterator is the caller's code: not to be run while pinned.
+            batch.extend(keys.by_ref().take(BATCH).map(|key| (self.hash(key), key)));
+            if batch.is_empty() {
+                return values;
+            }
+            for &(hash, _) in &batch {
+                self.engine().prefetch(hash);
+            }
+            let pinned = self.pin();
+            values.extend(batch.drain(..).map(|(hash, key)| pinned.get_hashed(hash, key).cloned()));
+        }
+    }
+
+    /// Sets the value of a key, and evicts another entry if the cache is full. O(1).
+    ///
+    /// The new value is visible to all when the call returns, unless it is evicted at once: with
+    /// capacity 0, or when memory cannot be reused because a thread has been pinned for long
+    /// ([`CacheStats::rejections`] counts these). Even then the old value is gone.
+    #[inline]
+    pub fn insert(&self, key: K, value: V) {
+        let hash = self.hash(&key);
+        self.engine().insert(hash, Entry { key, value }, IfPresent::Replace);
+    }
+
+    /// Sets the value of a key that is absent; true if it did. Atomic: of several threads that add
+    /// the same key, one succeeds. O(1).
+    ///
+    /// Neither counts as use of an entry that is there, nor as hit or miss.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// assert!(cache.add("leader", 1));
+    /// assert!(!cache.add("leader", 2));
+    /// assert_eq!(cache.get("leader"), Some(1));
+    /// ```
+    #[inline]
+    pub fn add(&self, key: K, value: V) -> bool {
+        let hash = self.hash(&key);
+        self.engine().insert(hash, Entry { key, value }, IfPresent::Keep) == Inserted::Added
+    }
+
+    /// Inserts several entries, as [`insert`](Cache::insert) but pinning once per 64.
+    pub fn insert_many(&self, entries: impl IntoIterator<Item = (K, V)>) {
+        let mut entries = entries.into_iter();
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let hashed = |(key, value)| (self.hash(&key), Entry { key, value });
+            batch.extend(entries.by_ref().take(BATCH).map(hashed));
+            if batch.is_empty() {
+                return;
+            }
+            self.engine().insert_batch(&mut batch);
+        }
+    }
+
+    /// Removes a key and returns the value that it had, cloned. O(1).
+    #[inline]
+    pub fn remove<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        V: Clone,
+    {
+        let eq = |other: &K| key.equivalent(other);
+        self.engine().remove(self.hash(key), eq, |entry| entry.value.clone())
+    }
+
+    /// Removes a key, without cloning its value; true if it was there. O(1).
+    #[inline]
+    pub fn invalidate<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let eq = |other: &K| key.equivalent(other);
+        self.engine().remove(self.hash(key), eq, |_| ()).is_some()
+    }
+
+    /// Whether the key is there. Counts neither as use nor as hit or miss. O(1).
+    #[inline]
+    pub fn contains_key<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.engine().peek(self.hash(key), |other| key.equivalent(other), |_| ()).is_some()
+    }
+
+    /// The value of a key, cloned. Counts neither as use nor as hit or miss. O(1).
+    #[inline]
+    pub fn peek<Q>(&self, key: &Q) -> Option<V>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        V: Clone,
+    {
+        let eq = |other: &K| key.equivalent(other);
+        self.engine().peek(self.hash(key), eq, |entry| entry.value.clone())
+    }
+
+    /// Checks every invariant of the engine, while no other thread uses the cache.
+    ///
+    /// # Panics
+    ///
+    /// If one does not hold.
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    #[doc(hidden)]
+    pub fn validate(&self) {
+        self.engine().validate(|key| self.hash(key));
+    }
+}
+
+impl<K, V, S> Clone for Cache<K, V, S> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+/// Name and numbers, no entries: those may be many, and private.
+impl<K, V, S> fmt::Debug for Cache<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("name", &self.inner.name)
+            .field("max_capacity", &self.engine().capacity())
+            .field("entries", &self.entry_count())
+            .finish_non_exhaustive()
+    }
+}
+
+// User code that panics leaves the cache as usable as before: see the crate page.
+impl<K, V, S> UnwindSafe for Cache<K, V, S> {}
+impl<K, V, S> RefUnwindSafe for Cache<K, V, S> {}

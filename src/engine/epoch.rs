@@ -1,0 +1,183 @@
+//! This thread's standing in the engine: its participant in epoch-based reclamation, and the
+//! number under which it counts.
+//!
+//! All caches of a process share one collector of their own, so that a reader's occasional walk
+//! over the participants meets only threads that use a cache. (Epoch-based reclamation: Fraser,
+//! "Practical lock-freedom", 2004; the implementation is crossbeam-epoch.)
+//!
+//! # Thread numbers
+//!
+//! Statistics are counted by each thread on a line of its own without locked instructions
+//! (`stats.rs`), so a number belongs to one living thread at a time. It is claimed from a bitmap
+//! when a thread first uses a cache and given back when the thread ends. Claiming is a
+//! compare-and-swap with Acquire, giving back a Release: the next owner goes on counting where the
+//! last one stopped. Threads beyond [`MAX_THREADS`] get no number and count with locked
+//! instructions.
+
+use crossbeam_epoch::{Collector, Guard, LocalHandle};
+
+/// Living threads that can have a number.
+pub(crate) const MAX_THREADS: u32 = 4096;
+
+/// Under which number a thread counts, if it got one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number(u32);
+
+impl Number {
+    const NONE: Number = Number(u32::MAX);
+
+    /// Below [`MAX_THREADS`], if there is one.
+    #[inline(always)]
+    pub(crate) fn get(self) -> Option<u32> {
+        (self != Self::NONE).then_some(self.0)
+    }
+}
+
+/// What a thread is to the engine.
+#[derive(Debug)]
+pub(crate) struct Local {
+    handle: LocalHandle,
+    number: Number,
+}
+
+impl Local {
+    #[cold]
+    fn register() -> Self {
+        Self {
+            handle: collector().register(),
+            number: numbers::claim().map_or(Number::NONE, Number),
+        }
+    }
+
+    /// Pins: until the guard is dropped, nothing that this thread can reach is recycled.
+    #[inline(always)]
+    pub(crate) fn pin(&self) -> Guard {
+        self.handle.pin()
+    }
+
+    /// The thread's number.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> Number {
+        self.number
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        if let Some(number) = self.number.get() {
+            numbers::give_back(number);
+        }
+    }
+}
+
+#[cfg(not(larder_loom))]
+mod statics {
+    use super::{Collector, Local};
+    use std::sync::LazyLock;
+
+    static COLLECTOR: LazyLock<Collector> = LazyLock::new(Collector::new);
+
+    pub(super) fn collector() -> &'static Collector {
+        &COLLECTOR
+    }
+
+    thread_local! {
+        pub(super) static LOCAL: Local = Local::register();
+    }
+}
+
+#[cfg(larder_loom)]
+mod statics {
+    use super::{Collector, Local};
+
+    loom::lazy_static! {
+        static ref COLLECTOR: Collector = Collector::new();
+    }
+
+    pub(super) fn collector() -> &'static Collector {
+        &COLLECTOR
+    }
+
+    loom::thread_local! {
+        pub(super) static LOCAL: Local = Local::register();
+    }
+}
+
+use statics::{LOCAL, collector};
+
+/// Runs `f` with this thread's [`Local`]; with a passing one where the thread is already past the
+/// destruction of its thread-local values.
+#[inline(always)]
+pub(crate) fn with_local<R>(f: impl FnOnce(&Local) -> R) -> R {
+    // `try_with` would consume `f` on failure.
+    let mut f = Some(f);
+    let mut run = |local: &Local| (f.take().expect("called once"))(local);
+    match LOCAL.try_with(&mut run) {
+        Ok(result) => result,
+        Err(_) => past_destruction(run),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn past_destruction<R>(run: impl FnOnce(&Local) -> R) -> R {
+    run(&Local::register())
+}
+
+#[cfg(not(larder_loom))]
+mod numbers {
+    use super::MAX_THREADS;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static TAKEN: [AtomicU64; MAX_THREADS as usize / 64] =
+        [const { AtomicU64::new(0) }; MAX_THREADS as usize / 64];
+
+    pub(super) fn claim() -> Option<u32> {
+        TAKEN.iter().enumerate().find_map(|(i, word)| {
+            let mut taken = word.load(Ordering::Relaxed);
+            loop {
+                let bit = (!taken).trailing_zeros();
+                if bit == 64 {
+                    return None;
+                }
+                match word.compare_exchange(
+                    taken,
+                    taken | 1 << bit,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                ) {
+                    Ok(_) => return Some(i as u32 * 64 + bit),
+                    Err(now) => taken = now,
+                }
+            }
+        })
+    }
+
+    pub(super) fn give_back(number: u32) {
+        let (word, bit) = (number as usize / 64, number % 64);
+        TAKEN[word].fetch_and(!(1 << bit), Ordering::Release);
+    }
+
+    #[cfg(test)]
+    mod tests {
+        #[test]
+        fn a_number_has_one_owner_at_a_time() {
+            let numbers: Vec<_> = (0..200).map(|_| super::claim().expect("not used up")).collect();
+            let distinct: std::collections::HashSet<_> = numbers.iter().collect();
+            assert_eq!(distinct.len(), numbers.len());
+            for number in numbers {
+                super::give_back(number);
+            }
+        }
+    }
+}
+
+/// Models count with locked instructions: the numbers are not what they are about.
+#[cfg(larder_loom)]
+mod numbers {
+    pub(super) fn claim() -> Option<u32> {
+        None
+    }
+
+    pub(super) fn give_back(_: u32) {}
+}

@@ -1,0 +1,92 @@
+//! Stop points inside the protocols, for tests of progress.
+//!
+//! With `--cfg larder_hooks` a test can install a function that is called at every step and blocks
+//! the thread that it wants to see stopped. Without it a step compiles to nothing.
+
+/// The points at which a thread can be stopped: after each write that others can see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Step {
+    /// The thread is pinned and has done nothing else.
+    Pinned,
+    /// A node was taken from the free list and is filled.
+    NodeFilled,
+    /// A credit was taken from the budget.
+    CreditTaken,
+    /// A slot was claimed for an insert: tentative.
+    SlotClaimed,
+    /// The insert was decided in the control word, the slot is still tentative.
+    Decided,
+    /// The slot became a member; no ring names it yet.
+    Published,
+    /// A position of a ring was claimed and is not filled.
+    RingClaimed,
+    /// A position of a ring was filled.
+    RingFilled,
+    /// An entry was taken from a ring: the thread owns that slot's link.
+    RingTaken,
+    /// A member left its slot; its node is not yet retired.
+    Unlinked,
+    /// A member was replaced by another node; the old one is not yet retired.
+    Replaced,
+    /// A node was put on the retired list.
+    Retired,
+    /// A batch was taken from the retired list and is not yet handed to the collector.
+    BatchTaken,
+}
+
+impl Step {
+    /// Every step, for tests that stop at each.
+    pub const ALL: [Step; 13] = [
+        Step::Pinned,
+        Step::NodeFilled,
+        Step::CreditTaken,
+        Step::SlotClaimed,
+        Step::Decided,
+        Step::Published,
+        Step::RingClaimed,
+        Step::RingFilled,
+        Step::RingTaken,
+        Step::Unlinked,
+        Step::Replaced,
+        Step::Retired,
+        Step::BatchTaken,
+    ];
+}
+
+#[cfg(larder_hooks)]
+mod active {
+    use super::Step;
+    use std::sync::{Arc, RwLock};
+
+    type Hook = Arc<dyn Fn(Step) + Send + Sync>;
+
+    static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
+
+    /// Installs the function that every step calls, in every thread of the process.
+    ///
+    /// # Panics
+    ///
+    /// If a hook panicked while being installed.
+    pub fn install(hook: impl Fn(Step) + Send + Sync + 'static) {
+        *HOOK.write().expect("no hook panics under the lock") = Some(Arc::new(hook));
+    }
+
+    #[inline]
+    pub(crate) fn step(step: Step) {
+        // Called outside the lock: a hook that blocks must not block the other threads' hooks.
+        let hook = HOOK.read().expect("no hook panics under the lock").clone();
+        if let Some(hook) = hook {
+            hook(step);
+        }
+    }
+}
+
+#[cfg(larder_hooks)]
+pub use active::install;
+#[cfg(larder_hooks)]
+pub(crate) use active::step;
+
+#[cfg(not(larder_hooks))]
+#[inline(always)]
+pub(crate) fn step(_: Step) {}

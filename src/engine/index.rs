@@ -1,0 +1,567 @@
+//! The index of one shard: buckets of one cache line, each key in its home bucket or the neighbour.
+//!
+//! # Who may touch what
+//!
+//! A slot is one word (`word.rs`). It is changed by compare-and-swap only, and only so:
+//!
+//! ```text
+//! claim    Empty | Ghost | Vacant -> Tentative(n)   the insert that owns node n
+//! publish  Tentative(n) -> Member(n)                anyone, once the control word has decided n
+//! abort    Tentative(n) -> Empty | Vacant           the insert that owns n, if n is not decided
+//! replace  Member(n) -> Member(m)                   an insert of the same key that owns node m
+//! touch    Member(n) -> Member(n), uses + 1         any hit
+//! age      Member(n) -> Member(n), fewer uses       the owner of the slot's link (`policy.rs`)
+//! remove   Member(n) -> Vacant                      a removal of the key
+//! evict    Member(n) -> Ghost | Empty               the owner of the slot's link
+//! unlink   Vacant -> Empty                          the owner of the slot's link
+//! ```
+//!
+//! *Linked* slots have an entry in a ring, or a thread that is about to put it there: Member,
+//! Vacant, and Tentative if it was claimed from Vacant. The rest have none. So no slot ever has two
+//! ring entries, and whoever takes the entry out of the ring owns the link.
+//!
+//! A node that leaves a slot is retired by the thread whose compare-and-swap removed it, after it
+//! has made its home bucket's control word forget it ([`Index::forget`]).
+//!
+//! # One copy per key
+//!
+//! Two inserts of one absent key may claim different slots. The control word of the key's home
+//! bucket orders them. An insert
+//!
+//! 1. reads the control word,
+//! 2. *settles* it: if the slot that it names is still Tentative with the node that it names, that
+//!    insert was decided and its thread is on its way: publish the slot for it,
+//! 3. looks for the key; if it is there, replaces it,
+//! 4. claims a free slot for its node, home before neighbour,
+//! 5. *decides*: swaps the control word from the value read in 1 to one that names its own node and
+//!    place, with the next version,
+//! 6. publishes its slot.
+//!
+//! If 5 succeeds, nobody decided in this bucket since 1. Everything decided before was published
+//! when 2 ended: the last by 2 itself, each earlier one because the next decision settled it first.
+//! So what 3 looked at was all there was, the key is absent, and this insert's is the only copy. A
+//! loser starts again with its claim in hand, and its step 3 then finds the winner's copy.
+//!
+//! An insert takes effect when its slot is published, a replacement at its swap, a removal at its
+//! swap, a lookup that finds the key when it reads the slot. A present key never changes its slot,
+//! so a lookup that does not find it ran while the key was absent, at the start or between a removal
+//! and an insert.
+//!
+//! # Displaced keys
+//!
+//! When no slot of the home bucket is free, 4 claims one next door, and 5 counts it in the *home*'s
+//! control word before 6 makes it visible. Readers look next door only if the count is not zero.
+//! The count goes down after the key has left its slot. It may be too high for a moment, never too
+//! low.
+//!
+//! # Orderings
+//!
+//! Publish and replace are Release, and every compare-and-swap on a slot is a read-modify-write and
+//! so continues their release sequence; a reader's Acquire load of the member word therefore sees
+//! the node's key and value, whoever published it. Decide is AcqRel and step 1 Acquire: who reads a
+//! control word sees the slots as its decider saw them, in particular everything published before.
+//! Looking for a key scans with Relaxed loads, which by coherence cannot be older than that, and
+//! loads a matching slot again with Acquire.
+//!
+//! # ABA
+//!
+//! Every operation runs pinned. A node that a slot or a control word named while this thread is
+//! pinned is not handed out again before it unpins: it is retired only after it has left its slot
+//! and after the control word has forgotten it, and recycled only after a grace period. Hence, for
+//! the compare-and-swaps above:
+//!
+//! - `Member(n)` or `Tentative(n)` read and compared later is the same incarnation of n; its key is
+//!   the same.
+//! - A control word that names n, read and compared later, is the same decision: n would have to be
+//!   decided a second time.
+//! - A control word that names nothing could come back after decisions whose nodes were all retired
+//!   again. The version tells them apart: each decision raises it, each takes a node, no node is
+//!   recycled twice during one pin, and 2^31 versions are more than twice the 2^20 nodes.
+//! - Free words do come back; claiming one is right whenever it succeeds.
+//!
+//! # Progress
+//!
+//! Lock-free. Lookups take no step twice. Each retry of an insert, a replacement or a removal means
+//! that some other operation changed the word it wanted.
+
+use crate::{
+    engine::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+        word::{Control, Kind, Layout, NodeId, Place, Probe, SLOTS, Segment, USES_MAX, Word},
+    },
+    sync::{AtomicU32, AtomicU64, Ordering},
+};
+
+/// A bucket: with [`SLOTS`] slots exactly one cache line.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Bucket {
+    control: AtomicU64,
+    slots: [AtomicU32; SLOTS],
+}
+
+#[cfg(not(larder_loom))]
+const _: () = assert!(size_of::<Bucket>() == 64);
+
+impl Bucket {
+    #[cfg(larder_loom)]
+    pub(crate) fn new() -> Self {
+        Self { control: AtomicU64::new(0), slots: std::array::from_fn(|_| AtomicU32::new(0)) }
+    }
+}
+
+/// Where a slot is: bucket number times 16, plus slot number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Loc(pub(crate) u32);
+
+impl Loc {
+    #[inline(always)]
+    fn new(bucket: usize, slot: usize) -> Self {
+        Loc((bucket << 4 | slot) as u32)
+    }
+
+    #[inline(always)]
+    fn bucket(self) -> usize {
+        (self.0 >> 4) as usize
+    }
+
+    #[inline(always)]
+    fn slot(self) -> usize {
+        self.0 as usize & 0xF
+    }
+
+    /// The home bucket of the key whose word stands here.
+    #[inline(always)]
+    pub(crate) fn home(self, word: Word) -> usize {
+        self.bucket() ^ usize::from(word.is_displaced())
+    }
+}
+
+/// The buckets of one shard.
+#[derive(Debug)]
+pub(crate) struct Index {
+    buckets: Box<[Bucket]>,
+    layout: Layout,
+}
+
+/// A member that a lookup found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub(crate) loc: Loc,
+    pub(crate) word: Word,
+    pub(crate) node: NodeId,
+}
+
+/// What left a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// The entry: its key is gone.
+    Key,
+    /// Only the node: the key has another now.
+    Node,
+}
+
+/// A slot that was claimed for an insert.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    pub(crate) loc: Loc,
+    word: Word,
+    place: Place,
+    node: NodeId,
+    /// A ring entry already names the slot.
+    pub(crate) linked: bool,
+    /// What a ghost of the same key said, if there was one.
+    pub(crate) ghost: Option<(Segment, u16)>,
+}
+
+/// How good a slot is for a new key; smaller is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Preference {
+    /// The ghost of the same key, used up by its return.
+    OwnGhost,
+    Empty,
+    /// By age: the oldest ghost is forgotten first.
+    Ghost(u16),
+    /// Last, since the new key inherits an old place in a ring.
+    Vacant,
+}
+
+impl Index {
+    /// An index over `buckets`, an even number of them, all zero.
+    pub(crate) fn new(buckets: Box<[Bucket]>, layout: Layout) -> Self {
+        assert!(buckets.len() % 2 == 0 && !buckets.is_empty(), "buckets come in pairs");
+        Self { buckets, layout }
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        size_of_val(&*self.buckets)
+    }
+
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    pub(crate) fn bucket_count(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// The home bucket of a hash: its middle 32 bits, scaled to the number of buckets.
+    #[inline(always)]
+    pub(crate) fn home(&self, hash: u64) -> usize {
+        let bits = u64::from((hash >> 16) as u32);
+        ((bits * self.buckets.len() as u64) >> 32) as usize
+    }
+
+    /// Asks for a bucket's line, before anything else is known.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, home: usize) {
+        super::prefetch(&self.buckets[home]);
+    }
+
+    /// Asks for the line of a slot's bucket.
+    #[inline(always)]
+    pub(crate) fn prefetch_loc(&self, loc: Loc) {
+        super::prefetch(&self.buckets[loc.bucket()]);
+    }
+
+    #[inline(always)]
+    fn slot(&self, loc: Loc) -> &AtomicU32 {
+        &self.buckets[loc.bucket()].slots[loc.slot()]
+    }
+
+    /// What stands at `loc` now.
+    #[inline]
+    pub(crate) fn word(&self, loc: Loc) -> Word {
+        Word::from_bits(self.slot(loc).load(Ordering::Acquire))
+    }
+
+    /// Looks for the key of `hash` for which `eq` holds.
+    #[inline(always)]
+    pub(crate) fn find(
+        &self,
+        home: usize,
+        hash: u64,
+        mut eq: impl FnMut(NodeId) -> bool,
+    ) -> Option<Found> {
+        let found = self.find_in(home, self.layout.probe(hash, false), &mut eq);
+        if found.is_some() || self.control(home).displaced() == 0 {
+            return found;
+        }
+        self.find_displaced(home, hash, &mut eq)
+    }
+
+    #[cold]
+    fn find_displaced(
+        &self,
+        home: usize,
+        hash: u64,
+        eq: &mut impl FnMut(NodeId) -> bool,
+    ) -> Option<Found> {
+        self.find_in(home ^ 1, self.layout.probe(hash, true), eq)
+    }
+
+    #[inline(always)]
+    fn find_in(
+        &self,
+        bucket: usize,
+        probe: Probe,
+        eq: &mut impl FnMut(NodeId) -> bool,
+    ) -> Option<Found> {
+        let slots = &self.buckets[bucket].slots;
+        // No branch per slot: the only one to be mispredicted is "anything at all?".
+        let mut matches = 0u32;
+        for (i, slot) in slots.iter().enumerate() {
+            let word = Word::from_bits(slot.load(Ordering::Relaxed));
+            matches |= u32::from(word.matches(probe)) << i;
+        }
+        while matches != 0 {
+            let i = matches.trailing_zeros() as usize;
+            matches &= matches - 1;
+            // Acquire: pairs with publish and replace, and makes the node's content visible.
+            let word = Word::from_bits(slots[i].load(Ordering::Acquire));
+            let node = self.layout.node(word);
+            if word.matches(probe) && eq(node) {
+                return Some(Found { loc: Loc::new(bucket, i), word, node });
+            }
+        }
+        None
+    }
+
+    /// Counts a use of a member. Gives up if the word changed meanwhile: it is only a hint.
+    #[inline(always)]
+    pub(crate) fn touch(&self, found: Found) {
+        let uses = found.word.uses();
+        if uses < USES_MAX {
+            let _ =
+                self.swap(found.loc, found.word, found.word.with_uses(uses + 1), Ordering::Relaxed);
+        }
+    }
+
+    #[inline(always)]
+    fn swap(&self, loc: Loc, old: Word, new: Word, success: Ordering) -> bool {
+        self.slot(loc).compare_exchange(old.bits(), new.bits(), success, Ordering::Relaxed).is_ok()
+    }
+
+    /// The control word of a bucket.
+    #[inline(always)]
+    pub(crate) fn control(&self, home: usize) -> Control {
+        Control::from_bits(self.buckets[home].control.load(Ordering::Acquire))
+    }
+
+    /// The control word of a bucket, with the insert that it names published (steps 1 and 2).
+    #[inline]
+    pub(crate) fn settled(&self, home: usize) -> Control {
+        let control = self.control(home);
+        if planted(Bug::SkipSettle) {
+            return control;
+        }
+        if let Some((node, place)) = control.decided() {
+            let loc = Loc::new(home ^ usize::from(place.displaced), place.slot);
+            let word = self.word(loc);
+            if let Kind::Tentative { .. } = word.kind()
+                && self.layout.node(word) == node
+            {
+                // Failure: somebody else published it.
+                let _ = self.swap(loc, word, word.into_member(), Ordering::AcqRel);
+            }
+        }
+        control
+    }
+
+    /// Replaces a member's node, which counts as a use. False if the word changed.
+    #[inline]
+    #[must_use]
+    pub(crate) fn replace(&self, found: Found, node: NodeId) -> bool {
+        let uses = (found.word.uses() + 1).min(USES_MAX);
+        let new = self.layout.with_node(found.word, node).with_uses(uses);
+        let replaced = self.swap(found.loc, found.word, new, Ordering::AcqRel);
+        if replaced {
+            step(Step::Replaced);
+        }
+        replaced
+    }
+
+    /// Claims a slot for an insert that found its key absent (step 4). None if every slot of both
+    /// buckets is taken.
+    pub(crate) fn claim(&self, home: usize, hash: u64, node: NodeId, now: u16) -> Option<Claim> {
+        self.claim_in(home, false, hash, node, now).or_else(|| {
+            if !self.control(home).can_displace() {
+                return None;
+            }
+            self.claim_in(home, true, hash, node, now)
+        })
+    }
+
+    fn claim_in(
+        &self,
+        home: usize,
+        displaced: bool,
+        hash: u64,
+        node: NodeId,
+        now: u16,
+    ) -> Option<Claim> {
+        let bucket = home ^ usize::from(displaced);
+        loop {
+            let (_, slot, old) = self.buckets[bucket]
+                .slots
+                .iter()
+                .enumerate()
+                .filter_map(|(slot, word)| {
+                    let word = Word::from_bits(word.load(Ordering::Relaxed));
+                    Some((self.preference(word, displaced, hash, now)?, slot, word))
+                })
+                .min_by_key(|&(preference, ..)| preference)?;
+            let linked = old == Word::VACANT;
+            let word = self.layout.tentative(hash, node, displaced, linked);
+            let loc = Loc::new(bucket, slot);
+            // Release: whoever publishes this word passes the node's content on.
+            if self.swap(loc, old, word, Ordering::AcqRel) {
+                step(Step::SlotClaimed);
+                let ghost = match old.kind() {
+                    Kind::Ghost { segment, age, tag }
+                        if !displaced && tag == self.layout.ghost_tag(hash) =>
+                    {
+                        Some((segment, now.wrapping_sub(age)))
+                    }
+                    _ => None,
+                };
+                let place = Place { slot, displaced };
+                return Some(Claim { loc, word, place, node, linked, ghost });
+            }
+        }
+    }
+
+    #[inline]
+    fn preference(&self, word: Word, displaced: bool, hash: u64, now: u16) -> Option<Preference> {
+        match word.kind() {
+            Kind::Empty => Some(Preference::Empty),
+            Kind::Vacant => Some(Preference::Vacant),
+            Kind::Ghost { tag, .. } if !displaced && tag == self.layout.ghost_tag(hash) => {
+                Some(Preference::OwnGhost)
+            }
+            Kind::Ghost { age, .. } => Some(Preference::Ghost(u16::MAX - now.wrapping_sub(age))),
+            Kind::Tentative { .. } | Kind::Member { .. } => None,
+        }
+    }
+
+    /// Decides an insert (step 5) that found its key absent after reading `control`. False if
+    /// another insert was decided in between.
+    #[must_use]
+    pub(crate) fn decide(&self, home: usize, control: Control, claim: &Claim) -> bool {
+        if planted(Bug::SkipDecide) {
+            return true;
+        }
+        let mut counted = claim.place;
+        if planted(Bug::DisplacedUncounted) {
+            counted.displaced = false;
+        }
+        let decided = self.buckets[home]
+            .control
+            .compare_exchange(
+                control.bits(),
+                control.decide(claim.node, counted).bits(),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            )
+            .is_ok();
+        if decided {
+            step(Step::Decided);
+        }
+        decided
+    }
+
+    /// Makes a decided insert visible (step 6).
+    pub(crate) fn publish(&self, claim: &Claim) {
+        let order = if planted(Bug::PublishRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
+        // Failure: somebody settled it for us.
+        let _ = self.swap(claim.loc, claim.word, claim.word.into_member(), order);
+        step(Step::Published);
+    }
+
+    /// Takes back a claim that was not decided.
+    pub(crate) fn abort(&self, claim: &Claim) {
+        let free = if claim.linked { Word::VACANT } else { Word::EMPTY };
+        let aborted = self.swap(claim.loc, claim.word, free, Ordering::AcqRel);
+        debug_assert!(aborted, "only its owner touches an undecided claim");
+    }
+
+    /// Takes a member out of its slot: a removal. The slot stays linked. False if the word changed.
+    #[inline]
+    #[must_use]
+    pub(crate) fn remove(&self, loc: Loc, word: Word) -> bool {
+        if planted(Bug::RemoveBlind) {
+            self.slot(loc).store(Word::VACANT.bits(), Ordering::Release);
+            return true;
+        }
+        self.vacate(loc, word, Word::VACANT)
+    }
+
+    /// Takes a member out of its slot and leaves a ghost; for the owner of the slot's link, which
+    /// ends with it. False if the word changed.
+    #[inline]
+    #[must_use]
+    pub(crate) fn evict(&self, loc: Loc, word: Word, segment: Segment, now: u16) -> bool {
+        // A ghost next door would never be looked at.
+        let ghost =
+            if word.is_displaced() { Word::EMPTY } else { self.layout.ghost(word, segment, now) };
+        if planted(Bug::EvictBlind) {
+            self.slot(loc).store(ghost.bits(), Ordering::Release);
+            return true;
+        }
+        self.vacate(loc, word, ghost)
+    }
+
+    #[inline]
+    fn vacate(&self, loc: Loc, word: Word, free: Word) -> bool {
+        let vacated = self.swap(loc, word, free, Ordering::AcqRel);
+        if vacated {
+            step(Step::Unlinked);
+        }
+        vacated
+    }
+
+    /// Sets a member's counter; for the owner of the slot's link. False if the word changed.
+    #[inline]
+    #[must_use]
+    pub(crate) fn age(&self, loc: Loc, word: Word, uses: u32) -> bool {
+        self.swap(loc, word, word.with_uses(uses), Ordering::Relaxed)
+    }
+
+    /// Ends the link of a Vacant slot; for its owner. False if somebody claimed it.
+    #[must_use]
+    pub(crate) fn unlink(&self, loc: Loc) -> bool {
+        self.swap(loc, Word::VACANT, Word::EMPTY, Ordering::AcqRel)
+    }
+
+    /// Makes the control word forget a node that was replaced or whose key left its slot: to be done
+    /// before the node is retired.
+    #[inline]
+    pub(crate) fn forget(&self, loc: Loc, word: Word, departure: Departure) {
+        let undisplaced = word.is_displaced() && departure == Departure::Key;
+        let node = self.layout.node(word);
+        if planted(Bug::SkipForget) {
+            return;
+        }
+        let control = &self.buckets[loc.home(word)].control;
+        // Relaxed suffices: the member word was read with Acquire and published after its decision,
+        // so this load sees that decision or a later word.
+        let mut now = Control::from_bits(control.load(Ordering::Relaxed));
+        loop {
+            let new = now.forget(node, undisplaced);
+            if new == now {
+                return;
+            }
+            // Release: who reads the new word must not miss what this thread saw published.
+            match control.compare_exchange(
+                now.bits(),
+                new.bits(),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(bits) => now = Control::from_bits(bits),
+            }
+        }
+    }
+
+    /// The member of a home bucket that was used least, to be given up for a new key.
+    #[cold]
+    pub(crate) fn least_used(&self, home: usize) -> Option<(Loc, Word)> {
+        (0..SLOTS)
+            .map(|slot| Loc::new(home, slot))
+            .map(|loc| (loc, self.word(loc)))
+            .filter(|(_, word)| word.is_member())
+            .min_by_key(|(_, word)| word.uses())
+    }
+
+    /// Any member, searching from bucket `start` on.
+    #[cold]
+    pub(crate) fn any_member(&self, start: usize) -> Option<(Loc, Word)> {
+        let len = self.buckets.len();
+        (0..len).find_map(|i| self.least_used((start + i) % len))
+    }
+
+    /// The members of one bucket, as they are now; None behind the last bucket.
+    pub(crate) fn members_of(&self, bucket: usize) -> Option<impl Iterator<Item = Found> + '_> {
+        (bucket < self.buckets.len()).then(|| {
+            (0..SLOTS).filter_map(move |slot| {
+                let loc = Loc::new(bucket, slot);
+                let word = self.word(loc);
+                word.is_member().then(|| Found { loc, word, node: self.layout.node(word) })
+            })
+        })
+    }
+
+    /// Every slot, for the invariant checker.
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    pub(crate) fn words(&self) -> impl Iterator<Item = (Loc, Word)> + '_ {
+        (0..self.buckets.len()).flat_map(move |bucket| {
+            (0..SLOTS).map(move |slot| {
+                let loc = Loc::new(bucket, slot);
+                (loc, self.word(loc))
+            })
+        })
+    }
+}

@@ -1,0 +1,371 @@
+//! The lock-free engine: shards, the budget they share, and the counters.
+//!
+//! From the outside in: this file picks the shard, pins, counts and drops; `shard.rs` puts the
+//! protocols of one shard together; each protocol has a file of its own, whose header argues its
+//! correctness. `word.rs` and `plan.rs` are plain computation.
+
+pub(crate) mod budget;
+pub(crate) mod epoch;
+pub(crate) mod extents;
+#[cfg_attr(
+    not(larder_hooks),
+    allow(unreachable_pub, dead_code, reason = "exported for the tests that stop threads")
+)]
+pub mod hooks;
+pub(crate) mod index;
+pub(crate) mod nodes;
+pub(crate) mod plan;
+pub(crate) mod plant;
+pub(crate) mod policy;
+pub(crate) mod recycle;
+pub(crate) mod ring;
+pub(crate) mod shard;
+pub(crate) mod stats;
+#[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+mod validate;
+pub(crate) mod word;
+
+use crate::error::BuildError;
+use budget::Budget;
+use crossbeam_epoch::Guard;
+use epoch::{Number, with_local};
+use index::Found;
+use nodes::Entry;
+use plan::Plan;
+use plant::{Bug, planted};
+use shard::{Context, DEAD_PER_WRITE, IfPresent, Inserted, OnDrop, Shard};
+use stats::{Counters, Event};
+
+/// A cache of entries by hash. Hashing is the caller's, comparing keys too.
+#[derive(Debug)]
+pub(crate) struct Engine<K, V> {
+    shards: Box<[Shard<K, V>]>,
+    budget: Budget,
+    counters: Counters,
+}
+
+impl<K, V> Engine<K, V> {
+    pub(crate) fn new(plan: &Plan) -> Result<Self, BuildError> {
+        let out_of_memory = |_| BuildError::OutOfMemory { max_capacity: plan.capacity };
+        let shards: Result<Box<[_]>, _> =
+            (0..plan.shards).map(|_| Shard::new(&plan.shard)).collect();
+        Ok(Self {
+            shards: shards.map_err(out_of_memory)?,
+            budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
+            counters: Counters::new(),
+        })
+    }
+
+    pub(crate) fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.budget.capacity()
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Entries in the cache, and those that are being inserted at this moment.
+    pub(crate) fn entries(&self) -> u64 {
+        let unused = self.budget.unused(self.shards.iter().map(Shard::credits));
+        self.budget.capacity().saturating_sub(unused)
+    }
+
+    /// The shard of a hash: its top bits, which neither bucket nor tag is made of.
+    #[inline(always)]
+    fn shard_of(&self, hash: u64) -> (usize, &Shard<K, V>) {
+        let own = (hash >> 48) as usize & (self.shards.len() - 1);
+        (own, &self.shards[own])
+    }
+
+    #[inline(always)]
+    fn pinned<'a>(&'a self, guard: &'a Guard, number: Number) -> Context<'a, K, V> {
+        Context {
+            guard,
+            number,
+            shards: &self.shards,
+            budget: &self.budget,
+            counters: &self.counters,
+        }
+    }
+
+    /// Asks for the first cache line that an operation on this hash will need.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        let (_, shard) = self.shard_of(hash);
+        shard.index.prefetch(shard.index.home(hash));
+    }
+
+    /// Looks a key up and counts the use; `f` gets the entry while it is pinned.
+    #[inline(always)]
+    pub(crate) fn get<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        self.prefetch(hash);
+        with_local(|local| {
+            let guard = local.pin();
+            self.find(&guard, local.number(), hash, eq).map(|(shard, found)| {
+                // SAFETY: pinned, and found in the index since.
+                unsafe { shard.nodes.with(found.node, f) }
+            })
+        })
+    }
+
+    /// [`Engine::get`] for a thread that is pinned already: the entry, for as long as it is.
+    #[inline(always)]
+    pub(crate) fn get_in<'g>(
+        &'g self,
+        guard: &'g Guard,
+        number: Number,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<&'g Entry<K, V>> {
+        self.find(guard, number, hash, eq).map(|(shard, found)| {
+            // SAFETY: found in the index while `guard` pins, and borrowed from it.
+            unsafe { shard.nodes.get(found.node) }
+        })
+    }
+
+    #[inline(always)]
+    fn find(
+        &self,
+        guard: &Guard,
+        number: Number,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<(&Shard<K, V>, Found)> {
+        let (_, shard) = self.shard_of(hash);
+        let Some(found) = shard.find(guard, hash, eq) else {
+            self.counters.count(number, Event::Miss);
+            return None;
+        };
+        shard.index.touch(found);
+        self.counters.count(number, Event::Hit);
+        Some((shard, found))
+    }
+
+    /// Looks a key up and leaves no trace.
+    #[inline]
+    pub(crate) fn peek<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let (_, shard) = self.shard_of(hash);
+        with_local(|local| {
+            let guard = local.pin();
+            let found = shard.find(&guard, hash, eq)?;
+            // SAFETY: pinned, and found in the index since.
+            Some(unsafe { shard.nodes.with(found.node, f) })
+        })
+    }
+
+    /// Inserts, then drops a few entries that died earlier.
+    #[inline]
+    pub(crate) fn insert(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
+    where
+        K: Eq,
+    {
+        self.prefetch(hash);
+        let (own, shard) = self.shard_of(hash);
+        let (inserted, refused, dead) = with_local(|local| {
+            let guard = &local.pin();
+            hooks::step(hooks::Step::Pinned);
+            let cx = self.pinned(guard, local.number());
+            let (inserted, refused) = shard.insert(&cx, own, hash, entry, if_present);
+            (inserted, refused, shard.take_dead(guard, DEAD_PER_WRITE))
+        });
+        if let Some(dead) = dead {
+            shard.drop_dead(dead);
+        }
+        drop(refused);
+        inserted
+    }
+
+    /// Inserts several under one pin.
+    pub(crate) fn insert_batch(&self, batch: &mut Vec<(u64, Entry<K, V>)>)
+    where
+        K: Eq,
+    {
+        for (hash, _) in batch.iter() {
+            self.prefetch(*hash);
+        }
+        let mut refused = Vec::new();
+        let mut dead = Vec::new();
+        with_local(|local| {
+            let guard = &local.pin();
+            let cx = self.pinned(guard, local.number());
+            for (hash, entry) in batch.drain(..) {
+                let (own, shard) = self.shard_of(hash);
+                let (_, back) = shard.insert(&cx, own, hash, entry, IfPresent::Replace);
+                refused.extend(back);
+                dead.extend(shard.take_dead(guard, DEAD_PER_WRITE).map(|chain| (own, chain)));
+            }
+        });
+        for (own, chain) in dead {
+            self.shards[own].drop_dead(chain);
+        }
+    }
+
+    /// Removes; `take` gets the entry.
+    #[inline]
+    pub(crate) fn remove<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        take: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        self.prefetch(hash);
+        let (own, shard) = self.shard_of(hash);
+        let (removed, dead) = with_local(|local| {
+            let guard = &local.pin();
+            hooks::step(hooks::Step::Pinned);
+            let removed = shard.remove(&self.pinned(guard, local.number()), own, hash, eq, take);
+            (removed, shard.take_dead(guard, DEAD_PER_WRITE))
+        });
+        if let Some(dead) = dead {
+            shard.drop_dead(dead);
+        }
+        removed
+    }
+
+    /// Removes every entry that was there when the call began.
+    pub(crate) fn clear(&self) {
+        for (own, shard) in self.shards.iter().enumerate() {
+            let mut bucket = 0;
+            loop {
+                let (more, dead) = with_local(|local| {
+                    let guard = &local.pin();
+                    let cx = self.pinned(guard, local.number());
+                    let more = shard.clear_bucket(&cx, own, bucket);
+                    (more, shard.take_dead(guard, DEAD_PER_WRITE * 8))
+                });
+                if let Some(dead) = dead {
+                    shard.drop_dead(dead);
+                }
+                if !more {
+                    break;
+                }
+                bucket += 1;
+            }
+        }
+    }
+
+    /// Calls `f` with each entry of one bucket; false behind the last bucket of the shard.
+    pub(crate) fn visit_bucket(
+        &self,
+        shard: usize,
+        bucket: usize,
+        mut f: impl FnMut(&Entry<K, V>),
+    ) -> bool {
+        let shard = &self.shards[shard];
+        with_local(|local| {
+            let _guard = local.pin();
+            let Some(members) = shard.index.members_of(bucket) else { return false };
+            for found in members {
+                // SAFETY: pinned, and found in the index since.
+                unsafe { shard.nodes.with(found.node, &mut f) };
+            }
+            true
+        })
+    }
+
+    /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
+    pub(crate) fn maintain(&self) {
+        with_local(|local| {
+            for shard in &self.shards {
+                shard.recycler.seal(&local.pin());
+            }
+            // A batch is handed back when the epoch has advanced twice.
+            for _ in 0..3 {
+                local.pin().flush();
+            }
+        });
+        for shard in &self.shards {
+            while let Some(dead) =
+                with_local(|local| shard.take_dead(&local.pin(), plan::DEAD_PER_PASS))
+            {
+                shard.drop_dead(dead);
+            }
+        }
+    }
+
+    /// Bytes that the cache's structures take now, keys' and values' own allocations aside.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        let shards: usize = self.shards.iter().map(Shard::allocated_bytes).sum();
+        size_of_val(&*self.shards) + shards + self.counters.allocated_bytes()
+    }
+}
+
+impl<K, V> Drop for Engine<K, V> {
+    fn drop(&mut self) {
+        // No other thread has a handle, so none reads. Batches that the collector still holds are
+        // only numbers, with a recycler of their own to go back to.
+        for shard in &self.shards {
+            shard.drop_entries();
+        }
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    fn clear_bucket(&self, cx: &Context<'_, K, V>, own: usize, bucket: usize) -> bool {
+        let Some(members) = self.index.members_of(bucket) else { return false };
+        for found in members {
+            self.remove_found(cx, own, found);
+        }
+        true
+    }
+
+    /// Drops the entry of every node that holds one; for the last owner.
+    fn drop_entries(&self) {
+        if !std::mem::needs_drop::<Entry<K, V>>() {
+            return;
+        }
+        let fresh = self.recycler.fresh();
+        let mut holds = vec![true; fresh as usize];
+        self.recycler.for_each_free(|node| holds[node as usize - 1] = false);
+        if planted(Bug::DropSkipsPending) {
+            self.recycler.for_each_unsealed_or_dead(|node| holds[node as usize - 1] = false);
+        }
+        let mut next = 0;
+        // If an entry's drop panics, the rest are dropped while unwinding.
+        let mut drop_rest = OnDrop(|| {
+            while let Some(&holding) = holds.get(next) {
+                next += 1;
+                if holding {
+                    // SAFETY: every node up to `fresh` that is not free holds an entry, nobody else
+                    // uses the cache, and each comes up once.
+                    unsafe { self.nodes.drop_entry(next as u32) };
+                }
+            }
+        });
+        drop_rest.0();
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        self.nodes.allocated_bytes()
+            + self.recycler.allocated_bytes()
+            + self.index.allocated_bytes()
+            + self.policy.allocated_bytes()
+    }
+}
+
+/// Asks for a cache line.
+#[inline(always)]
+pub(crate) fn prefetch<T>(place: &T) {
+    #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: prefetching has no effect but on caches, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri), not(larder_loom))))]
+    let _ = place;
+}

@@ -1,0 +1,175 @@
+//! How large everything is: from capacity, cores and node size to shards, buckets and node numbers.
+
+use crate::{
+    engine::{
+        index::Bucket,
+        nodes::Nodes,
+        policy::Policy,
+        word::{Layout, NodeId, SLOTS},
+    },
+    error::BuildError,
+};
+
+/// Resident entries per bucket in the mean. The rest of the slots hold ghosts, and the variance:
+/// with 7 of 14, one entry in 30,000 finds both its buckets full.
+const LOAD: f64 = SLOTS as f64 / 2.0;
+
+/// Shards are not made smaller than this: a small shard's policy sees too little.
+const SHARD_MIN: u64 = 4096;
+
+/// Shards are not made larger than this, so that node numbers leave room for tags.
+const SHARD_MAX: u64 = 1 << 16;
+
+/// The most shards that can be asked for.
+pub(crate) const SHARDS_MAX: usize = 1 << 16;
+
+/// Nodes beyond twice the entries that may wait for the end of a grace period, by count and by
+/// bytes.
+const SPARE_NODES: u64 = 1 << 14;
+const SPARE_BYTES: u64 = 1 << 20;
+
+/// Retired nodes per batch, at most: dearer ones keep more memory waiting, cheaper ones cost more
+/// work of the collector.
+const BATCH: u32 = 64;
+
+/// Dead nodes that maintenance takes at once.
+pub(crate) const DEAD_PER_PASS: u32 = 256;
+
+/// The measures of each shard.
+#[derive(Clone, Debug)]
+pub(crate) struct ShardPlan {
+    /// Entries when the cache is full and keys are spread evenly.
+    pub(crate) capacity: u32,
+    pub(crate) buckets: usize,
+    pub(crate) layout: Layout,
+    /// Nodes that are allocated at once.
+    pub(crate) planned_nodes: NodeId,
+    /// Nodes that may come to be.
+    pub(crate) max_nodes: NodeId,
+    pub(crate) batch: u32,
+}
+
+/// The measures of a cache.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) capacity: u64,
+    /// A power of two.
+    pub(crate) shards: usize,
+    pub(crate) shard: ShardPlan,
+}
+
+impl Plan {
+    /// Plans a cache for `capacity` entries of type `(K, V)` on a machine with `cores`.
+    pub(crate) fn new<K, V>(
+        capacity: u64,
+        shards: Option<usize>,
+        cores: usize,
+    ) -> Result<Self, BuildError> {
+        let out_of_memory = || BuildError::OutOfMemory { max_capacity: capacity };
+        let shards = match shards {
+            Some(n) if n == 0 || n > SHARDS_MAX => {
+                return Err(BuildError::Shards { shards: n, max: SHARDS_MAX });
+            }
+            Some(n) => n.next_power_of_two(),
+            None => auto_shards(capacity, cores).ok_or_else(out_of_memory)?,
+        };
+        let (share, max_nodes, layout) = nodes_per_shard::<K, V>(capacity, shards)
+            .ok_or_else(|| too_few::<K, V>(capacity, shards))?;
+        let batch = (share / 16).clamp(8, BATCH);
+        // Hashing spreads keys unevenly: four standard deviations, and a few batches in waiting.
+        let uneven = if shards == 1 { 0 } else { (f64::from(share).sqrt() * 4.0) as u32 };
+        let buckets = ((f64::from(share) / LOAD).ceil() as usize).next_multiple_of(2).max(2);
+        let shard = ShardPlan {
+            capacity: share,
+            buckets,
+            layout,
+            planned_nodes: (share + uneven + 4 * batch).min(max_nodes),
+            max_nodes,
+            batch,
+        };
+        let plan = Self { capacity, shards, shard };
+        plan.probe_memory::<K, V>().ok_or_else(out_of_memory)?;
+        Ok(plan)
+    }
+
+    /// Whether the allocator would give all of it at once. Asked before the first shard is built:
+    /// hundreds of small allocations may each succeed where the whole cannot.
+    fn probe_memory<K, V>(&self) -> Option<()> {
+        let ShardPlan { planned_nodes, max_nodes, .. } = self.shard;
+        let (planned, max) = (planned_nodes as usize, max_nodes as usize);
+        let (probation, protected) = Policy::ring_lens(self.shard.capacity);
+        let links = Nodes::<u16, u16>::bytes(planned, max)?;
+        let bytes = Nodes::<K, V>::bytes(planned, max)?
+            .checked_add(self.shard.buckets.checked_mul(size_of::<Bucket>())?)?
+            .checked_add((probation + protected) * size_of::<u32>())?
+            .checked_add(links)?
+            .checked_mul(self.shards)?;
+        let mut probe = Vec::<u8>::new();
+        probe.try_reserve_exact(bytes).ok()
+    }
+}
+
+/// As many shards as keep writers apart, few enough that each is large.
+fn auto_shards(capacity: u64, cores: usize) -> Option<usize> {
+    let for_cores = (4 * cores as u64).next_power_of_two();
+    let for_policy = (capacity / SHARD_MIN).max(1);
+    let for_policy = 1 << for_policy.ilog2();
+    let for_tags = capacity.div_ceil(SHARD_MAX).checked_next_power_of_two()?;
+    let shards = for_cores.min(for_policy).max(for_tags);
+    usize::try_from(shards).ok().filter(|&shards| shards <= SHARDS_MAX)
+}
+
+#[cold]
+fn too_few<K, V>(max_capacity: u64, shards: usize) -> BuildError {
+    let enough = std::iter::successors(Some(shards), |n| n.checked_mul(2))
+        .take_while(|&n| n <= SHARDS_MAX)
+        .find(|&n| nodes_per_shard::<K, V>(max_capacity, n).is_some());
+    match enough {
+        Some(at_least) => BuildError::TooFewShards { shards, max_capacity, at_least },
+        None => BuildError::OutOfMemory { max_capacity },
+    }
+}
+
+/// Entries per shard, the most nodes that they may take, and how to number those; None if they are
+/// too many.
+fn nodes_per_shard<K, V>(capacity: u64, shards: usize) -> Option<(u32, NodeId, Layout)> {
+    let node_bytes = Nodes::<K, V>::NODE_BYTES as u64;
+    let spare = SPARE_NODES.min(SPARE_BYTES / node_bytes.max(1)).max(256);
+    let share = u32::try_from(capacity.div_ceil(shards as u64)).ok()?;
+    let max_nodes = u64::from(share) * 2 + spare;
+    let max_nodes = NodeId::try_from(max_nodes).ok()?;
+    Some((share, max_nodes, Layout::for_nodes(max_nodes)?))
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_follow_capacity_and_cores() {
+        let shards =
+            |capacity, cores| Plan::new::<u64, u64>(capacity, None, cores).map(|p| p.shards);
+        assert_eq!(shards(0, 2).ok(), Some(1));
+        assert_eq!(shards(4_000, 64).ok(), Some(1));
+        assert_eq!(shards(10_000, 2).ok(), Some(2));
+        assert_eq!(shards(100_000, 2).ok(), Some(8));
+        assert_eq!(shards(100_000, 16).ok(), Some(16));
+        assert_eq!(shards(10_000_000, 2).ok(), Some(256));
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        let plan = |capacity, shards| Plan::new::<u64, u64>(capacity, shards, 2).map(|_| ());
+        assert_eq!(plan(10, Some(0)), Err(BuildError::Shards { shards: 0, max: SHARDS_MAX }));
+        assert_eq!(
+            plan(10_000_000, Some(1)),
+            Err(BuildError::TooFewShards { shards: 1, max_capacity: 10_000_000, at_least: 32 })
+        );
+        for capacity in [u64::MAX, 1 << 62, 1 << 44] {
+            assert_eq!(
+                plan(capacity, None),
+                Err(BuildError::OutOfMemory { max_capacity: capacity })
+            );
+        }
+    }
+}

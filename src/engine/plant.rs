@@ -1,0 +1,49 @@
+//! Planted bugs: what the models in `loom-tests/` must be able to find.
+//!
+//! A model that has never failed proves little. Under `--cfg larder_loom` the environment variable
+//! `LARDER_PLANT` names one bug, and the code drops that step or weakens that ordering; the model
+//! that covers it has to fail then (`cargo xtask loom` runs both sides). In every other build
+//! [`planted`] is a constant `false`.
+
+/// One deliberate fault each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "the names are read from the environment, in models only")]
+pub(crate) enum Bug {
+    /// An insert publishes without having the control word decide.
+    SkipDecide,
+    /// A thread decides without first settling the insert that was decided before.
+    SkipSettle,
+    /// A retired node stays named by its bucket's control word.
+    SkipForget,
+    /// A decision does not count a key that goes next door.
+    DisplacedUncounted,
+    /// An eviction overwrites the slot instead of comparing.
+    EvictBlind,
+    /// A removal overwrites the slot instead of comparing.
+    RemoveBlind,
+    /// A retired node is free at once.
+    NoGrace,
+    /// A ring position is filled without looking whether it is empty.
+    RingBlindFill,
+    /// The free list is read without acquiring what the last owner of the node wrote.
+    FreeListRelaxed,
+    /// A credit is taken by load and store.
+    CreditBlind,
+    /// Dropping the cache leaves the values of pending batches alone.
+    DropSkipsPending,
+    /// A slot is published with a relaxed store.
+    PublishRelaxed,
+}
+
+#[cfg(larder_loom)]
+pub(crate) fn planted(bug: Bug) -> bool {
+    static PLANTED: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let name = PLANTED.get_or_init(|| std::env::var("LARDER_PLANT").ok());
+    name.as_deref().is_some_and(|name| name == format!("{bug:?}"))
+}
+
+#[cfg(not(larder_loom))]
+#[inline(always)]
+pub(crate) const fn planted(_: Bug) -> bool {
+    false
+}

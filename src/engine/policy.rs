@@ -1,0 +1,364 @@
+//! Who stays: a segmented LRU of two FIFO rings, with ghosts in the index.
+//!
+//! New keys enter *probation*; those that are used there, or come back soon after they left it,
+//! live in *protected*. Recency costs a hit nothing but a saturating counter in the index word.
+//! The parts come from S3-FIFO (Yang et al., SOSP'23: a small queue, a main queue, ghosts), from
+//! CLOCK (second chances instead of moving on every hit) and from ARC (Megiddo and Modha, FAST'03:
+//! ghosts of both segments say which of the two deserves a slot more).
+//!
+//! # Rules
+//!
+//! - *Admission.* A key that probation evicted not long ago (its ghost is at most [`WINDOW`] of the
+//!   capacity old) goes to protected. So does, until the cache is first full, what exceeds
+//!   probation's share; otherwise loops a little larger than the cache would never warm up.
+//!   Everything else goes to probation.
+//! - *Eviction.* If probation exceeds its share, its oldest entry has to go: used [`PROMOTE_USES`]
+//!   times, it moves to protected; otherwise it is evicted. If probation is within its share, the
+//!   oldest of protected: used, it goes to the back with its counter one lower; otherwise it is
+//!   evicted.
+//! - *Adaptation.* A miss that finds a ghost at most [`YOUNG`] of the capacity old would have been a
+//!   hit with a little more room in the segment that the ghost came from: that segment's share
+//!   grows by one entry.
+//!
+//! A ghost is the slot word that an eviction leaves behind: which segment, the shard's clock then,
+//! and a part of the hash. The clock counts admissions. So ghosts cost no memory and no cache line
+//! of their own: the miss that asks for them and the insert that follows read that bucket anyway.
+//! They go when they are too old, or when their bucket needs the slot, oldest first.
+//!
+//! # Concurrency
+//!
+//! Clock and share are hints, written with plain loads and stores: two threads may count as one.
+//! Entries move between rings under the link rule of `index.rs`: who took a location out of a ring
+//! owns that slot's link and either ends it (eviction, or the slot was Vacant) or puts the location
+//! into a ring again. Nobody else ends or adds a link, so a slot is never in two places.
+
+use crate::{
+    engine::{
+        index::{Index, Loc},
+        ring::{Ends, Ring},
+        word::{Kind, Segment, Word},
+    },
+    sync::{AtomicU32, Ordering},
+};
+use std::collections::VecDeque;
+
+/// Ghosts older than this share of the capacity are not believed.
+const WINDOW: f64 = 0.75;
+/// Ghosts younger than this share of the capacity move probation's share.
+const YOUNG: f64 = 0.1;
+/// Probation's share of the capacity, to begin with and at its limits.
+const SHARE_START: f64 = 0.02;
+const SHARE_MIN: f64 = 0.01;
+const SHARE_MAX: f64 = 0.6;
+/// Uses in probation that earn a place in protected.
+const PROMOTE_USES: u32 = 2;
+/// Ghosts' ages are counted in about this many steps per capacity.
+const AGE_STEPS: u32 = 1024;
+/// Entries that one eviction may spare before it takes the next one, used or not: a bound on the
+/// time of a single insert.
+const SPARED_MAX: u32 = 64;
+/// Live entries that a push may turn over in a full ring before it has one evicted.
+const TURNED_MAX: u32 = 8;
+
+/// What the policy of a shard writes with each insert; shares a cache line with the free list.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    probation: Ends,
+    protected: Ends,
+    /// Admissions.
+    clock: AtomicU32,
+    /// Entries that probation may hold.
+    target: AtomicU32,
+}
+
+/// The rings and the constants of one shard's policy.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    probation: Ring,
+    protected: Ring,
+    window: u16,
+    young: u16,
+    clock_shift: u32,
+    target_min: u32,
+    target_max: u32,
+}
+
+/// An entry that the policy has taken out of the index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evicted {
+    pub(crate) loc: Loc,
+    pub(crate) word: Word,
+}
+
+impl Policy {
+    /// The policy for a shard that holds `capacity` entries when the cache is full, with its two
+    /// rings.
+    pub(crate) fn new(capacity: u32, probation: Ring, protected: Ring) -> (Self, Pace) {
+        let capacity = capacity.max(1);
+        let share = |part: f64| ((f64::from(capacity) * part) as u32).max(1);
+        let clock_shift = (capacity / AGE_STEPS).checked_ilog2().unwrap_or(0);
+        let age = |part: f64| (share(part) >> clock_shift) as u16;
+        let pace = Pace {
+            probation: Ends::new(),
+            protected: Ends::new(),
+            clock: AtomicU32::new(0),
+            target: AtomicU32::new(share(SHARE_START)),
+        };
+        let policy = Self {
+            probation,
+            protected,
+            window: age(WINDOW),
+            young: age(YOUNG),
+            clock_shift,
+            target_min: share(SHARE_MIN),
+            target_max: share(SHARE_MAX),
+        };
+        (policy, pace)
+    }
+
+    /// Positions that the rings of a shard with `capacity` entries need: probation, protected.
+    pub(crate) fn ring_lens(capacity: u32) -> (usize, usize) {
+        // Room for stale entries beyond the live ones, and for shards that got more than their part.
+        let len =
+            |part: f64| ((f64::from(capacity) * part * 1.1) as usize + 16).next_power_of_two();
+        (len(SHARE_MAX), len(1.0))
+    }
+
+    fn segment<'a>(&'a self, pace: &'a Pace, segment: Segment) -> (&'a Ring, &'a Ends) {
+        match segment {
+            Segment::Probation => (&self.probation, &pace.probation),
+            Segment::Protected => (&self.protected, &pace.protected),
+        }
+    }
+
+    /// The shard's clock as ghosts keep it.
+    #[inline]
+    pub(crate) fn now(&self, pace: &Pace) -> u16 {
+        (pace.clock.load(Ordering::Relaxed) >> self.clock_shift) as u16
+    }
+
+    /// Which segment a new key enters, given its ghost, and whether the cache has yet to fill up.
+    #[inline]
+    pub(crate) fn admit(
+        &self,
+        pace: &Pace,
+        ghost: Option<(Segment, u16)>,
+        filling: bool,
+    ) -> Segment {
+        // A lost tick does not matter, a locked instruction would.
+        pace.clock.store(pace.clock.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        match ghost {
+            Some((segment, age)) if age <= self.window => {
+                if age <= self.young {
+                    self.adapt(pace, segment);
+                }
+                segment_for_ghost(segment)
+            }
+            _ if filling && pace.probation.len() >= pace.target.load(Ordering::Relaxed) => {
+                Segment::Protected
+            }
+            _ => Segment::Probation,
+        }
+    }
+
+    #[cold]
+    fn adapt(&self, pace: &Pace, wanting: Segment) {
+        let target = pace.target.load(Ordering::Relaxed);
+        let new = match wanting {
+            Segment::Probation => (target + 1).min(self.target_max),
+            Segment::Protected => (target - 1).max(self.target_min),
+        };
+        pace.target.store(new, Ordering::Relaxed);
+    }
+
+    /// Puts a slot whose link this thread owns into a ring. What has to be evicted for want of a
+    /// place there, which is rare, goes to `sink`.
+    #[inline]
+    pub(crate) fn link(
+        &self,
+        pace: &Pace,
+        index: &Index,
+        segment: Segment,
+        loc: Loc,
+        sink: &mut impl FnMut(Evicted),
+    ) {
+        let (ring, ends) = self.segment(pace, segment);
+        if ring.push(ends, loc).is_err() {
+            self.link_crowded(pace, index, segment, loc, sink);
+        }
+    }
+
+    /// The ring is full, mostly of entries whose slots were emptied by removals: drops those, turns
+    /// over a few that live, and if that does not help, evicts.
+    #[cold]
+    fn link_crowded(
+        &self,
+        pace: &Pace,
+        index: &Index,
+        segment: Segment,
+        loc: Loc,
+        sink: &mut impl FnMut(Evicted),
+    ) {
+        let (ring, ends) = self.segment(pace, segment);
+        // Slots whose links this thread owns, in the order in which they go back.
+        let mut held = VecDeque::from([loc]);
+        let mut turned = 0;
+        while let Some(&first) = held.front() {
+            if ring.push(ends, first).is_ok() {
+                held.pop_front();
+                continue;
+            }
+            let Some(oldest) = ring.pop(ends) else { continue };
+            let word = index.word(oldest);
+            match word.kind() {
+                Kind::Vacant if index.unlink(oldest) => {}
+                Kind::Member { .. }
+                    if turned >= TURNED_MAX
+                        && index.evict(oldest, word, segment, self.now(pace)) =>
+                {
+                    sink(Evicted { loc: oldest, word });
+                }
+                _ => {
+                    turned += 1;
+                    held.push_back(oldest);
+                }
+            }
+        }
+    }
+
+    /// Evicts one entry; None if no ring has one to give. Should more have to go (see
+    /// [`Policy::link`]), they go to `sink`.
+    pub(crate) fn evict(
+        &self,
+        pace: &Pace,
+        index: &Index,
+        sink: &mut impl FnMut(Evicted),
+    ) -> Option<Evicted> {
+        let mut spared = 0;
+        loop {
+            let (segment, loc) = self.oldest(pace)?;
+            let must_go = spared >= SPARED_MAX;
+            match self.judge(pace, index, segment, loc, must_go, sink) {
+                Verdict::Evicted(evicted) => return Some(evicted),
+                Verdict::Spared => spared += 1,
+                Verdict::Unlinked => {}
+            }
+        }
+    }
+
+    fn oldest(&self, pace: &Pace) -> Option<(Segment, Loc)> {
+        let over = pace.probation.len() > pace.target.load(Ordering::Relaxed);
+        let order = if over {
+            [Segment::Probation, Segment::Protected]
+        } else {
+            [Segment::Protected, Segment::Probation]
+        };
+        let take = |segment| {
+            let (ring, ends) = self.segment(pace, segment);
+            ring.pop(ends).map(|loc| (segment, loc))
+        };
+        take(order[0]).or_else(|| take(order[1])).or_else(|| self.stranded())
+    }
+
+    #[cold]
+    fn stranded(&self) -> Option<(Segment, Loc)> {
+        let sweep = |segment, ring: &Ring| ring.sweep().map(|loc| (segment, loc));
+        sweep(Segment::Probation, &self.probation)
+            .or_else(|| sweep(Segment::Protected, &self.protected))
+    }
+
+    /// What becomes of a slot whose link this thread owns. Afterwards it does not own it any more.
+    fn judge(
+        &self,
+        pace: &Pace,
+        index: &Index,
+        segment: Segment,
+        loc: Loc,
+        must_go: bool,
+        sink: &mut impl FnMut(Evicted),
+    ) -> Verdict {
+        loop {
+            let word = index.word(loc);
+            match word.kind() {
+                Kind::Member { uses } => {
+                    let stay = match segment {
+                        _ if must_go => None,
+                        Segment::Probation => (uses >= PROMOTE_USES).then_some(0),
+                        Segment::Protected => uses.checked_sub(1),
+                    };
+                    match stay {
+                        Some(uses) if index.age(loc, word, uses) => {
+                            self.link(pace, index, Segment::Protected, loc, sink);
+                            return Verdict::Spared;
+                        }
+                        None if index.evict(loc, word, segment, self.now(pace)) => {
+                            return Verdict::Evicted(Evicted { loc, word });
+                        }
+                        // The word changed: look again.
+                        _ => {}
+                    }
+                }
+                Kind::Vacant => {
+                    if index.unlink(loc) {
+                        return Verdict::Unlinked;
+                    }
+                }
+                // Claimed while it was Vacant, by an insert that counts on this ring entry.
+                Kind::Tentative { linked } => {
+                    debug_assert!(linked, "an unlinked slot in a ring");
+                    self.link(pace, index, Segment::Probation, loc, sink);
+                    return Verdict::Spared;
+                }
+                Kind::Empty | Kind::Ghost { .. } => {
+                    debug_assert!(false, "a free slot in a ring: {word:?} at {loc:?}");
+                    return Verdict::Unlinked;
+                }
+            }
+        }
+    }
+
+    /// Asks for the bucket of an entry that will be judged soon.
+    #[inline]
+    pub(crate) fn prefetch_next(&self, pace: &Pace, index: &Index) {
+        let over = pace.probation.len() > pace.target.load(Ordering::Relaxed);
+        let segment = if over { Segment::Probation } else { Segment::Protected };
+        let (ring, ends) = self.segment(pace, segment);
+        if let Some(loc) = ring.peek(ends, 1) {
+            index.prefetch_loc(loc);
+        }
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.probation.allocated_bytes() + self.protected.allocated_bytes()
+    }
+
+    /// Entries that probation may hold now.
+    #[cfg(any(test, fuzzing, larder_internals))]
+    pub(crate) fn target(&self, pace: &Pace) -> u32 {
+        pace.target.load(Ordering::Relaxed)
+    }
+
+    /// Every location in either ring, for the invariant checker.
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    pub(crate) fn linked(&self) -> impl Iterator<Item = Loc> + '_ {
+        self.probation.entries().chain(self.protected.entries())
+    }
+}
+
+enum Verdict {
+    /// Taken out of the index; the caller has its credit and its node.
+    Evicted(Evicted),
+    /// It was used: it got another turn.
+    Spared,
+    /// Nobody was there: the ring entry is gone.
+    Unlinked,
+}
+
+#[inline]
+fn segment_for_ghost(segment: Segment) -> Segment {
+    match segment {
+        Segment::Probation => Segment::Protected,
+        // Admitting these, too, costs more than it brings on loops and mixed traces.
+        Segment::Protected => Segment::Probation,
+    }
+}

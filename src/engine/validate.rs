@@ -1,0 +1,102 @@
+//! Counts everything again, another way, and compares: for tests, models and fuzzers.
+
+use super::{
+    Engine,
+    shard::Shard,
+    stats::Event,
+    word::{Kind, SLOTS},
+};
+use std::collections::{HashMap, HashSet};
+
+impl<K: Eq, V> Engine<K, V> {
+    /// Checks every invariant that holds while no other thread uses the cache. `hash` hashes a key
+    /// as the caller of the operations does.
+    ///
+    /// # Panics
+    ///
+    /// If one does not hold.
+    pub(crate) fn validate(&self, hash: impl Fn(&K) -> u64) {
+        let mut members = 0;
+        for (own, shard) in self.shards.iter().enumerate() {
+            members += shard.validate(|key| {
+                let hash = hash(key);
+                assert_eq!(self.shard_of(hash).0, own, "a key in another key's shard");
+                hash
+            });
+        }
+        assert_eq!(members, self.entries(), "entries and credits disagree");
+        assert!(members <= self.capacity(), "{members} entries exceed {}", self.capacity());
+        let totals = self.counters.totals();
+        let total = |event| totals[event as usize];
+        assert_eq!(
+            members,
+            total(Event::Insert) - total(Event::Removal) - total(Event::Eviction),
+            "entries and statistics disagree: {totals:?}"
+        );
+    }
+}
+
+impl<K: Eq, V> Shard<K, V> {
+    /// The number of members.
+    fn validate(&self, hash: impl Fn(&K) -> u64) -> u64 {
+        let layout = self.index.layout();
+        let mut nodes = HashMap::new();
+        let mut linked_slots = HashSet::new();
+        let mut displaced = vec![0; self.index.bucket_count()];
+        for (loc, word) in self.index.words() {
+            match word.kind() {
+                Kind::Empty | Kind::Ghost { .. } => {}
+                Kind::Vacant => {
+                    linked_slots.insert(loc);
+                }
+                Kind::Tentative { .. } => panic!("an unfinished insert at {loc:?}: {word:?}"),
+                Kind::Member { .. } => {
+                    linked_slots.insert(loc);
+                    let node = layout.node(word);
+                    let other = nodes.insert(node, loc);
+                    assert!(other.is_none(), "node {node} at {loc:?} and {other:?}");
+                    // SAFETY: nobody else uses the cache, and members' nodes hold entries.
+                    let entry = unsafe { self.nodes.get(node) };
+                    let hash = hash(&entry.key);
+                    let home = loc.home(word);
+                    assert_eq!(self.index.home(hash), home, "a key away from home at {loc:?}");
+                    assert!(word.matches(layout.probe(hash, word.is_displaced())), "a wrong tag");
+                    displaced[home] += u64::from(word.is_displaced());
+                    let found = self.index.find(home, hash, |other| {
+                        // SAFETY: as above.
+                        unsafe { self.nodes.with(other, |other| other.key == entry.key) }
+                    });
+                    assert_eq!(found.map(|found| found.loc), Some(loc), "two copies of a key");
+                }
+            }
+        }
+        for (home, &displaced) in displaced.iter().enumerate() {
+            let control = self.index.control(home);
+            assert_eq!(control.displaced(), displaced, "keys of bucket {home} next door");
+            if let Some((node, place)) = control.decided() {
+                let there = nodes.get(&node).map(|loc| loc.0 as usize);
+                let bucket = home ^ usize::from(place.displaced);
+                assert_eq!(there, Some(bucket << 4 | place.slot), "bucket {home} names {node}");
+            }
+        }
+
+        let mut links = HashSet::new();
+        for loc in self.policy.linked() {
+            assert!(links.insert(loc), "{loc:?} is in the rings twice");
+        }
+        assert_eq!(links, linked_slots, "rings and slots disagree");
+
+        let fresh = self.recycler.fresh();
+        let mut idle = HashSet::new();
+        let mut once = |node| {
+            assert!((1..=fresh).contains(&node), "node {node} was never handed out");
+            assert!(idle.insert(node), "node {node} is on two stacks");
+            assert!(!nodes.contains_key(&node), "node {node} is in the index and on a stack");
+        };
+        self.recycler.for_each_free(&mut once);
+        self.recycler.for_each_unsealed_or_dead(&mut once);
+        assert!(nodes.keys().all(|node| (1..=fresh).contains(node)));
+        assert!(nodes.len() <= self.index.bucket_count() * SLOTS);
+        nodes.len() as u64
+    }
+}

@@ -1,0 +1,406 @@
+//! What an index slot and a bucket's control word say, packed into 32 and 64 bits.
+//!
+//! Plain values: nothing here is atomic, and nothing here knows which transitions are legal (that
+//! is `index.rs`). The types are copies of what an atomic held at one moment.
+//!
+//! # Slot word, 32 bits
+//!
+//! ```text
+//!  31 30 | 29 28 | 27 | 26 ........ 0
+//!   0  0     0     0     0            Empty: no resident, no ring entry
+//!   0  0     0     0     1            Vacant: no resident, but a ring entry names this slot
+//!   0  1 | seg|     age 16 | tag 13   Ghost: remembers an evicted key, no ring entry
+//!   1  0 | link| 0 | d  | tag | node  Tentative: an insert in progress, invisible to readers
+//!   1  1 | uses    | d  | tag | node  Member: the entry is in the cache
+//! ```
+//!
+//! `link` says that the slot was Vacant when it was claimed, `d` that the key's home is the
+//! neighbouring bucket, `uses` is the saturating counter that hits set. `tag` takes what the shard's
+//! node numbers leave of 27 bits: see [`Layout`].
+//!
+//! # Control word, 64 bits
+//!
+//! ```text
+//!  63 ......... 33 | 32 ...... 25 | 24 ... 20 | 19 ... 0
+//!    version 31       displaced 8    place 5     node 20
+//! ```
+//!
+//! The last insert that was decided in this bucket (`node` at `place`, or none), how many keys of
+//! this bucket live next door, and a version that every decision raises.
+
+/// Slots of one bucket: with the control word they fill a cache line.
+#[cfg(not(larder_loom))]
+pub(crate) const SLOTS: usize = 14;
+/// Two, so that a model reaches full buckets and neighbours within a few steps.
+#[cfg(larder_loom)]
+pub(crate) const SLOTS: usize = 2;
+
+/// The counter of uses stops here.
+pub(crate) const USES_MAX: u32 = 3;
+
+/// A node's number within its shard, from 1; 0 is "none" wherever a link or a word needs it.
+pub(crate) type NodeId = u32;
+
+/// Width of the node field in the control word, hence of any node number.
+pub(crate) const NODE_BITS_MAX: u32 = 20;
+
+const KIND: u32 = 0b11 << 30;
+const GHOST: u32 = 0b01 << 30;
+const TENTATIVE: u32 = 0b10 << 30;
+const MEMBER: u32 = 0b11 << 30;
+const USES_SHIFT: u32 = 28;
+const USES: u32 = 0b11 << USES_SHIFT;
+const LINKED: u32 = 1 << 29;
+const DISPLACED: u32 = 1 << 27;
+const PAYLOAD: u32 = DISPLACED - 1;
+
+const GHOST_SEGMENT: u32 = 1 << 29;
+const GHOST_AGE_SHIFT: u32 = 13;
+const GHOST_TAG_BITS: u32 = 13;
+
+/// Which of the two FIFO segments an entry is or was in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Segment {
+    /// Where new keys prove themselves.
+    Probation,
+    /// Where keys live that were used.
+    Protected,
+}
+
+/// How a shard splits the 27 payload bits between tag and node number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    node_bits: u32,
+}
+
+impl Layout {
+    /// The layout for node numbers up to `max_node`; `None` if they do not fit.
+    pub(crate) fn for_nodes(max_node: NodeId) -> Option<Self> {
+        let node_bits = NodeId::BITS - max_node.leading_zeros();
+        (node_bits <= NODE_BITS_MAX).then_some(Self { node_bits: node_bits.max(1) })
+    }
+
+    #[inline(always)]
+    fn node_mask(self) -> u32 {
+        (1 << self.node_bits) - 1
+    }
+
+    /// The hash bits that slots keep, in place.
+    #[inline(always)]
+    fn tag(self, hash: u64) -> u32 {
+        ((hash as u32) << self.node_bits) & PAYLOAD
+    }
+
+    /// What [`Word::matches`] compares a member of this hash with, and under which mask.
+    #[inline(always)]
+    pub(crate) fn probe(self, hash: u64, displaced: bool) -> Probe {
+        Probe {
+            mask: KIND | DISPLACED | (PAYLOAD & !self.node_mask()),
+            want: MEMBER | if displaced { DISPLACED } else { 0 } | self.tag(hash),
+        }
+    }
+
+    /// The part of the hash that a ghost keeps. It is never more than a member's tag holds, since
+    /// an evicting thread has only the word.
+    #[inline(always)]
+    pub(crate) fn ghost_tag(self, hash: u64) -> u32 {
+        self.ghost_tag_of_payload(self.tag(hash))
+    }
+
+    #[inline(always)]
+    fn ghost_tag_of_payload(self, payload: u32) -> u32 {
+        (payload >> self.node_bits) & ((1 << GHOST_TAG_BITS) - 1)
+    }
+
+    pub(crate) fn tentative(self, hash: u64, node: NodeId, displaced: bool, linked: bool) -> Word {
+        debug_assert!(node != 0 && node <= self.node_mask(), "node number out of range");
+        let flags = if displaced { DISPLACED } else { 0 } | if linked { LINKED } else { 0 };
+        Word(TENTATIVE | flags | self.tag(hash) | node)
+    }
+
+    #[inline(always)]
+    pub(crate) fn node(self, word: Word) -> NodeId {
+        word.0 & self.node_mask()
+    }
+
+    /// The member word of the same key, place and uses with another node.
+    pub(crate) fn with_node(self, word: Word, node: NodeId) -> Word {
+        Word(word.0 & !self.node_mask() | node)
+    }
+
+    /// The ghost that a member leaves behind.
+    pub(crate) fn ghost(self, member: Word, segment: Segment, age: u16) -> Word {
+        let segment = if segment == Segment::Protected { GHOST_SEGMENT } else { 0 };
+        let tag = self.ghost_tag_of_payload(member.0 & PAYLOAD);
+        Word(GHOST | segment | u32::from(age) << GHOST_AGE_SHIFT | tag)
+    }
+}
+
+/// A compare value and its mask: one `and` and one compare per slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe {
+    mask: u32,
+    want: u32,
+}
+
+/// What one slot held at one moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word(u32);
+
+/// The kinds of [`Word`], as the caller's `match` wants them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Neither resident nor ring entry.
+    Empty,
+    /// No resident; a ring entry names the slot.
+    Vacant,
+    /// A remembered key: from which segment it went, when, and what is left of its hash.
+    Ghost {
+        /// The segment it was evicted from.
+        segment: Segment,
+        /// The shard's clock, in quanta, when it was evicted.
+        age: u16,
+        /// What is left of its hash.
+        tag: u32,
+    },
+    /// An insert in progress.
+    Tentative {
+        /// Whether a ring entry already names the slot.
+        linked: bool,
+    },
+    /// A resident.
+    Member {
+        /// The counter that hits set.
+        uses: u32,
+    },
+}
+
+impl Word {
+    pub(crate) const EMPTY: Word = Word(0);
+    pub(crate) const VACANT: Word = Word(1);
+
+    #[inline(always)]
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Word(bits)
+    }
+
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u32 {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(crate) fn matches(self, probe: Probe) -> bool {
+        self.0 & probe.mask == probe.want
+    }
+
+    #[inline]
+    pub(crate) fn kind(self) -> Kind {
+        match self.0 & KIND {
+            MEMBER => Kind::Member { uses: self.uses() },
+            TENTATIVE => Kind::Tentative { linked: self.0 & LINKED != 0 },
+            GHOST => Kind::Ghost {
+                segment: if self.0 & GHOST_SEGMENT != 0 {
+                    Segment::Protected
+                } else {
+                    Segment::Probation
+                },
+                age: (self.0 >> GHOST_AGE_SHIFT) as u16,
+                tag: self.0 & ((1 << GHOST_TAG_BITS) - 1),
+            },
+            _ if self == Word::VACANT => Kind::Vacant,
+            _ => {
+                debug_assert_eq!(self, Word::EMPTY, "no such slot word");
+                Kind::Empty
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_member(self) -> bool {
+        self.0 & KIND == MEMBER
+    }
+
+    /// Whether the key's home is the neighbouring bucket (of tentative and member words).
+    #[inline]
+    pub(crate) fn is_displaced(self) -> bool {
+        self.0 & DISPLACED != 0
+    }
+
+    /// The counter of a member.
+    #[inline(always)]
+    pub(crate) fn uses(self) -> u32 {
+        (self.0 & USES) >> USES_SHIFT
+    }
+
+    /// The same member with another counter.
+    #[inline(always)]
+    pub(crate) fn with_uses(self, uses: u32) -> Word {
+        debug_assert!(self.is_member() && uses <= USES_MAX);
+        Word(self.0 & !USES | uses << USES_SHIFT)
+    }
+
+    /// The member that a tentative word becomes.
+    #[inline]
+    pub(crate) fn into_member(self) -> Word {
+        debug_assert_eq!(self.0 & KIND, TENTATIVE);
+        Word(MEMBER | self.0 & (DISPLACED | PAYLOAD))
+    }
+}
+
+impl std::fmt::Debug for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}({:#010x})", self.kind(), self.0)
+    }
+}
+
+/// Where in a pair of buckets: the slot, and whether it is next door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Slot number within its bucket.
+    pub(crate) slot: usize,
+    /// In the neighbour of the home bucket.
+    pub(crate) displaced: bool,
+}
+
+const CTL_NODE: u64 = (1 << NODE_BITS_MAX) - 1;
+const CTL_PLACE_SHIFT: u32 = 20;
+const CTL_PLACE_DISPLACED: u64 = 1 << 24;
+const CTL_DISPLACED_SHIFT: u32 = 25;
+const CTL_DISPLACED_ONE: u64 = 1 << CTL_DISPLACED_SHIFT;
+const CTL_VERSION_ONE: u64 = 1 << 33;
+/// The count of displaced keys stops here; a bucket that has reached it displaces no more.
+const CTL_DISPLACED_MAX: u64 = 0xFF;
+
+/// What a bucket's control word held at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Control(u64);
+
+impl Control {
+    #[inline(always)]
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Control(bits)
+    }
+
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The last decided insert, unless its node has been retired since.
+    #[inline]
+    pub(crate) fn decided(self) -> Option<(NodeId, Place)> {
+        let node = (self.0 & CTL_NODE) as NodeId;
+        (node != 0).then(|| {
+            let slot = (self.0 >> CTL_PLACE_SHIFT) as usize & 0xF;
+            (node, Place { slot, displaced: self.0 & CTL_PLACE_DISPLACED != 0 })
+        })
+    }
+
+    /// How many of the bucket's keys may live next door.
+    #[inline(always)]
+    pub(crate) fn displaced(self) -> u64 {
+        (self.0 >> CTL_DISPLACED_SHIFT) & CTL_DISPLACED_MAX
+    }
+
+    pub(crate) fn can_displace(self) -> bool {
+        self.displaced() < CTL_DISPLACED_MAX
+    }
+
+    /// The word after the decision that `node` at `place` is inserted.
+    #[inline]
+    pub(crate) fn decide(self, node: NodeId, place: Place) -> Control {
+        let keep = self.0 & !(CTL_NODE | 0x1F << CTL_PLACE_SHIFT);
+        let place_bits = (place.slot as u64) << CTL_PLACE_SHIFT
+            | if place.displaced { CTL_PLACE_DISPLACED } else { 0 };
+        let displaced = if place.displaced { CTL_DISPLACED_ONE } else { 0 };
+        Control((keep | place_bits | u64::from(node)).wrapping_add(displaced + CTL_VERSION_ONE))
+    }
+
+    /// The word after `node` has left its slot: it no longer names it, and a displaced key less is
+    /// counted. Equal to `self` if nothing is to be done.
+    #[inline]
+    pub(crate) fn forget(self, node: NodeId, was_displaced: bool) -> Control {
+        let mut bits = self.0;
+        if bits & CTL_NODE == u64::from(node) {
+            bits &= !(CTL_NODE | 0x1F << CTL_PLACE_SHIFT);
+        }
+        if was_displaced {
+            debug_assert!(self.displaced() > 0, "a displaced key that nobody counted");
+            bits -= CTL_DISPLACED_ONE;
+        }
+        Control(bits)
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+    use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+
+    #[test]
+    fn words_survive_the_round_trip() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        for _ in 0..100_000 {
+            let max = 1 << rng.random_range(1..NODE_BITS_MAX);
+            let layout = Layout::for_nodes(max).expect("fits");
+            let (hash, node) = (rng.random::<u64>(), rng.random_range(1..=max));
+            let (displaced, linked) = (rng.random(), rng.random());
+            let word = layout.tentative(hash, node, displaced, linked);
+            assert_eq!(word.kind(), Kind::Tentative { linked });
+            assert_eq!((layout.node(word), word.is_displaced()), (node, displaced));
+            assert!(!word.matches(layout.probe(hash, displaced)), "readers must not see it");
+
+            let uses = rng.random_range(0..=USES_MAX);
+            let member = word.into_member().with_uses(uses);
+            assert_eq!(member.kind(), Kind::Member { uses });
+            assert!(member.matches(layout.probe(hash, displaced)));
+            assert!(!member.matches(layout.probe(hash, !displaced)));
+            assert_eq!(layout.node(member), node);
+
+            let other = rng.random_range(1..=max);
+            let replaced = layout.with_node(member, other);
+            assert_eq!((layout.node(replaced), replaced.uses()), (other, uses));
+            assert!(replaced.matches(layout.probe(hash, displaced)));
+
+            for segment in [Segment::Probation, Segment::Protected] {
+                let age = rng.random();
+                let ghost = layout.ghost(member, segment, age);
+                let tag = layout.ghost_tag(hash);
+                assert_eq!(ghost.kind(), Kind::Ghost { segment, age, tag });
+            }
+        }
+    }
+
+    #[test]
+    fn a_layout_that_does_not_fit_is_refused() {
+        assert!(Layout::for_nodes((1 << NODE_BITS_MAX) - 1).is_some());
+        assert!(Layout::for_nodes(1 << NODE_BITS_MAX).is_none());
+    }
+
+    #[test]
+    fn control_words_count_and_forget() {
+        let mut control = Control::from_bits(0);
+        assert_eq!(control.decided(), None);
+        for round in 1..=20u32 {
+            let place = Place { slot: round as usize % SLOTS, displaced: round % 2 == 0 };
+            let before = control;
+            control = control.decide(round, place);
+            assert_eq!(control.decided(), Some((round, place)));
+            assert_ne!(control.bits() >> 33, before.bits() >> 33, "the version moves");
+        }
+        assert_eq!(control.displaced(), 10);
+        let same = control.forget(7, false);
+        assert_eq!(same, control, "another node is named");
+        let less = control.forget(20, true);
+        assert_eq!((less.decided(), less.displaced()), (None, 9));
+    }
+
+    #[test]
+    fn the_version_wraps_without_touching_its_neighbours() {
+        let control = Control::from_bits(u64::MAX << 33);
+        let next = control.decide(5, Place { slot: 1, displaced: false });
+        assert_eq!(next.decided(), Some((5, Place { slot: 1, displaced: false })));
+        assert_eq!((next.bits() >> 33, next.displaced()), (0, 0));
+    }
+}

@@ -1,0 +1,37 @@
+//! What can be wrong with a cache that somebody asks for.
+
+/// Why [`CacheBuilder::try_build`](crate::CacheBuilder::try_build) refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// Nobody said how large the cache may become.
+    #[error("max_capacity is not set: say how many entries the cache may hold (0 stores nothing)")]
+    NoCapacity,
+    /// The number of shards is out of range.
+    #[error("shards: {shards} is out of range; allowed are 1 to {max}, or leave it unset")]
+    Shards {
+        /// What was asked for.
+        shards: usize,
+        /// The most that is allowed.
+        max: usize,
+    },
+    /// Each shard would be larger than the index can address.
+    #[error(
+        "shards: {shards} is too few for max_capacity {max_capacity}; \
+         at least {at_least} are needed, or leave it unset"
+    )]
+    TooFewShards {
+        /// What was asked for.
+        shards: usize,
+        /// The capacity that was asked for.
+        max_capacity: u64,
+        /// The fewest that would do.
+        at_least: usize,
+    },
+    /// The memory for that capacity cannot be had.
+    #[error("max_capacity: the memory for {max_capacity} entries cannot be had; ask for fewer")]
+    OutOfMemory {
+        /// The capacity that was asked for.
+        max_capacity: u64,
+    },
+}

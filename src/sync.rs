@@ -1,0 +1,39 @@
+//! The only door to atomics, cells and shared ownership.
+//!
+//! Normal builds get the standard library's types, `--cfg larder_loom` gets loom's, so that the
+//! models in `loom-tests/` run the engine itself and not a copy of it. The cell has loom's
+//! closure-taking interface; around the standard cell it compiles to nothing.
+
+#[cfg(larder_loom)]
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    sync::{
+        Arc,
+        atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+#[cfg(not(larder_loom))]
+pub(crate) use std::sync::{
+    Arc,
+    atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+};
+
+/// [`std::cell::UnsafeCell`] with loom's interface.
+#[cfg(not(larder_loom))]
+#[derive(Debug)]
+#[repr(transparent)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(larder_loom))]
+impl<T> UnsafeCell<T> {
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+        f(self.0.get())
+    }
+}
