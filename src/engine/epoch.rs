@@ -109,19 +109,19 @@ use statics::{LOCAL, collector};
 /// destruction of its thread-local values.
 #[inline(always)]
 pub(crate) fn with_local<R>(f: impl FnOnce(&Local) -> R) -> R {
-    // `try_with` would consume `f` on failure.
-    let mut f = Some(f);
-    let mut run = |local: &Local| (f.take().expect("called once"))(local);
-    match LOCAL.try_with(&mut run) {
-        Ok(result) => result,
-        Err(_) => past_destruction(run),
+    match LOCAL.try_with(std::ptr::from_ref) {
+        // SAFETY: the value lives until this thread runs the destructors of its thread-local
+        // values, which is not while `f` runs. (A pointer, since `f` cannot be given to `try_with`
+        // and still be there if that fails.)
+        Ok(local) => f(unsafe { &*local }),
+        Err(_) => past_destruction(f),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn past_destruction<R>(run: impl FnOnce(&Local) -> R) -> R {
-    run(&Local::register())
+fn past_destruction<R>(f: impl FnOnce(&Local) -> R) -> R {
+    f(&Local::register())
 }
 
 #[cfg(not(larder_loom))]

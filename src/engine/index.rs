@@ -88,6 +88,7 @@ use crate::{
     engine::{
         hooks::{Step, step},
         plant::{Bug, planted},
+        scan,
         word::{Control, Kind, Layout, NodeId, Place, Probe, SLOTS, Segment, USES_MAX, Word},
     },
     sync::{AtomicU32, AtomicU64, Ordering},
@@ -270,12 +271,7 @@ impl Index {
         eq: &mut impl FnMut(NodeId) -> bool,
     ) -> Option<Found> {
         let slots = &self.buckets[bucket].slots;
-        // No branch per slot: the only one to be mispredicted is "anything at all?".
-        let mut matches = 0u32;
-        for (i, slot) in slots.iter().enumerate() {
-            let word = Word::from_bits(slot.load(Ordering::Relaxed));
-            matches |= u32::from(word.matches(probe)) << i;
-        }
+        let mut matches = scan::matches(slots, probe);
         while matches != 0 {
             let i = matches.trailing_zeros() as usize;
             matches &= matches - 1;

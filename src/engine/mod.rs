@@ -19,6 +19,7 @@ pub(crate) mod plant;
 pub(crate) mod policy;
 pub(crate) mod recycle;
 pub(crate) mod ring;
+pub(crate) mod scan;
 pub(crate) mod shard;
 pub(crate) mod stats;
 #[cfg(any(test, fuzzing, larder_internals, larder_loom))]

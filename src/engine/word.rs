@@ -139,8 +139,8 @@ impl Layout {
 /// A compare value and its mask: one `and` and one compare per slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probe {
-    mask: u32,
-    want: u32,
+    pub(crate) mask: u32,
+    pub(crate) want: u32,
 }
 
 /// What one slot held at one moment.
