@@ -14,7 +14,8 @@ struct Slot {
 unsafe impl Sync for Slot {}
 
 fn main() {
-    let slot = Slot { value: UnsafeCell::new(0), full: AtomicBool::new(false) };
+    // A reference, so that the closures capture the slot and not its fields.
+    let slot = &Slot { value: UnsafeCell::new(0), full: AtomicBool::new(false) };
     let wait_until = |full| {
         while slot.full.load(Ordering::Acquire) != full {
             thread::yield_now();

@@ -37,6 +37,9 @@ fn run_one(target: &str, seconds: u64) -> Result<()> {
         .args([&found, &kept])
         .arg("--")
         .arg(format!("-max_total_time={seconds}"))
+        // Long enough to fill the caches several times over, from the beginning: libFuzzer would
+        // start with a few bytes and take hours to get there.
+        .args(["-max_len=512", "-len_control=0"])
         // An input that takes longer than this waits for something that does not come.
         .args(["-timeout=30", "-print_final_stats=1"])
         .run()

@@ -26,9 +26,11 @@ pub(crate) fn fmt() -> Result<()> {
 
 pub(crate) fn clippy() -> Result<()> {
     Run::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"]).run()?;
-    // With the cfg that cargo-fuzz sets; a target directory of its own, because flags differ.
+    // With the cfg that cargo-fuzz sets, thus in a target directory of its own, and without
+    // libFuzzer, which nothing is linked with here.
     Run::cargo()
-        .args(["clippy", "--manifest-path", FUZZ_MANIFEST, "--", "-Dwarnings"])
+        .args(["clippy", "--manifest-path", FUZZ_MANIFEST, "--no-default-features"])
+        .args(["--all-targets", "--", "-Dwarnings"])
         .env("RUSTFLAGS", "--cfg fuzzing")
         .env("CARGO_TARGET_DIR", place::target_for("fuzz-lint"))
         .run()
@@ -42,7 +44,7 @@ pub(crate) fn deny() -> Result<()> {
     tools::cargo_subcommand("deny")?;
     // Advisories are left out: their database comes from outside, so that a commit which passed
     // yesterday could fail today.
-    Run::cargo().args(["deny", "check", "bans", "licenses", "sources"]).run()
+    Run::cargo().args(["deny", "--workspace", "check", "bans", "licenses", "sources"]).run()
 }
 
 pub(crate) fn crates() -> Result<()> {

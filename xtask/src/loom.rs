@@ -34,10 +34,25 @@ pub(crate) fn run(quick: bool) -> Result<()> {
     let printed = cargo(["run", "--bin", "plants"]).read()?;
     let plants = plants_of(&printed)?;
     eprintln!("{} planted bugs, each of which a model must find:", plants.len());
+    let mut missed = Vec::new();
     for plant in &plants {
-        let found = must_fail(plant, &binaries, &full)
-            .with_context(|| format!("planted bug `{}`, model `{}`", plant.bug, plant.test))?;
-        eprintln!("  {:<40} found in {:>5.1} s by {}", plant.bug, found.as_secs_f64(), plant.test);
+        match must_fail(plant, &binaries, &full) {
+            Ok(time) => {
+                eprintln!(
+                    "  {:<24} found by {} in {:.1} s",
+                    plant.bug,
+                    plant.test,
+                    time.as_secs_f64()
+                )
+            }
+            Err(error) => {
+                eprintln!("  {:<24} NOT FOUND by {}: {error:#}", plant.bug, plant.test);
+                missed.push(plant.bug.as_str());
+            }
+        }
+    }
+    if !missed.is_empty() {
+        bail!("{} planted bugs were not found: {}", missed.len(), missed.join(", "));
     }
     Ok(())
 }

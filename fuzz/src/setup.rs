@@ -1,0 +1,55 @@
+//! The caches under test: small, so that few operations fill them.
+
+use arbitrary::Arbitrary;
+
+use crate::{Census, Clash, Value};
+
+/// Boxed, so that the sanitizer sees keys that are lost or read too late; looked up as `u8`.
+pub type Key = Box<u8>;
+/// The cache under test.
+pub type Cache = larder::Cache<Key, Value, Clash>;
+
+/// How the cache is built.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct Setup {
+    capacity: u8,
+    shards: u8,
+    clash: Clash,
+}
+
+impl Setup {
+    /// At most this many entries.
+    pub fn capacity(&self) -> u64 {
+        u64::from(self.capacity % 48) + 1
+    }
+
+    /// The cache.
+    pub fn build(&self) -> Cache {
+        larder::Cache::builder()
+            .max_capacity(self.capacity())
+            .shards(1 << (self.shards % 3))
+            .hasher(self.clash)
+            .build()
+    }
+}
+
+/// After a thread was pinned for long, more batches wait than one pass of maintenance gets back from
+/// the collector.
+const PASSES: usize = 1_000;
+
+/// At rest, everything that the cache no longer holds is dropped: by maintenance while there is a
+/// cache, and with the cache at its end.
+pub fn settle(cache: Cache, setup: &Setup, census: &Census) {
+    let entries = cache.entry_count();
+    for _ in 0..PASSES {
+        cache.run_pending_tasks();
+        if census.alive() == entries as i64 {
+            break;
+        }
+    }
+    cache.validate();
+    assert!(entries <= setup.capacity(), "{entries} entries in {}", setup.capacity());
+    assert_eq!(census.alive(), entries as i64, "values alive, entries");
+    drop(cache);
+    assert_eq!(census.alive(), 0, "values alive after the cache");
+}
