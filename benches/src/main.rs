@@ -1,2 +1,31 @@
-//! Benchmarks of larder beside its peers.
-fn main() {}
+//! Measures `larder` beside its peers: throughput, latency, hit ratio, memory, and the bound.
+
+mod alloc;
+mod bound;
+mod cli;
+mod data;
+mod latency;
+mod memory;
+mod peers;
+mod progress;
+mod replay;
+mod stats;
+mod table;
+mod throughput;
+mod trace;
+mod versions;
+mod workload;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+use crate::bound;
+use crate::data::Kind;
+use crate::latency;
+use crate::memory;
+use crate::peers::PeerId;
+use crate::replay::{self, Capacity, Rows};
+use crate::table::Table;
+use crate::throughput::{self, Matrix, Scenario};
+use crate::trace;
+use crate::versions;
+use crate::workload::Dist;
+
+/// Measures larder beside its peers.
+#[derive(Debug, Parser)]
+#[command(name = "larder-bench", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every measurement understands.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Common {
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    json: bool,
+    /// Caches to measure, separated by commas; the first is what the others are compared with
+    /// [default: all]
+    #[arg(long, global = true, value_enum, value_delimiter = ',')]
+    peers: Vec<PeerId>,
+    /// Seed of key sequences and hashers
+    #[arg(long, global = true, default_value_t = 1)]
+    seed: u64,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Nanoseconds per operation and thread
+    Throughput(ThroughputArgs),
+    /// Percentiles of single operations under a mixed load at a fixed rate
+    Latency(LatencyArgs),
+    /// Hit ratios on traces of little-endian u32 keys
+    Replay(ReplayArgs),
+    /// Bytes per entry beyond key and value
+    Memory(MemoryArgs),
+    /// Entries held against the capacity asked for
+    Bound(BoundArgs),
+}
+
+#[derive(Clone, Debug, Args)]
+struct ThroughputArgs {
+    /// Scenarios to run [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Scenario>,
+    /// Keys and values
+    /// [default: u64,string]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    kinds: Vec<Kind>,
+    /// Distributions of the keys
+    /// [default: zipf,uniform]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    dist: Vec<Dist>,
+    /// Entries that the caches hold; 10M needs some 3 GB
+    /// [default: 1k,100k]
+    #[arg(long, value_delimiter = ',', value_parser = parse_count)]
+    entries: Vec<u32>,
+    /// Numbers of threads [default: 1, 2, 4 and so on up to the cores]
+    #[arg(long, value_delimiter = ',', value_parser = parse_threads)]
+    threads: Vec<usize>,
+    /// Rounds, of which each measures every cache once [default: 7]
+    #[arg(long, value_parser = parse_count)]
+    rounds: Option<u32>,
+    /// Operations of each thread in a round [default: 1M]
+    #[arg(long, value_parser = parse_count)]
+    ops: Option<u32>,
+    /// A first impression; changes the defaults to u64, zipf, 100k entries, 3 rounds, 200k ops
+    #[arg(long)]
+    quick: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ReplayArgs {
+    /// A trace, or a folder with traces that end in .u32; a generated trace where there is none
+    path: Option<PathBuf>,
+    /// Capacities, in entries (500, 10k) or in percent of the trace's keys (0.1%)
+    #[arg(long, value_delimiter = ',', conflicts_with = "rows")]
+    capacity: Vec<Capacity>,
+    /// How to choose capacities where none are given
+    #[arg(long, value_enum, default_value = "auto")]
+    rows: Rows,
+    /// Threads of a second replay that shows what concurrency costs; 1 for none
+    #[arg(long, default_value = "1", value_parser = parse_threads)]
+    threads: usize,
+}
+
+#[derive(Clone, Debug, Args)]
+struct LatencyArgs {
+    /// Operations per second and thread
+    #[arg(long, default_value = "200k", value_parser = parse_count)]
+    rate: u32,
+    /// Seconds for each cache
+    #[arg(long, default_value = "10", value_parser = parse_seconds)]
+    seconds: Duration,
+    /// Threads; each keeps a core busy
+    #[arg(long, default_value = "2", value_parser = parse_threads)]
+    threads: usize,
+    /// Entries that fit, a tenth of the keys
+    #[arg(long, default_value = "100k", value_parser = parse_count)]
+    entries: u32,
+    /// Percent of the operations that insert
+    #[arg(long, default_value = "25", value_parser = clap::value_parser!(u32).range(0..=100))]
+    inserts: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+struct MemoryArgs {
+    /// Entries that the caches hold
+    #[arg(long, value_delimiter = ',', default_value = "1k,100k,1M", value_parser = parse_count)]
+    entries: Vec<u32>,
+    /// Keys and values
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "u64,string")]
+    kinds: Vec<Kind>,
+}
+
+#[derive(Clone, Debug, Args)]
+struct BoundArgs {
+    /// Capacities
+    #[arg(long, value_delimiter = ',', default_value = "100,5k,100k", value_parser = parse_count)]
+    capacity: Vec<u32>,
+    /// Threads that insert while a sampler counts
+    #[arg(long, default_value = "4", value_parser = parse_threads)]
+    threads: usize,
+    /// Seconds of inserting for each cache and capacity
+    #[arg(long, default_value = "1", value_parser = parse_seconds)]
+    seconds: Duration,
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Result<()> {
+        let Self { common, command } = self;
+        match command {
+            Command::Throughput(args) => {
+                let cells = throughput::run(&args.matrix(&common));
+                common.show(&cells, &throughput::tables(&cells))
+            }
+            Command::Latency(args) => {
+                let plan = args.plan(&common);
+                let cells = latency::run(&plan);
+                common.show(&cells, &latency::tables(&cells, &plan))
+            }
+            Command::Replay(args) => replay(&common, &args),
+            Command::Memory(args) => {
+                let (peers, seed) = (common.peers(), common.seed);
+                let MemoryArgs { entries, kinds } = args;
+                let cells = memory::run(&memory::Matrix { kinds, entries, peers, seed });
+                common.show(&cells, &memory::tables(&cells))
+            }
+            Command::Bound(args) => {
+                let plan = bound::Plan {
+                    peers: common.peers(),
+                    capacities: args.capacity,
+                    threads: args.threads,
+                    duration: args.seconds,
+                    seed: common.seed,
+                };
+                let cells = bound::run(&plan);
+                common.show(&cells, &bound::tables(&cells, &plan))
+            }
+        }
+    }
+}
+
+fn replay(common: &Common, args: &ReplayArgs) -> Result<()> {
+    let (traces, stand_in) = trace::load(args.path.as_deref(), common.seed)?;
+    if let Some(why) = stand_in {
+        eprintln!("{why}");
+    }
+    let threads = (args.threads > 1).then_some(args.threads);
+    let plan = replay::Plan {
+        peers: common.peers(),
+        capacities: args.capacity.clone(),
+        rows: args.rows,
+        threads,
+        seed: common.seed,
+    };
+    let rows = replay::run(&plan, &traces);
+    anyhow::ensure!(!rows.is_empty(), "none of the traces belongs to the chosen rows");
+    common.show(&rows, &replay::tables(&rows, threads))?;
+    if !common.json {
+        for line in replay::verdict(&rows) {
+            println!("{line}");
+        }
+    }
+    Ok(())
+}
+
+impl Common {
+    /// The chosen peers, none twice.
+    fn peers(&self) -> Vec<PeerId> {
+        if self.peers.is_empty() {
+            return PeerId::all();
+        }
+        let mut chosen = Vec::new();
+        for &peer in &self.peers {
+            if !chosen.contains(&peer) {
+                chosen.push(peer);
+            }
+        }
+        chosen
+    }
+
+    fn show(&self, results: &impl Serialize, tables: &[Table]) -> Result<()> {
+        if self.json {
+            let document = Document { peers: self.versions(), seed: self.seed, results };
+            println!("{}", serde_json::to_string_pretty(&document)?);
+            return Ok(());
+        }
+        let versions = self.versions();
+        let versions = versions.iter().map(|peer| format!("{} {}", peer.package, peer.version));
+        println!("{}\n", versions.collect::<Vec<_>>().join(", "));
+        for table in tables {
+            println!("{}", table.terminal());
+        }
+        Ok(())
+    }
+
+    fn versions(&self) -> Vec<Version> {
+        let version = |peer: PeerId| Version {
+            peer,
+            package: peer.package(),
+            version: versions::of(peer.package()),
+        };
+        self.peers().into_iter().map(version).collect()
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    peers: Vec<Version>,
+    seed: u64,
+    results: &'a T,
+}
+
+#[derive(Serialize)]
+struct Version {
+    peer: PeerId,
+    package: &'static str,
+    version: String,
+}
+
+impl LatencyArgs {
+    fn plan(&self, common: &Common) -> latency::Plan {
+        latency::Plan {
+            peers: common.peers(),
+            entries: self.entries,
+            threads: self.threads,
+            rate: self.rate,
+            inserts: self.inserts,
+            duration: self.seconds,
+            seed: common.seed,
+        }
+    }
+}
+
+impl ThroughputArgs {
+    fn matrix(&self, common: &Common) -> Matrix {
+        let mut matrix = Matrix::new(common.peers(), common.seed, self.quick);
+        choose(&mut matrix.scenarios, &self.only);
+        choose(&mut matrix.kinds, &self.kinds);
+        choose(&mut matrix.dists, &self.dist);
+        choose(&mut matrix.entries, &self.entries);
+        choose(&mut matrix.threads, &self.threads);
+        if let Some(rounds) = self.rounds {
+            matrix.rounds = rounds as usize;
+        }
+        if let Some(ops) = self.ops {
+            matrix.ops = ops as usize;
+        }
+        matrix
+    }
+}
+
+/// A list from the command line replaces the default.
+fn choose<T: Clone>(default: &mut Vec<T>, given: &[T]) {
+    if !given.is_empty() {
+        *default = given.to_vec();
+    }
+}
+
+/// A positive number of entries or operations: `500`, `10k`, `10M`.
+pub(crate) fn parse_count(text: &str) -> Result<u32, String> {
+    let (digits, unit) = match text.chars().last() {
+        Some('k' | 'K') => (&text[..text.len() - 1], 1_000),
+        Some('m' | 'M') => (&text[..text.len() - 1], 1_000_000),
+        _ => (text, 1),
+    };
+    match digits.parse::<u32>() {
+        Ok(0) => Err("has to be at least 1".to_owned()),
+        Ok(number) if u64::from(number) * unit <= MOST => Ok(number * unit as u32),
+        Ok(_) => Err("at most 100M".to_owned()),
+        Err(_) => Err("a number such as 500, 10k or 1M is expected".to_owned()),
+    }
+}
+
+/// Key numbers, up to ten times as many as entries, have to fit 32 bits.
+const MOST: u64 = 100_000_000;
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=1_024) => Ok(threads),
+        _ => Err("a number of threads between 1 and 1024 is expected".to_owned()),
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 3_600.0 => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("seconds above 0 and at most 3600 are expected".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn counts_parse() {
+        assert_eq!(parse_count("500"), Ok(500));
+        assert_eq!(parse_count("10k"), Ok(10_000));
+        assert_eq!(parse_count("10M"), Ok(10_000_000));
+        for bad in ["", "0", "k", "-1", "1.5k", "101M", "5000000000", "ten"] {
+            assert!(parse_count(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bad_input_is_explained() {
+        let error = |arguments: &[&str]| {
+            let line = ["larder-bench"].iter().chain(arguments);
+            Cli::try_parse_from(line).unwrap_err().to_string()
+        };
+        let text = error(&["throughput", "--peers", "memcached"]);
+        assert!(text.contains("memcached") && text.contains("quick-cache"), "{text}");
+        let text = error(&["throughput", "--threads", "0"]);
+        assert!(text.contains("between 1 and 1024"), "{text}");
+        let text = error(&["replay", "--capacity", "0%"]);
+        assert!(text.contains("above 0"), "{text}");
+    }
+}

@@ -1,0 +1,174 @@
+//! `memory`: what an entry costs beyond its key and its value, all heap included.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::alloc;
+use crate::data::{Key, Kind, Value};
+use crate::peers::{Peer, PeerId, Visit, hasher};
+use crate::progress;
+use crate::table::{Table, thousands};
+
+/// What to measure: every combination.
+#[derive(Clone, Debug)]
+pub(crate) struct Matrix {
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) entries: Vec<u32>,
+    pub(crate) peers: Vec<PeerId>,
+    pub(crate) seed: u64,
+}
+
+/// One cache with one capacity.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Cell {
+    pub(crate) kind: Kind,
+    pub(crate) capacity: u32,
+    pub(crate) peer: PeerId,
+    /// Of key and value alone, which the other numbers leave out.
+    pub(crate) payload: usize,
+    /// The empty cache, in bytes altogether.
+    pub(crate) empty: i64,
+    /// After as many inserts as fit.
+    pub(crate) full: PerEntry,
+    /// After four times as many more, so that whatever remembers evicted keys is full too.
+    pub(crate) steady: Option<PerEntry>,
+}
+
+/// Bytes for each entry that is present.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct PerEntry {
+    pub(crate) entries: u64,
+    /// Beyond the entry's key and value.
+    pub(crate) overhead: f64,
+}
+
+/// Measures one cache.
+struct Weigh {
+    kind: Kind,
+    capacity: u32,
+    peer: PeerId,
+    seed: u64,
+}
+
+impl<K: Key, V: Value> Visit<K, V> for Weigh {
+    type Output = Cell;
+
+    fn visit<P: Peer<K, V>>(self) -> Cell {
+        let Self { kind, capacity, peer, seed } = self;
+        let payload = K::BYTES + V::BYTES;
+        alloc::live_during(|live| {
+            let cache = P::build(capacity as usize, hasher(seed));
+            let empty = live();
+            let fill = |keys: std::ops::Range<u32>| {
+                let end = keys.end;
+                for n in keys {
+                    cache.insert(K::nth(n), V::nth(n));
+                    if n % 1_024 == 0 {
+                        cache.settle();
+                    }
+                }
+                // What was removed is freed after a grace period, which later calls notice.
+                for _ in 0..16 {
+                    cache.settle();
+                }
+                let bytes = live();
+                let entries = cache.count().unwrap_or_else(|| present::<K, V, P>(&cache, end));
+                let overhead = bytes as f64 / entries.max(1) as f64 - payload as f64;
+                PerEntry { entries, overhead }
+            };
+            let full = fill(0..capacity);
+            let steady = P::TRAITS.bounded.then(|| fill(capacity..5 * capacity));
+            Cell { kind, capacity, peer, payload, empty, full, steady }
+        })
+    }
+}
+
+/// Counts by asking for every key, for caches that do not tell.
+pub(crate) fn present<K: Key, V: Value, P: Peer<K, V>>(cache: &P, keys: u32) -> u64 {
+    (0..keys).filter(|&n| cache.get(&K::nth(n)).is_some()).count() as u64
+}
+
+/// Measures the whole matrix.
+pub(crate) fn run(matrix: &Matrix) -> Vec<Cell> {
+    let Matrix { kinds, entries, peers, seed } = matrix;
+    let bar = progress::bar(kinds.len() * entries.len() * peers.len());
+    let mut cells = Vec::new();
+    for &kind in kinds {
+        for &capacity in entries {
+            for &peer in peers {
+                bar.set_message(peer.name());
+                bar.inc(1);
+                let weigh = Weigh { kind, capacity, peer, seed: *seed };
+                cells.push(match kind {
+                    Kind::U64 => peer.dispatch::<u64, u64, _>(weigh),
+                    Kind::String => peer.dispatch::<String, Arc<[u8]>, _>(weigh),
+                });
+            }
+        }
+    }
+    bar.finish_and_clear();
+    cells
+}
+
+/// One table for each kind of keys and values: peers down, capacities across.
+pub(crate) fn tables(cells: &[Cell]) -> Vec<Table> {
+    cells.chunk_by(|a, b| a.kind == b.kind).map(table).collect()
+}
+
+fn table(cells: &[Cell]) -> Table {
+    let first = &cells[0];
+    let title = format!(
+        "Bytes per entry beyond key and value ({} bytes); {}",
+        first.payload,
+        first.kind.describe()
+    );
+    let mut capacities: Vec<u32> = cells.iter().map(|cell| cell.capacity).collect();
+    capacities.dedup();
+    let mut head = vec!["cache".to_owned()];
+    for &capacity in &capacities {
+        let entries = thousands(u64::from(capacity));
+        head.extend([format!("{entries}: full"), "after evictions".to_owned()]);
+    }
+    let mut table = Table::new(title, head);
+    for peer in cells.iter().filter(|cell| cell.capacity == capacities[0]).map(|cell| cell.peer) {
+        let mut row = vec![peer.to_string()];
+        for cell in cells.iter().filter(|cell| cell.peer == peer) {
+            let steady = cell.steady.map_or_else(|| "n/a".to_owned(), |steady| of(&steady));
+            row.extend([of(&cell.full), steady]);
+        }
+        table.row(row);
+        if let Some(note) = peer.traits().note {
+            table.note(format!("{peer}: {note}"));
+        }
+    }
+    table.note("requested bytes, before the allocator rounds them up; per entry that is present");
+    table
+}
+
+fn of(per_entry: &PerEntry) -> String {
+    format!("{:.1}", per_entry.overhead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_lru_list_costs_what_its_nodes_take() {
+        let _turn = alloc::TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let matrix = Matrix {
+            kinds: vec![Kind::U64],
+            entries: vec![200_000],
+            peers: vec![PeerId::MutexLru],
+            seed: 1,
+        };
+        let cells = run(&matrix);
+        let full = cells[0].full;
+        assert_eq!(full.entries, 200_000);
+        // Two links, and a slot of the table at a load between 7/16 and 7/8. Generous, for other
+        // tests allocate at the same time.
+        assert!((20.0..200.0).contains(&full.overhead), "{full:?}");
+        assert_eq!(tables(&cells).len(), 1);
+    }
+}

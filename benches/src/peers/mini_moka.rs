@@ -1,0 +1,48 @@
+//! mini-moka: moka's smaller sibling, on dashmap.
+
+use mini_moka::sync::{Cache, ConcurrentCacheExt};
+
+use super::{Hasher, Peer, Traits};
+use crate::data::{Key, Value};
+
+pub(crate) struct MiniMoka<K, V>(Cache<K, V, Hasher>);
+
+impl<K: Key, V: Value> Peer<K, V> for MiniMoka<K, V> {
+    const TRAITS: Traits =
+        Traits { note: Some("maintenance runs on the calling threads"), ..Traits::CACHE };
+
+    fn build(capacity: usize, hasher: Hasher) -> Self {
+        Self(Cache::builder().max_capacity(capacity as u64).build_with_hasher(hasher))
+    }
+
+    #[inline]
+    fn get(&self, key: &K) -> Option<V> {
+        self.0.get(key)
+    }
+
+    #[inline]
+    fn insert(&self, key: K, value: V) -> bool {
+        self.0.insert(key, value);
+        true
+    }
+
+    #[inline]
+    fn remove(&self, key: &K) {
+        self.0.invalidate(key);
+    }
+
+    fn settle(&self) {
+        // One call works off a limited number of entries.
+        loop {
+            let before = self.0.entry_count();
+            self.0.sync();
+            if self.0.entry_count() == before {
+                break;
+            }
+        }
+    }
+
+    fn count(&self) -> Option<u64> {
+        Some(self.0.entry_count())
+    }
+}

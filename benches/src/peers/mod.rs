@@ -1,0 +1,271 @@
+//! The caches under test behind one trait.
+//!
+//! The measured loops are generic over [`Peer`], so that every call is dispatched statically and
+//! can be inlined; [`PeerId`] names a peer at run time and [`PeerId::dispatch`] crosses from the
+//! one to the other, once per run and never per operation.
+
+mod foyer;
+mod larder;
+mod mini_moka;
+mod moka;
+mod mutex_lru;
+mod papaya;
+mod quick_cache;
+mod scc;
+mod stretto;
+mod tinyufo;
+
+use std::fmt;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::data::{Key, Value};
+
+/// The hasher that every peer gets which takes one.
+pub(crate) type Hasher = ahash::RandomState;
+
+/// A hasher that depends on nothing but `seed`, so that a run can be repeated.
+pub(crate) fn hasher(seed: u64) -> Hasher {
+    const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+    let word = |n: u64| seed.wrapping_add(n).wrapping_mul(MIX).rotate_left(n as u32 * 13 + 7);
+    Hasher::with_seeds(word(1), word(2), word(3), word(4))
+}
+
+/// What a peer can do, for the tables to say so instead of showing a number that means nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traits {
+    /// Evicts; a map without bound takes part only where nothing is evicted.
+    pub(crate) bounded: bool,
+    /// Has reads that share one pin, see [`Peer::get_batch`].
+    pub(crate) pins: bool,
+    /// Holds more entries than asked for, and so wins no comparison of hit ratios.
+    pub(crate) rounds_up: bool,
+    /// With more entries than this an eviction takes so long that replays leave the peer out.
+    pub(crate) replays_up_to: Option<usize>,
+    /// What the reader of a table has to know.
+    pub(crate) note: Option<&'static str>,
+}
+
+impl Traits {
+    /// A bounded cache without anything special.
+    pub(crate) const CACHE: Self =
+        Self { bounded: true, pins: false, rounds_up: false, replays_up_to: None, note: None };
+}
+
+/// How many keys [`Peer::get_batch`] gets at most, and so how many reads share a pin.
+pub(crate) const BATCH: usize = 64;
+
+/// One cache.
+pub(crate) trait Peer<K: Key, V: Value>: Send + Sync + Sized + 'static {
+    const TRAITS: Traits;
+
+    /// A cache for `capacity` entries that all weigh the same.
+    fn build(capacity: usize, hasher: Hasher) -> Self;
+
+    /// Looks the key up, counts the use, and clones the value out.
+    fn get(&self, key: &K) -> Option<V>;
+
+    /// Inserts or replaces. False if the cache says that it dropped the entry.
+    fn insert(&self, key: K, value: V) -> bool;
+
+    fn remove(&self, key: &K);
+
+    /// Reads up to [`BATCH`] keys and returns the hits, under one pin if the peer has pins.
+    #[inline]
+    fn get_batch(&self, keys: &[K]) -> usize {
+        keys.iter().filter(|key| std::hint::black_box(self.get(key)).is_some()).count()
+    }
+
+    /// Lets deferred work finish, so that a count is final and a buffered insert visible.
+    fn settle(&self) {}
+
+    /// The entries, if the peer tells.
+    fn count(&self) -> Option<u64>;
+}
+
+/// A computation over a peer that is chosen at run time.
+pub(crate) trait Visit<K: Key, V: Value> {
+    type Output;
+
+    fn visit<P: Peer<K, V>>(self) -> Self::Output;
+}
+
+/// The name of a peer.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, ValueEnum)]
+pub(crate) enum PeerId {
+    Larder,
+    QuickCache,
+    Moka,
+    MiniMoka,
+    Foyer,
+    #[value(name = "tinyufo")]
+    TinyUfo,
+    Scc,
+    Stretto,
+    MutexLru,
+    Papaya,
+}
+
+impl PeerId {
+    /// Every cache, in the order of the tables: larder first, which the others are compared with.
+    pub(crate) fn all() -> Vec<Self> {
+        Self::value_variants().to_vec()
+    }
+
+    /// The name in tables and on the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Larder => "larder",
+            Self::QuickCache => "quick_cache",
+            Self::Moka => "moka",
+            Self::MiniMoka => "mini-moka",
+            Self::Foyer => "foyer S3-FIFO",
+            Self::TinyUfo => "TinyUFO",
+            Self::Scc => "scc::HashCache",
+            Self::Stretto => "stretto",
+            Self::MutexLru => "Mutex<LruCache>",
+            Self::Papaya => "papaya",
+        }
+    }
+
+    /// The crate behind it.
+    pub(crate) fn package(self) -> &'static str {
+        match self {
+            Self::Larder => "larder",
+            Self::QuickCache => "quick_cache",
+            Self::Moka => "moka",
+            Self::MiniMoka => "mini-moka",
+            Self::Foyer => "foyer-memory",
+            Self::TinyUfo => "TinyUFO",
+            Self::Scc => "scc",
+            Self::Stretto => "stretto",
+            Self::MutexLru => "lru",
+            Self::Papaya => "papaya",
+        }
+    }
+
+    /// Runs `visit` with the type behind the name.
+    pub(crate) fn dispatch<K: Key, V: Value, T: Visit<K, V>>(self, visit: T) -> T::Output {
+        match self {
+            Self::Larder => visit.visit::<larder::Larder<K, V>>(),
+            Self::QuickCache => visit.visit::<quick_cache::QuickCache<K, V>>(),
+            Self::Moka => visit.visit::<moka::Moka<K, V>>(),
+            Self::MiniMoka => visit.visit::<mini_moka::MiniMoka<K, V>>(),
+            Self::Foyer => visit.visit::<foyer::Foyer<K, V>>(),
+            Self::TinyUfo => visit.visit::<tinyufo::Ufo<K, V>>(),
+            Self::Scc => visit.visit::<scc::Scc<K, V>>(),
+            Self::Stretto => visit.visit::<stretto::Stretto<K, V>>(),
+            Self::MutexLru => visit.visit::<mutex_lru::MutexLru<K, V>>(),
+            Self::Papaya => visit.visit::<papaya::Papaya<K, V>>(),
+        }
+    }
+
+    /// What it can do.
+    pub(crate) fn traits(self) -> Traits {
+        struct Ask;
+        impl Visit<u64, u64> for Ask {
+            type Output = Traits;
+            fn visit<P: Peer<u64, u64>>(self) -> Traits {
+                P::TRAITS
+            }
+        }
+        self.dispatch(Ask)
+    }
+}
+
+impl fmt::Display for PeerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Serialize for PeerId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the measurements rely on, for one kind of keys and values.
+    struct Contract;
+
+    impl<K: Key, V: Value> Visit<K, V> for Contract {
+        type Output = ();
+
+        fn visit<P: Peer<K, V>>(self) {
+            let cache = P::build(1_000, hasher(1));
+            let key = K::nth;
+            assert!(cache.get(&key(1)).is_none(), "empty");
+            cache.settle();
+
+            assert!(cache.insert(key(1), V::nth(10)));
+            cache.settle();
+            assert_eq!(cache.get(&key(1)), Some(V::nth(10)), "inserted");
+
+            assert!(cache.insert(key(1), V::nth(11)));
+            cache.settle();
+            assert_eq!(cache.get(&key(1)), Some(V::nth(11)), "replaced");
+            assert!(cache.get(&key(2)).is_none(), "another key");
+
+            cache.remove(&key(1));
+            cache.settle();
+            assert!(cache.get(&key(1)).is_none(), "removed");
+
+            for n in 0..BATCH as u32 {
+                cache.insert(key(n), V::nth(n));
+            }
+            cache.settle();
+            let keys: Vec<K> = (0..2 * BATCH as u32).map(key).collect();
+            assert_eq!(cache.get_batch(&keys[..BATCH]), BATCH);
+            assert_eq!(cache.get_batch(&keys[BATCH..]), 0);
+            if let Some(count) = cache.count() {
+                assert_eq!(count, BATCH as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn every_peer_keeps_the_contract() {
+        for peer in PeerId::all() {
+            println!("{peer}");
+            peer.dispatch::<u64, u64, _>(Contract);
+            peer.dispatch::<String, std::sync::Arc<[u8]>, _>(Contract);
+        }
+    }
+
+    /// Evicts, or does not where the traits say so.
+    struct Overfill;
+
+    impl Visit<u64, u64> for Overfill {
+        type Output = ();
+
+        fn visit<P: Peer<u64, u64>>(self) {
+            let cache = P::build(1_000, hasher(2));
+            for key in 0..20_000 {
+                cache.insert(key, key);
+                if key % 500 == 0 {
+                    cache.settle();
+                }
+            }
+            cache.settle();
+            let present = (0..20_000).filter(|key| cache.get(key).is_some()).count();
+            if P::TRAITS.bounded {
+                assert!(present < 2_100, "{present} entries");
+            } else {
+                assert_eq!(present, 20_000);
+            }
+        }
+    }
+
+    #[test]
+    fn the_bounded_peers_evict() {
+        for peer in PeerId::all() {
+            println!("{peer}");
+            peer.dispatch(Overfill);
+        }
+    }
+}

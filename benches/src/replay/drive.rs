@@ -1,0 +1,107 @@
+//! One replay of one trace through one cache.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use crate::peers::{Peer, Visit, hasher};
+
+/// Accesses that each thread makes between two looks at the others.
+const STEP: usize = 64;
+
+/// Replays a trace as a service would use a cache: get, and insert on a miss. Returns the hits.
+pub(crate) struct Drive<'a> {
+    pub(crate) accesses: &'a [u32],
+    pub(crate) capacity: usize,
+    pub(crate) threads: usize,
+    pub(crate) seed: u64,
+}
+
+impl Visit<u64, u64> for Drive<'_> {
+    type Output = u64;
+
+    fn visit<P: Peer<u64, u64>>(self) -> u64 {
+        let cache = P::build(self.capacity, hasher(self.seed));
+        if self.threads == 1 {
+            return self.accesses.iter().map(|&key| access(&cache, key)).sum();
+        }
+        let steps = Lockstep { threads: self.threads, done: AtomicUsize::new(0) };
+        thread::scope(|scope| {
+            let running: Vec<_> = (0..self.threads)
+                .map(|thread| {
+                    let (cache, steps) = (&cache, &steps);
+                    scope.spawn(move || steps.replay(cache, self.accesses, thread))
+                })
+                .collect();
+            running.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+        })
+    }
+}
+
+#[inline]
+fn access<P: Peer<u64, u64>>(cache: &P, key: u32) -> u64 {
+    let key = u64::from(key);
+    match cache.get(&key) {
+        Some(_) => 1,
+        None => {
+            cache.insert(key, key);
+            0
+        }
+    }
+}
+
+/// Threads that divide a trace access by access, none more than one step ahead of another, so that
+/// the order of the trace is kept up to a step.
+struct Lockstep {
+    threads: usize,
+    /// Steps finished, summed over the threads.
+    done: AtomicUsize,
+}
+
+impl Lockstep {
+    /// Makes accesses `thread`, `thread + threads`, and so on.
+    fn replay<P: Peer<u64, u64>>(&self, cache: &P, accesses: &[u32], thread: usize) -> u64 {
+        let mut hits = 0;
+        for (step, part) in accesses.chunks(STEP * self.threads).enumerate() {
+            // Relaxed: the counter paces the threads and publishes nothing.
+            while self.done.load(Ordering::Relaxed) < step.saturating_sub(1) * self.threads {
+                thread::yield_now();
+            }
+            let own = part.iter().skip(thread).step_by(self.threads);
+            hits += own.map(|&key| access(cache, key)).sum::<u64>();
+            self.done.fetch_add(1, Ordering::Relaxed);
+        }
+        hits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peers::PeerId;
+    use crate::replay::lru;
+    use crate::trace::Trace;
+
+    #[test]
+    fn the_lru_peer_agrees_with_the_simulated_one() {
+        let trace = Trace::generated(1);
+        let accesses = &trace.accesses[..50_000];
+        for capacity in [10, 1_000] {
+            let drive = Drive { accesses, capacity, threads: 1, seed: 1 };
+            let expected = lru::hits(accesses, trace.keys, capacity);
+            assert_eq!(PeerId::MutexLru.dispatch(drive), expected);
+        }
+    }
+
+    #[test]
+    fn threads_make_every_access_once() {
+        let trace = Trace::generated(1);
+        // Not a multiple of a step. With room for all keys the misses are the first uses, and a
+        // key that two threads miss at the same time.
+        let accesses = &trace.accesses[..10_007];
+        let alone = Drive { accesses, capacity: 1 << 20, threads: 1, seed: 1 };
+        let together = Drive { accesses, capacity: 1 << 20, threads: 4, seed: 1 };
+        let (alone, together) =
+            (PeerId::MutexLru.dispatch(alone), PeerId::MutexLru.dispatch(together));
+        assert!(together <= alone && together > alone - 1_000, "{together} of {alone}");
+    }
+}

@@ -1,0 +1,273 @@
+//! `replay`: hit ratios on traces, beside LRU and the optimum.
+
+mod belady;
+mod drive;
+mod lru;
+mod rows;
+
+use serde::Serialize;
+
+pub(crate) use self::rows::{Capacity, Rows};
+
+use self::drive::Drive;
+use crate::peers::PeerId;
+use crate::progress;
+use crate::stats::percent;
+use crate::table::{Table, thousands};
+use crate::trace::Trace;
+
+/// What to replay.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) peers: Vec<PeerId>,
+    /// Chosen capacities; `rows` where there are none.
+    pub(crate) capacities: Vec<Capacity>,
+    pub(crate) rows: Rows,
+    /// The second replay's threads; none to replay with one thread only.
+    pub(crate) threads: Option<usize>,
+    pub(crate) seed: u64,
+}
+
+/// One trace with one capacity. Ratios in percent.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) trace: String,
+    pub(crate) accesses: usize,
+    pub(crate) keys: usize,
+    pub(crate) capacity: usize,
+    pub(crate) lru: f64,
+    pub(crate) optimum: f64,
+    pub(crate) peers: Vec<Ratio>,
+}
+
+/// The hit ratios of one cache in percent.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Ratio {
+    pub(crate) peer: PeerId,
+    /// None where the peer was left out.
+    pub(crate) one_thread: Option<f64>,
+    pub(crate) threads: Option<f64>,
+}
+
+impl Row {
+    /// The peer with the highest ratio among those that hold the capacity and no more.
+    fn best(&self) -> Option<PeerId> {
+        let fair = |peer: PeerId| !peer.traits().rounds_up || self.capacity.is_power_of_two();
+        let ratios = self.peers.iter().filter(|ratio| fair(ratio.peer));
+        let known = ratios.filter_map(|ratio| Some((ratio.peer, ratio.one_thread?)));
+        known.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(peer, _)| peer)
+    }
+}
+
+impl Row {
+    fn beats_optimum(&self) -> bool {
+        let exact = self.peers.iter().filter(|ratio| !ratio.peer.traits().rounds_up);
+        exact.filter_map(|ratio| ratio.one_thread).any(|ratio| ratio > self.optimum)
+    }
+}
+
+impl Ratio {
+    /// Percentage points lost by the second replay.
+    pub(crate) fn lost(&self) -> Option<f64> {
+        Some(self.one_thread? - self.threads?)
+    }
+}
+
+/// Replays every trace with every capacity through every peer.
+pub(crate) fn run(plan: &Plan, traces: &[Trace]) -> Vec<Row> {
+    let capacities: Vec<Vec<usize>> = traces.iter().map(|trace| plan.capacities(trace)).collect();
+    let peers: Vec<PeerId> =
+        plan.peers.iter().copied().filter(|peer| peer.traits().bounded).collect();
+    let rows = capacities.iter().map(Vec::len).sum::<usize>();
+    let bar = progress::bar(rows * (peers.len() + 2));
+    let mut table = Vec::with_capacity(rows);
+    for (trace, capacities) in traces.iter().zip(&capacities) {
+        let accesses = &trace.accesses[..];
+        let total = accesses.len() as u64;
+        let next = belady::next_uses(accesses, trace.keys);
+        for &capacity in capacities {
+            let step = |what: &str| {
+                bar.set_message(format!("{} @{capacity}: {what}", trace.name));
+                bar.inc(1);
+            };
+            step("LRU");
+            let lru = percent(lru::hits(accesses, trace.keys, capacity), total);
+            step("optimum");
+            let optimum = percent(belady::hits(accesses, trace.keys, &next, capacity), total);
+            let ratios = peers.iter().map(|&peer| {
+                step(peer.name());
+                let with = |threads| {
+                    let drive = Drive { accesses, capacity, threads, seed: plan.seed };
+                    percent(peer.dispatch(drive), total)
+                };
+                if peer.traits().replays_up_to.is_some_and(|most| capacity > most) {
+                    return Ratio { peer, one_thread: None, threads: None };
+                }
+                Ratio { peer, one_thread: Some(with(1)), threads: plan.threads.map(with) }
+            });
+            table.push(Row {
+                trace: trace.name.clone(),
+                accesses: accesses.len(),
+                keys: trace.keys,
+                capacity,
+                lru,
+                optimum,
+                peers: ratios.collect(),
+            });
+        }
+    }
+    bar.finish_and_clear();
+    table
+}
+
+impl Plan {
+    fn capacities(&self, trace: &Trace) -> Vec<usize> {
+        if self.capacities.is_empty() {
+            return self.rows.capacities(trace);
+        }
+        let entries = self.capacities.iter().map(|capacity| capacity.entries(trace));
+        rows::distinct(entries.collect())
+    }
+}
+
+/// The hit ratios, and the loss by threads if there was a second replay.
+pub(crate) fn tables(rows: &[Row], threads: Option<usize>) -> Vec<Table> {
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let mut tables = vec![ratios(rows)];
+    tables.extend(threads.map(|threads| losses(rows, threads)));
+    tables
+}
+
+fn head(rows: &[Row]) -> Vec<String> {
+    let mut head = vec!["trace @ entries".to_owned()];
+    head.extend(rows[0].peers.iter().map(|ratio| ratio.peer.to_string()));
+    head
+}
+
+fn name(row: &Row) -> String {
+    format!("{} @{}", row.trace, thousands(row.capacity as u64))
+}
+
+fn ratios(rows: &[Row]) -> Table {
+    let mut head = head(rows);
+    head.extend(["LRU".to_owned(), "optimum".to_owned()]);
+    let mut table = Table::new("Hit ratio, % (* the best of a row)", head);
+    for row in rows {
+        let best = row.best();
+        let mut cells = vec![name(row)];
+        for ratio in &row.peers {
+            let star = if best == Some(ratio.peer) { "*" } else { "" };
+            cells.push(star.to_owned() + &number(ratio.one_thread));
+        }
+        cells.extend([format!("{:.2}", row.lru), format!("{:.2}", row.optimum)]);
+        table.row(cells);
+    }
+    table.row(means(rows));
+    for ratio in &rows[0].peers {
+        if let Some(note) = ratio.peer.traits().note {
+            table.note(format!("{}: {note}", ratio.peer));
+        }
+    }
+    for ratio in rows.iter().flat_map(|row| &row.peers).filter(|ratio| ratio.one_thread.is_none()) {
+        let most = ratio.peer.traits().replays_up_to.unwrap_or_default() as u64;
+        table.note(format!("{}: n/a, not replayed above {} entries", ratio.peer, thousands(most)));
+    }
+    if rows.iter().any(Row::beats_optimum) {
+        table.note("more than the optimum: that cache held more entries than its capacity");
+    }
+    if rows.iter().any(|row| row.trace.starts_with("arc_")) {
+        table.note("arc_*: traces of Megiddo and Modha, ARC, FAST 2003");
+    }
+    table
+}
+
+fn means(rows: &[Row]) -> Vec<String> {
+    let mut cells = vec!["mean".to_owned()];
+    for i in 0..rows[0].peers.len() {
+        cells.push(number(mean(rows, |row| row.peers[i].one_thread)));
+    }
+    cells.push(number(mean(rows, |row| Some(row.lru))));
+    cells.push(number(mean(rows, |row| Some(row.optimum))));
+    cells
+}
+
+/// None where it is not known of every row: means over different rows do not compare.
+fn mean(rows: &[Row], of: impl Fn(&Row) -> Option<f64>) -> Option<f64> {
+    rows.iter().map(of).sum::<Option<f64>>().map(|sum| sum / rows.len() as f64)
+}
+
+fn number(ratio: Option<f64>) -> String {
+    ratio.map_or_else(|| "n/a".to_owned(), |ratio| format!("{ratio:.2}"))
+}
+
+fn losses(rows: &[Row], threads: usize) -> Table {
+    let title = format!("Hit ratio lost by replaying with {threads} threads, percentage points");
+    let mut table = Table::new(title, head(rows));
+    for row in rows {
+        let mut cells = vec![name(row)];
+        cells.extend(row.peers.iter().map(|ratio| number(ratio.lost())));
+        table.row(cells);
+    }
+    let mut cells = vec!["mean".to_owned()];
+    for i in 0..rows[0].peers.len() {
+        cells.push(number(mean(rows, |row| row.peers[i].lost())));
+    }
+    table.row(cells);
+    table
+}
+
+/// Who wins, in sentences.
+pub(crate) fn verdict(rows: &[Row]) -> Vec<String> {
+    let Some(first) = rows.first() else { return Vec::new() };
+    let mut standings: Vec<(PeerId, f64, usize)> = Vec::new();
+    for (i, Ratio { peer, .. }) in first.peers.iter().enumerate() {
+        let won = rows.iter().filter(|row| row.best() == Some(*peer)).count();
+        if let Some(mean) = mean(rows, |row| row.peers[i].one_thread) {
+            standings.push((*peer, mean, won));
+        }
+    }
+    standings.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let place = |(at, (peer, mean, won)): (usize, &(PeerId, f64, usize))| {
+        let larger =
+            if peer.traits().rounds_up { " (with more entries than asked for)" } else { "" };
+        let of = rows.len();
+        format!("{}. {peer}: mean {mean:.2} %, best in {won} of {of} rows{larger}", at + 1)
+    };
+    standings.iter().enumerate().map(place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_fills_every_cell_and_nobody_beats_the_optimum() {
+        let mut trace = Trace::generated(1);
+        trace.accesses.truncate(30_000);
+        let plan = Plan {
+            peers: PeerId::all(),
+            capacities: vec![Capacity::Entries(1_024), Capacity::Percent(5.0)],
+            rows: Rows::Auto,
+            threads: Some(2),
+            seed: 1,
+        };
+        let rows = run(&plan, &[trace]);
+        assert_eq!(rows.len(), 2);
+        for row in &rows {
+            assert!(row.lru <= row.optimum);
+            assert_eq!(row.peers.len(), PeerId::all().len() - 1, "all but the map");
+            for ratio in row.peers.iter().filter(|ratio| ratio.peer == PeerId::MutexLru) {
+                assert_eq!(ratio.one_thread, Some(row.lru));
+            }
+            // scc rounds its capacity up; stretto evicts late.
+            let loose = [PeerId::Scc, PeerId::Stretto];
+            for ratio in row.peers.iter().filter(|ratio| !loose.contains(&ratio.peer)) {
+                assert!(ratio.one_thread.unwrap() <= row.optimum, "{ratio:?} {}", row.optimum);
+            }
+        }
+        assert_eq!(tables(&rows, plan.threads).len(), 2);
+        assert_eq!(verdict(&rows).len(), PeerId::all().len() - 1);
+    }
+}

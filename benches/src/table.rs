@@ -1,0 +1,125 @@
+//! Tables for a terminal and for Markdown.
+
+use comfy_table::{CellAlignment, LineStyle, TableStyle, presets};
+
+/// A line above, below and under the head; columns set apart by space alone.
+const PLAIN: TableStyle = TableStyle::new()
+    .top_border(LineStyle::none().fill('─').junction('─'))
+    .header_separator(LineStyle::none().fill('─').junction('─'))
+    .bottom_border(LineStyle::none().fill('─').junction('─'));
+
+/// A titled table: the first column holds names, the others numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    title: String,
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+    notes: Vec<String>,
+}
+
+impl Table {
+    pub(crate) fn new(title: impl Into<String>, head: Vec<String>) -> Self {
+        Self { title: title.into(), head, rows: Vec::new(), notes: Vec::new() }
+    }
+
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        debug_assert_eq!(cells.len(), self.head.len());
+        self.rows.push(cells);
+    }
+
+    /// A line below the table; the same line twice is shown once.
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// For people at a terminal.
+    pub(crate) fn terminal(&self) -> String {
+        let mut table = self.render();
+        table.load_style(PLAIN);
+        let mut text = format!("{}\n{table}\n", self.title);
+        for note in &self.notes {
+            text += &format!("  {note}\n");
+        }
+        text
+    }
+
+    /// For a Markdown file, under a heading of the third level.
+    pub(crate) fn markdown(&self) -> String {
+        let mut table = self.render();
+        table.load_style(presets::ASCII_MARKDOWN);
+        let mut text = format!("### {}\n\n{table}\n\n", self.title);
+        for note in &self.notes {
+            text += &format!("- {note}\n");
+        }
+        if !self.notes.is_empty() {
+            text.push('\n');
+        }
+        text
+    }
+
+    fn render(&self) -> comfy_table::Table {
+        let mut table = comfy_table::Table::new();
+        table.set_header(self.head.clone());
+        for row in &self.rows {
+            table.add_row(row.clone());
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table
+    }
+}
+
+/// A count with a space between thousands.
+pub(crate) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Table {
+        let mut table = Table::new("Reads", vec!["cache".into(), "ns".into()]);
+        table.row(vec!["one".into(), "12.5".into()]);
+        table.row(vec!["another".into(), "3.0".into()]);
+        table.note("a note");
+        table.note("a note");
+        table
+    }
+
+    #[test]
+    fn markdown_is_a_table_with_aligned_numbers() {
+        let text = example().markdown();
+        assert!(text.starts_with("### Reads\n\n| cache "), "{text}");
+        assert!(text.contains("| another |  3.0 |"), "{text}");
+        assert_eq!(text.matches("a note").count(), 1);
+    }
+
+    #[test]
+    fn terminal_shows_title_rows_and_notes() {
+        let text = example().terminal();
+        for part in ["Reads", "cache", "12.5", "another", "a note"] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(thousands(0), "0");
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_000), "1 000");
+        assert_eq!(thousands(12_345_678), "12 345 678");
+    }
+}

@@ -1,0 +1,110 @@
+//! Everything that is drawn and decided before the clock starts.
+
+use super::measure::PROBE;
+use super::scenario::Scenario;
+use crate::data::Key;
+use crate::workload::{self, Dist, SEQUENCE};
+
+/// Which measurement, apart from the caches that it compares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setting {
+    pub(crate) scenario: Scenario,
+    pub(crate) dist: Dist,
+    /// Entries that the cache holds.
+    pub(crate) entries: u32,
+    pub(crate) threads: usize,
+    /// Operations of each thread in one round.
+    pub(crate) ops: usize,
+    pub(crate) seed: u64,
+}
+
+/// The keys of one thread.
+pub(crate) struct ThreadPlan<K> {
+    /// In the order of use, cyclic.
+    pub(crate) keys: Vec<K>,
+    /// Whether the nth operation inserts, cyclic; empty unless the scenario mixes.
+    pub(crate) coins: Vec<bool>,
+}
+
+/// A measurement ready to run, the same for each cache and each round.
+pub(crate) struct Plan<K> {
+    pub(crate) setting: Setting,
+    pub(crate) capacity: usize,
+    pub(crate) threads: Vec<ThreadPlan<K>>,
+    /// Operations of each thread before the clock starts.
+    pub(crate) warm: usize,
+}
+
+impl<K: Key> Plan<K> {
+    pub(crate) fn new(setting: Setting) -> Self {
+        let Setting { scenario, entries, ops, .. } = setting;
+        // Where every key is to be present, caches that divide their capacity among shards get
+        // room for an uneven division; all caches get the same.
+        let capacity = if scenario.evicts() {
+            entries as usize
+        } else {
+            entries as usize + entries as usize / 4 + 256
+        };
+        // Where keys come and go, the prefill holds the most frequent ones; let the policies sort
+        // out what else to keep.
+        let warm = if scenario.evicts() { (ops / 4).max(1_000) } else { 1_000.min(ops) };
+        let threads = (0..setting.threads)
+            .map(|thread| Self::thread(&setting, thread, PROBE + warm + ops))
+            .collect();
+        Self { setting, capacity, threads, warm }
+    }
+
+    fn thread(setting: &Setting, thread: usize, total: usize) -> ThreadPlan<K> {
+        let Setting { scenario, dist, entries, seed, .. } = *setting;
+        let mut rng = workload::rng(seed, thread);
+        let numbers = match scenario {
+            Scenario::Hot => vec![0; 64],
+            Scenario::InsertNew => {
+                // Behind the prefilled keys and those of the threads before this one.
+                let first = entries as usize + thread * total;
+                let last = u32::try_from(first + total).expect("key numbers fit 32 bits");
+                (first as u32..last).collect()
+            }
+            _ => {
+                let keys =
+                    if scenario.evicts() { entries.saturating_mul(10) } else { entries.max(1) };
+                workload::draw(dist, keys, total.min(SEQUENCE), &mut rng)
+            }
+        };
+        let coins = match scenario.inserts() {
+            Some(percent) => workload::coins(percent, &mut rng),
+            None => Vec::new(),
+        };
+        ThreadPlan { keys: workload::keys(&numbers), coins }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn setting(scenario: Scenario) -> Setting {
+        Setting { scenario, dist: Dist::Zipf, entries: 100, threads: 3, ops: 5_000, seed: 1 }
+    }
+
+    #[test]
+    fn new_keys_are_new() {
+        let plan: Plan<u64> = Plan::new(setting(Scenario::InsertNew));
+        let keys: Vec<u64> = plan.threads.iter().flat_map(|thread| thread.keys.clone()).collect();
+        assert_eq!(keys.len(), 3 * (PROBE + plan.warm + 5_000));
+        assert!(keys.iter().all(|&key| key >= 100), "none is prefilled");
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
+    }
+
+    #[test]
+    fn reads_have_room_and_evictions_have_none() {
+        let read: Plan<u64> = Plan::new(setting(Scenario::Read));
+        assert!(read.capacity > 100);
+        assert!(read.threads.iter().all(|thread| thread.keys.iter().all(|&key| key < 100)));
+        let aside: Plan<u64> = Plan::new(setting(Scenario::Aside));
+        assert_eq!(aside.capacity, 100);
+        assert!(aside.threads.iter().any(|thread| thread.keys.iter().any(|&key| key >= 900)));
+    }
+}
