@@ -20,16 +20,37 @@ use crossbeam_epoch::{Collector, Guard, LocalHandle};
 pub(crate) const MAX_THREADS: u32 = 4096;
 
 /// Under which number a thread counts, if it got one.
+///
+/// Kept as a place in chunks of doubling length, since that is how counters are stored: chunk `c`
+/// has `FIRST_CHUNK << c` places, and finding one's counters on a hit must take no arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Number(u32);
+pub(crate) struct Number {
+    chunk: u32,
+    place: u32,
+}
+
+/// Places of the first chunk.
+pub(crate) const FIRST_CHUNK: usize = 8;
+/// Chunks that hold all places; one more is never filled and stands for "no number".
+pub(crate) const CHUNKS: usize = (MAX_THREADS as usize / FIRST_CHUNK).ilog2() as usize + 1;
 
 impl Number {
-    const NONE: Number = Number(u32::MAX);
+    const NONE: Number = Number { chunk: CHUNKS as u32, place: 0 };
 
-    /// Below [`MAX_THREADS`], if there is one.
+    fn new(number: u32) -> Self {
+        let first = FIRST_CHUNK as u32;
+        let chunk = (number / first + 1).ilog2();
+        Number { chunk, place: number - first * ((1 << chunk) - 1) }
+    }
+
+    fn number(self) -> Option<u32> {
+        (self != Self::NONE).then(|| FIRST_CHUNK as u32 * ((1 << self.chunk) - 1) + self.place)
+    }
+
+    /// The chunk, at most [`CHUNKS`], and the place within it, below its length.
     #[inline(always)]
-    pub(crate) fn get(self) -> Option<u32> {
-        (self != Self::NONE).then_some(self.0)
+    pub(crate) fn place(self) -> (usize, usize) {
+        (self.chunk as usize, self.place as usize)
     }
 }
 
@@ -45,7 +66,7 @@ impl Local {
     fn register() -> Self {
         Self {
             handle: collector().register(),
-            number: numbers::claim().map_or(Number::NONE, Number),
+            number: numbers::claim().map_or(Number::NONE, Number::new),
         }
     }
 
@@ -64,7 +85,7 @@ impl Local {
 
 impl Drop for Local {
     fn drop(&mut self) {
-        if let Some(number) = self.number.get() {
+        if let Some(number) = self.number.number() {
             numbers::give_back(number);
         }
     }
@@ -160,6 +181,20 @@ mod numbers {
 
     #[cfg(test)]
     mod tests {
+        use super::super::{CHUNKS, FIRST_CHUNK, MAX_THREADS, Number};
+
+        #[test]
+        fn every_number_has_a_place_of_its_own() {
+            let mut seen = std::collections::HashSet::new();
+            for number in 0..MAX_THREADS {
+                let (chunk, place) = Number::new(number).place();
+                assert!(chunk < CHUNKS && place < FIRST_CHUNK << chunk, "number {number}");
+                assert!(seen.insert((chunk, place)), "number {number}");
+                assert_eq!(Number::new(number).number(), Some(number));
+            }
+            assert_eq!(Number::NONE.number(), None);
+        }
+
         #[test]
         fn a_number_has_one_owner_at_a_time() {
             let numbers: Vec<_> = (0..200).map(|_| super::claim().expect("not used up")).collect();

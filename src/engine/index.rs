@@ -89,10 +89,11 @@ use crate::{
         hooks::{Step, step},
         plant::{Bug, planted},
         scan,
-        word::{Control, Kind, Layout, NodeId, Place, Probe, SLOTS, Segment, USES_MAX, Word},
+        word::{Control, Flags, Kind, Layout, NodeId, Place, SLOTS, Segment, USES_MAX, Word},
     },
     sync::{AtomicU32, AtomicU64, Ordering},
 };
+use std::{cmp::Reverse, mem::offset_of};
 
 /// A bucket: with [`SLOTS`] slots exactly one cache line.
 #[derive(Debug)]
@@ -148,8 +149,8 @@ pub(crate) struct Index {
 
 /// A member that a lookup found.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Found {
-    pub(crate) loc: Loc,
+pub(crate) struct Found<'i> {
+    slot: &'i AtomicU32,
     pub(crate) word: Word,
     pub(crate) node: NodeId,
 }
@@ -173,17 +174,58 @@ pub(crate) struct Claim {
     /// A ring entry already names the slot.
     pub(crate) linked: bool,
     /// What a ghost of the same key said, if there was one.
-    pub(crate) ghost: Option<(Segment, u16)>,
+    pub(crate) ghost: Option<Ghost>,
+}
+
+/// The ghost of a key that came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ghost {
+    /// The segment it was evicted from.
+    pub(crate) segment: Segment,
+    /// How long ago, on that segment's clock.
+    pub(crate) age: u16,
+}
+
+/// The segments' clocks at one moment, and how long ghosts are of use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GhostTime {
+    pub(crate) probation: u16,
+    pub(crate) protected: u16,
+    /// Probation's ghosts count up to this age.
+    pub(crate) window: u16,
+    /// Protected's ghosts move the share up to this age.
+    pub(crate) young: u16,
+}
+
+impl GhostTime {
+    #[inline]
+    fn age(self, segment: Segment, stamp: u16) -> u16 {
+        let now = match segment {
+            Segment::Probation => self.probation,
+            Segment::Protected => self.protected,
+        };
+        now.wrapping_sub(stamp)
+    }
+
+    #[inline]
+    fn is_expired(self, segment: Segment, age: u16) -> bool {
+        age > match segment {
+            Segment::Probation => self.window,
+            Segment::Protected => self.young,
+        }
+    }
 }
 
 /// How good a slot is for a new key; smaller is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Preference {
-    /// The ghost of the same key, used up by its return.
-    OwnGhost,
+    /// The ghost of the same key, used up by its return; the youngest, if tags coincide.
+    OwnGhost(u16),
     Empty,
-    /// By age: the oldest ghost is forgotten first.
-    Ghost(u16),
+    /// Of no use any more.
+    ExpiredGhost,
+    /// By age: the oldest is forgotten first.
+    Ghost(Reverse<u16>),
     /// Last, since the new key inherits an old place in a ring.
     Vacant,
 }
@@ -218,18 +260,36 @@ impl Index {
     /// Asks for a bucket's line, before anything else is known.
     #[inline(always)]
     pub(crate) fn prefetch(&self, home: usize) {
-        super::prefetch(&self.buckets[home]);
+        super::prefetch(self.bucket(home));
     }
 
     /// Asks for the line of a slot's bucket.
     #[inline(always)]
     pub(crate) fn prefetch_loc(&self, loc: Loc) {
-        super::prefetch(&self.buckets[loc.bucket()]);
+        super::prefetch(self.bucket(loc.bucket()));
+    }
+
+    #[inline(always)]
+    fn bucket(&self, bucket: usize) -> &Bucket {
+        debug_assert!(bucket < self.buckets.len());
+        // SAFETY: bucket numbers come from `home`, which is a fraction of the number of buckets;
+        // from that with the last bit turned over, and the number is even; from a `Loc`, made of
+        // such a number; and from loops over all buckets.
+        unsafe { self.buckets.get_unchecked(bucket) }
     }
 
     #[inline(always)]
     fn slot(&self, loc: Loc) -> &AtomicU32 {
-        &self.buckets[loc.bucket()].slots[loc.slot()]
+        &self.bucket(loc.bucket()).slots[loc.slot()]
+    }
+
+    /// Where the slot of a found member is.
+    #[inline]
+    pub(crate) fn loc(&self, found: Found<'_>) -> Loc {
+        let start = self.buckets.as_ptr().addr();
+        let offset = std::ptr::from_ref(found.slot).addr() - start;
+        let in_bucket = offset % size_of::<Bucket>() - offset_of!(Bucket, slots);
+        Loc::new(offset / size_of::<Bucket>(), in_bucket / size_of::<AtomicU32>())
     }
 
     /// What stands at `loc` now.
@@ -245,53 +305,41 @@ impl Index {
         home: usize,
         hash: u64,
         mut eq: impl FnMut(NodeId) -> bool,
-    ) -> Option<Found> {
-        let found = self.find_in(home, self.layout.probe(hash, false), &mut eq);
-        if found.is_some() || self.control(home).displaced() == 0 {
-            return found;
-        }
-        self.find_displaced(home, hash, &mut eq)
-    }
-
-    #[cold]
-    fn find_displaced(
-        &self,
-        home: usize,
-        hash: u64,
-        eq: &mut impl FnMut(NodeId) -> bool,
-    ) -> Option<Found> {
-        self.find_in(home ^ 1, self.layout.probe(hash, true), eq)
-    }
-
-    #[inline(always)]
-    fn find_in(
-        &self,
-        bucket: usize,
-        probe: Probe,
-        eq: &mut impl FnMut(NodeId) -> bool,
-    ) -> Option<Found> {
-        let slots = &self.buckets[bucket].slots;
-        let mut matches = scan::matches(slots, probe);
-        while matches != 0 {
-            let i = matches.trailing_zeros() as usize;
-            matches &= matches - 1;
-            // Acquire: pairs with publish and replace, and makes the node's content visible.
-            let word = Word::from_bits(slots[i].load(Ordering::Acquire));
-            let node = self.layout.node(word);
-            if word.matches(probe) && eq(node) {
-                return Some(Found { loc: Loc::new(bucket, i), word, node });
+    ) -> Option<Found<'_>> {
+        let mut bucket = self.bucket(home);
+        let mut displaced = false;
+        loop {
+            let probe = self.layout.probe(hash, displaced);
+            let mut matches = scan::matches(&bucket.slots, probe);
+            while matches != 0 {
+                let slot = &bucket.slots[matches.trailing_zeros() as usize];
+                matches &= matches - 1;
+                // Acquire: pairs with publish and replace, and makes the node's content visible.
+                let word = Word::from_bits(slot.load(Ordering::Acquire));
+                let node = self.layout.node(word);
+                if word.matches(probe) && eq(node) {
+                    return Some(Found { slot, word, node });
+                }
             }
+            if displaced || self.control(home).displaced() == 0 {
+                return None;
+            }
+            bucket = self.bucket(home ^ 1);
+            displaced = true;
         }
-        None
     }
 
     /// Counts a use of a member. Gives up if the word changed meanwhile: it is only a hint.
     #[inline(always)]
-    pub(crate) fn touch(&self, found: Found) {
+    pub(crate) fn touch(found: Found<'_>) {
         let uses = found.word.uses();
         if uses < USES_MAX {
-            let _ =
-                self.swap(found.loc, found.word, found.word.with_uses(uses + 1), Ordering::Relaxed);
+            let _ = found.slot.compare_exchange(
+                found.word.bits(),
+                found.word.with_uses(uses + 1).bits(),
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
         }
     }
 
@@ -303,7 +351,7 @@ impl Index {
     /// The control word of a bucket.
     #[inline(always)]
     pub(crate) fn control(&self, home: usize) -> Control {
-        Control::from_bits(self.buckets[home].control.load(Ordering::Acquire))
+        Control::from_bits(self.bucket(home).control.load(Ordering::Acquire))
     }
 
     /// The control word of a bucket, with the insert that it names published (steps 1 and 2).
@@ -329,10 +377,10 @@ impl Index {
     /// Replaces a member's node, which counts as a use. False if the word changed.
     #[inline]
     #[must_use]
-    pub(crate) fn replace(&self, found: Found, node: NodeId) -> bool {
+    pub(crate) fn replace(&self, found: Found<'_>, node: NodeId) -> bool {
         let uses = (found.word.uses() + 1).min(USES_MAX);
         let new = self.layout.with_node(found.word, node).with_uses(uses);
-        let replaced = self.swap(found.loc, found.word, new, Ordering::AcqRel);
+        let replaced = self.swap(self.loc(found), found.word, new, Ordering::AcqRel);
         if replaced {
             step(Step::Replaced);
         }
@@ -341,7 +389,13 @@ impl Index {
 
     /// Claims a slot for an insert that found its key absent (step 4). None if every slot of both
     /// buckets is taken.
-    pub(crate) fn claim(&self, home: usize, hash: u64, node: NodeId, now: u16) -> Option<Claim> {
+    pub(crate) fn claim(
+        &self,
+        home: usize,
+        hash: u64,
+        node: NodeId,
+        now: GhostTime,
+    ) -> Option<Claim> {
         self.claim_in(home, false, hash, node, now).or_else(|| {
             if !self.control(home).can_displace() {
                 return None;
@@ -356,11 +410,12 @@ impl Index {
         displaced: bool,
         hash: u64,
         node: NodeId,
-        now: u16,
+        now: GhostTime,
     ) -> Option<Claim> {
         let bucket = home ^ usize::from(displaced);
         loop {
-            let (_, slot, old) = self.buckets[bucket]
+            let (_, slot, old) = self
+                .bucket(bucket)
                 .slots
                 .iter()
                 .enumerate()
@@ -370,19 +425,21 @@ impl Index {
                 })
                 .min_by_key(|&(preference, ..)| preference)?;
             let linked = old == Word::VACANT;
-            let word = self.layout.tentative(hash, node, displaced, linked);
+            let ghost = match old.kind() {
+                Kind::Ghost { segment, stamp, tag }
+                    if !displaced && tag == self.layout.ghost_tag(hash) =>
+                {
+                    Some(Ghost { segment, age: now.age(segment, stamp) })
+                }
+                _ => None,
+            };
+            // A key that was useful once gets a little ahead: see `policy.rs`.
+            let used = matches!(ghost, Some(Ghost { segment: Segment::Protected, age }) if age <= now.window);
+            let word = self.layout.tentative(hash, node, Flags { displaced, linked, used });
             let loc = Loc::new(bucket, slot);
             // Release: whoever publishes this word passes the node's content on.
             if self.swap(loc, old, word, Ordering::AcqRel) {
                 step(Step::SlotClaimed);
-                let ghost = match old.kind() {
-                    Kind::Ghost { segment, age, tag }
-                        if !displaced && tag == self.layout.ghost_tag(hash) =>
-                    {
-                        Some((segment, now.wrapping_sub(age)))
-                    }
-                    _ => None,
-                };
                 let place = Place { slot, displaced };
                 return Some(Claim { loc, word, place, node, linked, ghost });
             }
@@ -390,14 +447,26 @@ impl Index {
     }
 
     #[inline]
-    fn preference(&self, word: Word, displaced: bool, hash: u64, now: u16) -> Option<Preference> {
+    fn preference(
+        &self,
+        word: Word,
+        displaced: bool,
+        hash: u64,
+        now: GhostTime,
+    ) -> Option<Preference> {
         match word.kind() {
             Kind::Empty => Some(Preference::Empty),
             Kind::Vacant => Some(Preference::Vacant),
-            Kind::Ghost { tag, .. } if !displaced && tag == self.layout.ghost_tag(hash) => {
-                Some(Preference::OwnGhost)
+            Kind::Ghost { segment, stamp, tag } => {
+                let age = now.age(segment, stamp);
+                Some(if !displaced && tag == self.layout.ghost_tag(hash) {
+                    Preference::OwnGhost(age)
+                } else if now.is_expired(segment, age) {
+                    Preference::ExpiredGhost
+                } else {
+                    Preference::Ghost(Reverse(age))
+                })
             }
-            Kind::Ghost { age, .. } => Some(Preference::Ghost(u16::MAX - now.wrapping_sub(age))),
             Kind::Tentative { .. } | Kind::Member { .. } => None,
         }
     }
@@ -413,7 +482,8 @@ impl Index {
         if planted(Bug::DisplacedUncounted) {
             counted.displaced = false;
         }
-        let decided = self.buckets[home]
+        let decided = self
+            .bucket(home)
             .control
             .compare_exchange(
                 control.bits(),
@@ -500,7 +570,7 @@ impl Index {
         if planted(Bug::SkipForget) {
             return;
         }
-        let control = &self.buckets[loc.home(word)].control;
+        let control = &self.bucket(loc.home(word)).control;
         // Relaxed suffices: the member word was read with Acquire and published after its decision,
         // so this load sees that decision or a later word.
         let mut now = Control::from_bits(control.load(Ordering::Relaxed));
@@ -540,12 +610,15 @@ impl Index {
     }
 
     /// The members of one bucket, as they are now; None behind the last bucket.
-    pub(crate) fn members_of(&self, bucket: usize) -> Option<impl Iterator<Item = Found> + '_> {
+    pub(crate) fn members_of(&self, bucket: usize) -> Option<impl Iterator<Item = Found<'_>> + '_> {
         (bucket < self.buckets.len()).then(|| {
             (0..SLOTS).filter_map(move |slot| {
                 let loc = Loc::new(bucket, slot);
                 let word = self.word(loc);
-                word.is_member().then(|| Found { loc, word, node: self.layout.node(word) })
+                word.is_member().then(|| {
+                    let node = self.layout.node(word);
+                    Found { slot: self.slot(loc), word, node }
+                })
             })
         })
     }

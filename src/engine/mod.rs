@@ -5,6 +5,8 @@
 //! correctness. `word.rs` and `plan.rs` are plain computation.
 
 pub(crate) mod budget;
+#[cfg(larder_loom)]
+pub mod doors;
 pub(crate) mod epoch;
 pub(crate) mod extents;
 #[cfg_attr(
@@ -30,7 +32,7 @@ use crate::error::BuildError;
 use budget::Budget;
 use crossbeam_epoch::Guard;
 use epoch::{Number, with_local};
-use index::Found;
+use index::{Found, Index};
 use nodes::Entry;
 use plan::Plan;
 use plant::{Bug, planted};
@@ -41,6 +43,8 @@ use stats::{Counters, Event};
 #[derive(Debug)]
 pub(crate) struct Engine<K, V> {
     shards: Box<[Shard<K, V>]>,
+    /// The number of shards, a power of two, less one.
+    shard_mask: usize,
     budget: Budget,
     counters: Counters,
 }
@@ -50,8 +54,10 @@ impl<K, V> Engine<K, V> {
         let out_of_memory = |_| BuildError::OutOfMemory { max_capacity: plan.capacity };
         let shards: Result<Box<[_]>, _> =
             (0..plan.shards).map(|_| Shard::new(&plan.shard)).collect();
+        assert!(plan.shards.is_power_of_two(), "{} shards", plan.shards);
         Ok(Self {
             shards: shards.map_err(out_of_memory)?,
+            shard_mask: plan.shards - 1,
             budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
             counters: Counters::new(),
         })
@@ -78,8 +84,9 @@ impl<K, V> Engine<K, V> {
     /// The shard of a hash: its top bits, which neither bucket nor tag is made of.
     #[inline(always)]
     fn shard_of(&self, hash: u64) -> (usize, &Shard<K, V>) {
-        let own = (hash >> 48) as usize & (self.shards.len() - 1);
-        (own, &self.shards[own])
+        let own = (hash >> 48) as usize & self.shard_mask;
+        // SAFETY: the mask is one less than the number of shards.
+        (own, unsafe { self.shards.get_unchecked(own) })
     }
 
     #[inline(always)]
@@ -108,13 +115,15 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        self.prefetch(hash);
+        let (_, shard) = self.shard_of(hash);
+        let home = shard.index.home(hash);
+        // Before pinning, whose locked instruction takes as long as the line does to come.
+        shard.index.prefetch(home);
         with_local(|local| {
             let guard = local.pin();
-            self.find(&guard, local.number(), hash, eq).map(|(shard, found)| {
-                // SAFETY: pinned, and found in the index since.
-                unsafe { shard.nodes.with(found.node, f) }
-            })
+            let found = self.find(shard, &guard, local.number(), home, hash, eq)?;
+            // SAFETY: pinned, and found in the index since.
+            Some(unsafe { shard.nodes.with(found.node, f) })
         })
     }
 
@@ -127,28 +136,29 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
-        self.find(guard, number, hash, eq).map(|(shard, found)| {
-            // SAFETY: found in the index while `guard` pins, and borrowed from it.
-            unsafe { shard.nodes.get(found.node) }
-        })
+        let (_, shard) = self.shard_of(hash);
+        let found = self.find(shard, guard, number, shard.index.home(hash), hash, eq)?;
+        // SAFETY: found in the index while `guard` pins, and borrowed from it.
+        Some(unsafe { shard.nodes.get(found.node) })
     }
 
     #[inline(always)]
-    fn find(
+    fn find<'s>(
         &self,
+        shard: &'s Shard<K, V>,
         guard: &Guard,
         number: Number,
+        home: usize,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
-    ) -> Option<(&Shard<K, V>, Found)> {
-        let (_, shard) = self.shard_of(hash);
-        let Some(found) = shard.find(guard, hash, eq) else {
+    ) -> Option<Found<'s>> {
+        let Some(found) = shard.find(guard, home, hash, eq) else {
             self.counters.count(number, Event::Miss);
             return None;
         };
-        shard.index.touch(found);
+        Index::touch(found);
         self.counters.count(number, Event::Hit);
-        Some((shard, found))
+        Some(found)
     }
 
     /// Looks a key up and leaves no trace.
@@ -162,7 +172,7 @@ impl<K, V> Engine<K, V> {
         let (_, shard) = self.shard_of(hash);
         with_local(|local| {
             let guard = local.pin();
-            let found = shard.find(&guard, hash, eq)?;
+            let found = shard.find(&guard, shard.index.home(hash), hash, eq)?;
             // SAFETY: pinned, and found in the index since.
             Some(unsafe { shard.nodes.with(found.node, f) })
         })

@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// Resident entries per bucket in the mean. The rest of the slots hold ghosts, and the variance:
-/// with 7 of 14, one entry in 30,000 finds both its buckets full.
-const LOAD: f64 = SLOTS as f64 / 2.0;
+/// with 6.5 of 14, about one entry in 100,000 finds both its buckets full.
+const LOAD: f64 = SLOTS as f64 * 6.5 / 14.0;
 
 /// Shards are not made smaller than this: a small shard's policy sees too little.
 const SHARD_MIN: u64 = 4096;

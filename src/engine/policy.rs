@@ -13,15 +13,18 @@
 //!   probation's share; otherwise loops a little larger than the cache would never warm up.
 //!   Everything else goes to probation.
 //! - *Eviction.* If probation exceeds its share, its oldest entry has to go: used [`PROMOTE_USES`]
-//!   times, it moves to protected; otherwise it is evicted. If probation is within its share, the
+//!   times, it moves to protected; used once, it gets a second lap; otherwise it is evicted. If
+//!   probation is within its share, the
 //!   oldest of protected: used, it goes to the back with its counter one lower; otherwise it is
 //!   evicted.
 //! - *Adaptation.* A miss that finds a ghost at most [`YOUNG`] of the capacity old would have been a
 //!   hit with a little more room in the segment that the ghost came from: that segment's share
-//!   grows by one entry.
+//!   grows by one entry. A ghost of protected does not admit to protected (that costs 8 points on
+//!   mixed traces), but its key begins with one use.
 //!
-//! A ghost is the slot word that an eviction leaves behind: which segment, the shard's clock then,
-//! and a part of the hash. The clock counts admissions. So ghosts cost no memory and no cache line
+//! A ghost is the slot word that an eviction leaves behind: which segment, that segment's clock,
+//! and a part of the hash. Each segment has its own clock, which counts its evictions: a ghost is as
+//! old as the list of ghosts would be long that it heads. So ghosts cost no memory and no cache line
 //! of their own: the miss that asks for them and the insert that follows read that bucket anyway.
 //! They go when they are too old, or when their bucket needs the slot, oldest first.
 //!
@@ -34,7 +37,7 @@
 
 use crate::{
     engine::{
-        index::{Index, Loc},
+        index::{Ghost, GhostTime, Index, Loc},
         ring::{Ends, Ring},
         word::{Kind, Segment, Word},
     },
@@ -56,7 +59,9 @@ const PROMOTE_USES: u32 = 2;
 const AGE_STEPS: u32 = 1024;
 /// Entries that one eviction may spare before it takes the next one, used or not: a bound on the
 /// time of a single insert.
-const SPARED_MAX: u32 = 64;
+const SPARED_MAX: u32 = 32;
+/// Positions of a ring beyond those for live entries: for stale ones.
+const RING_SPARE: usize = if cfg!(larder_loom) { 2 } else { 16 };
 /// Live entries that a push may turn over in a full ring before it has one evicted.
 const TURNED_MAX: u32 = 8;
 
@@ -65,8 +70,8 @@ const TURNED_MAX: u32 = 8;
 pub(crate) struct Pace {
     probation: Ends,
     protected: Ends,
-    /// Admissions.
-    clock: AtomicU32,
+    /// Evictions from probation and from protected.
+    clocks: [AtomicU32; 2],
     /// Entries that probation may hold.
     target: AtomicU32,
 }
@@ -76,7 +81,9 @@ pub(crate) struct Pace {
 pub(crate) struct Policy {
     probation: Ring,
     protected: Ring,
+    /// Ghosts older than this are not believed.
     window: u16,
+    /// Ghosts younger than this move the target.
     young: u16,
     clock_shift: u32,
     target_min: u32,
@@ -101,7 +108,7 @@ impl Policy {
         let pace = Pace {
             probation: Ends::new(),
             protected: Ends::new(),
-            clock: AtomicU32::new(0),
+            clocks: [AtomicU32::new(0), AtomicU32::new(0)],
             target: AtomicU32::new(share(SHARE_START)),
         };
         let policy = Self {
@@ -119,8 +126,9 @@ impl Policy {
     /// Positions that the rings of a shard with `capacity` entries need: probation, protected.
     pub(crate) fn ring_lens(capacity: u32) -> (usize, usize) {
         // Room for stale entries beyond the live ones, and for shards that got more than their part.
-        let len =
-            |part: f64| ((f64::from(capacity) * part * 1.1) as usize + 16).next_power_of_two();
+        let len = |part: f64| {
+            ((f64::from(capacity) * part * 1.1) as usize + RING_SPARE).next_power_of_two()
+        };
         (len(SHARE_MAX), len(1.0))
     }
 
@@ -131,34 +139,53 @@ impl Policy {
         }
     }
 
-    /// The shard's clock as ghosts keep it.
+    /// What time it is for ghosts.
     #[inline]
-    pub(crate) fn now(&self, pace: &Pace) -> u16 {
-        (pace.clock.load(Ordering::Relaxed) >> self.clock_shift) as u16
+    pub(crate) fn now(&self, pace: &Pace) -> GhostTime {
+        let [probation, protected] =
+            pace.clocks.each_ref().map(|c| (c.load(Ordering::Relaxed) >> self.clock_shift) as u16);
+        GhostTime { probation, protected, window: self.window, young: self.young }
     }
 
     /// Which segment a new key enters, given its ghost, and whether the cache has yet to fill up.
     #[inline]
-    pub(crate) fn admit(
-        &self,
-        pace: &Pace,
-        ghost: Option<(Segment, u16)>,
-        filling: bool,
-    ) -> Segment {
-        // A lost tick does not matter, a locked instruction would.
-        pace.clock.store(pace.clock.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    pub(crate) fn admit(&self, pace: &Pace, ghost: Option<Ghost>, filling: bool) -> Segment {
+        if let Some(ghost) = ghost
+            && ghost.age <= self.young
+        {
+            self.adapt(pace, ghost.segment);
+        }
         match ghost {
-            Some((segment, age)) if age <= self.window => {
-                if age <= self.young {
-                    self.adapt(pace, segment);
-                }
-                segment_for_ghost(segment)
+            Some(Ghost { segment: Segment::Probation, age }) if age <= self.window => {
+                Segment::Protected
             }
             _ if filling && pace.probation.len() >= pace.target.load(Ordering::Relaxed) => {
                 Segment::Protected
             }
             _ => Segment::Probation,
         }
+    }
+
+    /// Evicts a slot whose link this thread owns; the link ends. False if the word changed.
+    fn evict_slot(
+        &self,
+        pace: &Pace,
+        index: &Index,
+        segment: Segment,
+        loc: Loc,
+        word: Word,
+    ) -> bool {
+        let now = self.now(pace);
+        let (clock, now) = match segment {
+            Segment::Probation => (&pace.clocks[0], now.probation),
+            Segment::Protected => (&pace.clocks[1], now.protected),
+        };
+        let evicted = index.evict(loc, word, segment, now);
+        if evicted {
+            // A lost tick does not matter, a locked instruction would.
+            clock.store(clock.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
+        evicted
     }
 
     #[cold]
@@ -214,7 +241,7 @@ impl Policy {
                 Kind::Vacant if index.unlink(oldest) => {}
                 Kind::Member { .. }
                     if turned >= TURNED_MAX
-                        && index.evict(oldest, word, segment, self.now(pace)) =>
+                        && self.evict_slot(pace, index, segment, oldest, word) =>
                 {
                     sink(Evicted { loc: oldest, word });
                 }
@@ -282,16 +309,17 @@ impl Policy {
             match word.kind() {
                 Kind::Member { uses } => {
                     let stay = match segment {
-                        _ if must_go => None,
-                        Segment::Probation => (uses >= PROMOTE_USES).then_some(0),
-                        Segment::Protected => uses.checked_sub(1),
+                        _ if must_go || uses == 0 => None,
+                        Segment::Probation if uses < PROMOTE_USES => Some((Segment::Probation, 0)),
+                        Segment::Probation => Some((Segment::Protected, 0)),
+                        Segment::Protected => Some((Segment::Protected, uses - 1)),
                     };
                     match stay {
-                        Some(uses) if index.age(loc, word, uses) => {
-                            self.link(pace, index, Segment::Protected, loc, sink);
+                        Some((next, uses)) if index.age(loc, word, uses) => {
+                            self.link(pace, index, next, loc, sink);
                             return Verdict::Spared;
                         }
-                        None if index.evict(loc, word, segment, self.now(pace)) => {
+                        None if self.evict_slot(pace, index, segment, loc, word) => {
                             return Verdict::Evicted(Evicted { loc, word });
                         }
                         // The word changed: look again.
@@ -352,13 +380,4 @@ enum Verdict {
     Spared,
     /// Nobody was there: the ring entry is gone.
     Unlinked,
-}
-
-#[inline]
-fn segment_for_ghost(segment: Segment) -> Segment {
-    match segment {
-        Segment::Probation => Segment::Protected,
-        // Admitting these, too, costs more than it brings on loops and mixed traces.
-        Segment::Protected => Segment::Probation,
-    }
 }

@@ -107,10 +107,11 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn find(
         &self,
         _pinned: &Guard,
+        home: usize,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
-    ) -> Option<Found> {
-        self.index.find(self.index.home(hash), hash, |node| {
+    ) -> Option<Found<'_>> {
+        self.index.find(home, hash, |node| {
             // SAFETY: pinned, and the index read `node` from a member word with Acquire.
             unsafe { self.nodes.with(node, |entry| eq(&entry.key)) }
         })
@@ -125,12 +126,14 @@ impl<K, V> Shard<K, V> {
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
+        let home = self.index.home(hash);
         loop {
-            let found = self.find(cx.guard, hash, &mut eq)?;
-            if self.index.remove(found.loc, found.word) {
+            let found = self.find(cx.guard, home, hash, &mut eq)?;
+            let loc = self.index.loc(found);
+            if self.index.remove(loc, found.word) {
                 // From here on it is gone, even if `take` panics.
                 let _gone = OnDrop(|| {
-                    self.depart(cx, own, found.loc, found.word);
+                    self.depart(cx, own, loc, found.word);
                     cx.counters.count(cx.number, Event::Removal);
                 });
                 // SAFETY: as in `find`; it is retired when `_gone` is dropped, not before.
@@ -140,17 +143,17 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Takes out whatever member stands where the walk over the index found one.
-    pub(crate) fn remove_found(&self, cx: &Context<'_, K, V>, own: usize, found: Found) {
-        let mut word = found.word;
+    pub(crate) fn remove_found(&self, cx: &Context<'_, K, V>, own: usize, found: Found<'_>) {
+        let (loc, mut word) = (self.index.loc(found), found.word);
         // Whatever changed the word (a use, a newer value) did so after the walk had begun, or the
         // entry is gone; a use alone must not save it.
         while word.is_member() {
-            if self.index.remove(found.loc, word) {
-                self.depart(cx, own, found.loc, word);
+            if self.index.remove(loc, word) {
+                self.depart(cx, own, loc, word);
                 cx.counters.count(cx.number, Event::Removal);
                 return;
             }
-            word = self.index.word(found.loc);
+            word = self.index.word(loc);
         }
     }
 
@@ -178,7 +181,8 @@ impl<K, V> Shard<K, V> {
         K: Eq,
     {
         let keeps = if_present == IfPresent::Keep;
-        if keeps && self.find(cx.guard, hash, |key| *key == entry.key).is_some() {
+        let home = self.index.home(hash);
+        if keeps && self.find(cx.guard, home, hash, |key| *key == entry.key).is_some() {
             return (Inserted::Kept, Some(entry));
         }
         let Some(node) = self.alloc(cx) else {
@@ -188,7 +192,7 @@ impl<K, V> Shard<K, V> {
         unsafe { self.nodes.write(node, entry.key, entry.value) };
         step(Step::NodeFilled);
         let attempt = Attempt { shard: self, cx, own, node, claim: None, credit: None };
-        (attempt.run(hash, if_present), None)
+        (attempt.run(home, hash, if_present), None)
     }
 
     #[inline]
@@ -348,11 +352,10 @@ struct Attempt<'a, K, V> {
     credit: Option<(Credit, Source)>,
 }
 
-impl<K: Eq, V> Attempt<'_, K, V> {
-    fn run(mut self, hash: u64, if_present: IfPresent) -> Inserted {
+impl<'a, K: Eq, V> Attempt<'a, K, V> {
+    fn run(mut self, home: usize, hash: u64, if_present: IfPresent) -> Inserted {
         let (shard, cx) = (self.shard, self.cx);
         let index = &shard.index;
-        let home = index.home(hash);
         // The steps are numbered in the header of `index.rs`.
         loop {
             let control = index.settled(home);
@@ -394,7 +397,7 @@ impl<K: Eq, V> Attempt<'_, K, V> {
     }
 
     #[inline]
-    fn find(&self, home: usize, hash: u64) -> Option<Found> {
+    fn find(&self, home: usize, hash: u64) -> Option<Found<'a>> {
         let nodes = &self.shard.nodes;
         // SAFETY: this thread owns the node and has written it.
         let own = unsafe { nodes.get(self.node) };
@@ -406,11 +409,11 @@ impl<K: Eq, V> Attempt<'_, K, V> {
 }
 
 impl<K, V> Attempt<'_, K, V> {
-    fn updated(self, found: Found) -> Inserted {
+    fn updated(self, found: Found<'_>) -> Inserted {
         let mut this = ManuallyDrop::new(self);
         let (shard, cx) = (this.shard, this.cx);
         this.give_back_credit();
-        shard.index.forget(found.loc, found.word, Departure::Node);
+        shard.index.forget(shard.index.loc(found), found.word, Departure::Node);
         shard.recycler.retire(found.node, cx.guard);
         cx.counters.count(cx.number, Event::Update);
         Inserted::Updated

@@ -8,7 +8,7 @@
 
 use crate::{
     engine::{
-        epoch::{MAX_THREADS, Number},
+        epoch::{CHUNKS, FIRST_CHUNK, Number},
         extents::{Element, zeroed},
     },
     sync::{AtomicPtr, AtomicU64, Ordering},
@@ -32,10 +32,6 @@ pub(crate) enum Event {
 /// The number of [`Event`]s.
 pub(crate) const EVENTS: usize = 7;
 
-/// Stripes of the first chunk; each further chunk has twice as many as the one before.
-const FIRST: u32 = 8;
-const CHUNKS: usize = (MAX_THREADS / FIRST).ilog2() as usize + 1;
-
 #[derive(Debug)]
 struct Stripe(CachePadded<[AtomicU64; EVENTS]>);
 
@@ -50,7 +46,8 @@ unsafe impl Element for Stripe {
 /// The counters of one cache.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    chunks: Box<[AtomicPtr<Stripe>]>,
+    /// The last one is never filled: see [`Number`].
+    chunks: [AtomicPtr<Stripe>; CHUNKS + 1],
     /// For threads without a number, and for want of memory.
     shared: CachePadded<[AtomicU64; EVENTS]>,
 }
@@ -58,20 +55,13 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn new() -> Self {
         Self {
-            chunks: (0..CHUNKS).map(|_| AtomicPtr::new(ptr::null_mut())).collect(),
+            chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
             shared: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
         }
     }
 
-    /// Chunk and place within it of a thread's stripe.
-    #[inline(always)]
-    fn place(number: u32) -> (usize, usize) {
-        let chunk = (number / FIRST + 1).ilog2();
-        (chunk as usize, (number - FIRST * ((1 << chunk) - 1)) as usize)
-    }
-
     fn chunk_len(chunk: usize) -> usize {
-        (FIRST as usize) << chunk
+        FIRST_CHUNK << chunk
     }
 
     /// Counts one event for the thread of this number.
@@ -83,24 +73,26 @@ impl Counters {
     /// Counts `n` events for the thread of this number.
     #[inline(always)]
     pub(crate) fn add(&self, number: Number, event: Event, n: u64) {
-        let Some(stripe) = number.get().and_then(|number| self.stripe(number)) else {
-            return self.add_shared(event, n);
-        };
+        let Some(stripe) = self.stripe(number) else { return self.add_shared(event, n) };
         let counter = &stripe.0[event as usize];
         counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
     }
 
     #[inline(always)]
-    fn stripe(&self, number: u32) -> Option<&Stripe> {
-        let (chunk, place) = Self::place(number);
+    fn stripe(&self, number: Number) -> Option<&Stripe> {
+        let (chunk, place) = number.place();
         let start = NonNull::new(self.chunks[chunk].load(Ordering::Acquire))
             .or_else(|| self.add_chunk(chunk))?;
-        // SAFETY: a published chunk has `chunk_len` stripes and stays as long as `self`.
+        // SAFETY: a published chunk has `chunk_len` stripes and stays as long as `self`; places of
+        // a number are below that.
         Some(unsafe { start.add(place).as_ref() })
     }
 
     #[cold]
     fn add_chunk(&self, chunk: usize) -> Option<NonNull<Stripe>> {
+        if chunk == CHUNKS {
+            return None;
+        }
         let mut new = zeroed::<Stripe>(Self::chunk_len(chunk)).ok()?;
         let start = new.as_mut_ptr();
         match self.chunks[chunk].compare_exchange(
@@ -142,7 +134,7 @@ impl Counters {
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        size_of_val(&*self.chunks) + self.all().map(size_of_val).sum::<usize>()
+        self.all().map(size_of_val).sum::<usize>()
     }
 }
 
@@ -162,16 +154,6 @@ impl Drop for Counters {
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_are_within_their_chunks_and_distinct() {
-        let mut seen = std::collections::HashSet::new();
-        for number in 0..MAX_THREADS {
-            let (chunk, place) = Counters::place(number);
-            assert!(chunk < CHUNKS && place < Counters::chunk_len(chunk), "number {number}");
-            assert!(seen.insert((chunk, place)), "number {number}");
-        }
-    }
 
     #[test]
     fn every_event_of_every_thread_is_counted() {

@@ -66,7 +66,11 @@ impl<K: Eq, V> Shard<K, V> {
                         // SAFETY: as above.
                         unsafe { self.nodes.with(other, |other| other.key == entry.key) }
                     });
-                    assert_eq!(found.map(|found| found.loc), Some(loc), "two copies of a key");
+                    assert_eq!(
+                        found.map(|found| self.index.loc(found)),
+                        Some(loc),
+                        "two copies of a key"
+                    );
                 }
             }
         }

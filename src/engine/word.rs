@@ -9,12 +9,13 @@
 //!  31 30 | 29 28 | 27 | 26 ........ 0
 //!   0  0     0     0     0            Empty: no resident, no ring entry
 //!   0  0     0     0     1            Vacant: no resident, but a ring entry names this slot
-//!   0  1 | seg|     age 16 | tag 13   Ghost: remembers an evicted key, no ring entry
-//!   1  0 | link| 0 | d  | tag | node  Tentative: an insert in progress, invisible to readers
+//!   0  1 | seg|   stamp 16 | tag 13   Ghost: remembers an evicted key, no ring entry
+//!   1  0 |link|used| d  | tag | node  Tentative: an insert in progress, invisible to readers
 //!   1  1 | uses    | d  | tag | node  Member: the entry is in the cache
 //! ```
 //!
-//! `link` says that the slot was Vacant when it was claimed, `d` that the key's home is the
+//! `link` says that the slot was Vacant when it was claimed, `used` that the member begins with one
+//! use, `d` that the key's home is the
 //! neighbouring bucket, `uses` is the saturating counter that hits set. `tag` takes what the shard's
 //! node numbers leave of 27 bits: see [`Layout`].
 //!
@@ -51,11 +52,12 @@ const MEMBER: u32 = 0b11 << 30;
 const USES_SHIFT: u32 = 28;
 const USES: u32 = 0b11 << USES_SHIFT;
 const LINKED: u32 = 1 << 29;
+const USED: u32 = 1 << 28;
 const DISPLACED: u32 = 1 << 27;
 const PAYLOAD: u32 = DISPLACED - 1;
 
 const GHOST_SEGMENT: u32 = 1 << 29;
-const GHOST_AGE_SHIFT: u32 = 13;
+const GHOST_STAMP_SHIFT: u32 = 13;
 const GHOST_TAG_BITS: u32 = 13;
 
 /// Which of the two FIFO segments an entry is or was in.
@@ -71,18 +73,18 @@ pub(crate) enum Segment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     node_bits: u32,
+    node_mask: u32,
+    /// What of a word has to match: kind, displacement and tag.
+    probe_mask: u32,
 }
 
 impl Layout {
     /// The layout for node numbers up to `max_node`; `None` if they do not fit.
     pub(crate) fn for_nodes(max_node: NodeId) -> Option<Self> {
-        let node_bits = NodeId::BITS - max_node.leading_zeros();
-        (node_bits <= NODE_BITS_MAX).then_some(Self { node_bits: node_bits.max(1) })
-    }
-
-    #[inline(always)]
-    fn node_mask(self) -> u32 {
-        (1 << self.node_bits) - 1
+        let node_bits = (NodeId::BITS - max_node.leading_zeros()).max(1);
+        let node_mask = (1 << node_bits) - 1;
+        let probe_mask = KIND | DISPLACED | PAYLOAD & !node_mask;
+        (node_bits <= NODE_BITS_MAX).then_some(Self { node_bits, node_mask, probe_mask })
     }
 
     /// The hash bits that slots keep, in place.
@@ -95,7 +97,7 @@ impl Layout {
     #[inline(always)]
     pub(crate) fn probe(self, hash: u64, displaced: bool) -> Probe {
         Probe {
-            mask: KIND | DISPLACED | (PAYLOAD & !self.node_mask()),
+            mask: self.probe_mask,
             want: MEMBER | if displaced { DISPLACED } else { 0 } | self.tag(hash),
         }
     }
@@ -112,28 +114,41 @@ impl Layout {
         (payload >> self.node_bits) & ((1 << GHOST_TAG_BITS) - 1)
     }
 
-    pub(crate) fn tentative(self, hash: u64, node: NodeId, displaced: bool, linked: bool) -> Word {
-        debug_assert!(node != 0 && node <= self.node_mask(), "node number out of range");
-        let flags = if displaced { DISPLACED } else { 0 } | if linked { LINKED } else { 0 };
+    pub(crate) fn tentative(self, hash: u64, node: NodeId, flags: Flags) -> Word {
+        debug_assert!(node != 0 && node <= self.node_mask, "node number out of range");
+        let flag = |set, bit| if set { bit } else { 0 };
+        let flags =
+            flag(flags.displaced, DISPLACED) | flag(flags.linked, LINKED) | flag(flags.used, USED);
         Word(TENTATIVE | flags | self.tag(hash) | node)
     }
 
     #[inline(always)]
     pub(crate) fn node(self, word: Word) -> NodeId {
-        word.0 & self.node_mask()
+        word.0 & self.node_mask
     }
 
     /// The member word of the same key, place and uses with another node.
     pub(crate) fn with_node(self, word: Word, node: NodeId) -> Word {
-        Word(word.0 & !self.node_mask() | node)
+        Word(word.0 & !self.node_mask | node)
     }
 
     /// The ghost that a member leaves behind.
-    pub(crate) fn ghost(self, member: Word, segment: Segment, age: u16) -> Word {
+    pub(crate) fn ghost(self, member: Word, segment: Segment, stamp: u16) -> Word {
         let segment = if segment == Segment::Protected { GHOST_SEGMENT } else { 0 };
         let tag = self.ghost_tag_of_payload(member.0 & PAYLOAD);
-        Word(GHOST | segment | u32::from(age) << GHOST_AGE_SHIFT | tag)
+        Word(GHOST | segment | u32::from(stamp) << GHOST_STAMP_SHIFT | tag)
     }
+}
+
+/// What a tentative word says besides tag and node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Flags {
+    /// The key's home is the neighbouring bucket.
+    pub(crate) displaced: bool,
+    /// The slot was Vacant: a ring entry names it.
+    pub(crate) linked: bool,
+    /// The member begins with one use.
+    pub(crate) used: bool,
 }
 
 /// A compare value and its mask: one `and` and one compare per slot.
@@ -158,8 +173,8 @@ pub(crate) enum Kind {
     Ghost {
         /// The segment it was evicted from.
         segment: Segment,
-        /// The shard's clock, in quanta, when it was evicted.
-        age: u16,
+        /// That segment's clock when it was evicted.
+        stamp: u16,
         /// What is left of its hash.
         tag: u32,
     },
@@ -205,7 +220,7 @@ impl Word {
                 } else {
                     Segment::Probation
                 },
-                age: (self.0 >> GHOST_AGE_SHIFT) as u16,
+                stamp: (self.0 >> GHOST_STAMP_SHIFT) as u16,
                 tag: self.0 & ((1 << GHOST_TAG_BITS) - 1),
             },
             _ if self == Word::VACANT => Kind::Vacant,
@@ -244,7 +259,8 @@ impl Word {
     #[inline]
     pub(crate) fn into_member(self) -> Word {
         debug_assert_eq!(self.0 & KIND, TENTATIVE);
-        Word(MEMBER | self.0 & (DISPLACED | PAYLOAD))
+        let uses = u32::from(self.0 & USED != 0);
+        Word(MEMBER | uses << USES_SHIFT | self.0 & (DISPLACED | PAYLOAD))
     }
 }
 
@@ -345,12 +361,13 @@ mod tests {
             let max = 1 << rng.random_range(1..NODE_BITS_MAX);
             let layout = Layout::for_nodes(max).expect("fits");
             let (hash, node) = (rng.random::<u64>(), rng.random_range(1..=max));
-            let (displaced, linked) = (rng.random(), rng.random());
-            let word = layout.tentative(hash, node, displaced, linked);
+            let (displaced, linked, used) = (rng.random(), rng.random(), rng.random());
+            let word = layout.tentative(hash, node, Flags { displaced, linked, used });
             assert_eq!(word.kind(), Kind::Tentative { linked });
             assert_eq!((layout.node(word), word.is_displaced()), (node, displaced));
             assert!(!word.matches(layout.probe(hash, displaced)), "readers must not see it");
 
+            assert_eq!(word.into_member().uses(), u32::from(used));
             let uses = rng.random_range(0..=USES_MAX);
             let member = word.into_member().with_uses(uses);
             assert_eq!(member.kind(), Kind::Member { uses });
@@ -364,10 +381,10 @@ mod tests {
             assert!(replaced.matches(layout.probe(hash, displaced)));
 
             for segment in [Segment::Probation, Segment::Protected] {
-                let age = rng.random();
-                let ghost = layout.ghost(member, segment, age);
+                let stamp = rng.random();
+                let ghost = layout.ghost(member, segment, stamp);
                 let tag = layout.ghost_tag(hash);
-                assert_eq!(ghost.kind(), Kind::Ghost { segment, age, tag });
+                assert_eq!(ghost.kind(), Kind::Ghost { segment, stamp, tag });
             }
         }
     }

@@ -1,0 +1,159 @@
+//! Doors into the engine for the models in `loom-tests/`: a cache of exactly the measures that a
+//! model asks for, and single protocols for what would be too much with a cache around it.
+//!
+//! Thin on purpose: a model has to run the engine's own code.
+
+use crate::{
+    Cache,
+    engine::{
+        Engine,
+        budget::{Budget, Credit, Credits},
+        epoch::with_local,
+        extents::zeroed,
+        index::Loc,
+        plan::{Plan, ShardPlan},
+        recycle::{Chain, Recycler},
+        ring::{Ends, Ring},
+        word::Layout,
+    },
+    sync::Arc,
+};
+
+/// The measures of a cache with one shard.
+#[derive(Clone, Copy, Debug)]
+pub struct Tiny {
+    /// Entries.
+    pub capacity: u32,
+    /// An even number.
+    pub buckets: usize,
+    /// All the nodes there are.
+    pub nodes: u32,
+    /// Retired nodes that make a batch. More than there are nodes: nothing is recycled.
+    pub batch: u32,
+}
+
+impl Tiny {
+    /// Builds the cache.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn cache<K, V, S>(self, hasher: S) -> Cache<K, V, S> {
+        let Self { capacity, buckets, nodes, batch } = self;
+        let layout = Layout::for_nodes(nodes).expect("few nodes");
+        let (planned_nodes, max_nodes) = (nodes, nodes);
+        let shard = ShardPlan { capacity, buckets, layout, planned_nodes, max_nodes, batch };
+        let plan = Plan { capacity: capacity.into(), shards: 1, shard };
+        Cache::from_parts(Engine::new(&plan).expect("memory"), hasher, None)
+    }
+}
+
+/// Registers this thread with the collector, which is not what a model is about and takes more
+/// steps than most operations.
+pub fn register() {
+    with_local(|local| drop(local.pin()));
+}
+
+/// A ring of `u32`s.
+#[derive(Debug)]
+pub struct RingDoor(Ring, Ends);
+
+impl RingDoor {
+    /// # Panics
+    ///
+    /// If there is no memory for it, or `len` is not a power of two.
+    pub fn new(len: usize) -> Self {
+        Self(Ring::new(zeroed(len).expect("memory")), Ends::new())
+    }
+
+    /// False if the ring is full.
+    pub fn push(&self, entry: u32) -> bool {
+        self.0.push(&self.1, Loc(entry)).is_ok()
+    }
+
+    /// The oldest entry.
+    pub fn pop(&self) -> Option<u32> {
+        self.0.pop(&self.1).map(|loc| loc.0)
+    }
+
+    /// Any entry, wherever it stands.
+    pub fn sweep(&self) -> Option<u32> {
+        self.0.sweep().map(|loc| loc.0)
+    }
+}
+
+/// A budget and the credits of its shards.
+#[derive(Debug)]
+pub struct BudgetDoor {
+    budget: Budget,
+    credits: Vec<Credits>,
+}
+
+impl BudgetDoor {
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn new(capacity: u64, shards: usize) -> Self {
+        let budget = Budget::new(capacity, shards).expect("memory");
+        Self { budget, credits: (0..shards).map(|_| Credits::new()).collect() }
+    }
+
+    /// Whether shard `own` got a credit.
+    pub fn take(&self, own: usize) -> bool {
+        let credit = self.budget.take(own, &self.credits[own], |other| &self.credits[other]);
+        credit.map(Credit::spend).is_some()
+    }
+
+    /// Gives a credit to shard `own`, as for an entry that was removed.
+    pub fn give(&self, own: usize) {
+        self.budget.give(own, &self.credits[own], Credit::of_removed_entry());
+    }
+
+    /// Credits that nobody has taken.
+    pub fn unused(&self) -> u64 {
+        self.budget.unused(self.credits.iter())
+    }
+}
+
+/// The node numbers of one shard, without nodes.
+#[derive(Debug)]
+pub struct RecyclerDoor(Arc<Recycler<()>>);
+
+impl RecyclerDoor {
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn new(nodes: u32, batch: u32, drops: bool) -> Self {
+        Self(Arc::new(Recycler::new(nodes, nodes, batch, drops, ()).expect("memory")))
+    }
+
+    /// Pins, and takes a node that nobody else has.
+    pub fn alloc(&self) -> Option<u32> {
+        with_local(|local| self.0.alloc(&local.pin(), |_| Ok(())))
+    }
+
+    /// Pins, and gives a node back: to be reused after a grace period.
+    pub fn retire(&self, node: u32) {
+        with_local(|local| self.0.retire(node, &local.pin()));
+    }
+
+    /// Pins, and hands over what was retired.
+    pub fn seal(&self) {
+        with_local(|local| self.0.seal(&local.pin()));
+    }
+
+    /// Pins, and lets the collector hand back what it can.
+    pub fn collect(&self) {
+        with_local(|local| local.pin().flush());
+    }
+
+    /// Makes a node free, as one that was dead and has been dropped.
+    pub fn free(&self, node: u32) {
+        self.0.free(Chain { head: node, tail: node });
+    }
+
+    /// Pins, and takes a dead node.
+    pub fn take_dead(&self) -> Option<u32> {
+        with_local(|local| self.0.take_dead(&local.pin(), 1)).map(|chain| chain.head)
+    }
+}
