@@ -124,9 +124,9 @@ impl Visit<u64, u64> for Watch<'_> {
     }
 }
 
-/// Three digits, as large as it needs to be.
+/// Three digits, from a nanosecond to two hours, twice as long as a measurement lasts.
 fn histogram() -> Histogram<u64> {
-    Histogram::new(3).expect("three digits are allowed")
+    Histogram::new_with_bounds(1, 7_200_000_000_000, 3).expect("the bounds are valid")
 }
 
 /// Works off the timetable of `duration`. A cache that cannot keep up works at its own speed, for

@@ -44,6 +44,13 @@ impl Trace {
         Ok(Self::new(name, words.iter().map(|word| u32::from_le_bytes(*word))))
     }
 
+    /// Cuts it to at most `accesses`.
+    pub(crate) fn shorten(&mut self, accesses: usize) {
+        self.accesses.truncate(accesses);
+        // Keys are numbered in the order of their first use.
+        self.keys = self.accesses.iter().max().map_or(0, |&key| key as usize + 1);
+    }
+
     fn read(path: &Path) -> Result<Self> {
         let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let bytes =

@@ -193,15 +193,21 @@ fn summarize(
     })
 }
 
-/// One table for each scenario, keys, distribution and size: peers down, threads across.
-pub(crate) fn tables(cells: &[Cell]) -> Vec<Table> {
+/// The cells that belong into one table: same scenario, keys, distribution and size.
+pub(crate) fn groups(cells: &[Cell]) -> impl Iterator<Item = &[Cell]> {
     let same = |a: &Cell, b: &Cell| {
         (a.scenario, a.kind, a.dist, a.entries) == (b.scenario, b.kind, b.dist, b.entries)
     };
-    cells.chunk_by(same).map(table).collect()
+    cells.chunk_by(same)
 }
 
-fn table(cells: &[Cell]) -> Table {
+/// A table for each group.
+pub(crate) fn tables(cells: &[Cell]) -> Vec<Table> {
+    groups(cells).map(table).collect()
+}
+
+/// The table of one group: peers down, threads across.
+pub(crate) fn table(cells: &[Cell]) -> Table {
     let first = &cells[0];
     let drawn = if first.scenario.draws() { first.dist.name() } else { "no distribution" };
     let title = format!(
@@ -235,7 +241,8 @@ fn table(cells: &[Cell]) -> Table {
     table
 }
 
-fn numbers(cell: &Cell) -> [String; 3] {
+/// Median, range and ratio as text.
+pub(crate) fn numbers(cell: &Cell) -> [String; 3] {
     match (cell.ns, cell.ratio) {
         (Some(ns), ratio) => [
             format!("{:.1}", ns.median),

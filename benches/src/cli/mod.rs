@@ -1,23 +1,27 @@
 //! The command line.
 
-use std::path::PathBuf;
+mod parse;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::bound;
+pub(crate) use self::parse::parse_count;
+
+use self::parse::{parse_seconds, parse_threads};
 use crate::data::Kind;
-use crate::latency;
-use crate::memory;
+use crate::headline::{self, Group};
 use crate::peers::PeerId;
 use crate::replay::{self, Capacity, Rows};
+use crate::report::{self, Section};
 use crate::table::Table;
 use crate::throughput::{self, Matrix, Scenario};
-use crate::trace;
-use crate::versions;
+use crate::trace::Trace;
 use crate::workload::Dist;
+use crate::{bound, latency, memory, trace, versions};
 
 /// Measures larder beside its peers.
 #[derive(Debug, Parser)]
@@ -56,6 +60,10 @@ enum Command {
     Memory(MemoryArgs),
     /// Entries held against the capacity asked for
     Bound(BoundArgs),
+    /// The few numbers that larder promises something about, beside quick_cache
+    Headline(HeadlineArgs),
+    /// Everything: a Markdown file with tables and plots, and the numbers as JSON
+    Report(ReportArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -146,6 +154,36 @@ struct BoundArgs {
     seconds: Duration,
 }
 
+#[derive(Clone, Debug, Args)]
+struct HeadlineArgs {
+    /// A folder with traces; a generated trace where there is none
+    traces: Option<PathBuf>,
+    /// Groups of numbers [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Group>,
+    /// Rounds of the timed measurements
+    #[arg(long, default_value = "11", value_parser = parse_count)]
+    rounds: u32,
+    /// Operations of each thread in a round
+    #[arg(long, default_value = "1M", value_parser = parse_count)]
+    ops: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+struct ReportArgs {
+    /// The folder to write to
+    folder: PathBuf,
+    /// A folder with traces; a generated trace where there is none
+    #[arg(long)]
+    traces: Option<PathBuf>,
+    /// Sections [default: all]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Section>,
+    /// Minutes instead of hours: smaller matrix, shorter traces
+    #[arg(long)]
+    quick: bool,
+}
+
 impl Cli {
     pub(crate) fn run(self) -> Result<()> {
         let Self { common, command } = self;
@@ -177,15 +215,81 @@ impl Cli {
                 let cells = bound::run(&plan);
                 common.show(&cells, &bound::tables(&cells, &plan))
             }
+            Command::Headline(args) => headline(&common, &args),
+            Command::Report(args) => {
+                let mut sections = Section::value_variants().to_vec();
+                choose(&mut sections, &args.only);
+                let plan = report::Plan {
+                    folder: args.folder,
+                    traces: args.traces,
+                    sections,
+                    peers: common.peers(),
+                    seed: common.seed,
+                    quick: args.quick,
+                };
+                println!("{}", report::run(&plan)?.display());
+                Ok(())
+            }
         }
     }
 }
 
-fn replay(common: &Common, args: &ReplayArgs) -> Result<()> {
-    let (traces, stand_in) = trace::load(args.path.as_deref(), common.seed)?;
+fn headline(common: &Common, args: &HeadlineArgs) -> Result<()> {
+    let mut groups = Group::value_variants().to_vec();
+    choose(&mut groups, &args.only);
+    let mut common = common.clone();
+    if common.peers.is_empty() {
+        common.peers = vec![PeerId::Larder, PeerId::QuickCache];
+    }
+    let (peers, seed) = (common.peers(), common.seed);
+    let mut numbers = serde_json::Map::new();
+    let mut tables = Vec::new();
+    let mut add = |name: &str, value: serde_json::Value, of_group: Vec<Table>| {
+        numbers.insert(name.to_owned(), value);
+        tables.extend(of_group);
+    };
+    for group in groups {
+        match group {
+            Group::Speed => {
+                let cells = headline::speed(&peers, args.rounds as usize, args.ops as usize, seed);
+                add("speed", serde_json::to_value(&cells)?, vec![headline::speed_table(&cells)]);
+            }
+            Group::Hits => {
+                let plan = replay::Plan {
+                    peers: peers.clone(),
+                    capacities: Vec::new(),
+                    rows: Rows::Auto,
+                    threads: Some(4),
+                    seed,
+                };
+                let rows = replay::run(&plan, &load(args.traces.as_deref(), seed)?);
+                add("hits", serde_json::to_value(&rows)?, replay::tables(&rows, plan.threads));
+            }
+            Group::Memory => {
+                let cells = memory::run(&headline::memory(&peers, seed));
+                add("memory", serde_json::to_value(&cells)?, memory::tables(&cells));
+            }
+            Group::Bound => {
+                let plan = headline::bound(&peers, seed);
+                let cells = bound::run(&plan);
+                add("bound", serde_json::to_value(&cells)?, bound::tables(&cells, &plan));
+            }
+        }
+    }
+    common.show(&numbers, &tables)
+}
+
+/// The traces; says so where a generated one stands in.
+fn load(path: Option<&Path>, seed: u64) -> Result<Vec<Trace>> {
+    let (traces, stand_in) = trace::load(path, seed)?;
     if let Some(why) = stand_in {
         eprintln!("{why}");
     }
+    Ok(traces)
+}
+
+fn replay(common: &Common, args: &ReplayArgs) -> Result<()> {
+    let traces = load(args.path.as_deref(), common.seed)?;
     let threads = (args.threads > 1).then_some(args.threads);
     let plan = replay::Plan {
         peers: common.peers(),
@@ -299,38 +403,6 @@ fn choose<T: Clone>(default: &mut Vec<T>, given: &[T]) {
     }
 }
 
-/// A positive number of entries or operations: `500`, `10k`, `10M`.
-pub(crate) fn parse_count(text: &str) -> Result<u32, String> {
-    let (digits, unit) = match text.chars().last() {
-        Some('k' | 'K') => (&text[..text.len() - 1], 1_000),
-        Some('m' | 'M') => (&text[..text.len() - 1], 1_000_000),
-        _ => (text, 1),
-    };
-    match digits.parse::<u32>() {
-        Ok(0) => Err("has to be at least 1".to_owned()),
-        Ok(number) if u64::from(number) * unit <= MOST => Ok(number * unit as u32),
-        Ok(_) => Err("at most 100M".to_owned()),
-        Err(_) => Err("a number such as 500, 10k or 1M is expected".to_owned()),
-    }
-}
-
-/// Key numbers, up to ten times as many as entries, have to fit 32 bits.
-const MOST: u64 = 100_000_000;
-
-fn parse_threads(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(threads @ 1..=1_024) => Ok(threads),
-        _ => Err("a number of threads between 1 and 1024 is expected".to_owned()),
-    }
-}
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<f64>() {
-        Ok(seconds) if seconds > 0.0 && seconds <= 3_600.0 => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("seconds above 0 and at most 3600 are expected".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -340,16 +412,6 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn counts_parse() {
-        assert_eq!(parse_count("500"), Ok(500));
-        assert_eq!(parse_count("10k"), Ok(10_000));
-        assert_eq!(parse_count("10M"), Ok(10_000_000));
-        for bad in ["", "0", "k", "-1", "1.5k", "101M", "5000000000", "ten"] {
-            assert!(parse_count(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]
@@ -364,5 +426,7 @@ mod tests {
         assert!(text.contains("between 1 and 1024"), "{text}");
         let text = error(&["replay", "--capacity", "0%"]);
         assert!(text.contains("above 0"), "{text}");
+        let text = error(&["latency", "--seconds", "-1"]);
+        assert!(text.contains("-1"), "{text}");
     }
 }
