@@ -54,6 +54,8 @@ mod iter;
 mod pinned;
 mod stats;
 mod sync;
+#[cfg(any(doctest, all(test, not(larder_loom))))]
+mod tests;
 
 pub use ahash::RandomState;
 pub use builder::CacheBuilder;
@@ -68,3 +70,8 @@ pub use stats::{CacheStats, Policy};
 #[cfg(larder_hooks)]
 #[doc(hidden)]
 pub use engine::hooks;
+
+/// The engine's insides, for models.
+#[cfg(larder_loom)]
+#[doc(hidden)]
+pub use engine::doors;

@@ -3,21 +3,20 @@
 //! Normal builds get the standard library's types, `--cfg larder_loom` gets loom's, so that the
 //! models in `loom-tests/` run the engine itself and not a copy of it. The cell has loom's
 //! closure-taking interface; around the standard cell it compiles to nothing.
+//!
+//! `Arc` is the standard one in models too. Its counting is not ours to check, what it holds here
+//! is atomics only, and a counted reference more per batch would make every model larger.
 
 #[cfg(larder_loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::{
-        Arc,
-        atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
 };
 
 #[cfg(not(larder_loom))]
-pub(crate) use std::sync::{
-    Arc,
-    atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
-};
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+pub(crate) use std::sync::Arc;
 
 /// [`std::cell::UnsafeCell`] with loom's interface.
 #[cfg(not(larder_loom))]
