@@ -11,10 +11,14 @@
 pub(crate) use loom::{
     cell::UnsafeCell,
     sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    thread::yield_now,
 };
 
 #[cfg(not(larder_loom))]
-pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+pub(crate) use std::{
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    thread::yield_now,
+};
 
 pub(crate) use std::sync::Arc;
 

@@ -28,7 +28,7 @@ pub(crate) mod stats;
 mod validate;
 pub(crate) mod word;
 
-use crate::error::BuildError;
+use crate::{error::BuildError, sync::yield_now};
 use budget::Budget;
 use crossbeam_epoch::Guard;
 use epoch::{Number, with_local};
@@ -184,20 +184,70 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
+        match self.try_insert(hash, entry, if_present) {
+            Ok(inserted) => inserted,
+            Err(entry) => self.insert_exhausted(hash, entry, if_present),
+        }
+    }
+
+    /// Inserts, or gives the entry back if there is no node for it.
+    #[inline]
+    fn try_insert(
+        &self,
+        hash: u64,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Result<Inserted, Entry<K, V>>
+    where
+        K: Eq,
+    {
         self.prefetch(hash);
         let (own, shard) = self.shard_of(hash);
-        let (inserted, refused, dead) = with_local(|local| {
+        let (result, dead) = with_local(|local| {
             let guard = &local.pin();
             hooks::step(hooks::Step::Pinned);
             let cx = self.pinned(guard, local.number());
-            let (inserted, refused) = shard.insert(&cx, own, hash, entry, if_present);
-            (inserted, refused, shard.take_dead(guard, DEAD_PER_WRITE))
+            let result = shard.insert(&cx, own, hash, entry, if_present);
+            (result, shard.take_dead(guard, DEAD_PER_WRITE))
         });
+        // Not pinned any more: this runs destructors.
         if let Some(dead) = dead {
             shard.drop_dead(dead);
         }
-        drop(refused);
-        inserted
+        result.map(|(inserted, _refused)| inserted)
+    }
+
+    /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
+    /// they were removed. On a machine with more runnable threads than cores these are threads that
+    /// were interrupted at a bad moment, so let them run: but only a few times, since nobody may
+    /// have to wait for a thread that has stopped.
+    #[cold]
+    #[inline(never)]
+    fn insert_exhausted(&self, hash: u64, mut entry: Entry<K, V>, if_present: IfPresent) -> Inserted
+    where
+        K: Eq,
+    {
+        let (own, shard) = self.shard_of(hash);
+        for _ in 0..plan::YIELDS {
+            with_local(|local| shard.recycler.seal(&local.pin()));
+            yield_now();
+            // Each pin sees the latest epoch; a flush may advance it once more.
+            with_local(|local| local.pin().flush());
+            while let Some(dead) =
+                with_local(|local| shard.take_dead(&local.pin(), plan::DEAD_PER_PASS))
+            {
+                shard.drop_dead(dead);
+            }
+            match self.try_insert(hash, entry, if_present) {
+                Ok(inserted) => return inserted,
+                Err(back) => entry = back,
+            }
+        }
+        with_local(|local| {
+            let guard = &local.pin();
+            let cx = self.pinned(guard, local.number());
+            shard.reject(&cx, own, hash, &entry.key, if_present)
+        })
     }
 
     /// Inserts several under one pin.
@@ -208,20 +258,29 @@ impl<K, V> Engine<K, V> {
         for (hash, _) in batch.iter() {
             self.prefetch(*hash);
         }
-        let mut refused = Vec::new();
-        let mut dead = Vec::new();
-        with_local(|local| {
+        let mut batch = batch.drain(..);
+        let mut writes = vec![0; self.shards.len()];
+        let exhausted = with_local(|local| {
             let guard = &local.pin();
             let cx = self.pinned(guard, local.number());
-            for (hash, entry) in batch.drain(..) {
+            batch.by_ref().find_map(|(hash, entry)| {
                 let (own, shard) = self.shard_of(hash);
-                let (_, back) = shard.insert(&cx, own, hash, entry, IfPresent::Replace);
-                refused.extend(back);
-                dead.extend(shard.take_dead(guard, DEAD_PER_WRITE).map(|chain| (own, chain)));
-            }
+                writes[own] += 1;
+                shard
+                    .insert(&cx, own, hash, entry, IfPresent::Replace)
+                    .err()
+                    .map(|back| (hash, back))
+            })
         });
-        for (own, chain) in dead {
-            self.shards[own].drop_dead(chain);
+        for (shard, writes) in self.shards.iter().zip(writes).filter(|(_, writes)| *writes > 0) {
+            let most = writes * DEAD_PER_WRITE;
+            if let Some(dead) = with_local(|local| shard.take_dead(&local.pin(), most)) {
+                shard.drop_dead(dead);
+            }
+        }
+        // One by one, and in their order, if a node was missing.
+        for (hash, entry) in exhausted.into_iter().chain(batch) {
+            self.insert(hash, entry, IfPresent::Replace);
         }
     }
 

@@ -35,6 +35,9 @@ const BATCH: u32 = 64;
 /// Dead nodes that maintenance takes at once.
 pub(crate) const DEAD_PER_PASS: u32 = 256;
 
+/// How often an insert that finds no node lets other threads run before it gives up.
+pub(crate) const YIELDS: u32 = 4;
+
 /// The measures of each shard.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardPlan {

@@ -168,7 +168,7 @@ impl<K, V> Shard<K, V> {
         self.recycler.retire(self.index.layout().node(word), cx.guard);
     }
 
-    /// Puts a key in. What is not taken up is given back, to be dropped when no longer pinned.
+    /// Puts a key in, or gives the entry back if there is no node for it.
     pub(crate) fn insert(
         &self,
         cx: &Context<'_, K, V>,
@@ -176,48 +176,32 @@ impl<K, V> Shard<K, V> {
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
-    ) -> (Inserted, Option<Entry<K, V>>)
+    ) -> Result<(Inserted, Option<Entry<K, V>>), Entry<K, V>>
     where
         K: Eq,
     {
         let keeps = if_present == IfPresent::Keep;
         let home = self.index.home(hash);
         if keeps && self.find(cx.guard, home, hash, |key| *key == entry.key).is_some() {
-            return (Inserted::Kept, Some(entry));
+            return Ok((Inserted::Kept, Some(entry)));
         }
-        let Some(node) = self.alloc(cx) else {
-            return (self.reject(cx, own, hash, &entry.key, if_present), Some(entry));
-        };
+        let Some(node) = self.alloc(cx) else { return Err(entry) };
         // SAFETY: just allocated, so owned and empty.
         unsafe { self.nodes.write(node, entry.key, entry.value) };
         step(Step::NodeFilled);
         let attempt = Attempt { shard: self, cx, own, node, claim: None, credit: None };
-        (attempt.run(home, hash, if_present), None)
+        Ok((attempt.run(home, hash, if_present), None))
     }
 
     #[inline]
     fn alloc(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
-        let ensure = |index| self.nodes.ensure(index);
-        self.recycler.alloc(cx.guard, ensure).or_else(|| self.alloc_slow(cx))
-    }
-
-    /// All nodes are in the index, waiting for the grace period, or dead.
-    #[cold]
-    #[inline(never)]
-    fn alloc_slow(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
-        // Hand over what has been retired, let the collector work, and drop what is dead.
-        self.recycler.seal(cx.guard);
-        cx.guard.flush();
-        if let Some(dead) = self.recycler.take_dead(cx.guard, DEAD_PER_WRITE) {
-            self.drop_dead(dead);
-        }
         self.recycler.alloc(cx.guard, |index| self.nodes.ensure(index))
     }
 
-    /// Storage has reached its bound, since some thread has stayed pinned for long. The new value
-    /// cannot be kept, and the old one must not be found any more.
+    /// There is no node, since some thread has stayed pinned for long. The new value cannot be kept,
+    /// and the old one must not be found any more.
     #[cold]
-    fn reject(
+    pub(crate) fn reject(
         &self,
         cx: &Context<'_, K, V>,
         own: usize,

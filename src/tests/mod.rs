@@ -1,0 +1,4 @@
+//! Tests that look inside: they end in [`Cache::validate`](crate::Cache::validate).
+
+#[cfg(doctest)]
+mod compile_fail;
