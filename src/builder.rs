@@ -11,7 +11,7 @@ use std::{fmt, hash::BuildHasher, marker::PhantomData};
 /// Builds a [`Cache`]; comes from [`Cache::builder`].
 ///
 /// ```
-/// use larder::{BuildError, Cache};
+/// use larder::Cache;
 ///
 /// let users: Cache<u64, String> = Cache::builder().name("users").max_capacity(100_000).build();
 /// assert_eq!(users.name(), Some("users"));
