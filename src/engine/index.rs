@@ -10,7 +10,7 @@
 //! abort    Tentative(n) -> Empty | Vacant           the insert that owns n, if n is not decided
 //! replace  Member(n) -> Member(m)                   an insert of the same key that owns node m
 //! touch    Member(n) -> Member(n), uses + 1         any hit
-//! age      Member(n) -> Member(n), fewer uses       the owner of the slot's link (`policy.rs`)
+//! spare    Member(n) -> Member(n), fewer uses       the owner of the slot's link (`policy.rs`)
 //! remove   Member(n) -> Vacant                      a removal of the key
 //! evict    Member(n) -> Ghost | Empty               the owner of the slot's link
 //! unlink   Vacant -> Empty                          the owner of the slot's link
@@ -184,6 +184,15 @@ pub(crate) struct Ghost {
     pub(crate) segment: Segment,
     /// How long ago, on that segment's clock.
     pub(crate) age: u16,
+    /// Its merit then.
+    pub(crate) merit: u32,
+}
+
+impl Ghost {
+    /// Whether the key that came back begins with one use: see `policy.rs`.
+    fn begins_used(self, now: GhostTime) -> bool {
+        self.segment == Segment::Protected && self.age <= now.window
+    }
 }
 
 /// The segments' clocks at one moment, and how long ghosts are of use.
@@ -426,16 +435,20 @@ impl Index {
                 .min_by_key(|&(preference, ..)| preference)?;
             let linked = old == Word::VACANT;
             let ghost = match old.kind() {
-                Kind::Ghost { segment, stamp, tag }
+                Kind::Ghost { segment, merit, stamp, tag }
                     if !displaced && tag == self.layout.ghost_tag(hash) =>
                 {
-                    Some(Ghost { segment, age: now.age(segment, stamp) })
+                    Some(Ghost { segment, age: now.age(segment, stamp), merit })
                 }
                 _ => None,
             };
-            // A key that was useful once gets a little ahead: see `policy.rs`.
-            let used = matches!(ghost, Some(Ghost { segment: Segment::Protected, age }) if age <= now.window);
-            let word = self.layout.tentative(hash, node, Flags { displaced, linked, used });
+            let flags = Flags {
+                displaced,
+                linked,
+                used: ghost.is_some_and(|ghost| ghost.begins_used(now)),
+                merit: ghost.map_or(0, |ghost| ghost.merit + 1),
+            };
+            let word = self.layout.tentative(hash, node, flags);
             let loc = Loc::new(bucket, slot);
             // Release: whoever publishes this word passes the node's content on.
             if self.swap(loc, old, word, Ordering::AcqRel) {
@@ -457,7 +470,7 @@ impl Index {
         match word.kind() {
             Kind::Empty => Some(Preference::Empty),
             Kind::Vacant => Some(Preference::Vacant),
-            Kind::Ghost { segment, stamp, tag } => {
+            Kind::Ghost { segment, stamp, tag, .. } => {
                 let age = now.age(segment, stamp);
                 Some(if !displaced && tag == self.layout.ghost_tag(hash) {
                     Preference::OwnGhost(age)
@@ -548,11 +561,13 @@ impl Index {
         vacated
     }
 
-    /// Sets a member's counter; for the owner of the slot's link. False if the word changed.
+    /// Gives a member another turn with its counter at `uses`, and a merit if it was used; for the
+    /// owner of the slot's link. False if the word changed.
     #[inline]
     #[must_use]
-    pub(crate) fn age(&self, loc: Loc, word: Word, uses: u32) -> bool {
-        self.swap(loc, word, word.with_uses(uses), Ordering::Relaxed)
+    pub(crate) fn spare(&self, loc: Loc, word: Word, uses: u32) -> bool {
+        let earned = if word.uses() > 0 { word.with_more_merit() } else { word };
+        self.swap(loc, word, earned.with_uses(uses), Ordering::Relaxed)
     }
 
     /// Ends the link of a Vacant slot; for its owner. False if somebody claimed it.

@@ -18,14 +18,14 @@ const LOAD: f64 = SLOTS as f64 * 6.5 / 14.0;
 const SHARD_MIN: u64 = 4096;
 
 /// Shards are not made larger than this, so that node numbers leave room for tags.
-const SHARD_MAX: u64 = 1 << 16;
+const SHARD_MAX: u64 = 1 << 15;
 
 /// The most shards that can be asked for.
 pub(crate) const SHARDS_MAX: usize = 1 << 16;
 
-/// Nodes beyond twice the entries that may wait for the end of a grace period, by count and by
-/// bytes.
-const SPARE_NODES: u64 = 1 << 14;
+/// Nodes beyond one and a half times the entries that may wait for the end of a grace period, by
+/// count and by bytes.
+const SPARE_NODES: u64 = 1 << 13;
 const SPARE_BYTES: u64 = 1 << 20;
 
 /// Retired nodes per batch, at most: dearer ones keep more memory waiting, cheaper ones cost more
@@ -139,7 +139,7 @@ fn nodes_per_shard<K, V>(capacity: u64, shards: usize) -> Option<(u32, NodeId, L
     let node_bytes = Nodes::<K, V>::NODE_BYTES as u64;
     let spare = SPARE_NODES.min(SPARE_BYTES / node_bytes.max(1)).max(256);
     let share = u32::try_from(capacity.div_ceil(shards as u64)).ok()?;
-    let max_nodes = u64::from(share) * 2 + spare;
+    let max_nodes = u64::from(share) * 3 / 2 + spare;
     let max_nodes = NodeId::try_from(max_nodes).ok()?;
     Some((share, max_nodes, Layout::for_nodes(max_nodes)?))
 }
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(shards(10_000, 2).ok(), Some(2));
         assert_eq!(shards(100_000, 2).ok(), Some(8));
         assert_eq!(shards(100_000, 16).ok(), Some(16));
-        assert_eq!(shards(10_000_000, 2).ok(), Some(256));
+        assert_eq!(shards(10_000_000, 2).ok(), Some(512));
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(plan(10, Some(0)), Err(BuildError::Shards { shards: 0, max: SHARDS_MAX }));
         assert_eq!(
             plan(10_000_000, Some(1)),
-            Err(BuildError::TooFewShards { shards: 1, max_capacity: 10_000_000, at_least: 32 })
+            Err(BuildError::TooFewShards { shards: 1, max_capacity: 10_000_000, at_least: 16 })
         );
         for capacity in [u64::MAX, 1 << 62, 1 << 44] {
             assert_eq!(

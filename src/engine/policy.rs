@@ -17,6 +17,11 @@
 //!   probation is within its share, the
 //!   oldest of protected: used, it goes to the back with its counter one lower; otherwise it is
 //!   evicted.
+//! - *Merit.* Each time an entry is spared for having been used, and each time its ghost brings it
+//!   back, its key gains a merit, up to three; ghosts keep them. When the oldest of probation is
+//!   about to go, but has more merit than the oldest of protected, which was not used, that one goes
+//!   in its stead and it takes a place in protected. This is what recency alone does not see: keys
+//!   that come back rarely but for ever.
 //! - *Adaptation.* A miss that finds a ghost at most [`YOUNG`] of the capacity old would have been a
 //!   hit with a little more room in the segment that the ghost came from: that segment's share
 //!   grows by one entry. A ghost of protected does not admit to protected (that costs 8 points on
@@ -156,7 +161,7 @@ impl Policy {
             self.adapt(pace, ghost.segment);
         }
         match ghost {
-            Some(Ghost { segment: Segment::Probation, age }) if age <= self.window => {
+            Some(Ghost { segment: Segment::Probation, age, .. }) if age <= self.window => {
                 Segment::Protected
             }
             _ if filling && pace.probation.len() >= pace.target.load(Ordering::Relaxed) => {
@@ -262,29 +267,41 @@ impl Policy {
         sink: &mut impl FnMut(Evicted),
     ) -> Option<Evicted> {
         let mut spared = 0;
+        let mut from = None;
         loop {
-            let (segment, loc) = self.oldest(pace)?;
+            let (segment, loc) = self.oldest(pace, from.take())?;
             let must_go = spared >= SPARED_MAX;
             match self.judge(pace, index, segment, loc, must_go, sink) {
                 Verdict::Evicted(evicted) => return Some(evicted),
                 Verdict::Spared => spared += 1,
+                Verdict::Outdid => {
+                    spared += 1;
+                    from = Some(Segment::Protected);
+                }
                 Verdict::Unlinked => {}
             }
         }
     }
 
-    fn oldest(&self, pace: &Pace) -> Option<(Segment, Loc)> {
-        let over = pace.probation.len() > pace.target.load(Ordering::Relaxed);
-        let order = if over {
-            [Segment::Probation, Segment::Protected]
-        } else {
-            [Segment::Protected, Segment::Probation]
+    /// Takes the oldest entry of the segment that has to give one, or of `from`.
+    fn oldest(&self, pace: &Pace, from: Option<Segment>) -> Option<(Segment, Loc)> {
+        let order = match from.unwrap_or_else(|| self.giver(pace)) {
+            Segment::Probation => [Segment::Probation, Segment::Protected],
+            Segment::Protected => [Segment::Protected, Segment::Probation],
         };
         let take = |segment| {
             let (ring, ends) = self.segment(pace, segment);
             ring.pop(ends).map(|loc| (segment, loc))
         };
         take(order[0]).or_else(|| take(order[1])).or_else(|| self.stranded())
+    }
+
+    fn giver(&self, pace: &Pace) -> Segment {
+        if pace.probation.len() > pace.target.load(Ordering::Relaxed) {
+            Segment::Probation
+        } else {
+            Segment::Protected
+        }
     }
 
     #[cold]
@@ -308,16 +325,22 @@ impl Policy {
             let word = index.word(loc);
             match word.kind() {
                 Kind::Member { uses } => {
-                    let stay = match segment {
-                        _ if must_go || uses == 0 => None,
-                        Segment::Probation if uses < PROMOTE_USES => Some((Segment::Probation, 0)),
-                        Segment::Probation => Some((Segment::Protected, 0)),
-                        Segment::Protected => Some((Segment::Protected, uses - 1)),
+                    let spared = match segment {
+                        _ if must_go => None,
+                        Segment::Probation if uses >= PROMOTE_USES => {
+                            Some((Segment::Protected, 0, Verdict::Spared))
+                        }
+                        Segment::Probation if self.outdoes_protected(pace, index, word) => {
+                            Some((Segment::Protected, 0, Verdict::Outdid))
+                        }
+                        _ if uses == 0 => None,
+                        // Used once: a second lap. Or used, in protected: a second chance.
+                        _ => Some((segment, uses - 1, Verdict::Spared)),
                     };
-                    match stay {
-                        Some((next, uses)) if index.age(loc, word, uses) => {
+                    match spared {
+                        Some((next, uses, verdict)) if index.spare(loc, word, uses) => {
                             self.link(pace, index, next, loc, sink);
-                            return Verdict::Spared;
+                            return verdict;
                         }
                         None if self.evict_slot(pace, index, segment, loc, word) => {
                             return Verdict::Evicted(Evicted { loc, word });
@@ -345,12 +368,22 @@ impl Policy {
         }
     }
 
+    /// Whether a member at the head of probation has more merit than the one at the head of
+    /// protected, which was not used. A look, no more: that entry may be gone when its turn comes.
+    #[inline]
+    fn outdoes_protected(&self, pace: &Pace, index: &Index, word: Word) -> bool {
+        let merit = if word.uses() > 0 { word.with_more_merit() } else { word }.merit();
+        merit > 0
+            && self.protected.peek(&pace.protected, 0).is_some_and(|loc| {
+                let other = index.word(loc);
+                other.is_member() && other.uses() == 0 && other.merit() < merit
+            })
+    }
+
     /// Asks for the bucket of an entry that will be judged soon.
     #[inline]
     pub(crate) fn prefetch_next(&self, pace: &Pace, index: &Index) {
-        let over = pace.probation.len() > pace.target.load(Ordering::Relaxed);
-        let segment = if over { Segment::Probation } else { Segment::Protected };
-        let (ring, ends) = self.segment(pace, segment);
+        let (ring, ends) = self.segment(pace, self.giver(pace));
         if let Some(loc) = ring.peek(ends, 1) {
             index.prefetch_loc(loc);
         }
@@ -378,6 +411,8 @@ enum Verdict {
     Evicted(Evicted),
     /// It was used: it got another turn.
     Spared,
+    /// It moved to protected, whose oldest entry has to go in its stead.
+    Outdid,
     /// Nobody was there: the ring entry is gone.
     Unlinked,
 }

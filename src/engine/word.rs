@@ -6,18 +6,18 @@
 //! # Slot word, 32 bits
 //!
 //! ```text
-//!  31 30 | 29 28 | 27 | 26 ........ 0
-//!   0  0     0     0     0            Empty: no resident, no ring entry
-//!   0  0     0     0     1            Vacant: no resident, but a ring entry names this slot
-//!   0  1 | seg|   stamp 16 | tag 13   Ghost: remembers an evicted key, no ring entry
-//!   1  0 |link|used| d  | tag | node  Tentative: an insert in progress, invisible to readers
-//!   1  1 | uses    | d  | tag | node  Member: the entry is in the cache
+//!  31 30 | 29 28 | 27 | 26 25 | 24 ....... 0
+//!   0  0     0     0     0             0        Empty: no resident, no ring entry
+//!   0  0     0     0     0             1        Vacant: no resident, but a ring entry names this slot
+//!   0  1 | seg| merit | stamp 16 | tag 11       Ghost: remembers an evicted key, no ring entry
+//!   1  0 |link|used| d  | merit | tag | node    Tentative: an insert in progress, unseen by readers
+//!   1  1 | uses    | d  | merit | tag | node    Member: the entry is in the cache
 //! ```
 //!
 //! `link` says that the slot was Vacant when it was claimed, `used` that the member begins with one
-//! use, `d` that the key's home is the
-//! neighbouring bucket, `uses` is the saturating counter that hits set. `tag` takes what the shard's
-//! node numbers leave of 27 bits: see [`Layout`].
+//! use, `d` that the key's home is the neighbouring bucket. `uses` is the saturating counter that
+//! hits set, `merit` how often the key has proved itself to the policy. `tag` takes what the shard's
+//! node numbers leave of 25 bits: see [`Layout`].
 //!
 //! # Control word, 64 bits
 //!
@@ -38,6 +38,8 @@ pub(crate) const SLOTS: usize = 2;
 
 /// The counter of uses stops here.
 pub(crate) const USES_MAX: u32 = 3;
+/// The count of merits stops here.
+pub(crate) const MERIT_MAX: u32 = 3;
 
 /// A node's number within its shard, from 1; 0 is "none" wherever a link or a word needs it.
 pub(crate) type NodeId = u32;
@@ -54,11 +56,14 @@ const USES: u32 = 0b11 << USES_SHIFT;
 const LINKED: u32 = 1 << 29;
 const USED: u32 = 1 << 28;
 const DISPLACED: u32 = 1 << 27;
-const PAYLOAD: u32 = DISPLACED - 1;
+const MERIT_SHIFT: u32 = 25;
+const MERIT: u32 = 0b11 << MERIT_SHIFT;
+const PAYLOAD: u32 = (1 << MERIT_SHIFT) - 1;
 
 const GHOST_SEGMENT: u32 = 1 << 29;
-const GHOST_STAMP_SHIFT: u32 = 13;
-const GHOST_TAG_BITS: u32 = 13;
+const GHOST_MERIT_SHIFT: u32 = 27;
+const GHOST_STAMP_SHIFT: u32 = 11;
+const GHOST_TAG_BITS: u32 = 11;
 
 /// Which of the two FIFO segments an entry is or was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +74,7 @@ pub(crate) enum Segment {
     Protected,
 }
 
-/// How a shard splits the 27 payload bits between tag and node number.
+/// How a shard splits the 25 payload bits between tag and node number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     node_bits: u32,
@@ -117,8 +122,10 @@ impl Layout {
     pub(crate) fn tentative(self, hash: u64, node: NodeId, flags: Flags) -> Word {
         debug_assert!(node != 0 && node <= self.node_mask, "node number out of range");
         let flag = |set, bit| if set { bit } else { 0 };
-        let flags =
-            flag(flags.displaced, DISPLACED) | flag(flags.linked, LINKED) | flag(flags.used, USED);
+        let flags = flag(flags.displaced, DISPLACED)
+            | flag(flags.linked, LINKED)
+            | flag(flags.used, USED)
+            | flags.merit.min(MERIT_MAX) << MERIT_SHIFT;
         Word(TENTATIVE | flags | self.tag(hash) | node)
     }
 
@@ -136,7 +143,8 @@ impl Layout {
     pub(crate) fn ghost(self, member: Word, segment: Segment, stamp: u16) -> Word {
         let segment = if segment == Segment::Protected { GHOST_SEGMENT } else { 0 };
         let tag = self.ghost_tag_of_payload(member.0 & PAYLOAD);
-        Word(GHOST | segment | u32::from(stamp) << GHOST_STAMP_SHIFT | tag)
+        let merit = member.merit() << GHOST_MERIT_SHIFT;
+        Word(GHOST | segment | merit | u32::from(stamp) << GHOST_STAMP_SHIFT | tag)
     }
 }
 
@@ -149,6 +157,8 @@ pub(crate) struct Flags {
     pub(crate) linked: bool,
     /// The member begins with one use.
     pub(crate) used: bool,
+    /// The member's merit; no more than [`MERIT_MAX`] is kept.
+    pub(crate) merit: u32,
 }
 
 /// A compare value and its mask: one `and` and one compare per slot.
@@ -173,6 +183,8 @@ pub(crate) enum Kind {
     Ghost {
         /// The segment it was evicted from.
         segment: Segment,
+        /// Its merit then.
+        merit: u32,
         /// That segment's clock when it was evicted.
         stamp: u16,
         /// What is left of its hash.
@@ -220,6 +232,7 @@ impl Word {
                 } else {
                     Segment::Probation
                 },
+                merit: (self.0 >> GHOST_MERIT_SHIFT) & MERIT_MAX,
                 stamp: (self.0 >> GHOST_STAMP_SHIFT) as u16,
                 tag: self.0 & ((1 << GHOST_TAG_BITS) - 1),
             },
@@ -248,6 +261,19 @@ impl Word {
         (self.0 & USES) >> USES_SHIFT
     }
 
+    /// How often the member's key has proved itself.
+    #[inline(always)]
+    pub(crate) fn merit(self) -> u32 {
+        (self.0 & MERIT) >> MERIT_SHIFT
+    }
+
+    /// The same member with one merit more.
+    #[inline(always)]
+    pub(crate) fn with_more_merit(self) -> Word {
+        let merit = (self.merit() + 1).min(MERIT_MAX);
+        Word(self.0 & !MERIT | merit << MERIT_SHIFT)
+    }
+
     /// The same member with another counter.
     #[inline(always)]
     pub(crate) fn with_uses(self, uses: u32) -> Word {
@@ -260,7 +286,7 @@ impl Word {
     pub(crate) fn into_member(self) -> Word {
         debug_assert_eq!(self.0 & KIND, TENTATIVE);
         let uses = u32::from(self.0 & USED != 0);
-        Word(MEMBER | uses << USES_SHIFT | self.0 & (DISPLACED | PAYLOAD))
+        Word(MEMBER | uses << USES_SHIFT | self.0 & (DISPLACED | MERIT | PAYLOAD))
     }
 }
 
@@ -362,12 +388,16 @@ mod tests {
             let layout = Layout::for_nodes(max).expect("fits");
             let (hash, node) = (rng.random::<u64>(), rng.random_range(1..=max));
             let (displaced, linked, used) = (rng.random(), rng.random(), rng.random());
-            let word = layout.tentative(hash, node, Flags { displaced, linked, used });
+            let merit = rng.random_range(0..=MERIT_MAX);
+            let word = layout.tentative(hash, node, Flags { displaced, linked, used, merit });
             assert_eq!(word.kind(), Kind::Tentative { linked });
             assert_eq!((layout.node(word), word.is_displaced()), (node, displaced));
             assert!(!word.matches(layout.probe(hash, displaced)), "readers must not see it");
 
             assert_eq!(word.into_member().uses(), u32::from(used));
+            assert_eq!(word.into_member().merit(), merit);
+            let more = word.into_member().with_more_merit();
+            assert_eq!((more.merit(), more.uses()), ((merit + 1).min(3), u32::from(used)));
             let uses = rng.random_range(0..=USES_MAX);
             let member = word.into_member().with_uses(uses);
             assert_eq!(member.kind(), Kind::Member { uses });
@@ -384,7 +414,7 @@ mod tests {
                 let stamp = rng.random();
                 let ghost = layout.ghost(member, segment, stamp);
                 let tag = layout.ghost_tag(hash);
-                assert_eq!(ghost.kind(), Kind::Ghost { segment, stamp, tag });
+                assert_eq!(ghost.kind(), Kind::Ghost { segment, merit, stamp, tag });
             }
         }
     }

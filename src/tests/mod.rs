@@ -2,3 +2,7 @@
 
 #[cfg(doctest)]
 mod compile_fail;
+#[cfg(test)]
+mod fuse;
+#[cfg(test)]
+mod panics;
