@@ -374,13 +374,13 @@ impl<K, V> Engine<K, V> {
     }
 }
 
-impl<K, V> Drop for Engine<K, V> {
+// Of the shard, not of the engine: if an entry's drop panics, the other shards are dropped all the
+// same.
+impl<K, V> Drop for Shard<K, V> {
     fn drop(&mut self) {
         // No other thread has a handle, so none reads. Batches that the collector still holds are
         // only numbers, with a recycler of their own to go back to.
-        for shard in &self.shards {
-            shard.drop_entries();
-        }
+        self.drop_entries();
     }
 }
 
