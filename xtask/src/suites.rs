@@ -7,7 +7,7 @@ use crate::{place, tools};
 
 pub(crate) fn unit_and_integration() -> Result<()> {
     tools::cargo_subcommand("nextest")?;
-    Run::cargo().args(["nextest", "run", "--workspace"]).run()
+    Run::cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]).run()
 }
 
 pub(crate) fn documentation() -> Result<()> {
