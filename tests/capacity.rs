@@ -135,7 +135,7 @@ fn memory_that_cannot_be_had_is_an_error_and_comes_at_once() {
     }
     // Large entries reach the limit with fewer of them.
     let refused = Cache::<u64, [u64; 1 << 20]>::builder().max_capacity(1 << 28).try_build();
-    let error = refused.err().expect("petabytes");
+    let error = refused.expect_err("petabytes");
     assert_eq!(
         error.to_string(),
         "max_capacity: the memory for 268435456 entries cannot be had; ask for fewer"

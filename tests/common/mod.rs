@@ -4,10 +4,7 @@
 use larder::Cache;
 use std::{
     collections::HashSet,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, ThreadId},
     time::Duration,
 };
@@ -15,38 +12,48 @@ use std::{
 /// Nothing here takes that long. For channels, so that a test that hangs fails instead.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Counts values: how many were made, how many dropped, and by whom.
+/// Knows which values live, and who dropped the others.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Census(Arc<Counts>);
+pub(crate) struct Census(Arc<Mutex<Registers>>);
 
 #[derive(Debug, Default)]
-struct Counts {
-    made: AtomicU64,
-    dropped: AtomicU64,
-    droppers: Mutex<HashSet<ThreadId>>,
+struct Registers {
+    made: u64,
+    living: HashSet<u64>,
+    droppers: HashSet<ThreadId>,
 }
 
 impl Census {
+    fn registers(&self) -> MutexGuard<'_, Registers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A new value that knows its number.
     pub(crate) fn value(&self, id: u64) -> Counted {
         self.make(id, true)
     }
 
     fn make(&self, id: u64, original: bool) -> Counted {
-        self.0.made.fetch_add(1, Ordering::SeqCst);
-        Counted { id: Box::new(id), original, census: self.clone() }
+        let mut registers = self.registers();
+        registers.made += 1;
+        let serial = registers.made;
+        registers.living.insert(serial);
+        Counted { id: Box::new(id), serial, original, census: self.clone() }
     }
 
     /// Values that live, clones included.
     pub(crate) fn alive(&self) -> u64 {
-        // Dropped first: what is made and dropped in between must not show as negative.
-        let dropped = self.0.dropped.load(Ordering::SeqCst);
-        self.0.made.load(Ordering::SeqCst) - dropped
+        self.registers().living.len() as u64
+    }
+
+    /// Whether the value of this serial number lives.
+    pub(crate) fn is_alive(&self, serial: u64) -> bool {
+        self.registers().living.contains(&serial)
     }
 
     /// The threads that dropped values other than clones.
     pub(crate) fn droppers(&self) -> HashSet<ThreadId> {
-        self.0.droppers.lock().expect("nobody panics with it").clone()
+        self.registers().droppers.clone()
     }
 }
 
@@ -54,6 +61,7 @@ impl Census {
 #[derive(Debug)]
 pub(crate) struct Counted {
     id: Box<u64>,
+    serial: u64,
     original: bool,
     census: Census,
 }
@@ -61,6 +69,10 @@ pub(crate) struct Counted {
 impl Counted {
     pub(crate) fn id(&self) -> u64 {
         *self.id
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
     }
 }
 
@@ -72,11 +84,13 @@ impl Clone for Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
+        let mut registers = self.census.registers();
+        let lived = registers.living.remove(&self.serial);
         if self.original {
-            let droppers = &self.census.0.droppers;
-            droppers.lock().unwrap_or_else(PoisonError::into_inner).insert(thread::current().id());
+            registers.droppers.insert(thread::current().id());
         }
-        self.census.0.dropped.fetch_add(1, Ordering::SeqCst);
+        drop(registers);
+        assert!(lived, "value {} was dropped twice", self.id);
     }
 }
 
