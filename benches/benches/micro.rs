@@ -197,7 +197,9 @@ fn benches(criterion: &mut Criterion) {
     let mut both = |name: &str, operations: usize, functions: [fn(&mut Group<'_>, &[u64]); 2]| {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Elements(operations as u64));
-        functions.map(|function| function(&mut group, &keys));
+        for function in functions {
+            function(&mut group, &keys);
+        }
         group.finish();
     };
     both("get_hit", 1, [get_hit::<Larder>, get_hit::<QuickCache>]);

@@ -31,7 +31,7 @@ pub(crate) struct Cell {
     pub(crate) capacity: u32,
     /// Found again after inserting exactly as many distinct keys as the capacity says.
     pub(crate) kept: u64,
-    /// None where the cache does not count.
+    /// None where the cache does not count or cannot evict.
     pub(crate) storm: Option<Storm>,
 }
 
@@ -67,7 +67,8 @@ impl Visit<u64, u64> for Probe<'_> {
         }
         cache.settle();
         let kept = present::<u64, u64, P>(&cache, capacity);
-        let storm = cache.count().map(|_| storm(&cache, plan, capacity));
+        let counts = cache.count().is_some() && P::TRAITS.cannot_evict(capacity as usize).is_none();
+        let storm = counts.then(|| storm(&cache, plan, capacity));
         Cell { peer, capacity, kept, storm }
     }
 }

@@ -83,6 +83,7 @@ pub(crate) fn speed_table(cells: &[Cell]) -> Table {
         }
         table.row(texts);
     }
+    table.note(format!("x {}: the speed relative to it, above 1 is faster", first.peer));
     for peer in &peers {
         if !peer.traits().pins {
             table.note(format!("{peer}: has no pin, plain gets"));

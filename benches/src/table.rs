@@ -50,7 +50,13 @@ impl Table {
     pub(crate) fn markdown(&self) -> String {
         let mut table = self.render();
         table.load_style(presets::ASCII_MARKDOWN);
-        let mut text = format!("### {}\n\n{table}\n\n", self.title);
+        // The separator tells Markdown to align numbers at their right.
+        let rendered = table.to_string();
+        let (head, rest) = rendered.split_once('\n').unwrap_or((&rendered, ""));
+        let (line, rows) = rest.split_once('\n').unwrap_or((rest, ""));
+        let (names, numbers) = line.split_at(line[1..].find('|').map_or(line.len(), |at| at + 2));
+        let line = names.to_owned() + &numbers.replace("-|", ":|");
+        let mut text = format!("### {}\n\n{head}\n{line}\n{rows}\n\n", self.title);
         for note in &self.notes {
             text += &format!("- {note}\n");
         }
@@ -103,6 +109,7 @@ mod tests {
     fn markdown_is_a_table_with_aligned_numbers() {
         let text = example().markdown();
         assert!(text.starts_with("### Reads\n\n| cache "), "{text}");
+        assert!(text.contains("|---------|-----:|\n"), "{text}");
         assert!(text.contains("| another |  3.0 |"), "{text}");
         assert_eq!(text.matches("a note").count(), 1);
     }

@@ -21,6 +21,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::data::{Key, Value};
+use crate::table::thousands;
 
 /// The hasher that every peer gets which takes one.
 pub(crate) type Hasher = ahash::RandomState;
@@ -41,8 +42,8 @@ pub(crate) struct Traits {
     pub(crate) pins: bool,
     /// Holds more entries than asked for, and so wins no comparison of hit ratios.
     pub(crate) rounds_up: bool,
-    /// With more entries than this an eviction takes so long that replays leave the peer out.
-    pub(crate) replays_up_to: Option<usize>,
+    /// With more entries than this an eviction takes so long that measurements leave it out.
+    pub(crate) evicts_up_to: Option<usize>,
     /// What the reader of a table has to know.
     pub(crate) note: Option<&'static str>,
 }
@@ -50,7 +51,16 @@ pub(crate) struct Traits {
 impl Traits {
     /// A bounded cache without anything special.
     pub(crate) const CACHE: Self =
-        Self { bounded: true, pins: false, rounds_up: false, replays_up_to: None, note: None };
+        Self { bounded: true, pins: false, rounds_up: false, evicts_up_to: None, note: None };
+
+    /// Why the peer has no part in a measurement with evictions from that many entries.
+    pub(crate) fn cannot_evict(&self, entries: usize) -> Option<String> {
+        if !self.bounded {
+            return Some("a map without bound cannot evict".to_owned());
+        }
+        let most = self.evicts_up_to.filter(|&most| entries > most)?;
+        Some(format!("too slow to evict from more than {} entries", thousands(most as u64)))
+    }
 }
 
 /// How many keys [`Peer::get_batch`] gets at most, and so how many reads share a pin.

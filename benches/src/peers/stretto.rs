@@ -45,7 +45,7 @@ pub(crate) struct Stretto<K: Key, V: Value>(Inner<K, V>);
 impl<K: Key, V: Value> Peer<K, V> for Stretto<K, V> {
     const TRAITS: Traits = Traits {
         // It chooses victims from a sample, for which it walks all its entries each time.
-        replays_up_to: Some(5_000),
+        evicts_up_to: Some(5_000),
         note: Some(
             "keeps hashes instead of keys; an insert is visible once the cache's own thread has \
              applied it, and may be dropped; an eviction walks all entries",

@@ -5,8 +5,9 @@ use std::thread;
 
 use crate::peers::{Peer, Visit, hasher};
 
-/// Accesses that each thread makes between two looks at the others.
-const STEP: usize = 64;
+/// Accesses that each thread makes in one step. Small: what is lost in a replay by threads shall be
+/// what their concurrency costs, and not what a reordered trace does.
+const STEP: usize = 16;
 
 /// Replays a trace as a service would use a cache: get, and insert on a miss. Returns the hits.
 pub(crate) struct Drive<'a> {
@@ -49,8 +50,8 @@ fn access<P: Peer<u64, u64>>(cache: &P, key: u32) -> u64 {
     }
 }
 
-/// Threads that divide a trace access by access, none more than one step ahead of another, so that
-/// the order of the trace is kept up to a step.
+/// Threads that divide a trace access by access and wait for each other after each step, so that
+/// the order of the trace is kept up to a step of all of them.
 struct Lockstep {
     threads: usize,
     /// Steps finished, summed over the threads.
@@ -63,7 +64,7 @@ impl Lockstep {
         let mut hits = 0;
         for (step, part) in accesses.chunks(STEP * self.threads).enumerate() {
             // Relaxed: the counter paces the threads and publishes nothing.
-            while self.done.load(Ordering::Relaxed) < step.saturating_sub(1) * self.threads {
+            while self.done.load(Ordering::Relaxed) < step * self.threads {
                 thread::yield_now();
             }
             let own = part.iter().skip(thread).step_by(self.threads);

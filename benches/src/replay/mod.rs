@@ -100,7 +100,7 @@ pub(crate) fn run(plan: &Plan, traces: &[Trace]) -> Vec<Row> {
                     let drive = Drive { accesses, capacity, threads, seed: plan.seed };
                     percent(peer.dispatch(drive), total)
                 };
-                if peer.traits().replays_up_to.is_some_and(|most| capacity > most) {
+                if peer.traits().cannot_evict(capacity).is_some() {
                     return Ratio { peer, one_thread: None, threads: None };
                 }
                 Ratio { peer, one_thread: Some(with(1)), threads: plan.threads.map(with) }
@@ -170,9 +170,11 @@ fn ratios(rows: &[Row]) -> Table {
             table.note(format!("{}: {note}", ratio.peer));
         }
     }
-    for ratio in rows.iter().flat_map(|row| &row.peers).filter(|ratio| ratio.one_thread.is_none()) {
-        let most = ratio.peer.traits().replays_up_to.unwrap_or_default() as u64;
-        table.note(format!("{}: n/a, not replayed above {} entries", ratio.peer, thousands(most)));
+    for row in rows {
+        for Ratio { peer, .. } in row.peers.iter().filter(|ratio| ratio.one_thread.is_none()) {
+            let why = peer.traits().cannot_evict(row.capacity).unwrap_or_default();
+            table.note(format!("{peer}: n/a, {why}"));
+        }
     }
     if rows.iter().any(Row::beats_optimum) {
         table.note("more than the optimum: that cache held more entries than its capacity");

@@ -47,7 +47,7 @@ pub(crate) struct Cell {
     pub(crate) peer: PeerId,
     /// Nanoseconds per operation and thread over the rounds; none where the peer cannot do it.
     pub(crate) ns: Option<Spread>,
-    /// The first peer's median divided by this one's: below 1 is slower than the first.
+    /// The first peer's median divided by this one's: above 1 is faster than the first.
     pub(crate) ratio: Option<f64>,
     /// Percent of the gets, none without gets.
     pub(crate) hit_ratio: Option<f64>,
@@ -149,7 +149,8 @@ fn rounds<K: Key, V: Value>(
             let index = (round + turn) % peers.len();
             let peer = peers[index];
             step(peer);
-            if setting.scenario.evicts() && !peer.traits().bounded {
+            let entries = setting.entries as usize;
+            if setting.scenario.evicts() && peer.traits().cannot_evict(entries).is_some() {
                 continue;
             }
             let seed = matrix.seed.wrapping_add(round as u64);
@@ -227,6 +228,7 @@ pub(crate) fn table(cells: &[Cell]) -> Table {
     head.push("hits %".to_owned());
 
     let mut table = Table::new(title, head);
+    table.note(format!("x {}: the speed relative to it, above 1 is faster", first.peer));
     let of_one = cells.iter().filter(|cell| cell.threads == threads[0]);
     for peer in of_one.map(|cell| cell.peer) {
         let row: Vec<&Cell> = cells.iter().filter(|cell| cell.peer == peer).collect();
@@ -267,7 +269,8 @@ fn notes(table: &mut Table, peer: PeerId, row: &[&Cell]) {
     let scenario = row[0].scenario;
     let traits = peer.traits();
     if row[0].ns.is_none() {
-        table.note(format!("{peer}: n/a, a map without bound cannot evict"));
+        let why = traits.cannot_evict(row[0].entries as usize).unwrap_or_default();
+        table.note(format!("{peer}: n/a, {why}"));
     } else if let Some(note) = traits.note {
         table.note(format!("{peer}: {note}"));
     }
@@ -306,7 +309,7 @@ mod tests {
         for cell in &cells {
             let unbounded = cell.scenario.evicts() && !cell.peer.traits().bounded;
             assert_eq!(cell.ns.is_none(), unbounded, "{cell:?}");
-            let complete = cell.peer != PeerId::Scc && cell.peer.traits().replays_up_to.is_none();
+            let complete = cell.peer != PeerId::Scc && cell.peer.traits().evicts_up_to.is_none();
             if !cell.scenario.evicts() && cell.scenario != Scenario::Churn && complete {
                 assert_eq!(cell.hit_ratio, Some(100.0), "{cell:?}");
             }
