@@ -4,8 +4,8 @@ use crate::{
     CacheBuilder, CacheStats, Iter, Pinned, Policy,
     engine::{
         Engine,
+        insert::{IfPresent, Inserted},
         nodes::Entry,
-        shard::{IfPresent, Inserted},
     },
 };
 use ahash::RandomState;

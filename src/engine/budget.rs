@@ -184,7 +184,9 @@ impl Budget {
                 let bit = bits.trailing_zeros();
                 bits &= bits - 1;
                 word.fetch_and(!(1 << bit), Ordering::Relaxed);
-                let stolen = shard(i * 64 + bit as usize).0.swap(0, Ordering::Release);
+                let order =
+                    if planted(Bug::SpareRelaxed) { Ordering::Relaxed } else { Ordering::Release };
+                let stolen = shard(i * 64 + bit as usize).0.swap(0, order);
                 if stolen > 0 {
                     self.put(own, credits, stolen - 1);
                     return Some(Credit(()));
@@ -236,8 +238,8 @@ mod tests {
             let at = |i| &shards[i];
             // Touch each shard once, so that each may hold a batch; then drain through the last.
             let mut taken = 0;
-            for i in 0..n {
-                if let Some(credit) = budget.take(i, &shards[i], at) {
+            for (i, own) in shards.iter().enumerate() {
+                if let Some(credit) = budget.take(i, own, at) {
                     credit.spend();
                     taken += 1;
                 }

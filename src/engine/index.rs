@@ -88,12 +88,14 @@ use crate::{
     engine::{
         hooks::{Step, step},
         plant::{Bug, planted},
-        scan,
-        word::{Control, Flags, Kind, Layout, NodeId, Place, SLOTS, Segment, USES_MAX, Word},
+        scan::Line,
+        word::{
+            Control, Flags, Kind, Layout, NodeId, Place, Probe, SLOTS, Segment, USES_MAX, Word,
+        },
     },
     sync::{AtomicU32, AtomicU64, Ordering},
 };
-use std::{cmp::Reverse, mem::offset_of};
+use std::mem::offset_of;
 
 /// A bucket: with [`SLOTS`] slots exactly one cache line.
 #[derive(Debug)]
@@ -225,24 +227,10 @@ impl GhostTime {
     }
 }
 
-/// How good a slot is for a new key; smaller is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Preference {
-    /// The ghost of the same key, used up by its return; the youngest, if tags coincide.
-    OwnGhost(u16),
-    Empty,
-    /// Of no use any more.
-    ExpiredGhost,
-    /// By age: the oldest is forgotten first.
-    Ghost(Reverse<u16>),
-    /// Last, since the new key inherits an old place in a ring.
-    Vacant,
-}
-
 impl Index {
     /// An index over `buckets`, an even number of them, all zero.
     pub(crate) fn new(buckets: Box<[Bucket]>, layout: Layout) -> Self {
-        assert!(buckets.len() % 2 == 0 && !buckets.is_empty(), "buckets come in pairs");
+        assert!(buckets.len().is_multiple_of(2) && !buckets.is_empty(), "buckets come in pairs");
         Self { buckets, layout }
     }
 
@@ -319,7 +307,7 @@ impl Index {
         let mut displaced = false;
         loop {
             let probe = self.layout.probe(hash, displaced);
-            let mut matches = scan::matches(&bucket.slots, probe);
+            let mut matches = Line::load(&bucket.slots).matches(probe);
             while matches != 0 {
                 let slot = &bucket.slots[matches.trailing_zeros() as usize];
                 matches &= matches - 1;
@@ -389,7 +377,8 @@ impl Index {
     pub(crate) fn replace(&self, found: Found<'_>, node: NodeId) -> bool {
         let uses = (found.word.uses() + 1).min(USES_MAX);
         let new = self.layout.with_node(found.word, node).with_uses(uses);
-        let replaced = self.swap(self.loc(found), found.word, new, Ordering::AcqRel);
+        let order = acq_rel_unless(Bug::ReplaceRelaxed);
+        let replaced = self.swap(self.loc(found), found.word, new, order);
         if replaced {
             step(Step::Replaced);
         }
@@ -421,26 +410,21 @@ impl Index {
         node: NodeId,
         now: GhostTime,
     ) -> Option<Claim> {
-        let bucket = home ^ usize::from(displaced);
+        let number = home ^ usize::from(displaced);
+        let bucket = self.bucket(number);
         loop {
-            let (_, slot, old) = self
-                .bucket(bucket)
-                .slots
-                .iter()
-                .enumerate()
-                .filter_map(|(slot, word)| {
-                    let word = Word::from_bits(word.load(Ordering::Relaxed));
-                    Some((self.preference(word, displaced, hash, now)?, slot, word))
-                })
-                .min_by_key(|&(preference, ..)| preference)?;
-            let linked = old == Word::VACANT;
-            let ghost = match old.kind() {
-                Kind::Ghost { segment, merit, stamp, tag }
-                    if !displaced && tag == self.layout.ghost_tag(hash) =>
-                {
-                    Some(Ghost { segment, age: now.age(segment, stamp), merit })
+            let slot = self.free_slot(bucket, displaced, hash, now)?;
+            let old = Word::from_bits(bucket.slots[slot].load(Ordering::Relaxed));
+            let (linked, ghost) = match old.kind() {
+                Kind::Empty => (false, None),
+                Kind::Vacant => (true, None),
+                Kind::Ghost { segment, merit, stamp, tag } => {
+                    let own = !displaced && tag == self.layout.ghost_tag(hash);
+                    let age = now.age(segment, stamp);
+                    (false, own.then_some(Ghost { segment, age, merit }))
                 }
-                _ => None,
+                // Claimed since: choose another.
+                Kind::Tentative { .. } | Kind::Member { .. } => continue,
             };
             let flags = Flags {
                 displaced,
@@ -449,7 +433,7 @@ impl Index {
                 merit: ghost.map_or(0, |ghost| ghost.merit + 1),
             };
             let word = self.layout.tentative(hash, node, flags);
-            let loc = Loc::new(bucket, slot);
+            let loc = Loc::new(number, slot);
             // Release: whoever publishes this word passes the node's content on.
             if self.swap(loc, old, word, Ordering::AcqRel) {
                 step(Step::SlotClaimed);
@@ -459,29 +443,43 @@ impl Index {
         }
     }
 
+    /// The slot of a bucket that can best be spared for a key: the ghost of that key, used up by
+    /// its return; an empty one; the ghost that is of least use; a vacant one last, since with it
+    /// the key inherits an old place in a ring.
     #[inline]
-    fn preference(
+    fn free_slot(
         &self,
-        word: Word,
+        bucket: &Bucket,
         displaced: bool,
         hash: u64,
         now: GhostTime,
-    ) -> Option<Preference> {
-        match word.kind() {
-            Kind::Empty => Some(Preference::Empty),
-            Kind::Vacant => Some(Preference::Vacant),
-            Kind::Ghost { segment, stamp, tag, .. } => {
-                let age = now.age(segment, stamp);
-                Some(if !displaced && tag == self.layout.ghost_tag(hash) {
-                    Preference::OwnGhost(age)
-                } else if now.is_expired(segment, age) {
-                    Preference::ExpiredGhost
-                } else {
-                    Preference::Ghost(Reverse(age))
-                })
+    ) -> Option<usize> {
+        let line = Line::load(&bucket.slots);
+        let first = |matches: u32| (matches != 0).then(|| matches.trailing_zeros() as usize);
+        let own = if displaced { 0 } else { line.matches(self.layout.ghost_probe(hash)) };
+        first(own)
+            .or_else(|| first(line.matches(Probe::EMPTY)))
+            .or_else(|| self.least_useful_ghost(bucket, line.matches(Probe::GHOST), now))
+            .or_else(|| first(line.matches(Probe::VACANT)))
+    }
+
+    /// Of the slots in `ghosts`, an expired one, or else the oldest.
+    #[inline]
+    fn least_useful_ghost(&self, bucket: &Bucket, ghosts: u32, now: GhostTime) -> Option<usize> {
+        let mut oldest = None;
+        let mut rest = ghosts;
+        while rest != 0 {
+            let slot = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            let word = Word::from_bits(bucket.slots[slot].load(Ordering::Relaxed));
+            let Kind::Ghost { segment, stamp, .. } = word.kind() else { continue };
+            let age = now.age(segment, stamp);
+            if now.is_expired(segment, age) {
+                return Some(slot);
             }
-            Kind::Tentative { .. } | Kind::Member { .. } => None,
+            oldest = oldest.max(Some((age, slot)));
         }
+        oldest.map(|(_, slot)| slot)
     }
 
     /// Decides an insert (step 5) that found its key absent after reading `control`. False if
@@ -513,7 +511,7 @@ impl Index {
 
     /// Makes a decided insert visible (step 6).
     pub(crate) fn publish(&self, claim: &Claim) {
-        let order = if planted(Bug::PublishRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
+        let order = acq_rel_unless(Bug::PublishRelaxed);
         // Failure: somebody settled it for us.
         let _ = self.swap(claim.loc, claim.word, claim.word.into_member(), order);
         step(Step::Published);
@@ -648,4 +646,9 @@ impl Index {
             })
         })
     }
+}
+
+#[inline(always)]
+fn acq_rel_unless(bug: Bug) -> Ordering {
+    if planted(bug) { Ordering::Relaxed } else { Ordering::AcqRel }
 }

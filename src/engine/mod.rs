@@ -15,6 +15,7 @@ pub(crate) mod extents;
 )]
 pub mod hooks;
 pub(crate) mod index;
+pub(crate) mod insert;
 pub(crate) mod nodes;
 pub(crate) mod plan;
 pub(crate) mod plant;
@@ -33,10 +34,11 @@ use budget::Budget;
 use crossbeam_epoch::Guard;
 use epoch::{Number, with_local};
 use index::{Found, Index};
+use insert::{IfPresent, Inserted, Placed, Target};
 use nodes::Entry;
 use plan::Plan;
 use plant::{Bug, planted};
-use shard::{Context, DEAD_PER_WRITE, IfPresent, Inserted, OnDrop, Shard};
+use shard::{Context, DEAD_PER_WRITE, OnDrop, Shard};
 use stats::{Counters, Event};
 
 /// A cache of entries by hash. Hashing is the caller's, comparing keys too.
@@ -203,18 +205,22 @@ impl<K, V> Engine<K, V> {
     {
         self.prefetch(hash);
         let (own, shard) = self.shard_of(hash);
-        let (result, dead) = with_local(|local| {
+        let (placed, dead) = with_local(|local| {
             let guard = &local.pin();
             hooks::step(hooks::Step::Pinned);
             let cx = self.pinned(guard, local.number());
-            let result = shard.insert(&cx, own, hash, entry, if_present);
-            (result, shard.take_dead(guard, DEAD_PER_WRITE))
+            let placed = shard.insert(&cx, Target { own, hash }, entry, if_present);
+            (placed, shard.take_dead(guard, DEAD_PER_WRITE))
         });
         // Not pinned any more: this runs destructors.
         if let Some(dead) = dead {
             shard.drop_dead(dead);
         }
-        result.map(|(inserted, _refused)| inserted)
+        match placed {
+            Placed::Done(inserted) => Ok(inserted),
+            Placed::Kept(_) => Ok(Inserted::Kept),
+            Placed::Exhausted(entry) => Err(entry),
+        }
     }
 
     /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
@@ -246,7 +252,7 @@ impl<K, V> Engine<K, V> {
         with_local(|local| {
             let guard = &local.pin();
             let cx = self.pinned(guard, local.number());
-            shard.reject(&cx, own, hash, &entry.key, if_present)
+            shard.reject(&cx, Target { own, hash }, &entry.key, if_present)
         })
     }
 
@@ -266,10 +272,10 @@ impl<K, V> Engine<K, V> {
             batch.by_ref().find_map(|(hash, entry)| {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
-                shard
-                    .insert(&cx, own, hash, entry, IfPresent::Replace)
-                    .err()
-                    .map(|back| (hash, back))
+                match shard.insert(&cx, Target { own, hash }, entry, IfPresent::Replace) {
+                    Placed::Exhausted(entry) => Some((hash, entry)),
+                    Placed::Done(_) | Placed::Kept(_) => None,
+                }
             })
         });
         for (shard, writes) in self.shards.iter().zip(writes).filter(|(_, writes)| *writes > 0) {
@@ -353,9 +359,16 @@ impl<K, V> Engine<K, V> {
             for shard in &self.shards {
                 shard.recycler.seal(&local.pin());
             }
-            // A batch is handed back when the epoch has advanced twice.
-            for _ in 0..3 {
+            // A flush advances the epoch once at most, and hands back a few batches whose epoch is
+            // two behind: so the first two bring nothing, and when that many more bring nothing,
+            // either a thread is pinned or others' batches come first.
+            let pending = || self.shards.iter().map(|shard| shard.recycler.pending()).sum::<u32>();
+            let (mut before, mut in_vain) = (pending(), 0);
+            while before > 0 && in_vain < plan::FLUSHES_IN_VAIN {
                 local.pin().flush();
+                let now = pending();
+                in_vain = if now < before { 0 } else { in_vain + 1 };
+                before = now;
             }
         });
         for shard in &self.shards {

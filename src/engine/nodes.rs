@@ -76,15 +76,6 @@ impl<K, V> Nodes<K, V> {
         unsafe { self.0.get(node as usize - 1).as_ref() }
     }
 
-    /// Asks for the line of a node.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, node: NodeId) {
-        if node != 0 {
-            // SAFETY: numbers that stand in the index or on a stack were handed out.
-            super::prefetch(unsafe { self.node(node) });
-        }
-    }
-
     /// Puts an entry into an owned node.
     ///
     /// # Safety
@@ -117,9 +108,9 @@ impl<K, V> Nodes<K, V> {
     ///
     /// # Safety
     ///
-    /// As for [`Nodes::with`], and the pin lasts at least as long as `'a`.
+    /// As for [`Nodes::with`], and the pin lasts at least as long as the reference.
     #[inline(always)]
-    pub(crate) unsafe fn get<'a>(&'a self, node: NodeId) -> &'a Entry<K, V> {
+    pub(crate) unsafe fn get(&self, node: NodeId) -> &Entry<K, V> {
         // SAFETY: handed out, since it stood in the index.
         let cell = unsafe { &self.node(node).0 };
         // SAFETY: as in `with`; the caller stays pinned for the reference's whole life.

@@ -35,6 +35,13 @@ const BATCH: u32 = 64;
 /// Dead nodes that maintenance takes at once.
 pub(crate) const DEAD_PER_PASS: u32 = 256;
 
+/// Flushes of the collector without effect after which maintenance gives up. Other caches' batches
+/// may stand in front of ours, and a flush hands back eight.
+#[cfg(not(larder_loom))]
+pub(crate) const FLUSHES_IN_VAIN: u32 = 64;
+#[cfg(larder_loom)]
+pub(crate) const FLUSHES_IN_VAIN: u32 = 3;
+
 /// How often an insert that finds no node lets other threads run before it gives up.
 pub(crate) const YIELDS: u32 = 4;
 

@@ -31,8 +31,12 @@ pub(crate) enum Bug {
     CreditBlind,
     /// Dropping the cache leaves the values of pending batches alone.
     DropSkipsPending,
-    /// A slot is published with a relaxed store.
+    /// A slot is claimed and published with relaxed swaps: one of the two has to be Release.
     PublishRelaxed,
+    /// A node is replaced with a relaxed swap.
+    ReplaceRelaxed,
+    /// A thief takes credits with a relaxed swap.
+    SpareRelaxed,
 }
 
 #[cfg(larder_loom)]

@@ -70,6 +70,8 @@ pub(crate) struct Heads {
     dead: AtomicU32,
     /// Node numbers up to this one were handed out at least once.
     fresh: AtomicU32,
+    /// Batches that the collector has and has not handed back.
+    pending: AtomicU32,
 }
 
 impl Heads {
@@ -79,6 +81,7 @@ impl Heads {
             free: AtomicU32::new(0),
             dead: AtomicU32::new(0),
             fresh: AtomicU32::new(0),
+            pending: AtomicU32::new(0),
         }
     }
 }
@@ -329,6 +332,7 @@ impl<T: Send + Sync + 'static> Recycler<T> {
         if batch.len() > 0 {
             let chain = Chain { head: batch.head(), tail: batch.tail() };
             let recycler = Arc::clone(self);
+            self.hot.heads.pending.fetch_add(1, Ordering::Relaxed);
             pinned.defer(move || recycler.hand_back(chain));
             // Without it the batch would wait until this thread has deferred 64 of them.
             pinned.flush();
@@ -338,5 +342,11 @@ impl<T: Send + Sync + 'static> Recycler<T> {
     fn hand_back(&self, chain: Chain) {
         let heads = &self.hot.heads;
         self.push(if self.drops { &heads.dead } else { &heads.free }, chain);
+        heads.pending.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Batches that wait for the end of their grace period: a hint for maintenance.
+    pub(crate) fn pending(&self) -> u32 {
+        self.hot.heads.pending.load(Ordering::Relaxed)
     }
 }

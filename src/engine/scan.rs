@@ -1,4 +1,4 @@
-//! Which slots of a bucket match: the innermost loop of every lookup.
+//! Which slots of a bucket match: the innermost step of every lookup.
 //!
 //! In Rust's terms it is one Relaxed load per slot, a mask and a compare, and that is what the
 //! portable version says. Compilers do not merge atomic loads, so it comes to about a hundred
@@ -18,24 +18,32 @@
 use super::word::{Probe, SLOTS};
 use crate::sync::AtomicU32;
 
-/// One bit per slot whose word matches, slot 0 lowest.
-#[inline(always)]
-pub(crate) fn matches(slots: &[AtomicU32; SLOTS], probe: Probe) -> u32 {
-    #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
-    return vector::matches(slots, probe);
-    #[cfg(not(all(target_arch = "x86_64", not(miri), not(larder_loom))))]
-    return portable(slots, probe);
-}
+#[cfg(not(all(target_arch = "x86_64", not(miri), not(larder_loom))))]
+pub(crate) use portable::Line;
+#[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
+pub(crate) use vector::Line;
 
 #[cfg(any(test, miri, larder_loom, not(target_arch = "x86_64")))]
-#[inline(always)]
-fn portable(slots: &[AtomicU32; SLOTS], probe: Probe) -> u32 {
-    let mut matches = 0;
-    for (i, slot) in slots.iter().enumerate() {
-        let bits = slot.load(crate::sync::Ordering::Relaxed);
-        matches |= u32::from(bits & probe.mask == probe.want) << i;
+mod portable {
+    use super::{AtomicU32, Probe, SLOTS};
+    use crate::sync::Ordering;
+
+    /// The words of a bucket's slots, each as it was at some moment of the load.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Line([u32; SLOTS]);
+
+    impl Line {
+        #[inline(always)]
+        pub(crate) fn load(slots: &[AtomicU32; SLOTS]) -> Self {
+            Line(std::array::from_fn(|i| slots[i].load(Ordering::Relaxed)))
+        }
+
+        /// One bit per slot whose word matches, slot 0 lowest.
+        #[inline(always)]
+        pub(crate) fn matches(self, probe: Probe) -> u32 {
+            (0..SLOTS).map(|i| u32::from(self.0[i] & probe.mask == probe.want) << i).sum()
+        }
     }
-    matches
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
@@ -46,37 +54,49 @@ mod vector {
     // The loads below cover the 64 bytes that end with the last slot.
     const BEFORE: usize = 16 - SLOTS;
 
-    #[inline(always)]
-    pub(super) fn matches(slots: &[AtomicU32; SLOTS], probe: Probe) -> u32 {
-        let (a, b, c, d): (__m128i, __m128i, __m128i, __m128i);
-        // SAFETY: slots are the end of a bucket, which is one aligned cache line: `BEFORE` words in
-        // front of them belong to it, so all 64 bytes are readable and 16-byte aligned. The block
-        // writes nothing. See the header for why racing with writers is as defined as it is for
-        // Relaxed loads.
-        unsafe {
-            asm!(
-                "movdqa {a}, [{p}]",
-                "movdqa {b}, [{p} + 16]",
-                "movdqa {c}, [{p} + 32]",
-                "movdqa {d}, [{p} + 48]",
-                p = in(reg) slots.as_ptr().sub(BEFORE),
-                a = out(xmm_reg) a,
-                b = out(xmm_reg) b,
-                c = out(xmm_reg) c,
-                d = lateout(xmm_reg) d,
-                options(nostack, readonly, preserves_flags),
-            );
+    /// The words of a bucket's slots, each as it was at some moment of the load.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct Line([__m128i; 4]);
+
+    impl Line {
+        #[inline(always)]
+        pub(crate) fn load(slots: &[AtomicU32; SLOTS]) -> Self {
+            let (a, b, c, d): (__m128i, __m128i, __m128i, __m128i);
+            // SAFETY: slots are the end of a bucket, which is one aligned cache line: `BEFORE` words
+            // in front of them belong to it, so all 64 bytes are readable and 16-byte aligned. The
+            // block writes nothing. See the header for why racing with writers is as defined as it
+            // is for Relaxed loads.
+            unsafe {
+                asm!(
+                    "movdqa {a}, [{p}]",
+                    "movdqa {b}, [{p} + 16]",
+                    "movdqa {c}, [{p} + 32]",
+                    "movdqa {d}, [{p} + 48]",
+                    p = in(reg) slots.as_ptr().sub(BEFORE),
+                    a = out(xmm_reg) a,
+                    b = out(xmm_reg) b,
+                    c = out(xmm_reg) c,
+                    d = lateout(xmm_reg) d,
+                    options(nostack, readonly, preserves_flags),
+                );
+            }
+            Line([a, b, c, d])
         }
-        // SAFETY: SSE2 is part of x86-64.
-        let bytes = unsafe {
-            let mask = _mm_set1_epi32(probe.mask as i32);
-            let want = _mm_set1_epi32(probe.want as i32);
-            let equal = |words| _mm_cmpeq_epi32(_mm_and_si128(words, mask), want);
-            let low = _mm_packs_epi32(equal(a), equal(b));
-            let high = _mm_packs_epi32(equal(c), equal(d));
-            _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32
-        };
-        bytes >> BEFORE
+
+        /// One bit per slot whose word matches, slot 0 lowest.
+        #[inline(always)]
+        pub(crate) fn matches(self, probe: Probe) -> u32 {
+            // SAFETY: SSE2 is part of x86-64.
+            let bytes = unsafe {
+                let mask = _mm_set1_epi32(probe.mask as i32);
+                let want = _mm_set1_epi32(probe.want as i32);
+                let [a, b, c, d] =
+                    self.0.map(|words| _mm_cmpeq_epi32(_mm_and_si128(words, mask), want));
+                let (low, high) = (_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+                _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32
+            };
+            bytes >> BEFORE
+        }
     }
 }
 
@@ -87,7 +107,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     #[repr(C, align(64))]
-    struct Line {
+    struct Bucket {
         before: [AtomicU32; 16 - SLOTS],
         slots: [AtomicU32; SLOTS],
     }
@@ -96,22 +116,22 @@ mod tests {
     fn all_versions_agree() {
         let mut rng = SmallRng::seed_from_u64(7);
         let zero = || AtomicU32::new(0);
-        let line = Line {
+        let bucket = Bucket {
             before: std::array::from_fn(|_| zero()),
             slots: std::array::from_fn(|_| zero()),
         };
         for _ in 0..100_000 {
             // Few distinct values, so that many match; the words in front must never count.
             let probe = Probe { mask: 0xFFFF_0000, want: 0x0003_0000 };
-            for word in line.before.iter().chain(&line.slots) {
+            for word in bucket.before.iter().chain(&bucket.slots) {
                 word.store(rng.random_range(0..0x0006_0000), Ordering::Relaxed);
             }
             let naive = (0..SLOTS)
-                .filter(|&i| line.slots[i].load(Ordering::Relaxed) >> 16 == 3)
+                .filter(|&i| bucket.slots[i].load(Ordering::Relaxed) >> 16 == 3)
                 .map(|i| 1 << i)
                 .sum::<u32>();
-            assert_eq!(matches(&line.slots, probe), naive);
-            assert_eq!(portable(&line.slots, probe), naive);
+            assert_eq!(Line::load(&bucket.slots).matches(probe), naive);
+            assert_eq!(portable::Line::load(&bucket.slots).matches(probe), naive);
         }
     }
 }

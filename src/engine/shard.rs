@@ -9,8 +9,7 @@ use crate::{
         budget::{Budget, Credit, Credits, Source},
         epoch::Number,
         extents::{OutOfMemory, zeroed},
-        hooks::{Step, step},
-        index::{Claim, Departure, Found, Index, Loc},
+        index::{Departure, Found, Index, Loc},
         nodes::{Entry, Nodes},
         plan::ShardPlan,
         policy::{Evicted, Pace, Policy},
@@ -22,7 +21,6 @@ use crate::{
     sync::Arc,
 };
 use crossbeam_epoch::Guard;
-use std::mem::ManuallyDrop;
 
 /// What shares the cache line of the free list.
 #[derive(Debug)]
@@ -47,28 +45,6 @@ pub(crate) struct Context<'a, K, V> {
     pub(crate) shards: &'a [Shard<K, V>],
     pub(crate) budget: &'a Budget,
     pub(crate) counters: &'a Counters,
-}
-
-/// What to do if the key is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IfPresent {
-    /// Put the new value in its place.
-    Replace,
-    /// Leave the old one.
-    Keep,
-}
-
-/// What became of an insert.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Inserted {
-    /// The key was absent.
-    Added,
-    /// The key was present and has the new value.
-    Updated,
-    /// The key was present and has the old value.
-    Kept,
-    /// There was no room: the key is absent.
-    Rejected,
 }
 
 /// Dead nodes that a writer drops after its own work: more than it can retire, so that they do not
@@ -163,65 +139,19 @@ impl<K, V> Shard<K, V> {
         self.retire(cx, loc, word);
     }
 
-    fn retire(&self, cx: &Context<'_, K, V>, loc: Loc, word: Word) {
+    pub(super) fn retire(&self, cx: &Context<'_, K, V>, loc: Loc, word: Word) {
         self.index.forget(loc, word, Departure::Key);
         self.recycler.retire(self.index.layout().node(word), cx.guard);
     }
 
-    /// Puts a key in, or gives the entry back if there is no node for it.
-    pub(crate) fn insert(
-        &self,
-        cx: &Context<'_, K, V>,
-        own: usize,
-        hash: u64,
-        entry: Entry<K, V>,
-        if_present: IfPresent,
-    ) -> Result<(Inserted, Option<Entry<K, V>>), Entry<K, V>>
-    where
-        K: Eq,
-    {
-        let keeps = if_present == IfPresent::Keep;
-        let home = self.index.home(hash);
-        if keeps && self.find(cx.guard, home, hash, |key| *key == entry.key).is_some() {
-            return Ok((Inserted::Kept, Some(entry)));
-        }
-        let Some(node) = self.alloc(cx) else { return Err(entry) };
-        // SAFETY: just allocated, so owned and empty.
-        unsafe { self.nodes.write(node, entry.key, entry.value) };
-        step(Step::NodeFilled);
-        let attempt = Attempt { shard: self, cx, own, node, claim: None, credit: None };
-        Ok((attempt.run(home, hash, if_present), None))
-    }
-
     #[inline]
-    fn alloc(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
+    pub(super) fn alloc(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
         self.recycler.alloc(cx.guard, |index| self.nodes.ensure(index))
-    }
-
-    /// There is no node, since some thread has stayed pinned for long. The new value cannot be kept,
-    /// and the old one must not be found any more.
-    #[cold]
-    pub(crate) fn reject(
-        &self,
-        cx: &Context<'_, K, V>,
-        own: usize,
-        hash: u64,
-        key: &K,
-        if_present: IfPresent,
-    ) -> Inserted
-    where
-        K: Eq,
-    {
-        cx.counters.count(cx.number, Event::Rejection);
-        if if_present == IfPresent::Replace {
-            self.remove(cx, own, hash, |other| other == key, |_| ());
-        }
-        Inserted::Rejected
     }
 
     /// A credit for one more entry: unused, or that of an entry evicted for it.
     #[inline]
-    fn credit(&self, cx: &Context<'_, K, V>, own: usize) -> Option<(Credit, Source)> {
+    pub(super) fn credit(&self, cx: &Context<'_, K, V>, own: usize) -> Option<(Credit, Source)> {
         let unused = cx.budget.take(own, self.credits(), |i| cx.shards[i].credits());
         if let Some(credit) = unused {
             return Some((credit, Source::Unused));
@@ -263,14 +193,14 @@ impl<K, V> Shard<K, V> {
 
     /// An entry that was evicted for want of a place in a ring.
     #[cold]
-    fn discard(&self, cx: &Context<'_, K, V>, own: usize, evicted: Evicted) {
+    pub(super) fn discard(&self, cx: &Context<'_, K, V>, own: usize, evicted: Evicted) {
         self.depart(cx, own, evicted.loc, evicted.word);
         cx.counters.count(cx.number, Event::Eviction);
     }
 
     /// Both buckets of a key are full: gives up the entry of its home that was used least.
     #[cold]
-    fn make_room(&self, cx: &Context<'_, K, V>, own: usize, home: usize) -> bool {
+    pub(super) fn make_room(&self, cx: &Context<'_, K, V>, own: usize, home: usize) -> bool {
         let victim = self.index.least_used(home).or_else(|| self.index.least_used(home ^ 1));
         let Some((loc, word)) = victim else { return false };
         if self.index.remove(loc, word) {
@@ -322,123 +252,6 @@ impl<K, V> Drop for DeadChain<'_, K, V> {
         if let Some(rest) = self.chain {
             self.shard.recycler.put_back_dead(rest);
         }
-    }
-}
-
-/// An insert in progress, with all that has to be given back if it comes to nothing: also when
-/// comparing keys panics.
-struct Attempt<'a, K, V> {
-    shard: &'a Shard<K, V>,
-    cx: &'a Context<'a, K, V>,
-    own: usize,
-    node: NodeId,
-    claim: Option<Claim>,
-    credit: Option<(Credit, Source)>,
-}
-
-impl<'a, K: Eq, V> Attempt<'a, K, V> {
-    fn run(mut self, home: usize, hash: u64, if_present: IfPresent) -> Inserted {
-        let (shard, cx) = (self.shard, self.cx);
-        let index = &shard.index;
-        // The steps are numbered in the header of `index.rs`.
-        loop {
-            let control = index.settled(home);
-            if let Some(found) = self.find(home, hash) {
-                match if_present {
-                    IfPresent::Keep => return Inserted::Kept,
-                    IfPresent::Replace => {
-                        // The node goes into the other slot; this one is not needed any more.
-                        self.abort_claim();
-                        if index.replace(found, self.node) {
-                            return self.updated(found);
-                        }
-                        continue;
-                    }
-                }
-            }
-            if self.credit.is_none() {
-                self.credit = shard.credit(cx, self.own);
-                if self.credit.is_none() {
-                    cx.counters.count(cx.number, Event::Rejection);
-                    return Inserted::Rejected;
-                }
-            }
-            if self.claim.is_none() {
-                let now = shard.policy.now(shard.pace());
-                self.claim = index.claim(home, hash, self.node, now);
-            }
-            let Some(claim) = &self.claim else {
-                if shard.make_room(cx, self.own, home) {
-                    continue;
-                }
-                cx.counters.count(cx.number, Event::Rejection);
-                return Inserted::Rejected;
-            };
-            if index.decide(home, control, claim) {
-                return self.added();
-            }
-        }
-    }
-
-    #[inline]
-    fn find(&self, home: usize, hash: u64) -> Option<Found<'a>> {
-        let nodes = &self.shard.nodes;
-        // SAFETY: this thread owns the node and has written it.
-        let own = unsafe { nodes.get(self.node) };
-        self.shard.index.find(home, hash, |node| {
-            // SAFETY: pinned, and the index read `node` from a member word with Acquire.
-            unsafe { nodes.with(node, |entry| entry.key == own.key) }
-        })
-    }
-}
-
-impl<K, V> Attempt<'_, K, V> {
-    fn updated(self, found: Found<'_>) -> Inserted {
-        let mut this = ManuallyDrop::new(self);
-        let (shard, cx) = (this.shard, this.cx);
-        this.give_back_credit();
-        shard.index.forget(shard.index.loc(found), found.word, Departure::Node);
-        shard.recycler.retire(found.node, cx.guard);
-        cx.counters.count(cx.number, Event::Update);
-        Inserted::Updated
-    }
-
-    fn added(self) -> Inserted {
-        let mut this = ManuallyDrop::new(self);
-        let (shard, cx, own) = (this.shard, this.cx, this.own);
-        let (claim, credit) = (this.claim.take(), this.credit.take());
-        let (Some(claim), Some((credit, source))) = (claim, credit) else {
-            unreachable!("decided without claim or credit")
-        };
-        shard.index.publish(&claim);
-        credit.spend();
-        cx.counters.count(cx.number, Event::Insert);
-        let segment = shard.policy.admit(shard.pace(), claim.ghost, source == Source::Unused);
-        if !claim.linked {
-            let mut sink = |evicted| shard.discard(cx, own, evicted);
-            shard.policy.link(shard.pace(), &shard.index, segment, claim.loc, &mut sink);
-        }
-        Inserted::Added
-    }
-
-    fn abort_claim(&mut self) {
-        if let Some(claim) = self.claim.take() {
-            self.shard.index.abort(&claim);
-        }
-    }
-
-    fn give_back_credit(&mut self) {
-        if let Some((credit, _)) = self.credit.take() {
-            self.cx.budget.give(self.own, self.shard.credits(), credit);
-        }
-    }
-}
-
-impl<K, V> Drop for Attempt<'_, K, V> {
-    fn drop(&mut self) {
-        self.abort_claim();
-        self.give_back_credit();
-        self.shard.recycler.retire(self.node, self.cx.guard);
     }
 }
 

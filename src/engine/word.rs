@@ -119,6 +119,12 @@ impl Layout {
         (payload >> self.node_bits) & ((1 << GHOST_TAG_BITS) - 1)
     }
 
+    /// Matches the ghosts that may be of this hash.
+    #[inline(always)]
+    pub(crate) fn ghost_probe(self, hash: u64) -> Probe {
+        Probe { mask: KIND | ((1 << GHOST_TAG_BITS) - 1), want: GHOST | self.ghost_tag(hash) }
+    }
+
     pub(crate) fn tentative(self, hash: u64, node: NodeId, flags: Flags) -> Word {
         debug_assert!(node != 0 && node <= self.node_mask, "node number out of range");
         let flag = |set, bit| if set { bit } else { 0 };
@@ -166,6 +172,13 @@ pub(crate) struct Flags {
 pub(crate) struct Probe {
     pub(crate) mask: u32,
     pub(crate) want: u32,
+}
+
+impl Probe {
+    pub(crate) const EMPTY: Probe = Probe { mask: u32::MAX, want: Word::EMPTY.0 };
+    pub(crate) const VACANT: Probe = Probe { mask: u32::MAX, want: Word::VACANT.0 };
+    /// Any ghost.
+    pub(crate) const GHOST: Probe = Probe { mask: KIND, want: GHOST };
 }
 
 /// What one slot held at one moment.
@@ -414,6 +427,8 @@ mod tests {
                 let stamp = rng.random();
                 let ghost = layout.ghost(member, segment, stamp);
                 let tag = layout.ghost_tag(hash);
+                assert!(ghost.matches(layout.ghost_probe(hash)) && ghost.matches(Probe::GHOST));
+                assert!(!member.matches(layout.ghost_probe(hash)));
                 assert_eq!(ghost.kind(), Kind::Ghost { segment, merit, stamp, tag });
             }
         }

@@ -1,0 +1,287 @@
+//! Inserting: the one operation that needs all protocols at once.
+//!
+//! The numbered steps are those of `index.rs`. What an insert takes on its way (a node, a credit, a
+//! claimed slot) is held by an [`Attempt`], which gives it back if the insert comes to nothing, also
+//! when comparing keys panics.
+
+use crate::engine::{
+    budget::{Credit, Source},
+    hooks::{Step, step},
+    index::{Claim, Departure, Found},
+    nodes::Entry,
+    shard::{Context, Shard},
+    stats::Event,
+    word::{Control, NodeId},
+};
+use std::mem::ManuallyDrop;
+
+/// What to do if the key is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IfPresent {
+    /// Put the new value in its place.
+    Replace,
+    /// Leave the old one.
+    Keep,
+}
+
+/// What became of an insert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// The key was absent.
+    Added,
+    /// The key was present and has the new value.
+    Updated,
+    /// The key was present and has the old value.
+    Kept,
+    /// There was no room: the key is absent.
+    Rejected,
+}
+
+/// How far one attempt to insert came.
+#[derive(Debug)]
+pub(crate) enum Placed<K, V> {
+    /// It is over; the entry has been taken up.
+    Done(Inserted),
+    /// The key was present and was to be kept; the entry is to be dropped when no longer pinned.
+    Kept(Entry<K, V>),
+    /// There was no node for it.
+    Exhausted(Entry<K, V>),
+}
+
+/// Where an insert goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// The number of the shard.
+    pub(crate) own: usize,
+    pub(crate) hash: u64,
+}
+
+impl<K: Eq, V> Shard<K, V> {
+    /// Puts a key in.
+    #[inline]
+    pub(crate) fn insert(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Placed<K, V> {
+        let home = self.index.home(target.hash);
+        let control = self.index.settled(home);
+        match self.find(cx.guard, home, target.hash, |key| *key == entry.key) {
+            None => self.insert_absent(cx, target, control, entry, if_present),
+            Some(_) if if_present == IfPresent::Keep => Placed::Kept(entry),
+            Some(found) => self.update(cx, target, found, entry),
+        }
+    }
+
+    #[inline]
+    fn update(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        found: Found<'_>,
+        entry: Entry<K, V>,
+    ) -> Placed<K, V> {
+        let node = match self.fill(cx, entry) {
+            Ok(node) => node,
+            Err(entry) => return Placed::Exhausted(entry),
+        };
+        if self.index.replace(found, node) {
+            self.updated(cx, found);
+            return Placed::Done(Inserted::Updated);
+        }
+        let attempt = Attempt::new(self, cx, target, node);
+        Placed::Done(attempt.run(None, IfPresent::Replace))
+    }
+
+    #[inline(never)]
+    fn insert_absent(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        control: Control,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Placed<K, V> {
+        let node = match self.fill(cx, entry) {
+            Ok(node) => node,
+            Err(entry) => return Placed::Exhausted(entry),
+        };
+        let attempt = Attempt::new(self, cx, target, node);
+        Placed::Done(attempt.run(Some(control), if_present))
+    }
+
+    /// Takes a node and puts the entry into it.
+    #[inline(always)]
+    fn fill(&self, cx: &Context<'_, K, V>, entry: Entry<K, V>) -> Result<NodeId, Entry<K, V>> {
+        let Some(node) = self.alloc(cx) else { return Err(entry) };
+        // SAFETY: just allocated, so owned and empty.
+        unsafe { self.nodes.write(node, entry.key, entry.value) };
+        step(Step::NodeFilled);
+        Ok(node)
+    }
+
+    /// There is no node, since some thread has stayed pinned for long. The new value cannot be kept,
+    /// and the old one must not be found any more.
+    #[cold]
+    pub(crate) fn reject(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        key: &K,
+        if_present: IfPresent,
+    ) -> Inserted {
+        cx.counters.count(cx.number, Event::Rejection);
+        if if_present == IfPresent::Replace {
+            self.remove(cx, target.own, target.hash, |other| other == key, |_| ());
+        }
+        Inserted::Rejected
+    }
+
+    /// The rest of a replacement: the node that was replaced.
+    #[inline]
+    fn updated(&self, cx: &Context<'_, K, V>, found: Found<'_>) {
+        self.index.forget(self.index.loc(found), found.word, Departure::Node);
+        self.recycler.retire(found.node, cx.guard);
+        cx.counters.count(cx.number, Event::Update);
+    }
+}
+
+/// An insert in progress, with all that has to be given back if it comes to nothing.
+struct Attempt<'a, K, V> {
+    shard: &'a Shard<K, V>,
+    cx: &'a Context<'a, K, V>,
+    target: Target,
+    node: NodeId,
+    claim: Option<Claim>,
+    credit: Option<(Credit, Source)>,
+}
+
+impl<'a, K, V> Attempt<'a, K, V> {
+    /// For an owned and filled node.
+    #[inline(always)]
+    fn new(
+        shard: &'a Shard<K, V>,
+        cx: &'a Context<'a, K, V>,
+        target: Target,
+        node: NodeId,
+    ) -> Self {
+        Self { shard, cx, target, node, claim: None, credit: None }
+    }
+
+    fn rejected(self) -> Inserted {
+        self.cx.counters.count(self.cx.number, Event::Rejection);
+        Inserted::Rejected
+    }
+
+    fn updated(self, found: Found<'_>) -> Inserted
+    where
+        K: Eq,
+    {
+        let mut this = ManuallyDrop::new(self);
+        this.give_back_credit();
+        this.shard.updated(this.cx, found);
+        Inserted::Updated
+    }
+
+    #[inline]
+    fn added(self, claim: &Claim) -> Inserted {
+        let mut this = ManuallyDrop::new(self);
+        let (shard, cx, own) = (this.shard, this.cx, this.target.own);
+        shard.index.publish(claim);
+        let mut filling = false;
+        if let Some((credit, source)) = this.credit.take() {
+            credit.spend();
+            filling = source == Source::Unused;
+        }
+        cx.counters.count(cx.number, Event::Insert);
+        let segment = shard.policy.admit(shard.pace(), claim.ghost, filling);
+        if !claim.linked {
+            let mut sink = |evicted| shard.discard(cx, own, evicted);
+            shard.policy.link(shard.pace(), &shard.index, segment, claim.loc, &mut sink);
+        }
+        Inserted::Added
+    }
+
+    fn abort_claim(&mut self) {
+        if let Some(claim) = self.claim.take() {
+            self.shard.index.abort(&claim);
+        }
+    }
+
+    fn give_back_credit(&mut self) {
+        if let Some((credit, _)) = self.credit.take() {
+            self.cx.budget.give(self.target.own, self.shard.credits(), credit);
+        }
+    }
+}
+
+impl<'a, K: Eq, V> Attempt<'a, K, V> {
+    /// Goes on until it is decided; `absent` is the control word under which the key was absent, if
+    /// that is known already.
+    fn run(mut self, mut absent: Option<Control>, if_present: IfPresent) -> Inserted {
+        let (shard, cx) = (self.shard, self.cx);
+        let Target { own, hash } = self.target;
+        let index = &shard.index;
+        let home = index.home(hash);
+        loop {
+            let control = match absent.take() {
+                Some(control) => control,
+                None => {
+                    let control = index.settled(home);
+                    if let Some(found) = self.find(home, hash) {
+                        if if_present == IfPresent::Keep {
+                            return Inserted::Kept;
+                        }
+                        // The node goes into the other slot; this one is not needed any more.
+                        self.abort_claim();
+                        if index.replace(found, self.node) {
+                            return self.updated(found);
+                        }
+                        continue;
+                    }
+                    control
+                }
+            };
+            if self.credit.is_none() {
+                self.credit = shard.credit(cx, own);
+                if self.credit.is_none() {
+                    return self.rejected();
+                }
+            }
+            if self.claim.is_none() {
+                let now = shard.policy.now(shard.pace());
+                self.claim = index.claim(home, hash, self.node, now);
+            }
+            let Some(claim) = self.claim else {
+                if shard.make_room(cx, own, home) {
+                    continue;
+                }
+                return self.rejected();
+            };
+            if index.decide(home, control, &claim) {
+                return self.added(&claim);
+            }
+        }
+    }
+
+    #[inline]
+    fn find(&self, home: usize, hash: u64) -> Option<Found<'a>> {
+        let nodes = &self.shard.nodes;
+        // SAFETY: this thread owns the node and has written it.
+        let own = unsafe { nodes.get(self.node) };
+        self.shard.index.find(home, hash, |node| {
+            // SAFETY: pinned, and the index read `node` from a member word with Acquire.
+            unsafe { nodes.with(node, |entry| entry.key == own.key) }
+        })
+    }
+}
+
+impl<K, V> Drop for Attempt<'_, K, V> {
+    fn drop(&mut self) {
+        self.abort_claim();
+        self.give_back_credit();
+        self.shard.recycler.retire(self.node, self.cx.guard);
+    }
+}
