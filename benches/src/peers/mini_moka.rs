@@ -8,8 +8,10 @@ use crate::data::{Key, Value};
 pub(crate) struct MiniMoka<K, V>(Cache<K, V, Hasher>);
 
 impl<K: Key, V: Value> Peer<K, V> for MiniMoka<K, V> {
-    const TRAITS: Traits =
-        Traits { note: Some("maintenance runs on the calling threads"), ..Traits::CACHE };
+    const TRAITS: Traits = Traits {
+        note: Some("maintenance runs on the calling threads, and updates the count it tells"),
+        ..Traits::CACHE
+    };
 
     fn build(capacity: usize, hasher: Hasher) -> Self {
         Self(Cache::builder().max_capacity(capacity as u64).build_with_hasher(hasher))

@@ -42,6 +42,9 @@ pub(crate) struct Traits {
     pub(crate) pins: bool,
     /// Holds more entries than asked for, and so wins no comparison of hit ratios.
     pub(crate) rounds_up: bool,
+    /// Applies inserts on a thread of its own, for which a replay has to wait now and then: it
+    /// would otherwise be over before the first eviction.
+    pub(crate) deferred: bool,
     /// With more entries than this an eviction takes so long that measurements leave it out.
     pub(crate) evicts_up_to: Option<usize>,
     /// What the reader of a table has to know.
@@ -50,8 +53,14 @@ pub(crate) struct Traits {
 
 impl Traits {
     /// A bounded cache without anything special.
-    pub(crate) const CACHE: Self =
-        Self { bounded: true, pins: false, rounds_up: false, evicts_up_to: None, note: None };
+    pub(crate) const CACHE: Self = Self {
+        bounded: true,
+        pins: false,
+        rounds_up: false,
+        deferred: false,
+        evicts_up_to: None,
+        note: None,
+    };
 
     /// Why the peer has no part in a measurement with evictions from that many entries.
     pub(crate) fn cannot_evict(&self, entries: usize) -> Option<String> {

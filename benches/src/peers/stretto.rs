@@ -44,6 +44,7 @@ pub(crate) struct Stretto<K: Key, V: Value>(Inner<K, V>);
 
 impl<K: Key, V: Value> Peer<K, V> for Stretto<K, V> {
     const TRAITS: Traits = Traits {
+        deferred: true,
         // It chooses victims from a sample, for which it walks all its entries each time.
         evicts_up_to: Some(5_000),
         note: Some(

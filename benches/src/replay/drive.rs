@@ -23,7 +23,8 @@ impl Visit<u64, u64> for Drive<'_> {
     fn visit<P: Peer<u64, u64>>(self) -> u64 {
         let cache = P::build(self.capacity, hasher(self.seed));
         if self.threads == 1 {
-            return self.accesses.iter().map(|&key| access(&cache, key)).sum();
+            let parts = self.accesses.chunks(4 * STEP);
+            return parts.map(|part| accesses(&cache, part.iter())).sum();
         }
         let steps = Lockstep { threads: self.threads, done: AtomicUsize::new(0) };
         thread::scope(|scope| {
@@ -36,6 +37,15 @@ impl Visit<u64, u64> for Drive<'_> {
             running.into_iter().map(|thread| thread.join().expect("no panic")).sum()
         })
     }
+}
+
+/// Makes some accesses and returns the hits.
+fn accesses<'a, P: Peer<u64, u64>>(cache: &P, keys: impl Iterator<Item = &'a u32>) -> u64 {
+    let hits = keys.map(|&key| access(cache, key)).sum();
+    if P::TRAITS.deferred {
+        cache.settle();
+    }
+    hits
 }
 
 #[inline]
@@ -60,15 +70,14 @@ struct Lockstep {
 
 impl Lockstep {
     /// Makes accesses `thread`, `thread + threads`, and so on.
-    fn replay<P: Peer<u64, u64>>(&self, cache: &P, accesses: &[u32], thread: usize) -> u64 {
+    fn replay<P: Peer<u64, u64>>(&self, cache: &P, trace: &[u32], thread: usize) -> u64 {
         let mut hits = 0;
-        for (step, part) in accesses.chunks(STEP * self.threads).enumerate() {
+        for (step, part) in trace.chunks(STEP * self.threads).enumerate() {
             // Relaxed: the counter paces the threads and publishes nothing.
             while self.done.load(Ordering::Relaxed) < step * self.threads {
                 thread::yield_now();
             }
-            let own = part.iter().skip(thread).step_by(self.threads);
-            hits += own.map(|&key| access(cache, key)).sum::<u64>();
+            hits += accesses(cache, part.iter().skip(thread).step_by(self.threads));
             self.done.fetch_add(1, Ordering::Relaxed);
         }
         hits
