@@ -1,0 +1,164 @@
+//! The rules of [`super`], one function each.
+
+use super::{
+    Event, Rules, Time, Verdict, Violation, What,
+    key_history::{Life, Span, lives},
+};
+
+/// Checks the history of one key, whose events may come in any order.
+///
+/// # Errors
+///
+/// The first answer that was not possible.
+///
+/// # Panics
+///
+/// If a value was written twice: that is not a history.
+pub fn check(events: &[Event], rules: Rules) -> Result<Verdict, Violation> {
+    let lives = lives(events)?;
+    let forward = forward_zones(&lives)?;
+    nothing_within(&forward, &lives, events)?;
+    let verdict = something_to_find(&lives, events)?;
+    if rules == Rules::Keeping {
+        nothing_lost(events)?;
+    }
+    Ok(verdict)
+}
+
+/// The values that were there over some time, in order: two at a time are not possible.
+fn forward_zones(lives: &[Life]) -> Result<Vec<Life>, Violation> {
+    let mut forward: Vec<Life> = lives.iter().copied().filter(Life::is_forward).collect();
+    forward.sort_unstable_by_key(|life| life.first_end);
+    match forward.windows(2).find(|pair| pair[1].first_end < pair[0].last_begin) {
+        Some(pair) => Err(Violation::TwoValues(pair[0].id, pair[1].id)),
+        None => Ok(forward),
+    }
+}
+
+/// While a value was there, the key was not absent, nor did it have another value.
+fn nothing_within(forward: &[Life], lives: &[Life], events: &[Event]) -> Result<(), Violation> {
+    let around = |span: Span| {
+        // Zones do not overlap: only the last that begins before can reach beyond the end.
+        let before = forward.partition_point(|life| life.first_end < span.begin);
+        let zone = forward[..before].last()?;
+        (span.end < zone.last_begin).then_some(zone.id)
+    };
+    for event in events.iter().filter(|event| event.sees_absence()) {
+        if let Some(id) = around(Span { begin: event.begin, end: event.end }) {
+            return Err(Violation::BackFromAbsence(id, *event));
+        }
+    }
+    for life in lives.iter().filter(|life| !life.is_forward()) {
+        // All its operations overlap: it was there at some moment that they share.
+        if let Some(id) = around(Span { begin: life.last_begin, end: life.first_end }) {
+            return Err(Violation::BackFromReplacement(id, life.id));
+        }
+    }
+    Ok(())
+}
+
+/// When something was found, something may have been there (rule 5).
+fn something_to_find(lives: &[Life], events: &[Event]) -> Result<Verdict, Violation> {
+    let gone = Gone::new(lives, events);
+    let mut candidates: Vec<(Time, Time)> =
+        lives.iter().map(|life| (life.write.begin, gone.certainly_at(life))).collect();
+    candidates.sort_unstable();
+    // The latest time at which one of the values written so far may still be there.
+    let mut latest = 0;
+    for (_, gone) in &mut candidates {
+        latest = latest.max(*gone);
+        *gone = latest;
+    }
+    let explained = |event: &Event| {
+        let written = candidates.partition_point(|(begin, _)| *begin < event.end);
+        candidates[..written].last().is_some_and(|(_, gone)| *gone > event.begin)
+    };
+    let mut verdict = Verdict::default();
+    for event in events {
+        match event.what {
+            What::Refused if !explained(event) => verdict.unexplained_refusals += 1,
+            What::Invalidated | What::Present if !explained(event) => {
+                return Err(Violation::NothingToFind(*event));
+            }
+            _ => {}
+        }
+    }
+    Ok(verdict)
+}
+
+/// Intervals at a moment of which the key was absent or had some value, by begin: any other value
+/// that was there before is gone at their end.
+struct Gone {
+    begins: Vec<Time>,
+    /// The earliest end of those that begin here or later.
+    earliest: Vec<Time>,
+}
+
+impl Gone {
+    fn new(lives: &[Life], events: &[Event]) -> Self {
+        let absences = events
+            .iter()
+            .filter(|event| event.sees_absence())
+            .map(|event| (event.begin, event.end));
+        // A value that was there over some time was there at its begin.
+        let replacements = lives.iter().map(|life| match life.is_forward() {
+            true => (life.first_end, life.first_end),
+            false => (life.last_begin, life.first_end),
+        });
+        let mut spans: Vec<(Time, Time)> = absences.chain(replacements).collect();
+        spans.sort_unstable();
+        let mut earliest: Vec<Time> = spans.iter().map(|(_, end)| *end).collect();
+        for i in (1..earliest.len()).rev() {
+            earliest[i - 1] = earliest[i - 1].min(earliest[i]);
+        }
+        Self { begins: spans.into_iter().map(|(begin, _)| begin).collect(), earliest }
+    }
+
+    /// The time from which on a value is certainly gone.
+    fn certainly_at(&self, life: &Life) -> Time {
+        let later = self.begins.partition_point(|begin| *begin <= life.first_end);
+        let other = self.earliest.get(later).copied().unwrap_or(Time::MAX);
+        life.removed.map_or(other, |removed| other.min(removed.end))
+    }
+}
+
+/// When nothing was found although something had been written, somebody removed it (rule 6).
+fn nothing_lost(events: &[Event]) -> Result<(), Violation> {
+    // Of the writes that ended by then, the latest begin.
+    let writes = running_max(events.iter().filter_map(|event| match event.what {
+        What::Inserted(_) | What::Added(_) => Some((event.end, event.begin)),
+        _ => None,
+    }));
+    // Of the removals that began by then, the latest end.
+    let removals = running_max(events.iter().filter_map(|event| match event.what {
+        What::Removed(_) | What::Invalidated | What::Cleared => Some((event.begin, event.end)),
+        _ => None,
+    }));
+    for event in events {
+        let (What::Miss | What::NothingRemoved | What::Added(_)) = event.what else { continue };
+        if let Some(written) = before(&writes, event.begin)
+            && before(&removals, event.end).is_none_or(|removed| removed < written)
+        {
+            return Err(Violation::Lost(*event));
+        }
+    }
+    Ok(())
+}
+
+/// Sorts by the first, and replaces the second by the largest so far.
+fn running_max(pairs: impl Iterator<Item = (Time, Time)>) -> Vec<(Time, Time)> {
+    let mut pairs: Vec<_> = pairs.collect();
+    pairs.sort_unstable();
+    let mut largest = 0;
+    for (_, second) in &mut pairs {
+        largest = largest.max(*second);
+        *second = largest;
+    }
+    pairs
+}
+
+/// The second of the last pair whose first is smaller than `time`.
+fn before(pairs: &[(Time, Time)], time: Time) -> Option<Time> {
+    let n = pairs.partition_point(|(first, _)| *first < time);
+    Some(pairs[..n].last()?.1)
+}

@@ -1,0 +1,262 @@
+//! Operations on a cache, each recorded with what came out and when.
+
+use crate::{
+    census::{Census, Key, Number, Value},
+    hashing::Hashing,
+    history::{Event, Time, ValueId, What},
+};
+use larder::{Cache, Pinned};
+use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+
+/// The cache under test.
+pub type TestCache = Cache<Key, Value, Hashing>;
+
+/// One clock for all threads: each reading is later than those that happened before it.
+#[derive(Debug, Default)]
+pub struct Clock(AtomicU64);
+
+impl Clock {
+    /// Reads the clock. No memory access of this thread moves across it.
+    ///
+    /// On x86-64 every locked instruction is a full fence, so relaxed ones do, with the compiler
+    /// held back. That matters: as sequentially consistent operations they would make each operation
+    /// happen before all that begin later, and ThreadSanitizer could not see a race between them.
+    fn now(&self) -> Time {
+        if cfg!(target_arch = "x86_64") {
+            compiler_fence(Ordering::SeqCst);
+            let now = self.0.fetch_add(1, Ordering::Relaxed);
+            compiler_fence(Ordering::SeqCst);
+            now
+        } else {
+            self.0.fetch_add(1, Ordering::SeqCst)
+        }
+    }
+}
+
+/// A deliberate fault in what is recorded, to see that the checker notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// Now and then a lookup is said to have found the first value that this thread wrote.
+    StaleRead,
+    /// Now and then a lookup is said to have found nothing.
+    FalseMiss,
+}
+
+/// A thread's records of one round.
+#[derive(Debug)]
+pub struct Recorder<'a> {
+    cache: &'a TestCache,
+    census: &'a Census,
+    clock: &'a Clock,
+    plant: Option<Plant>,
+    /// Distinguishes values of different threads and rounds.
+    next_value: ValueId,
+    /// The first value that this thread wrote to each key: what a planted stale read returns.
+    shadow: Vec<Option<ValueId>>,
+    lookups: u64,
+    /// What was seen, by key.
+    pub events: Vec<(u32, Event)>,
+    /// When everything was cleared.
+    pub cleared: Vec<Event>,
+}
+
+impl<'a> Recorder<'a> {
+    /// A recorder whose values are numbered from `first_value` on.
+    pub fn new(
+        cache: &'a TestCache,
+        census: &'a Census,
+        clock: &'a Clock,
+        keys: u32,
+        first_value: ValueId,
+    ) -> Self {
+        Self {
+            cache,
+            census,
+            clock,
+            plant: None,
+            next_value: first_value,
+            shadow: vec![None; keys as usize],
+            lookups: 0,
+            events: Vec::new(),
+            cleared: Vec::new(),
+        }
+    }
+
+    /// Records falsely from now on.
+    pub fn plant(&mut self, plant: Option<Plant>) {
+        self.plant = plant;
+    }
+
+    fn record(&mut self, number: u32, begin: Time, what: What) {
+        let end = self.clock.now();
+        self.events.push((number, Event { begin, end, what }));
+    }
+
+    fn new_value(&mut self, number: u32) -> (Value, ValueId) {
+        let id = self.next_value;
+        self.next_value += 1;
+        (self.census.value(number, id), id)
+    }
+
+    /// What a lookup is said to have found.
+    fn found(&mut self, number: u32, id: Option<ValueId>) -> What {
+        self.lookups += 1;
+        let truth = id.map_or(What::Miss, What::Hit);
+        if !self.lookups.is_multiple_of(128) {
+            return truth;
+        }
+        match self.plant {
+            Some(Plant::StaleRead) => self.shadow[number as usize].map_or(truth, What::Hit),
+            Some(Plant::FalseMiss) => What::Miss,
+            None => truth,
+        }
+    }
+
+    /// `insert`
+    pub fn insert(&mut self, number: u32) {
+        let (key, (value, id)) = (self.census.key(number), self.new_value(number));
+        let begin = self.clock.now();
+        self.cache.insert(key, value);
+        self.record(number, begin, What::Inserted(id));
+        self.shadow[number as usize].get_or_insert(id);
+    }
+
+    /// `insert_many`: each may take effect at any moment of it.
+    pub fn insert_many(&mut self, numbers: &[u32]) {
+        let made: Vec<_> = numbers.iter().map(|number| self.new_value(*number)).collect();
+        let ids: Vec<_> = made.iter().map(|(_, id)| *id).collect();
+        let keys: Vec<_> = numbers.iter().map(|number| self.census.key(*number)).collect();
+        let begin = self.clock.now();
+        self.cache.insert_many(keys.into_iter().zip(made.into_iter().map(|(value, _)| value)));
+        for (number, id) in numbers.iter().zip(ids) {
+            self.record(*number, begin, What::Inserted(id));
+        }
+    }
+
+    /// `add`
+    pub fn add(&mut self, number: u32) {
+        let (key, (value, id)) = (self.census.key(number), self.new_value(number));
+        let begin = self.clock.now();
+        let added = self.cache.add(key, value);
+        self.record(number, begin, if added { What::Added(id) } else { What::Refused });
+    }
+
+    /// `get`
+    pub fn get(&mut self, number: u32) {
+        let begin = self.clock.now();
+        let id = self.cache.get(&Number(number)).map(|value| value.id(number));
+        let what = self.found(number, id);
+        self.record(number, begin, what);
+    }
+
+    /// `get_ref`, or `peek`
+    pub fn look(&mut self, number: u32, peek: bool) {
+        let begin = self.clock.now();
+        let id = if peek {
+            self.cache.peek(&Number(number)).map(|value| value.id(number))
+        } else {
+            self.cache.get_ref(&Number(number), |value| value.id(number))
+        };
+        let what = self.found(number, id);
+        self.record(number, begin, what);
+    }
+
+    /// `contains_key`
+    pub fn contains(&mut self, number: u32) {
+        let begin = self.clock.now();
+        let what =
+            if self.cache.contains_key(&Number(number)) { What::Present } else { What::Miss };
+        self.record(number, begin, what);
+    }
+
+    /// `get_many`: each may take effect at any moment of it.
+    pub fn get_many(&mut self, numbers: &[u32]) {
+        let keys: Vec<_> = numbers.iter().map(|number| Number(*number)).collect();
+        let begin = self.clock.now();
+        let values = self.cache.get_many(&keys);
+        for (number, value) in numbers.iter().zip(values) {
+            let what = self.found(*number, value.map(|value| value.id(*number)));
+            self.record(*number, begin, what);
+        }
+    }
+
+    /// Lookups in a pin, and `meanwhile` while their values are borrowed: they must not change.
+    pub fn pinned(&mut self, numbers: &[u32], meanwhile: impl FnOnce(&mut Self)) {
+        let cache = self.cache;
+        let pinned = cache.pin();
+        let mut held = Vec::new();
+        for number in numbers {
+            let begin = self.clock.now();
+            let value: Option<&Value> = Pinned::get(&pinned, &Number(*number));
+            let id = value.map(|value| value.id(*number));
+            self.record(*number, begin, id.map_or(What::Miss, What::Hit));
+            held.extend(value.map(|value| (*number, value, id)));
+        }
+        meanwhile(self);
+        for (number, value, id) in held {
+            if Some(value.id(number)) != id {
+                crate::die("a borrowed value became another one");
+            }
+        }
+    }
+
+    /// `remove`
+    pub fn remove(&mut self, number: u32) {
+        let begin = self.clock.now();
+        let id = self.cache.remove(&Number(number)).map(|value| value.id(number));
+        self.record(number, begin, id.map_or(What::NothingRemoved, What::Removed));
+    }
+
+    /// `invalidate`
+    pub fn invalidate(&mut self, number: u32) {
+        let begin = self.clock.now();
+        let found = self.cache.invalidate(&Number(number));
+        self.record(number, begin, if found { What::Invalidated } else { What::NothingRemoved });
+    }
+
+    /// `invalidate_all`
+    pub fn clear(&mut self) {
+        let begin = self.clock.now();
+        self.cache.invalidate_all();
+        let end = self.clock.now();
+        self.cleared.push(Event { begin, end, what: What::Cleared });
+    }
+
+    /// `iter`: what it yields was there at some moment since it began.
+    pub fn iterate(&mut self) {
+        let begin = self.clock.now();
+        for (key, value) in self.cache.iter() {
+            let number = key.number();
+            self.record(number, begin, What::Hit(value.id(number)));
+        }
+    }
+
+    /// Looks at everything while no other thread is there: what does not come up is absent.
+    pub fn take_stock(&mut self) {
+        let begin = self.clock.now();
+        let mut ids = vec![None; self.shadow.len()];
+        for (key, value) in self.cache.iter() {
+            let number = key.number();
+            if ids[number as usize].replace(value.id(number)).is_some() {
+                crate::die(&format!("key {number} is in the cache twice"));
+            }
+        }
+        for (number, id) in ids.into_iter().enumerate() {
+            self.record(number as u32, begin, id.map_or(What::Miss, What::Hit));
+        }
+    }
+
+    /// Begins a history with what an earlier round has left in the cache.
+    pub fn take_over(&mut self) {
+        for (key, value) in self.cache.iter() {
+            let number = key.number();
+            let begin = self.clock.now();
+            self.record(number, begin, What::Inserted(value.id(number)));
+        }
+    }
+
+    /// `run_pending_tasks`
+    pub fn maintain(&self) {
+        self.cache.run_pending_tasks();
+    }
+}

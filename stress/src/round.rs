@@ -1,0 +1,288 @@
+//! One round: threads at work on a small cache, then the questions.
+
+use crate::{
+    census::Census,
+    hashing::Hashing,
+    history::{self, Event, Rules, Violation},
+    jitter,
+    record::{Clock, Plant, Recorder, TestCache},
+};
+use larder::{Cache, CacheStats};
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+use std::{fmt, sync::Barrier, thread};
+
+/// A cache and what is done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// At most this many entries.
+    pub capacity: u64,
+    /// How keys hash.
+    pub hashing: Hashing,
+    /// Keys are below this number.
+    pub keys: u32,
+    /// Whether entries can be evicted.
+    pub rules: Rules,
+    /// Whether one thread holds pins for long, so that storage runs out and inserts are rejected.
+    pub stalls: bool,
+}
+
+impl Setup {
+    /// Setups to go through: small caches, in which everything happens that can happen to an entry.
+    pub fn all() -> Vec<Setup> {
+        use Hashing::{Four, One, Spread};
+        let evicting = [
+            (8, Spread, 4),
+            (8, Spread, 20),
+            (8, One, 40),
+            (16, Four, 200),
+            (24, One, 60),
+            (40, Spread, 200),
+            (64, Four, 100),
+            (64, Spread, 90),
+        ];
+        // No more keys than always find a slot, even while each thread has claimed one.
+        let keeping = [(64, Spread, 4), (64, One, 18), (4096, Spread, 200)];
+        let setup = |rules, stalls| {
+            move |(capacity, hashing, keys)| Setup { capacity, hashing, keys, rules, stalls }
+        };
+        let mut all: Vec<_> = evicting.map(setup(Rules::Evicting, false)).into();
+        all.extend(keeping.map(setup(Rules::Keeping, false)));
+        all.extend([(16, Spread, 12), (40, One, 30)].map(setup(Rules::Evicting, true)));
+        all
+    }
+
+    /// The cache.
+    pub fn build(&self) -> TestCache {
+        Cache::builder().max_capacity(self.capacity).shards(1).hasher(self.hashing).build()
+    }
+
+    /// Writes per round, all threads together: where nothing may be rejected, fewer than there are
+    /// spare nodes, since a thread may be interrupted and keep them all back.
+    fn operations(&self) -> usize {
+        if self.stalls { 40_000 } else { 6_000 }
+    }
+}
+
+/// What was wrong.
+#[derive(Debug)]
+pub enum Failure {
+    /// An answer that was not possible, and the events of its key that it contradicts, by begin.
+    Impossible(u32, Violation, Vec<Event>),
+    /// Anything else.
+    Other(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Other(what) => f.write_str(what),
+            Failure::Impossible(number, violation, events) => {
+                writeln!(f, "key {number}: an answer that was not possible: {violation:?}")?;
+                writeln!(f, "what is known of the values concerned:")?;
+                for Event { begin, end, what } in events {
+                    writeln!(f, "  {begin:>8} .. {end:<8} {what:?}")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Numbers of one round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Events that were checked.
+    pub events: u64,
+    /// What the cache says of the round.
+    pub stats: CacheStats,
+}
+
+/// A cache that goes through rounds.
+#[derive(Debug)]
+pub struct Campaign {
+    setup: Setup,
+    threads: usize,
+    plant: Option<Plant>,
+    cache: TestCache,
+    census: Census,
+    rounds: u64,
+}
+
+impl Campaign {
+    /// A new cache.
+    pub fn new(setup: Setup, threads: usize, plant: Option<Plant>) -> Self {
+        let (cache, census) = (setup.build(), Census::default());
+        Self { setup, threads, plant, cache, census, rounds: 0 }
+    }
+
+    /// Lets threads work, and checks all that they saw.
+    ///
+    /// # Errors
+    ///
+    /// What was wrong.
+    pub fn round(&mut self, seed: u64) -> Result<Tally, Failure> {
+        self.rounds += 1;
+        let campaign = &*self;
+        let before = self.cache.stats();
+        let clock = Clock::default();
+        let recorder = |thread: usize| campaign.recorder(&clock, thread);
+        let mut own = recorder(self.threads);
+        own.take_over();
+        let start = Barrier::new(self.threads);
+        let recorded: Vec<Recorder<'_>> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.threads)
+                .map(|thread| {
+                    let mut recorder = recorder(thread);
+                    recorder.plant(self.plant);
+                    let start = &start;
+                    scope.spawn(move || {
+                        let seed = seed.wrapping_mul(1_000_003) + thread as u64;
+                        jitter::seed(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+                        start.wait();
+                        campaign.work(recorder, thread, SmallRng::seed_from_u64(seed))
+                    })
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        });
+        own.take_stock();
+        let stats = self.cache.stats() - before;
+        let events = self.check(recorded.into_iter().chain([own]), &stats)?;
+        self.at_rest(&stats)?;
+        Ok(Tally { events, stats })
+    }
+
+    fn recorder<'a>(&'a self, clock: &'a Clock, thread: usize) -> Recorder<'a> {
+        let first_value = self.rounds << 40 | (thread as u64) << 32;
+        Recorder::new(&self.cache, &self.census, clock, self.setup.keys, first_value)
+    }
+
+    fn work<'a>(
+        &self,
+        mut recorder: Recorder<'a>,
+        thread: usize,
+        mut rng: SmallRng,
+    ) -> Recorder<'a> {
+        let most = self.setup.operations() / self.threads;
+        while recorder.events.len() < most {
+            if self.setup.stalls && thread == 0 {
+                let few: Vec<_> = (0..8).map(|_| self.pick(&mut rng)).collect();
+                recorder.pinned(&few, |recorder| {
+                    let until = recorder.events.len() + most / 4;
+                    while recorder.events.len() < until {
+                        self.step(recorder, thread, &mut rng);
+                    }
+                });
+            } else {
+                self.step(&mut recorder, thread, &mut rng);
+            }
+        }
+        recorder
+    }
+
+    fn step(&self, recorder: &mut Recorder<'_>, thread: usize, rng: &mut SmallRng) {
+        let key = self.pick(rng);
+        match rng.random_range(0..1_000) {
+            0..200 => recorder.get(key),
+            200..260 => recorder.look(key, false),
+            260..300 => recorder.look(key, true),
+            300..330 => recorder.contains(key),
+            330..600 => recorder.insert(key),
+            600..730 => recorder.add(key),
+            730..860 => recorder.remove(key),
+            860..940 => recorder.invalidate(key),
+            940..955 => recorder.get_many(&self.pick_some(rng)),
+            955..970 => recorder.insert_many(&self.pick_some(rng)),
+            970..990 => recorder.pinned(&self.pick_some(rng), |recorder| recorder.insert(key)),
+            990..997 => recorder.maintain(),
+            997 if thread == 1 => recorder.clear(),
+            _ if self.setup.keys < 50 => recorder.iterate(),
+            _ => recorder.get(key),
+        }
+    }
+
+    /// Half of all operations are on three keys, so that threads meet.
+    fn pick(&self, rng: &mut SmallRng) -> u32 {
+        let keys = if rng.random() { self.setup.keys } else { 3 };
+        rng.random_range(0..keys)
+    }
+
+    fn pick_some(&self, rng: &mut SmallRng) -> Vec<u32> {
+        (0..rng.random_range(1..6)).map(|_| self.pick(rng)).collect()
+    }
+
+    /// Asks of every answer whether it was possible; the number of them.
+    fn check<'a>(
+        &self,
+        recorded: impl Iterator<Item = Recorder<'a>>,
+        stats: &CacheStats,
+    ) -> Result<u64, Failure> {
+        let mut by_key = vec![Vec::new(); self.setup.keys as usize];
+        for recorder in recorded {
+            for (number, event) in recorder.events {
+                by_key[number as usize].push(event);
+            }
+            by_key.iter_mut().for_each(|events| events.extend(&recorder.cleared));
+        }
+        let mut unexplained = 0;
+        for (number, events) in by_key.iter_mut().enumerate() {
+            let verdict = history::check(events, self.setup.rules).map_err(|violation| {
+                events.retain(|event| violation.concerns(event));
+                events.sort_unstable_by_key(|event| event.begin);
+                Failure::Impossible(number as u32, violation, events.clone())
+            })?;
+            unexplained += verdict.unexplained_refusals;
+        }
+        if unexplained > stats.rejections {
+            return Err(Failure::Other(format!(
+                "{unexplained} adds were refused when nothing was there, {} for want of room",
+                stats.rejections
+            )));
+        }
+        Ok(by_key.iter().map(|events| events.len() as u64).sum())
+    }
+
+    /// What must hold when no other thread uses the cache.
+    fn at_rest(&self, stats: &CacheStats) -> Result<(), Failure> {
+        let fail = |what: String| Err(Failure::Other(what));
+        if self.setup.rules == Rules::Keeping && stats.evictions + stats.rejections > 0 {
+            return fail(format!("evictions or rejections where there is room for all: {stats:?}"));
+        }
+        let total = self.cache.stats();
+        if total.inserts - total.removals - total.evictions != total.entries {
+            return fail(format!("statistics do not add up: {total:?}"));
+        }
+        if total.entries > self.setup.capacity {
+            return fail(format!("{} entries exceed {}", total.entries, self.setup.capacity));
+        }
+        #[cfg(larder_internals)]
+        self.cache.validate();
+        // After a stall more waits than one pass gets back from the collector.
+        for _ in 0..1_000 {
+            self.cache.run_pending_tasks();
+            if self.census.alive() == 2 * total.entries as i64 {
+                break;
+            }
+        }
+        let alive = self.census.alive();
+        if alive != 2 * total.entries as i64 {
+            return fail(format!("{alive} keys and values live, of {} entries", total.entries));
+        }
+        #[cfg(larder_internals)]
+        self.cache.validate();
+        Ok(())
+    }
+
+    /// Drops the cache, and with it everything that was ever in it.
+    ///
+    /// # Errors
+    ///
+    /// If something was dropped too seldom or too often.
+    pub fn end(self) -> Result<(), Failure> {
+        drop(self.cache);
+        match self.census.alive() {
+            0 => Ok(()),
+            alive => Err(Failure::Other(format!("{alive} keys and values outlive their cache"))),
+        }
+    }
+}
