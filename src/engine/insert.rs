@@ -83,6 +83,7 @@ impl<K: Eq, V> Shard<K, V> {
         found: Found<'_>,
         entry: Entry<K, V>,
     ) -> Placed<K, V> {
+        self.recycler.prefetch_link(found.node);
         let node = match self.fill(cx, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),

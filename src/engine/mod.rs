@@ -203,8 +203,8 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        self.prefetch(hash);
         let (own, shard) = self.shard_of(hash);
+        shard.prefetch_insert(shard.index.home(hash));
         let (placed, dead) = with_local(|local| {
             let guard = &local.pin();
             hooks::step(hooks::Step::Pinned);

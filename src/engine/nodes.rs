@@ -76,6 +76,17 @@ impl<K, V> Nodes<K, V> {
         unsafe { self.0.get(node as usize - 1).as_ref() }
     }
 
+    /// Asks for the line of a node.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Nodes::node`].
+    #[inline(always)]
+    pub(crate) unsafe fn prefetch(&self, node: NodeId) {
+        // SAFETY: the caller's promise is passed on; nothing is read.
+        super::prefetch(unsafe { self.node(node) });
+    }
+
     /// Puts an entry into an owned node.
     ///
     /// # Safety

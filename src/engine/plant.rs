@@ -25,6 +25,8 @@ pub(crate) enum Bug {
     NoGrace,
     /// A ring position is filled without looking whether it is empty.
     RingBlindFill,
+    /// The head of a ring is read without acquiring that the tail is not behind it.
+    RingHeadRelaxed,
     /// The free list is read without acquiring what the last owner of the node wrote.
     FreeListRelaxed,
     /// A credit is taken by load and store.

@@ -178,6 +178,23 @@ impl<T> Recycler<T> {
         unsafe { self.links.get(node as usize - 1).as_ref() }
     }
 
+    /// The node that [`Recycler::alloc`] will probably give, with its link asked for.
+    #[inline(always)]
+    pub(crate) fn prefetch_free(&self) -> Option<NodeId> {
+        let node = self.hot.heads.free.load(Ordering::Relaxed);
+        if node == 0 {
+            return None;
+        }
+        self.prefetch_link(node);
+        Some(node)
+    }
+
+    /// Asks for the link of a node that will be retired.
+    #[inline(always)]
+    pub(crate) fn prefetch_link(&self, node: NodeId) {
+        super::prefetch(self.link(node));
+    }
+
     /// Takes a node: a free one, or a fresh one for whose index `ensure` finds storage.
     #[inline]
     pub(crate) fn alloc(

@@ -30,8 +30,13 @@
 //! # Orderings
 //!
 //! Fill is Release and take is Acquire: a consumer sees the slot word that the producer had
-//! published before it pushed the location. Head and tail are Relaxed: they only tell where to look,
-//! every decision is made by a compare-and-swap on a slot.
+//! published before it pushed the location.
+//!
+//! Head and tail only tell where to look, every decision is made by a compare-and-swap on a slot. But
+//! the head must not overtake the tail: the difference would wrap, and the ring look full for good.
+//! A consumer passes `h` after it has read a tail beyond `h`. It passes with Release and the head is
+//! read with Acquire, so whoever reads `h + 1` there, and then the tail, reads `h + 1` or more. For
+//! the rest Relaxed suffices.
 //!
 //! # ABA
 //!
@@ -81,8 +86,24 @@ impl Ends {
     #[inline]
     pub(crate) fn len(&self) -> u32 {
         // Head first: the tail that is read after it cannot be behind it.
-        let head = self.head.load(Ordering::Relaxed);
+        let head = self.head();
         self.tail.load(Ordering::Relaxed).wrapping_sub(head)
+    }
+
+    /// Acquire: pairs with [`Ends::pass`].
+    #[inline]
+    fn head(&self) -> u32 {
+        let order =
+            if planted(Bug::RingHeadRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
+        self.head.load(order)
+    }
+
+    /// Moves the head from `head`, which is not the tail, to the next position.
+    #[inline]
+    fn pass(&self, head: u32) {
+        let next = head.wrapping_add(1);
+        // Failure: another consumer passed this position.
+        let _ = self.head.compare_exchange(head, next, Ordering::Release, Ordering::Relaxed);
     }
 }
 
@@ -126,17 +147,14 @@ impl Ring {
     /// Takes the oldest entry.
     pub(crate) fn pop(&self, ends: &Ends) -> Option<Loc> {
         loop {
-            let head = ends.head.load(Ordering::Relaxed);
+            let head = ends.head();
             if head == ends.tail.load(Ordering::Relaxed) {
                 return None;
             }
             let entry = self.slot(head).load(Ordering::Relaxed);
             let taken = entry != 0 && self.take(head, entry);
             if entry == 0 || taken {
-                let next = head.wrapping_add(1);
-                // Failure: another consumer passed this position.
-                let _ =
-                    ends.head.compare_exchange(head, next, Ordering::Relaxed, Ordering::Relaxed);
+                ends.pass(head);
             }
             if taken {
                 step(Step::RingTaken);

@@ -78,6 +78,17 @@ impl<K, V> Shard<K, V> {
         &self.recycler.beside().credits
     }
 
+    /// Asks for the lines that an insert with this home will need first: its bucket's, and those of
+    /// the node that it will get.
+    #[inline(always)]
+    pub(crate) fn prefetch_insert(&self, home: usize) {
+        self.index.prefetch(home);
+        if let Some(node) = self.recycler.prefetch_free() {
+            // SAFETY: numbers on the free list were handed out before.
+            unsafe { self.nodes.prefetch(node) };
+        }
+    }
+
     /// Looks a key up; `eq` compares keys.
     #[inline(always)]
     pub(crate) fn find(
