@@ -78,11 +78,11 @@ impl fmt::Display for Failure {
             Failure::Other(what) => f.write_str(what),
             Failure::Impossible(number, violation, events) => {
                 writeln!(f, "key {number}: an answer that was not possible: {violation:?}")?;
-                writeln!(f, "what is known of the values concerned:")?;
+                write!(f, "what is known of the values concerned:")?;
                 for Event { begin, end, what } in events {
-                    writeln!(f, "  {begin:>8} .. {end:<8} {what:?}")?;
+                    write!(f, "\n  {begin:>8} .. {end:<8} {what:?}")?;
                 }
-                Ok(())
+                write!(f, "\nthis was found")
             }
         }
     }

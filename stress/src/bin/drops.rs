@@ -11,7 +11,7 @@ use larder_stress::{
     census::{Census, Number},
     die,
     hashing::Hashing,
-    jitter,
+    jitter, now_at, panics_are_fatal,
     record::TestCache,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
@@ -200,6 +200,8 @@ fn main() -> ExitCode {
     match arguments() {
         Ok(arguments) => {
             jitter::install();
+            panics_are_fatal();
+            now_at(format!("with seed {}", arguments.seed));
             let dropped = run(&arguments);
             println!("drops: {dropped} caches were dropped, and everything that was in them");
             ExitCode::SUCCESS

@@ -5,7 +5,7 @@
 //! printed with its setup and seed. 2: wrong arguments.
 
 use larder_stress::{
-    jitter,
+    die, jitter, now_at, panics_are_fatal,
     record::Plant,
     round::{Campaign, Failure, Setup, Tally},
 };
@@ -87,9 +87,8 @@ fn run(arguments: &Arguments) -> Result<Sum, Failure> {
         for setup in Setup::all() {
             let mut campaign = Campaign::new(setup, arguments.threads, arguments.plant);
             for _ in 0..rounds {
-                let tally = campaign.round(seed).inspect_err(|_| {
-                    eprintln!("FAILED in a round with seed {seed}, {setup:?}");
-                })?;
+                now_at(format!("in a round with seed {seed}, {setup:?}"));
+                let tally = campaign.round(seed)?;
                 sum.add(&tally);
                 seed += 1;
             }
@@ -111,6 +110,7 @@ fn main() -> ExitCode {
         }
     };
     jitter::install();
+    panics_are_fatal();
     println!("history: seed {}, {} threads", arguments.seed, arguments.threads);
     match run(&arguments) {
         Ok(Sum { rounds, events, hits, evictions, rejections }) => {
@@ -120,9 +120,6 @@ fn main() -> ExitCode {
             );
             ExitCode::SUCCESS
         }
-        Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::FAILURE
-        }
+        Err(failure) => die(&failure.to_string()),
     }
 }
