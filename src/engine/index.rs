@@ -86,6 +86,7 @@
 
 use crate::{
     engine::{
+        ghost::{Ghost, GhostTime},
         hooks::{Step, step},
         plant::{Bug, planted},
         scan::Line,
@@ -177,54 +178,6 @@ pub(crate) struct Claim {
     pub(crate) linked: bool,
     /// What a ghost of the same key said, if there was one.
     pub(crate) ghost: Option<Ghost>,
-}
-
-/// The ghost of a key that came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ghost {
-    /// The segment it was evicted from.
-    pub(crate) segment: Segment,
-    /// How long ago, on that segment's clock.
-    pub(crate) age: u16,
-    /// Its merit then.
-    pub(crate) merit: u32,
-}
-
-impl Ghost {
-    /// Whether the key that came back begins with one use: see `policy.rs`.
-    fn begins_used(self, now: GhostTime) -> bool {
-        self.segment == Segment::Protected && self.age <= now.window
-    }
-}
-
-/// The segments' clocks at one moment, and how long ghosts are of use.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct GhostTime {
-    pub(crate) probation: u16,
-    pub(crate) protected: u16,
-    /// Probation's ghosts count up to this age.
-    pub(crate) window: u16,
-    /// Protected's ghosts move the share up to this age.
-    pub(crate) young: u16,
-}
-
-impl GhostTime {
-    #[inline]
-    fn age(self, segment: Segment, stamp: u16) -> u16 {
-        let now = match segment {
-            Segment::Probation => self.probation,
-            Segment::Protected => self.protected,
-        };
-        now.wrapping_sub(stamp)
-    }
-
-    #[inline]
-    fn is_expired(self, segment: Segment, age: u16) -> bool {
-        age > match segment {
-            Segment::Probation => self.window,
-            Segment::Protected => self.young,
-        }
-    }
 }
 
 impl Index {
@@ -387,6 +340,7 @@ impl Index {
 
     /// Claims a slot for an insert that found its key absent (step 4). None if every slot of both
     /// buckets is taken.
+    #[inline]
     pub(crate) fn claim(
         &self,
         home: usize,
@@ -459,31 +413,13 @@ impl Index {
         let own = if displaced { 0 } else { line.matches(self.layout.ghost_probe(hash)) };
         first(own)
             .or_else(|| first(line.matches(Probe::EMPTY)))
-            .or_else(|| self.least_useful_ghost(bucket, line.matches(Probe::GHOST), now))
+            .or_else(|| now.least_useful(line.words()))
             .or_else(|| first(line.matches(Probe::VACANT)))
-    }
-
-    /// Of the slots in `ghosts`, an expired one, or else the oldest.
-    #[inline]
-    fn least_useful_ghost(&self, bucket: &Bucket, ghosts: u32, now: GhostTime) -> Option<usize> {
-        let mut oldest = None;
-        let mut rest = ghosts;
-        while rest != 0 {
-            let slot = rest.trailing_zeros() as usize;
-            rest &= rest - 1;
-            let word = Word::from_bits(bucket.slots[slot].load(Ordering::Relaxed));
-            let Kind::Ghost { segment, stamp, .. } = word.kind() else { continue };
-            let age = now.age(segment, stamp);
-            if now.is_expired(segment, age) {
-                return Some(slot);
-            }
-            oldest = oldest.max(Some((age, slot)));
-        }
-        oldest.map(|(_, slot)| slot)
     }
 
     /// Decides an insert (step 5) that found its key absent after reading `control`. False if
     /// another insert was decided in between.
+    #[inline]
     #[must_use]
     pub(crate) fn decide(&self, home: usize, control: Control, claim: &Claim) -> bool {
         if planted(Bug::SkipDecide) {
@@ -510,6 +446,7 @@ impl Index {
     }
 
     /// Makes a decided insert visible (step 6).
+    #[inline]
     pub(crate) fn publish(&self, claim: &Claim) {
         let order = acq_rel_unless(Bug::PublishRelaxed);
         // Failure: somebody settled it for us.

@@ -9,6 +9,7 @@ pub(crate) mod budget;
 pub mod doors;
 pub(crate) mod epoch;
 pub(crate) mod extents;
+pub(crate) mod ghost;
 #[cfg_attr(
     not(larder_hooks),
     allow(unreachable_pub, dead_code, reason = "exported for the tests that stop threads")

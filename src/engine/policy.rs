@@ -42,7 +42,8 @@
 
 use crate::{
     engine::{
-        index::{Ghost, GhostTime, Index, Loc},
+        ghost::{Ghost, GhostTime},
+        index::{Index, Loc},
         ring::{Ends, Ring},
         word::{Kind, Segment, Word},
     },
@@ -172,6 +173,7 @@ impl Policy {
     }
 
     /// Evicts a slot whose link this thread owns; the link ends. False if the word changed.
+    #[inline]
     fn evict_slot(
         &self,
         pace: &Pace,
@@ -299,6 +301,7 @@ impl Policy {
         take(order[0]).or_else(|| take(order[1])).or_else(|| self.stranded())
     }
 
+    #[inline]
     fn giver(&self, pace: &Pace) -> Segment {
         if pace.probation.len() > pace.target.load(Ordering::Relaxed) {
             Segment::Probation

@@ -38,6 +38,12 @@ mod portable {
             Line(std::array::from_fn(|i| slots[i].load(Ordering::Relaxed)))
         }
 
+        /// The words; 16 of them for a loop of whole vectors, those in front of slot 0 empty.
+        #[inline(always)]
+        pub(crate) fn words(self) -> [u32; 16] {
+            std::array::from_fn(|i| i.checked_sub(16 - SLOTS).map_or(0, |slot| self.0[slot]))
+        }
+
         /// One bit per slot whose word matches, slot 0 lowest.
         #[inline(always)]
         pub(crate) fn matches(self, probe: Probe) -> u32 {
@@ -81,6 +87,15 @@ mod vector {
                 );
             }
             Line([a, b, c, d])
+        }
+
+        /// The words; 16 of them for a loop of whole vectors, those in front of slot 0 empty.
+        #[inline(always)]
+        pub(crate) fn words(self) -> [u32; 16] {
+            // SAFETY: both are 64 bytes without invalid values.
+            let mut words: [u32; 16] = unsafe { std::mem::transmute(self.0) };
+            words[..BEFORE].fill(0);
+            words
         }
 
         /// One bit per slot whose word matches, slot 0 lowest.
@@ -131,6 +146,10 @@ mod tests {
                 .map(|i| 1 << i)
                 .sum::<u32>();
             assert_eq!(Line::load(&bucket.slots).matches(probe), naive);
+            assert_eq!(
+                Line::load(&bucket.slots).words(),
+                portable::Line::load(&bucket.slots).words()
+            );
             assert_eq!(portable::Line::load(&bucket.slots).matches(probe), naive);
         }
     }

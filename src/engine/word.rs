@@ -177,8 +177,6 @@ pub(crate) struct Probe {
 impl Probe {
     pub(crate) const EMPTY: Probe = Probe { mask: u32::MAX, want: Word::EMPTY.0 };
     pub(crate) const VACANT: Probe = Probe { mask: u32::MAX, want: Word::VACANT.0 };
-    /// Any ghost.
-    pub(crate) const GHOST: Probe = Probe { mask: KIND, want: GHOST };
 }
 
 /// What one slot held at one moment.
@@ -240,13 +238,13 @@ impl Word {
             MEMBER => Kind::Member { uses: self.uses() },
             TENTATIVE => Kind::Tentative { linked: self.0 & LINKED != 0 },
             GHOST => Kind::Ghost {
-                segment: if self.0 & GHOST_SEGMENT != 0 {
+                segment: if self.is_ghost_of_protected() {
                     Segment::Protected
                 } else {
                     Segment::Probation
                 },
                 merit: (self.0 >> GHOST_MERIT_SHIFT) & MERIT_MAX,
-                stamp: (self.0 >> GHOST_STAMP_SHIFT) as u16,
+                stamp: self.ghost_stamp() as u16,
                 tag: self.0 & ((1 << GHOST_TAG_BITS) - 1),
             },
             _ if self == Word::VACANT => Kind::Vacant,
@@ -260,6 +258,23 @@ impl Word {
     #[inline(always)]
     pub(crate) fn is_member(self) -> bool {
         self.0 & KIND == MEMBER
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_ghost(self) -> bool {
+        self.0 & KIND == GHOST
+    }
+
+    /// Of a ghost: whether protected evicted it.
+    #[inline(always)]
+    pub(crate) fn is_ghost_of_protected(self) -> bool {
+        self.0 & GHOST_SEGMENT != 0
+    }
+
+    /// Of a ghost: the segment's clock when it was evicted.
+    #[inline(always)]
+    pub(crate) fn ghost_stamp(self) -> u32 {
+        self.0 >> GHOST_STAMP_SHIFT & 0xFFFF
     }
 
     /// Whether the key's home is the neighbouring bucket (of tentative and member words).
@@ -427,7 +442,7 @@ mod tests {
                 let stamp = rng.random();
                 let ghost = layout.ghost(member, segment, stamp);
                 let tag = layout.ghost_tag(hash);
-                assert!(ghost.matches(layout.ghost_probe(hash)) && ghost.matches(Probe::GHOST));
+                assert!(ghost.matches(layout.ghost_probe(hash)) && ghost.is_ghost());
                 assert!(!member.matches(layout.ghost_probe(hash)));
                 assert_eq!(ghost.kind(), Kind::Ghost { segment, merit, stamp, tag });
             }
