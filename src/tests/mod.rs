@@ -6,3 +6,5 @@ mod compile_fail;
 mod fuse;
 #[cfg(test)]
 mod panics;
+#[cfg(test)]
+mod policy;
