@@ -1,0 +1,20 @@
+//! Which model finds which planted bug.
+
+/// The bug, the test binary, and the exact name of the test.
+pub const PLANTS: &[(&str, &str, &str)] = &[
+    ("SkipDecide", "index", "two_inserts_of_an_absent_key"),
+    ("SkipSettle", "index", "three_inserts_of_an_absent_key"),
+    ("DisplacedUncounted", "index", "two_inserts_with_one_free_slot_at_home"),
+    ("RemoveBlind", "index", "insert_against_remove"),
+    ("SkipForget", "index", "a_control_word_does_not_outlive_its_node"),
+    ("PublishRelaxed", "index", "who_finds_an_entry_sees_its_content"),
+    ("ReplaceRelaxed", "index", "who_finds_a_replaced_entry_sees_its_content"),
+    ("NoGrace", "recycle", "get_against_replace_and_reuse"),
+    ("FreeListRelaxed", "recycle", "a_node_changes_hands"),
+    ("DropSkipsPending", "recycle", "drop_against_a_pending_batch"),
+    ("EvictBlind", "policy", "evict_against_remove"),
+    ("RingBlindFill", "ring", "a_producer_stopped_before_it_fills"),
+    ("RingHeadRelaxed", "ring", "the_head_does_not_overtake_the_tail"),
+    ("CreditBlind", "budget", "no_credit_is_taken_twice"),
+    ("SpareRelaxed", "budget", "no_credit_is_forgotten"),
+];

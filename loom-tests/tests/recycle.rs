@@ -1,0 +1,140 @@
+//! When a node may be used again: `src/engine/recycle.rs`.
+#![cfg(larder_loom)]
+
+use larder::doors::{RecyclerDoor, Tiny};
+use larder_loom_tests::{Placed, TinyCache, key, model};
+use loom::{alloc::Track, cell::UnsafeCell};
+use std::sync::Mutex;
+
+const A: u32 = key(0, 1);
+
+/// Two nodes and batches of one: the writer's third value needs the first one's node, if the
+/// collector gives it back in time. (If not, the value is rejected.)
+#[test]
+fn get_against_replace_and_reuse() {
+    let setup = || {
+        let cache: TinyCache = Tiny { capacity: 1, buckets: 2, nodes: 2, batch: 1 }.cache(Placed);
+        cache.insert(A, 0);
+        cache
+    };
+    let write = |cache: &TinyCache| {
+        for value in 1..=3 {
+            cache.insert(A, value);
+        }
+        None
+    };
+    model(2, setup, [|cache| cache.get(&A), write], |cache, _| {
+        cache.validate();
+        assert!(matches!(cache.get(&A), None | Some(3)));
+    });
+}
+
+/// Node numbers with what they stand for: loom reports it if two threads have one at a time, or if
+/// one does not see what the other did with it.
+struct Nodes {
+    recycler: RecyclerDoor,
+    cells: Vec<UnsafeCell<u32>>,
+}
+
+impl Nodes {
+    fn new(count: u32, batch: u32, drops: bool) -> Self {
+        let recycler = RecyclerDoor::new(count, batch, drops);
+        Self { recycler, cells: (0..count).map(|_| UnsafeCell::new(0)).collect() }
+    }
+
+    fn touch(&self, node: u32) {
+        // SAFETY: loom checks the claim that only the owner of a node touches it.
+        self.cells[node as usize - 1].with_mut(|cell| unsafe { *cell += 1 });
+    }
+
+    fn alloc(&self) -> Option<u32> {
+        let node = self.recycler.alloc()?;
+        self.touch(node);
+        Some(node)
+    }
+
+    fn drop_dead(&self) {
+        if let Some(node) = self.recycler.take_dead() {
+            self.touch(node);
+            self.recycler.free(node);
+        }
+    }
+}
+
+/// One thread drops what a dead node holds and makes it free, the other takes it.
+#[test]
+fn a_node_changes_hands() {
+    let setup = || {
+        let nodes = Nodes::new(1, 1, true);
+        let node = nodes.alloc().expect("fresh");
+        nodes.recycler.retire(node);
+        for _ in 0..3 {
+            nodes.recycler.collect();
+        }
+        nodes
+    };
+    let drop_dead = |nodes: &Nodes| {
+        nodes.drop_dead();
+        None
+    };
+    model(3, setup, [drop_dead, Nodes::alloc], |nodes, [_, got]| {
+        assert!(got.is_none() || nodes.alloc().is_none(), "one node, two owners");
+    });
+}
+
+/// Two threads take from the free list while one gives back what it took.
+#[test]
+fn no_node_has_two_owners() {
+    let setup = || {
+        let nodes = Nodes::new(2, 1, false);
+        for node in [nodes.alloc(), nodes.alloc()] {
+            nodes.recycler.retire(node.expect("fresh"));
+        }
+        for _ in 0..8 {
+            nodes.recycler.collect();
+        }
+        nodes
+    };
+    let take_two_give_one = |nodes: &Nodes| {
+        let (first, second) = (nodes.alloc(), nodes.alloc());
+        nodes.recycler.retire(first?);
+        second
+    };
+    model(2, setup, [Nodes::alloc, take_two_give_one], |nodes, kept| {
+        let mut owned: Vec<_> = kept.into_iter().flatten().collect();
+        for _ in 0..8 {
+            nodes.recycler.collect();
+        }
+        owned.extend(std::iter::from_fn(|| nodes.alloc()));
+        owned.sort_unstable();
+        assert_eq!(owned, [1, 2]);
+    });
+}
+
+/// One value dead or pending in each state that a retired node can be in, and the cache goes while
+/// another cache's user lets the collector work. Loom reports values that leak; dropping one twice
+/// would be reported, too.
+#[test]
+fn drop_against_a_pending_batch() {
+    type Values = TinyCache<Track<u32>>;
+    let setup = || {
+        let tiny = Tiny { capacity: 2, buckets: 2, nodes: 8, batch: 2 };
+        let (cache, other): (Values, TinyCache) = (tiny.cache(Placed), tiny.cache(Placed));
+        // Two values in each of two batches, which cannot be handed back yet, and one in none.
+        let pinned = other.pin();
+        for value in 0..6 {
+            cache.insert(A, Track::new(value));
+        }
+        drop(pinned);
+        (Mutex::new(Some(cache)), other)
+    };
+    model(
+        2,
+        setup,
+        [
+            |(cache, _)| drop(cache.lock().expect("no panic").take()),
+            |(_, other)| other.run_pending_tasks(),
+        ],
+        |_, _| (),
+    );
+}
