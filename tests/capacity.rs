@@ -127,6 +127,22 @@ fn as_many_keys_as_the_capacity_fit() {
 }
 
 #[test]
+fn room_that_one_shard_leaves_is_used_by_another_before_anything_is_evicted() {
+    // A fixed hash: with others, now and then a bucket is full.
+    let hasher = larder::RandomState::with_seeds(1, 2, 3, 4);
+    let cache = Cache::builder().max_capacity(1_000).shards(8).hasher(hasher).build();
+    for era in 0..5 {
+        // Leaves the room of each shard with that shard, in other parts than the next keys need.
+        cache.invalidate_all();
+        for key in 0..1_000 {
+            cache.insert(era * 1_000 + key, ());
+        }
+        let stats = cache.stats();
+        assert_eq!((stats.evictions, stats.entries), (0, 1_000), "era {era}");
+    }
+}
+
+#[test]
 fn memory_that_cannot_be_had_is_an_error_and_comes_at_once() {
     let begin = Instant::now();
     for capacity in [u64::MAX, u64::MAX / 2, 1 << 62, 1 << 48, 1 << 44] {

@@ -4,7 +4,7 @@ use larder::hooks::Step;
 use std::{
     cell::RefCell,
     hash::{Hash, Hasher},
-    sync::mpsc,
+    sync::{Once, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -29,8 +29,7 @@ pub(crate) enum At {
 
 struct Stop {
     at: At,
-    reached: mpsc::Sender<()>,
-    released: mpsc::Receiver<()>,
+    act: Box<dyn FnOnce()>,
 }
 
 thread_local! {
@@ -38,14 +37,22 @@ thread_local! {
     static STOP: RefCell<Option<Stop>> = const { RefCell::new(None) };
 }
 
-/// Stops the thread if this is the place.
-pub(crate) fn stop_here(at: At) {
+/// Makes the stop points of the engine places where threads can be stopped.
+pub(crate) fn install() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| larder::hooks::install(|step| come_past(At::Step(step))));
+}
+
+/// Has this thread do something when it comes to `at` the next time.
+pub(crate) fn do_at(at: At, act: impl FnOnce() + 'static) {
+    STOP.set(Some(Stop { at, act: Box::new(act) }));
+}
+
+fn come_past(at: At) {
     // A thread that ends may come past stop points after its thread-local values are gone.
     let stop = STOP.try_with(|stop| stop.borrow_mut().take_if(|stop| stop.at == at));
-    if let Ok(Some(Stop { reached, released, .. })) = stop {
-        let _ = reached.send(());
-        // An error: the test is over.
-        let _ = released.recv_timeout(PATIENCE);
+    if let Ok(Some(stop)) = stop {
+        (stop.act)();
     }
 }
 
@@ -61,7 +68,11 @@ impl Victim {
         let (reached, reaches) = mpsc::channel();
         let (release, released) = mpsc::channel();
         let thread = thread::spawn(move || {
-            STOP.set(Some(Stop { at, reached, released }));
+            do_at(at, move || {
+                let _ = reached.send(());
+                // An error: the test is over.
+                let _ = released.recv_timeout(PATIENCE);
+            });
             act();
             // Not there: hangs up, which the spawner notices.
             STOP.take();
@@ -89,14 +100,14 @@ pub(crate) struct Key(pub(crate) u64);
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        stop_here(At::Hash);
+        come_past(At::Hash);
         self.0.hash(state);
     }
 }
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
-        stop_here(At::Eq);
+        come_past(At::Eq);
         self.0 == other.0
     }
 }
@@ -123,13 +134,13 @@ impl Value {
 
 impl Clone for Value {
     fn clone(&self) -> Self {
-        stop_here(At::Clone);
+        come_past(At::Clone);
         Value(self.0.clone())
     }
 }
 
 impl Drop for Value {
     fn drop(&mut self) {
-        stop_here(At::Drop);
+        come_past(At::Drop);
     }
 }

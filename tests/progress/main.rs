@@ -9,18 +9,12 @@
 //! counted entry by entry. Then the thread is released and finishes, and the cache is consistent.
 #![cfg(larder_hooks)]
 
+mod lost_races;
 mod stopping;
 
-use larder::{
-    Cache,
-    hooks::{Step, install},
-};
-use std::{
-    collections::HashSet,
-    sync::{Once, mpsc},
-    thread,
-};
-use stopping::{At, Key, PATIENCE, Value, Victim, stop_here};
+use larder::{Cache, hooks::Step};
+use std::{collections::HashSet, sync::mpsc, thread};
+use stopping::{At, Key, PATIENCE, Value, Victim};
 
 type TestCache = Cache<Key, Value>;
 
@@ -34,8 +28,7 @@ const VICTIM_KEY: u64 = 7;
 const ATTEMPTS: u64 = 200;
 
 fn build(entries: u64) -> TestCache {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| install(|step| stop_here(At::Step(step))));
+    stopping::install();
     let cache = Cache::builder().max_capacity(CAPACITY).shards(1).build();
     for key in 0..entries {
         cache.insert(Key(key), Value::new(key, 0));
@@ -234,7 +227,10 @@ fn two_threads_stopped_at_two_steps_stop_nobody() {
         });
         let (finished, finishes) = mpsc::channel();
         let handle = cache.clone();
-        thread::spawn(move || finished.send(work(&handle, 1)));
+        thread::spawn(move || {
+            work(&handle, 1);
+            finished.send(()).expect("the test waits");
+        });
         let done = finishes.recv_timeout(PATIENCE);
         assert!(done.is_ok(), "{which}: the third waits for a stopped thread, or panicked");
         consistent_but_for(&cache, 2, &which);

@@ -1,0 +1,79 @@
+//! Inserts that lose a race and then panic: with a node, a credit and a claimed slot in hand.
+//!
+//! One thread can only come there with the help of the stop points: at the moment at which it has
+//! claimed a slot, another key of the same bucket is inserted. So it looks for its key again, and
+//! that comparison panics.
+
+use crate::stopping::{self, At};
+use larder::{Cache, hooks::Step};
+use std::{
+    cell::Cell,
+    hash::{BuildHasherDefault, Hash, Hasher},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
+
+thread_local! {
+    static PANIC_IN_EQ: Cell<bool> = const { Cell::new(false) };
+}
+
+#[derive(Clone, Debug)]
+struct Key(u64, #[allow(dead_code, reason = "counts the keys that live")] Arc<()>);
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        if PANIC_IN_EQ.take() {
+            resume_unwind(Box::new("bang"));
+        }
+        self.0 == other.0
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+/// All keys collide.
+#[derive(Default)]
+struct One;
+
+impl Hasher for One {
+    fn write(&mut self, _: &[u8]) {}
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn what_an_insert_holds_is_given_back_when_it_panics_after_a_lost_race() {
+    stopping::install();
+    // More often than there are slots, nodes and credits, so that each of them would run out.
+    const TIMES: u64 = 20_000;
+    const CAPACITY: u64 = 20;
+    // While the rival is inserted, the loser holds one credit.
+    const ENTRIES: u64 = CAPACITY - 1;
+    let hasher = BuildHasherDefault::<One>::default();
+    let cache = Cache::builder().max_capacity(CAPACITY).shards(1).hasher(hasher).build();
+    let count = Arc::new(());
+    let key = |number| Key(number, count.clone());
+    let mut panics = 0;
+    for i in 0..TIMES {
+        let (handle, rival) = (cache.clone(), key(2 * i));
+        stopping::do_at(At::Step(Step::SlotClaimed), move || {
+            handle.insert(rival, ());
+            PANIC_IN_EQ.set(true);
+        });
+        let insert = AssertUnwindSafe(|| cache.insert(key(2 * i + 1), ()));
+        panics += u64::from(catch_unwind(insert).is_err());
+        PANIC_IN_EQ.set(false);
+        assert_eq!(cache.entry_count(), ENTRIES.min(i + 1), "round {i}");
+    }
+    assert_eq!(panics, TIMES, "an insert did not lose its race: this tests nothing");
+    assert_eq!(cache.iter().count() as u64, ENTRIES);
+    assert_eq!(cache.stats().rejections, 0);
+    cache.run_pending_tasks();
+    assert_eq!(Arc::strong_count(&count) as u64, 1 + ENTRIES, "keys that live, but for ours");
+}
