@@ -362,17 +362,31 @@ fn nonsense_is_refused_with_a_text_that_helps() {
             BuildError::Shards { shards: 65_537, max: 65_536 },
             "shards: 65537 is out of range; allowed are 1 to 65536, or leave it unset",
         ),
-        (
-            refused(Some(10_000_000), Some(1)),
-            BuildError::TooFewShards { shards: 1, max_capacity: 10_000_000, at_least: 32 },
-            "shards: 1 is too few for max_capacity 10000000; at least 32 are needed, \
-             or leave it unset",
-        ),
     ];
     for (error, expected, text) in table {
         assert_eq!(error, expected);
         assert_eq!(error.to_string(), text);
     }
+}
+
+#[test]
+fn too_few_shards_are_refused_with_the_number_that_would_do() {
+    let try_build = |shards: usize| {
+        Cache::<u64, u64>::builder().max_capacity(10_000_000).shards(shards).try_build()
+    };
+    let error = try_build(1).expect_err("one shard cannot be that large");
+    let BuildError::TooFewShards { shards: 1, max_capacity: 10_000_000, at_least } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "shards: 1 is too few for max_capacity 10000000; at least {at_least} are needed, \
+             or leave it unset"
+        )
+    );
+    assert!(try_build(at_least).is_ok());
+    assert!(try_build(at_least / 2).is_err(), "fewer would have done");
 }
 
 #[test]
