@@ -39,10 +39,6 @@ impl Setup {
     }
 }
 
-/// After a thread was pinned for long, more batches wait than one pass of maintenance gets back from
-/// the collector.
-const PASSES: usize = 1_000;
-
 /// At rest, everything that the cache no longer holds is dropped: by maintenance while there is a
 /// cache, and with the cache at its end.
 pub fn settle(cache: Cache, setup: &Setup, census: &Census) {
@@ -50,12 +46,7 @@ pub fn settle(cache: Cache, setup: &Setup, census: &Census) {
     let entries = cache.entry_count();
     assert!(entries <= setup.capacity(), "{entries} entries in {}", setup.capacity());
     if setup.maintains() {
-        for _ in 0..PASSES {
-            cache.run_pending_tasks();
-            if census.alive() == entries as i64 {
-                break;
-            }
-        }
+        cache.run_pending_tasks();
         cache.validate();
         assert_eq!(census.alive(), entries as i64, "values alive, entries");
     }

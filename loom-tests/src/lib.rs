@@ -1,7 +1,7 @@
 //! Models of the lock-free protocols of `larder`, run on the engine itself; see `tests/`.
 //!
 //! A model is a setup, two or three threads that do an operation or two each, and a check of what
-//! came out. [`model`] runs the threads in every order that matters and with every value that a
+//! came out. `model` runs the threads in every order that matters and with every value that a
 //! load may return (loom, after CDSChecker: Norris and Demsky, OOPSLA'13), up to a number of
 //! preemptions. Setup and check run in one thread and cost nothing to speak of.
 //!
