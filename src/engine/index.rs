@@ -56,9 +56,9 @@
 //!
 //! # Orderings
 //!
-//! Publish and replace are Release, and every compare-and-swap on a slot is a read-modify-write and
-//! so continues their release sequence; a reader's Acquire load of the member word therefore sees
-//! the node's key and value, whoever published it. Decide is AcqRel and step 1 Acquire: who reads a
+//! Claim and replace are Release, and every compare-and-swap on a slot is a read-modify-write and so
+//! continues their release sequence; a reader's Acquire load of the member word therefore sees the
+//! node's key and value, whoever published it. (Publish is Release, too, so that either would do.) Decide is AcqRel and step 1 Acquire: who reads a
 //! control word sees the slots as its decider saw them, in particular everything published before.
 //! Looking for a key scans with Relaxed loads, which by coherence cannot be older than that, and
 //! loads a matching slot again with Acquire.
@@ -389,7 +389,7 @@ impl Index {
             let word = self.layout.tentative(hash, node, flags);
             let loc = Loc::new(number, slot);
             // Release: whoever publishes this word passes the node's content on.
-            if self.swap(loc, old, word, Ordering::AcqRel) {
+            if self.swap(loc, old, word, acq_rel_unless(Bug::PublishRelaxed)) {
                 step(Step::SlotClaimed);
                 let place = Place { slot, displaced };
                 return Some(Claim { loc, word, place, node, linked, ghost });
