@@ -3,9 +3,9 @@
 use larder::doors;
 use std::{
     cell::OnceCell,
-    panic,
+    panic::{self, AssertUnwindSafe},
     sync::{
-        Arc, Once,
+        Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc::{self, Sender},
     },
@@ -28,12 +28,12 @@ pub fn model<C: 'static, R: 'static, const N: usize>(
     preemptions: usize,
     setup: fn() -> C,
     threads: [fn(&C) -> R; N],
-    check: fn(C, [R; N]),
+    check: fn(&C, [R; N]),
 ) {
     let executions = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&executions);
     let started = Instant::now();
-    until_panic(move || {
+    in_own_thread(move || {
         let mut builder = loom::model::Builder::new();
         let allowed = builder.preemption_bound.unwrap_or(preemptions);
         builder.preemption_bound = Some(preemptions.min(allowed));
@@ -53,9 +53,9 @@ pub fn model<C: 'static, R: 'static, const N: usize>(
 fn once<C: 'static, R: 'static, const N: usize>(
     setup: fn() -> C,
     threads: [fn(&C) -> R; N],
-    check: fn(C, [R; N]),
+    check: fn(&C, [R; N]),
 ) {
-    let shared = Arc::new((setup(), AtomicUsize::new(0)));
+    let shared = Arc::new((reporting(setup), AtomicUsize::new(0)));
     let main = loom::thread::current();
     let handles = threads.map(|body| {
         let before = shared.1.load(Relaxed);
@@ -66,7 +66,7 @@ fn once<C: 'static, R: 'static, const N: usize>(
             passed.fetch_add(1, Relaxed);
             main.unpark();
             loom::thread::park();
-            let result = body(context);
+            let result = reporting(|| body(context));
             if passed.fetch_add(1, Relaxed) + 1 == 2 * N {
                 main.unpark();
             }
@@ -92,43 +92,38 @@ fn once<C: 'static, R: 'static, const N: usize>(
         handle.join().expect("a panic ends the model before")
     });
     let (context, _) = Arc::into_inner(shared).expect("all threads have ended");
-    check(context, results);
+    reporting(|| check(&context, results));
+    reporting(|| drop(context));
 }
 
 thread_local! {
     /// In threads that run a model: where to report a panic.
-    static REPORT: OnceCell<Sender<Result<(), String>>> = const { OnceCell::new() };
+    static REPORT: OnceCell<Sender<thread::Result<()>>> = const { OnceCell::new() };
 }
 
-/// Runs `f` in a thread of its own and panics if it panics, without unwinding it: the destructors of
-/// a cache would go on with the model, and abort the process when loom refuses.
-fn until_panic(f: impl FnOnce() + Send + 'static) {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let print = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            print(info);
-            REPORT.with(|report| {
-                if let Some(report) = report.get() {
-                    // The receiver waits for as long as the model runs.
-                    let _ = report.send(Err(info.to_string()));
-                    loop {
-                        thread::park();
-                    }
-                }
-            });
-        }));
-    });
+/// Runs `f` in a thread of its own, and panics if it or anything in [`reporting`] does.
+fn in_own_thread(f: impl FnOnce() + Send + 'static) {
     let (report, outcome) = mpsc::channel();
     thread::spawn(move || {
         REPORT.with(|slot| slot.set(report.clone()).expect("a new thread"));
-        f();
-        // As above.
+        reporting(f);
+        // The receiver waits for as long as the model runs.
         let _ = report.send(Ok(()));
     });
-    match outcome.recv() {
-        Ok(Ok(())) => {}
-        Ok(Err(panic)) => panic!("the model fails: {panic}"),
-        Err(_) => unreachable!("the model ends neither way"),
+    if let Err(payload) = outcome.recv().expect("the model ends one way or the other") {
+        panic::resume_unwind(payload);
     }
+}
+
+/// Runs `f`. If it panics, reports that and stops this thread where it is: if the panic went on, it
+/// would drop the participants of epoch-based reclamation when loom is gone already, and that
+/// aborts the process.
+fn reporting<R>(f: impl FnOnce() -> R) -> R {
+    panic::catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|payload| {
+        // As above.
+        let _ = REPORT.with(|slot| slot.get().expect("runs a model").send(Err(payload)));
+        loop {
+            thread::park();
+        }
+    })
 }

@@ -62,7 +62,7 @@ fn no_credit_is_forgotten() {
         |budget, [_, stolen]| {
             assert!(stolen, "there was one all the time");
             assert_eq!(budget.unused(), 1);
-            assert_eq!(rest(&budget, 1), 1);
+            assert_eq!(rest(budget, 1), 1);
         },
     );
 }
@@ -81,6 +81,6 @@ fn two_thieves() {
         let taken = taken.iter().filter(|&&taken| taken).count() as u64;
         assert!((1..=2).contains(&taken));
         assert_eq!(taken + budget.unused(), 2);
-        assert_eq!(u64::from(rest(&budget, 0)), 2 - taken);
+        assert_eq!(u64::from(rest(budget, 0)), 2 - taken);
     });
 }

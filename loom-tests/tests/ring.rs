@@ -31,7 +31,7 @@ fn a_producer_stopped_before_it_fills() {
         ],
         |ring, [a, b, popped]| {
             let pushed: Vec<_> = a.iter().chain(&b).filter(|p| p.0).map(|p| p.1).collect();
-            assert_balance(&ring, popped.into_iter().map(|p| p.1), &pushed);
+            assert_balance(ring, popped.into_iter().map(|p| p.1), &pushed);
         },
     );
 }
@@ -47,7 +47,7 @@ fn two_consumers_share_out_the_entries() {
     };
     model(3, setup, [RingDoor::pop, RingDoor::pop], |ring, popped| {
         assert!(popped.iter().all(Option::is_some), "there are more than two");
-        assert_balance(&ring, popped.into_iter().flatten(), &[1, 2, 3]);
+        assert_balance(ring, popped.into_iter().flatten(), &[1, 2, 3]);
     });
 }
 
@@ -64,7 +64,7 @@ fn the_head_does_not_overtake_the_tail() {
         || RingDoor::new(2),
         [push, pop, pop],
         |ring, popped| {
-            assert_balance(&ring, popped.into_iter().flatten(), &[1]);
+            assert_balance(ring, popped.into_iter().flatten(), &[1]);
             assert!(ring.push(2), "an empty ring that looks full");
         },
     );
@@ -78,6 +78,6 @@ fn sweep_against_pop() {
         ring
     };
     model(3, setup, [RingDoor::pop, RingDoor::sweep], |ring, taken| {
-        assert_balance(&ring, taken.into_iter().flatten(), &[1, 2]);
+        assert_balance(ring, taken.into_iter().flatten(), &[1, 2]);
     });
 }
