@@ -49,7 +49,7 @@ impl Hasher for One {
 
 #[test]
 fn what_an_insert_holds_is_given_back_when_it_panics_after_a_lost_race() {
-    stopping::install();
+    let _alone = stopping::install();
     // More often than there are slots, nodes and credits, so that each of them would run out.
     const TIMES: u64 = 20_000;
     const CAPACITY: u64 = 20;

@@ -28,7 +28,6 @@ const VICTIM_KEY: u64 = 7;
 const ATTEMPTS: u64 = 200;
 
 fn build(entries: u64) -> TestCache {
-    stopping::install();
     let cache = Cache::builder().max_capacity(CAPACITY).shards(1).build();
     for key in 0..entries {
         cache.insert(Key(key), Value::new(key, 0));
@@ -187,6 +186,7 @@ fn consistent_but_for(cache: &TestCache, within: u64, which: &str) {
 
 #[test]
 fn a_thread_stopped_at_any_step_stops_nobody() {
+    let _alone = stopping::install();
     let mut reached = HashSet::new();
     for operation in &OPERATIONS {
         for step in Step::ALL {
@@ -211,6 +211,7 @@ fn a_thread_stopped_at_any_step_stops_nobody() {
 
 #[test]
 fn two_threads_stopped_at_two_steps_stop_nobody() {
+    let _alone = stopping::install();
     // The ones that leave most behind: a decided slot, a claimed ring position, an owned link.
     let steps = [Step::Decided, Step::RingClaimed, Step::RingTaken, Step::Unlinked];
     for (first, second) in steps.iter().flat_map(|a| steps.iter().map(move |b| (*a, *b))) {
@@ -241,6 +242,7 @@ fn two_threads_stopped_at_two_steps_stop_nobody() {
 
 #[test]
 fn a_thread_suspended_in_user_code_stops_nobody() {
+    let _alone = stopping::install();
     type Act = fn(&TestCache);
     let get: Act = |cache| _ = cache.get(&Key(VICTIM_KEY));
     let insert: Act = |cache| cache.insert(Key(VICTIM_KEY), Value::new(VICTIM_KEY, 9));

@@ -4,7 +4,7 @@ use larder::hooks::Step;
 use std::{
     cell::RefCell,
     hash::{Hash, Hasher},
-    sync::{Once, mpsc},
+    sync::{Mutex, MutexGuard, Once, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -37,10 +37,16 @@ thread_local! {
     static STOP: RefCell<Option<Stop>> = const { RefCell::new(None) };
 }
 
-/// Makes the stop points of the engine places where threads can be stopped.
-pub(crate) fn install() {
+/// Makes the stop points of the engine places where threads can be stopped. One test at a time, as
+/// long as it keeps what this returns: all caches of a process share their grace periods, so that one
+/// test's stopped thread would let another's cache run out of nodes.
+#[must_use]
+pub(crate) fn install() -> MutexGuard<'static, ()> {
     static HOOK: Once = Once::new();
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     HOOK.call_once(|| larder::hooks::install(|step| come_past(At::Step(step))));
+    // A test that failed says so itself.
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Has this thread do something when it comes to `at` the next time.
