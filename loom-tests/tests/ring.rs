@@ -22,7 +22,7 @@ fn assert_balance(ring: &RingDoor, popped: impl IntoIterator<Item = u32>, pushed
 #[test]
 fn a_producer_stopped_before_it_fills() {
     model(
-        3,
+        2,
         || RingDoor::new(2),
         [
             |ring: &RingDoor| vec![(ring.push(1), 1)],
