@@ -1,10 +1,10 @@
 //! When a node may be used again: `src/engine/recycle.rs`.
 #![cfg(larder_loom)]
 
-use larder::doors::{RecyclerDoor, Tiny};
+use larder::doors::{RecyclerDoor, Tiny, collect};
 use larder_loom_tests::{Placed, TinyCache, key, model};
 use loom::{alloc::Track, cell::UnsafeCell};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 const A: u32 = key(0, 1);
 
@@ -68,9 +68,7 @@ fn a_node_changes_hands() {
         let nodes = Nodes::new(1, 1, true);
         let node = nodes.alloc().expect("fresh");
         nodes.recycler.retire(node);
-        for _ in 0..3 {
-            nodes.recycler.collect();
-        }
+        collect();
         nodes
     };
     let drop_dead = |nodes: &Nodes| {
@@ -90,9 +88,7 @@ fn no_node_has_two_owners() {
         for node in [nodes.alloc(), nodes.alloc()] {
             nodes.recycler.retire(node.expect("fresh"));
         }
-        for _ in 0..3 {
-            nodes.recycler.collect();
-        }
+        collect();
         nodes
     };
     let take_two_give_one = |nodes: &Nodes| {
@@ -104,9 +100,7 @@ fn no_node_has_two_owners() {
     };
     model(2, setup, [Nodes::alloc, take_two_give_one], |nodes, kept| {
         let mut owned: Vec<_> = kept.into_iter().flatten().collect();
-        for _ in 0..3 {
-            nodes.recycler.collect();
-        }
+        collect();
         owned.extend(std::iter::from_fn(|| nodes.alloc()));
         owned.sort_unstable();
         assert_eq!(owned, [1, 2]);
@@ -114,32 +108,34 @@ fn no_node_has_two_owners() {
 }
 
 /// Values in every state that a retired node can be in. One thread writes once more, which drops what
-/// is dead, and then drops the cache, while the user of another cache lets the collector work. Loom
-/// reports a value that leaks, and one that is dropped twice.
+/// is dead, and then drops the cache, while another lets the collector work. In the
+/// end every value has been dropped, and loom reports one that is dropped twice.
 #[test]
 fn drop_against_a_pending_batch() {
-    type Values = TinyCache<Track<u32>>;
+    type Values = TinyCache<(Track<u32>, Arc<()>)>;
     let setup = || {
-        let tiny = Tiny { capacity: 2, buckets: 2, nodes: 8, batch: 2 };
+        let tiny = Tiny { capacity: 2, buckets: 2, nodes: 10, batch: 2 };
         let (cache, other): (Values, TinyCache) = (tiny.cache(Placed), tiny.cache(Placed));
-        // Two values in each of two batches, which cannot be handed back yet, and one in none.
+        let alive = Arc::new(());
+        // Three batches, which cannot be handed back yet.
         let pinned = other.pin();
-        for value in 0..6 {
-            cache.insert(A, Track::new(value));
+        for value in 0..7 {
+            cache.insert(A, (Track::new(value), alive.clone()));
         }
         drop(pinned);
-        (Mutex::new(Some(cache)), other)
+        (Mutex::new(Some(cache)), other, alive)
     };
     model(
         2,
         setup,
         [
-            |(cache, _)| {
+            |(cache, _, alive)| {
                 let cache = cache.lock().expect("no panic").take().expect("taken once");
-                cache.insert(A, Track::new(6));
+                // In no batch: the value that this one replaces.
+                cache.insert(A, (Track::new(7), alive.clone()));
             },
-            |(_, other)| other.run_pending_tasks(),
+            |_| collect(),
         ],
-        |_, _| (),
+        |(_, _, alive), _| assert_eq!(Arc::strong_count(alive), 1, "values left alive"),
     );
 }
