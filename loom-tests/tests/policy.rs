@@ -63,7 +63,7 @@ fn two_evictions() {
         cache.insert(C, 2);
         None
     };
-    model(1, full, [insert_b, insert_c], |cache, _| {
+    model(2, full, [insert_b, insert_c], |cache, _| {
         cache.validate();
         assert_eq!(cache.get(&A), None);
         assert!(cache.entry_count() <= 1);

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 const A: u32 = key(0, 1);
 
 /// Two nodes and batches of one: the writer's third value needs the first one's node, if the
-/// collector gives it back in time. (If not, the value is rejected.)
+/// collector gives it back in time. (If not, the writer yields to the reader before it gives up.)
 #[test]
 fn get_against_replace_and_reuse() {
     let setup = || {

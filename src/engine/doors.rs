@@ -54,6 +54,14 @@ pub fn register() {
     with_local(|local| drop(local.pin()));
 }
 
+/// Lets the collector hand back every batch for which no thread is pinned.
+pub fn collect() {
+    // It does so when the epoch has advanced twice since the batch was sealed.
+    for _ in 0..3 {
+        with_local(|local| local.pin().flush());
+    }
+}
+
 /// A ring of `u32`s.
 #[derive(Debug)]
 pub struct RingDoor(Ring, Ends);
@@ -135,16 +143,6 @@ impl RecyclerDoor {
     /// Pins, and gives a node back: to be reused after a grace period.
     pub fn retire(&self, node: u32) {
         with_local(|local| self.0.retire(node, &local.pin()));
-    }
-
-    /// Pins, and hands over what was retired.
-    pub fn seal(&self) {
-        with_local(|local| self.0.seal(&local.pin()));
-    }
-
-    /// Pins, and lets the collector hand back what it can.
-    pub fn collect(&self) {
-        with_local(|local| local.pin().flush());
     }
 
     /// Makes a node free, as one that was dead and has been dropped.
