@@ -230,7 +230,8 @@ where
     /// Sets the value of a key, and evicts another entry if the cache is full. O(1).
     ///
     /// The new value is visible to all when the call returns, unless it is evicted at once: with
-    /// capacity 0, or when memory cannot be reused because a thread has been pinned for long
+    /// capacity 0, when memory cannot be reused because a thread has been pinned for long, or when
+    /// every place of a tiny cache is in the hands of threads that insert or remove at this moment
     /// ([`CacheStats::rejections`] counts these). Even then the old value is gone.
     #[inline]
     pub fn insert(&self, key: K, value: V) {

@@ -32,8 +32,8 @@ pub struct CacheStats {
     pub removals: u64,
     /// Entries removed to make room.
     pub evictions: u64,
-    /// Inserts that found no room: with capacity 0, or while a stalled thread keeps memory from
-    /// being reused.
+    /// Inserts that found no room: with capacity 0, while a stalled thread keeps memory from being
+    /// reused, or while other threads' operations held every place of a tiny cache.
     pub rejections: u64,
     /// Entries in the cache.
     pub entries: u64,
