@@ -12,7 +12,7 @@ use crate::{
         extents::zeroed,
         index::Loc,
         plan::{Plan, ShardPlan},
-        recycle::{Chain, Recycler},
+        recycle::{NodePlan, Recycler},
         ring::{Ends, Ring},
         word::Layout,
     },
@@ -41,11 +41,16 @@ impl Tiny {
     pub fn cache<K, V, S>(self, hasher: S) -> Cache<K, V, S> {
         let Self { capacity, buckets, nodes, batch } = self;
         let layout = Layout::for_nodes(nodes).expect("few nodes");
-        let (planned_nodes, max_nodes) = (nodes, nodes);
-        let shard = ShardPlan { capacity, buckets, layout, planned_nodes, max_nodes, batch };
+        let plan = node_plan(nodes, batch);
+        let shard = ShardPlan { capacity, buckets, layout, planned_nodes: nodes, nodes: plan };
         let plan = Plan { capacity: capacity.into(), shards: 1, shard };
         Cache::from_parts(Engine::new(&plan).expect("memory"), hasher, None)
     }
+}
+
+/// As few nodes as models have are better not kept in stock.
+fn node_plan(max_nodes: u32, batch: u32) -> NodePlan {
+    NodePlan { max_nodes, batch, stocking: 0 }
 }
 
 /// Registers this thread with the collector, which is not what a model is about and takes more
@@ -125,33 +130,46 @@ impl BudgetDoor {
 
 /// The node numbers of one shard, without nodes.
 #[derive(Debug)]
-pub struct RecyclerDoor(Arc<Recycler<()>>);
+pub struct RecyclerDoor(Arc<Recycler>);
 
 impl RecyclerDoor {
     /// # Panics
     ///
     /// If there is no memory for it.
     pub fn new(nodes: u32, batch: u32, drops: bool) -> Self {
-        Self(Arc::new(Recycler::new(nodes, nodes, batch, drops, ()).expect("memory")))
+        Self::with(node_plan(nodes, batch), drops)
     }
 
-    /// Pins, and takes a node that nobody else has.
+    /// One whose threads keep free nodes.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn stocking(nodes: u32, batch: u32) -> Self {
+        Self::with(NodePlan { stocking: u32::MAX, ..node_plan(nodes, batch) }, false)
+    }
+
+    fn with(plan: NodePlan, drops: bool) -> Self {
+        Self(Arc::new(Recycler::new(plan, drops).expect("memory")))
+    }
+
+    /// Takes a node that nobody else has.
     pub fn alloc(&self) -> Option<u32> {
-        with_local(|local| self.0.alloc(&local.pin(), |_| Ok(())))
+        with_local(|local| self.0.alloc(local.number(), |_| Ok(())))
     }
 
     /// Pins, and gives a node back: to be reused after a grace period.
     pub fn retire(&self, node: u32) {
-        with_local(|local| self.0.retire(node, &local.pin()));
+        with_local(|local| self.0.retire(node, local.number(), &local.pin()));
     }
 
-    /// Makes a node free, as one that was dead and has been dropped.
-    pub fn free(&self, node: u32) {
-        self.0.free(Chain { head: node, tail: node });
+    /// Pins, and seals what any thread has retired.
+    pub fn seal_all(&self) {
+        with_local(|local| self.0.seal_all(&local.pin()));
     }
 
-    /// Pins, and takes a dead node.
-    pub fn take_dead(&self) -> Option<u32> {
-        with_local(|local| self.0.take_dead(&local.pin(), 1)).map(|chain| chain.head)
+    /// Has `f` drop what a dead node holds.
+    pub fn drop_one(&self, f: impl FnMut(u32)) {
+        self.0.drop_dead(1, f);
     }
 }

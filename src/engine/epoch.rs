@@ -7,17 +7,20 @@
 //!
 //! # Thread numbers
 //!
-//! Statistics are counted by each thread on a line of its own without locked instructions
-//! (`stats.rs`), so a number belongs to one living thread at a time. It is claimed from a bitmap
+//! Each thread counts on a line of its own and keeps a stock of nodes of its own, without locked
+//! instructions (`stripes.rs`), so a number belongs to one living thread at a time. It is claimed from a bitmap
 //! when a thread first uses a cache and given back when the thread ends. Claiming is a
-//! compare-and-swap with Acquire, giving back a Release: the next owner goes on counting where the
-//! last one stopped. Threads beyond [`MAX_THREADS`] get no number and count with locked
-//! instructions.
+//! compare-and-swap with Acquire, giving back a Release: the next owner goes on where the last one
+//! stopped. Threads beyond [`MAX_THREADS`] get no number and do with locked instructions.
 
 use crossbeam_epoch::{Collector, Guard, LocalHandle};
 
 /// Living threads that can have a number.
+#[cfg(not(larder_loom))]
 pub(crate) const MAX_THREADS: u32 = 4096;
+/// As many as loom can have, with its main thread.
+#[cfg(larder_loom)]
+pub(crate) const MAX_THREADS: u32 = 4;
 
 /// Under which number a thread counts, if it got one.
 ///
@@ -30,7 +33,7 @@ pub(crate) struct Number {
 }
 
 /// Places of the first chunk.
-pub(crate) const FIRST_CHUNK: usize = 8;
+pub(crate) const FIRST_CHUNK: usize = if cfg!(larder_loom) { 4 } else { 8 };
 /// Chunks that hold all places; one more is never filled and stands for "no number".
 pub(crate) const CHUNKS: usize = (MAX_THREADS as usize / FIRST_CHUNK).ilog2() as usize + 1;
 
@@ -41,6 +44,12 @@ impl Number {
         let first = FIRST_CHUNK as u32;
         let chunk = (number / first + 1).ilog2();
         Number { chunk, place: number - first * ((1 << chunk) - 1) }
+    }
+
+    /// Whether it is one of the `count` lowest.
+    #[inline]
+    pub(crate) fn is_below(self, count: u32) -> bool {
+        self.number().is_some_and(|number| number < count)
     }
 
     fn number(self) -> Option<u32> {
@@ -207,11 +216,20 @@ mod numbers {
     }
 }
 
-/// Models count with locked instructions: the numbers are not what they are about.
+/// In models each thread has a number of its own for good: how they are handed on is not what models
+/// are about.
 #[cfg(larder_loom)]
 mod numbers {
+    use super::MAX_THREADS;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    loom::lazy_static! {
+        static ref NEXT: AtomicU32 = AtomicU32::new(0);
+    }
+
     pub(super) fn claim() -> Option<u32> {
-        None
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        (number < MAX_THREADS).then_some(number)
     }
 
     pub(super) fn give_back(_: u32) {}

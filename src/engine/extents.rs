@@ -1,7 +1,7 @@
 //! Storage that grows in extents and never moves: element `i` has one address for good.
 //!
 //! The first extent is allocated at build time and holds what the shard is planned for. Further
-//! ones of [`SPILL`] elements come when they are needed, up to a bound that is fixed at build time.
+//! ones of some sixteen kilobytes come when they are needed, up to a bound that is fixed at build time.
 //! A missing extent is allocated by whoever needs it and published by compare-and-swap; the loser
 //! frees its own. Published extents stay until the whole is dropped, so a reader needs nothing but
 //! an Acquire load of the pointer, whose partner is the Release of the publishing swap.
@@ -12,8 +12,8 @@ use std::{
     ptr::{self, NonNull},
 };
 
-/// Elements of every extent but the first.
-const SPILL: usize = 1024;
+/// Bytes of every extent but the first, about.
+const SPILL_BYTES: usize = 16 * 1024;
 
 /// Types for which memory full of zeroes is a value, or that need no value at all.
 ///
@@ -113,15 +113,22 @@ unsafe impl<T: Element + Send> Send for Extents<T> {}
 unsafe impl<T: Element + Sync> Sync for Extents<T> {}
 
 impl<T: Element> Extents<T> {
+    /// Elements of every extent but the first.
+    const SPILL: usize = {
+        let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
+        let fit = SPILL_BYTES / size;
+        if fit < 16 { 16 } else { fit }
+    };
+
     /// Room for `first_len` elements now and `bound` in the end.
     pub(crate) fn new(first_len: usize, bound: usize) -> Result<Self, OutOfMemory> {
-        let spill = bound.saturating_sub(first_len).div_ceil(SPILL);
+        let spill = bound.saturating_sub(first_len).div_ceil(Self::SPILL);
         Ok(Self { first: zeroed_raw(first_len)?, first_len, spill: zeroed(spill)? })
     }
 
     /// Bytes that [`Extents::new`] allocates.
     pub(crate) fn bytes(first_len: usize, bound: usize) -> Option<usize> {
-        let spill = bound.saturating_sub(first_len).div_ceil(SPILL);
+        let spill = bound.saturating_sub(first_len).div_ceil(Self::SPILL);
         first_len.checked_mul(size_of::<T>())?.checked_add(spill.checked_mul(size_of::<usize>())?)
     }
 
@@ -147,10 +154,10 @@ impl<T: Element> Extents<T> {
     #[cold]
     unsafe fn get_spilled(&self, i: usize) -> NonNull<T> {
         let i = i - self.first_len;
-        let extent = self.spill[i / SPILL].load(Ordering::Acquire);
+        let extent = self.spill[i / Self::SPILL].load(Ordering::Acquire);
         debug_assert!(!extent.is_null(), "element {i} was never ensured");
-        // SAFETY: the caller says that the extent exists, and `i % SPILL` is within it.
-        unsafe { NonNull::new_unchecked(extent.add(i % SPILL)) }
+        // SAFETY: the caller says that the extent exists, and `i % Self::SPILL` is within it.
+        unsafe { NonNull::new_unchecked(extent.add(i % Self::SPILL)) }
     }
 
     /// Makes sure that element `i` has an address.
@@ -161,11 +168,11 @@ impl<T: Element> Extents<T> {
 
     #[cold]
     fn ensure_spilled(&self, i: usize) -> Result<(), OutOfMemory> {
-        let place = self.spill.get(i / SPILL).ok_or(OutOfMemory)?;
+        let place = self.spill.get(i / Self::SPILL).ok_or(OutOfMemory)?;
         if !place.load(Ordering::Acquire).is_null() {
             return Ok(());
         }
-        let extent = zeroed_raw::<T>(SPILL)?;
+        let extent = zeroed_raw::<T>(Self::SPILL)?;
         let published = place.compare_exchange(
             ptr::null_mut(),
             extent.as_ptr(),
@@ -174,7 +181,7 @@ impl<T: Element> Extents<T> {
         );
         if published.is_err() {
             // SAFETY: allocated above with this length and seen by nobody else.
-            unsafe { free_raw(extent, SPILL) };
+            unsafe { free_raw(extent, Self::SPILL) };
         }
         Ok(())
     }
@@ -182,7 +189,7 @@ impl<T: Element> Extents<T> {
     /// Bytes allocated now.
     pub(crate) fn allocated_bytes(&self) -> usize {
         let spilled = self.spill.iter().filter(|p| !p.load(Ordering::Relaxed).is_null()).count();
-        (self.first_len + spilled * SPILL) * size_of::<T>() + size_of_val(&*self.spill)
+        (self.first_len + spilled * Self::SPILL) * size_of::<T>() + size_of_val(&*self.spill)
     }
 }
 
@@ -193,7 +200,7 @@ impl<T: Element> Drop for Extents<T> {
         for place in &self.spill {
             if let Some(extent) = NonNull::new(place.load(Ordering::Acquire)) {
                 // SAFETY: published by `ensure_spilled`, allocated with this length.
-                unsafe { free_raw(extent, SPILL) };
+                unsafe { free_raw(extent, Self::SPILL) };
             }
         }
     }

@@ -19,11 +19,9 @@ pub enum Step {
     Decided,
     /// The slot became a member; no ring names it yet.
     Published,
-    /// A position of a ring was claimed and is not filled.
-    RingClaimed,
-    /// A position of a ring was filled.
+    /// A position of a ring was filled, its tail is not yet moved.
     RingFilled,
-    /// An entry was taken from a ring: the thread owns that slot's link.
+    /// An entry was taken from a ring, whose head is not yet moved: the thread owns that slot's link.
     RingTaken,
     /// A member left its slot; its node is not yet retired.
     Unlinked,
@@ -37,14 +35,13 @@ pub enum Step {
 
 impl Step {
     /// Every step, for tests that stop at each.
-    pub const ALL: [Step; 13] = [
+    pub const ALL: [Step; 12] = [
         Step::Pinned,
         Step::NodeFilled,
         Step::CreditTaken,
         Step::SlotClaimed,
         Step::Decided,
         Step::Published,
-        Step::RingClaimed,
         Step::RingFilled,
         Step::RingTaken,
         Step::Unlinked,

@@ -340,7 +340,7 @@ impl Index {
 
     /// Claims a slot for an insert that found its key absent (step 4). None if every slot of both
     /// buckets is taken.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn claim(
         &self,
         home: usize,
@@ -348,14 +348,26 @@ impl Index {
         node: NodeId,
         now: GhostTime,
     ) -> Option<Claim> {
-        self.claim_in(home, false, hash, node, now).or_else(|| {
-            if !self.control(home).can_displace() {
-                return None;
-            }
-            self.claim_in(home, true, hash, node, now)
-        })
+        self.claim_in(home, false, hash, node, now)
+            .or_else(|| self.claim_next_door(home, hash, node, now))
     }
 
+    #[cold]
+    #[inline(never)]
+    fn claim_next_door(
+        &self,
+        home: usize,
+        hash: u64,
+        node: NodeId,
+        now: GhostTime,
+    ) -> Option<Claim> {
+        if !self.control(home).can_displace() {
+            return None;
+        }
+        self.claim_in(home, true, hash, node, now)
+    }
+
+    #[inline(always)]
     fn claim_in(
         &self,
         home: usize,
@@ -400,7 +412,7 @@ impl Index {
     /// The slot of a bucket that can best be spared for a key: the ghost of that key, used up by
     /// its return; an empty one; the ghost that is of least use; a vacant one last, since with it
     /// the key inherits an old place in a ring.
-    #[inline]
+    #[inline(always)]
     fn free_slot(
         &self,
         bucket: &Bucket,
@@ -413,7 +425,7 @@ impl Index {
         let own = if displaced { 0 } else { line.matches(self.layout.ghost_probe(hash)) };
         first(own)
             .or_else(|| first(line.matches(Probe::EMPTY)))
-            .or_else(|| now.least_useful(line.words()))
+            .or_else(|| now.least_useful(line))
             .or_else(|| first(line.matches(Probe::VACANT)))
     }
 

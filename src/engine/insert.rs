@@ -58,7 +58,7 @@ pub(crate) struct Target {
 
 impl<K: Eq, V> Shard<K, V> {
     /// Puts a key in.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(
         &self,
         cx: &Context<'_, K, V>,
@@ -68,11 +68,18 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> Placed<K, V> {
         let home = self.index.home(target.hash);
         let control = self.index.settled(home);
-        match self.find(cx.guard, home, target.hash, |key| *key == entry.key) {
-            None => self.insert_absent(cx, target, control, entry, if_present),
-            Some(_) if if_present == IfPresent::Keep => Placed::Kept(entry),
-            Some(found) => self.update(cx, target, found, entry),
+        let found = self.find(cx.guard, home, target.hash, |key| *key == entry.key);
+        if found.is_some() && if_present == IfPresent::Keep {
+            return Placed::Kept(entry);
         }
+        let node = match self.fill(cx, entry) {
+            Ok(node) => node,
+            Err(entry) => return Placed::Exhausted(entry),
+        };
+        Placed::Done(match found {
+            None => self.insert_absent(cx, target, control, node, if_present),
+            Some(found) => self.update(cx, target, found, node),
+        })
     }
 
     #[inline]
@@ -81,36 +88,41 @@ impl<K: Eq, V> Shard<K, V> {
         cx: &Context<'_, K, V>,
         target: Target,
         found: Found<'_>,
-        entry: Entry<K, V>,
-    ) -> Placed<K, V> {
-        self.recycler.prefetch_link(found.node);
-        let node = match self.fill(cx, entry) {
-            Ok(node) => node,
-            Err(entry) => return Placed::Exhausted(entry),
-        };
+        node: NodeId,
+    ) -> Inserted {
         if self.index.replace(found, node) {
             self.updated(cx, found);
-            return Placed::Done(Inserted::Updated);
+            return Inserted::Updated;
         }
-        let attempt = Attempt::new(self, cx, target, node);
-        Placed::Done(attempt.run(None, IfPresent::Replace))
+        Attempt::new(self, cx, target, node).run(IfPresent::Replace)
     }
 
+    /// One attempt in a straight line. It runs no code of the user's, so nothing unwinds, and what it
+    /// has taken needs no guard until it has failed.
     #[inline(never)]
     fn insert_absent(
         &self,
         cx: &Context<'_, K, V>,
         target: Target,
         control: Control,
-        entry: Entry<K, V>,
+        node: NodeId,
         if_present: IfPresent,
-    ) -> Placed<K, V> {
-        let node = match self.fill(cx, entry) {
-            Ok(node) => node,
-            Err(entry) => return Placed::Exhausted(entry),
+    ) -> Inserted {
+        let Some((credit, source)) = self.credit(cx, target.own) else {
+            return Attempt::new(self, cx, target, node).rejected();
         };
-        let attempt = Attempt::new(self, cx, target, node);
-        Placed::Done(attempt.run(Some(control), if_present))
+        let home = self.index.home(target.hash);
+        let now = self.policy.now(self.pace());
+        let claim = self.index.claim(home, target.hash, node, now);
+        if let Some(claim) = &claim
+            && self.index.decide(home, control, claim)
+        {
+            return self.added(cx, target.own, claim, credit, source);
+        }
+        let mut attempt = Attempt::new(self, cx, target, node);
+        attempt.claim = claim;
+        attempt.credit = Some((credit, source));
+        attempt.run(if_present)
     }
 
     /// Takes a node and puts the entry into it.
@@ -133,19 +145,40 @@ impl<K: Eq, V> Shard<K, V> {
         key: &K,
         if_present: IfPresent,
     ) -> Inserted {
-        cx.counters.count(cx.number, Event::Rejection);
+        cx.count(Event::Rejection);
         if if_present == IfPresent::Replace {
             self.remove(cx, target.own, target.hash, |other| other == key, |_| ());
         }
         Inserted::Rejected
     }
 
+    /// The rest of an insert that was decided.
+    #[inline(always)]
+    fn added(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        claim: &Claim,
+        credit: Credit,
+        source: Source,
+    ) -> Inserted {
+        self.index.publish(claim);
+        credit.spend();
+        cx.count(Event::Insert);
+        let segment = self.policy.admit(self.pace(), claim.ghost, source == Source::Unused);
+        if !claim.linked {
+            let mut sink = |evicted| self.discard(cx, own, evicted);
+            self.policy.link(self.pace(), &self.index, segment, claim.loc, &mut sink);
+        }
+        Inserted::Added
+    }
+
     /// The rest of a replacement: the node that was replaced.
     #[inline]
     fn updated(&self, cx: &Context<'_, K, V>, found: Found<'_>) {
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
-        self.recycler.retire(found.node, cx.guard);
-        cx.counters.count(cx.number, Event::Update);
+        self.recycler.retire(found.node, cx.number, cx.guard);
+        cx.count(Event::Update);
     }
 }
 
@@ -172,7 +205,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
     }
 
     fn rejected(self) -> Inserted {
-        self.cx.counters.count(self.cx.number, Event::Rejection);
+        self.cx.count(Event::Rejection);
         Inserted::Rejected
     }
 
@@ -186,23 +219,12 @@ impl<'a, K, V> Attempt<'a, K, V> {
         Inserted::Updated
     }
 
-    #[inline]
-    fn added(self, claim: &Claim) -> Inserted {
-        let mut this = ManuallyDrop::new(self);
-        let (shard, cx, own) = (this.shard, this.cx, this.target.own);
-        shard.index.publish(claim);
-        let mut filling = false;
-        if let Some((credit, source)) = this.credit.take() {
-            credit.spend();
-            filling = source == Source::Unused;
-        }
-        cx.counters.count(cx.number, Event::Insert);
-        let segment = shard.policy.admit(shard.pace(), claim.ghost, filling);
-        if !claim.linked {
-            let mut sink = |evicted| shard.discard(cx, own, evicted);
-            shard.policy.link(shard.pace(), &shard.index, segment, claim.loc, &mut sink);
-        }
-        Inserted::Added
+    fn added(self, claim: &Claim, credit: Credit, source: Source) -> Inserted
+    where
+        K: Eq,
+    {
+        let this = ManuallyDrop::new(self);
+        this.shard.added(this.cx, this.target.own, claim, credit, source)
     }
 
     fn abort_claim(&mut self) {
@@ -213,56 +235,49 @@ impl<'a, K, V> Attempt<'a, K, V> {
 
     fn give_back_credit(&mut self) {
         if let Some((credit, _)) = self.credit.take() {
-            self.cx.budget.give(self.target.own, self.shard.credits(), credit);
+            self.cx.budget().give(self.target.own, self.shard.credits(), credit);
         }
     }
 }
 
 impl<'a, K: Eq, V> Attempt<'a, K, V> {
-    /// Goes on until it is decided; `absent` is the control word under which the key was absent, if
-    /// that is known already.
-    fn run(mut self, mut absent: Option<Control>, if_present: IfPresent) -> Inserted {
+    /// Goes on until it is decided.
+    #[cold]
+    #[inline(never)]
+    fn run(mut self, if_present: IfPresent) -> Inserted {
         let (shard, cx) = (self.shard, self.cx);
         let Target { own, hash } = self.target;
         let index = &shard.index;
         let home = index.home(hash);
         loop {
-            let control = match absent.take() {
-                Some(control) => control,
-                None => {
-                    let control = index.settled(home);
-                    if let Some(found) = self.find(home, hash) {
-                        if if_present == IfPresent::Keep {
-                            return Inserted::Kept;
-                        }
-                        // The node goes into the other slot; this one is not needed any more.
-                        self.abort_claim();
-                        if index.replace(found, self.node) {
-                            return self.updated(found);
-                        }
-                        continue;
-                    }
-                    control
+            let control = index.settled(home);
+            if let Some(found) = self.find(home, hash) {
+                if if_present == IfPresent::Keep {
+                    return Inserted::Kept;
                 }
-            };
-            if self.credit.is_none() {
-                self.credit = shard.credit(cx, own);
-                if self.credit.is_none() {
-                    return self.rejected();
+                // The node goes into the other slot; this one is not needed any more.
+                self.abort_claim();
+                if index.replace(found, self.node) {
+                    return self.updated(found);
                 }
+                continue;
             }
+            let Some((credit, source)) = self.credit.take().or_else(|| shard.credit(cx, own))
+            else {
+                return self.rejected();
+            };
             if self.claim.is_none() {
                 let now = shard.policy.now(shard.pace());
                 self.claim = index.claim(home, hash, self.node, now);
             }
-            let Some(claim) = self.claim else {
-                if shard.make_room(cx, own, home) {
-                    continue;
-                }
+            if let Some(claim) = self.claim
+                && index.decide(home, control, &claim)
+            {
+                return self.added(&claim, credit, source);
+            }
+            self.credit = Some((credit, source));
+            if self.claim.is_none() && !shard.make_room(cx, own, home) {
                 return self.rejected();
-            };
-            if index.decide(home, control, &claim) {
-                return self.added(&claim);
             }
         }
     }
@@ -283,6 +298,6 @@ impl<K, V> Drop for Attempt<'_, K, V> {
     fn drop(&mut self) {
         self.abort_claim();
         self.give_back_credit();
-        self.shard.recycler.retire(self.node, self.cx.guard);
+        self.shard.recycler.retire(self.node, self.cx.number, self.cx.guard);
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod ghost;
 pub mod hooks;
 pub(crate) mod index;
 pub(crate) mod insert;
+pub(crate) mod magazine;
 pub(crate) mod nodes;
 pub(crate) mod plan;
 pub(crate) mod plant;
@@ -26,6 +27,8 @@ pub(crate) mod ring;
 pub(crate) mod scan;
 pub(crate) mod shard;
 pub(crate) mod stats;
+pub(crate) mod stock;
+pub(crate) mod stripes;
 #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
 mod validate;
 pub(crate) mod word;
@@ -39,17 +42,15 @@ use insert::{IfPresent, Inserted, Placed, Target};
 use nodes::Entry;
 use plan::Plan;
 use plant::{Bug, planted};
-use shard::{Context, DEAD_PER_WRITE, OnDrop, Shard};
+use shard::{Common, Context, DEAD_PER_WRITE, OnDrop, Shard};
 use stats::{Counters, Event};
 
 /// A cache of entries by hash. Hashing is the caller's, comparing keys too.
 #[derive(Debug)]
 pub(crate) struct Engine<K, V> {
-    shards: Box<[Shard<K, V>]>,
+    common: Common<K, V>,
     /// The number of shards, a power of two, less one.
     shard_mask: usize,
-    budget: Budget,
-    counters: Counters,
 }
 
 impl<K, V> Engine<K, V> {
@@ -59,29 +60,31 @@ impl<K, V> Engine<K, V> {
             (0..plan.shards).map(|_| Shard::new(&plan.shard)).collect();
         assert!(plan.shards.is_power_of_two(), "{} shards", plan.shards);
         Ok(Self {
-            shards: shards.map_err(out_of_memory)?,
+            common: Common {
+                shards: shards.map_err(out_of_memory)?,
+                budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
+                counters: Counters::new(),
+            },
             shard_mask: plan.shards - 1,
-            budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
-            counters: Counters::new(),
         })
     }
 
     pub(crate) fn shard_count(&self) -> usize {
-        self.shards.len()
+        self.common.shards.len()
     }
 
     pub(crate) fn capacity(&self) -> u64 {
-        self.budget.capacity()
+        self.common.budget.capacity()
     }
 
     pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
+        &self.common.counters
     }
 
     /// Entries in the cache, and those that are being inserted at this moment.
     pub(crate) fn entries(&self) -> u64 {
-        let unused = self.budget.unused(self.shards.iter().map(Shard::credits));
-        self.budget.capacity().saturating_sub(unused)
+        let unused = self.common.budget.unused(self.common.shards.iter().map(Shard::credits));
+        self.common.budget.capacity().saturating_sub(unused)
     }
 
     /// The shard of a hash: its top bits, which neither bucket nor tag is made of.
@@ -89,18 +92,12 @@ impl<K, V> Engine<K, V> {
     fn shard_of(&self, hash: u64) -> (usize, &Shard<K, V>) {
         let own = (hash >> 48) as usize & self.shard_mask;
         // SAFETY: the mask is one less than the number of shards.
-        (own, unsafe { self.shards.get_unchecked(own) })
+        (own, unsafe { self.common.shards.get_unchecked(own) })
     }
 
     #[inline(always)]
     fn pinned<'a>(&'a self, guard: &'a Guard, number: Number) -> Context<'a, K, V> {
-        Context {
-            guard,
-            number,
-            shards: &self.shards,
-            budget: &self.budget,
-            counters: &self.counters,
-        }
+        Context { guard, number, common: &self.common }
     }
 
     /// Asks for the first cache line that an operation on this hash will need.
@@ -156,11 +153,11 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'s>> {
         let Some(found) = shard.find(guard, home, hash, eq) else {
-            self.counters.count(number, Event::Miss);
+            self.common.counters.count(number, Event::Miss);
             return None;
         };
         Index::touch(found);
-        self.counters.count(number, Event::Hit);
+        self.common.counters.count(number, Event::Hit);
         Some(found)
     }
 
@@ -194,7 +191,7 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Inserts, or gives the entry back if there is no node for it.
-    #[inline]
+    #[inline(always)]
     fn try_insert(
         &self,
         hash: u64,
@@ -205,18 +202,14 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let (own, shard) = self.shard_of(hash);
-        shard.prefetch_insert(shard.index.home(hash));
-        let (placed, dead) = with_local(|local| {
+        let placed = with_local(|local| {
+            shard.prefetch_insert(shard.index.home(hash), local.number());
             let guard = &local.pin();
             hooks::step(hooks::Step::Pinned);
             let cx = self.pinned(guard, local.number());
-            let placed = shard.insert(&cx, Target { own, hash }, entry, if_present);
-            (placed, shard.take_dead(guard, DEAD_PER_WRITE))
+            shard.insert(&cx, Target { own, hash }, entry, if_present)
         });
-        // Not pinned any more: this runs destructors.
-        if let Some(dead) = dead {
-            shard.drop_dead(dead);
-        }
+        shard.drop_dead(DEAD_PER_WRITE);
         match placed {
             Placed::Done(inserted) => Ok(inserted),
             Placed::Kept(_) => Ok(Inserted::Kept),
@@ -236,15 +229,11 @@ impl<K, V> Engine<K, V> {
     {
         let (own, shard) = self.shard_of(hash);
         for _ in 0..plan::YIELDS {
-            with_local(|local| shard.recycler.seal(&local.pin()));
+            with_local(|local| shard.recycler.seal_all(&local.pin()));
             yield_now();
             // Each pin sees the latest epoch; a flush may advance it once more.
             with_local(|local| local.pin().flush());
-            while let Some(dead) =
-                with_local(|local| shard.take_dead(&local.pin(), plan::DEAD_PER_PASS))
-            {
-                shard.drop_dead(dead);
-            }
+            while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
             match self.try_insert(hash, entry, if_present) {
                 Ok(inserted) => return inserted,
                 Err(back) => entry = back,
@@ -266,7 +255,7 @@ impl<K, V> Engine<K, V> {
             self.prefetch(*hash);
         }
         let mut batch = batch.drain(..);
-        let mut writes = vec![0; self.shards.len()];
+        let mut writes = vec![0; self.common.shards.len()];
         let exhausted = with_local(|local| {
             let guard = &local.pin();
             let cx = self.pinned(guard, local.number());
@@ -279,11 +268,10 @@ impl<K, V> Engine<K, V> {
                 }
             })
         });
-        for (shard, writes) in self.shards.iter().zip(writes).filter(|(_, writes)| *writes > 0) {
-            let most = writes * DEAD_PER_WRITE;
-            if let Some(dead) = with_local(|local| shard.take_dead(&local.pin(), most)) {
-                shard.drop_dead(dead);
-            }
+        for (shard, writes) in
+            self.common.shards.iter().zip(writes).filter(|(_, writes)| *writes > 0)
+        {
+            shard.drop_dead(writes * DEAD_PER_WRITE);
         }
         // One by one, and in their order, if a node was missing.
         for (hash, entry) in exhausted.into_iter().chain(batch) {
@@ -301,32 +289,26 @@ impl<K, V> Engine<K, V> {
     ) -> Option<R> {
         self.prefetch(hash);
         let (own, shard) = self.shard_of(hash);
-        let (removed, dead) = with_local(|local| {
+        let removed = with_local(|local| {
             let guard = &local.pin();
             hooks::step(hooks::Step::Pinned);
-            let removed = shard.remove(&self.pinned(guard, local.number()), own, hash, eq, take);
-            (removed, shard.take_dead(guard, DEAD_PER_WRITE))
+            shard.remove(&self.pinned(guard, local.number()), own, hash, eq, take)
         });
-        if let Some(dead) = dead {
-            shard.drop_dead(dead);
-        }
+        shard.drop_dead(DEAD_PER_WRITE);
         removed
     }
 
     /// Removes every entry that was there when the call began.
     pub(crate) fn clear(&self) {
-        for (own, shard) in self.shards.iter().enumerate() {
+        for (own, shard) in self.common.shards.iter().enumerate() {
             let mut bucket = 0;
             loop {
-                let (more, dead) = with_local(|local| {
+                let more = with_local(|local| {
                     let guard = &local.pin();
                     let cx = self.pinned(guard, local.number());
-                    let more = shard.clear_bucket(&cx, own, bucket);
-                    (more, shard.take_dead(guard, DEAD_PER_WRITE * 8))
+                    shard.clear_bucket(&cx, own, bucket)
                 });
-                if let Some(dead) = dead {
-                    shard.drop_dead(dead);
-                }
+                shard.drop_dead(DEAD_PER_WRITE * 8);
                 if !more {
                     break;
                 }
@@ -342,7 +324,7 @@ impl<K, V> Engine<K, V> {
         bucket: usize,
         mut f: impl FnMut(&Entry<K, V>),
     ) -> bool {
-        let shard = &self.shards[shard];
+        let shard = &self.common.shards[shard];
         with_local(|local| {
             let _guard = local.pin();
             let Some(members) = shard.index.members_of(bucket) else { return false };
@@ -357,13 +339,14 @@ impl<K, V> Engine<K, V> {
     /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
     pub(crate) fn maintain(&self) {
         with_local(|local| {
-            for shard in &self.shards {
-                shard.recycler.seal(&local.pin());
+            for shard in &self.common.shards {
+                shard.recycler.seal_all(&local.pin());
             }
             // A flush advances the epoch once at most, and hands back a few batches whose epoch is
             // two behind: so the first two bring nothing, and when that many more bring nothing,
             // either a thread is pinned or others' batches come first.
-            let pending = || self.shards.iter().map(|shard| shard.recycler.pending()).sum::<u32>();
+            let pending =
+                || self.common.shards.iter().map(|shard| shard.recycler.pending()).sum::<u32>();
             let (mut before, mut in_vain) = (pending(), 0);
             while before > 0 && in_vain < plan::FLUSHES_IN_VAIN {
                 local.pin().flush();
@@ -372,19 +355,15 @@ impl<K, V> Engine<K, V> {
                 before = now;
             }
         });
-        for shard in &self.shards {
-            while let Some(dead) =
-                with_local(|local| shard.take_dead(&local.pin(), plan::DEAD_PER_PASS))
-            {
-                shard.drop_dead(dead);
-            }
+        for shard in &self.common.shards {
+            while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
         }
     }
 
     /// Bytes that the cache's structures take now, keys' and values' own allocations aside.
     pub(crate) fn allocated_bytes(&self) -> usize {
-        let shards: usize = self.shards.iter().map(Shard::allocated_bytes).sum();
-        size_of_val(&*self.shards) + shards + self.counters.allocated_bytes()
+        let shards: usize = self.common.shards.iter().map(Shard::allocated_bytes).sum();
+        size_of_val(&*self.common.shards) + shards + self.common.counters.allocated_bytes()
     }
 }
 

@@ -3,8 +3,10 @@
 use crate::{
     engine::{
         index::Bucket,
+        magazine::MAGAZINE,
         nodes::Nodes,
         policy::Policy,
+        recycle::NodePlan,
         word::{Layout, NodeId, SLOTS},
     },
     error::BuildError,
@@ -28,9 +30,12 @@ pub(crate) const SHARDS_MAX: usize = 1 << 16;
 const SPARE_NODES: u64 = 1 << 13;
 const SPARE_BYTES: u64 = 1 << 20;
 
-/// Retired nodes per batch, at most: dearer ones keep more memory waiting, cheaper ones cost more
-/// work of the collector.
-const BATCH: u32 = 64;
+/// Spare nodes per core, if they are not too large: twice what a thread may have in its stock and in
+/// batches.
+const SPARE_PER_CORE: u64 = 4 * MAGAZINE as u64;
+
+/// Retired nodes per batch, at least: fewer cost more work of the collector.
+const BATCH_MIN: u32 = 8;
 
 /// Dead nodes that maintenance takes at once.
 pub(crate) const DEAD_PER_PASS: u32 = 256;
@@ -54,9 +59,7 @@ pub(crate) struct ShardPlan {
     pub(crate) layout: Layout,
     /// Nodes that are allocated at once.
     pub(crate) planned_nodes: NodeId,
-    /// Nodes that may come to be.
-    pub(crate) max_nodes: NodeId,
-    pub(crate) batch: u32,
+    pub(crate) nodes: NodePlan,
 }
 
 /// The measures of a cache.
@@ -83,9 +86,8 @@ impl Plan {
             Some(n) => n.next_power_of_two(),
             None => auto_shards(capacity, cores).ok_or_else(out_of_memory)?,
         };
-        let (share, max_nodes, layout) = nodes_per_shard::<K, V>(capacity, shards)
-            .ok_or_else(|| too_few::<K, V>(capacity, shards))?;
-        let batch = (share / 16).clamp(8, BATCH);
+        let (share, nodes, layout) = nodes_per_shard::<K, V>(capacity, shards, cores)
+            .ok_or_else(|| too_few::<K, V>(capacity, shards, cores))?;
         // Hashing spreads keys unevenly: four standard deviations, and a few batches in waiting.
         let uneven = if shards == 1 { 0 } else { (f64::from(share).sqrt() * 4.0) as u32 };
         let buckets = ((f64::from(share) / LOAD).ceil() as usize).next_multiple_of(2).max(2);
@@ -93,9 +95,8 @@ impl Plan {
             capacity: share,
             buckets,
             layout,
-            planned_nodes: (share + uneven + 4 * batch).min(max_nodes),
-            max_nodes,
-            batch,
+            planned_nodes: (share + uneven + 4 * nodes.batch).min(nodes.max_nodes),
+            nodes,
         };
         let plan = Self { capacity, shards, shard };
         plan.probe_memory::<K, V>().ok_or_else(out_of_memory)?;
@@ -105,14 +106,13 @@ impl Plan {
     /// Whether the allocator would give all of it at once. Asked before the first shard is built:
     /// hundreds of small allocations may each succeed where the whole cannot.
     fn probe_memory<K, V>(&self) -> Option<()> {
-        let ShardPlan { planned_nodes, max_nodes, .. } = self.shard;
-        let (planned, max) = (planned_nodes as usize, max_nodes as usize);
+        let ShardPlan { planned_nodes, nodes, .. } = self.shard;
+        let (planned, max) = (planned_nodes as usize, nodes.max_nodes as usize);
         let (probation, protected) = Policy::ring_lens(self.shard.capacity);
-        let links = Nodes::<u16, u16>::bytes(planned, max)?;
         let bytes = Nodes::<K, V>::bytes(planned, max)?
             .checked_add(self.shard.buckets.checked_mul(size_of::<Bucket>())?)?
             .checked_add((probation + protected) * size_of::<u32>())?
-            .checked_add(links)?
+            .checked_add(nodes.bytes()?)?
             .checked_mul(self.shards)?;
         let mut probe = Vec::<u8>::new();
         probe.try_reserve_exact(bytes).ok()
@@ -130,25 +130,35 @@ fn auto_shards(capacity: u64, cores: usize) -> Option<usize> {
 }
 
 #[cold]
-fn too_few<K, V>(max_capacity: u64, shards: usize) -> BuildError {
+fn too_few<K, V>(max_capacity: u64, shards: usize, cores: usize) -> BuildError {
     let enough = std::iter::successors(Some(shards), |n| n.checked_mul(2))
         .take_while(|&n| n <= SHARDS_MAX)
-        .find(|&n| nodes_per_shard::<K, V>(max_capacity, n).is_some());
+        .find(|&n| nodes_per_shard::<K, V>(max_capacity, n, cores).is_some());
     match enough {
         Some(at_least) => BuildError::TooFewShards { shards, max_capacity, at_least },
         None => BuildError::OutOfMemory { max_capacity },
     }
 }
 
-/// Entries per shard, the most nodes that they may take, and how to number those; None if they are
-/// too many.
-fn nodes_per_shard<K, V>(capacity: u64, shards: usize) -> Option<(u32, NodeId, Layout)> {
+/// Entries per shard, the nodes that they may take, and how to number those; None if they are too
+/// many.
+fn nodes_per_shard<K, V>(
+    capacity: u64,
+    shards: usize,
+    cores: usize,
+) -> Option<(u32, NodePlan, Layout)> {
     let node_bytes = Nodes::<K, V>::NODE_BYTES as u64;
-    let spare = SPARE_NODES.min(SPARE_BYTES / node_bytes.max(1)).max(256);
+    let wanted = SPARE_NODES.max(SPARE_PER_CORE * cores as u64);
+    let spare = wanted.min(SPARE_BYTES / node_bytes.max(1)).max(256);
     let share = u32::try_from(capacity.div_ceil(shards as u64)).ok()?;
-    let max_nodes = u64::from(share) * 3 / 2 + spare;
-    let max_nodes = NodeId::try_from(max_nodes).ok()?;
-    Some((share, max_nodes, Layout::for_nodes(max_nodes)?))
+    let max_nodes = NodeId::try_from(u64::from(share) * 3 / 2 + spare).ok()?;
+    let layout = Layout::for_nodes(max_nodes)?;
+    // A batch is small beside the shard and beside what each core's thread may have to spare.
+    let spare_of_core = (spare / (4 * cores as u64)) as u32;
+    let batch = (share / 16).min(spare_of_core).clamp(BATCH_MIN, MAGAZINE);
+    // What threads keep in stock is half of the spare nodes at most.
+    let stocking = (spare / 2) as u32 / batch;
+    Some((share, NodePlan { max_nodes, batch, stocking }, layout))
 }
 
 #[cfg(all(test, not(larder_loom)))]

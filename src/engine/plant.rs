@@ -25,10 +25,14 @@ pub(crate) enum Bug {
     NoGrace,
     /// A ring position is filled without looking whether it is empty.
     RingBlindFill,
-    /// The head of a ring is read without acquiring that the tail is not behind it.
-    RingHeadRelaxed,
-    /// The free list is read without acquiring what the last owner of the node wrote.
+    /// A ring entry is taken by a store, not a compare-and-swap.
+    RingBlindTake,
+    /// A magazine is popped without acquiring what its last holder wrote.
     FreeListRelaxed,
+    /// Retired nodes are taken by a store, not a compare-and-swap.
+    StealBlind,
+    /// Retired nodes are taken without acquiring that they are in their slots.
+    StealRelaxed,
     /// A credit is taken by load and store.
     CreditBlind,
     /// Dropping the cache leaves the values of pending batches alone.

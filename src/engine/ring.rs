@@ -9,46 +9,45 @@
 //! # Transitions
 //!
 //! ```text
-//! claim   tail: t -> t+1                         a producer, fetch_add
-//! fill    slot[t]: 0 -> entry                    that producer, compare-and-swap
-//! take    slot[h]: entry -> 0                    any consumer, compare-and-swap
-//! pass    head: h -> h+1                         any consumer, after take, or when slot[h] is 0
+//! fill    slot[t]: 0 -> entry     a producer, compare-and-swap, at the first free t from the tail on
+//! take    slot[h]: entry -> 0     any consumer, compare-and-swap
 //! ```
 //!
-//! A producer that is stopped between claim and fill leaves a 0. Consumers pass it; nobody waits.
-//! When the producer wakes up, it fills the slot all the same: its entry then stands behind the
-//! head (*stranded*) until the ring has turned once. A producer that claims the position of a
-//! stranded entry fails to fill and claims the next position, so the stranded entry is again
-//! between head and tail and is taken in its turn. Stranding costs an entry its place in the order,
-//! never its existence: each entry that was filled in is taken out exactly once, because only the
-//! two compare-and-swaps on the slot itself add and remove it.
+//! The slots are the truth: an entry is in the ring from its fill to its take, and both are one
+//! instruction. Head and tail are hints where to look, plain stores that may get lost or come late:
+//! one locked instruction per operation instead of two. What can come of that:
 //!
-//! If producers are stranded while the ring is otherwise empty, `head == tail` hides entries.
-//! [`Ring::sweep`] looks at every slot; eviction calls it before it concludes that a segment is
-//! empty.
+//! - A *late tail* hides entries behind it. They are found all the same if they follow the head
+//!   without a gap; else when the next producer, who finds the positions occupied, moves the tail on.
+//! - A *late head* lies before positions that were taken. Consumers pass those again. A head more than
+//!   a turn behind the tail counts as one turn behind.
+//! - A head beyond the tail means that the ring is empty, or that the tail is late: producers begin at
+//!   the later of the two.
+//! - A producer that read both ends long ago may fill a position that has been taken since, behind
+//!   the head: the entry is *stranded* until the ring has turned once. Then a producer finds its
+//!   position occupied and goes on to the next, so the stranded entry is again between head and tail
+//!   and is taken in its turn.
+//!
+//! All of it costs an entry its place in the order, never its existence. [`Ring::sweep`] looks at
+//! every slot; eviction calls it before it concludes that a segment is empty.
 //!
 //! # Orderings
 //!
 //! Fill is Release and take is Acquire: a consumer sees the slot word that the producer had
-//! published before it pushed the location.
-//!
-//! Head and tail only tell where to look, every decision is made by a compare-and-swap on a slot. But
-//! the head must not overtake the tail: the difference would wrap, and the ring look full for good.
-//! A consumer passes `h` after it has read a tail beyond `h`. It passes with Release and the head is
-//! read with Acquire, so whoever reads `h + 1` there, and then the tail, reads `h + 1` or more. For
-//! the rest Relaxed suffices.
+//! published before it pushed the location. Head and tail are Relaxed: nothing follows from them.
 //!
 //! # ABA
 //!
 //! A consumer that read entry `e` and was delayed may take a later `e` from the same position: the
 //! same location, put there by whoever owned its link then. Taking it transfers that ownership, so
-//! nothing is confused. Positions are 32 bits wide and wrap; a thread delayed for exactly 2^32
-//! operations passes or fills one position wrongly, which is again only a matter of order.
+//! nothing is confused. Positions are 32 bits wide and compared by their signed difference, which is
+//! right as long as a hint is less than 2^31 positions late; if it is not, that is again only a
+//! matter of order.
 //!
 //! # Progress
 //!
-//! Lock-free. A failed fill or take means that another thread's fill or take succeeded; a failed
-//! pass means that another consumer passed.
+//! Lock-free. A failed fill or take means that another thread's fill or take succeeded. A producer
+//! that is stopped leaves nothing for others to wait for.
 
 use crate::{
     engine::{
@@ -77,33 +76,30 @@ pub(crate) struct Ring {
 #[derive(Debug)]
 pub(crate) struct Full;
 
+/// How far position `a` is ahead of `b`; negative if it is behind.
+#[inline(always)]
+fn ahead(a: u32, b: u32) -> i32 {
+    a.wrapping_sub(b) as i32
+}
+
 impl Ends {
     pub(crate) fn new() -> Self {
         Self { head: AtomicU32::new(0), tail: AtomicU32::new(0) }
     }
 
-    /// Positions between head and tail: entries, and claimed positions that are not filled.
+    /// About how many entries there are.
     #[inline]
     pub(crate) fn len(&self) -> u32 {
-        // Head first: the tail that is read after it cannot be behind it.
-        let head = self.head();
-        self.tail.load(Ordering::Relaxed).wrapping_sub(head)
+        let head = self.head.load(Ordering::Relaxed);
+        ahead(self.tail.load(Ordering::Relaxed), head).max(0) as u32
     }
 
-    /// Acquire: pairs with [`Ends::pass`].
-    #[inline]
-    fn head(&self) -> u32 {
-        let order =
-            if planted(Bug::RingHeadRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
-        self.head.load(order)
-    }
-
-    /// Moves the head from `head`, which is not the tail, to the next position.
-    #[inline]
-    fn pass(&self, head: u32) {
-        let next = head.wrapping_add(1);
-        // Failure: another consumer passed this position.
-        let _ = self.head.compare_exchange(head, next, Ordering::Release, Ordering::Relaxed);
+    /// Moves an end on to `position`, unless it is there or beyond already.
+    #[inline(always)]
+    fn move_on(end: &AtomicU32, position: u32) {
+        if ahead(position, end.load(Ordering::Relaxed)) > 0 {
+            end.store(position, Ordering::Relaxed);
+        }
     }
 }
 
@@ -119,53 +115,72 @@ impl Ring {
         &self.slots[position as usize & (self.slots.len() - 1)]
     }
 
+    /// Head and tail, less than a turn apart.
+    #[inline(always)]
+    fn ends(&self, ends: &Ends) -> (u32, u32) {
+        let tail = ends.tail.load(Ordering::Relaxed);
+        let head = ends.head.load(Ordering::Relaxed);
+        let turn = self.slots.len() as u32;
+        (if ahead(tail, head) > turn as i32 { tail.wrapping_sub(turn) } else { head }, tail)
+    }
+
     /// Appends `loc`.
     pub(crate) fn push(&self, ends: &Ends, loc: Loc) -> Result<(), Full> {
         let entry = loc.0 + 1;
+        let (head, tail) = self.ends(ends);
+        let mut at = if ahead(head, tail) > 0 { head } else { tail };
         loop {
-            if ends.len() as usize >= self.slots.len() {
+            if ahead(at, head) >= self.slots.len() as i32 {
+                // What was passed over is occupied.
+                Ends::move_on(&ends.tail, at);
                 return Err(Full);
             }
-            let tail = ends.tail.fetch_add(1, Ordering::Relaxed);
-            step(Step::RingClaimed);
-            if planted(Bug::RingBlindFill) {
-                self.slot(tail).store(entry, Ordering::Release);
-                return Ok(());
-            }
-            // On failure a stranded entry, or one of a full turn ago, stands here: leave it.
-            if self
-                .slot(tail)
-                .compare_exchange(0, entry, Ordering::Release, Ordering::Relaxed)
-                .is_ok()
-            {
+            if self.fill(at, entry) {
                 step(Step::RingFilled);
+                Ends::move_on(&ends.tail, at.wrapping_add(1));
                 return Ok(());
             }
+            at = at.wrapping_add(1);
         }
+    }
+
+    #[inline(always)]
+    fn fill(&self, position: u32, entry: u32) -> bool {
+        let slot = self.slot(position);
+        if planted(Bug::RingBlindFill) {
+            slot.store(entry, Ordering::Release);
+            return true;
+        }
+        slot.compare_exchange(0, entry, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     /// Takes the oldest entry.
     pub(crate) fn pop(&self, ends: &Ends) -> Option<Loc> {
+        let (mut at, tail) = self.ends(ends);
         loop {
-            let head = ends.head();
-            if head == ends.tail.load(Ordering::Relaxed) {
-                return None;
-            }
-            let entry = self.slot(head).load(Ordering::Relaxed);
-            let taken = entry != 0 && self.take(head, entry);
-            if entry == 0 || taken {
-                ends.pass(head);
-            }
-            if taken {
+            let entry = self.slot(at).load(Ordering::Relaxed);
+            if entry == 0 {
+                if ahead(tail, at) <= 0 {
+                    Ends::move_on(&ends.head, at);
+                    return None;
+                }
+            } else if self.take(at, entry) {
                 step(Step::RingTaken);
+                Ends::move_on(&ends.head, at.wrapping_add(1));
                 return Some(Loc(entry - 1));
             }
+            at = at.wrapping_add(1);
         }
     }
 
     #[inline]
     fn take(&self, position: u32, entry: u32) -> bool {
-        self.slot(position).compare_exchange(entry, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        let slot = self.slot(position);
+        if planted(Bug::RingBlindTake) {
+            slot.store(0, Ordering::Release);
+            return true;
+        }
+        slot.compare_exchange(entry, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// The location `ahead` positions behind the head, if one is there: a hint for prefetching.
@@ -233,22 +248,52 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_is_never_filled_is_passed_and_a_late_fill_is_found_again() {
+    fn a_late_tail_hides_nothing_for_long() {
+        let (ring, ends) = ring(8);
+        for loc in 0..4 {
+            ring.push(&ends, Loc(loc)).expect("room");
+        }
+        // A producer that read the tail at its beginning stores it now.
+        ends.tail.store(1, Ordering::Relaxed);
+        assert_eq!(ring.pop(&ends), Some(Loc(0)));
+        assert_eq!(ring.pop(&ends), Some(Loc(1)), "no gap before it");
+        assert_eq!(ring.pop(&ends), Some(Loc(2)));
+        ring.push(&ends, Loc(4)).expect("room");
+        assert_eq!((ring.pop(&ends), ring.pop(&ends)), (Some(Loc(3)), Some(Loc(4))));
+        assert_eq!((ring.pop(&ends), ends.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_late_head_is_passed_over() {
         let (ring, ends) = ring(4);
-        // A producer stops after its claim of position 0.
-        assert_eq!(ends.tail.fetch_add(1, Ordering::Relaxed), 0);
+        for loc in 0..10 {
+            ring.push(&ends, Loc(loc)).expect("room");
+            if loc < 7 {
+                assert_eq!(ring.pop(&ends), Some(Loc(loc)));
+            }
+        }
+        // More than a turn late.
+        ends.head.store(1, Ordering::Relaxed);
+        assert_eq!(ring.pop(&ends), Some(Loc(7)));
+        assert_eq!(ends.len(), 2);
+    }
+
+    #[test]
+    fn a_stranded_entry_is_found_when_the_ring_has_turned() {
+        let (ring, ends) = ring(4);
         ring.push(&ends, Loc(1)).expect("room");
-        assert_eq!(ring.pop(&ends), Some(Loc(1)), "nobody waits for it");
-        assert_eq!(ring.pop(&ends), None);
-        // It wakes up and fills.
-        ring.slot(0).store(7 + 1, Ordering::Release);
+        assert_eq!(ring.pop(&ends), Some(Loc(1)));
+        // A producer that read the ends before all that fills the position behind the head.
+        assert!(ring.fill(0, 7 + 1));
         assert_eq!(ring.pop(&ends), None, "stranded behind the head");
-        // The next turn comes past it: positions 2 and 3, then 0 is occupied, so 1.
+        // The next turn comes past it: positions 1 to 3, then 0 is occupied, so 1.
         for loc in [2, 3, 4] {
             ring.push(&ends, Loc(loc)).expect("room");
         }
+        assert_eq!(ring.pop(&ends), Some(Loc(2)));
+        ring.push(&ends, Loc(5)).expect("room");
         let taken: Vec<_> = std::iter::from_fn(|| ring.pop(&ends)).collect();
-        assert_eq!(taken, [Loc(2), Loc(3), Loc(7), Loc(4)]);
+        assert_eq!(taken, [Loc(3), Loc(4), Loc(7), Loc(5)]);
     }
 
     #[test]

@@ -26,7 +26,10 @@ pub(crate) use vector::Line;
 #[cfg(any(test, miri, larder_loom, not(target_arch = "x86_64")))]
 mod portable {
     use super::{AtomicU32, Probe, SLOTS};
-    use crate::sync::Ordering;
+    use crate::{
+        engine::word::{Kind, Segment, Word},
+        sync::Ordering,
+    };
 
     /// The words of a bucket's slots, each as it was at some moment of the load.
     #[derive(Clone, Copy, Debug)]
@@ -38,10 +41,19 @@ mod portable {
             Line(std::array::from_fn(|i| slots[i].load(Ordering::Relaxed)))
         }
 
-        /// The words; 16 of them for a loop of whole vectors, those in front of slot 0 empty.
+        /// The slot of a ghost older than its limit, or else of the oldest ghost; `now` and `limits`
+        /// are of probation's ghosts and of protected's.
         #[inline(always)]
-        pub(crate) fn words(self) -> [u32; 16] {
-            std::array::from_fn(|i| i.checked_sub(16 - SLOTS).map_or(0, |slot| self.0[slot]))
+        pub(crate) fn oldest_ghost(self, now: [u16; 2], limits: [u16; 2]) -> Option<usize> {
+            let ghosts = self.0.iter().enumerate().filter_map(|(slot, &bits)| {
+                let Kind::Ghost { segment, stamp, .. } = Word::from_bits(bits).kind() else {
+                    return None;
+                };
+                let segment = usize::from(segment == Segment::Protected);
+                let age = now[segment].wrapping_sub(stamp);
+                Some((if age > limits[segment] { u16::MAX } else { age }, slot))
+            });
+            ghosts.max().map(|(_, slot)| slot)
         }
 
         /// One bit per slot whose word matches, slot 0 lowest.
@@ -55,6 +67,7 @@ mod portable {
 #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
 mod vector {
     use super::{AtomicU32, Probe, SLOTS};
+    use crate::engine::word::{GHOST, GHOST_SEGMENT, GHOST_STAMP_SHIFT, KIND};
     use std::arch::{asm, x86_64::*};
 
     // The loads below cover the 64 bytes that end with the last slot.
@@ -89,13 +102,62 @@ mod vector {
             Line([a, b, c, d])
         }
 
-        /// The words; 16 of them for a loop of whole vectors, those in front of slot 0 empty.
+        /// The slot of a ghost older than its limit, or else of the oldest ghost; `now` and `limits`
+        /// are of probation's ghosts and of protected's.
+        ///
+        /// Without branches: which ghost it will be cannot be predicted. Ages are 16 bits wide, so
+        /// two vectors hold those of a bucket.
         #[inline(always)]
-        pub(crate) fn words(self) -> [u32; 16] {
-            // SAFETY: both are 64 bytes without invalid values.
-            let mut words: [u32; 16] = unsafe { std::mem::transmute(self.0) };
-            words[..BEFORE].fill(0);
-            words
+        pub(crate) fn oldest_ghost(self, now: [u16; 2], limits: [u16; 2]) -> Option<usize> {
+            // SAFETY: SSE2 is part of x86-64.
+            let (lanes, any) = unsafe {
+                // Makes halves of words of which every bit is the sign, or whose high half is theirs.
+                let halves = |words: [__m128i; 4]| {
+                    let [a, b, c, d] = words;
+                    [_mm_packs_epi32(a, b), _mm_packs_epi32(c, d)]
+                };
+                let is_ghost = halves(self.0.map(|words| {
+                    let kind = _mm_and_si128(words, _mm_set1_epi32(KIND as i32));
+                    _mm_cmpeq_epi32(kind, _mm_set1_epi32(GHOST as i32))
+                }));
+                let of_protected = halves(self.0.map(|words| {
+                    let segment = GHOST_SEGMENT.leading_zeros() as i32;
+                    _mm_srai_epi32::<31>(_mm_sll_epi32(words, _mm_cvtsi32_si128(segment)))
+                }));
+                let stamp = halves(self.0.map(|words| {
+                    let above = 16 - GHOST_STAMP_SHIFT as i32;
+                    _mm_srai_epi32::<16>(_mm_sll_epi32(words, _mm_cvtsi32_si128(above)))
+                }));
+                let rank = |half: usize| {
+                    let of_segment = |[probation, protected]: [u16; 2]| {
+                        let probation = _mm_set1_epi16(probation as i16);
+                        let protected = _mm_set1_epi16(protected as i16);
+                        let chosen = _mm_and_si128(of_protected[half], protected);
+                        _mm_or_si128(chosen, _mm_andnot_si128(of_protected[half], probation))
+                    };
+                    let age = _mm_sub_epi16(of_segment(now), stamp[half]);
+                    let beyond = _mm_subs_epu16(age, of_segment(limits));
+                    let in_time = _mm_cmpeq_epi16(beyond, _mm_setzero_si128());
+                    // From 1 for the youngest; as high as can be for one that is too old.
+                    let aged = _mm_add_epi16(age, _mm_set1_epi16(1));
+                    let too_old = _mm_andnot_si128(in_time, _mm_set1_epi16(i16::MAX));
+                    let rank = _mm_or_si128(_mm_and_si128(in_time, aged), too_old);
+                    _mm_and_si128(rank, is_ghost[half])
+                };
+                // What lies in front of slot 0 is no slot.
+                let slots = _mm_slli_si128::<{ 2 * BEFORE as i32 }>(_mm_set1_epi16(-1));
+                let (low, high) = (_mm_and_si128(rank(0), slots), rank(1));
+                let mut max = _mm_max_epi16(low, high);
+                max = _mm_max_epi16(max, _mm_shuffle_epi32::<0b01_00_11_10>(max));
+                max = _mm_max_epi16(max, _mm_shuffle_epi32::<0b10_11_00_01>(max));
+                max = _mm_max_epi16(max, _mm_shufflelo_epi16::<0b10_11_00_01>(max));
+                let any = _mm_cvtsi128_si32(max) as u16;
+                let max = _mm_set1_epi16(any as i16);
+                let equal = _mm_packs_epi16(_mm_cmpeq_epi16(low, max), _mm_cmpeq_epi16(high, max));
+                (_mm_movemask_epi8(equal) as u32, any)
+            };
+            // The last of several that are equally old.
+            (any != 0).then(|| lanes.ilog2() as usize - BEFORE)
         }
 
         /// One bit per slot whose word matches, slot 0 lowest.
@@ -146,11 +208,36 @@ mod tests {
                 .map(|i| 1 << i)
                 .sum::<u32>();
             assert_eq!(Line::load(&bucket.slots).matches(probe), naive);
-            assert_eq!(
-                Line::load(&bucket.slots).words(),
-                portable::Line::load(&bucket.slots).words()
-            );
             assert_eq!(portable::Line::load(&bucket.slots).matches(probe), naive);
+        }
+    }
+
+    #[test]
+    fn all_versions_agree_on_the_oldest_ghost() {
+        let mut rng = SmallRng::seed_from_u64(8);
+        let zero = || AtomicU32::new(0);
+        let bucket = Bucket {
+            before: std::array::from_fn(|_| zero()),
+            slots: std::array::from_fn(|_| zero()),
+        };
+        for _ in 0..100_000 {
+            let (now, limits) = (rng.random(), rng.random::<[u16; 2]>().map(|limit| limit >> 4));
+            // Sometimes hardly any ghost, sometimes all of them; some just inside their limit.
+            let ghosts = rng.random_range(0..=16);
+            for word in bucket.before.iter().chain(&bucket.slots) {
+                let mut bits: u32 = rng.random::<u32>() | 1 << 31;
+                if rng.random_range(0..16) < ghosts {
+                    let segment = usize::from(rng.random::<bool>());
+                    let age = rng.random_range(0..=2 * limits[segment]);
+                    let stamp = u32::from(<[u16; 2]>::from(now)[segment].wrapping_sub(age));
+                    bits = 1 << 30 | (segment as u32) << 29 | bits & 0x1800_07FF | stamp << 11;
+                }
+                word.store(bits, Ordering::Relaxed);
+            }
+            let vector = Line::load(&bucket.slots).oldest_ghost(now, limits);
+            let portable = portable::Line::load(&bucket.slots).oldest_ghost(now, limits);
+            // All that are too old are of the same rank: the last one.
+            assert_eq!(vector, portable);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         nodes::{Entry, Nodes},
         plan::ShardPlan,
         policy::{Evicted, Pace, Policy},
-        recycle::{Chain, Recycler},
+        recycle::Recycler,
         ring::Ring,
         stats::{Counters, Event},
         word::{NodeId, Word},
@@ -21,12 +21,13 @@ use crate::{
     sync::Arc,
 };
 use crossbeam_epoch::Guard;
+use crossbeam_utils::CachePadded;
 
-/// What shares the cache line of the free list.
+/// What inserts of all threads write.
 #[derive(Debug)]
-pub(crate) struct Beside {
-    pub(crate) pace: Pace,
-    pub(crate) credits: Credits,
+struct Hot {
+    pace: Pace,
+    credits: Credits,
 }
 
 /// A part of the cache: the keys of one range of hashes.
@@ -35,21 +36,40 @@ pub(crate) struct Shard<K, V> {
     pub(crate) index: Index,
     pub(crate) nodes: Nodes<K, V>,
     pub(crate) policy: Policy,
-    pub(crate) recycler: Arc<Recycler<Beside>>,
+    pub(crate) recycler: Arc<Recycler>,
+    hot: CachePadded<Hot>,
+}
+
+/// What the operations on all shards share.
+#[derive(Debug)]
+pub(crate) struct Common<K, V> {
+    pub(crate) shards: Box<[Shard<K, V>]>,
+    pub(crate) budget: Budget,
+    pub(crate) counters: Counters,
 }
 
 /// What every operation of a pinned thread needs.
 pub(crate) struct Context<'a, K, V> {
     pub(crate) guard: &'a Guard,
     pub(crate) number: Number,
-    pub(crate) shards: &'a [Shard<K, V>],
-    pub(crate) budget: &'a Budget,
-    pub(crate) counters: &'a Counters,
+    pub(crate) common: &'a Common<K, V>,
+}
+
+impl<K, V> Context<'_, K, V> {
+    #[inline(always)]
+    pub(crate) fn count(&self, event: Event) {
+        self.common.counters.count(self.number, event);
+    }
+
+    #[inline(always)]
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.common.budget
+    }
 }
 
 /// Dead nodes that a writer drops after its own work: more than it can retire, so that they do not
 /// pile up.
-pub(crate) const DEAD_PER_WRITE: u32 = 4;
+pub(crate) const DEAD_PER_WRITE: u32 = 8;
 
 impl<K, V> Shard<K, V> {
     pub(crate) fn new(plan: &ShardPlan) -> Result<Self, OutOfMemory> {
@@ -57,34 +77,32 @@ impl<K, V> Shard<K, V> {
         let (probation, protected) = Policy::ring_lens(plan.capacity);
         let (probation, protected) = (Ring::new(zeroed(probation)?), Ring::new(zeroed(protected)?));
         let (policy, pace) = Policy::new(plan.capacity, probation, protected);
-        let beside = Beside { pace, credits: Credits::new() };
-        let recycler =
-            Recycler::new(plan.planned_nodes, plan.max_nodes, plan.batch, drops, beside)?;
         Ok(Self {
             index: Index::new(zeroed(plan.buckets)?, plan.layout),
-            nodes: Nodes::new(plan.planned_nodes as usize, plan.max_nodes as usize)?,
+            nodes: Nodes::new(plan.planned_nodes as usize, plan.nodes.max_nodes as usize)?,
             policy,
-            recycler: Arc::new(recycler),
+            recycler: Arc::new(Recycler::new(plan.nodes, drops)?),
+            hot: CachePadded::new(Hot { pace, credits: Credits::new() }),
         })
     }
 
     #[inline(always)]
     pub(crate) fn pace(&self) -> &Pace {
-        &self.recycler.beside().pace
+        &self.hot.pace
     }
 
     #[inline(always)]
     pub(crate) fn credits(&self) -> &Credits {
-        &self.recycler.beside().credits
+        &self.hot.credits
     }
 
     /// Asks for the lines that an insert with this home will need first: its bucket's, and those of
     /// the node that it will get.
     #[inline(always)]
-    pub(crate) fn prefetch_insert(&self, home: usize) {
+    pub(crate) fn prefetch_insert(&self, home: usize, number: Number) {
         self.index.prefetch(home);
-        if let Some(node) = self.recycler.prefetch_free() {
-            // SAFETY: numbers on the free list were handed out before.
+        if let Some(node) = self.recycler.next_free(number) {
+            // SAFETY: free numbers were handed out before.
             unsafe { self.nodes.prefetch(node) };
         }
     }
@@ -121,7 +139,7 @@ impl<K, V> Shard<K, V> {
                 // From here on it is gone, even if `take` panics.
                 let _gone = OnDrop(|| {
                     self.depart(cx, own, loc, found.word);
-                    cx.counters.count(cx.number, Event::Removal);
+                    cx.count(Event::Removal);
                 });
                 // SAFETY: as in `find`; it is retired when `_gone` is dropped, not before.
                 return Some(unsafe { self.nodes.with(found.node, take) });
@@ -137,7 +155,7 @@ impl<K, V> Shard<K, V> {
         while word.is_member() {
             if self.index.remove(loc, word) {
                 self.depart(cx, own, loc, word);
-                cx.counters.count(cx.number, Event::Removal);
+                cx.count(Event::Removal);
                 return;
             }
             word = self.index.word(loc);
@@ -146,24 +164,24 @@ impl<K, V> Shard<K, V> {
 
     /// The rest of a removal: credit and node of an entry that has left its slot.
     fn depart(&self, cx: &Context<'_, K, V>, own: usize, loc: Loc, word: Word) {
-        cx.budget.give(own, self.credits(), Credit::of_removed_entry());
+        cx.budget().give(own, self.credits(), Credit::of_removed_entry());
         self.retire(cx, loc, word);
     }
 
     pub(super) fn retire(&self, cx: &Context<'_, K, V>, loc: Loc, word: Word) {
         self.index.forget(loc, word, Departure::Key);
-        self.recycler.retire(self.index.layout().node(word), cx.guard);
+        self.recycler.retire(self.index.layout().node(word), cx.number, cx.guard);
     }
 
     #[inline]
     pub(super) fn alloc(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
-        self.recycler.alloc(cx.guard, |index| self.nodes.ensure(index))
+        self.recycler.alloc(cx.number, |index| self.nodes.ensure(index))
     }
 
     /// A credit for one more entry: unused, or that of an entry evicted for it.
     #[inline]
     pub(super) fn credit(&self, cx: &Context<'_, K, V>, own: usize) -> Option<(Credit, Source)> {
-        let unused = cx.budget.take(own, self.credits(), |i| cx.shards[i].credits());
+        let unused = cx.budget().take(own, self.credits(), |i| cx.common.shards[i].credits());
         if let Some(credit) = unused {
             return Some((credit, Source::Unused));
         }
@@ -172,7 +190,7 @@ impl<K, V> Shard<K, V> {
         if let Some(Evicted { loc, word }) = evicted {
             self.policy.prefetch_next(self.pace(), &self.index);
             self.retire(cx, loc, word);
-            cx.counters.count(cx.number, Event::Eviction);
+            cx.count(Event::Eviction);
             return Some((Credit::of_removed_entry(), Source::Evicted));
         }
         self.credit_slow(cx, own).map(|credit| (credit, Source::Evicted))
@@ -182,9 +200,9 @@ impl<K, V> Shard<K, V> {
     /// because the thread that inserted it has not come that far.
     #[cold]
     fn credit_slow(&self, cx: &Context<'_, K, V>, own: usize) -> Option<Credit> {
-        let others = (1..cx.shards.len()).map(|i| (own + i) % cx.shards.len());
+        let others = (1..cx.common.shards.len()).map(|i| (own + i) % cx.common.shards.len());
         for other in std::iter::once(own).chain(others) {
-            let shard = &cx.shards[other];
+            let shard = &cx.common.shards[other];
             let mut sink = |evicted| shard.discard(cx, other, evicted);
             let evicted = shard.policy.evict(shard.pace(), &shard.index, &mut sink);
             let (loc, word) = match evicted {
@@ -195,18 +213,18 @@ impl<K, V> Shard<K, V> {
                 },
             };
             shard.retire(cx, loc, word);
-            cx.counters.count(cx.number, Event::Eviction);
+            cx.count(Event::Eviction);
             return Some(Credit::of_removed_entry());
         }
         // Everything else is in the hands of threads that are inserting at this moment.
-        cx.budget.take(own, self.credits(), |i| cx.shards[i].credits())
+        cx.budget().take(own, self.credits(), |i| cx.common.shards[i].credits())
     }
 
     /// An entry that was evicted for want of a place in a ring.
     #[cold]
     pub(super) fn discard(&self, cx: &Context<'_, K, V>, own: usize, evicted: Evicted) {
         self.depart(cx, own, evicted.loc, evicted.word);
-        cx.counters.count(cx.number, Event::Eviction);
+        cx.count(Event::Eviction);
     }
 
     /// Both buckets of a key are full: gives up the entry of its home that was used least.
@@ -216,53 +234,22 @@ impl<K, V> Shard<K, V> {
         let Some((loc, word)) = victim else { return false };
         if self.index.remove(loc, word) {
             self.depart(cx, own, loc, word);
-            cx.counters.count(cx.number, Event::Eviction);
+            cx.count(Event::Eviction);
         }
         true
     }
 
-    /// Dead nodes, for [`Shard::drop_dead`].
+    /// Drops the entries of up to `most` dead nodes; says how many they were. Runs destructors: not
+    /// to be called while pinned.
     #[inline(always)]
-    pub(crate) fn take_dead(&self, pinned: &Guard, most: u32) -> Option<Chain> {
+    pub(crate) fn drop_dead(&self, most: u32) -> u32 {
         if !std::mem::needs_drop::<Entry<K, V>>() {
-            return None;
+            return 0;
         }
-        self.recycler.take_dead(pinned, most)
-    }
-
-    /// Drops the entries of dead nodes and makes the nodes free.
-    pub(crate) fn drop_dead(&self, chain: Chain) {
-        let mut rest = DeadChain { shard: self, chain: Some(chain) };
-        while rest.drop_first() {}
-    }
-}
-
-/// Dead nodes on their way to the free list. If an entry's drop panics, its node counts as done and
-/// the others go back to where they came from.
-struct DeadChain<'a, K, V> {
-    shard: &'a Shard<K, V>,
-    chain: Option<Chain>,
-}
-
-impl<K, V> DeadChain<'_, K, V> {
-    fn drop_first(&mut self) -> bool {
-        let Some(chain) = self.chain else { return false };
-        let node = chain.head;
-        // Read before the node is free and its link is somebody else's.
-        let next = self.shard.recycler.next_in(chain, node);
-        self.chain = next.map(|head| Chain { head, tail: chain.tail });
-        let _free = OnDrop(|| self.shard.recycler.free(Chain { head: node, tail: node }));
-        // SAFETY: the chain was taken from the dead, and each node in it comes up once.
-        unsafe { self.shard.nodes.drop_entry(node) };
-        true
-    }
-}
-
-impl<K, V> Drop for DeadChain<'_, K, V> {
-    fn drop(&mut self) {
-        if let Some(rest) = self.chain {
-            self.shard.recycler.put_back_dead(rest);
-        }
+        self.recycler.drop_dead(most, |node| {
+            // SAFETY: the recycler gives out each dead node once.
+            unsafe { self.nodes.drop_entry(node) };
+        })
     }
 }
 

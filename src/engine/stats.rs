@@ -1,20 +1,15 @@
 //! Counting what happens without a line that all threads write.
 //!
-//! Each thread counts on a line of its own (a *stripe*, found by the number that `epoch.rs` gave
-//! it), by a plain load and a plain store. That is exact, since nobody else writes there: numbers
-//! have one owner at a time, and handing a number on is a Release/Acquire pair. Threads without a
-//! number share one line and use locked instructions. A snapshot adds the lines up; while others
-//! count, it may see one of two events that happened together.
+//! Each thread counts on a line of its own (its stripe, see `stripes.rs`), by a plain load and a
+//! plain store. That is exact, since nobody else writes there. Threads without a number share one
+//! line and use locked instructions. A snapshot adds the lines up; while others count, it may see one
+//! of two events that happened together.
 
 use crate::{
-    engine::{
-        epoch::{CHUNKS, FIRST_CHUNK, Number},
-        extents::{Element, zeroed},
-    },
-    sync::{AtomicPtr, AtomicU64, Ordering},
+    engine::{epoch::Number, extents::Element, stripes::Stripes},
+    sync::{AtomicU64, Ordering},
 };
 use crossbeam_utils::CachePadded;
-use std::ptr::{self, NonNull};
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +41,7 @@ unsafe impl Element for Stripe {
 /// The counters of one cache.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    /// The last one is never filled: see [`Number`].
-    chunks: [AtomicPtr<Stripe>; CHUNKS + 1],
+    stripes: Stripes<Stripe>,
     /// For threads without a number, and for want of memory.
     shared: CachePadded<[AtomicU64; EVENTS]>,
 }
@@ -55,13 +49,9 @@ pub(crate) struct Counters {
 impl Counters {
     pub(crate) fn new() -> Self {
         Self {
-            chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            stripes: Stripes::new(),
             shared: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
         }
-    }
-
-    fn chunk_len(chunk: usize) -> usize {
-        FIRST_CHUNK << chunk
     }
 
     /// Counts one event for the thread of this number.
@@ -73,40 +63,9 @@ impl Counters {
     /// Counts `n` events for the thread of this number.
     #[inline(always)]
     pub(crate) fn add(&self, number: Number, event: Event, n: u64) {
-        let Some(stripe) = self.stripe(number) else { return self.add_shared(event, n) };
+        let Some(stripe) = self.stripes.of(number) else { return self.add_shared(event, n) };
         let counter = &stripe.0[event as usize];
         counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
-    }
-
-    #[inline(always)]
-    fn stripe(&self, number: Number) -> Option<&Stripe> {
-        let (chunk, place) = number.place();
-        let start = NonNull::new(self.chunks[chunk].load(Ordering::Acquire))
-            .or_else(|| self.add_chunk(chunk))?;
-        // SAFETY: a published chunk has `chunk_len` stripes and stays as long as `self`; places of
-        // a number are below that.
-        Some(unsafe { start.add(place).as_ref() })
-    }
-
-    #[cold]
-    fn add_chunk(&self, chunk: usize) -> Option<NonNull<Stripe>> {
-        if chunk == CHUNKS {
-            return None;
-        }
-        let mut new = zeroed::<Stripe>(Self::chunk_len(chunk)).ok()?;
-        let start = new.as_mut_ptr();
-        match self.chunks[chunk].compare_exchange(
-            ptr::null_mut(),
-            start,
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        ) {
-            Ok(_) => {
-                std::mem::forget(new);
-                NonNull::new(start)
-            }
-            Err(theirs) => NonNull::new(theirs),
-        }
     }
 
     #[cold]
@@ -117,7 +76,7 @@ impl Counters {
     /// The sums over all threads.
     pub(crate) fn totals(&self) -> [u64; EVENTS] {
         let mut totals = std::array::from_fn(|i| self.shared[i].load(Ordering::Relaxed));
-        for stripe in self.all().flatten() {
+        for stripe in self.stripes.iter() {
             for (total, counter) in totals.iter_mut().zip(stripe.0.iter()) {
                 *total += counter.load(Ordering::Relaxed);
             }
@@ -125,29 +84,8 @@ impl Counters {
         totals
     }
 
-    fn all(&self) -> impl Iterator<Item = &[Stripe]> {
-        self.chunks.iter().enumerate().filter_map(|(chunk, start)| {
-            let start = NonNull::new(start.load(Ordering::Acquire))?;
-            // SAFETY: as in `stripe`.
-            Some(unsafe { std::slice::from_raw_parts(start.as_ptr(), Self::chunk_len(chunk)) })
-        })
-    }
-
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.all().map(size_of_val).sum::<usize>()
-    }
-}
-
-impl Drop for Counters {
-    fn drop(&mut self) {
-        for (chunk, start) in self.chunks.iter().enumerate() {
-            let start = start.load(Ordering::Acquire);
-            if !start.is_null() {
-                let chunk = ptr::slice_from_raw_parts_mut(start, Self::chunk_len(chunk));
-                // SAFETY: it was a boxed slice of this length when `add_chunk` published it.
-                drop(unsafe { Box::from_raw(chunk) });
-            }
-        }
+        self.stripes.allocated_bytes()
     }
 }
 

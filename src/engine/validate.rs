@@ -17,7 +17,7 @@ impl<K: Eq, V> Engine<K, V> {
     /// If one does not hold.
     pub(crate) fn validate(&self, hash: impl Fn(&K) -> u64) {
         let mut members = 0;
-        for (own, shard) in self.shards.iter().enumerate() {
+        for (own, shard) in self.common.shards.iter().enumerate() {
             members += shard.validate(|key| {
                 let hash = hash(key);
                 assert_eq!(self.shard_of(hash).0, own, "a key in another key's shard");
@@ -26,7 +26,7 @@ impl<K: Eq, V> Engine<K, V> {
         }
         assert_eq!(members, self.entries(), "entries and credits disagree");
         assert!(members <= self.capacity(), "{members} entries exceed {}", self.capacity());
-        let totals = self.counters.totals();
+        let totals = self.common.counters.totals();
         let total = |event| totals[event as usize];
         assert_eq!(
             members,
@@ -99,6 +99,7 @@ impl<K: Eq, V> Shard<K, V> {
         };
         self.recycler.for_each_free(&mut once);
         self.recycler.for_each_unsealed_or_dead(&mut once);
+        assert_eq!(self.recycler.lost_magazines(), 0, "magazines that are nowhere");
         assert!(nodes.keys().all(|node| (1..=fresh).contains(node)));
         assert!(nodes.len() <= self.index.bucket_count() * SLOTS);
         nodes.len() as u64

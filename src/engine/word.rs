@@ -47,8 +47,8 @@ pub(crate) type NodeId = u32;
 /// Width of the node field in the control word, hence of any node number.
 pub(crate) const NODE_BITS_MAX: u32 = 20;
 
-const KIND: u32 = 0b11 << 30;
-const GHOST: u32 = 0b01 << 30;
+pub(crate) const KIND: u32 = 0b11 << 30;
+pub(crate) const GHOST: u32 = 0b01 << 30;
 const TENTATIVE: u32 = 0b10 << 30;
 const MEMBER: u32 = 0b11 << 30;
 const USES_SHIFT: u32 = 28;
@@ -60,9 +60,9 @@ const MERIT_SHIFT: u32 = 25;
 const MERIT: u32 = 0b11 << MERIT_SHIFT;
 const PAYLOAD: u32 = (1 << MERIT_SHIFT) - 1;
 
-const GHOST_SEGMENT: u32 = 1 << 29;
+pub(crate) const GHOST_SEGMENT: u32 = 1 << 29;
 const GHOST_MERIT_SHIFT: u32 = 27;
-const GHOST_STAMP_SHIFT: u32 = 11;
+pub(crate) const GHOST_STAMP_SHIFT: u32 = 11;
 const GHOST_TAG_BITS: u32 = 11;
 
 /// Which of the two FIFO segments an entry is or was in.
@@ -260,20 +260,15 @@ impl Word {
         self.0 & KIND == MEMBER
     }
 
-    #[inline(always)]
-    pub(crate) fn is_ghost(self) -> bool {
-        self.0 & KIND == GHOST
-    }
-
     /// Of a ghost: whether protected evicted it.
     #[inline(always)]
-    pub(crate) fn is_ghost_of_protected(self) -> bool {
+    fn is_ghost_of_protected(self) -> bool {
         self.0 & GHOST_SEGMENT != 0
     }
 
     /// Of a ghost: the segment's clock when it was evicted.
     #[inline(always)]
-    pub(crate) fn ghost_stamp(self) -> u32 {
+    fn ghost_stamp(self) -> u32 {
         self.0 >> GHOST_STAMP_SHIFT & 0xFFFF
     }
 
@@ -442,7 +437,7 @@ mod tests {
                 let stamp = rng.random();
                 let ghost = layout.ghost(member, segment, stamp);
                 let tag = layout.ghost_tag(hash);
-                assert!(ghost.matches(layout.ghost_probe(hash)) && ghost.is_ghost());
+                assert!(ghost.matches(layout.ghost_probe(hash)));
                 assert!(!member.matches(layout.ghost_probe(hash)));
                 assert_eq!(ghost.kind(), Kind::Ghost { segment, merit, stamp, tag });
             }

@@ -59,7 +59,6 @@ const OPERATIONS: [Operation; 6] = [
             Step::SlotClaimed,
             Step::Decided,
             Step::Published,
-            Step::RingClaimed,
             Step::RingFilled,
         ],
     },
@@ -81,7 +80,6 @@ const OPERATIONS: [Operation; 6] = [
             Step::SlotClaimed,
             Step::Decided,
             Step::Published,
-            Step::RingClaimed,
             Step::RingFilled,
             Step::RingTaken,
             Step::Unlinked,
@@ -212,8 +210,8 @@ fn a_thread_stopped_at_any_step_stops_nobody() {
 #[test]
 fn two_threads_stopped_at_two_steps_stop_nobody() {
     let _alone = stopping::install();
-    // The ones that leave most behind: a decided slot, a claimed ring position, an owned link.
-    let steps = [Step::Decided, Step::RingClaimed, Step::RingTaken, Step::Unlinked];
+    // The ones that leave most behind: a decided slot, a late tail, an owned link, a node in hand.
+    let steps = [Step::Decided, Step::RingFilled, Step::RingTaken, Step::Unlinked];
     for (first, second) in steps.iter().flat_map(|a| steps.iter().map(move |b| (*a, *b))) {
         let which = format!("two inserts stopped at {first:?} and {second:?}");
         let cache = build(2 * KEYS);

@@ -1,0 +1,96 @@
+//! One value per thread: what a thread may write without meeting another.
+//!
+//! The value of a thread is found by its number (`epoch.rs`). Numbers have one owner at a time, and
+//! handing one on is a Release/Acquire pair: so an owner may use plain loads and stores, and goes on
+//! where the last one stopped. What others may do with a thread's value is the value's business.
+//!
+//! Values come in chunks of doubling length, which appear when the first thread with such a number
+//! needs them and stay as long as the whole: a compare-and-swap publishes a chunk (Release), finding
+//! it is an Acquire load, and the loser frees its own.
+
+use crate::{
+    engine::{
+        epoch::{CHUNKS, FIRST_CHUNK, Number},
+        extents::{Element, zeroed},
+    },
+    sync::{AtomicPtr, Ordering},
+};
+use std::ptr::{self, NonNull};
+
+/// A value of type `T` for each thread that has a number.
+#[derive(Debug)]
+pub(crate) struct Stripes<T: Element + Send + Sync> {
+    /// The last one is never filled: see [`Number`].
+    chunks: [AtomicPtr<T>; CHUNKS + 1],
+}
+
+impl<T: Element + Send + Sync> Stripes<T> {
+    pub(crate) fn new() -> Self {
+        Self { chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
+    }
+
+    fn chunk_len(chunk: usize) -> usize {
+        FIRST_CHUNK << chunk
+    }
+
+    /// The value of the thread with this number; None for threads without one, and for want of
+    /// memory.
+    #[inline(always)]
+    pub(crate) fn of(&self, number: Number) -> Option<&T> {
+        let (chunk, place) = number.place();
+        let start = NonNull::new(self.chunks[chunk].load(Ordering::Acquire))
+            .or_else(|| self.add_chunk(chunk))?;
+        // SAFETY: a published chunk has `chunk_len` values and stays as long as `self`; places of a
+        // number are below that.
+        Some(unsafe { start.add(place).as_ref() })
+    }
+
+    #[cold]
+    fn add_chunk(&self, chunk: usize) -> Option<NonNull<T>> {
+        if chunk == CHUNKS {
+            return None;
+        }
+        let mut new = zeroed::<T>(Self::chunk_len(chunk)).ok()?;
+        let start = new.as_mut_ptr();
+        match self.chunks[chunk].compare_exchange(
+            ptr::null_mut(),
+            start,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        ) {
+            Ok(_) => {
+                std::mem::forget(new);
+                NonNull::new(start)
+            }
+            Err(theirs) => NonNull::new(theirs),
+        }
+    }
+
+    /// The values that exist, of living threads and of others.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.chunks.iter().enumerate().flat_map(|(chunk, start)| {
+            let start = NonNull::new(start.load(Ordering::Acquire));
+            start.map_or(&[][..], |start| {
+                // SAFETY: as in `of`.
+                unsafe { std::slice::from_raw_parts(start.as_ptr(), Self::chunk_len(chunk)) }
+            })
+        })
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.iter().count() * size_of::<T>()
+    }
+}
+
+impl<T: Element + Send + Sync> Drop for Stripes<T> {
+    fn drop(&mut self) {
+        for (chunk, start) in self.chunks.iter().enumerate() {
+            let start = start.load(Ordering::Acquire);
+            if !start.is_null() {
+                let chunk = ptr::slice_from_raw_parts_mut(start, Self::chunk_len(chunk));
+                // SAFETY: it was a boxed slice of this length when `add_chunk` published it.
+                drop(unsafe { Box::from_raw(chunk) });
+            }
+        }
+    }
+}
