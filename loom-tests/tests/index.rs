@@ -207,11 +207,11 @@ fn displaced_insert_against_remove() {
     );
 }
 
-/// The scenario of the header's section on ABA. A's node was named by the control word, left, and
-/// was recycled: B's insert has it now, tentative in the slot where A was. If the word still named
-/// it, C's insert would publish B's before it is decided.
+/// The scenario of the header's section on stale control words. A's node was named by the control
+/// word, left, and was recycled: B's insert has it now, tentative in the slot where A was. C's insert
+/// must not take it for decided.
 #[test]
-fn a_control_word_does_not_outlive_its_node() {
+fn a_stale_control_word_publishes_nothing() {
     let setup = || {
         let cache: TinyCache = Tiny { capacity: 4, buckets: 2, nodes: 4, batch: 1 }.cache(Placed);
         cache.insert(D, 0);

@@ -38,8 +38,18 @@ struct Nodes {
 
 impl Nodes {
     fn new(count: u32, batch: u32, drops: bool) -> Self {
-        let recycler = RecyclerDoor::new(count, batch, drops);
+        Self::with(RecyclerDoor::new(count, batch, drops), count)
+    }
+
+    fn with(recycler: RecyclerDoor, count: u32) -> Self {
         Self { recycler, cells: (0..count).map(|_| UnsafeCell::new(0)).collect() }
+    }
+
+    /// Everything that can be had when nobody else has anything.
+    fn drain(&self) -> Vec<u32> {
+        self.recycler.seal_all();
+        collect();
+        std::iter::from_fn(|| self.alloc()).collect()
     }
 
     fn touch(&self, node: u32) {
@@ -54,10 +64,7 @@ impl Nodes {
     }
 
     fn drop_dead(&self) {
-        if let Some(node) = self.recycler.take_dead() {
-            self.touch(node);
-            self.recycler.free(node);
-        }
+        self.recycler.drop_one(|node| self.touch(node));
     }
 }
 
@@ -104,6 +111,60 @@ fn no_node_has_two_owners() {
         owned.extend(std::iter::from_fn(|| nodes.alloc()));
         owned.sort_unstable();
         assert_eq!(owned, [1, 2]);
+    });
+}
+
+/// A thread retires two nodes, which make a batch, and then two more, while another seals what there
+/// is: every node comes back, and only once. (The queue of retired nodes turns meanwhile.)
+#[test]
+fn retired_nodes_are_taken_once() {
+    let setup = || {
+        let nodes = Nodes::new(6, 2, false);
+        let owned: Vec<_> = (0..6).map(|_| nodes.alloc().expect("fresh")).collect();
+        assert_eq!(owned, [1, 2, 3, 4, 5, 6]);
+        nodes
+    };
+    let retire = |nodes: &Nodes| (1..=5).for_each(|node| nodes.recycler.retire(node));
+    model(2, setup, [retire, |nodes| nodes.recycler.seal_all()], |nodes, _| {
+        let mut back = nodes.drain();
+        back.sort_unstable();
+        assert_eq!(back, [1, 2, 3, 4, 5]);
+    });
+}
+
+/// Who seals another thread's retired nodes sees their numbers.
+#[test]
+fn who_takes_retired_nodes_sees_them() {
+    let setup = || {
+        let nodes = Nodes::new(2, 2, false);
+        assert_eq!((nodes.alloc(), nodes.alloc()), (Some(1), Some(2)));
+        nodes
+    };
+    model(
+        3,
+        setup,
+        [|nodes: &Nodes| nodes.recycler.retire(2), |nodes| nodes.recycler.seal_all()],
+        |nodes, _| assert_eq!(nodes.drain(), [2]),
+    );
+}
+
+/// Threads with stocks: one takes over a magazine, the other finds the rest.
+#[test]
+fn a_stock_is_refilled_once() {
+    let setup = || {
+        let nodes = Nodes::with(RecyclerDoor::stocking(3, 2), 3);
+        let owned: Vec<_> = (0..3).map(|_| nodes.alloc().expect("fresh")).collect();
+        owned.into_iter().for_each(|node| nodes.recycler.retire(node));
+        nodes.recycler.seal_all();
+        collect();
+        nodes
+    };
+    let take_two = |nodes: &Nodes| [nodes.alloc(), nodes.alloc()];
+    model(2, setup, [take_two, take_two], |_, owned| {
+        let mut owned: Vec<_> = owned.into_iter().flatten().flatten().collect();
+        owned.sort_unstable();
+        // One node may lie in the stock of a thread that does not need it.
+        assert!(matches!(owned[..], [1, 2, 3] | [1, 2] | [1, 3] | [2, 3]), "{owned:?}");
     });
 }
 

@@ -20,8 +20,7 @@
 //! Vacant, and Tentative if it was claimed from Vacant. The rest have none. So no slot ever has two
 //! ring entries, and whoever takes the entry out of the ring owns the link.
 //!
-//! A node that leaves a slot is retired by the thread whose compare-and-swap removed it, after it
-//! has made its home bucket's control word forget it ([`Index::forget`]).
+//! A node that leaves a slot is retired by the thread whose compare-and-swap removed it.
 //!
 //! # One copy per key
 //!
@@ -54,6 +53,21 @@
 //! The count goes down after the key has left its slot. It may be too high for a moment, never too
 //! low.
 //!
+//! # Stale control words
+//!
+//! A control word may go on naming a node that has left. That must not make anybody publish an insert
+//! that was not decided: the node's next owner may claim the very slot that the word names. So
+//!
+//! - who is about to claim a slot has the control word that could name it there forget its node: that
+//!   of its home, which it has read anyway, and next door that of the neighbour ([`Index::disown`]);
+//! - who settles reads the control word again after it has seen the slot Tentative. If the word is
+//!   the same, the next owner has not come to its claim when the slot was read (the claim is Release,
+//!   the load of the slot Acquire), so what was read is the decided insert.
+//!
+//! Names of displaced keys are an exception, for they stand in another bucket than their slot: those
+//! are forgotten when the node leaves, together with the count, before it is retired
+//! ([`Index::forget`]).
+//!
 //! # Orderings
 //!
 //! Claim and replace are Release, and every compare-and-swap on a slot is a read-modify-write and so
@@ -65,18 +79,15 @@
 //!
 //! # ABA
 //!
-//! Every operation runs pinned. A node that a slot or a control word named while this thread is
-//! pinned is not handed out again before it unpins: it is retired only after it has left its slot
-//! and after the control word has forgotten it, and recycled only after a grace period. Hence, for
-//! the compare-and-swaps above:
+//! Every operation runs pinned. A node that a slot named while this thread is pinned is not handed
+//! out again before it unpins: it is retired only after it has left its slot, and recycled only after
+//! a grace period. Hence, for the compare-and-swaps above:
 //!
 //! - `Member(n)` or `Tentative(n)` read and compared later is the same incarnation of n; its key is
 //!   the same.
-//! - A control word that names n, read and compared later, is the same decision: n would have to be
-//!   decided a second time.
-//! - A control word that names nothing could come back after decisions whose nodes were all retired
-//!   again. The version tells them apart: each decision raises it, each takes a node, no node is
-//!   recycled twice during one pin, and 2^31 versions are more than twice the 2^20 nodes.
+//! - A control word read and compared later stands for the same decisions: each one raises the
+//!   version and takes a node, no node is recycled twice during one pin, and 2^31 versions are more
+//!   than twice the 2^20 nodes.
 //! - Free words do come back; claiming one is right whenever it succeeds.
 //!
 //! # Progress
@@ -317,11 +328,52 @@ impl Index {
             if let Kind::Tentative { .. } = word.kind()
                 && self.layout.node(word) == node
             {
-                // Failure: somebody else published it.
-                let _ = self.swap(loc, word, word.into_member(), Ordering::AcqRel);
+                self.settle(home, control, loc, word);
             }
         }
         control
+    }
+
+    #[cold]
+    fn settle(&self, home: usize, control: Control, loc: Loc, word: Word) {
+        // See "Stale control words". Acquire of the slot's load keeps this one behind it.
+        if self.control(home) == control || planted(Bug::SettleUnchecked) {
+            // Failure: somebody else published it.
+            let _ = self.swap(loc, word, word.into_member(), Ordering::AcqRel);
+        }
+    }
+
+    /// Has the control word of `bucket`, which was `control`, forget a node that this thread owns, and
+    /// returns what the word is then.
+    #[inline(always)]
+    pub(crate) fn disown(&self, bucket: usize, control: Control, node: NodeId) -> Control {
+        if control.decided().is_some_and(|(named, _)| named == node) {
+            self.disown_stale(bucket, control, node)
+        } else {
+            control
+        }
+    }
+
+    #[cold]
+    fn disown_stale(&self, bucket: usize, control: Control, node: NodeId) -> Control {
+        if planted(Bug::SkipDisown) {
+            return control;
+        }
+        let word = &self.bucket(bucket).control;
+        let mut now = control;
+        loop {
+            let new = now.forget(node, false);
+            if new == now {
+                // Somebody else was decided: the name is gone, and so is the chance to decide.
+                return control;
+            }
+            // Release: who reads the new word must not miss what this thread saw published.
+            match word.compare_exchange(now.bits(), new.bits(), Ordering::AcqRel, Ordering::Acquire)
+            {
+                Ok(_) => return if now == control { new } else { control },
+                Err(bits) => now = Control::from_bits(bits),
+            }
+        }
     }
 
     /// Replaces a member's node, which counts as a use. False if the word changed.
@@ -364,6 +416,7 @@ impl Index {
         if !self.control(home).can_displace() {
             return None;
         }
+        self.disown(home ^ 1, self.control(home ^ 1), node);
         self.claim_in(home, true, hash, node, now)
     }
 
@@ -523,15 +576,19 @@ impl Index {
         self.swap(loc, Word::VACANT, Word::EMPTY, Ordering::AcqRel)
     }
 
-    /// Makes the control word forget a node that was replaced or whose key left its slot: to be done
-    /// before the node is retired.
-    #[inline]
+    /// Makes the control word forget a displaced key that left its slot, or the node of one that was
+    /// replaced: to be done before the node is retired.
+    #[inline(always)]
     pub(crate) fn forget(&self, loc: Loc, word: Word, departure: Departure) {
-        let undisplaced = word.is_displaced() && departure == Departure::Key;
-        let node = self.layout.node(word);
-        if planted(Bug::SkipForget) {
-            return;
+        if word.is_displaced() {
+            self.forget_displaced(loc, word, departure);
         }
+    }
+
+    #[cold]
+    fn forget_displaced(&self, loc: Loc, word: Word, departure: Departure) {
+        let undisplaced = departure == Departure::Key;
+        let node = self.layout.node(word);
         let control = &self.bucket(loc.home(word)).control;
         // Relaxed suffices: the member word was read with Acquire and published after its decision,
         // so this load sees that decision or a later word.

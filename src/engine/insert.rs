@@ -112,6 +112,7 @@ impl<K: Eq, V> Shard<K, V> {
             return Attempt::new(self, cx, target, node).rejected();
         };
         let home = self.index.home(target.hash);
+        let control = self.index.disown(home, control, node);
         let now = self.policy.now(self.pace());
         let claim = self.index.claim(home, target.hash, node, now);
         if let Some(claim) = &claim
@@ -266,6 +267,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             else {
                 return self.rejected();
             };
+            let control = index.disown(home, control, self.node);
             if self.claim.is_none() {
                 let now = shard.policy.now(shard.pace());
                 self.claim = index.claim(home, hash, self.node, now);

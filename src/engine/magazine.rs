@@ -211,12 +211,22 @@ impl Magazines {
         self.at(held.0).nodes[i as usize].load(Ordering::Relaxed)
     }
 
-    /// Adds a node; there must be room for it.
-    pub(crate) fn add(&self, held: &Held, node: NodeId) {
+    /// Makes it hold these nodes and no others; there must be room for them.
+    pub(crate) fn fill(&self, held: &Held, nodes: impl Iterator<Item = NodeId>) {
         let magazine = self.at(held.0);
-        let len = magazine.len.load(Ordering::Relaxed);
-        magazine.nodes[len as usize].store(node, Ordering::Relaxed);
-        magazine.len.store(len + 1, Ordering::Relaxed);
+        let mut len = 0;
+        for (place, node) in magazine.nodes.iter().zip(nodes) {
+            place.store(node, Ordering::Relaxed);
+            len += 1;
+        }
+        magazine.len.store(len, Ordering::Relaxed);
+    }
+
+    /// Its nodes.
+    pub(crate) fn nodes(&self, held: &Held) -> impl Iterator<Item = NodeId> + '_ {
+        let magazine = self.at(held.0);
+        let nodes = &magazine.nodes[..magazine.len.load(Ordering::Relaxed) as usize];
+        nodes.iter().map(|node| node.load(Ordering::Relaxed))
     }
 
     /// Takes the last node out.

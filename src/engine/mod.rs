@@ -203,7 +203,7 @@ impl<K, V> Engine<K, V> {
     {
         let (own, shard) = self.shard_of(hash);
         let placed = with_local(|local| {
-            shard.prefetch_insert(shard.index.home(hash), local.number());
+            shard.index.prefetch(shard.index.home(hash));
             let guard = &local.pin();
             hooks::step(hooks::Step::Pinned);
             let cx = self.pinned(guard, local.number());

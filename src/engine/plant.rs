@@ -13,8 +13,10 @@ pub(crate) enum Bug {
     SkipDecide,
     /// A thread decides without first settling the insert that was decided before.
     SkipSettle,
-    /// A retired node stays named by its bucket's control word.
-    SkipForget,
+    /// A node is claimed for while a control word still names it.
+    SkipDisown,
+    /// An insert is settled although the control word may have been stale.
+    SettleUnchecked,
     /// A decision does not count a key that goes next door.
     DisplacedUncounted,
     /// An eviction overwrites the slot instead of comparing.

@@ -96,17 +96,6 @@ impl<K, V> Shard<K, V> {
         &self.hot.credits
     }
 
-    /// Asks for the lines that an insert with this home will need first: its bucket's, and those of
-    /// the node that it will get.
-    #[inline(always)]
-    pub(crate) fn prefetch_insert(&self, home: usize, number: Number) {
-        self.index.prefetch(home);
-        if let Some(node) = self.recycler.next_free(number) {
-            // SAFETY: free numbers were handed out before.
-            unsafe { self.nodes.prefetch(node) };
-        }
-    }
-
     /// Looks a key up; `eq` compares keys.
     #[inline(always)]
     pub(crate) fn find(
@@ -175,7 +164,13 @@ impl<K, V> Shard<K, V> {
 
     #[inline]
     pub(super) fn alloc(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
-        self.recycler.alloc(cx.number, |index| self.nodes.ensure(index))
+        let node = self.recycler.alloc(cx.number, |index| self.nodes.ensure(index))?;
+        // For this thread's next insert into this shard.
+        if let Some(next) = self.recycler.next_free(cx.number) {
+            // SAFETY: free numbers were handed out before.
+            unsafe { self.nodes.prefetch(next) };
+        }
+        Some(node)
     }
 
     /// A credit for one more entry: unused, or that of an entry evicted for it.

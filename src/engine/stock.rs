@@ -94,11 +94,10 @@ impl Stock {
     /// Takes over the nodes of a magazine, while the stock is empty; for the owner.
     pub(crate) fn refill(&self, magazines: &Magazines, held: &Held) {
         debug_assert!(self.peek().is_none(), "a stock that is not used up");
-        let len = magazines.len(held);
-        for i in 0..len {
-            self.free[i as usize].store(magazines.node(held, i), Ordering::Relaxed);
+        for (place, node) in self.free.iter().zip(magazines.nodes(held)) {
+            place.store(node, Ordering::Relaxed);
         }
-        self.free_len.store(len, Ordering::Relaxed);
+        self.free_len.store(magazines.len(held), Ordering::Relaxed);
     }
 
     /// Adds a retired node and says how many there are; for the owner. A node for which there is no
@@ -120,8 +119,7 @@ impl Stock {
         &self.retired[position as usize % QUEUE]
     }
 
-    /// Takes retired nodes, as many as a magazine holds, and adds them to `held`, which is empty;
-    /// for anyone. False if there are none.
+    /// Takes retired nodes into `held`, as many as it has room for; for anyone. False if there are none.
     pub(crate) fn take_retired(&self, magazines: &Magazines, held: &Held) -> bool {
         loop {
             let head = self.head.load(Ordering::Acquire);
@@ -132,19 +130,17 @@ impl Stock {
             if len == 0 {
                 return false;
             }
-            for i in 0..len {
-                let node = self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
-                magazines.add(held, node);
-            }
+            let node = |i| self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
+            magazines.fill(held, (0..len).map(node));
             let next = head.wrapping_add(len);
             if planted(Bug::StealBlind) {
                 self.head.store(next, Ordering::Release);
                 return true;
             }
             // Release: what was read above was read before the owner writes there again.
-            match self.head.compare_exchange(head, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(_) => while magazines.take_last(held).is_some() {},
+            let taken = self.head.compare_exchange(head, next, Ordering::AcqRel, Ordering::Relaxed);
+            if taken.is_ok() {
+                return true;
             }
         }
     }
