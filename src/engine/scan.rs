@@ -221,7 +221,8 @@ mod tests {
             slots: std::array::from_fn(|_| zero()),
         };
         for _ in 0..100_000 {
-            let (now, limits) = (rng.random(), rng.random::<[u16; 2]>().map(|limit| limit >> 4));
+            let (now, limits) =
+                (rng.random::<[u16; 2]>(), rng.random::<[u16; 2]>().map(|limit| limit >> 4));
             // Sometimes hardly any ghost, sometimes all of them; some just inside their limit.
             let ghosts = rng.random_range(0..=16);
             for word in bucket.before.iter().chain(&bucket.slots) {
@@ -229,7 +230,7 @@ mod tests {
                 if rng.random_range(0..16) < ghosts {
                     let segment = usize::from(rng.random::<bool>());
                     let age = rng.random_range(0..=2 * limits[segment]);
-                    let stamp = u32::from(<[u16; 2]>::from(now)[segment].wrapping_sub(age));
+                    let stamp = u32::from(now[segment].wrapping_sub(age));
                     bits = 1 << 30 | (segment as u32) << 29 | bits & 0x1800_07FF | stamp << 11;
                 }
                 word.store(bits, Ordering::Relaxed);
