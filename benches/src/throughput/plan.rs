@@ -45,9 +45,10 @@ impl<K: Key> Plan<K> {
         } else {
             entries as usize + entries as usize / 4 + 256
         };
-        // Where keys come and go, the prefill holds the most frequent ones; let the policies sort
-        // out what else to keep.
-        let warm = if scenario.evicts() { (ops / 4).max(1_000) } else { 1_000.min(ops) };
+        // What is measured is a cache that has been at work for a while. Where keys come and go, the
+        // policies sort out what to keep besides the most frequent ones, which the prefill left. Where
+        // all stay, each has been used before: caches that count uses up to a limit write less then.
+        let warm = if scenario.evicts() { (ops / 4).max(1_000) } else { ops };
         let threads = (0..setting.threads)
             .map(|thread| Self::thread(&setting, thread, PROBE + warm + ops))
             .collect();
