@@ -2,9 +2,8 @@
 
 use crate::{
     Cache,
-    engine::epoch::{Number, with_local},
+    engine::epoch::{self, Pin},
 };
-use crossbeam_epoch::Guard;
 use equivalent::Equivalent;
 use std::{
     fmt,
@@ -53,14 +52,12 @@ use std::{
 /// ```
 pub struct Pinned<'c, K, V, S> {
     cache: &'c Cache<K, V, S>,
-    guard: Guard,
-    number: Number,
+    pin: Pin,
 }
 
 impl<'c, K, V, S> Pinned<'c, K, V, S> {
     pub(crate) fn new(cache: &'c Cache<K, V, S>) -> Self {
-        let (guard, number) = with_local(|local| (local.pin(), local.number()));
-        Self { cache, guard, number }
+        Self { cache, pin: epoch::pin() }
     }
 
     /// The cache that this is a view of.
@@ -91,7 +88,7 @@ where
     {
         self.cache
             .engine()
-            .get_in(&self.guard, self.number, hash, |other| key.equivalent(other))
+            .get_in(&self.pin, hash, |other| key.equivalent(other))
             .map(|entry| &entry.value)
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     engine::{
         Engine,
         budget::{Budget, Credit, Credits},
-        epoch::with_local,
+        epoch::pin,
         extents::zeroed,
         index::Loc,
         plan::{Plan, ShardPlan},
@@ -56,14 +56,14 @@ fn node_plan(max_nodes: u32, batch: u32) -> NodePlan {
 /// Registers this thread with the collector, which is not what a model is about and takes more
 /// steps than most operations.
 pub fn register() {
-    with_local(|local| drop(local.pin()));
+    drop(pin());
 }
 
 /// Lets the collector hand back every batch for which no thread is pinned.
 pub fn collect() {
     // It does so when the epoch has advanced twice since the batch was sealed.
     for _ in 0..3 {
-        with_local(|local| local.pin().flush());
+        pin().guard.flush();
     }
 }
 
@@ -155,17 +155,18 @@ impl RecyclerDoor {
 
     /// Takes a node that nobody else has.
     pub fn alloc(&self) -> Option<u32> {
-        with_local(|local| self.0.alloc(local.number(), |_| Ok(())))
+        self.0.alloc(pin().number, |_| Ok(()))
     }
 
     /// Pins, and gives a node back: to be reused after a grace period.
     pub fn retire(&self, node: u32) {
-        with_local(|local| self.0.retire(node, local.number(), &local.pin()));
+        let pin = pin();
+        self.0.retire(node, pin.number, &pin.guard);
     }
 
     /// Pins, and seals what any thread has retired.
     pub fn seal_all(&self) {
-        with_local(|local| self.0.seal_all(&local.pin()));
+        self.0.seal_all(&pin().guard);
     }
 
     /// Has `f` drop what a dead node holds.

@@ -78,18 +78,6 @@ impl Local {
             number: numbers::claim().map_or(Number::NONE, Number::new),
         }
     }
-
-    /// Pins: until the guard is dropped, nothing that this thread can reach is recycled.
-    #[inline(always)]
-    pub(crate) fn pin(&self) -> Guard {
-        self.handle.pin()
-    }
-
-    /// The thread's number.
-    #[inline(always)]
-    pub(crate) fn number(&self) -> Number {
-        self.number
-    }
 }
 
 impl Drop for Local {
@@ -135,23 +123,30 @@ mod statics {
 
 use statics::{LOCAL, collector};
 
-/// Runs `f` with this thread's [`Local`]; with a passing one where the thread is already past the
-/// destruction of its thread-local values.
-#[inline(always)]
-pub(crate) fn with_local<R>(f: impl FnOnce(&Local) -> R) -> R {
-    match LOCAL.try_with(std::ptr::from_ref) {
-        // SAFETY: the value lives until this thread runs the destructors of its thread-local
-        // values, which is not while `f` runs. (A pointer, since `f` cannot be given to `try_with`
-        // and still be there if that fails.)
-        Ok(local) => f(unsafe { &*local }),
-        Err(_) => past_destruction(f),
-    }
+/// A thread that is pinned, and the number under which it counts.
+#[derive(Debug)]
+pub(crate) struct Pin {
+    /// Until it is dropped, nothing that this thread can reach is recycled.
+    pub(crate) guard: Guard,
+    pub(crate) number: Number,
 }
 
+/// Pins the calling thread.
+#[inline(always)]
+pub(crate) fn pin() -> Pin {
+    // Returns, instead of taking what is to be done while pinned: the captures of a closure that a
+    // cold path may call, too, would all be kept in memory.
+    LOCAL
+        .try_with(|local| Pin { guard: local.handle.pin(), number: local.number })
+        .unwrap_or_else(|_| pin_past_destruction())
+}
+
+/// For a thread whose thread-local values have been destroyed: with a passing participant, which stays
+/// as long as it is pinned, and without a number.
 #[cold]
 #[inline(never)]
-fn past_destruction<R>(f: impl FnOnce(&Local) -> R) -> R {
-    f(&Local::register())
+fn pin_past_destruction() -> Pin {
+    Pin { guard: collector().register().pin(), number: Number::NONE }
 }
 
 #[cfg(not(larder_loom))]

@@ -41,7 +41,7 @@ use crate::{
 
 /// The most nodes that a magazine holds: with its counts it fills four cache lines.
 #[cfg(not(larder_loom))]
-pub(crate) const MAGAZINE: u32 = 60;
+pub(crate) const MAGAZINE: u32 = 124;
 /// Two, so that models reach full ones.
 #[cfg(larder_loom)]
 pub(crate) const MAGAZINE: u32 = 2;
@@ -58,7 +58,7 @@ struct Magazine {
 }
 
 #[cfg(not(larder_loom))]
-const _: () = assert!(size_of::<Magazine>() == 256);
+const _: () = assert!(size_of::<Magazine>() == 512);
 
 // SAFETY: atomic integers only, and padding.
 unsafe impl Element for Magazine {

@@ -35,8 +35,7 @@ pub(crate) mod word;
 
 use crate::{error::BuildError, sync::yield_now};
 use budget::Budget;
-use crossbeam_epoch::Guard;
-use epoch::{Number, with_local};
+use epoch::{Pin, pin};
 use index::{Found, Index};
 use insert::{IfPresent, Inserted, Placed, Target};
 use nodes::Entry;
@@ -96,8 +95,8 @@ impl<K, V> Engine<K, V> {
     }
 
     #[inline(always)]
-    fn pinned<'a>(&'a self, guard: &'a Guard, number: Number) -> Context<'a, K, V> {
-        Context { guard, number, common: &self.common }
+    fn context<'a>(&'a self, pin: &'a Pin) -> Context<'a, K, V> {
+        Context { guard: &pin.guard, number: pin.number, common: &self.common }
     }
 
     /// Asks for the first cache line that an operation on this hash will need.
@@ -119,26 +118,23 @@ impl<K, V> Engine<K, V> {
         let home = shard.index.home(hash);
         // Before pinning, whose locked instruction takes as long as the line does to come.
         shard.index.prefetch(home);
-        with_local(|local| {
-            let guard = local.pin();
-            let found = self.find(shard, &guard, local.number(), home, hash, eq)?;
-            // SAFETY: pinned, and found in the index since.
-            Some(unsafe { shard.nodes.with(found.node, f) })
-        })
+        let pin = pin();
+        let found = self.find(shard, &pin, home, hash, eq)?;
+        // SAFETY: pinned, and found in the index since.
+        Some(unsafe { shard.nodes.with(found.node, f) })
     }
 
     /// [`Engine::get`] for a thread that is pinned already: the entry, for as long as it is.
     #[inline(always)]
     pub(crate) fn get_in<'g>(
         &'g self,
-        guard: &'g Guard,
-        number: Number,
+        pin: &'g Pin,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
         let (_, shard) = self.shard_of(hash);
-        let found = self.find(shard, guard, number, shard.index.home(hash), hash, eq)?;
-        // SAFETY: found in the index while `guard` pins, and borrowed from it.
+        let found = self.find(shard, pin, shard.index.home(hash), hash, eq)?;
+        // SAFETY: found in the index while `pin` pins, and borrowed from it.
         Some(unsafe { shard.nodes.get(found.node) })
     }
 
@@ -146,18 +142,17 @@ impl<K, V> Engine<K, V> {
     fn find<'s>(
         &self,
         shard: &'s Shard<K, V>,
-        guard: &Guard,
-        number: Number,
+        pin: &Pin,
         home: usize,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'s>> {
-        let Some(found) = shard.find(guard, home, hash, eq) else {
-            self.common.counters.count(number, Event::Miss);
+        let Some(found) = shard.find(&pin.guard, home, hash, eq) else {
+            self.common.counters.count(pin.number, Event::Miss);
             return None;
         };
         Index::touch(found);
-        self.common.counters.count(number, Event::Hit);
+        self.common.counters.count(pin.number, Event::Hit);
         Some(found)
     }
 
@@ -170,12 +165,10 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         let (_, shard) = self.shard_of(hash);
-        with_local(|local| {
-            let guard = local.pin();
-            let found = shard.find(&guard, shard.index.home(hash), hash, eq)?;
-            // SAFETY: pinned, and found in the index since.
-            Some(unsafe { shard.nodes.with(found.node, f) })
-        })
+        let pin = pin();
+        let found = shard.find(&pin.guard, shard.index.home(hash), hash, eq)?;
+        // SAFETY: pinned, and found in the index since.
+        Some(unsafe { shard.nodes.with(found.node, f) })
     }
 
     /// Inserts, then drops a few entries that died earlier.
@@ -202,13 +195,12 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let (own, shard) = self.shard_of(hash);
-        let placed = with_local(|local| {
-            shard.index.prefetch(shard.index.home(hash));
-            let guard = &local.pin();
+        shard.index.prefetch(shard.index.home(hash));
+        let placed = {
+            let pin = pin();
             hooks::step(hooks::Step::Pinned);
-            let cx = self.pinned(guard, local.number());
-            shard.insert(&cx, Target { own, hash }, entry, if_present)
-        });
+            shard.insert(&self.context(&pin), Target { own, hash }, entry, if_present)
+        };
         shard.drop_dead(DEAD_PER_WRITE);
         match placed {
             Placed::Done(inserted) => Ok(inserted),
@@ -229,21 +221,17 @@ impl<K, V> Engine<K, V> {
     {
         let (own, shard) = self.shard_of(hash);
         for _ in 0..plan::YIELDS {
-            with_local(|local| shard.recycler.seal_all(&local.pin()));
+            shard.recycler.seal_all(&pin().guard);
             yield_now();
             // Each pin sees the latest epoch; a flush may advance it once more.
-            with_local(|local| local.pin().flush());
+            pin().guard.flush();
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
             match self.try_insert(hash, entry, if_present) {
                 Ok(inserted) => return inserted,
                 Err(back) => entry = back,
             }
         }
-        with_local(|local| {
-            let guard = &local.pin();
-            let cx = self.pinned(guard, local.number());
-            shard.reject(&cx, Target { own, hash }, &entry.key, if_present)
-        })
+        shard.reject(&self.context(&pin()), Target { own, hash }, &entry.key, if_present)
     }
 
     /// Inserts several under one pin.
@@ -256,9 +244,9 @@ impl<K, V> Engine<K, V> {
         }
         let mut batch = batch.drain(..);
         let mut writes = vec![0; self.common.shards.len()];
-        let exhausted = with_local(|local| {
-            let guard = &local.pin();
-            let cx = self.pinned(guard, local.number());
+        let exhausted = {
+            let pin = pin();
+            let cx = self.context(&pin);
             batch.by_ref().find_map(|(hash, entry)| {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
@@ -267,7 +255,7 @@ impl<K, V> Engine<K, V> {
                     Placed::Done(_) | Placed::Kept(_) => None,
                 }
             })
-        });
+        };
         for (shard, writes) in
             self.common.shards.iter().zip(writes).filter(|(_, writes)| *writes > 0)
         {
@@ -289,11 +277,11 @@ impl<K, V> Engine<K, V> {
     ) -> Option<R> {
         self.prefetch(hash);
         let (own, shard) = self.shard_of(hash);
-        let removed = with_local(|local| {
-            let guard = &local.pin();
+        let removed = {
+            let pin = pin();
             hooks::step(hooks::Step::Pinned);
-            shard.remove(&self.pinned(guard, local.number()), own, hash, eq, take)
-        });
+            shard.remove(&self.context(&pin), own, hash, eq, take)
+        };
         shard.drop_dead(DEAD_PER_WRITE);
         removed
     }
@@ -303,11 +291,7 @@ impl<K, V> Engine<K, V> {
         for (own, shard) in self.common.shards.iter().enumerate() {
             let mut bucket = 0;
             loop {
-                let more = with_local(|local| {
-                    let guard = &local.pin();
-                    let cx = self.pinned(guard, local.number());
-                    shard.clear_bucket(&cx, own, bucket)
-                });
+                let more = shard.clear_bucket(&self.context(&pin()), own, bucket);
                 shard.drop_dead(DEAD_PER_WRITE * 8);
                 if !more {
                     break;
@@ -325,36 +309,32 @@ impl<K, V> Engine<K, V> {
         mut f: impl FnMut(&Entry<K, V>),
     ) -> bool {
         let shard = &self.common.shards[shard];
-        with_local(|local| {
-            let _guard = local.pin();
-            let Some(members) = shard.index.members_of(bucket) else { return false };
-            for found in members {
-                // SAFETY: pinned, and found in the index since.
-                unsafe { shard.nodes.with(found.node, &mut f) };
-            }
-            true
-        })
+        let _pin = pin();
+        let Some(members) = shard.index.members_of(bucket) else { return false };
+        for found in members {
+            // SAFETY: pinned, and found in the index since.
+            unsafe { shard.nodes.with(found.node, &mut f) };
+        }
+        true
     }
 
     /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
     pub(crate) fn maintain(&self) {
-        with_local(|local| {
-            for shard in &self.common.shards {
-                shard.recycler.seal_all(&local.pin());
-            }
-            // A flush advances the epoch once at most, and hands back a few batches whose epoch is
-            // two behind: so the first two bring nothing, and when that many more bring nothing,
-            // either a thread is pinned or others' batches come first.
-            let pending =
-                || self.common.shards.iter().map(|shard| shard.recycler.pending()).sum::<u32>();
-            let (mut before, mut in_vain) = (pending(), 0);
-            while before > 0 && in_vain < plan::FLUSHES_IN_VAIN {
-                local.pin().flush();
-                let now = pending();
-                in_vain = if now < before { 0 } else { in_vain + 1 };
-                before = now;
-            }
-        });
+        for shard in &self.common.shards {
+            shard.recycler.seal_all(&pin().guard);
+        }
+        // A flush advances the epoch once at most, and hands back a few batches whose epoch is two
+        // behind: so the first two bring nothing, and when that many more bring nothing, either a
+        // thread is pinned or others' batches come first.
+        let pending =
+            || self.common.shards.iter().map(|shard| shard.recycler.pending()).sum::<u32>();
+        let (mut before, mut in_vain) = (pending(), 0);
+        while before > 0 && in_vain < plan::FLUSHES_IN_VAIN {
+            pin().guard.flush();
+            let now = pending();
+            in_vain = if now < before { 0 } else { in_vain + 1 };
+            before = now;
+        }
         for shard in &self.common.shards {
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
         }

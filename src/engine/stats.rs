@@ -99,12 +99,11 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..20 {
                 scope.spawn(|| {
-                    crate::engine::epoch::with_local(|local| {
-                        for _ in 0..1000 {
-                            counters.count(local.number(), Event::Hit);
-                        }
-                        counters.add(local.number(), Event::Eviction, 3);
-                    });
+                    let number = crate::engine::epoch::pin().number;
+                    for _ in 0..1000 {
+                        counters.count(number, Event::Hit);
+                    }
+                    counters.add(number, Event::Eviction, 3);
                 });
             }
         });
