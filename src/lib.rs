@@ -35,8 +35,9 @@
 //! Readers may be looking at a value while it is removed, so values are dropped later: a few by each
 //! later write to the same shard, the rest by [`run_pending_tasks`](Cache::run_pending_tasks) or with
 //! the cache. A lookup never drops anybody else's value. While a thread stays inside one operation or
-//! keeps a [`Pinned`], of whatever cache of the process, nothing removed since is freed; memory then grows to one and a half times the
-//! capacity and up to 8,192 entries more per shard, and beyond that inserts are rejected until the thread goes on.
+//! keeps a [`Pinned`], of whatever cache of the process, nothing removed since is freed; memory then
+//! grows to one and a half times the capacity and up to 8,192 entries more per shard, and beyond that
+//! inserts are rejected until the thread goes on.
 //!
 //! # User code
 //!
