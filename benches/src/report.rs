@@ -204,7 +204,7 @@ impl Report {
             peers: plan.peers.clone(),
             seed: plan.seed,
         };
-        let cells = memory::run(&matrix);
+        let cells = memory::run(&matrix)?;
         self.section("Memory");
         self.tables(&memory::tables(&cells));
         self.numbers("memory", &cells)
