@@ -13,6 +13,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("FreeListRelaxed", "recycle", "a_node_changes_hands"),
     ("DropSkipsPending", "recycle", "drop_against_a_pending_batch"),
     ("EvictBlind", "policy", "evict_against_remove"),
+    ("EvictBlind", "policy", "promotion_against_remove_and_insert"),
     ("RingBlindFill", "ring", "a_producer_stopped_before_it_fills"),
     ("RingHeadRelaxed", "ring", "the_head_does_not_overtake_the_tail"),
     ("CreditBlind", "budget", "no_credit_is_taken_twice"),
