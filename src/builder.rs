@@ -65,6 +65,11 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// Unset, it follows from capacity and cores, and that is nearly always best. More shards keep
     /// more writers out of each other's way; readers never are in it. Fewer, larger shards evict a
     /// little more cleverly. The capacity is the whole cache's in any case.
+    ///
+    /// ```
+    /// let cache: larder::Cache<u64, u64> = larder::Cache::builder().max_capacity(10).shards(3).build();
+    /// assert_eq!(cache.policy().shards(), 4);
+    /// ```
     #[must_use]
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
@@ -75,6 +80,14 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     ///
     /// It need not be good: its output is multiplied once more. But it must not be predictable if
     /// keys come from strangers.
+    ///
+    /// ```
+    /// use std::hash::{BuildHasherDefault, DefaultHasher};
+    /// let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    /// let cache = larder::Cache::builder().max_capacity(10).hasher(hasher).build();
+    /// cache.insert(1, "one");
+    /// assert_eq!(cache.get(&1), Some("one"));
+    /// ```
     #[must_use]
     pub fn hasher<T: BuildHasher>(self, hasher: T) -> CacheBuilder<K, V, T> {
         let Self { name, max_capacity, shards, hasher: _, cache } = self;
@@ -97,6 +110,12 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     ///
     /// [`BuildError`] names the setting, its value and what is allowed. A capacity whose memory the
     /// allocator refuses is an error, not an abort.
+    ///
+    /// ```
+    /// use larder::{BuildError, Cache};
+    /// let refused = Cache::<u64, u64>::builder().max_capacity(1 << 60).try_build();
+    /// assert_eq!(refused.err(), Some(BuildError::OutOfMemory { max_capacity: 1 << 60 }));
+    /// ```
     pub fn try_build(self) -> Result<Cache<K, V, S>, BuildError> {
         let max_capacity = self.max_capacity.ok_or(BuildError::NoCapacity)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

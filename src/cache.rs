@@ -58,12 +58,23 @@ impl<K, V> Cache<K, V> {
     /// # Panics
     ///
     /// If the memory for that many entries cannot be had; see [`CacheBuilder::try_build`].
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(1_000);
+    /// cache.insert("a", 1);
+    /// assert_eq!(cache.policy().max_capacity(), 1_000);
+    /// ```
     #[must_use]
     pub fn new(max_capacity: u64) -> Self {
         Self::builder().max_capacity(max_capacity).build()
     }
 
     /// A builder, to say more than the capacity.
+    ///
+    /// ```
+    /// let sessions = larder::Cache::<u64, String>::builder().name("sessions").max_capacity(500).build();
+    /// assert_eq!(sessions.name(), Some("sessions"));
+    /// ```
     #[must_use]
     pub fn builder() -> CacheBuilder<K, V> {
         CacheBuilder::new()
@@ -80,7 +91,7 @@ impl<K, V, S> Cache<K, V, S> {
         &self.inner.engine
     }
 
-    /// The name that the builder was given.
+    /// The name that the builder was given. O(1).
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.inner.name.as_deref()
@@ -88,6 +99,12 @@ impl<K, V, S> Cache<K, V, S> {
 
     /// The number of entries: exact while nobody writes, otherwise counting inserts that are under
     /// way. Never more than the capacity. O(shards).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(2);
+    /// cache.insert_many([(1, 'a'), (2, 'b'), (3, 'c')]);
+    /// assert_eq!(cache.entry_count(), 2);
+    /// ```
     #[must_use]
     pub fn entry_count(&self) -> u64 {
         self.engine().entries()
@@ -100,26 +117,43 @@ impl<K, V, S> Cache<K, V, S> {
         self.entry_count()
     }
 
-    /// The limits that the cache was built with.
+    /// The limits that the cache was built with. O(1).
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy { max_capacity: self.engine().capacity(), shards: self.engine().shard_count() }
     }
 
     /// What has happened so far. O(threads + shards).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert(1, 'a');
+    /// assert_eq!((cache.get(&1), cache.get(&2)), (Some('a'), None));
+    /// let stats = cache.stats();
+    /// assert_eq!((stats.hits, stats.misses, stats.inserts), (1, 1, 1));
+    /// assert_eq!(stats.hit_ratio(), 0.5);
+    /// ```
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         CacheStats::new(self.engine().counters().totals(), self.entry_count())
     }
 
     /// Bytes that the cache's own structures take at this moment: keys and values included, what
-    /// they own on the heap not.
+    /// they own on the heap not. O(shards).
     #[must_use]
     pub fn structure_bytes(&self) -> usize {
         size_of::<Inner<K, V, S>>() + self.engine().allocated_bytes()
     }
 
-    /// Pins this thread for several lookups: cheaper than one by one, and values are borrowed.
+    /// Pins this thread for several lookups: cheaper than one by one, and values are borrowed. O(1).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert_many([(1, "one"), (2, "two")]);
+    /// let pinned = cache.pin();
+    /// let length: usize = (1..=3).filter_map(|key| pinned.get(&key)).map(|word| word.len()).sum();
+    /// assert_eq!(length, 6);
+    /// ```
     #[must_use]
     pub fn pin(&self) -> Pinned<'_, K, V, S> {
         Pinned::new(self)
@@ -144,6 +178,13 @@ impl<K, V, S> Cache<K, V, S> {
 
     /// Removes every entry that is there when the call begins; those inserted meanwhile may or may
     /// not stay. O(capacity).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert_many([(1, 'a'), (2, 'b')]);
+    /// cache.invalidate_all();
+    /// assert_eq!((cache.get(&1), cache.entry_count()), (None, 0));
+    /// ```
     pub fn invalidate_all(&self) {
         self.engine().clear();
     }
@@ -151,7 +192,16 @@ impl<K, V, S> Cache<K, V, S> {
     /// Frees what waits to be freed, as far as other threads do not look at it any more.
     ///
     /// Never needed for correctness: writers do it a little at a time. Useful when a cache goes
-    /// quiet, or when destructors should run now.
+    /// quiet, or when destructors should run now. O(what waits + shards).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// let (cache, value) = (larder::Cache::new(10), Arc::new(()));
+    /// cache.insert(1, value.clone());
+    /// cache.invalidate(&1);
+    /// cache.run_pending_tasks();
+    /// assert_eq!(Arc::strong_count(&value), 1);
+    /// ```
     pub fn run_pending_tasks(&self) {
         self.engine().maintain();
     }
@@ -170,6 +220,12 @@ where
     }
 
     /// The value of a key, cloned. Counts as use, and as hit or miss. O(1).
+    ///
+    /// ```
+    /// let cache: larder::Cache<String, u32> = larder::Cache::new(10);
+    /// cache.insert("one".to_owned(), 1);
+    /// assert_eq!((cache.get("one"), cache.get("two")), (Some(1), None));
+    /// ```
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<V>
     where
@@ -199,6 +255,7 @@ where
     }
 
     /// The values of several keys, in their order, as [`get`](Cache::get) but pinning once per 64.
+    /// O(keys).
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -233,6 +290,13 @@ where
     /// capacity 0, when memory cannot be reused because a thread has been pinned for long, or when
     /// every place of a tiny cache is in the hands of threads that insert or remove at this moment
     /// ([`CacheStats::rejections`] counts these). Even then the old value is gone.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert(1, "one");
+    /// cache.insert(1, "uno");
+    /// assert_eq!(cache.get(&1), Some("uno"));
+    /// ```
     #[inline]
     pub fn insert(&self, key: K, value: V) {
         let hash = self.hash(&key);
@@ -256,7 +320,13 @@ where
         self.engine().insert(hash, Entry { key, value }, IfPresent::Keep) == Inserted::Added
     }
 
-    /// Inserts several entries, as [`insert`](Cache::insert) but pinning once per 64.
+    /// Inserts several entries, as [`insert`](Cache::insert) but pinning once per 64. O(entries).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert_many([(1, 'a'), (2, 'b'), (1, 'c')]);
+    /// assert_eq!((cache.get(&1), cache.get(&2)), (Some('c'), Some('b')));
+    /// ```
     pub fn insert_many(&self, entries: impl IntoIterator<Item = (K, V)>) {
         let mut entries = entries.into_iter();
         let mut batch = Vec::with_capacity(BATCH);
@@ -271,6 +341,12 @@ where
     }
 
     /// Removes a key and returns the value that it had, cloned. O(1).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert(1, "one");
+    /// assert_eq!((cache.remove(&1), cache.remove(&1)), (Some("one"), None));
+    /// ```
     #[inline]
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
@@ -282,6 +358,13 @@ where
     }
 
     /// Removes a key, without cloning its value; true if it was there. O(1).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert(1, "one");
+    /// assert!(cache.invalidate(&1));
+    /// assert!(!cache.invalidate(&1));
+    /// ```
     #[inline]
     pub fn invalidate<Q>(&self, key: &Q) -> bool
     where
@@ -292,6 +375,12 @@ where
     }
 
     /// Whether the key is there. Counts neither as use nor as hit or miss. O(1).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert(1, "one");
+    /// assert!(cache.contains_key(&1) && !cache.contains_key(&2));
+    /// ```
     #[inline]
     pub fn contains_key<Q>(&self, key: &Q) -> bool
     where
@@ -301,6 +390,12 @@ where
     }
 
     /// The value of a key, cloned. Counts neither as use nor as hit or miss. O(1).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert(1, "one");
+    /// assert_eq!((cache.peek(&1), cache.stats().lookups()), (Some("one"), 0));
+    /// ```
     #[inline]
     pub fn peek<Q>(&self, key: &Q) -> Option<V>
     where

@@ -1,5 +1,8 @@
 //! Every public operation, seen by one thread.
 
+mod common;
+
+use common::validate;
 use equivalent::Equivalent;
 use larder::{BuildError, Cache, CacheStats};
 use std::{
@@ -58,6 +61,7 @@ fn insert_replaces() {
     cache.insert(1, "uno");
     assert_eq!((cache.get(&1), cache.get(&2)), (Some("uno"), Some("two")));
     assert_eq!(cache.entry_count(), 2);
+    validate(&cache);
 }
 
 #[test]
@@ -66,6 +70,7 @@ fn add_does_not_replace() {
     assert!(!cache.add(1, "uno"));
     assert!(cache.add(3, "tre"));
     assert_eq!((cache.get(&1), cache.get(&3)), (Some("one"), Some("tre")));
+    validate(&cache);
 }
 
 #[test]
@@ -77,6 +82,7 @@ fn what_is_removed_is_gone_until_it_is_inserted_again() {
     assert!(cache.add(1, "uno"));
     cache.insert(2, "due");
     assert_eq!((cache.get(&1), cache.get(&2)), (Some("uno"), Some("due")));
+    validate(&cache);
 }
 
 #[test]
@@ -88,6 +94,7 @@ fn invalidate_all_removes_everything() {
     assert!((0..5_000).all(|key| !cache.contains_key(&key)));
     cache.insert(1, 1);
     assert_eq!(cache.get(&1), Some(1));
+    validate(&cache);
 }
 
 #[test]
@@ -101,6 +108,7 @@ fn a_pinned_value_stays_readable_after_its_removal() {
     cache.run_pending_tasks();
     assert_eq!(one, "one");
     assert_eq!(pinned.get(&1), None);
+    validate(&cache);
 }
 
 #[test]
@@ -113,6 +121,7 @@ fn many_at_once_are_as_many_one_by_one() {
         let expected: Vec<_> = keys.iter().map(|key| (*key < n).then_some(key * 10)).collect();
         let stats = effect(&cache, || assert_eq!(cache.get_many(&keys), expected));
         assert_eq!((stats.hits, stats.misses), (n, 5));
+        validate(&cache);
     }
 }
 
@@ -122,6 +131,7 @@ fn the_last_of_equal_keys_in_insert_many_wins() {
     cache.insert_many([(1, 'a'), (2, 'b'), (1, 'c')]);
     assert_eq!(cache.get_many(&[1, 1, 2]), [Some('c'), Some('c'), Some('b')]);
     assert_eq!(cache.entry_count(), 2);
+    validate(&cache);
 }
 
 #[test]
@@ -134,6 +144,7 @@ fn the_iterators_given_to_many_may_use_the_cache() {
     let keys = [0, 3, 9];
     let found = cache.get_many(keys.iter().inspect(|key| cache.insert(9, **key)));
     assert_eq!(found, [Some(0), Some(0), Some(9)]);
+    validate(&cache);
 }
 
 #[test]
@@ -160,6 +171,7 @@ fn iteration_goes_on_while_the_cache_is_changed() {
     }
     assert!((0..500).step_by(2).all(|key| seen.contains_key(&key)), "those that stayed came up");
     assert_eq!(cache.entry_count(), 250);
+    validate(&cache);
 }
 
 #[test]
@@ -177,6 +189,7 @@ fn lookups_take_borrowed_forms_of_the_key() {
     let bytes: Cache<Vec<u8>, u32> = Cache::new(10);
     bytes.insert(vec![1, 2], 12);
     assert_eq!((bytes.get(&[1, 2][..]), bytes.get(&[2][..])), (Some(12), None));
+    validate(&cache);
 }
 
 #[test]
@@ -202,6 +215,7 @@ fn lookups_take_any_type_that_is_equivalent_to_the_key() {
     assert_eq!(cache.get(&Parts("a.org", "/x")), Some(1));
     assert_eq!(cache.get(&Parts("a.org", "/y")), None);
     assert_eq!(cache.remove(&Parts("a.org", "/x")), Some(1));
+    validate(&cache);
 }
 
 #[test]
@@ -222,6 +236,8 @@ fn zero_sized_and_large_entries_are_stored_as_any_other() {
         );
     }
     assert_eq!(pages.entry_count(), 100);
+    validate(&unit);
+    validate(&pages);
 }
 
 #[test]
@@ -263,6 +279,7 @@ fn each_event_is_counted_where_it_belongs() {
         let mut expected = effect(&cache, || ());
         expect(&mut expected);
         assert_eq!(effect(&cache, || act(&cache)), expected, "{what}");
+        validate(&cache);
     }
 }
 
@@ -332,6 +349,7 @@ fn a_weak_hash_of_the_same_sort_finds_the_same_keys() {
     cache.insert(CaseBlind("A"), 1);
     cache.insert(CaseBlind("a"), 2);
     assert_eq!((cache.get(&CaseBlind("A")), cache.get(&CaseBlind("a"))), (Some(1), Some(2)));
+    validate(&cache);
 }
 
 #[test]

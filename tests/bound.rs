@@ -1,5 +1,8 @@
 //! The bound while threads insert: entries never exceed the capacity, not for a moment.
 
+mod common;
+
+use common::{join, validate};
 use larder::Cache;
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
@@ -39,7 +42,7 @@ fn storm(cache: &Cache<u64, u64>, keys: u64, round: u64, storm: Storm) {
     let running = AtomicU32::new(THREADS);
     let start = Barrier::new(THREADS as usize + 1);
     thread::scope(|scope| {
-        for thread in 0..THREADS {
+        let spawn = |thread| {
             let (start, running) = (&start, &running);
             scope.spawn(move || {
                 let mut rng = SmallRng::seed_from_u64(round << 8 | u64::from(thread));
@@ -48,18 +51,20 @@ fn storm(cache: &Cache<u64, u64>, keys: u64, round: u64, storm: Storm) {
                     storm(cache, &mut rng, keys);
                 }
                 running.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
+            })
+        };
+        let threads: Vec<_> = (0..THREADS).map(spawn).collect();
         start.wait();
         while running.load(Ordering::Relaxed) > 0 {
             let entries = cache.entry_count();
             assert!(entries <= capacity, "{entries} entries, {capacity} allowed");
         }
+        join(threads);
     });
 }
 
 /// The sampler believes what the cache says of itself. So the storm pauses often, and then entries
-/// are counted one by one; `progress.rs` does so while a thread is stopped within an insert.
+/// are counted one by one; `tests/progress` does so while a thread is stopped within an insert.
 #[test]
 fn entries_never_exceed_the_capacity_and_are_counted_exactly_at_rest() {
     for (capacity, shards) in [(1, 1), (3, 1), (7, 4), (100, 1), (1_000, 4)] {
@@ -80,6 +85,7 @@ fn entries_never_exceed_the_capacity_and_are_counted_exactly_at_rest() {
             }
             let entries = cache.entry_count();
             assert!(entries <= capacity && entries * 100 >= capacity * 97, "{which}: {entries}");
+            validate(&cache);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Census, Counted, PATIENCE, alone, settle};
+use common::{Census, Counted, PATIENCE, alone, join, settle, validate};
 use larder::Cache;
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
@@ -47,10 +47,11 @@ fn every_value_is_dropped_once_whatever_four_threads_do() {
         let census = Census::default();
         let cache = Cache::builder().max_capacity(capacity).shards(shards).build();
         thread::scope(|scope| {
-            for seed in 0..4 {
+            let threads = [0, 1, 2, 3].map(|seed| {
                 let (cache, census) = (&cache, &census);
-                scope.spawn(move || churn(cache, census, seed, 10_000));
-            }
+                scope.spawn(move || churn(cache, census, seed, 10_000))
+            });
+            join(threads);
         });
         settle(&cache, &census);
         drop(cache);
@@ -65,6 +66,7 @@ fn the_last_handle_drops_everything_that_waits_too() {
     let cache = Cache::new(50);
     churn(&cache, &census, 1, 5_000);
     assert!(census.alive() > cache.entry_count(), "nothing waits: this tests nothing");
+    validate(&cache);
     let other = cache.clone();
     drop(cache);
     assert!(census.alive() > 0);
@@ -81,7 +83,7 @@ fn a_cache_is_dropped_whole_while_threads_are_inside_another() {
     thread::scope(|scope| {
         let (reached, reaches) = mpsc::channel();
         let mut releases = Vec::new();
-        for how in ["pin", "get_ref", "Clone of a value"] {
+        let threads = ["pin", "get_ref"].map(|how| {
             let (release, released) = mpsc::channel::<()>();
             releases.push(release);
             let (other, reached) = (&other, reached.clone());
@@ -98,8 +100,8 @@ fn a_cache_is_dropped_whole_while_threads_are_inside_another() {
                     assert_eq!(one.id(), 1);
                 }
                 _ => assert_eq!(other.get_ref(&1, |one| (wait(), one.id()).1), Some(1)),
-            });
-        }
+            })
+        });
         for _ in &releases {
             reaches.recv_timeout(PATIENCE).expect("inside the other cache");
         }
@@ -108,12 +110,14 @@ fn a_cache_is_dropped_whole_while_threads_are_inside_another() {
             let cache = Cache::new(50);
             churn(&cache, &census, 2, 2_000);
             cache.run_pending_tasks();
+            validate(&cache);
             drop(cache);
             assert_eq!(census.alive(), 0);
         }
         other.remove(&1);
         assert_eq!(other_census.alive(), 1, "they still look at it");
         drop(releases);
+        join(threads);
     });
     settle(&other, &other_census);
     assert_eq!(other_census.alive(), 0);
@@ -156,6 +160,7 @@ fn a_removed_value_is_dropped_within_a_bounded_number_of_writes() {
                     dropped
                 });
                 assert!(needed.is_some(), "{removed}, then {most} {written}: still there");
+                validate(&cache);
             }
         }
     }
@@ -174,6 +179,7 @@ fn what_waits_to_be_dropped_does_not_pile_up() {
         }
         assert!(most <= WRITES_UNTIL_DROPPED, "capacity {capacity}: {most} values waited");
         assert!(most > 0);
+        validate(&cache);
     }
 }
 
@@ -189,6 +195,7 @@ fn one_pass_of_maintenance_drops_what_waits() {
     cache.invalidate_all();
     cache.run_pending_tasks();
     assert_eq!(census.alive(), 0);
+    validate(&cache);
 }
 
 #[test]
@@ -232,6 +239,7 @@ fn a_reader_drops_nobody_elses_values() {
         done.store(true, Ordering::Relaxed);
         reader.join().expect("no panic")
     });
+    validate(&cache);
     let droppers = census.droppers();
     assert!(droppers.len() >= 2, "the writers dropped nothing: this tests nothing");
     assert!(!droppers.contains(&reader), "a lookup dropped a value");

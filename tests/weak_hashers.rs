@@ -1,5 +1,8 @@
 //! A bad hash function costs entries and speed. It does not cost the bound, nor any answer.
 
+mod common;
+
+use common::validate;
 use larder::Cache;
 use std::{
     collections::HashMap,
@@ -97,6 +100,7 @@ fn every_answer_is_right_whatever_the_hash() {
             let stats = cache.stats();
             assert_eq!(stats.inserts - stats.removals - stats.evictions, stats.entries, "{which}");
             assert_eq!(stats.rejections, 0, "{which}");
+            validate(&cache);
         }
     }
 }
@@ -114,6 +118,7 @@ fn colliding_keys_fill_one_pair_of_buckets_and_no_more() {
         assert_eq!(cache.iter().count() as u64, capacity.min(COLLIDING));
         cache.invalidate_all();
         assert_eq!(cache.entry_count(), 0);
+        validate(&cache);
     }
 }
 
@@ -125,5 +130,6 @@ fn sequential_keys_under_the_identity_hash_fit_as_well_as_hashed_ones() {
         cache.insert_many((0..capacity).map(|key| (key, ())));
         let present = cache.entry_count();
         assert!(present * 100 >= capacity * 99, "{present} of {capacity} are there");
+        validate(&cache);
     }
 }

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A key that can be made from its number.
 pub(crate) trait Key: Hash + Eq + Clone + Debug + Send + Sync + 'static {
@@ -68,7 +68,7 @@ impl Value for Arc<[u8]> {
 }
 
 /// Which keys and values.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     /// u64 keys and u64 values.

@@ -1,10 +1,18 @@
 //! `memory`: what an entry costs beyond its key and its value, all heap included.
+//!
+//! Each cache is measured in a process of its own. Several leave memory behind for a collector when
+//! they are dropped; in one process that would be freed, and counted, while the next is measured.
 
+use std::env;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use serde::Serialize;
+use anyhow::{Context, Result, ensure};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::alloc;
+use crate::cli::parse_count;
 use crate::data::{Key, Kind, Value};
 use crate::peers::{Peer, PeerId, Visit, hasher};
 use crate::progress;
@@ -20,7 +28,7 @@ pub(crate) struct Matrix {
 }
 
 /// One cache with one capacity.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Cell {
     pub(crate) kind: Kind,
     pub(crate) capacity: u32,
@@ -36,19 +44,53 @@ pub(crate) struct Cell {
 }
 
 /// Bytes for each entry that is present.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct PerEntry {
     pub(crate) entries: u64,
     /// Beyond the entry's key and value.
     pub(crate) overhead: f64,
 }
 
-/// Measures one cache.
-struct Weigh {
+/// Measures one cache: the command that [`run`] starts for each, with its arguments in this order
+/// after the seed, which every command takes.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Weigh {
     kind: Kind,
+    #[arg(value_parser = parse_count)]
     capacity: u32,
     peer: PeerId,
-    seed: u64,
+    #[arg(skip)]
+    pub(crate) seed: u64,
+}
+
+impl Weigh {
+    /// In this process.
+    pub(crate) fn here(self) -> Cell {
+        match self.kind {
+            Kind::U64 => self.peer.dispatch::<u64, u64, _>(self),
+            Kind::String => self.peer.dispatch::<String, Arc<[u8]>, _>(self),
+        }
+    }
+
+    /// In a process of its own.
+    fn alone(self) -> Result<Cell> {
+        let Self { kind, capacity, peer, seed } = self;
+        let program = env::current_exe().context("where this program is")?;
+        let output = Command::new(program)
+            .args(["--seed", &seed.to_string(), "weigh"])
+            .args([argument(kind), capacity.to_string(), argument(peer)])
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cannot start this program again")?;
+        ensure!(output.status.success(), "measuring {peer} ended with {}", output.status);
+        serde_json::from_slice(&output.stdout).with_context(|| format!("measuring {peer}"))
+    }
+}
+
+/// As the command line takes it.
+fn argument(value: impl ValueEnum) -> String {
+    let possible = value.to_possible_value().expect("none is hidden");
+    possible.get_name().to_owned()
 }
 
 impl<K: Key, V: Value> Visit<K, V> for Weigh {
@@ -91,7 +133,7 @@ pub(crate) fn present<K: Key, V: Value, P: Peer<K, V>>(cache: &P, keys: u32) -> 
 }
 
 /// Measures the whole matrix.
-pub(crate) fn run(matrix: &Matrix) -> Vec<Cell> {
+pub(crate) fn run(matrix: &Matrix) -> Result<Vec<Cell>> {
     let Matrix { kinds, entries, peers, seed } = matrix;
     let bar = progress::bar(kinds.len() * entries.len() * peers.len());
     let mut cells = Vec::new();
@@ -100,16 +142,12 @@ pub(crate) fn run(matrix: &Matrix) -> Vec<Cell> {
             for &peer in peers {
                 bar.set_message(peer.name());
                 bar.inc(1);
-                let weigh = Weigh { kind, capacity, peer, seed: *seed };
-                cells.push(match kind {
-                    Kind::U64 => peer.dispatch::<u64, u64, _>(weigh),
-                    Kind::String => peer.dispatch::<String, Arc<[u8]>, _>(weigh),
-                });
+                cells.push(Weigh { kind, capacity, peer, seed: *seed }.alone()?);
             }
         }
     }
     bar.finish_and_clear();
-    cells
+    Ok(cells)
 }
 
 /// One table for each kind of keys and values: peers down, capacities across.
@@ -168,14 +206,12 @@ mod tests {
     #[test]
     #[ignore = "runs alone, started by the test above"]
     fn weighs_an_lru_list() {
-        let matrix = Matrix {
-            kinds: vec![Kind::U64, Kind::String],
-            entries: vec![10_000],
-            peers: vec![PeerId::MutexLru],
-            seed: 1,
-        };
-        let cells = run(&matrix);
+        let weigh = |kind| Weigh { kind, capacity: 10_000, peer: PeerId::MutexLru, seed: 1 }.here();
+        let cells = [Kind::U64, Kind::String].map(weigh);
         for cell in &cells {
+            let text = serde_json::to_string(cell).unwrap();
+            let read: Cell = serde_json::from_str(&text).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{cell:?}"), "goes from process to process");
             let (full, steady) = (cell.full, cell.steady.unwrap());
             assert_eq!((full.entries, steady.entries), (10_000, 10_000));
             // Two links in each node; a pointer, a key reference and a control byte in each slot

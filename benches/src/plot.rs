@@ -82,7 +82,9 @@ impl Plot {
             .y_label_formatter(&|y| label(*y))
             .light_line_style(WHITE)
             .draw()?;
-        for (nth, (line, points)) in self.scaled().enumerate() {
+        // The first line last, so that it is on top.
+        let lines: Vec<_> = self.scaled().enumerate().collect();
+        for (nth, (line, points)) in lines.into_iter().rev() {
             let style = style(nth);
             chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
             let dots = points.iter().map(|&point| Circle::new(point, 3, style.filled()));

@@ -125,7 +125,10 @@ impl Report {
 
     fn throughput(&mut self, plan: &Plan) -> Result<()> {
         let matrix = Matrix::new(plan.peers.clone(), plan.seed, plan.quick);
-        let cells = throughput::run(&matrix);
+        let mut cells = throughput::run(&matrix);
+        if !plan.quick {
+            cells.extend(throughput::run(&matrix.large()));
+        }
         self.section("Throughput");
         for group in throughput::groups(&cells) {
             self.tables(&[throughput::table(group)]);
@@ -201,7 +204,7 @@ impl Report {
             peers: plan.peers.clone(),
             seed: plan.seed,
         };
-        let cells = memory::run(&matrix);
+        let cells = memory::run(&matrix)?;
         self.section("Memory");
         self.tables(&memory::tables(&cells));
         self.numbers("memory", &cells)

@@ -37,7 +37,7 @@ impl Table {
 
     /// For people at a terminal.
     pub(crate) fn terminal(&self) -> String {
-        let mut table = self.render();
+        let mut table = self.render(str::to_owned);
         table.load_style(PLAIN);
         let mut text = format!("{}\n{table}\n", self.title);
         for note in &self.notes {
@@ -48,7 +48,9 @@ impl Table {
 
     /// For a Markdown file, under a heading of the third level.
     pub(crate) fn markdown(&self) -> String {
-        let mut table = self.render();
+        // Readers take `<Name>` for HTML and show nothing.
+        let escaped = |text: &str| text.replace('<', "\\<");
+        let mut table = self.render(escaped);
         table.load_style(presets::ASCII_MARKDOWN);
         // The separator tells Markdown to align numbers at their right.
         let rendered = table.to_string();
@@ -56,9 +58,10 @@ impl Table {
         let (line, rows) = rest.split_once('\n').unwrap_or((rest, ""));
         let (names, numbers) = line.split_at(line[1..].find('|').map_or(line.len(), |at| at + 2));
         let line = names.to_owned() + &numbers.replace("-|", ":|");
-        let mut text = format!("### {}\n\n{head}\n{line}\n{rows}\n\n", self.title);
+        let title = escaped(&self.title);
+        let mut text = format!("### {title}\n\n{head}\n{line}\n{rows}\n\n");
         for note in &self.notes {
-            text += &format!("- {note}\n");
+            text += &format!("- {}\n", escaped(note));
         }
         if !self.notes.is_empty() {
             text.push('\n');
@@ -66,11 +69,11 @@ impl Table {
         text
     }
 
-    fn render(&self) -> comfy_table::Table {
+    fn render(&self, shown: impl Fn(&str) -> String) -> comfy_table::Table {
         let mut table = comfy_table::Table::new();
-        table.set_header(self.head.clone());
+        table.set_header(self.head.iter().map(|text| shown(text)));
         for row in &self.rows {
-            table.add_row(row.clone());
+            table.add_row(row.iter().map(|text| shown(text)));
         }
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -112,6 +115,15 @@ mod tests {
         assert!(text.contains("|---------|-----:|\n"), "{text}");
         assert!(text.contains("| another |  3.0 |"), "{text}");
         assert_eq!(text.matches("a note").count(), 1);
+    }
+
+    #[test]
+    fn markdown_takes_no_name_for_html() {
+        let mut table = Table::new("Arc<T>", vec!["cache".into(), "ns".into()]);
+        table.row(vec!["Mutex<LruCache>".into(), "1".into()]);
+        let text = table.markdown();
+        assert!(text.contains("Arc\\<T>") && text.contains("| Mutex\\<LruCache> |"), "{text}");
+        assert!(table.terminal().contains("Mutex<LruCache>"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("FreeListRelaxed", "recycle", "a_node_changes_hands"),
     ("DropSkipsPending", "recycle", "drop_against_a_pending_batch"),
     ("EvictBlind", "policy", "evict_against_remove"),
+    ("PromoteBlind", "policy", "promotion_against_remove_and_insert"),
     ("StealBlind", "recycle", "retired_nodes_are_taken_once"),
     ("StealRelaxed", "recycle", "who_takes_retired_nodes_sees_them"),
     ("RingBlindFill", "ring", "two_producers_and_a_consumer"),

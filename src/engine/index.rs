@@ -567,6 +567,10 @@ impl Index {
     #[must_use]
     pub(crate) fn spare(&self, loc: Loc, word: Word, uses: u32) -> bool {
         let earned = if word.uses() > 0 { word.with_more_merit() } else { word };
+        if planted(Bug::PromoteBlind) {
+            self.slot(loc).store(earned.with_uses(uses).bits(), Ordering::Relaxed);
+            return true;
+        }
         self.swap(loc, word, earned.with_uses(uses), Ordering::Relaxed)
     }
 

@@ -211,8 +211,8 @@ impl<K, V> Engine<K, V> {
 
     /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
     /// they were removed. On a machine with more runnable threads than cores these are threads that
-    /// were interrupted at a bad moment, so let them run: but only a few times, since nobody may
-    /// have to wait for a thread that has stopped.
+    /// were interrupted at a bad moment, so let them run: but only a few times, and not again before
+    /// there was some progress, since nobody may have to wait for a thread that has stopped.
     #[cold]
     #[inline(never)]
     fn insert_exhausted(&self, hash: u64, mut entry: Entry<K, V>, if_present: IfPresent) -> Inserted
@@ -220,9 +220,12 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let (own, shard) = self.shard_of(hash);
+        let hopeful = shard.recycler.is_hopeful();
         for _ in 0..plan::YIELDS {
             shard.recycler.seal_all(&pin().guard);
-            yield_now();
+            if hopeful {
+                yield_now();
+            }
             // Each pin sees the latest epoch; a flush may advance it once more.
             pin().guard.flush();
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
@@ -230,6 +233,9 @@ impl<K, V> Engine<K, V> {
                 Ok(inserted) => return inserted,
                 Err(back) => entry = back,
             }
+        }
+        if hopeful {
+            shard.recycler.give_up();
         }
         shard.reject(&self.context(&pin()), Target { own, hash }, &entry.key, if_present)
     }

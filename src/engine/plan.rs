@@ -47,7 +47,8 @@ pub(crate) const FLUSHES_IN_VAIN: u32 = 64;
 #[cfg(larder_loom)]
 pub(crate) const FLUSHES_IN_VAIN: u32 = 3;
 
-/// How often an insert that finds no node lets other threads run before it gives up.
+/// How often an insert that finds no node has the collector try before it gives up; the first one that
+/// does also lets other threads run.
 pub(crate) const YIELDS: u32 = 4;
 
 /// The measures of each shard.

@@ -21,6 +21,8 @@ pub(crate) enum Bug {
     DisplacedUncounted,
     /// An eviction overwrites the slot instead of comparing.
     EvictBlind,
+    /// A promotion overwrites the slot instead of comparing.
+    PromoteBlind,
     /// A removal overwrites the slot instead of comparing.
     RemoveBlind,
     /// A retired node is free at once.

@@ -78,6 +78,10 @@ struct Depot {
     fresh: AtomicU32,
     /// Batches that the collector has and has not handed back.
     pending: AtomicU32,
+    /// Batches that the collector has handed back.
+    returned: AtomicU32,
+    /// One more than `returned` when somebody last waited for a batch in vain; 0 if nobody has.
+    given_up: AtomicU32,
 }
 
 /// How many nodes there are, and how they travel.
@@ -129,6 +133,8 @@ impl Recycler {
                 dead: Stack::new(),
                 fresh: AtomicU32::new(0),
                 pending: AtomicU32::new(0),
+                returned: AtomicU32::new(0),
+                given_up: AtomicU32::new(0),
             }),
             magazines: Magazines::new(planned, most)?,
             stocks: Stripes::new(),
@@ -230,6 +236,18 @@ impl Recycler {
         self.depot.pending.load(Ordering::Relaxed)
     }
 
+    /// Whether a batch may come back soon: one has since somebody waited in vain. A hint.
+    pub(crate) fn is_hopeful(&self) -> bool {
+        let returned = self.depot.returned.load(Ordering::Relaxed);
+        self.depot.given_up.load(Ordering::Relaxed) != returned.wrapping_add(1)
+    }
+
+    /// No batch came back in all the time that somebody could wait.
+    pub(crate) fn give_up(&self) {
+        let returned = self.depot.returned.load(Ordering::Relaxed);
+        self.depot.given_up.store(returned.wrapping_add(1), Ordering::Relaxed);
+    }
+
     /// Visits every node that holds no key and value; while nobody else uses the cache.
     pub(crate) fn for_each_free(&self, mut visit: impl FnMut(NodeId)) {
         self.magazines.for_each(&self.depot.free, |node, _| visit(node));
@@ -321,6 +339,7 @@ impl Recycler {
     fn hand_back(&self, held: Held) {
         let depot = &self.depot;
         self.magazines.push(if self.drops { &depot.dead } else { &depot.free }, held);
+        depot.returned.fetch_add(1, Ordering::Relaxed);
         depot.pending.fetch_sub(1, Ordering::Relaxed);
     }
 }

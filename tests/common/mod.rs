@@ -4,8 +4,10 @@
 use larder::Cache;
 use std::{
     collections::HashSet,
+    hash::{BuildHasher, Hash},
+    panic::resume_unwind,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::{self, ThreadId},
+    thread::{self, ScopedJoinHandle, ThreadId},
     time::Duration,
 };
 
@@ -101,16 +103,34 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Waits for the end of threads. Unlike the end of their scope this waits for thread-local values to
+/// be dropped, too: a thread that drops them is pinned once more, and what is pinned keeps others'
+/// nodes back.
+pub(crate) fn join<'s, T: 's>(threads: impl IntoIterator<Item = ScopedJoinHandle<'s, T>>) {
+    for thread in threads {
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+    }
+}
+
+/// Checks a cache's insides while nobody uses it, in a build that opens them:
+/// `cargo xtask test --only progress`.
+pub(crate) fn validate<K: Hash + Eq, V, S: BuildHasher>(cache: &Cache<K, V, S>) {
+    #[cfg(larder_internals)]
+    cache.validate();
+    #[cfg(not(larder_internals))]
+    let _ = cache;
+}
+
 /// Runs maintenance until the values that live are those of the entries, which at rest it must come
 /// to. Panics if it does not.
-pub(crate) fn settle<K>(cache: &Cache<K, Counted>, census: &Census) {
+pub(crate) fn settle<K: Hash + Eq>(cache: &Cache<K, Counted>, census: &Census) {
     // A pass gets a bounded number of batches back from the collector, so after a stall there is
     // work for several.
     const PASSES: usize = 1_000;
     for _ in 0..PASSES {
         cache.run_pending_tasks();
         if census.alive() == cache.entry_count() {
-            return;
+            return validate(cache);
         }
     }
     panic!("{} values live, {} entries", census.alive(), cache.entry_count());

@@ -133,21 +133,30 @@ fn work(cache: &TestCache, writer: u64) {
     }
 }
 
-/// The others do their work while `victim` stands still, and then it goes on and finishes.
-fn others_go_on(cache: &TestCache, victim: Victim, which: &str) {
+/// So many threads do their work, and end.
+fn work_in_threads(cache: &TestCache, threads: u64, which: &str) {
     let (finished, finishes) = mpsc::channel();
-    for writer in 1..=OTHERS {
-        let (cache, finished) = (cache.clone(), finished.clone());
-        thread::spawn(move || {
-            work(&cache, writer);
-            finished.send(()).expect("the test waits");
-        });
-    }
+    let threads: Vec<_> = (1..=threads)
+        .map(|writer| {
+            let (cache, finished) = (cache.clone(), finished.clone());
+            thread::spawn(move || {
+                work(&cache, writer);
+                finished.send(()).expect("the test waits");
+            })
+        })
+        .collect();
     drop(finished);
-    for _ in 0..OTHERS {
+    for _ in &threads {
         let done = finishes.recv_timeout(PATIENCE);
         assert!(done.is_ok(), "{which}: others wait for the stopped thread, or panicked");
     }
+    // A thread that ends is pinned once more, and what is pinned keeps nodes back.
+    threads.into_iter().for_each(|thread| thread.join().expect("it has finished"));
+}
+
+/// The others do their work while `victim` stands still, and then it goes on and finishes.
+fn others_go_on(cache: &TestCache, victim: Victim, which: &str) {
+    work_in_threads(cache, OTHERS, which);
     consistent_but_for(cache, 1, which);
     victim.release();
     consistent_but_for(cache, 0, which);
@@ -224,14 +233,7 @@ fn two_threads_stopped_at_two_steps_stop_nobody() {
             })
             .unwrap_or_else(|| panic!("{which}: never came there"))
         });
-        let (finished, finishes) = mpsc::channel();
-        let handle = cache.clone();
-        thread::spawn(move || {
-            work(&handle, 1);
-            finished.send(()).expect("the test waits");
-        });
-        let done = finishes.recv_timeout(PATIENCE);
-        assert!(done.is_ok(), "{which}: the third waits for a stopped thread, or panicked");
+        work_in_threads(&cache, 1, &which);
         consistent_but_for(&cache, 2, &which);
         victims.into_iter().for_each(Victim::release);
         consistent_but_for(&cache, 0, &which);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Result, bail};
 
 use crate::command::Run;
-use crate::{place, tools};
+use crate::{loom, place, suites, tools};
 
 /// The fuzz targets, which are no members of the workspace.
 pub(crate) const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
@@ -26,6 +26,18 @@ pub(crate) fn fmt() -> Result<()> {
 
 pub(crate) fn clippy() -> Result<()> {
     Run::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"]).run()?;
+    // What ordinary builds leave out: stop points and the tests that need them, and the models.
+    for (purpose, flags, packages) in [
+        ("hooks", suites::HOOKS, ["larder", "larder-stress"]),
+        ("loom", loom::FLAGS, ["larder", "larder-loom-tests"]),
+    ] {
+        Run::cargo()
+            .args(["clippy", "--release", "--package", packages[0], "--package", packages[1]])
+            .args(["--all-targets", "--", "-Dwarnings"])
+            .env("RUSTFLAGS", flags)
+            .env("CARGO_TARGET_DIR", place::target_for(purpose))
+            .run()?;
+    }
     // With the cfg that cargo-fuzz sets, thus in a target directory of its own, and without
     // libFuzzer, which nothing is linked with here.
     Run::cargo()

@@ -18,7 +18,8 @@ use crate::command::{Ended, Run};
 use crate::place;
 
 const PACKAGE: &str = "larder-loom-tests";
-const FLAGS: &str = "--cfg larder_loom --cfg crossbeam_loom --cfg larder_internals -Dwarnings";
+pub(crate) const FLAGS: &str =
+    "--cfg larder_loom --cfg crossbeam_loom --cfg larder_internals -Dwarnings";
 /// How often a model may switch threads where none has to wait. Most known bugs of lock-free code
 /// need two such switches, few need three.
 const PREEMPTIONS: &str = "LOOM_MAX_PREEMPTIONS";

@@ -24,7 +24,11 @@ const STEPS: &[Step] = &[
     Step { name: "doctest", what: "examples in the documentation", run: suites::documentation },
     Step { name: "rustdoc", what: "documentation without warnings", run: lint::rustdoc },
     Step { name: "deny", what: "licenses, sources, bans", run: lint::deny },
-    Step { name: "progress", what: "stopped threads stop nobody", run: suites::progress },
+    Step {
+        name: "progress",
+        what: "stopped threads stop nobody, caches stay valid",
+        run: suites::progress,
+    },
     Step { name: "loom", what: "models, and planted bugs found", run: || loom::run(true) },
     Step { name: "tsan", what: "data races", run: || sanitize::tsan(STRESS_SECONDS) },
     Step { name: "asan", what: "memory errors, leaks", run: || sanitize::asan(STRESS_SECONDS) },

@@ -14,11 +14,16 @@ pub(crate) fn documentation() -> Result<()> {
     Run::cargo().args(["test", "--workspace", "--doc"]).run()
 }
 
-/// Lock-freedom: threads are stopped at every step of every protocol while others must go on.
+/// The cfgs of stop points and of the engine's insides.
+pub(crate) const HOOKS: &str = "--cfg larder_hooks --cfg larder_internals -Dwarnings";
+
+/// Lock-freedom: threads are stopped at every step of every protocol while others must go on. Beside
+/// it all other integration tests once more, now that they can check the caches' insides.
 pub(crate) fn progress() -> Result<()> {
+    tools::cargo_subcommand("nextest")?;
     Run::cargo()
-        .args(["test", "--package", "larder", "--test", "progress"])
-        .env("RUSTFLAGS", "--cfg larder_hooks -Dwarnings")
+        .args(["nextest", "run", "--package", "larder", "--test", "*", "--no-fail-fast"])
+        .env("RUSTFLAGS", HOOKS)
         .env("CARGO_TARGET_DIR", place::target_for("hooks"))
         .run()
 }

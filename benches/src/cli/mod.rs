@@ -62,6 +62,9 @@ enum Command {
     Bound(BoundArgs),
     /// The few numbers that larder promises something about, beside quick_cache
     Headline(HeadlineArgs),
+    /// One cache's memory, for `memory`, which starts this once for each
+    #[command(hide = true)]
+    Weigh(memory::Weigh),
     /// Everything: a Markdown file with tables and plots, and the numbers as JSON
     Report(ReportArgs),
 }
@@ -201,7 +204,7 @@ impl Cli {
             Command::Memory(args) => {
                 let (peers, seed) = (common.peers(), common.seed);
                 let MemoryArgs { entries, kinds } = args;
-                let cells = memory::run(&memory::Matrix { kinds, entries, peers, seed });
+                let cells = memory::run(&memory::Matrix { kinds, entries, peers, seed })?;
                 common.show(&cells, &memory::tables(&cells))
             }
             Command::Bound(args) => {
@@ -216,6 +219,11 @@ impl Cli {
                 common.show(&cells, &bound::tables(&cells, &plan))
             }
             Command::Headline(args) => headline(&common, &args),
+            Command::Weigh(mut weigh) => {
+                weigh.seed = common.seed;
+                println!("{}", serde_json::to_string(&weigh.here())?);
+                Ok(())
+            }
             Command::Report(args) => {
                 let mut sections = Section::value_variants().to_vec();
                 choose(&mut sections, &args.only);
@@ -266,7 +274,7 @@ fn headline(common: &Common, args: &HeadlineArgs) -> Result<()> {
                 add("hits", serde_json::to_value(&rows)?, replay::tables(&rows, plan.threads));
             }
             Group::Memory => {
-                let cells = memory::run(&headline::memory(&peers, seed));
+                let cells = memory::run(&headline::memory(&peers, seed))?;
                 add("memory", serde_json::to_value(&cells)?, memory::tables(&cells));
             }
             Group::Bound => {

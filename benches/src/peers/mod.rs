@@ -19,6 +19,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
 
 use crate::data::{Key, Value};
 use crate::table::thousands;
@@ -202,6 +203,14 @@ impl fmt::Display for PeerId {
 impl Serialize for PeerId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for PeerId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let named = Self::all().into_iter().find(|peer| peer.name() == name);
+        named.ok_or_else(|| D::Error::custom(format!("there is no peer {name}")))
     }
 }
 

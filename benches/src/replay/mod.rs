@@ -50,16 +50,17 @@ pub(crate) struct Ratio {
 }
 
 impl Row {
-    /// The peer with the highest ratio among those that hold the capacity and no more.
-    fn best(&self) -> Option<PeerId> {
+    /// The peers with the highest ratio among those that hold the capacity and no more: several
+    /// where they have as many hits.
+    fn best(&self) -> Vec<PeerId> {
         let fair = |peer: PeerId| !peer.traits().rounds_up || self.capacity.is_power_of_two();
         let ratios = self.peers.iter().filter(|ratio| fair(ratio.peer));
-        let known = ratios.filter_map(|ratio| Some((ratio.peer, ratio.one_thread?)));
-        known.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(peer, _)| peer)
+        let known: Vec<_> =
+            ratios.filter_map(|ratio| Some((ratio.peer, ratio.one_thread?))).collect();
+        let most = known.iter().map(|(_, ratio)| *ratio).fold(0.0, f64::max);
+        known.iter().filter(|(_, ratio)| *ratio == most).map(|(peer, _)| *peer).collect()
     }
-}
 
-impl Row {
     fn beats_optimum(&self) -> bool {
         let exact = self.peers.iter().filter(|ratio| !ratio.peer.traits().rounds_up);
         exact.filter_map(|ratio| ratio.one_thread).any(|ratio| ratio > self.optimum)
@@ -158,7 +159,7 @@ fn ratios(rows: &[Row]) -> Table {
         let best = row.best();
         let mut cells = vec![name(row)];
         for ratio in &row.peers {
-            let star = if best == Some(ratio.peer) { "*" } else { "" };
+            let star = if best.contains(&ratio.peer) { "*" } else { "" };
             cells.push(star.to_owned() + &number(ratio.one_thread));
         }
         cells.extend([format!("{:.2}", row.lru), format!("{:.2}", row.optimum)]);
@@ -201,7 +202,9 @@ fn mean(rows: &[Row], of: impl Fn(&Row) -> Option<f64>) -> Option<f64> {
 }
 
 fn number(ratio: Option<f64>) -> String {
-    ratio.map_or_else(|| "n/a".to_owned(), |ratio| format!("{ratio:.2}"))
+    // Rounded first, and no negative zero.
+    let rounded = |ratio: f64| (ratio * 100.0).round() / 100.0 + 0.0;
+    ratio.map_or_else(|| "n/a".to_owned(), |ratio| format!("{:.2}", rounded(ratio)))
 }
 
 fn losses(rows: &[Row], threads: usize) -> Table {
@@ -225,7 +228,7 @@ pub(crate) fn verdict(rows: &[Row]) -> Vec<String> {
     let Some(first) = rows.first() else { return Vec::new() };
     let mut standings: Vec<(PeerId, f64, usize)> = Vec::new();
     for (i, Ratio { peer, .. }) in first.peers.iter().enumerate() {
-        let won = rows.iter().filter(|row| row.best() == Some(*peer)).count();
+        let won = rows.iter().filter(|row| row.best().contains(peer)).count();
         if let Some(mean) = mean(rows, |row| row.peers[i].one_thread) {
             standings.push((*peer, mean, won));
         }
@@ -243,6 +246,28 @@ pub(crate) fn verdict(rows: &[Row]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_ties_wins_too_and_who_rounds_up_does_not() {
+        let ratio =
+            |peer, ratio| Ratio { peer, one_thread: Some(ratio), threads: Some(ratio + 0.001) };
+        let row = Row {
+            trace: "t".to_owned(),
+            accesses: 1,
+            keys: 1,
+            capacity: 1_000,
+            lru: 50.0,
+            optimum: 70.0,
+            peers: vec![
+                ratio(PeerId::Larder, 60.0),
+                ratio(PeerId::Moka, 59.0),
+                ratio(PeerId::Foyer, 60.0),
+                ratio(PeerId::Scc, 61.0),
+            ],
+        };
+        assert_eq!(row.best(), [PeerId::Larder, PeerId::Foyer]);
+        assert_eq!(number(row.peers[0].lost()), "0.00", "not negative");
+    }
 
     #[test]
     fn a_replay_fills_every_cell_and_nobody_beats_the_optimum() {

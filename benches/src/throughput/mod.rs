@@ -84,6 +84,18 @@ impl Matrix {
         }
     }
 
+    /// Ten million entries, with one kind of keys, one distribution and few rounds: each begins with
+    /// filling the caches, which takes seconds for each of them.
+    pub(crate) fn large(self) -> Self {
+        Self {
+            kinds: vec![Kind::U64],
+            dists: vec![Dist::Zipf],
+            entries: vec![10_000_000],
+            rounds: 3,
+            ..self
+        }
+    }
+
     /// The settings in the order of the tables, threads innermost.
     fn settings(&self) -> Vec<(Kind, Setting)> {
         let mut settings = Vec::new();
