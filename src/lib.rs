@@ -36,7 +36,7 @@
 //! later write to the same shard, the rest by [`run_pending_tasks`](Cache::run_pending_tasks) or with
 //! the cache. A lookup never drops anybody else's value. While a thread stays inside one operation or
 //! keeps a [`Pinned`], of whatever cache of the process, nothing removed since is freed; memory then
-//! grows to one and a half times the capacity and, per shard, 8,192 entries more (or 240 per core, if
+//! grows to one and a half times the capacity and, per shard, 8,192 entries more (or 496 per core, if
 //! those are more; or as many as make 1 MiB, if those are fewer, yet at least 256). Beyond that inserts
 //! are rejected until the thread goes on.
 //!

@@ -12,12 +12,12 @@ use std::{
 const CAPACITY: u64 = 1_000;
 
 /// The values that a cache of one shard keeps at most, stalled readers or not: those of one and a
-/// half times its entries, and of 8,192 nodes (240 per core, if those are more), or as many fewer as
+/// half times its entries, and of 8,192 nodes (496 per core, if those are more), or as many fewer as
 /// make 1 MiB, yet at least 256. (Each inserting thread may hold one more in its hands.)
 fn bound<V>(capacity: u64) -> u64 {
     let node = size_of::<(u64, V)>() as u64;
     let cores = thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    capacity * 3 / 2 + 8_192.max(240 * cores).min((1 << 20) / node).max(256)
+    capacity * 3 / 2 + 8_192.max(496 * cores).min((1 << 20) / node).max(256)
 }
 
 /// A thread that looks at key 0 until it is released.

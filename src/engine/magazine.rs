@@ -1,4 +1,4 @@
-//! Magazines: node numbers on their way between threads, sixty at a time.
+//! Magazines: node numbers on their way between threads, many at a time.
 //!
 //! (The name and the idea are from Bonwick and Adams, "Magazines and Vmem", USENIX 2001: threads
 //! keep small stocks and exchange them with a depot whole, so that the depot is touched once in so
@@ -24,7 +24,7 @@
 //!
 //! A head is 32 bits of magazine number and 32 bits that every change raises. So a pop that was
 //! delayed while the same magazine left and came back fails, unless it slept through exactly a
-//! multiple of 2^32 changes of one stack, each of which stands for sixty inserts.
+//! multiple of 2^32 changes of one stack, each of which stands for many inserts.
 //!
 //! # Progress
 //!
@@ -39,7 +39,7 @@ use crate::{
     sync::{AtomicU32, AtomicU64, Ordering},
 };
 
-/// The most nodes that a magazine holds: with its counts it fills four cache lines.
+/// The most nodes that a magazine holds: with its counts it fills eight cache lines.
 #[cfg(not(larder_loom))]
 pub(crate) const MAGAZINE: u32 = 124;
 /// Two, so that models reach full ones.
