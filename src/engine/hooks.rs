@@ -9,7 +9,7 @@
 pub enum Step {
     /// The thread is pinned and has done nothing else.
     Pinned,
-    /// A node was taken from the free list and is filled.
+    /// A node was taken from the stock or the depot and is filled.
     NodeFilled,
     /// A credit was taken from the budget.
     CreditTaken,

@@ -71,7 +71,7 @@ const RING_SPARE: usize = if cfg!(larder_loom) { 2 } else { 16 };
 /// Live entries that a push may turn over in a full ring before it has one evicted.
 const TURNED_MAX: u32 = 8;
 
-/// What the policy of a shard writes with each insert; shares a cache line with the free list.
+/// What the policy of a shard writes with each insert.
 #[derive(Debug)]
 pub(crate) struct Pace {
     probation: Ends,
