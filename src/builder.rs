@@ -4,6 +4,7 @@ use crate::{
     Cache,
     engine::{Engine, plan::Plan},
     error::BuildError,
+    listener::{Listener, RemovalCause},
 };
 use ahash::RandomState;
 use std::{fmt, hash::BuildHasher, marker::PhantomData};
@@ -26,6 +27,7 @@ pub struct CacheBuilder<K, V, S = RandomState> {
     name: Option<String>,
     max_capacity: Option<u64>,
     shards: Option<usize>,
+    listener: Option<Listener<K, V>>,
     hasher: S,
     cache: PhantomData<fn(K, V)>,
 }
@@ -36,6 +38,7 @@ impl<K, V> CacheBuilder<K, V> {
             name: None,
             max_capacity: None,
             shards: None,
+            listener: None,
             hasher: RandomState::new(),
             cache: PhantomData,
         }
@@ -90,8 +93,43 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn hasher<T: BuildHasher>(self, hasher: T) -> CacheBuilder<K, V, T> {
-        let Self { name, max_capacity, shards, hasher: _, cache } = self;
-        CacheBuilder { name, max_capacity, shards, hasher, cache }
+        let Self { name, max_capacity, shards, listener, hasher: _, cache } = self;
+        CacheBuilder { name, max_capacity, shards, listener, hasher, cache }
+    }
+
+    /// Has `listener` told of each value that leaves the cache, with its key and the cause: once per
+    /// value, by the thread that takes it out, before that thread's operation returns.
+    ///
+    /// It runs under no lock and no pin: it may take its time and may use the cache, this one
+    /// included. Others may see the key gone, or with a new value, before the listener hears of it.
+    /// If it panics, the panic goes no further; it is counted in
+    /// [`CacheStats::listener_panics`](crate::CacheStats::listener_panics), and the listener goes on
+    /// to be told. Dropping the cache tells nothing of the values that are still in it.
+    ///
+    /// ```
+    /// use larder::{Cache, RemovalCause};
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, gone) = mpsc::channel();
+    /// let cache = Cache::builder()
+    ///     .max_capacity(10)
+    ///     .eviction_listener(move |key: &u32, value: &&str, cause| {
+    ///         sender.send((*key, *value, cause)).unwrap();
+    ///     })
+    ///     .build();
+    /// cache.insert(1, "one");
+    /// cache.insert(1, "uno");
+    /// cache.invalidate(&1);
+    /// let gone: Vec<_> = gone.try_iter().collect();
+    /// assert_eq!(gone, [(1, "one", RemovalCause::Replaced), (1, "uno", RemovalCause::Explicit)]);
+    /// ```
+    #[must_use]
+    pub fn eviction_listener(
+        mut self,
+        listener: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static,
+    ) -> Self {
+        self.listener = Some(Listener::new(listener));
+        self
     }
 
     /// Builds the cache.
@@ -120,7 +158,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         let max_capacity = self.max_capacity.ok_or(BuildError::NoCapacity)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let plan = Plan::new::<K, V>(max_capacity, self.shards, cores)?;
-        Ok(Cache::from_parts(Engine::new(&plan)?, self.hasher, self.name))
+        Ok(Cache::from_parts(Engine::new(&plan, self.listener)?, self.hasher, self.name))
     }
 }
 

@@ -53,6 +53,7 @@ mod cache;
 mod engine;
 mod error;
 mod iter;
+mod listener;
 mod pinned;
 mod stats;
 mod sync;
@@ -65,6 +66,7 @@ pub use cache::Cache;
 pub use equivalent::Equivalent;
 pub use error::BuildError;
 pub use iter::Iter;
+pub use listener::RemovalCause;
 pub use pinned::Pinned;
 pub use stats::{CacheStats, Policy};
 

@@ -28,13 +28,19 @@ pub struct CacheStats {
     pub inserts: u64,
     /// Inserts of keys that were present: the value was replaced.
     pub updates: u64,
-    /// Entries removed by request: one by one, or all.
+    /// Entries removed by request, one by one.
     pub removals: u64,
+    /// Entries invalidated together with others.
+    pub invalidations: u64,
     /// Entries removed to make room.
     pub evictions: u64,
+    /// Entries removed because their time was over.
+    pub expirations: u64,
     /// Inserts that found no room: with capacity 0, while a stalled thread keeps memory from being
     /// reused, or while other threads' operations held every place of a tiny cache.
     pub rejections: u64,
+    /// Calls to the eviction listener that panicked.
+    pub listener_panics: u64,
     /// Entries in the cache.
     pub entries: u64,
 }
@@ -48,8 +54,11 @@ impl CacheStats {
             inserts: total(Event::Insert),
             updates: total(Event::Update),
             removals: total(Event::Removal),
+            invalidations: total(Event::Invalidation),
             evictions: total(Event::Eviction),
+            expirations: total(Event::Expiration),
             rejections: total(Event::Rejection),
+            listener_panics: total(Event::ListenerPanic),
             entries,
         }
     }
@@ -58,6 +67,13 @@ impl CacheStats {
     #[must_use]
     pub fn lookups(&self) -> u64 {
         self.hits + self.misses
+    }
+
+    /// Entries that have left, for whatever reason: `inserts - departures()` is `entries`, while
+    /// nobody writes.
+    #[must_use]
+    pub fn departures(&self) -> u64 {
+        self.removals + self.invalidations + self.evictions + self.expirations
     }
 
     /// The share of lookups that found their key, from 0.0 to 1.0; 0.0 if there were none.
@@ -82,8 +98,11 @@ impl Sub for CacheStats {
             inserts: self.inserts.saturating_sub(earlier.inserts),
             updates: self.updates.saturating_sub(earlier.updates),
             removals: self.removals.saturating_sub(earlier.removals),
+            invalidations: self.invalidations.saturating_sub(earlier.invalidations),
             evictions: self.evictions.saturating_sub(earlier.evictions),
+            expirations: self.expirations.saturating_sub(earlier.expirations),
             rejections: self.rejections.saturating_sub(earlier.rejections),
+            listener_panics: self.listener_panics.saturating_sub(earlier.listener_panics),
             entries: self.entries,
         }
     }

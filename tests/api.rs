@@ -89,7 +89,7 @@ fn what_is_removed_is_gone_until_it_is_inserted_again() {
 fn invalidate_all_removes_everything() {
     let cache = Cache::builder().max_capacity(10_000).shards(4).build();
     cache.insert_many((0..5_000).map(|key| (key, key)));
-    assert_eq!(effect(&cache, || cache.invalidate_all()).removals, 5_000);
+    assert_eq!(effect(&cache, || cache.invalidate_all()).invalidations, 5_000);
     assert_eq!((cache.entry_count(), cache.iter().next()), (0, None));
     assert!((0..5_000).all(|key| !cache.contains_key(&key)));
     cache.insert(1, 1);
@@ -272,7 +272,7 @@ fn each_event_is_counted_where_it_belongs() {
         ("a removal", |c| _ = c.remove(&1), |s| (s.removals, s.entries) = (1, 1)),
         ("a removal in vain", |c| _ = c.invalidate(&9), |_| ()),
         ("maintenance", |c| c.run_pending_tasks(), |_| ()),
-        ("both removed", |c| c.invalidate_all(), |s| (s.removals, s.entries) = (2, 0)),
+        ("both removed", |c| c.invalidate_all(), |s| (s.invalidations, s.entries) = (2, 0)),
     ];
     for (what, act, expect) in table {
         let cache = one_two();

@@ -109,7 +109,7 @@ fn it_stops_nobody_and_memory_stays_under_the_bound() {
         assert!(stats.rejections > 0);
         let done = stats.inserts + stats.updates + stats.rejections;
         assert_eq!(done, THREADS * EACH + 1, "each insert is counted once: {stats:?}");
-        assert_eq!(stats.inserts - stats.removals - stats.evictions, stats.entries);
+        assert_eq!(stats.inserts - stats.departures(), stats.entries);
         assert!(stats.entries <= CAPACITY);
 
         assert_eq!(stalled.release(), Some(77), "its value was there all the time");

@@ -206,7 +206,7 @@ impl Run {
     /// The cache's own counters agree with each other, and with what was seen.
     fn audit(&self) {
         let stats = self.cache.stats();
-        assert_eq!(stats.entries, stats.inserts - stats.removals - stats.evictions, "{stats:?}");
+        assert_eq!(stats.entries, stats.inserts - stats.departures(), "{stats:?}");
         assert!(self.lost <= stats.evictions + stats.rejections, "lost {}, {stats:?}", self.lost);
     }
 }

@@ -44,7 +44,7 @@ impl Tiny {
         let plan = node_plan(nodes, batch);
         let shard = ShardPlan { capacity, buckets, layout, planned_nodes: nodes, nodes: plan };
         let plan = Plan { capacity: capacity.into(), shards: 1, shard };
-        Cache::from_parts(Engine::new(&plan).expect("memory"), hasher, None)
+        Cache::from_parts(Engine::new(&plan, None).expect("memory"), hasher, None)
     }
 }
 

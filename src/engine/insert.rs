@@ -4,14 +4,17 @@
 //! claimed slot) is held by an [`Attempt`], which gives it back if the insert comes to nothing, also
 //! when comparing keys panics.
 
-use crate::engine::{
-    budget::{Credit, Source},
-    hooks::{Step, step},
-    index::{Claim, Departure, Found},
-    nodes::Entry,
-    shard::{Context, Shard},
-    stats::Event,
-    word::{Control, NodeId},
+use crate::{
+    engine::{
+        budget::{Credit, Source},
+        hooks::{Step, step},
+        index::{Claim, Departure, Found},
+        nodes::Entry,
+        shard::{Context, Shard},
+        stats::Event,
+        word::{Control, NodeId},
+    },
+    listener::RemovalCause,
 };
 use std::mem::ManuallyDrop;
 
@@ -91,7 +94,7 @@ impl<K: Eq, V> Shard<K, V> {
         node: NodeId,
     ) -> Inserted {
         if self.index.replace(found, node) {
-            self.updated(cx, found);
+            self.updated(cx, target.own, found);
             return Inserted::Updated;
         }
         Attempt::new(self, cx, target, node).run(IfPresent::Replace)
@@ -176,10 +179,10 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// The rest of a replacement: the node that was replaced.
     #[inline]
-    fn updated(&self, cx: &Context<'_, K, V>, found: Found<'_>) {
+    fn updated(&self, cx: &Context<'_, K, V>, own: usize, found: Found<'_>) {
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
-        self.recycler.retire(found.node, cx.number, cx.guard);
         cx.count(Event::Update);
+        self.retire(cx, own, found.node, RemovalCause::Replaced);
     }
 }
 
@@ -206,7 +209,11 @@ impl<'a, K, V> Attempt<'a, K, V> {
     }
 
     fn rejected(self) -> Inserted {
-        self.cx.count(Event::Rejection);
+        let mut this = ManuallyDrop::new(self);
+        this.abort_claim();
+        this.give_back_credit();
+        this.cx.count(Event::Rejection);
+        this.shard.retire(this.cx, this.target.own, this.node, RemovalCause::Rejected);
         Inserted::Rejected
     }
 
@@ -216,7 +223,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
     {
         let mut this = ManuallyDrop::new(self);
         this.give_back_credit();
-        this.shard.updated(this.cx, found);
+        this.shard.updated(this.cx, this.target.own, found);
         Inserted::Updated
     }
 

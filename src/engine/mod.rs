@@ -17,6 +17,7 @@ pub(crate) mod ghost;
 pub mod hooks;
 pub(crate) mod index;
 pub(crate) mod insert;
+pub(crate) mod leaving;
 pub(crate) mod magazine;
 pub(crate) mod nodes;
 pub(crate) mod plan;
@@ -33,11 +34,16 @@ pub(crate) mod stripes;
 mod validate;
 pub(crate) mod word;
 
-use crate::{error::BuildError, sync::yield_now};
+use crate::{
+    error::BuildError,
+    listener::{Listener, RemovalCause},
+    sync::yield_now,
+};
 use budget::Budget;
 use epoch::{Pin, pin};
 use index::{Found, Index};
 use insert::{IfPresent, Inserted, Placed, Target};
+use leaving::Leaving;
 use nodes::Entry;
 use plan::Plan;
 use plant::{Bug, planted};
@@ -53,7 +59,7 @@ pub(crate) struct Engine<K, V> {
 }
 
 impl<K, V> Engine<K, V> {
-    pub(crate) fn new(plan: &Plan) -> Result<Self, BuildError> {
+    pub(crate) fn new(plan: &Plan, listener: Option<Listener<K, V>>) -> Result<Self, BuildError> {
         let out_of_memory = |_| BuildError::OutOfMemory { max_capacity: plan.capacity };
         let shards: Result<Box<[_]>, _> =
             (0..plan.shards).map(|_| Shard::new(&plan.shard)).collect();
@@ -63,6 +69,7 @@ impl<K, V> Engine<K, V> {
                 shards: shards.map_err(out_of_memory)?,
                 budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
                 counters: Counters::new(),
+                listener,
             },
             shard_mask: plan.shards - 1,
         })
@@ -95,8 +102,8 @@ impl<K, V> Engine<K, V> {
     }
 
     #[inline(always)]
-    fn context<'a>(&'a self, pin: &'a Pin) -> Context<'a, K, V> {
-        Context { guard: &pin.guard, number: pin.number, common: &self.common }
+    fn context<'a>(&'a self, pin: &'a Pin, leaving: &'a Leaving<'a, K, V>) -> Context<'a, K, V> {
+        Context { guard: &pin.guard, number: pin.number, common: &self.common, leaving }
     }
 
     /// Asks for the first cache line that an operation on this hash will need.
@@ -196,10 +203,11 @@ impl<K, V> Engine<K, V> {
     {
         let (own, shard) = self.shard_of(hash);
         shard.index.prefetch(shard.index.home(hash));
+        let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
-            shard.insert(&self.context(&pin), Target { own, hash }, entry, if_present)
+            shard.insert(&self.context(&pin, &leaving), Target { own, hash }, entry, if_present)
         };
         shard.drop_dead(DEAD_PER_WRITE);
         match placed {
@@ -237,7 +245,13 @@ impl<K, V> Engine<K, V> {
         if hopeful {
             shard.recycler.give_up();
         }
-        shard.reject(&self.context(&pin()), Target { own, hash }, &entry.key, if_present)
+        let leaving = Leaving::new(&self.common);
+        let target = Target { own, hash };
+        let rejected =
+            shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
+        drop(leaving);
+        self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
+        rejected
     }
 
     /// Inserts several under one pin.
@@ -250,9 +264,10 @@ impl<K, V> Engine<K, V> {
         }
         let mut batch = batch.drain(..);
         let mut writes = vec![0; self.common.shards.len()];
+        let leaving = Leaving::new(&self.common);
         let exhausted = {
             let pin = pin();
-            let cx = self.context(&pin);
+            let cx = self.context(&pin, &leaving);
             batch.by_ref().find_map(|(hash, entry)| {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
@@ -262,6 +277,7 @@ impl<K, V> Engine<K, V> {
                 }
             })
         };
+        drop(leaving);
         for (shard, writes) in
             self.common.shards.iter().zip(writes).filter(|(_, writes)| *writes > 0)
         {
@@ -283,11 +299,13 @@ impl<K, V> Engine<K, V> {
     ) -> Option<R> {
         self.prefetch(hash);
         let (own, shard) = self.shard_of(hash);
+        let leaving = Leaving::new(&self.common);
         let removed = {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
-            shard.remove(&self.context(&pin), own, hash, eq, take)
+            shard.remove(&self.context(&pin, &leaving), own, hash, eq, take)
         };
+        drop(leaving);
         shard.drop_dead(DEAD_PER_WRITE);
         removed
     }
@@ -297,7 +315,9 @@ impl<K, V> Engine<K, V> {
         for (own, shard) in self.common.shards.iter().enumerate() {
             let mut bucket = 0;
             loop {
-                let more = shard.clear_bucket(&self.context(&pin()), own, bucket);
+                let leaving = Leaving::new(&self.common);
+                let more = shard.clear_bucket(&self.context(&pin(), &leaving), own, bucket);
+                drop(leaving);
                 shard.drop_dead(DEAD_PER_WRITE * 8);
                 if !more {
                     break;
@@ -367,7 +387,7 @@ impl<K, V> Shard<K, V> {
     fn clear_bucket(&self, cx: &Context<'_, K, V>, own: usize, bucket: usize) -> bool {
         let Some(members) = self.index.members_of(bucket) else { return false };
         for found in members {
-            self.remove_found(cx, own, found);
+            self.remove_found(cx, own, found, RemovalCause::Invalidated);
         }
         true
     }

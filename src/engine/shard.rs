@@ -10,6 +10,7 @@ use crate::{
         epoch::Number,
         extents::{OutOfMemory, zeroed},
         index::{Departure, Found, Index, Loc},
+        leaving::Leaving,
         nodes::{Entry, Nodes},
         plan::ShardPlan,
         policy::{Evicted, Pace, Policy},
@@ -18,6 +19,7 @@ use crate::{
         stats::{Counters, Event},
         word::{NodeId, Word},
     },
+    listener::{Listener, RemovalCause},
     sync::Arc,
 };
 use crossbeam_epoch::Guard;
@@ -46,6 +48,7 @@ pub(crate) struct Common<K, V> {
     pub(crate) shards: Box<[Shard<K, V>]>,
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
+    pub(crate) listener: Option<Listener<K, V>>,
 }
 
 /// What every operation of a pinned thread needs.
@@ -53,6 +56,7 @@ pub(crate) struct Context<'a, K, V> {
     pub(crate) guard: &'a Guard,
     pub(crate) number: Number,
     pub(crate) common: &'a Common<K, V>,
+    pub(crate) leaving: &'a Leaving<'a, K, V>,
 }
 
 impl<K, V> Context<'_, K, V> {
@@ -127,8 +131,7 @@ impl<K, V> Shard<K, V> {
             if self.index.remove(loc, found.word) {
                 // From here on it is gone, even if `take` panics.
                 let _gone = OnDrop(|| {
-                    self.depart(cx, own, loc, found.word);
-                    cx.count(Event::Removal);
+                    self.depart(cx, own, loc, found.word, RemovalCause::Explicit);
                 });
                 // SAFETY: as in `find`; it is retired when `_gone` is dropped, not before.
                 return Some(unsafe { self.nodes.with(found.node, take) });
@@ -137,14 +140,19 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Takes out whatever member stands where the walk over the index found one.
-    pub(crate) fn remove_found(&self, cx: &Context<'_, K, V>, own: usize, found: Found<'_>) {
+    pub(crate) fn remove_found(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        found: Found<'_>,
+        cause: RemovalCause,
+    ) {
         let (loc, mut word) = (self.index.loc(found), found.word);
         // Whatever changed the word (a use, a newer value) did so after the walk had begun, or the
         // entry is gone; a use alone must not save it.
         while word.is_member() {
             if self.index.remove(loc, word) {
-                self.depart(cx, own, loc, word);
-                cx.count(Event::Removal);
+                self.depart(cx, own, loc, word, cause);
                 return;
             }
             word = self.index.word(loc);
@@ -152,14 +160,48 @@ impl<K, V> Shard<K, V> {
     }
 
     /// The rest of a removal: credit and node of an entry that has left its slot.
-    fn depart(&self, cx: &Context<'_, K, V>, own: usize, loc: Loc, word: Word) {
+    fn depart(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        loc: Loc,
+        word: Word,
+        cause: RemovalCause,
+    ) {
         cx.budget().give(own, self.credits(), Credit::of_removed_entry());
-        self.retire(cx, loc, word);
+        self.depart_without_credit(cx, own, loc, word, cause);
     }
 
-    pub(super) fn retire(&self, cx: &Context<'_, K, V>, loc: Loc, word: Word) {
+    /// The same if its credit goes to another entry.
+    #[inline(always)]
+    fn depart_without_credit(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        loc: Loc,
+        word: Word,
+        cause: RemovalCause,
+    ) {
         self.index.forget(loc, word, Departure::Key);
-        self.recycler.retire(self.index.layout().node(word), cx.number, cx.guard);
+        cx.count(Event::of_departure(cause));
+        self.retire(cx, own, self.index.layout().node(word), cause);
+    }
+
+    /// Retires a node that this thread took out of the index: at once, or when the listener has heard
+    /// of it.
+    #[inline(always)]
+    pub(super) fn retire(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        node: NodeId,
+        cause: RemovalCause,
+    ) {
+        if cx.common.listener.is_none() {
+            self.recycler.retire(node, cx.number, cx.guard);
+        } else {
+            cx.leaving.keep(own, node, cause);
+        }
     }
 
     #[inline]
@@ -184,8 +226,7 @@ impl<K, V> Shard<K, V> {
         let evicted = self.policy.evict(self.pace(), &self.index, &mut sink);
         if let Some(Evicted { loc, word }) = evicted {
             self.policy.prefetch_next(self.pace(), &self.index);
-            self.retire(cx, loc, word);
-            cx.count(Event::Eviction);
+            self.depart_without_credit(cx, own, loc, word, RemovalCause::Size);
             return Some((Credit::of_removed_entry(), Source::Evicted));
         }
         self.credit_slow(cx, own).map(|credit| (credit, Source::Evicted))
@@ -207,8 +248,7 @@ impl<K, V> Shard<K, V> {
                     _ => continue,
                 },
             };
-            shard.retire(cx, loc, word);
-            cx.count(Event::Eviction);
+            shard.depart_without_credit(cx, other, loc, word, RemovalCause::Size);
             return Some(Credit::of_removed_entry());
         }
         // Everything else is in the hands of threads that are inserting at this moment.
@@ -218,8 +258,7 @@ impl<K, V> Shard<K, V> {
     /// An entry that was evicted for want of a place in a ring.
     #[cold]
     pub(super) fn discard(&self, cx: &Context<'_, K, V>, own: usize, evicted: Evicted) {
-        self.depart(cx, own, evicted.loc, evicted.word);
-        cx.count(Event::Eviction);
+        self.depart(cx, own, evicted.loc, evicted.word, RemovalCause::Size);
     }
 
     /// Both buckets of a key are full: gives up the entry of its home that was used least.
@@ -228,8 +267,7 @@ impl<K, V> Shard<K, V> {
         let victim = self.index.least_used(home).or_else(|| self.index.least_used(home ^ 1));
         let Some((loc, word)) = victim else { return false };
         if self.index.remove(loc, word) {
-            self.depart(cx, own, loc, word);
-            cx.count(Event::Eviction);
+            self.depart(cx, own, loc, word, RemovalCause::Size);
         }
         true
     }

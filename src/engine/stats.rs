@@ -7,6 +7,7 @@
 
 use crate::{
     engine::{epoch::Number, extents::Element, stripes::Stripes},
+    listener::RemovalCause,
     sync::{AtomicU64, Ordering},
 };
 use crossbeam_utils::CachePadded;
@@ -22,10 +23,28 @@ pub(crate) enum Event {
     Removal,
     Eviction,
     Rejection,
+    Expiration,
+    Invalidation,
+    ListenerPanic,
+}
+
+impl Event {
+    /// What is counted when a value leaves for this cause.
+    #[inline(always)]
+    pub(crate) fn of_departure(cause: RemovalCause) -> Event {
+        match cause {
+            RemovalCause::Size => Event::Eviction,
+            RemovalCause::Expired => Event::Expiration,
+            RemovalCause::Explicit => Event::Removal,
+            RemovalCause::Replaced => Event::Update,
+            RemovalCause::Invalidated => Event::Invalidation,
+            RemovalCause::Rejected => Event::Rejection,
+        }
+    }
 }
 
 /// The number of [`Event`]s.
-pub(crate) const EVENTS: usize = 7;
+pub(crate) const EVENTS: usize = 10;
 
 #[derive(Debug)]
 struct Stripe(CachePadded<[AtomicU64; EVENTS]>);

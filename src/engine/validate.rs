@@ -30,7 +30,11 @@ impl<K: Eq, V> Engine<K, V> {
         let total = |event| totals[event as usize];
         assert_eq!(
             members,
-            total(Event::Insert) - total(Event::Removal) - total(Event::Eviction),
+            total(Event::Insert)
+                - total(Event::Removal)
+                - total(Event::Eviction)
+                - total(Event::Expiration)
+                - total(Event::Invalidation),
             "entries and statistics disagree: {totals:?}"
         );
     }

@@ -249,7 +249,7 @@ impl Campaign {
             return fail(format!("evictions or rejections where there is room for all: {stats:?}"));
         }
         let total = self.cache.stats();
-        if total.inserts - total.removals - total.evictions != total.entries {
+        if total.inserts - total.departures() != total.entries {
             return fail(format!("statistics do not add up: {total:?}"));
         }
         if total.entries > self.setup.capacity {

@@ -1,0 +1,74 @@
+//! Telling the user what left the cache, and why.
+
+use std::fmt;
+
+/// Why a value left a cache, or never got into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RemovalCause {
+    /// It had to make room for another.
+    Size,
+    /// Its time was over.
+    Expired,
+    /// Somebody removed its key: [`Cache::remove`](crate::Cache::remove),
+    /// [`Cache::invalidate`](crate::Cache::invalidate).
+    Explicit,
+    /// Its key has another value now.
+    Replaced,
+    /// It was invalidated together with others:
+    /// [`Cache::invalidate_all`](crate::Cache::invalidate_all).
+    Invalidated,
+    /// There was no room for it: it was not stored.
+    Rejected,
+}
+
+impl RemovalCause {
+    /// Whether the cache decided it, and not the user: [`Size`](Self::Size) or
+    /// [`Expired`](Self::Expired).
+    ///
+    /// ```
+    /// use larder::RemovalCause;
+    /// assert!(RemovalCause::Size.was_evicted());
+    /// assert!(!RemovalCause::Replaced.was_evicted());
+    /// ```
+    #[must_use]
+    pub fn was_evicted(self) -> bool {
+        matches!(self, RemovalCause::Size | RemovalCause::Expired)
+    }
+}
+
+/// The user's eviction listener.
+pub(crate) struct Listener<K, V>(Box<Listen<K, V>>);
+
+type Listen<K, V> = dyn Fn(&K, &V, RemovalCause) + Send + Sync;
+
+/// What became of a call to the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It returned.
+    Heard,
+    /// It panicked.
+    Panicked,
+}
+
+impl<K, V> Listener<K, V> {
+    pub(crate) fn new(listen: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static) -> Self {
+        Self(Box::new(listen))
+    }
+
+    /// Tells the listener; a panic stays here.
+    pub(crate) fn tell(&self, key: &K, value: &V, cause: RemovalCause) -> Told {
+        // The listener sees keys and values by shared reference only; what it may leave half done is
+        // its own.
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            (self.0)(key, value, cause);
+        }));
+        if told.is_ok() { Told::Heard } else { Told::Panicked }
+    }
+}
+
+impl<K, V> fmt::Debug for Listener<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
