@@ -37,7 +37,7 @@ pub(crate) mod word;
 use crate::{
     error::BuildError,
     listener::{Listener, RemovalCause},
-    sync::yield_now,
+    sync::{Arc, yield_now},
 };
 use budget::Budget;
 use epoch::{Pin, pin};
@@ -53,7 +53,8 @@ use stats::{Counters, Event};
 /// A cache of entries by hash. Hashing is the caller's, comparing keys too.
 #[derive(Debug)]
 pub(crate) struct Engine<K, V> {
-    common: Common<K, V>,
+    /// Counted, since the maintenance thread may be at work on it when the cache is dropped.
+    common: Arc<Common<K, V>>,
     /// The number of shards, a power of two, less one.
     shard_mask: usize,
 }
@@ -65,12 +66,12 @@ impl<K, V> Engine<K, V> {
             (0..plan.shards).map(|_| Shard::new(&plan.shard)).collect();
         assert!(plan.shards.is_power_of_two(), "{} shards", plan.shards);
         Ok(Self {
-            common: Common {
+            common: Arc::new(Common {
                 shards: shards.map_err(out_of_memory)?,
                 budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
                 counters: Counters::new(),
                 listener,
-            },
+            }),
             shard_mask: plan.shards - 1,
         })
     }
