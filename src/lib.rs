@@ -48,12 +48,20 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(test(attr(deny(warnings))))]
 
+#[allow(dead_code, reason = "for caches with deadlines")]
+mod alarm;
 mod builder;
 mod cache;
+#[allow(dead_code, reason = "for caches with deadlines")]
+mod clock;
 mod engine;
 mod error;
+#[allow(dead_code, reason = "for caches with deadlines")]
+mod horizon;
 mod iter;
 mod listener;
+#[allow(dead_code, reason = "for caches with deadlines")]
+mod maintenance;
 mod pinned;
 mod stats;
 mod sync;
@@ -63,6 +71,7 @@ mod tests;
 pub use ahash::RandomState;
 pub use builder::CacheBuilder;
 pub use cache::Cache;
+pub use clock::{Clock, ManualClock};
 pub use equivalent::Equivalent;
 pub use error::BuildError;
 pub use iter::Iter;

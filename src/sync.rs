@@ -10,17 +10,21 @@
 #[cfg(larder_loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
     thread::yield_now,
 };
 
 #[cfg(not(larder_loom))]
 pub(crate) use std::{
-    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
     thread::yield_now,
 };
 
 pub(crate) use std::sync::Arc;
+
+/// For words of the process: statics outlive a model's execution, and loom's atomics do not. No model
+/// is about them.
+pub(crate) use std::sync::atomic::AtomicU64 as StaticU64;
 
 /// [`std::cell::UnsafeCell`] with loom's interface.
 #[cfg(not(larder_loom))]

@@ -21,4 +21,6 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("RingBlindTake", "ring", "two_consumers_share_out_the_entries"),
     ("CreditBlind", "budget", "no_credit_is_taken_twice"),
     ("SpareRelaxed", "budget", "no_credit_is_forgotten"),
+    ("AlarmUnfenced", "alarm", "what_a_pass_misses_is_due_again"),
+    ("AlarmOverwritten", "alarm", "what_a_pass_misses_is_due_again"),
 ];

@@ -5,6 +5,8 @@
 
 use crate::{
     Cache,
+    alarm::{Alarm, Asked},
+    clock::NEVER,
     engine::{
         Engine,
         budget::{Budget, Credit, Credits},
@@ -16,7 +18,7 @@ use crate::{
         ring::{Ends, Ring},
         word::Layout,
     },
-    sync::Arc,
+    sync::{Arc, AtomicU32, Ordering::Relaxed},
 };
 
 /// The measures of a cache with one shard.
@@ -172,5 +174,38 @@ impl RecyclerDoor {
     /// Has `f` drop what a dead node holds.
     pub fn drop_one(&self, f: impl FnMut(u32)) {
         self.0.drop_dead(1, f);
+    }
+}
+
+/// An alarm, and work of two writers.
+#[derive(Debug)]
+pub struct AlarmDoor {
+    alarm: Alarm,
+    work: [AtomicU32; 2],
+}
+
+impl AlarmDoor {
+    /// A pass is due by `time`.
+    pub fn new(time: u64) -> Self {
+        Self { alarm: Alarm::new(time), work: [AtomicU32::new(0), AtomicU32::new(0)] }
+    }
+
+    /// Leaves work and asks for a pass; whether the thread has to be woken for it.
+    pub fn write(&self, writer: usize, time: u64) -> bool {
+        self.work[writer].store(1, Relaxed);
+        self.alarm.ask(time) == Asked::Wake
+    }
+
+    /// One pass; whose work it saw.
+    pub fn pass(&self) -> [bool; 2] {
+        self.alarm.begin_pass();
+        let seen = [0, 1].map(|writer| self.work[writer].load(Relaxed) == 1);
+        self.alarm.end_pass(NEVER);
+        seen
+    }
+
+    /// When the next pass is due.
+    pub fn time(&self) -> u64 {
+        self.alarm.time()
     }
 }

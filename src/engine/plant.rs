@@ -47,6 +47,10 @@ pub(crate) enum Bug {
     ReplaceRelaxed,
     /// A thief takes credits with a relaxed swap.
     SpareRelaxed,
+    /// Who asks the maintenance thread for a pass reads its word before its work is visible.
+    AlarmUnfenced,
+    /// The end of a pass overwrites what was asked for meanwhile.
+    AlarmOverwritten,
 }
 
 #[cfg(larder_loom)]

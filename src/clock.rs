@@ -1,0 +1,332 @@
+//! What time it is, and whether a deadline is past.
+//!
+//! Times are milliseconds since the clock's origin, which itself counts as 1: two numbers are no times,
+//! [`DEAD`] and [`NEVER`].
+//!
+//! The system's clock is the kernel's coarse one, where there is one that is fine enough: it lags
+//! behind by up to its granule, and is read in a quarter of the time. Deadlines are set a granule
+//! later for that, so nothing expires early; by as much, and by as much again for lagging when it is
+//! checked, something may expire late.
+
+use crate::{
+    horizon::{Horizon, SLACK, Use},
+    maintenance,
+    sync::{Arc, AtomicU64, Ordering::Relaxed},
+};
+use crossbeam_utils::CachePadded;
+use std::{
+    fmt,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+/// A deadline that is always past.
+pub(crate) const DEAD: u64 = 0;
+/// A deadline that is never past.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// The time of a clock's origin.
+const ORIGIN: u64 = 1;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+/// The coarsest of coarse clocks that is made use of.
+const COARSEST: u64 = 4 * NANOS_PER_MILLI;
+
+/// The system's time only. Alone on its line, since every reader has a copy of it.
+pub(crate) static HORIZON: CachePadded<Horizon> = CachePadded::new(Horizon::new());
+
+/// Where a cache has the time from: the system's clock, or a [`ManualClock`] for tests.
+///
+/// The system's clock is monotonic and good to a few milliseconds: nothing expires early, and late by at most 10 ms.
+///
+/// ```
+/// use larder::{Clock, ManualClock};
+///
+/// assert_eq!(format!("{:?}", Clock::default()), "Clock(System)");
+/// let manual = ManualClock::new();
+/// assert_eq!(format!("{:?}", Clock::from(&manual)), "Clock(Manual(0ns))");
+/// ```
+#[derive(Clone, Default)]
+pub struct Clock(Source);
+
+#[derive(Clone, Default)]
+enum Source {
+    #[default]
+    System,
+    Manual(ManualClock),
+}
+
+/// A clock that stands still until it is told to go on, to test what expires without waiting for it.
+///
+/// Clones are the same clock. Caches that share one see the same time.
+///
+/// ```
+/// use larder::ManualClock;
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new();
+/// clock.clone().advance(Duration::from_secs(90));
+/// assert_eq!(format!("{clock:?}"), "ManualClock(90s)");
+/// ```
+#[derive(Clone)]
+pub struct ManualClock(Arc<Manual>);
+
+struct Manual {
+    origin: Instant,
+    nanos: AtomicU64,
+}
+
+impl ManualClock {
+    /// A clock that stands at its origin.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Manual { origin: Instant::now(), nanos: AtomicU64::new(0) }))
+    }
+
+    /// Moves the time forward; by 584 years in all, at most.
+    ///
+    /// What is past then is so for every lookup from now on. The maintenance thread is told, and removes
+    /// expired entries some time after; `run_pending_tasks` does so before it returns. O(1).
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let mut nanos = self.nanos();
+        while let Err(now) =
+            self.0.nanos.compare_exchange_weak(nanos, nanos.saturating_add(by), Relaxed, Relaxed)
+        {
+            nanos = now;
+        }
+        maintenance::time_has_jumped();
+    }
+
+    fn nanos(&self) -> u64 {
+        self.0.nanos.load(Relaxed)
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<ManualClock> for Clock {
+    fn from(clock: ManualClock) -> Self {
+        Self(Source::Manual(clock))
+    }
+}
+
+impl From<&ManualClock> for Clock {
+    fn from(clock: &ManualClock) -> Self {
+        clock.clone().into()
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ManualClock({:?})", Duration::from_nanos(self.nanos()))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::System => f.write_str("Clock(System)"),
+            Source::Manual(clock) => {
+                write!(f, "Clock(Manual({:?}))", Duration::from_nanos(clock.nanos()))
+            }
+        }
+    }
+}
+
+/// How long it is to a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    Past,
+    /// After that long, in the clock's own time, it is past.
+    In(Duration),
+    Never,
+}
+
+impl Clock {
+    /// Whether the deadline is past.
+    ///
+    /// For hits: a compare for [`NEVER`], a relaxed load and another compare for what is more than
+    /// ten seconds away, while that pays (see `horizon.rs`, also for what can go wrong), and one
+    /// look at the clock for the rest.
+    #[inline(always)]
+    pub(crate) fn is_past(&self, deadline: u64) -> bool {
+        if deadline == NEVER {
+            return false;
+        }
+        match &self.0 {
+            Source::System if HORIZON.is_before(deadline) => false,
+            Source::System => is_past_by_system(deadline),
+            Source::Manual(clock) => millis(clock.nanos()) >= deadline,
+        }
+    }
+
+    /// The time, never later than the true one.
+    pub(crate) fn now(&self) -> u64 {
+        millis(self.nanos())
+    }
+
+    /// The deadline that is not past before `duration` is over, but soon after. No duration at all
+    /// gives one that is past at once; one that ends beyond the range of times, [`NEVER`].
+    pub(crate) fn deadline_after(&self, duration: Duration) -> u64 {
+        if duration.is_zero() {
+            return self.now();
+        }
+        let latest_now = u128::from(self.nanos()) + u128::from(self.granule());
+        let millis = (latest_now + duration.as_nanos()).div_ceil(NANOS_PER_MILLI.into());
+        u64::try_from(millis).map_or(NEVER, |millis| millis.saturating_add(ORIGIN))
+    }
+
+    /// How long it is to the deadline.
+    pub(crate) fn until(&self, deadline: u64) -> Until {
+        let now = self.nanos();
+        if deadline == NEVER {
+            Until::Never
+        } else if millis(now) >= deadline {
+            Until::Past
+        } else {
+            // Not past, so it is later than now.
+            let lags = Duration::from_nanos(self.granule());
+            let deadline = Duration::from_millis(deadline - ORIGIN);
+            Until::In(deadline + lags - Duration::from_nanos(now))
+        }
+    }
+
+    /// A time of this clock, as the standard library has it. Of a manual clock, that of its creation
+    /// and what it has been advanced by.
+    pub(crate) fn instant(&self, time: u64) -> Instant {
+        let origin = match &self.0 {
+            Source::System => System::get().origin,
+            Source::Manual(clock) => clock.0.origin,
+        };
+        let since = Duration::from_millis(time.saturating_sub(ORIGIN));
+        // Where instants do not reach that far, a century is as good.
+        origin.checked_add(since).unwrap_or(origin + Duration::from_secs(u32::MAX.into()))
+    }
+
+    /// Whether waiting makes deadlines past. For a manual clock, only advancing does.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self.0, Source::System)
+    }
+
+    fn nanos(&self) -> u64 {
+        match &self.0 {
+            Source::System => System::get().nanos(),
+            Source::Manual(clock) => clock.nanos(),
+        }
+    }
+
+    /// By how much the clock may lag behind the true time, in nanoseconds.
+    fn granule(&self) -> u64 {
+        match &self.0 {
+            Source::System => System::get().granule,
+            Source::Manual(_) => 0,
+        }
+    }
+}
+
+fn millis(nanos: u64) -> u64 {
+    nanos / NANOS_PER_MILLI + ORIGIN
+}
+
+#[inline(never)]
+fn is_past_by_system(deadline: u64) -> bool {
+    let now = millis(System::get().nanos());
+    // The horizon would have spared us that, so it had better be kept.
+    if deadline > now + SLACK && HORIZON.note_use() == Use::Wake {
+        maintenance::wake_for_reader();
+    }
+    now >= deadline
+}
+
+/// The clock of the process. There is one, since the horizon is measured by it.
+struct System {
+    origin: Instant,
+    granule: u64,
+    coarse: bool,
+}
+
+impl System {
+    #[inline]
+    fn get() -> &'static Self {
+        static SYSTEM: OnceLock<System> = OnceLock::new();
+        SYSTEM.get_or_init(|| Self::coarse().unwrap_or_else(Self::precise))
+    }
+
+    fn precise() -> Self {
+        Self { origin: Instant::now(), granule: 0, coarse: false }
+    }
+
+    /// If there is such a clock, and fine enough.
+    fn coarse() -> Option<Self> {
+        let granule = coarse::granule().filter(|granule| *granule <= COARSEST)?;
+        let origin = Instant::now().checked_sub(Duration::from_nanos(coarse::precise_nanos()?))?;
+        Some(Self { origin, granule, coarse: true })
+    }
+
+    #[inline]
+    fn nanos(&self) -> u64 {
+        // It has been read before, and does not stop being there.
+        if self.coarse
+            && let Some(nanos) = coarse::nanos()
+        {
+            return nanos;
+        }
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The kernel's coarse clock: what it noted at the last tick.
+#[cfg(all(target_os = "linux", not(miri)))]
+mod coarse {
+    use libc::{CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, clock_getres, clock_gettime, timespec};
+
+    #[inline]
+    fn read(call: impl FnOnce(*mut timespec) -> libc::c_int) -> Option<u64> {
+        let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
+        if call(&raw mut time) != 0 {
+            return None;
+        }
+        // Neither is negative. Not try_from: that is 1 ns of 6.
+        Some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+    }
+
+    #[inline]
+    pub(super) fn nanos() -> Option<u64> {
+        // SAFETY: `read` passes a timespec that is ours alone.
+        read(|time| unsafe { clock_gettime(CLOCK_MONOTONIC_COARSE, time) })
+    }
+
+    /// By how much [`nanos`] may be behind, in nanoseconds.
+    pub(super) fn granule() -> Option<u64> {
+        // SAFETY: as above.
+        read(|time| unsafe { clock_getres(CLOCK_MONOTONIC_COARSE, time) })
+    }
+
+    /// The true time, from the same origin.
+    pub(super) fn precise_nanos() -> Option<u64> {
+        // SAFETY: as above.
+        read(|time| unsafe { clock_gettime(CLOCK_MONOTONIC, time) })
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+mod coarse {
+    pub(super) fn nanos() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn granule() -> Option<u64> {
+        None
+    }
+
+    pub(super) fn precise_nanos() -> Option<u64> {
+        None
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests;
