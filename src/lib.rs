@@ -53,6 +53,7 @@ mod cache;
 mod engine;
 mod error;
 mod iter;
+mod loading;
 mod pinned;
 mod stats;
 mod sync;
@@ -66,7 +67,7 @@ pub use equivalent::Equivalent;
 pub use error::BuildError;
 pub use iter::Iter;
 pub use pinned::Pinned;
-pub use stats::{CacheStats, Policy};
+pub use stats::{CacheStats, LoadTimes, Policy};
 
 /// Stop points for tests of progress.
 #[cfg(larder_hooks)]

@@ -9,7 +9,10 @@ use crate::{
         budget::{Budget, Credit, Credits, Source},
         epoch::Number,
         extents::{OutOfMemory, zeroed},
+        flight::Flight,
+        flights::Flights,
         index::{Departure, Found, Index, Loc},
+        load_times::LoadTimes,
         nodes::{Entry, Nodes},
         plan::ShardPlan,
         policy::{Evicted, Pace, Policy},
@@ -46,6 +49,8 @@ pub(crate) struct Common<K, V> {
     pub(crate) shards: Box<[Shard<K, V>]>,
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
+    pub(crate) flights: Flights<Flight<K, V>>,
+    pub(crate) load_times: LoadTimes,
 }
 
 /// What every operation of a pinned thread needs.

@@ -22,10 +22,16 @@ pub(crate) enum Event {
     Removal,
     Eviction,
     Rejection,
+    /// A loader has run to its end.
+    Load,
+    /// It ended with an error or a panic.
+    LoadFailure,
+    /// It has taken a nanosecond.
+    LoadNanos,
 }
 
 /// The number of [`Event`]s.
-pub(crate) const EVENTS: usize = 7;
+pub(crate) const EVENTS: usize = 10;
 
 #[derive(Debug)]
 struct Stripe(CachePadded<[AtomicU64; EVENTS]>);
