@@ -20,5 +20,12 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("RingBlindFill", "ring", "two_producers_and_a_consumer"),
     ("RingBlindTake", "ring", "two_consumers_share_out_the_entries"),
     ("CreditBlind", "budget", "no_credit_is_taken_twice"),
+    ("PostBlind", "loading", "two_callers_share_a_load"),
+    ("SkipBump", "loading", "a_load_against_an_invalidation"),
+    ("BumpUnsettled", "loading", "a_load_against_an_invalidation"),
+    ("FlagUnchecked", "loading", "a_load_against_an_invalidation"),
+    ("SkipFence", "loading", "a_load_against_an_invalidation"),
+    ("AbandonSilent", "loading", "a_cancelled_leader_against_a_waiter"),
+    ("OfferDropped", "loading", "a_cancelled_leader_and_a_cancelled_waiter_against_a_waiter"),
     ("SpareRelaxed", "budget", "no_credit_is_forgotten"),
 ];
