@@ -135,7 +135,9 @@ impl<K, V, S> Cache<K, V, S> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        CacheStats::new(self.engine().counters().totals(), self.entry_count())
+        let (totals, load_times) =
+            (self.engine().counters().totals(), self.engine().load_times().counts());
+        CacheStats::new(totals, load_times, self.entry_count())
     }
 
     /// Bytes that the cache's own structures take at this moment: keys and values included, what

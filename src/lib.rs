@@ -60,6 +60,7 @@ mod error;
 mod horizon;
 mod iter;
 mod listener;
+mod loading;
 #[allow(dead_code, reason = "for caches with deadlines")]
 mod maintenance;
 mod pinned;
@@ -77,7 +78,7 @@ pub use error::BuildError;
 pub use iter::Iter;
 pub use listener::RemovalCause;
 pub use pinned::Pinned;
-pub use stats::{CacheStats, Policy};
+pub use stats::{CacheStats, LoadTimes, Policy};
 
 /// Stop points for tests of progress.
 #[cfg(larder_hooks)]

@@ -1,7 +1,10 @@
 //! What a cache says about itself.
 
-use crate::engine::stats::{EVENTS, Event};
-use std::ops::Sub;
+use crate::engine::{
+    load_times::{self, BUCKETS},
+    stats::{EVENTS, Event},
+};
+use std::{ops::Sub, time::Duration};
 
 /// What has happened to a cache since it was built, and how many entries it has.
 ///
@@ -41,12 +44,21 @@ pub struct CacheStats {
     pub rejections: u64,
     /// Calls to the eviction listener that panicked.
     pub listener_panics: u64,
+    /// Loaders that have run to their end, whatever came of it; those that were dropped on their way
+    /// are not counted.
+    pub loads: u64,
+    /// Loaders among these that returned an error or panicked.
+    pub load_failures: u64,
+    /// How long all of these took together, in nanoseconds of wall time.
+    pub load_time: Duration,
+    /// How long each of them took, about.
+    pub load_times: LoadTimes,
     /// Entries in the cache.
     pub entries: u64,
 }
 
 impl CacheStats {
-    pub(crate) fn new(totals: [u64; EVENTS], entries: u64) -> Self {
+    pub(crate) fn new(totals: [u64; EVENTS], load_times: [u64; BUCKETS], entries: u64) -> Self {
         let total = |event: Event| totals[event as usize];
         Self {
             hits: total(Event::Hit),
@@ -59,6 +71,10 @@ impl CacheStats {
             expirations: total(Event::Expiration),
             rejections: total(Event::Rejection),
             listener_panics: total(Event::ListenerPanic),
+            loads: total(Event::Load),
+            load_failures: total(Event::LoadFailure),
+            load_time: Duration::from_nanos(total(Event::LoadNanos)),
+            load_times: LoadTimes(load_times),
             entries,
         }
     }
@@ -84,6 +100,70 @@ impl CacheStats {
             lookups => self.hits as f64 / lookups as f64,
         }
     }
+
+    /// How long a load took in the mean; zero if there was none.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(100);
+    /// assert!(cache.stats().mean_load_time().is_zero());
+    /// cache.get_with(1, || std::thread::sleep(std::time::Duration::from_millis(1)));
+    /// assert_eq!(cache.stats().loads, 1);
+    /// assert!(cache.stats().mean_load_time().as_micros() >= 1_000);
+    /// ```
+    #[must_use]
+    pub fn mean_load_time(&self) -> Duration {
+        let nanos = self.load_time.as_nanos().checked_div(self.loads.into()).unwrap_or(0);
+        Duration::from_nanos(nanos as u64)
+    }
+}
+
+/// How many loads took how long: a histogram by powers of two, from 1 µs to 67 s.
+///
+/// Part of [`CacheStats`]; the difference of two snapshots has the loads in between.
+///
+/// ```
+/// let cache = larder::Cache::new(100);
+/// for key in 0..9 {
+///     cache.get_with(key, || ());
+/// }
+/// cache.get_with(9, || std::thread::sleep(std::time::Duration::from_millis(20)));
+/// let times = cache.stats().load_times;
+/// assert_eq!(times.iter().map(|(_, loads)| loads).sum::<u64>(), 10);
+/// assert!(times.quantile(1.0).unwrap().as_millis() >= 20);
+/// assert!(times.quantile(0.5) <= times.quantile(0.9));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadTimes([u64; BUCKETS]);
+
+impl LoadTimes {
+    /// The time that a share `q` of the loads, from 0.0 to 1.0, did not exceed: rounded up to the next
+    /// power of two of microseconds. (But what took longer than 2^26 µs, 67 s, counts as that.) None if
+    /// there was no load.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        let loads: u64 = self.0.iter().sum();
+        let rank = ((q.clamp(0.0, 1.0) * loads as f64).ceil() as u64).clamp(1, loads.max(1));
+        let mut seen = 0;
+        self.iter().find_map(|(bound, loads)| {
+            seen += loads;
+            (seen >= rank).then_some(bound)
+        })
+    }
+
+    /// The buckets: an upper bound, which is not included, and how many loads took less, but as long as
+    /// the bucket before says. The last bucket has no upper bound, and says that of the one before.
+    pub fn iter(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
+        self.0.iter().enumerate().map(|(bucket, loads)| (load_times::bound(bucket), *loads))
+    }
+}
+
+/// The loads between two snapshots.
+impl Sub for LoadTimes {
+    type Output = LoadTimes;
+
+    fn sub(self, earlier: LoadTimes) -> LoadTimes {
+        LoadTimes(std::array::from_fn(|i| self.0[i].saturating_sub(earlier.0[i])))
+    }
 }
 
 /// What happened between two snapshots; `entries` is that of the later one. Counters that are
@@ -103,6 +183,10 @@ impl Sub for CacheStats {
             expirations: self.expirations.saturating_sub(earlier.expirations),
             rejections: self.rejections.saturating_sub(earlier.rejections),
             listener_panics: self.listener_panics.saturating_sub(earlier.listener_panics),
+            loads: self.loads.saturating_sub(earlier.loads),
+            load_failures: self.load_failures.saturating_sub(earlier.load_failures),
+            load_time: self.load_time.saturating_sub(earlier.load_time),
+            load_times: self.load_times - earlier.load_times,
             entries: self.entries,
         }
     }

@@ -5,22 +5,31 @@
 //! closure-taking interface; around the standard cell it compiles to nothing.
 //!
 //! `Arc` is the standard one in models too. Its counting is not ours to check, what it holds here
-//! is atomics only, and a counted reference more per batch would make every model larger.
+//! is atomics only, and a counted reference more per batch would make every model larger. The same
+//! goes for `OnceLock`: what it holds here is handed over under a mutex.
 
 #[cfg(larder_loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
+    sync::{
+        Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
+    },
     thread::yield_now,
+    thread_local,
 };
 
 #[cfg(not(larder_loom))]
 pub(crate) use std::{
-    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
+    sync::{
+        Condvar, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
+    },
     thread::yield_now,
+    thread_local,
 };
 
-pub(crate) use std::sync::Arc;
+pub(crate) use std::sync::{Arc, OnceLock, Weak};
 
 /// For words of the process: statics outlive a model's execution, and loom's atomics do not. No model
 /// is about them.

@@ -87,7 +87,9 @@
 //!   the same.
 //! - A control word read and compared later stands for the same decisions: each one raises the
 //!   version and takes a node, no node is recycled twice during one pin, and 2^31 versions are more
-//!   than twice the 2^20 nodes.
+//!   than twice the 2^20 nodes. A bump ([`Index::bump`]) raises the version, too, and takes none:
+//!   but a thread bumps once at most for each load that was under way, and the post of none of them is
+//!   freed during the pin.
 //! - Free words do come back; claiming one is right whenever it succeeds.
 //!
 //! # Progress
@@ -340,6 +342,21 @@ impl Index {
         if self.control(home) == control || planted(Bug::SettleUnchecked) {
             // Failure: somebody else published it.
             let _ = self.swap(loc, word, word.into_member(), Ordering::AcqRel);
+        }
+    }
+
+    /// Makes every insert that has read the control word of `home`, and has not decided, look again;
+    /// what was decided before is published when this returns (`fill.rs`).
+    #[cold]
+    pub(crate) fn bump(&self, home: usize) {
+        let word = &self.bucket(home).control;
+        while !planted(Bug::SkipBump) {
+            let unsettled = planted(Bug::BumpUnsettled);
+            let control = if unsettled { self.control(home) } else { self.settled(home) };
+            let (old, new) = (control.bits(), control.bump().bits());
+            if word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                return;
+            }
         }
     }
 

@@ -7,6 +7,8 @@
 use crate::{
     engine::{
         budget::{Credit, Source},
+        flight::Flight,
+        flights::Post,
         hooks::{Step, step},
         index::{Claim, Departure, Found},
         nodes::Entry,
@@ -38,6 +40,8 @@ pub(crate) enum Inserted {
     Kept,
     /// There was no room: the key is absent.
     Rejected,
+    /// A write came before what was loaded could be stored: it is not.
+    Superseded,
 }
 
 /// How far one attempt to insert came.
@@ -139,6 +143,24 @@ impl<K: Eq, V> Shard<K, V> {
         Ok(node)
     }
 
+    /// Puts in what `load` has loaded, if the key is absent and the load is not superseded.
+    #[cold]
+    pub(crate) fn insert_loaded(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        entry: Entry<K, V>,
+        load: &Post<Flight<K, V>>,
+    ) -> Placed<K, V> {
+        let node = match self.fill(cx, entry) {
+            Ok(node) => node,
+            Err(entry) => return Placed::Exhausted(entry),
+        };
+        let mut attempt = Attempt::new(self, cx, target, node);
+        attempt.loaded_by = Some(load);
+        Placed::Done(attempt.run(IfPresent::Keep))
+    }
+
     /// There is no node, since some thread has stayed pinned for long. The new value cannot be kept,
     /// and the old one must not be found any more.
     #[cold]
@@ -194,6 +216,8 @@ struct Attempt<'a, K, V> {
     node: NodeId,
     claim: Option<Claim>,
     credit: Option<(Credit, Source)>,
+    /// The load whose value this is, if it is one: `fill.rs`.
+    loaded_by: Option<&'a Post<Flight<K, V>>>,
 }
 
 impl<'a, K, V> Attempt<'a, K, V> {
@@ -205,7 +229,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
         target: Target,
         node: NodeId,
     ) -> Self {
-        Self { shard, cx, target, node, claim: None, credit: None }
+        Self { shard, cx, target, node, claim: None, credit: None, loaded_by: None }
     }
 
     fn rejected(self) -> Inserted {
@@ -269,6 +293,9 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                     return self.updated(found);
                 }
                 continue;
+            }
+            if self.loaded_by.is_some_and(Post::is_superseded) {
+                return Inserted::Superseded;
             }
             let Some((credit, source)) = self.credit.take().or_else(|| shard.credit(cx, own))
             else {

@@ -9,6 +9,9 @@ pub(crate) mod budget;
 pub mod doors;
 pub(crate) mod epoch;
 pub(crate) mod extents;
+mod fill;
+pub(crate) mod flight;
+pub(crate) mod flights;
 pub(crate) mod ghost;
 #[cfg_attr(
     not(larder_hooks),
@@ -17,9 +20,12 @@ pub(crate) mod ghost;
 pub mod hooks;
 pub(crate) mod index;
 pub(crate) mod insert;
+mod leading;
 pub(crate) mod leaving;
+pub(crate) mod load_times;
 pub(crate) mod magazine;
 pub(crate) mod nodes;
+pub(crate) mod parker;
 pub(crate) mod plan;
 pub(crate) mod plant;
 pub(crate) mod policy;
@@ -41,9 +47,11 @@ use crate::{
 };
 use budget::Budget;
 use epoch::{Pin, pin};
+use flights::Flights;
 use index::{Found, Index};
 use insert::{IfPresent, Inserted, Placed, Target};
 use leaving::Leaving;
+use load_times::LoadTimes;
 use nodes::Entry;
 use plan::Plan;
 use plant::{Bug, planted};
@@ -71,6 +79,8 @@ impl<K, V> Engine<K, V> {
                 budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
                 counters: Counters::new(),
                 listener,
+                flights: Flights::new(),
+                load_times: LoadTimes::new(),
             }),
             shard_mask: plan.shards - 1,
         })
@@ -208,6 +218,7 @@ impl<K, V> Engine<K, V> {
         let placed = {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
+            self.supersede(&pin, hash);
             shard.insert(&self.context(&pin, &leaving), Target { own, hash }, entry, if_present)
         };
         shard.drop_dead(DEAD_PER_WRITE);
@@ -224,11 +235,30 @@ impl<K, V> Engine<K, V> {
     /// there was some progress, since nobody may have to wait for a thread that has stopped.
     #[cold]
     #[inline(never)]
-    fn insert_exhausted(&self, hash: u64, mut entry: Entry<K, V>, if_present: IfPresent) -> Inserted
+    fn insert_exhausted(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
     where
         K: Eq,
     {
-        let (own, shard) = self.shard_of(hash);
+        let again = |entry| self.try_insert(hash, entry, if_present);
+        self.retry_exhausted(hash, entry, again).unwrap_or_else(|entry| {
+            let (own, shard) = self.shard_of(hash);
+            let leaving = Leaving::new(&self.common);
+            let target = Target { own, hash };
+            let rejected =
+                shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
+            drop(leaving);
+            self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
+            rejected
+        })
+    }
+
+    fn retry_exhausted(
+        &self,
+        hash: u64,
+        mut entry: Entry<K, V>,
+        again: impl Fn(Entry<K, V>) -> Result<Inserted, Entry<K, V>>,
+    ) -> Result<Inserted, Entry<K, V>> {
+        let (_, shard) = self.shard_of(hash);
         let hopeful = shard.recycler.is_hopeful();
         for _ in 0..plan::YIELDS {
             shard.recycler.seal_all(&pin().guard);
@@ -238,21 +268,15 @@ impl<K, V> Engine<K, V> {
             // Each pin sees the latest epoch; a flush may advance it once more.
             pin().guard.flush();
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
-            match self.try_insert(hash, entry, if_present) {
-                Ok(inserted) => return inserted,
+            match again(entry) {
+                Ok(inserted) => return Ok(inserted),
                 Err(back) => entry = back,
             }
         }
         if hopeful {
             shard.recycler.give_up();
         }
-        let leaving = Leaving::new(&self.common);
-        let target = Target { own, hash };
-        let rejected =
-            shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
-        drop(leaving);
-        self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
-        rejected
+        Err(entry)
     }
 
     /// Inserts several under one pin.
@@ -272,6 +296,7 @@ impl<K, V> Engine<K, V> {
             batch.by_ref().find_map(|(hash, entry)| {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
+                self.supersede(&pin, hash);
                 match shard.insert(&cx, Target { own, hash }, entry, IfPresent::Replace) {
                     Placed::Exhausted(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,
@@ -304,6 +329,7 @@ impl<K, V> Engine<K, V> {
         let removed = {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
+            self.supersede(&pin, hash);
             shard.remove(&self.context(&pin, &leaving), own, hash, eq, take)
         };
         drop(leaving);
@@ -313,6 +339,7 @@ impl<K, V> Engine<K, V> {
 
     /// Removes every entry that was there when the call began.
     pub(crate) fn clear(&self) {
+        self.supersede_all(&pin());
         for (own, shard) in self.common.shards.iter().enumerate() {
             let mut bucket = 0;
             loop {
@@ -370,7 +397,10 @@ impl<K, V> Engine<K, V> {
     /// Bytes that the cache's structures take now, keys' and values' own allocations aside.
     pub(crate) fn allocated_bytes(&self) -> usize {
         let shards: usize = self.common.shards.iter().map(Shard::allocated_bytes).sum();
-        size_of_val(&*self.common.shards) + shards + self.common.counters.allocated_bytes()
+        size_of_val(&*self.common.shards)
+            + shards
+            + self.common.counters.allocated_bytes()
+            + self.common.flights.allocated_bytes()
     }
 }
 

@@ -51,6 +51,20 @@ pub(crate) enum Bug {
     AlarmUnfenced,
     /// The end of a pass overwrites what was asked for meanwhile.
     AlarmOverwritten,
+    /// A load is posted although a walk of the list after the swap that failed found another.
+    PostBlind,
+    /// A write that supersedes a load does not bump the control word.
+    SkipBump,
+    /// A bump does not publish what was decided before it.
+    BumpUnsettled,
+    /// What was loaded is stored without looking whether it was superseded.
+    FlagUnchecked,
+    /// Who looks for a load does not order that after its own writes.
+    SkipFence,
+    /// An abandoned load's next leader is not woken.
+    AbandonSilent,
+    /// A waiter that was offered the lead and is dropped does not pass it on.
+    OfferDropped,
 }
 
 #[cfg(larder_loom)]

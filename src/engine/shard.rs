@@ -9,8 +9,11 @@ use crate::{
         budget::{Budget, Credit, Credits, Source},
         epoch::Number,
         extents::{OutOfMemory, zeroed},
+        flight::Flight,
+        flights::Flights,
         index::{Departure, Found, Index, Loc},
         leaving::Leaving,
+        load_times::LoadTimes,
         nodes::{Entry, Nodes},
         plan::ShardPlan,
         policy::{Evicted, Pace, Policy},
@@ -49,6 +52,8 @@ pub(crate) struct Common<K, V> {
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
     pub(crate) listener: Option<Listener<K, V>>,
+    pub(crate) flights: Flights<Flight<K, V>>,
+    pub(crate) load_times: LoadTimes,
 }
 
 /// What every operation of a pinned thread needs.

@@ -26,6 +26,12 @@ pub(crate) enum Event {
     Expiration,
     Invalidation,
     ListenerPanic,
+    /// A loader has run to its end.
+    Load,
+    /// It ended with an error or a panic.
+    LoadFailure,
+    /// It has taken a nanosecond.
+    LoadNanos,
 }
 
 impl Event {
@@ -44,7 +50,7 @@ impl Event {
 }
 
 /// The number of [`Event`]s.
-pub(crate) const EVENTS: usize = 10;
+pub(crate) const EVENTS: usize = 13;
 
 #[derive(Debug)]
 struct Stripe(CachePadded<[AtomicU64; EVENTS]>);

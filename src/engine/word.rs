@@ -382,6 +382,12 @@ impl Control {
         Control((keep | place_bits | u64::from(node)).wrapping_add(displaced + CTL_VERSION_ONE))
     }
 
+    /// The word with the next version, and nothing decided by it.
+    #[inline]
+    pub(crate) fn bump(self) -> Control {
+        Control(self.0.wrapping_add(CTL_VERSION_ONE))
+    }
+
     /// The word after `node` has left its slot: it no longer names it, and a displaced key less is
     /// counted. Equal to `self` if nothing is to be done.
     #[inline]
@@ -474,5 +480,8 @@ mod tests {
         let next = control.decide(5, Place { slot: 1, displaced: false });
         assert_eq!(next.decided(), Some((5, Place { slot: 1, displaced: false })));
         assert_eq!((next.bits() >> 33, next.displaced()), (0, 0));
+        let bumped = next.bump();
+        assert_eq!((bumped.bits() >> 33, bumped.decided()), (1, next.decided()));
+        assert_eq!(Control::from_bits(u64::MAX << 33).bump().bits(), 0);
     }
 }

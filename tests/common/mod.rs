@@ -5,7 +5,7 @@ use larder::Cache;
 use std::{
     collections::HashSet,
     hash::{BuildHasher, Hash},
-    panic::resume_unwind,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, ScopedJoinHandle, ThreadId},
     time::Duration,
@@ -94,6 +94,13 @@ impl Drop for Counted {
         drop(registers);
         assert!(lived, "value {} was dropped twice", self.id);
     }
+}
+
+/// Whether `f` panics, and what it says then.
+pub(crate) fn panic_of<R>(f: impl FnOnce() -> R) -> Option<String> {
+    let payload = catch_unwind(AssertUnwindSafe(f)).err()?;
+    let text = payload.downcast_ref::<String>().cloned();
+    Some(text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap())
 }
 
 /// All caches of a process share one collector, so a thread that stays pinned in one test keeps

@@ -1,0 +1,39 @@
+//! Which loads this thread is running at this moment, innermost last.
+//!
+//! A loader that asks for the key that it is loading would wait for itself. So a thread notes which
+//! flights it leads while it runs their code: a loader's call from beginning to end, a future's for as
+//! long as it is polled. (A loader that waits for *another* thread which asks for the key is out of
+//! sight.)
+
+use crate::sync::thread_local;
+use std::cell::RefCell;
+
+thread_local! {
+    static LEADING: RefCell<Vec<*const ()>> = RefCell::new(Vec::new());
+}
+
+/// Until this is dropped, this thread leads the flight that was named. Not to be sent elsewhere.
+#[derive(Debug)]
+pub(crate) struct Leading(*const ());
+
+impl Leading {
+    pub(crate) fn new(flight: *const ()) -> Self {
+        // A thread that is ending, whose list is gone, does without.
+        let _ = LEADING.try_with(|leading| leading.borrow_mut().push(flight));
+        Self(flight)
+    }
+}
+
+impl Drop for Leading {
+    fn drop(&mut self) {
+        let _ = LEADING.try_with(|leading| {
+            let innermost = leading.borrow_mut().pop();
+            debug_assert!(innermost.is_none_or(|flight| flight == self.0), "calls nest");
+        });
+    }
+}
+
+/// Whether this thread is running the load of this flight.
+pub(crate) fn leads(flight: *const ()) -> bool {
+    LEADING.try_with(|leading| leading.borrow().contains(&flight)).unwrap_or(false)
+}

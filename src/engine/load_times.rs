@@ -1,0 +1,54 @@
+//! How long loads take: a histogram that all threads write, since what they count takes long.
+
+use crate::sync::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Times are counted by powers of two: bucket `i` has those below 2^i microseconds that the one
+/// before has not, the last all the rest.
+pub(crate) const BUCKETS: usize = 28;
+
+/// The upper bound of a bucket; of the last, for want of one, the lower.
+pub(crate) fn bound(bucket: usize) -> Duration {
+    Duration::from_micros(1 << bucket.min(BUCKETS - 2))
+}
+
+/// The times of a cache's loads.
+#[derive(Debug)]
+pub(crate) struct LoadTimes([AtomicU64; BUCKETS]);
+
+impl LoadTimes {
+    pub(crate) fn new() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+
+    pub(crate) fn record(&self, took: Duration) {
+        let bits = u128::BITS - took.as_micros().leading_zeros();
+        self.0[(bits as usize).min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn counts(&self) -> [u64; BUCKETS] {
+        std::array::from_fn(|bucket| self.0[bucket].load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_time_is_counted_below_its_bound() {
+        for (micros, bucket) in
+            [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (1 << 25, 26), (1 << 26, 27), (u64::MAX, 27)]
+        {
+            let times = LoadTimes::new();
+            times.record(Duration::from_micros(micros));
+            let counts = times.counts();
+            assert_eq!(counts.iter().sum::<u64>(), 1);
+            assert_eq!(counts[bucket], 1, "{micros} us");
+            assert_eq!(micros < 1 << bucket, bucket < BUCKETS - 1 || micros == 0);
+        }
+        assert_eq!(bound(0), Duration::from_micros(1));
+        assert_eq!(bound(BUCKETS - 1), bound(BUCKETS - 2));
+        assert!(bound(BUCKETS - 1) > Duration::from_secs(60));
+    }
+}

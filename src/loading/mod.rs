@@ -1,0 +1,192 @@
+//! Loading: the operations that get a value or make one, one load per key at a time.
+//!
+//! `engine/flight.rs` and `engine/flights.rs` are the protocol. Here are the questions that one can
+//! ask (a value, a value or an error, a value or nothing) and the way from a question to its answer,
+//! for threads (`sync.rs`) and for futures (`future.rs`).
+
+mod future;
+mod sync;
+
+use crate::{
+    Cache,
+    engine::{
+        flight::{Boarding, Leader, Outcome, Turn},
+        nodes::Entry,
+    },
+};
+use equivalent::Equivalent;
+use std::{
+    any::Any,
+    hash::{BuildHasher, Hash},
+    marker::PhantomData,
+    ops::ControlFlow,
+    sync::Arc,
+};
+
+/// A kind of question.
+trait Question<V> {
+    /// What its loader returns.
+    type Loaded;
+    type Answer;
+
+    fn outcome(loaded: Self::Loaded) -> Outcome<V>;
+
+    /// None if the outcome, of a load that another kind of question has led to, is no answer.
+    fn answer(outcome: Outcome<V>) -> Option<Self::Answer>;
+}
+
+/// A value, always.
+enum Always {}
+/// A value or nothing.
+enum Optional {}
+/// A value or an error of type `E`.
+struct Fallible<E>(PhantomData<E>);
+
+impl<V> Question<V> for Always {
+    type Loaded = V;
+    type Answer = V;
+
+    fn outcome(value: V) -> Outcome<V> {
+        Outcome::Value(value)
+    }
+
+    fn answer(outcome: Outcome<V>) -> Option<V> {
+        match outcome {
+            Outcome::Value(value) => Some(value),
+            Outcome::Nothing | Outcome::Error(_) => None,
+        }
+    }
+}
+
+impl<V> Question<V> for Optional {
+    type Loaded = Option<V>;
+    type Answer = Option<V>;
+
+    fn outcome(loaded: Option<V>) -> Outcome<V> {
+        loaded.map_or(Outcome::Nothing, Outcome::Value)
+    }
+
+    fn answer(outcome: Outcome<V>) -> Option<Option<V>> {
+        match outcome {
+            Outcome::Value(value) => Some(Some(value)),
+            Outcome::Nothing => Some(None),
+            Outcome::Error(_) => None,
+        }
+    }
+}
+
+impl<V, E: Any + Send + Sync> Question<V> for Fallible<E> {
+    type Loaded = Result<V, E>;
+    type Answer = Result<V, Arc<E>>;
+
+    fn outcome(loaded: Result<V, E>) -> Outcome<V> {
+        loaded.map_or_else(|error| Outcome::Error(Arc::new(error)), Outcome::Value)
+    }
+
+    fn answer(outcome: Outcome<V>) -> Option<Result<V, Arc<E>>> {
+        match outcome {
+            Outcome::Value(value) => Some(Ok(value)),
+            Outcome::Nothing => None,
+            Outcome::Error(error) => error.downcast().ok().map(Err),
+        }
+    }
+}
+
+/// A key that is loaded for.
+trait Wanted<K> {
+    type Borrowed: Hash + Equivalent<K> + ?Sized;
+
+    fn borrowed(&self) -> &Self::Borrowed;
+    fn to_key(&self) -> K;
+    fn into_key(self) -> K;
+}
+
+struct Own<K>(K);
+
+impl<K: Hash + Eq + Clone> Wanted<K> for Own<K> {
+    type Borrowed = K;
+
+    fn borrowed(&self) -> &K {
+        &self.0
+    }
+
+    fn to_key(&self) -> K {
+        self.0.clone()
+    }
+
+    fn into_key(self) -> K {
+        self.0
+    }
+}
+
+struct ByRef<'q, Q: ?Sized>(&'q Q);
+
+impl<K, Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized> Wanted<K> for ByRef<'_, Q> {
+    type Borrowed = Q;
+
+    fn borrowed(&self) -> &Q {
+        self.0
+    }
+
+    fn to_key(&self) -> K {
+        self.0.to_owned()
+    }
+
+    fn into_key(self) -> K {
+        self.0.to_owned()
+    }
+}
+
+/// What is left to do when it is a caller's turn.
+type Next<'c, K, V, A> = ControlFlow<A, Option<Leader<'c, K, V>>>;
+
+impl<K, V, S> Cache<K, V, S>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+{
+    fn board<W: Wanted<K>>(&self, hash: u64, key: &W) -> Boarding<'_, K, V> {
+        self.engine().board(hash, |other| key.borrowed().equivalent(other), || key.to_key())
+    }
+
+    /// The answer, if there is one; otherwise to load, or to start anew.
+    fn next<'c, A: Question<V>, W: Wanted<K>>(
+        &self,
+        hash: u64,
+        key: &W,
+        turn: Turn<'c, K, V>,
+    ) -> Next<'c, K, V, A::Answer> {
+        let answer = match turn {
+            Turn::Over(flight) => {
+                flight.outcome().and_then(|outcome| A::answer(Outcome::clone(outcome)))
+            }
+            // Somebody may have stored it between the lookup and the boarding.
+            Turn::Lead(leader) => {
+                let eq = |other: &K| key.borrowed().equivalent(other);
+                match self.engine().peek(hash, eq, |entry| entry.value.clone()) {
+                    Some(value) => A::answer(leader.land(Outcome::Value(value))),
+                    None => return ControlFlow::Continue(Some(leader)),
+                }
+            }
+        };
+        answer.map_or(ControlFlow::Continue(None), ControlFlow::Break)
+    }
+
+    /// Stores what was loaded, if it is a value, and hands it to those who wait.
+    fn land<A: Question<V>>(
+        &self,
+        hash: u64,
+        key: impl Wanted<K>,
+        leader: Leader<'_, K, V>,
+        outcome: Outcome<V>,
+    ) -> A::Answer {
+        if let Outcome::Value(value) = &outcome
+            && !leader.post().is_superseded()
+        {
+            let entry = Entry { key: key.into_key(), value: value.clone() };
+            self.engine().fill(hash, entry, leader.post());
+        }
+        A::answer(leader.land(outcome)).expect("the outcome answers the question it came from")
+    }
+}

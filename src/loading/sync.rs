@@ -1,0 +1,215 @@
+//! Loading in threads.
+
+use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted};
+use crate::{Cache, engine::flight::Outcome};
+use equivalent::Equivalent;
+use std::{
+    hash::{BuildHasher, Hash},
+    ops::ControlFlow,
+    sync::Arc,
+};
+
+/// # Loading
+///
+/// These get a value, or load it if it is absent: *one load per key at a time*. Callers that come
+/// while a load of their key is under way, threads and futures alike, wait for it and share what comes
+/// of it. If it comes to nothing because the loader panicked, or because the future that ran it was
+/// dropped, one of those who wait runs its own loader, and the others go on waiting. A hit costs what
+/// [`get`](Cache::get) costs; who waits counts as a miss.
+///
+/// - A write of the key while it is loaded wins: [`insert`](Cache::insert), [`add`](Cache::add),
+///   [`remove`](Cache::remove), [`invalidate`](Cache::invalidate) and
+///   [`invalidate_all`](Cache::invalidate_all). Those who load or wait then still get the loaded value,
+///   but it is not stored, and whoever comes later does not get it. Writers wait for nobody.
+/// - A loader may use the cache, and load other keys. A loader that loads *its own* key panics instead
+///   of waiting for itself. (Only if it does so in its own thread, or future. Loaders in different threads
+///   that wait for each other's keys wait forever.)
+/// - The loader runs in the caller, under no lock and not pinned. Its panic goes on in its caller.
+/// - Different questions about one key share a load if its outcome answers them. `try_get_with` cannot
+///   use the error of a type that is not its own, nor `get_with` an error or a `None`: they load again.
+/// - Keys are cloned, or made from their borrowed form, once or twice per load.
+impl<K, V, S> Cache<K, V, S>
+where
+    K: Hash + Eq + Clone,
+    V: Clone,
+    S: BuildHasher,
+{
+    /// The value of a key; if it is absent, what `init` returns, which is then stored. O(1), and
+    /// `init` or waiting for somebody else's.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// assert_eq!(cache.get_with("four", || 2 + 2), 4);
+    /// assert_eq!(cache.get_with("four", || unreachable!("it is there")), 4);
+    ///
+    /// let loads = std::sync::atomic::AtomicU32::new(0);
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..4 {
+    ///         let init = || loads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    ///         scope.spawn(|| assert_eq!(cache.get_with("zero", init), 0));
+    ///     }
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    #[inline]
+    pub fn get_with(&self, key: K, init: impl FnOnce() -> V) -> V {
+        match self.get(&key) {
+            Some(value) => value,
+            None => self.load::<Always>(Own(key), init),
+        }
+    }
+
+    /// [`get_with`](Cache::get_with) with a borrowed key, which is made owned only if it is absent.
+    ///
+    /// ```
+    /// let cache: larder::Cache<String, usize> = larder::Cache::new(10);
+    /// assert_eq!(cache.get_with_by_ref("four", || "four".len()), 4);
+    /// assert_eq!(cache.get("four"), Some(4));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    #[inline]
+    pub fn get_with_by_ref<Q>(&self, key: &Q, init: impl FnOnce() -> V) -> V
+    where
+        Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
+    {
+        match self.get(key) {
+            Some(value) => value,
+            None => self.load::<Always>(ByRef(key), init),
+        }
+    }
+
+    /// [`get_with`](Cache::get_with) with a loader that may fail.
+    ///
+    /// # Errors
+    ///
+    /// What `init` returns: its caller's, and that of all who waited for it with an error of the same
+    /// type. Nothing is stored then; the next call loads again.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// let parse = |text: &'static str| cache.try_get_with(text, || text.parse::<u32>());
+    /// assert_eq!(parse("12"), Ok(12));
+    /// assert!(parse("twelve").unwrap_err().to_string().contains("invalid digit"));
+    /// assert_eq!(cache.get("twelve"), None);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    #[inline]
+    pub fn try_get_with<E>(&self, key: K, init: impl FnOnce() -> Result<V, E>) -> Result<V, Arc<E>>
+    where
+        E: Send + Sync + 'static,
+    {
+        match self.get(&key) {
+            Some(value) => Ok(value),
+            None => self.load::<Fallible<E>>(Own(key), init),
+        }
+    }
+
+    /// [`try_get_with`](Cache::try_get_with) with a borrowed key, which is made owned only if it is
+    /// absent.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// ```
+    /// let cache: larder::Cache<String, u32> = larder::Cache::new(10);
+    /// assert_eq!(cache.try_get_with_by_ref("12", || "12".parse::<u32>()), Ok(12));
+    /// assert_eq!(cache.get("12"), Some(12));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    #[inline]
+    pub fn try_get_with_by_ref<Q, E>(
+        &self,
+        key: &Q,
+        init: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, Arc<E>>
+    where
+        Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
+        E: Send + Sync + 'static,
+    {
+        match self.get(key) {
+            Some(value) => Ok(value),
+            None => self.load::<Fallible<E>>(ByRef(key), init),
+        }
+    }
+
+    /// [`get_with`](Cache::get_with) with a loader that may have nothing. `None` goes to all who
+    /// waited for it, too; it is not stored, so the next call asks again.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// let first = |word: &'static str| cache.optionally_get_with(word, || word.chars().next());
+    /// assert_eq!((first("larder"), first("")), (Some('l'), None));
+    /// assert_eq!(cache.entry_count(), 1);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    #[inline]
+    pub fn optionally_get_with(&self, key: K, init: impl FnOnce() -> Option<V>) -> Option<V> {
+        self.get(&key).or_else(|| self.load::<Optional>(Own(key), init))
+    }
+
+    /// [`optionally_get_with`](Cache::optionally_get_with) with a borrowed key, which is made owned
+    /// only if it is absent.
+    ///
+    /// ```
+    /// let cache: larder::Cache<String, char> = larder::Cache::new(10);
+    /// assert_eq!(cache.optionally_get_with_by_ref("one", || "one".chars().next()), Some('o'));
+    /// assert_eq!(cache.get("one"), Some('o'));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    #[inline]
+    pub fn optionally_get_with_by_ref<Q>(
+        &self,
+        key: &Q,
+        init: impl FnOnce() -> Option<V>,
+    ) -> Option<V>
+    where
+        Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
+    {
+        self.get(key).or_else(|| self.load::<Optional>(ByRef(key), init))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn load<A: Question<V>>(
+        &self,
+        key: impl Wanted<K>,
+        init: impl FnOnce() -> A::Loaded,
+    ) -> A::Answer {
+        let hash = self.hash(key.borrowed());
+        let leader = loop {
+            let turn = self.board(hash, &key).turn_blocking();
+            match self.next::<A, _>(hash, &key, turn) {
+                ControlFlow::Break(answer) => return answer,
+                ControlFlow::Continue(Some(leader)) => break leader,
+                ControlFlow::Continue(None) => {}
+            }
+        };
+        let stopwatch = self.engine().time_load();
+        let loaded = {
+            let _leading = leader.leading();
+            stopwatch.watch(init)
+        };
+        let outcome = A::outcome(loaded);
+        stopwatch.stop(matches!(outcome, Outcome::Error(_)));
+        self.land::<A>(hash, key, leader, outcome)
+    }
+}
