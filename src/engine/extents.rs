@@ -160,6 +160,24 @@ impl<T: Element> Extents<T> {
         unsafe { NonNull::new_unchecked(extent.add(i % Self::SPILL)) }
     }
 
+    /// The address of element `i`, if it has one.
+    #[inline(always)]
+    pub(crate) fn find(&self, i: usize) -> Option<NonNull<T>> {
+        if i < self.first_len {
+            // SAFETY: within the first extent.
+            Some(unsafe { self.first.add(i) })
+        } else {
+            self.find_spilled(i - self.first_len)
+        }
+    }
+
+    #[cold]
+    fn find_spilled(&self, i: usize) -> Option<NonNull<T>> {
+        let extent = NonNull::new(self.spill.get(i / Self::SPILL)?.load(Ordering::Acquire))?;
+        // SAFETY: `i % Self::SPILL` is within the extent.
+        Some(unsafe { extent.add(i % Self::SPILL) })
+    }
+
     /// Makes sure that element `i` has an address.
     #[inline]
     pub(crate) fn ensure(&self, i: usize) -> Result<(), OutOfMemory> {

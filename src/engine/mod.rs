@@ -5,6 +5,7 @@
 //! correctness. `word.rs` and `plan.rs` are plain computation.
 
 pub(crate) mod budget;
+pub(crate) mod deadlines;
 #[cfg(larder_loom)]
 pub mod doors;
 pub(crate) mod epoch;
@@ -20,6 +21,7 @@ pub(crate) mod ghost;
 pub mod hooks;
 pub(crate) mod index;
 pub(crate) mod insert;
+pub(crate) mod late;
 mod leading;
 pub(crate) mod leaving;
 pub(crate) mod load_times;
@@ -38,6 +40,7 @@ pub(crate) mod stock;
 pub(crate) mod stripes;
 #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
 mod validate;
+pub(crate) mod wheel;
 pub(crate) mod word;
 
 use crate::{

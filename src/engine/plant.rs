@@ -51,6 +51,14 @@ pub(crate) enum Bug {
     AlarmUnfenced,
     /// The end of a pass overwrites what was asked for meanwhile.
     AlarmOverwritten,
+    /// Who schedules does not look whether the wheel has gone past the slot meanwhile.
+    ScheduleOnce,
+    /// The wheel says that it has looked at slots before it has.
+    DoneEarly,
+    /// What is not due yet when its block is looked at is not scheduled again.
+    RestForgotten,
+    /// A deadline is claimed by a store, not a compare-and-swap.
+    ClaimBlind,
     /// A load is posted although a walk of the list after the swap that failed found another.
     PostBlind,
     /// A write that supersedes a load does not bump the control word.
