@@ -59,8 +59,10 @@ const ASLEEP: u64 = u64::MAX - 2;
 const ASKED: u64 = u64::MAX - 3;
 const PAUSED: u64 = u64::MAX - 4;
 
-/// The word; see the head of this file.
+/// The word; see the head of this file. Alone on its line (and the one that is fetched with it), since
+/// every reader has a copy of it.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Horizon(StaticU64);
 
 /// What a reader that would profit from the horizon has to do.

@@ -74,6 +74,7 @@ pub use clock::{Clock, ManualClock};
 pub use equivalent::Equivalent;
 pub use error::BuildError;
 pub use iter::Iter;
+pub use maintenance::Maintenance;
 pub use pinned::Pinned;
 pub use stats::{CacheStats, Policy};
 
