@@ -130,11 +130,8 @@ impl<'a> Ticker<'a> {
         match self.period_end {
             None if word == ASKED => self.begin_period(now),
             None => {}
-            Some(end) if now < end => {
-                if word == PAUSED {
-                    self.write(now);
-                }
-            }
+            Some(end) if now < end && word == PAUSED => self.write(now),
+            Some(end) if now < end => {}
             Some(_) if self.used => self.begin_period(now),
             Some(_) => match self.word.compare_exchange(word, ASLEEP, Relaxed, Relaxed) {
                 Ok(_) => self.period_end = None,
