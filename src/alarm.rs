@@ -81,6 +81,13 @@ impl Alarm {
         self.0.load(Relaxed)
     }
 
+    /// The latest time, for a model's check: loom lets a load choose between stores that nothing orders,
+    /// and a read-modify-write not.
+    #[cfg(larder_loom)]
+    pub(crate) fn latest_time(&self) -> u64 {
+        self.0.fetch_min(NEVER, Relaxed)
+    }
+
     /// Before the thread looks for work.
     pub(crate) fn begin_pass(&self) {
         self.0.store(NEVER, Relaxed);
@@ -90,7 +97,8 @@ impl Alarm {
     /// After it has: the next is due at `time`.
     pub(crate) fn end_pass(&self, time: u64) {
         if planted(Bug::AlarmOverwritten) {
-            self.0.store(time, Relaxed);
+            // Not a store, since loom leaves the order of two stores open.
+            self.0.swap(time, Relaxed);
         } else {
             self.0.fetch_min(time, Relaxed);
         }

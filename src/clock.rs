@@ -13,7 +13,6 @@ use crate::{
     maintenance,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
-use crossbeam_utils::CachePadded;
 use std::{
     fmt,
     sync::OnceLock,
@@ -31,8 +30,8 @@ const NANOS_PER_MILLI: u64 = 1_000_000;
 /// The coarsest of coarse clocks that is made use of.
 const COARSEST: u64 = 4 * NANOS_PER_MILLI;
 
-/// The system's time only. Alone on its line, since every reader has a copy of it.
-pub(crate) static HORIZON: CachePadded<Horizon> = CachePadded::new(Horizon::new());
+/// Of the system's clock.
+pub(crate) static HORIZON: Horizon = Horizon::new();
 
 /// Where a cache has the time from: the system's clock, or a [`ManualClock`] for tests.
 ///

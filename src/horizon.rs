@@ -59,8 +59,10 @@ const ASLEEP: u64 = u64::MAX - 2;
 const ASKED: u64 = u64::MAX - 3;
 const PAUSED: u64 = u64::MAX - 4;
 
-/// The word; see the head of this file.
+/// The word; see the head of this file. Alone on its line (and the one that is fetched with it), since
+/// every reader has a copy of it.
 #[derive(Debug)]
+#[repr(align(128))]
 pub(crate) struct Horizon(StaticU64);
 
 /// What a reader that would profit from the horizon has to do.
@@ -128,11 +130,8 @@ impl<'a> Ticker<'a> {
         match self.period_end {
             None if word == ASKED => self.begin_period(now),
             None => {}
-            Some(end) if now < end => {
-                if word == PAUSED {
-                    self.write(now);
-                }
-            }
+            Some(end) if now < end && word == PAUSED => self.write(now),
+            Some(end) if now < end => {}
             Some(_) if self.used => self.begin_period(now),
             Some(_) => match self.word.compare_exchange(word, ASLEEP, Relaxed, Relaxed) {
                 Ok(_) => self.period_end = None,

@@ -48,20 +48,17 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(test(attr(deny(warnings))))]
 
-#[allow(dead_code, reason = "for caches with deadlines")]
 mod alarm;
 mod builder;
 mod cache;
-#[allow(dead_code, reason = "for caches with deadlines")]
 mod clock;
 mod engine;
 mod error;
-#[allow(dead_code, reason = "for caches with deadlines")]
+mod expiry;
 mod horizon;
 mod iter;
 mod listener;
 mod loading;
-#[allow(dead_code, reason = "for caches with deadlines")]
 mod maintenance;
 mod pinned;
 mod stats;
@@ -75,8 +72,10 @@ pub use cache::Cache;
 pub use clock::{Clock, ManualClock};
 pub use equivalent::Equivalent;
 pub use error::BuildError;
+pub use expiry::Expiry;
 pub use iter::Iter;
 pub use listener::RemovalCause;
+pub use maintenance::Maintenance;
 pub use pinned::Pinned;
 pub use stats::{CacheStats, LoadTimes, Policy};
 

@@ -206,6 +206,6 @@ impl AlarmDoor {
 
     /// When the next pass is due.
     pub fn time(&self) -> u64 {
-        self.alarm.time()
+        self.alarm.latest_time()
     }
 }

@@ -1,0 +1,313 @@
+use super::*;
+use crate::{ManualClock, horizon::Use};
+use std::{
+    sync::mpsc::{Receiver, Sender, channel},
+    thread::{JoinHandle, ThreadId},
+};
+
+/// Longer than anything here takes, if it comes at all.
+const LIMIT: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// A maintainer of its own, and the threads that it has started.
+struct House {
+    maintainer: &'static Maintainer,
+    threads: &'static Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl House {
+    fn new() -> Self {
+        let threads: &'static Mutex<Vec<JoinHandle<()>>> = Box::leak(Box::default());
+        let spawn = Box::leak(Box::new(move |maintainer: &'static Maintainer| {
+            let handle = thread::spawn(|| maintainer.run());
+            let thread = handle.thread().clone();
+            threads.lock().unwrap().push(handle);
+            Ok(thread)
+        }));
+        let horizon = Box::leak(Box::new(Horizon::new()));
+        Self { maintainer: Box::leak(Box::new(Maintainer::new(horizon, spawn))), threads }
+    }
+
+    fn register(&self, task: &Arc<Script>) -> Registration {
+        self.maintainer.register(Arc::downgrade(task) as Weak<dyn Task>, Clock::default()).unwrap()
+    }
+
+    fn wake_ups(&self) -> u64 {
+        self.maintainer.wake_ups.load(Relaxed)
+    }
+
+    /// Waits for the end of every thread that was started; how many there were.
+    fn join(&self) -> usize {
+        let threads = mem::take(&mut *self.threads.lock().unwrap());
+        let count = threads.len();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        count
+    }
+}
+
+/// A task that reports each pass and does as it is told.
+struct Script {
+    passed: Mutex<Sender<ThreadId>>,
+    body: Box<dyn Fn() -> Next + Send + Sync>,
+}
+
+impl Task for Script {
+    fn pass(&self) -> Next {
+        let next = (self.body)();
+        // Not every test listens to the end.
+        let _ = self.passed.lock().unwrap().send(thread::current().id());
+        next
+    }
+}
+
+fn script(body: impl Fn() -> Next + Send + Sync + 'static) -> (Arc<Script>, Receiver<ThreadId>) {
+    let (sender, passes) = channel();
+    (Arc::new(Script { passed: Mutex::new(sender), body: Box::new(body) }), passes)
+}
+
+fn pass(passes: &Receiver<ThreadId>) -> ThreadId {
+    passes.recv_timeout(LIMIT).expect("a pass")
+}
+
+#[test]
+fn one_thread_from_the_first_task_to_the_last_again_and_again() {
+    let house = House::new();
+    for _ in 0..3 {
+        let (one, ones) = script(|| Next::Idle);
+        let (other, others) = script(|| Next::Idle);
+        let first = house.register(&one);
+        let second = house.register(&other);
+        let thread = pass(&ones);
+        assert_eq!(pass(&others), thread);
+        drop(first);
+        second.notify();
+        assert_eq!(pass(&others), thread);
+        drop(second);
+        assert_eq!(house.join(), 1);
+        assert!(house.maintainer.state().thread.is_none());
+        assert!(ones.try_recv().is_err(), "passed without a reason, or after it was gone");
+    }
+}
+
+#[test]
+fn a_task_may_come_while_the_thread_is_about_to_end() {
+    let house = House::new();
+    let alone = Arc::new(Mutex::new(()));
+    for _ in 0..200 {
+        let alone = Arc::clone(&alone);
+        let (task, passes) = script(move || {
+            let _alone = alone.try_lock().expect("no other thread passes anything");
+            Next::Idle
+        });
+        let _registration = house.register(&task);
+        pass(&passes);
+    }
+    house.join();
+    assert_eq!(house.maintainer.panics.load(Relaxed), 0);
+}
+
+#[test]
+fn the_earliest_comes_first() {
+    let house = House::new();
+    let (order, came) = channel();
+    let registered: Vec<_> = [("late", 80), ("early", 20)]
+        .into_iter()
+        .map(|(name, millis)| {
+            let (clock, order) = (Clock::default(), Mutex::new(order.clone()));
+            let due = Mutex::new(None);
+            let (task, passes) = script(move || {
+                let mut due = due.lock().unwrap();
+                let Some(due) = *due else {
+                    let after = clock.deadline_after(Duration::from_millis(millis));
+                    return Next::At(*due.insert(after));
+                };
+                order.lock().unwrap().send((name, clock.now() >= due)).unwrap();
+                Next::Idle
+            });
+            let registration = house.register(&task);
+            pass(&passes);
+            (task, passes, registration)
+        })
+        .collect();
+    assert_eq!(came.recv_timeout(LIMIT), Ok(("early", true)));
+    assert_eq!(came.recv_timeout(LIMIT), Ok(("late", true)));
+    drop(registered);
+    house.join();
+}
+
+#[test]
+fn an_earlier_request_wakes_it_and_a_later_one_does_not() {
+    let house = House::new();
+    let clock = Clock::default();
+    let in_an_hour = clock.deadline_after(HOUR);
+    let (task, passes) = script(move || Next::At(in_an_hour));
+    let registration = house.register(&task);
+    pass(&passes);
+    registration.wake_by(clock.deadline_after(Duration::from_millis(1)));
+    pass(&passes);
+    // The thread parks, and comes back for what is asked for from here on.
+    while registration.slot.alarm.time() != in_an_hour {
+        yield_now();
+    }
+    assert_eq!(registration.slot.alarm.ask(in_an_hour), Asked::InTime);
+    assert_eq!(registration.slot.alarm.ask(in_an_hour - 1), Asked::Wake);
+    assert_eq!(registration.slot.alarm.ask(in_an_hour - 1), Asked::InTime);
+    drop(registration);
+    house.join();
+}
+
+#[test]
+fn who_is_idle_does_not_wake_it() {
+    const EVENTS: u64 = 8;
+    let house = House::new();
+    let (idle, idles) = script(|| Next::Idle);
+    let _idle = house.register(&idle);
+    pass(&idles);
+    let clock = Clock::default();
+    let (busy, events) = script(move || Next::At(clock.deadline_after(Duration::from_millis(15))));
+    let busy = (house.register(&busy), busy);
+    let before = house.wake_ups();
+    (0..EVENTS).for_each(|_| _ = pass(&events));
+    let wake_ups = house.wake_ups() - before;
+    // One each, and those that the two registrations asked for.
+    assert!((EVENTS - 1..=EVENTS + 2).contains(&wake_ups), "{wake_ups}");
+    assert!(idles.try_recv().is_err());
+    drop((busy, _idle));
+    house.join();
+}
+
+#[test]
+fn more_takes_turns() {
+    let house = House::new();
+    let left = Mutex::new(100);
+    let (greedy, greedies) = script(move || {
+        let mut left = left.lock().unwrap();
+        *left -= 1;
+        if *left > 0 { Next::More } else { Next::Idle }
+    });
+    let greedy = (house.register(&greedy), greedy);
+    (0..100).for_each(|_| _ = pass(&greedies));
+    drop(greedy);
+    house.join();
+    assert!(greedies.try_recv().is_err());
+}
+
+#[test]
+fn the_last_handle_may_be_dropped_in_a_pass() {
+    struct Owner(Mutex<Option<Registration>>, Mutex<Receiver<()>>, Mutex<Sender<ThreadId>>);
+    impl Task for Owner {
+        fn pass(&self) -> Next {
+            self.1.lock().unwrap().recv().expect("the other handle is dropped first");
+            Next::More
+        }
+    }
+    impl Drop for Owner {
+        fn drop(&mut self) {
+            self.2.lock().unwrap().send(thread::current().id()).unwrap();
+        }
+    }
+    let house = House::new();
+    let (go, gone) = channel();
+    let (sender, dropped) = channel();
+    let owner = Arc::new(Owner(Mutex::new(None), Mutex::new(gone), Mutex::new(sender)));
+    let task = Arc::downgrade(&owner) as Weak<dyn Task>;
+    *owner.0.lock().unwrap() = Some(house.maintainer.register(task, Clock::default()).unwrap());
+    // The pass has begun when the thread has a handle.
+    while Arc::strong_count(&owner) == 1 {
+        yield_now();
+    }
+    drop(owner);
+    let thread = house.threads.lock().unwrap()[0].thread().id();
+    go.send(()).unwrap();
+    assert_eq!(dropped.recv_timeout(LIMIT), Ok(thread));
+    assert_eq!(house.join(), 1);
+}
+
+#[test]
+fn a_panic_in_a_pass_stops_nobody() {
+    struct Spiteful;
+    impl Drop for Spiteful {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("again"));
+        }
+    }
+    let house = House::new();
+    // Without the message that `panic!` prints.
+    let (bad, _) = script(|| std::panic::resume_unwind(Box::new(Spiteful)));
+    let (good, goods) = script(|| Next::Idle);
+    let bad = (house.register(&bad), bad);
+    let good = (house.register(&good), good);
+    pass(&goods);
+    // Passed after the bad one, whose turn comes first.
+    assert_eq!(house.maintainer.panics.load(Relaxed), 1);
+    bad.0.notify();
+    good.0.notify();
+    pass(&goods);
+    while house.maintainer.panics.load(Relaxed) < 2 {
+        yield_now();
+    }
+    assert!(matches!(bad.0.slot.clock.until(bad.0.slot.alarm.time()), Until::In(_) | Until::Past));
+    drop((bad, good));
+    house.join();
+}
+
+/// The one test with the maintainer of the process, which manual clocks know.
+#[test]
+fn advancing_a_manual_clock_wakes_it() {
+    let manual = ManualClock::new();
+    let clock = Clock::from(&manual);
+    let times = clock.clone();
+    let (task, passes) = script(move || Next::At(times.deadline_after(HOUR)));
+    let registration = register(Arc::downgrade(&task) as Weak<dyn Task>, clock).unwrap();
+    for _ in 0..3 {
+        let thread = pass(&passes);
+        assert_ne!(thread, thread::current().id());
+        // The pass has told its time before it says when it wants the next.
+        while registration.slot.alarm.time() == NEVER {
+            yield_now();
+        }
+        manual.advance(HOUR);
+    }
+    pass(&passes);
+}
+
+#[test]
+fn where_no_thread_can_be_had_it_says_so() {
+    static HORIZON: Horizon = Horizon::new();
+    static MAINTAINER: Maintainer =
+        Maintainer::new(&HORIZON, &|_| Err(io::ErrorKind::OutOfMemory.into()));
+    let (task, passes) = script(|| Next::Idle);
+    let task = Arc::downgrade(&task) as Weak<dyn Task>;
+    let refused = MAINTAINER.register(task, Clock::default()).unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory);
+    assert!(MAINTAINER.state().slots.is_empty() && passes.try_recv().is_err());
+}
+
+#[test]
+fn readers_wake_it_for_the_horizon_and_passes_pause_it() {
+    let house = House::new();
+    let horizon = house.maintainer.horizon;
+    let far = Clock::default().deadline_after(HOUR);
+    let (task, passes) = script(move || {
+        assert!(!horizon.is_before(far), "somebody's code runs");
+        Next::Idle
+    });
+    let registration = house.register(&task);
+    pass(&passes);
+    while !horizon.is_before(far) {
+        if horizon.note_use() == Use::Wake {
+            house.maintainer.wake_for_reader();
+        }
+        yield_now();
+    }
+    registration.notify();
+    pass(&passes);
+    while !horizon.is_before(far) {
+        horizon.note_use();
+        yield_now();
+    }
+    drop(registration);
+    house.join();
+    assert!(!horizon.is_before(far));
+    assert_eq!(house.maintainer.panics.load(Relaxed), 0);
+}
