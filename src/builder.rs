@@ -1,13 +1,13 @@
 //! How a cache is asked for.
 
 use crate::{
-    Cache,
-    engine::{Engine, plan::Plan},
+    Cache, Clock, Expiry, Maintenance,
+    engine::{Engine, Tended, lifetimes::Lifetimes, plan::Plan},
     error::BuildError,
     listener::{Listener, RemovalCause},
 };
 use ahash::RandomState;
-use std::{fmt, hash::BuildHasher, marker::PhantomData};
+use std::{fmt, hash::BuildHasher, marker::PhantomData, time::Duration};
 
 /// Builds a [`Cache`]; comes from [`Cache::builder`].
 ///
@@ -28,6 +28,9 @@ pub struct CacheBuilder<K, V, S = RandomState> {
     max_capacity: Option<u64>,
     shards: Option<usize>,
     listener: Option<Listener<K, V>>,
+    lifetimes: Lifetimes<K, V>,
+    maintenance: Maintenance,
+    tended: Option<Tended<K, V>>,
     hasher: S,
     cache: PhantomData<fn(K, V)>,
 }
@@ -39,6 +42,9 @@ impl<K, V> CacheBuilder<K, V> {
             max_capacity: None,
             shards: None,
             listener: None,
+            lifetimes: Lifetimes::endless(Clock::default()),
+            maintenance: Maintenance::default(),
+            tended: None,
             hasher: RandomState::new(),
             cache: PhantomData,
         }
@@ -93,8 +99,28 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn hasher<T: BuildHasher>(self, hasher: T) -> CacheBuilder<K, V, T> {
-        let Self { name, max_capacity, shards, listener, hasher: _, cache } = self;
-        CacheBuilder { name, max_capacity, shards, listener, hasher, cache }
+        let Self {
+            name,
+            max_capacity,
+            shards,
+            listener,
+            lifetimes,
+            maintenance,
+            tended,
+            hasher: _,
+            cache,
+        } = self;
+        CacheBuilder {
+            name,
+            max_capacity,
+            shards,
+            listener,
+            lifetimes,
+            maintenance,
+            tended,
+            hasher,
+            cache,
+        }
     }
 
     /// Has `listener` told of each value that leaves the cache, with its key and the cause: once per
@@ -132,6 +158,67 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
+    /// Where the cache has the time from: the system's clock, if nothing else is said.
+    ///
+    /// ```
+    /// use larder::{Cache, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// let day = Duration::from_secs(24 * 60 * 60);
+    /// let cache = Cache::builder().max_capacity(10).time_to_live(day).clock(&clock).build();
+    /// cache.insert(1, "one");
+    /// clock.advance(day);
+    /// assert_eq!(cache.get(&1), None);
+    /// ```
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.lifetimes.clock = clock.into();
+        self
+    }
+
+    /// Who frees what is expired while nobody uses the cache: a thread that all caches share, if
+    /// nothing else is said. Lookups return nothing that is expired either way.
+    ///
+    /// ```
+    /// use larder::{Cache, Maintenance};
+    /// use std::time::Duration;
+    ///
+    /// let cache: Cache<u64, u64> = Cache::builder()
+    ///     .max_capacity(10)
+    ///     .time_to_live(Duration::from_secs(60))
+    ///     .maintenance(Maintenance::Manual)
+    ///     .build();
+    /// cache.run_pending_tasks();
+    /// ```
+    #[must_use]
+    pub fn maintenance(mut self, maintenance: Maintenance) -> Self {
+        self.maintenance = maintenance;
+        self
+    }
+
+    /// The share of [`time_to_live`](Self::time_to_live) that is left to chance, from 0.0 to 1.0: each
+    /// entry lives between `1.0 - share` times as long and as long. So entries that were written together
+    /// do not expire together. Of [`Cache::insert_with_ttl`] nothing is left to chance.
+    ///
+    /// ```
+    /// use larder::Cache;
+    /// use std::time::Duration;
+    ///
+    /// let cache = Cache::builder()
+    ///     .max_capacity(10)
+    ///     .time_to_live(Duration::from_secs(100))
+    ///     .jitter(0.2)
+    ///     .build();
+    /// cache.insert(1, "one");
+    /// assert!(cache.ttl(&1).unwrap() > Duration::from_secs(79));
+    /// ```
+    #[must_use]
+    pub fn jitter(mut self, share: f64) -> Self {
+        self.lifetimes.jitter = share;
+        self
+    }
+
     /// Builds the cache.
     ///
     /// # Panics
@@ -158,7 +245,86 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         let max_capacity = self.max_capacity.ok_or(BuildError::NoCapacity)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let plan = Plan::new::<K, V>(max_capacity, self.shards, cores)?;
-        Ok(Cache::from_parts(Engine::new(&plan, self.listener)?, self.hasher, self.name))
+        let jitter = self.lifetimes.jitter;
+        if !(0.0..=1.0).contains(&jitter) {
+            return Err(BuildError::Jitter { jitter: jitter.to_string() });
+        }
+        let engine = Engine::new(&plan, self.listener, self.lifetimes)?;
+        if self.maintenance == Maintenance::Thread
+            && let Some(tended) = self.tended
+        {
+            engine.tend(tended);
+        }
+        Ok(Cache::from_parts(engine, self.hasher, self.name, self.maintenance))
+    }
+}
+
+/// Time. Only for keys and values that another thread may come to drop: see
+/// [`maintenance`](CacheBuilder::maintenance).
+impl<K, V, S> CacheBuilder<K, V, S>
+where
+    K: Send + Sync + 'static,
+    V: Send + Sync + 'static,
+{
+    /// How long an entry lives after it was inserted or its value was replaced.
+    ///
+    /// It is never returned more than 10 ms after that, and never goes before, but to make room. Zero:
+    /// nothing is ever found. More than 584 million years: no limit.
+    ///
+    /// ```
+    /// use larder::{Cache, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// let minute = Duration::from_secs(60);
+    /// let cache = Cache::builder().max_capacity(10).time_to_live(minute).clock(&clock).build();
+    /// cache.insert(1, "one");
+    /// clock.advance(minute - Duration::from_millis(1));
+    /// assert_eq!(cache.get(&1), Some("one"));
+    /// clock.advance(Duration::from_millis(1));
+    /// assert_eq!(cache.get(&1), None);
+    /// ```
+    #[must_use]
+    pub fn time_to_live(mut self, duration: Duration) -> Self {
+        self.lifetimes.to_live = Some(duration);
+        self.tended()
+    }
+
+    /// How long an entry lives after it was last inserted, replaced or looked up by a call that counts
+    /// as use. Precise to 10 ms, as [`time_to_live`](Self::time_to_live); with both, the earlier end
+    /// counts.
+    ///
+    /// ```
+    /// use larder::{Cache, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// let minute = Duration::from_secs(60);
+    /// let cache = Cache::builder().max_capacity(10).time_to_idle(minute).clock(&clock).build();
+    /// cache.insert(1, "one");
+    /// for _ in 0..3 {
+    ///     clock.advance(minute / 2);
+    ///     assert_eq!(cache.get(&1), Some("one"));
+    /// }
+    /// clock.advance(minute + Duration::from_millis(10));
+    /// assert_eq!(cache.get(&1), None);
+    /// ```
+    #[must_use]
+    pub fn time_to_idle(mut self, duration: Duration) -> Self {
+        self.lifetimes.to_idle = Some(duration);
+        self.tended()
+    }
+
+    /// Has `expiry` say for each entry how long it lives: see [`Expiry`].
+    #[must_use]
+    pub fn expire_after(mut self, expiry: impl Expiry<K, V> + 'static) -> Self {
+        self.lifetimes.expiry = Some(Box::new(expiry));
+        self.tended()
+    }
+
+    fn tended(mut self) -> Self {
+        self.tended = Some(Tended::new());
+        self
     }
 }
 

@@ -136,6 +136,20 @@ impl fmt::Debug for Clock {
     }
 }
 
+/// What a clock said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading(u64);
+
+impl Reading {
+    pub(crate) fn nanos(self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn millis(self) -> u64 {
+        millis(self.0)
+    }
+}
+
 /// How long it is to a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
@@ -164,6 +178,11 @@ impl Clock {
     }
 
     /// The time, never later than the true one.
+    pub(crate) fn read(&self) -> Reading {
+        Reading(self.nanos())
+    }
+
+    /// The same in milliseconds.
     pub(crate) fn now(&self) -> u64 {
         millis(self.nanos())
     }
@@ -171,10 +190,15 @@ impl Clock {
     /// The deadline that is not past before `duration` is over, but soon after. No duration at all
     /// gives one that is past at once; one that ends beyond the range of times, [`NEVER`].
     pub(crate) fn deadline_after(&self, duration: Duration) -> u64 {
+        self.deadline_from(self.read(), duration)
+    }
+
+    /// The same, from a time that was read.
+    pub(crate) fn deadline_from(&self, now: Reading, duration: Duration) -> u64 {
         if duration.is_zero() {
-            return self.now();
+            return now.millis();
         }
-        let latest_now = u128::from(self.nanos()) + u128::from(self.granule());
+        let latest_now = u128::from(now.nanos()) + u128::from(self.granule());
         let millis = (latest_now + duration.as_nanos()).div_ceil(NANOS_PER_MILLI.into());
         u64::try_from(millis).map_or(NEVER, |millis| millis.saturating_add(ORIGIN))
     }

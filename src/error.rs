@@ -28,6 +28,12 @@ pub enum BuildError {
         /// The fewest that would do.
         at_least: usize,
     },
+    /// The share of the time to live that is left to chance is no share.
+    #[error("jitter: {jitter} is out of range; allowed are 0.0 to 1.0")]
+    Jitter {
+        /// What was asked for.
+        jitter: String,
+    },
     /// The memory for that capacity cannot be had.
     #[error("max_capacity: the memory for {max_capacity} entries cannot be had; ask for fewer")]
     OutOfMemory {

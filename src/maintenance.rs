@@ -106,6 +106,7 @@ pub(crate) fn register(task: Weak<dyn Task>, clock: Clock) -> io::Result<Registr
 }
 
 /// How many passes have panicked.
+#[cfg(test)]
 pub(crate) fn panics() -> u64 {
     MAINTAINER.panics.load(Relaxed)
 }

@@ -4,8 +4,9 @@
 //! Thin on purpose: a model has to run the engine's own code.
 
 use crate::{
-    Cache,
+    Cache, Maintenance,
     alarm::{Alarm, Asked},
+    clock::Clock,
     clock::NEVER,
     engine::{
         Engine,
@@ -13,6 +14,7 @@ use crate::{
         epoch::pin,
         extents::zeroed,
         index::Loc,
+        lifetimes::Lifetimes,
         plan::{Plan, ShardPlan},
         recycle::{NodePlan, Recycler},
         ring::{Ends, Ring},
@@ -46,7 +48,12 @@ impl Tiny {
         let plan = node_plan(nodes, batch);
         let shard = ShardPlan { capacity, buckets, layout, planned_nodes: nodes, nodes: plan };
         let plan = Plan { capacity: capacity.into(), shards: 1, shard };
-        Cache::from_parts(Engine::new(&plan, None).expect("memory"), hasher, None)
+        Cache::from_parts(
+            Engine::new(&plan, None, Lifetimes::endless(Clock::default())).expect("memory"),
+            hasher,
+            None,
+            Maintenance::Manual,
+        )
     }
 }
 

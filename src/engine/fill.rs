@@ -146,7 +146,12 @@ impl<K, V> Engine<K, V> {
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
-            shard.insert_loaded(&self.context(&pin, &leaving), Target { own, hash }, entry, load)
+            shard.insert_loaded(
+                &self.context(&pin, &leaving),
+                Target::by_rule(own, hash),
+                entry,
+                load,
+            )
         };
         shard.drop_dead(DEAD_PER_WRITE);
         match placed {

@@ -193,6 +193,13 @@ pub(crate) struct Claim {
     pub(crate) ghost: Option<Ghost>,
 }
 
+impl Claim {
+    #[inline(always)]
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+}
+
 impl Index {
     /// An index over `buckets`, an even number of them, all zero.
     pub(crate) fn new(buckets: Box<[Bucket]>, layout: Layout) -> Self {
@@ -290,6 +297,13 @@ impl Index {
             bucket = self.bucket(home ^ 1);
             displaced = true;
         }
+    }
+
+    /// Whether the slot of a member that was found still names the same node.
+    #[cold]
+    pub(crate) fn still_names(&self, found: Found<'_>) -> bool {
+        let word = Word::from_bits(found.slot.load(Ordering::Acquire));
+        word.is_member() && self.layout.node(word) == found.node
     }
 
     /// Counts a use of a member. Gives up if the word changed meanwhile: it is only a hint.

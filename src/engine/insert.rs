@@ -11,6 +11,7 @@ use crate::{
         flights::Post,
         hooks::{Step, step},
         index::{Claim, Departure, Found},
+        lifetimes::Span,
         nodes::Entry,
         shard::{Context, Shard},
         stats::Event,
@@ -61,6 +62,8 @@ pub(crate) struct Target {
     /// The number of the shard.
     pub(crate) own: usize,
     pub(crate) hash: u64,
+    /// How long the entry is to live.
+    pub(crate) span: Span,
 }
 
 impl<K: Eq, V> Shard<K, V> {
@@ -76,13 +79,19 @@ impl<K: Eq, V> Shard<K, V> {
         let home = self.index.home(target.hash);
         let control = self.index.settled(home);
         let found = self.find(cx.guard, home, target.hash, |key| *key == entry.key);
-        if found.is_some() && if_present == IfPresent::Keep {
+        if if_present == IfPresent::Keep
+            && found.is_some_and(|found| self.is_live(cx.common, found.node))
+        {
             return Placed::Kept(entry);
         }
+        let life = self.life(cx, target, &entry, found);
         let node = match self.fill(cx, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
+        if self.begin(node, life).is_err() {
+            return Placed::Done(self.reject_filled(cx, target, node, if_present));
+        }
         Placed::Done(match found {
             None => self.insert_absent(cx, target, control, node, if_present),
             Some(found) => self.update(cx, target, found, node),
@@ -97,9 +106,9 @@ impl<K: Eq, V> Shard<K, V> {
         found: Found<'_>,
         node: NodeId,
     ) -> Inserted {
+        self.place(node, || self.index.loc(found));
         if self.index.replace(found, node) {
-            self.updated(cx, target.own, found);
-            return Inserted::Updated;
+            return self.updated(cx, target.own, found, node);
         }
         Attempt::new(self, cx, target, node).run(IfPresent::Replace)
     }
@@ -122,6 +131,9 @@ impl<K: Eq, V> Shard<K, V> {
         let control = self.index.disown(home, control, node);
         let now = self.policy.now(self.pace());
         let claim = self.index.claim(home, target.hash, node, now);
+        if let Some(claim) = &claim {
+            self.place(node, || claim.loc);
+        }
         if let Some(claim) = &claim
             && self.index.decide(home, control, claim)
         {
@@ -152,10 +164,14 @@ impl<K: Eq, V> Shard<K, V> {
         entry: Entry<K, V>,
         load: &Post<Flight<K, V>>,
     ) -> Placed<K, V> {
+        let life = self.life(cx, target, &entry, None);
         let node = match self.fill(cx, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
+        if self.begin(node, life).is_err() {
+            return Placed::Done(self.reject_filled(cx, target, node, IfPresent::Keep));
+        }
         let mut attempt = Attempt::new(self, cx, target, node);
         attempt.loaded_by = Some(load);
         Placed::Done(attempt.run(IfPresent::Keep))
@@ -196,15 +212,48 @@ impl<K: Eq, V> Shard<K, V> {
             let mut sink = |evicted| self.discard(cx, own, evicted);
             self.policy.link(self.pace(), &self.index, segment, claim.loc, &mut sink);
         }
+        self.schedule(cx.common, claim.node());
         Inserted::Added
     }
 
     /// The rest of a replacement: the node that was replaced.
     #[inline]
-    fn updated(&self, cx: &Context<'_, K, V>, own: usize, found: Found<'_>) {
+    fn updated(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        found: Found<'_>,
+        node: NodeId,
+    ) -> Inserted {
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
-        cx.count(Event::Update);
-        self.retire(cx, own, found.node, RemovalCause::Replaced);
+        let cause = self.cause(cx.common, found.node, RemovalCause::Replaced);
+        cx.count(Event::of_departure(cause));
+        self.retire(cx, own, found.node, cause);
+        self.schedule(cx.common, node);
+        if cause == RemovalCause::Replaced {
+            return Inserted::Updated;
+        }
+        // Its key was absent, for whoever looked.
+        cx.count(Event::Insert);
+        Inserted::Added
+    }
+
+    /// There is a node, but no memory for its times: as if there was none.
+    #[cold]
+    fn reject_filled(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        node: NodeId,
+        if_present: IfPresent,
+    ) -> Inserted {
+        let attempt = Attempt::new(self, cx, target, node);
+        if if_present == IfPresent::Replace {
+            // SAFETY: this thread owns the node and has written it.
+            let own = unsafe { self.nodes.get(node) };
+            self.remove(cx, target.own, target.hash, |key| *key == own.key, |_| ());
+        }
+        attempt.rejected()
     }
 }
 
@@ -247,8 +296,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
     {
         let mut this = ManuallyDrop::new(self);
         this.give_back_credit();
-        this.shard.updated(this.cx, this.target.own, found);
-        Inserted::Updated
+        this.shard.updated(this.cx, this.target.own, found, this.node)
     }
 
     fn added(self, claim: &Claim, credit: Credit, source: Source) -> Inserted
@@ -278,17 +326,21 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
     #[inline(never)]
     fn run(mut self, if_present: IfPresent) -> Inserted {
         let (shard, cx) = (self.shard, self.cx);
-        let Target { own, hash } = self.target;
+        let Target { own, hash, .. } = self.target;
         let index = &shard.index;
         let home = index.home(hash);
         loop {
             let control = index.settled(home);
             if let Some(found) = self.find(home, hash) {
-                if if_present == IfPresent::Keep {
+                if if_present == IfPresent::Keep && shard.is_live(cx.common, found.node) {
                     return Inserted::Kept;
+                }
+                if self.loaded_by.is_some_and(Post::is_superseded) {
+                    return Inserted::Superseded;
                 }
                 // The node goes into the other slot; this one is not needed any more.
                 self.abort_claim();
+                shard.place(self.node, || index.loc(found));
                 if index.replace(found, self.node) {
                     return self.updated(found);
                 }
@@ -305,6 +357,9 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             if self.claim.is_none() {
                 let now = shard.policy.now(shard.pace());
                 self.claim = index.claim(home, hash, self.node, now);
+                if let Some(claim) = &self.claim {
+                    shard.place(self.node, || claim.loc);
+                }
             }
             if let Some(claim) = self.claim
                 && index.decide(home, control, &claim)

@@ -9,6 +9,7 @@ pub(crate) mod deadlines;
 #[cfg(larder_loom)]
 pub mod doors;
 pub(crate) mod epoch;
+mod expire;
 pub(crate) mod extents;
 mod fill;
 pub(crate) mod flight;
@@ -24,6 +25,7 @@ pub(crate) mod insert;
 pub(crate) mod late;
 mod leading;
 pub(crate) mod leaving;
+pub(crate) mod lifetimes;
 pub(crate) mod load_times;
 pub(crate) mod magazine;
 pub(crate) mod nodes;
@@ -38,6 +40,9 @@ pub(crate) mod shard;
 pub(crate) mod stats;
 pub(crate) mod stock;
 pub(crate) mod stripes;
+pub(crate) mod timing;
+mod upkeep;
+pub(crate) use upkeep::Tended;
 #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
 mod validate;
 pub(crate) mod wheel;
@@ -49,17 +54,22 @@ use crate::{
     sync::{Arc, yield_now},
 };
 use budget::Budget;
+use deadlines::Extended;
 use epoch::{Pin, pin};
 use flights::Flights;
 use index::{Found, Index};
 use insert::{IfPresent, Inserted, Placed, Target};
+use late::Late;
 use leaving::Leaving;
+use lifetimes::{Life, Lifetimes, Span};
 use load_times::LoadTimes;
 use nodes::Entry;
 use plan::Plan;
 use plant::{Bug, planted};
 use shard::{Common, Context, DEAD_PER_WRITE, OnDrop, Shard};
 use stats::{Counters, Event};
+use std::time::Duration;
+use wheel::Advance;
 
 /// A cache of entries by hash. Hashing is the caller's, comparing keys too.
 #[derive(Debug)]
@@ -71,22 +81,39 @@ pub(crate) struct Engine<K, V> {
 }
 
 impl<K, V> Engine<K, V> {
-    pub(crate) fn new(plan: &Plan, listener: Option<Listener<K, V>>) -> Result<Self, BuildError> {
+    pub(crate) fn new(
+        plan: &Plan,
+        listener: Option<Listener<K, V>>,
+        lifetimes: Lifetimes<K, V>,
+    ) -> Result<Self, BuildError> {
         let out_of_memory = |_| BuildError::OutOfMemory { max_capacity: plan.capacity };
         let shards: Result<Box<[_]>, _> =
             (0..plan.shards).map(|_| Shard::new(&plan.shard)).collect();
         assert!(plan.shards.is_power_of_two(), "{} shards", plan.shards);
-        Ok(Self {
+        let engine = Self {
             common: Arc::new(Common {
                 shards: shards.map_err(out_of_memory)?,
                 budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
                 counters: Counters::new(),
                 listener,
+                lifetimes,
+                registration: Late::new(),
                 flights: Flights::new(),
                 load_times: LoadTimes::new(),
             }),
             shard_mask: plan.shards - 1,
-        })
+        };
+        if engine.common.lifetimes.limit() {
+            for shard in &engine.common.shards {
+                shard.timing_for(&engine.common).map_err(out_of_memory)?;
+            }
+        }
+        Ok(engine)
+    }
+
+    /// Has the maintenance thread tend to the cache, if it does not already.
+    pub(crate) fn tend(&self, tended: Tended<K, V>) {
+        tended.register(&self.common);
     }
 
     pub(crate) fn shard_count(&self) -> usize {
@@ -168,13 +195,40 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'s>> {
-        let Some(found) = shard.find(&pin.guard, home, hash, eq) else {
+        let Some(found) = self.find_live(shard, pin, home, hash, eq) else {
             self.common.counters.count(pin.number, Event::Miss);
             return None;
         };
         Index::touch(found);
+        if let Some(timing) = shard.timing.get()
+            && self.common.lifetimes.heed_reads()
+        {
+            shard.heed_read(&self.common, timing, found);
+        }
         self.common.counters.count(pin.number, Event::Hit);
         Some(found)
+    }
+
+    /// Looks a key up, and takes what is expired for absent.
+    #[inline(always)]
+    fn find_live<'s>(
+        &self,
+        shard: &'s Shard<K, V>,
+        pin: &Pin,
+        home: usize,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Option<Found<'s>> {
+        loop {
+            let found = shard.find(&pin.guard, home, hash, &mut eq)?;
+            if shard.is_live(&self.common, found.node) {
+                return Some(found);
+            }
+            // Perhaps it has been replaced in time, and only this thread was late.
+            if shard.index.still_names(found) {
+                return None;
+            }
+        }
     }
 
     /// Looks a key up and leaves no trace.
@@ -187,7 +241,7 @@ impl<K, V> Engine<K, V> {
     ) -> Option<R> {
         let (_, shard) = self.shard_of(hash);
         let pin = pin();
-        let found = shard.find(&pin.guard, shard.index.home(hash), hash, eq)?;
+        let found = self.find_live(shard, &pin, shard.index.home(hash), hash, eq)?;
         // SAFETY: pinned, and found in the index since.
         Some(unsafe { shard.nodes.with(found.node, f) })
     }
@@ -198,9 +252,41 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        match self.try_insert(hash, entry, if_present) {
+        self.insert_as(hash, entry, if_present, Span::ByRule)
+    }
+
+    /// Inserts an entry that is to live for `duration`.
+    pub(crate) fn insert_for(
+        &self,
+        hash: u64,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+        duration: Duration,
+    ) -> Inserted
+    where
+        K: Eq,
+    {
+        let (own, shard) = self.shard_of(hash);
+        if shard.timing_for(&self.common).is_ok() {
+            return self.insert_as(hash, entry, if_present, Span::For(duration));
+        }
+        self.reject(Target::by_rule(own, hash), &entry, if_present)
+    }
+
+    #[inline(always)]
+    fn insert_as(
+        &self,
+        hash: u64,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+        span: Span,
+    ) -> Inserted
+    where
+        K: Eq,
+    {
+        match self.try_insert(hash, entry, if_present, span) {
             Ok(inserted) => inserted,
-            Err(entry) => self.insert_exhausted(hash, entry, if_present),
+            Err(entry) => self.insert_exhausted(hash, entry, if_present, span),
         }
     }
 
@@ -211,18 +297,23 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
+        span: Span,
     ) -> Result<Inserted, Entry<K, V>>
     where
         K: Eq,
     {
         let (own, shard) = self.shard_of(hash);
         shard.index.prefetch(shard.index.home(hash));
+        if shard.timing.get().is_some() && self.common.registration.get().is_none() {
+            self.common.expire_some(own);
+        }
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
             self.supersede(&pin, hash);
-            shard.insert(&self.context(&pin, &leaving), Target { own, hash }, entry, if_present)
+            let target = Target { own, hash, span };
+            shard.insert(&self.context(&pin, &leaving), target, entry, if_present)
         };
         shard.drop_dead(DEAD_PER_WRITE);
         match placed {
@@ -238,21 +329,36 @@ impl<K, V> Engine<K, V> {
     /// there was some progress, since nobody may have to wait for a thread that has stopped.
     #[cold]
     #[inline(never)]
-    fn insert_exhausted(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
+    fn insert_exhausted(
+        &self,
+        hash: u64,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+        span: Span,
+    ) -> Inserted
     where
         K: Eq,
     {
-        let again = |entry| self.try_insert(hash, entry, if_present);
+        let again = |entry| self.try_insert(hash, entry, if_present, span);
         self.retry_exhausted(hash, entry, again).unwrap_or_else(|entry| {
-            let (own, shard) = self.shard_of(hash);
-            let leaving = Leaving::new(&self.common);
-            let target = Target { own, hash };
-            let rejected =
-                shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
-            drop(leaving);
-            self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
-            rejected
+            let (own, _) = self.shard_of(hash);
+            self.reject(Target { own, hash, span }, &entry, if_present)
         })
+    }
+
+    /// There is no memory for an entry: it is not stored, and the one that it was to replace is gone.
+    #[cold]
+    fn reject(&self, target: Target, entry: &Entry<K, V>, if_present: IfPresent) -> Inserted
+    where
+        K: Eq,
+    {
+        let shard = &self.common.shards[target.own];
+        let leaving = Leaving::new(&self.common);
+        let rejected =
+            shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
+        drop(leaving);
+        self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
+        rejected
     }
 
     fn retry_exhausted(
@@ -300,7 +406,7 @@ impl<K, V> Engine<K, V> {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
                 self.supersede(&pin, hash);
-                match shard.insert(&cx, Target { own, hash }, entry, IfPresent::Replace) {
+                match shard.insert(&cx, Target::by_rule(own, hash), entry, IfPresent::Replace) {
                     Placed::Exhausted(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,
                 }
@@ -368,33 +474,54 @@ impl<K, V> Engine<K, V> {
         let shard = &self.common.shards[shard];
         let _pin = pin();
         let Some(members) = shard.index.members_of(bucket) else { return false };
-        for found in members {
+        for found in members.filter(|found| shard.is_live(&self.common, found.node)) {
             // SAFETY: pinned, and found in the index since.
             unsafe { shard.nodes.with(found.node, &mut f) };
         }
         true
     }
 
-    /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
+    /// Takes out what is expired, brings reclamation as far as pinned threads allow, and drops
+    /// everything that is dead.
     pub(crate) fn maintain(&self) {
-        for shard in &self.common.shards {
-            shard.recycler.seal_all(&pin().guard);
+        let mut budget = usize::MAX;
+        while self.common.expire(&mut budget) == Advance::More {}
+        self.common.reclaim();
+    }
+
+    /// The times of a key's entry, without counting as use.
+    pub(crate) fn life(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Life> {
+        let (_, shard) = self.shard_of(hash);
+        let pin = pin();
+        let found = self.find_live(shard, &pin, shard.index.home(hash), hash, eq)?;
+        Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
+    }
+
+    /// Has a key's entry live for `duration` from now on; false if it is absent, or there is no memory
+    /// for its time.
+    pub(crate) fn touch(
+        &self,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+        duration: Duration,
+    ) -> bool {
+        let (_, shard) = self.shard_of(hash);
+        let Ok(timing) = shard.timing_for(&self.common) else { return false };
+        let pin = pin();
+        loop {
+            let home = shard.index.home(hash);
+            let found = self.find_live(shard, &pin, home, hash, &mut eq);
+            let Some(found) = found else { return false };
+            let touched = shard.touch(&self.common, timing, found, duration);
+            // A value that takes the place of this one meanwhile has a time of its own.
+            if touched == Extended::Yes && shard.index.still_names(found) {
+                return true;
+            }
         }
-        // A flush advances the epoch once at most, and hands back a few batches whose epoch is two
-        // behind: so the first two bring nothing, and when that many more bring nothing, either a
-        // thread is pinned or others' batches come first.
-        let pending =
-            || self.common.shards.iter().map(|shard| shard.recycler.pending()).sum::<u32>();
-        let (mut before, mut in_vain) = (pending(), 0);
-        while before > 0 && in_vain < plan::FLUSHES_IN_VAIN {
-            pin().guard.flush();
-            let now = pending();
-            in_vain = if now < before { 0 } else { in_vain + 1 };
-            before = now;
-        }
-        for shard in &self.common.shards {
-            while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
-        }
+    }
+
+    pub(crate) fn lifetimes(&self) -> &Lifetimes<K, V> {
+        &self.common.lifetimes
     }
 
     /// Bytes that the cache's structures take now, keys' and values' own allocations aside.
@@ -457,6 +584,7 @@ impl<K, V> Shard<K, V> {
             + self.recycler.allocated_bytes()
             + self.index.allocated_bytes()
             + self.policy.allocated_bytes()
+            + self.timing.get().map_or(0, |timing| size_of_val(timing) + timing.allocated_bytes())
     }
 }
 

@@ -12,7 +12,9 @@ use crate::{
         flight::Flight,
         flights::Flights,
         index::{Departure, Found, Index, Loc},
+        late::Late,
         leaving::Leaving,
+        lifetimes::Lifetimes,
         load_times::LoadTimes,
         nodes::{Entry, Nodes},
         plan::ShardPlan,
@@ -20,9 +22,11 @@ use crate::{
         recycle::Recycler,
         ring::Ring,
         stats::{Counters, Event},
+        timing::Timing,
         word::{NodeId, Word},
     },
     listener::{Listener, RemovalCause},
+    maintenance::Registration,
     sync::Arc,
 };
 use crossbeam_epoch::Guard;
@@ -42,6 +46,10 @@ pub(crate) struct Shard<K, V> {
     pub(crate) nodes: Nodes<K, V>,
     pub(crate) policy: Policy,
     pub(crate) recycler: Arc<Recycler>,
+    /// If any of its entries may expire.
+    pub(crate) timing: Late<Timing>,
+    planned_nodes: usize,
+    max_nodes: usize,
     hot: CachePadded<Hot>,
 }
 
@@ -52,6 +60,9 @@ pub(crate) struct Common<K, V> {
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
     pub(crate) listener: Option<Listener<K, V>>,
+    pub(crate) lifetimes: Lifetimes<K, V>,
+    /// With the maintenance thread, if there is anything for it to do.
+    pub(crate) registration: Late<Registration>,
     pub(crate) flights: Flights<Flight<K, V>>,
     pub(crate) load_times: LoadTimes,
 }
@@ -91,8 +102,19 @@ impl<K, V> Shard<K, V> {
             nodes: Nodes::new(plan.planned_nodes as usize, plan.nodes.max_nodes as usize)?,
             policy,
             recycler: Arc::new(Recycler::new(plan.nodes, drops)?),
+            timing: Late::new(),
+            planned_nodes: plan.planned_nodes as usize,
+            max_nodes: plan.nodes.max_nodes as usize,
             hot: CachePadded::new(Hot { pace, credits: Credits::new() }),
         })
+    }
+
+    pub(super) fn planned_nodes(&self) -> usize {
+        self.planned_nodes
+    }
+
+    pub(super) fn max_nodes(&self) -> usize {
+        self.max_nodes
     }
 
     #[inline(always)]
@@ -134,10 +156,12 @@ impl<K, V> Shard<K, V> {
             let found = self.find(cx.guard, home, hash, &mut eq)?;
             let loc = self.index.loc(found);
             if self.index.remove(loc, found.word) {
+                let cause = self.cause(cx.common, found.node, RemovalCause::Explicit);
                 // From here on it is gone, even if `take` panics.
-                let _gone = OnDrop(|| {
-                    self.depart(cx, own, loc, found.word, RemovalCause::Explicit);
-                });
+                let _gone = OnDrop(|| self.depart(cx, own, loc, found.word, cause));
+                if cause == RemovalCause::Expired {
+                    return None;
+                }
                 // SAFETY: as in `find`; it is retired when `_gone` is dropped, not before.
                 return Some(unsafe { self.nodes.with(found.node, take) });
             }
@@ -165,7 +189,7 @@ impl<K, V> Shard<K, V> {
     }
 
     /// The rest of a removal: credit and node of an entry that has left its slot.
-    fn depart(
+    pub(super) fn depart(
         &self,
         cx: &Context<'_, K, V>,
         own: usize,
@@ -188,8 +212,13 @@ impl<K, V> Shard<K, V> {
         cause: RemovalCause,
     ) {
         self.index.forget(loc, word, Departure::Key);
+        let node = self.index.layout().node(word);
+        let cause = self.cause(cx.common, node, cause);
         cx.count(Event::of_departure(cause));
-        self.retire(cx, own, self.index.layout().node(word), cause);
+        if let Some(timing) = self.timing.get() {
+            timing.end(node);
+        }
+        self.retire(cx, own, node, cause);
     }
 
     /// Retires a node that this thread took out of the index: at once, or when the listener has heard

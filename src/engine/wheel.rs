@@ -55,8 +55,8 @@
 //!
 //! # Progress
 //!
-//! Scheduling repeats only if time went on meanwhile. Advancing looks at no more than all slots once,
-//! and at no more blocks than it is told.
+//! Scheduling repeats only if time went on meanwhile. An advance looks at each slot once at most, and
+//! at no more blocks with something due than it is told.
 
 use crate::{
     engine::{
@@ -88,12 +88,21 @@ pub(crate) struct Wheel {
     words_per_slot: usize,
 }
 
+/// What a look at a block has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Look {
+    /// The earliest deadline that is not past.
+    pub(crate) next: Option<u64>,
+    /// Whether some were past.
+    pub(crate) was_due: bool,
+}
+
 /// How far an advance came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Advance {
     /// Everything that was due has been looked at.
     Done,
-    /// It has looked at as many blocks as it was told, and there are more.
+    /// It has found as many blocks with something to do as it was told, and there may be more.
     More,
 }
 
@@ -143,13 +152,14 @@ impl Wheel {
         }
     }
 
-    /// Moves on to `now` and has `visit` look at the blocks that come up, `budget` of them at most.
-    /// It returns the earliest deadline of the block that is not past.
+    /// Moves on to `now` and has `visit` look at the blocks that come up. `budget` of those looks may
+    /// find something to do. Others are not counted: a look at a block with nothing due puts its mark
+    /// where, after a long time, it may come up again in this very call, and is quick.
     pub(crate) fn advance(
         &self,
         now: u64,
         budget: &mut usize,
-        mut visit: impl FnMut(usize) -> Option<u64>,
+        mut visit: impl FnMut(usize) -> Look,
     ) -> Advance {
         let done = self.done.load(Ordering::Acquire);
         let closed = self.closed.fetch_max(now / TICK, Ordering::AcqRel).max(now / TICK);
@@ -176,12 +186,13 @@ impl Wheel {
                     if *budget == 0 {
                         return Advance::More;
                     }
-                    *budget -= 1;
                     let bit = seen.trailing_zeros();
                     seen &= seen - 1;
                     marks.fetch_and(!(1 << bit), Ordering::AcqRel);
                     let block = word * 64 + bit as usize;
-                    if let Some(next) = visit(block)
+                    let look = visit(block);
+                    *budget -= usize::from(look.was_due);
+                    if let Some(next) = look.next
                         && !planted(Bug::RestForgotten)
                     {
                         self.schedule(block, next);
@@ -260,10 +271,11 @@ mod tests {
             let Self { wheel, deadlines, now } = self;
             wheel.advance(*now, &mut budget, |block| {
                 let deadline = &mut deadlines.borrow_mut()[block];
-                if deadline.is_some_and(|deadline| deadline <= *now) {
+                let was_due = deadline.is_some_and(|deadline| deadline <= *now);
+                if was_due {
                     *deadline = None;
                 }
-                *deadline
+                Look { next: *deadline, was_due }
             })
         }
 

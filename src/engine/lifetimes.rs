@@ -1,0 +1,167 @@
+//! How long the entries of a cache live: the rules, and what they come to for one entry.
+
+use crate::{
+    clock::{Clock, NEVER, Reading, Until},
+    engine::nodes::Entry,
+    expiry::Expiry,
+};
+use std::{fmt, time::Duration};
+
+/// By how much an idle deadline must have moved for a read to write it, in milliseconds.
+const IDLE_GRANULE: u64 = 2;
+
+/// The rules of one cache.
+pub(crate) struct Lifetimes<K, V> {
+    pub(crate) clock: Clock,
+    pub(crate) to_live: Option<Duration>,
+    pub(crate) to_idle: Option<Duration>,
+    /// The share of `to_live` that is left to chance.
+    pub(crate) jitter: f64,
+    pub(crate) expiry: Option<Box<dyn Expiry<K, V>>>,
+}
+
+/// Who says how long an entry lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Span {
+    /// The rules of the cache.
+    ByRule,
+    /// Whoever inserts it.
+    For(Duration),
+}
+
+/// The deadlines of one entry, in milliseconds of the cache's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// What counts: the earliest of the others, and of the idle deadline.
+    pub(crate) deadline: u64,
+    /// Which no read postpones: of the time to live, or of whoever inserted it.
+    pub(crate) end: u64,
+    /// What the user's [`Expiry`] said last.
+    pub(crate) own: u64,
+    /// When it was written.
+    pub(crate) written: u64,
+}
+
+impl Life {
+    pub(crate) const ENDLESS: Life = Life { deadline: NEVER, end: NEVER, own: NEVER, written: 0 };
+}
+
+impl<K, V> Lifetimes<K, V> {
+    /// No entry expires, but for what inserts may say.
+    pub(crate) fn endless(clock: Clock) -> Self {
+        Self { clock, to_live: None, to_idle: None, jitter: 0.0, expiry: None }
+    }
+
+    /// Whether the rules give entries deadlines.
+    pub(crate) fn limit(&self) -> bool {
+        self.to_live.is_some() || self.to_idle.is_some() || self.expiry.is_some()
+    }
+
+    /// Whether reads change deadlines.
+    #[inline(always)]
+    pub(crate) fn heed_reads(&self) -> bool {
+        self.to_idle.is_some() || self.expiry.is_some()
+    }
+
+    /// For a new entry; or one that takes the place of another, whose own deadline was `replaced`.
+    pub(crate) fn begin(
+        &self,
+        entry: &Entry<K, V>,
+        hash: u64,
+        span: Span,
+        replaced: Option<u64>,
+    ) -> Life {
+        let now = self.clock.read();
+        let end = match (span, self.to_live) {
+            (Span::For(duration), _) => self.clock.deadline_from(now, duration),
+            (Span::ByRule, None) => NEVER,
+            (Span::ByRule, Some(to_live)) => {
+                self.clock.deadline_from(now, self.with_jitter(to_live, hash ^ now.nanos()))
+            }
+        };
+        let own = self.expiry.as_ref().map_or(NEVER, |expiry| {
+            let at = self.clock.instant(now.millis());
+            match replaced {
+                None => self.after(now, expiry.expire_after_create(&entry.key, &entry.value, at)),
+                Some(old) => {
+                    let remaining = self.remaining(old);
+                    let said = expiry.expire_after_update(&entry.key, &entry.value, at, remaining);
+                    if said == remaining { old } else { self.after(now, said) }
+                }
+            }
+        });
+        let idle = self.after(now, self.to_idle);
+        Life { deadline: end.min(own).min(idle), end, own, written: now.millis() }
+    }
+
+    /// What a read makes of an entry's life; None if it leaves things as they are.
+    #[cold]
+    pub(crate) fn after_read(&self, entry: &Entry<K, V>, life: Life) -> Option<Life> {
+        let now = self.clock.read();
+        let own = self.expiry.as_ref().map_or(life.own, |expiry| {
+            let remaining = self.remaining(life.own);
+            let said = expiry.expire_after_read(
+                &entry.key,
+                &entry.value,
+                self.clock.instant(now.millis()),
+                remaining,
+                self.clock.instant(life.written),
+            );
+            if said == remaining { life.own } else { self.after(now, said) }
+        });
+        let others = life.end.min(own);
+        let deadline = others.min(self.after(now, self.to_idle));
+        // Not each read writes: a deadline that is later by a granule will do for those that follow.
+        let late_enough = deadline..=deadline.saturating_add(IDLE_GRANULE);
+        if own == life.own && late_enough.contains(&life.deadline) {
+            return None;
+        }
+        let slack = if self.to_idle.is_some() { IDLE_GRANULE } else { 0 };
+        let deadline = others.min(deadline.saturating_add(slack));
+        Some(Life { deadline, own, ..life })
+    }
+
+    /// What somebody's wish makes of it, who wants the entry to live that long from now on.
+    pub(crate) fn touched(&self, life: Life, duration: Duration) -> Life {
+        let now = self.clock.read();
+        let end = self.clock.deadline_from(now, duration);
+        let idle = self.after(now, self.to_idle);
+        Life { deadline: end.min(idle), end, own: NEVER, ..life }
+    }
+
+    fn after(&self, now: Reading, duration: Option<Duration>) -> u64 {
+        duration.map_or(NEVER, |duration| self.clock.deadline_from(now, duration))
+    }
+
+    /// None if it is never.
+    pub(crate) fn remaining(&self, deadline: u64) -> Option<Duration> {
+        match self.clock.until(deadline) {
+            Until::Never => None,
+            Until::Past => Some(Duration::ZERO),
+            Until::In(duration) => Some(duration),
+        }
+    }
+
+    fn with_jitter(&self, duration: Duration, chance: u64) -> Duration {
+        if self.jitter == 0.0 {
+            return duration;
+        }
+        // Not for secrets: the finalizer of splitmix64 (Steele et al., OOPSLA'14) spreads it evenly.
+        let mut bits = chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let part = ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
+        duration.mul_f64(1.0 - self.jitter * part)
+    }
+}
+
+impl<K, V> fmt::Debug for Lifetimes<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lifetimes")
+            .field("to_live", &self.to_live)
+            .field("to_idle", &self.to_idle)
+            .field("jitter", &self.jitter)
+            .field("expiry", &self.expiry.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+//! What a shard knows about time: its entries' deadlines, and when to look at them.
+//!
+//! A column beside the nodes, which comes with the cache if its rules say that entries expire, or
+//! else with the first entry that is to. A cache without pays one load of a pointer per operation.
+//! (Where it comes late, a node that was handed out before has no deadline, as fresh memory says; and
+//! who gets a node from somebody who knew of the column knows of it, too.)
+//!
+//! # Expiry
+//!
+//! A lookup that finds an entry whose deadline is past takes it for absent. To take it out is the
+//! business of whoever advances the wheel, or evicts, replaces or removes it:
+//!
+//! 1. the wheel says which block to look at;
+//! 2. for each node of it whose deadline is past: look where the node said it would go (`place`),
+//!    and whether it is there;
+//! 3. read the deadline again, which is that of what was seen in 2, or a later one, and claim it;
+//! 4. take the word out of its slot by compare-and-swap.
+//!
+//! A node is placed before it is published, so who sees it in the index sees its place. Between 2 and
+//! 4 the node may leave; then the swap fails, and somebody else has told the listener. It does not come
+//! back meanwhile: this thread is pinned (`index.rs`, ABA).
+//!
+//! Who publishes an entry schedules it afterwards, so one that is not in the index yet when its
+//! block is looked at is not forgotten.
+
+use crate::{
+    clock::DEAD,
+    engine::{
+        deadlines::Deadlines,
+        extents::{Element, Extents, OutOfMemory},
+        index::Loc,
+        lifetimes::Life,
+        wheel::Wheel,
+        word::NodeId,
+    },
+    sync::{AtomicU32, AtomicU64, Ordering},
+};
+
+/// What else there is to know about the life of a node's entry.
+#[derive(Debug)]
+struct Detail {
+    end: AtomicU64,
+    own: AtomicU64,
+    written: AtomicU64,
+    loc: AtomicU32,
+}
+
+// SAFETY: atomic integers only, and padding.
+unsafe impl Element for Detail {
+    #[cfg(larder_loom)]
+    fn zero() -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { end: zero(), own: zero(), written: zero(), loc: AtomicU32::new(0) }
+    }
+}
+
+/// The times of one shard's entries.
+#[derive(Debug)]
+pub(crate) struct Timing {
+    pub(crate) deadlines: Deadlines,
+    details: Extents<Detail>,
+    pub(crate) wheel: Wheel,
+}
+
+impl Timing {
+    pub(crate) fn new(planned: usize, max_nodes: usize, now: u64) -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            deadlines: Deadlines::new(planned, max_nodes)?,
+            details: Extents::new(planned, max_nodes)?,
+            wheel: Wheel::new(max_nodes, now)?,
+        })
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.deadlines.allocated_bytes()
+            + self.details.allocated_bytes()
+            + self.wheel.allocated_bytes()
+    }
+
+    #[inline(always)]
+    fn detail(&self, node: NodeId) -> Option<&Detail> {
+        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+        self.details.find(node as usize - 1).map(|detail| unsafe { detail.as_ref() })
+    }
+
+    /// Gives an owned node its times, before it is published.
+    #[inline]
+    pub(crate) fn begin(&self, node: NodeId, life: Life) -> Result<(), OutOfMemory> {
+        self.deadlines.ensure(node)?;
+        self.details.ensure(node as usize - 1)?;
+        self.note(node, life);
+        self.deadlines.begin(node, life.deadline);
+        Ok(())
+    }
+
+    /// Notes everything but the deadline.
+    #[inline]
+    pub(crate) fn note(&self, node: NodeId, life: Life) {
+        if let Some(detail) = self.detail(node) {
+            detail.end.store(!life.end, Ordering::Relaxed);
+            detail.own.store(!life.own, Ordering::Relaxed);
+            detail.written.store(life.written, Ordering::Relaxed);
+        }
+    }
+
+    /// Says where an owned node will be published.
+    #[inline(always)]
+    pub(crate) fn place(&self, node: NodeId, loc: Loc) {
+        if let Some(detail) = self.detail(node) {
+            detail.loc.store(loc.0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn loc(&self, node: NodeId) -> Option<Loc> {
+        self.detail(node).map(|detail| Loc(detail.loc.load(Ordering::Relaxed)))
+    }
+
+    /// The times of a node that is in the index.
+    pub(crate) fn life(&self, node: NodeId) -> Life {
+        let deadline = self.deadlines.of(node);
+        self.detail(node).map_or(Life::ENDLESS, |detail| Life {
+            deadline,
+            end: !detail.end.load(Ordering::Relaxed),
+            own: !detail.own.load(Ordering::Relaxed),
+            written: detail.written.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Spares the wheel the look at a node that this thread took out of the index. Not for one that was
+    /// replaced: who has found it there may not come to think that its key is absent.
+    #[inline]
+    pub(crate) fn end(&self, node: NodeId) {
+        self.deadlines.begin(node, DEAD);
+    }
+}

@@ -1,0 +1,140 @@
+//! What is done for a cache when nobody calls, or when somebody asks for it: taking out what is expired,
+//! and dropping what is dead.
+
+use crate::{
+    clock::NEVER,
+    engine::{
+        epoch::pin,
+        leaving::Leaving,
+        plan,
+        shard::{Common, Context, Shard},
+        wheel::Advance,
+    },
+    maintenance::{self, Next, Task},
+    sync::Arc,
+};
+use std::{fmt, sync::Weak};
+
+/// Blocks with expired entries that are dealt with under one pin.
+const BLOCKS_PER_PIN: usize = 16;
+/// The same for one pass of the maintenance thread: a few thousand entries.
+const BLOCKS_PER_PASS: usize = 64;
+/// After how many milliseconds the thread tries again to free what a stalled reader may still see.
+const STALLED: u64 = 1_000;
+
+impl<K, V> Common<K, V> {
+    /// Takes out what is past, from no more than `budget` blocks.
+    pub(super) fn expire(&self, budget: &mut usize) -> Advance {
+        let now = self.lifetimes.clock.now();
+        for own in 0..self.shards.len() {
+            while *budget > 0 && self.expire_in(own, now, BLOCKS_PER_PIN, budget) == Advance::More {
+            }
+        }
+        if *budget > 0 { Advance::Done } else { Advance::More }
+    }
+
+    /// What a writer does if there is no thread for it.
+    #[cold]
+    pub(super) fn expire_some(&self, own: usize) {
+        self.expire_in(own, self.lifetimes.clock.now(), 1, &mut 1);
+    }
+
+    fn expire_in(&self, own: usize, now: u64, most: usize, budget: &mut usize) -> Advance {
+        let shard = &self.shards[own];
+        if shard.timing.get().is_none() {
+            return Advance::Done;
+        }
+        let most = most.min(*budget);
+        let mut left = most;
+        // Declared before the pin, so the listener hears of it after.
+        let leaving = Leaving::new(self);
+        let pin = pin();
+        let cx = Context { guard: &pin.guard, number: pin.number, common: self, leaving: &leaving };
+        let advance = shard.expire(&cx, own, now, &mut left);
+        *budget -= most - left;
+        advance
+    }
+
+    /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
+    pub(super) fn reclaim(&self) {
+        for shard in &self.shards {
+            shard.recycler.seal_all(&pin().guard);
+        }
+        // A flush advances the epoch once at most, and hands back a few batches whose epoch is two
+        // behind: so the first two bring nothing, and when that many more bring nothing, either a
+        // thread is pinned or others' batches come first.
+        let (mut before, mut in_vain) = (self.pending(), 0);
+        while before > 0 && in_vain < plan::FLUSHES_IN_VAIN {
+            pin().guard.flush();
+            let now = self.pending();
+            in_vain = if now < before { 0 } else { in_vain + 1 };
+            before = now;
+        }
+        for shard in &self.shards {
+            while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
+        }
+    }
+
+    /// Batches that wait for the end of their grace period.
+    fn pending(&self) -> u32 {
+        self.shards.iter().map(|shard| shard.recycler.pending()).sum()
+    }
+
+    fn next_due(&self) -> Option<u64> {
+        let due = |shard: &Shard<K, V>| shard.timing.get()?.wheel.next_due();
+        self.shards.iter().filter_map(due).min()
+    }
+}
+
+impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
+    fn pass(&self) -> Next {
+        let mut budget = BLOCKS_PER_PASS;
+        if self.expire(&mut budget) == Advance::More {
+            return Next::More;
+        }
+        let mut next = self.next_due().unwrap_or(NEVER);
+        if budget < BLOCKS_PER_PASS {
+            self.reclaim();
+        }
+        if self.pending() > 0 {
+            next = next.min(self.lifetimes.clock.now() + STALLED);
+        }
+        if next == NEVER { Next::Idle } else { Next::At(next) }
+    }
+}
+
+/// How to register a cache with the maintenance thread, found out where its types are known to be
+/// fit for another thread.
+pub(crate) struct Tended<K, V>(fn(&Arc<Common<K, V>>) -> Weak<dyn Task>);
+
+impl<K, V> Clone for Tended<K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Tended<K, V> {}
+
+impl<K: Send + Sync + 'static, V: Send + Sync + 'static> Tended<K, V> {
+    pub(crate) fn new() -> Self {
+        Self(|common| {
+            let weak: Weak<Common<K, V>> = Arc::downgrade(common);
+            weak
+        })
+    }
+}
+
+impl<K, V> Tended<K, V> {
+    pub(super) fn register(self, common: &Arc<Common<K, V>>) {
+        // Without a thread, those who write and those who ask do all there is to do.
+        let _ = common.registration.get_or_try_make(|| {
+            maintenance::register((self.0)(common), common.lifetimes.clock.clone())
+        });
+    }
+}
+
+impl<K, V> fmt::Debug for Tended<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tended")
+    }
+}
