@@ -241,6 +241,8 @@ impl<'e, K, V> Leader<'e, K, V> {
         self.landed = true;
         self.engine.end(&self.flight.post);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
+        // Not left to the end of the function: what is being returned then is leaked if it panics.
+        drop(self);
         outcome
     }
 }

@@ -58,7 +58,10 @@
 //! Lock-free: a walk that starts again met a list that somebody else changed.
 
 use crate::{
-    engine::plant::{Bug, planted},
+    engine::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
     sync::{Arc, AtomicBool, AtomicPtr, Ordering, Weak, fence},
 };
 use crossbeam_epoch::{Atomic, Guard, Shared, unprotected};
@@ -197,6 +200,7 @@ impl<T> Flights<T> {
                 if !planted(Bug::SkipFence) {
                     fence(Ordering::SeqCst);
                 }
+                step(Step::LoadPosted);
                 return Boarded::Posted(Arc::clone(flight));
             }
             // SAFETY: the list did not take the share that was meant for it.
@@ -249,10 +253,12 @@ impl<T> Flights<T> {
                 return Visit::Pass;
             }
             post.superseded.store(true, Ordering::Release);
+            step(Step::LoadSuperseded);
             if planted(Bug::EndBeforeBump) {
                 post.next.fetch_or(ENDED, Ordering::AcqRel, pinned);
             }
             bump(post.hash);
+            step(Step::Bumped);
             Visit::End
         });
     }
@@ -260,6 +266,7 @@ impl<T> Flights<T> {
     /// Ends the post of a load that is over, and takes it out of its list.
     pub(crate) fn end(&self, post: &Post<T>, pinned: &Guard) {
         let Some(table) = self.table() else { return };
+        step(Step::LoadOver);
         post.next.fetch_or(ENDED, Ordering::AcqRel, pinned);
         Self::walk(Self::class(table, post.hash), pinned, |_| Visit::Pass);
     }
