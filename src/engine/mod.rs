@@ -41,6 +41,7 @@ pub(crate) mod word;
 
 use crate::{error::BuildError, sync::yield_now};
 use budget::Budget;
+use crossbeam_utils::CachePadded;
 use epoch::{Pin, pin};
 use flights::Flights;
 use index::{Found, Index};
@@ -72,7 +73,7 @@ impl<K, V> Engine<K, V> {
                 budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
                 counters: Counters::new(),
                 flights: Flights::new(),
-                load_times: LoadTimes::new(),
+                load_times: CachePadded::new(LoadTimes::new()),
             },
             shard_mask: plan.shards - 1,
         })
@@ -220,10 +221,6 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
-    /// they were removed. On a machine with more runnable threads than cores these are threads that
-    /// were interrupted at a bad moment, so let them run: but only a few times, and not again before
-    /// there was some progress, since nobody may have to wait for a thread that has stopped.
     #[cold]
     #[inline(never)]
     fn insert_exhausted(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
@@ -237,6 +234,10 @@ impl<K, V> Engine<K, V> {
         })
     }
 
+    /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
+    /// they were removed. On a machine with more runnable threads than cores these are threads that
+    /// were interrupted at a bad moment, so let them run: but only a few times, and not again before
+    /// there was some progress, since nobody may have to wait for a thread that has stopped.
     fn retry_exhausted(
         &self,
         hash: u64,

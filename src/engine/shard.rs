@@ -50,7 +50,8 @@ pub(crate) struct Common<K, V> {
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
     pub(crate) flights: Flights<Flight<K, V>>,
-    pub(crate) load_times: LoadTimes,
+    /// Apart from what readers read.
+    pub(crate) load_times: CachePadded<LoadTimes>,
 }
 
 /// What every operation of a pinned thread needs.
