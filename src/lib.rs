@@ -29,6 +29,8 @@
 //!   writes, and otherwise a view in which concurrent writes may or may not show.
 //! - Sequences are not atomic. `if cache.get(k).is_none() { cache.insert(k, v) }` may overwrite what
 //!   another thread inserted in between; [`add`](Cache::add) does not.
+//! - [`get_with`](Cache::get_with) and its kin run one load per key at a time. A write of the key
+//!   while it is loaded wins: what is loaded is then not stored.
 //!
 //! # Memory and destructors
 //!
@@ -42,9 +44,10 @@
 //!
 //! # User code
 //!
-//! `Hash`, `Eq`, `Clone` and `Drop` of keys and values may panic: the cache stays usable, its
-//! counters right, and nothing is leaked. They must not be called back into the same cache for the
-//! same key from `Eq`; everything else, recursion included, is allowed.
+//! `Hash`, `Eq`, `Clone` and `Drop` of keys and values may panic, and so may loaders: the cache stays
+//! usable, its counters right, and nothing is leaked. They must not be called back into the same cache
+//! for the same key from `Eq`, nor may a loader load its own key; everything else, recursion included,
+//! is allowed.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(test(attr(deny(warnings))))]
 

@@ -6,7 +6,8 @@
 //!
 //! `Arc` is the standard one in models too. Its counting is not ours to check, what it holds here
 //! is atomics only, and a counted reference more per batch would make every model larger. The same
-//! goes for `OnceLock`: what it holds here is handed over under a mutex.
+//! goes for `OnceLock`, for what it holds here is handed over under a mutex, and for `Weak`, whose
+//! upgrade fails only after something that models do see.
 
 #[cfg(larder_loom)]
 pub(crate) use loom::{

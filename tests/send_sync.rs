@@ -2,7 +2,9 @@
 //!
 //! The other half, programs that must not compile, is in `src/tests/compile_fail.rs`.
 
-use larder::{BuildError, Cache, CacheBuilder, CacheStats, Iter, Pinned, Policy, RandomState};
+use larder::{
+    BuildError, Cache, CacheBuilder, CacheStats, Iter, LoadTimes, Pinned, Policy, RandomState,
+};
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::{
     cell::Cell,
@@ -41,6 +43,7 @@ assert_not_impl_any!(Iter<'static, u64, Rc<u64>, RandomState>: Send, Sync);
 assert_impl_all!(CacheBuilder<Rc<u64>, Cell<u64>>: Send, Sync);
 assert_impl_all!(BuildError: Send, Sync, std::error::Error);
 assert_impl_all!(CacheStats: Send, Sync, Copy);
+assert_impl_all!(LoadTimes: Send, Sync, Copy);
 assert_impl_all!(Policy: Send, Sync, Copy);
 
 #[test]

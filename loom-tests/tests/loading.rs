@@ -6,13 +6,15 @@
 use larder::doors::Tiny;
 use larder_loom_tests::{Placed, TinyCache, key, model};
 use loom::sync::atomic::{
-    AtomicU32,
+    AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::{
     future::{Future, pending},
-    pin::pin,
-    task::{Context, Waker},
+    mem,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
 };
 
 const A: u32 = key(0, 1);
@@ -25,7 +27,7 @@ fn empty() -> TinyCache {
 #[test]
 fn two_callers_share_a_load() {
     model(
-        2,
+        3,
         empty,
         [|cache| cache.get_with(A, || 1), |cache| cache.get_with(A, || 2)],
         |cache, got| {
@@ -40,28 +42,71 @@ fn two_callers_share_a_load() {
 struct Source {
     cache: TinyCache,
     value: AtomicU32,
+    invalidated: AtomicBool,
 }
 
 fn source() -> Source {
-    Source { cache: empty(), value: AtomicU32::new(1) }
+    Source { cache: empty(), value: AtomicU32::new(1), invalidated: AtomicBool::new(false) }
 }
 
 fn load(source: &Source) -> u32 {
     source.cache.get_with(A, || source.value.load(Relaxed))
 }
 
+/// What is in the cache after the source has changed.
+fn change_and_look(source: &Source) -> u32 {
+    source.value.store(2, Relaxed);
+    source.cache.invalidate(&A);
+    source.cache.peek(&A).unwrap_or(2)
+}
+
 /// What was loaded before the source changed does not outlast the invalidation.
 #[test]
 fn a_load_against_an_invalidation() {
-    let change = |source: &Source| {
-        source.value.store(2, Relaxed);
-        source.cache.invalidate(&A);
-        source.cache.peek(&A).unwrap_or(2)
-    };
-    model(2, source, [load, change], |source, [loaded, after]| {
+    model(3, source, [load, change_and_look], |source, [loaded, after]| {
         source.cache.validate();
         assert!(matches!(loaded, 1 | 2));
         assert_eq!(after, 2, "seen by the thread that invalidated");
+        assert!(matches!(source.cache.get(&A), None | Some(2)));
+    });
+}
+
+/// A thread that is pinned has no fences but its own.
+#[test]
+fn a_load_under_a_pin_against_an_invalidation() {
+    let pinned_load = |source: &Source| {
+        let _pinned = source.cache.pin();
+        load(source)
+    };
+    model(2, source, [pinned_load, change_and_look], |source, [_, after]| {
+        source.cache.validate();
+        assert_eq!(after, 2);
+        assert!(matches!(source.cache.get(&A), None | Some(2)));
+    });
+}
+
+/// The second must not pass while the first is between noticing the load and stopping it.
+#[test]
+fn a_load_against_two_invalidations() {
+    let load_and_look = |source: &Source| {
+        let loaded = load(source);
+        if source.invalidated.load(Acquire) {
+            assert!(matches!(source.cache.peek(&A), None | Some(2)));
+        }
+        loaded
+    };
+    let invalidate = |source: &Source| {
+        source.cache.invalidate(&A);
+        2
+    };
+    let change = |source: &Source| {
+        source.value.store(2, Relaxed);
+        source.cache.invalidate(&A);
+        source.invalidated.store(true, Release);
+        2
+    };
+    model(2, source, [load_and_look, invalidate, change], |source, _| {
+        source.cache.validate();
         assert!(matches!(source.cache.get(&A), None | Some(2)));
     });
 }
@@ -79,48 +124,51 @@ fn a_load_against_an_insert() {
     });
 }
 
-/// Begins to load, and is dropped on the way.
-fn cancelled(cache: &TinyCache) -> u32 {
-    let mut load = pin!(cache.get_with_async(A, pending()));
-    assert!(load.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    2
+/// Loads, and is dropped on the way unless another was quicker.
+fn poll_once(load: Pin<&mut impl Future<Output = u32>>) {
+    let polled = load.poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(polled, Poll::Pending | Poll::Ready(2)));
 }
 
 #[test]
 fn a_cancelled_leader_against_a_waiter() {
-    model(2, empty, [cancelled, |cache| cache.get_with(A, || 2)], |cache, got| {
+    let cancelled = |cache: &TinyCache| {
+        poll_once(pin!(cache.get_with_async(A, pending())));
+        2
+    };
+    model(3, empty, [cancelled, |cache| cache.get_with(A, || 2)], |cache, got| {
         cache.validate();
         assert_eq!(got, [2, 2]);
         assert_eq!((cache.stats().loads, cache.get(&A)), (1, Some(2)));
     });
 }
 
-/// The waiter that the lead is offered to may be dropped, too.
+/// The waiter that the lead is offered to is dropped, too.
 #[test]
 fn a_cancelled_leader_and_a_cancelled_waiter_against_a_waiter() {
+    type Load = Pin<Box<dyn Future<Output = u32> + Send>>;
     struct Scene {
-        cache: TinyCache,
-        boarded: AtomicU32,
+        cache: Arc<TinyCache>,
+        boarded: Mutex<[Option<Load>; 2]>,
     }
-    let setup = || Scene { cache: empty(), boarded: AtomicU32::new(0) };
-    let cancel_two = |scene: &Scene| {
-        let mut lead = Box::pin(scene.cache.get_with_async(A, pending()));
-        let mut wait = Box::pin(scene.cache.get_with_async(A, pending()));
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(lead.as_mut().poll(&mut context).is_pending());
-        assert!(wait.as_mut().poll(&mut context).is_pending());
-        scene.boarded.store(1, Release);
-        drop(lead);
-        drop(wait);
+    let setup = || {
+        let cache = Arc::new(empty());
+        let board = || {
+            let cache = Arc::clone(&cache);
+            let mut load = Box::pin(async move { cache.get_with_async(A, pending()).await });
+            poll_once(load.as_mut());
+            Some(load as Load)
+        };
+        Scene { boarded: Mutex::new([board(), board()]), cache: Arc::clone(&cache) }
+    };
+    let cancel_both = |scene: &Scene| {
+        let loads = mem::take(&mut *scene.boarded.lock().expect("no panic"));
+        loads.into_iter().for_each(drop);
         2
     };
-    let wait = |scene: &Scene| {
-        // Otherwise it could only be before them or after.
-        if scene.boarded.load(Acquire) == 0 { 2 } else { scene.cache.get_with(A, || 2) }
-    };
-    model(2, setup, [cancel_two, wait], |scene, got| {
+    model(3, setup, [cancel_both, |scene| scene.cache.get_with(A, || 2)], |scene, got| {
         scene.cache.validate();
         assert_eq!(got, [2, 2]);
-        assert!(matches!(scene.cache.get(&A), None | Some(2)));
+        assert_eq!((scene.cache.stats().loads, scene.cache.get(&A)), (1, Some(2)));
     });
 }

@@ -241,6 +241,8 @@ impl<'e, K, V> Leader<'e, K, V> {
         self.landed = true;
         self.engine.end(&self.flight.post);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
+        // Not left to the end of the function: what is being returned then is leaked if it panics.
+        drop(self);
         outcome
     }
 }
@@ -249,16 +251,15 @@ impl<K, V> Drop for Leader<'_, K, V> {
     fn drop(&mut self) {
         if !self.landed {
             let next = self.flight.desk().offer();
-            if !planted(Bug::AbandonSilent) {
-                pass_on(self.engine, &self.flight, next);
-            }
+            pass_on(self.engine, &self.flight, next, Bug::AbandonSilent);
         }
     }
 }
 
 /// Wakes the waiter that the lead was offered to, or ends the post of a flight that is over.
-fn pass_on<K, V>(engine: &Engine<K, V>, flight: &Flight<K, V>, next: Option<Waker>) {
+fn pass_on<K, V>(engine: &Engine<K, V>, flight: &Flight<K, V>, next: Option<Waker>, silent: Bug) {
     match next {
+        Some(_) if planted(silent) => {}
         Some(waker) => waker.wake(),
         None => engine.end(&flight.post),
     }
@@ -316,12 +317,12 @@ impl<K, V> Drop for Waiter<'_, K, V> {
         let mut desk = self.flight.desk();
         let own = desk.leave(ticket);
         let was_offered = own.is_none() && desk.stage == Stage::Vacant;
-        if !was_offered || planted(Bug::OfferDropped) {
+        if !was_offered {
             drop(desk);
             return drop(own);
         }
         let next = desk.offer();
         drop(desk);
-        pass_on(self.engine, &self.flight, next);
+        pass_on(self.engine, &self.flight, next, Bug::OfferDropped);
     }
 }

@@ -45,8 +45,9 @@
 //! wherever the value comes from); a writer (of whatever the value comes from, or of the cache) looks for
 //! a post after it has written. One of the two must see the other. Posting ends with a SeqCst fence; its
 //! partner is that of the writer's pin, which crossbeam-epoch makes a full fence (a locked instruction on
-//! x86). A thread that is pinned already pays for no second fence. Its writes then need what orders them
-//! anyway, a lock or a channel between the source's writer and the load.
+//! x86). A writer that keeps a pin does not get another fence with its next: what it wrote to the source
+//! must then be ordered before what it writes to the cache by other means, such as a lock around the
+//! source, which the load takes, too.
 //!
 //! # ABA
 //!
@@ -57,14 +58,17 @@
 //! Lock-free: a walk that starts again met a list that somebody else changed.
 
 use crate::{
-    engine::plant::{Bug, planted},
+    engine::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
     sync::{Arc, AtomicBool, AtomicPtr, Ordering, Weak, fence},
 };
 use crossbeam_epoch::{Atomic, Guard, Shared, unprotected};
 use std::{fmt, marker::PhantomData, ptr};
 
 /// Lists of posts.
-const CLASSES: usize = if cfg!(larder_loom) { 1 } else { 256 };
+const CLASSES: usize = if cfg!(larder_loom) { 2 } else { 256 };
 
 /// The tag of an ended post's `next`.
 const ENDED: usize = 1;
@@ -134,11 +138,6 @@ impl<T> Flights<T> {
     /// Whether no load of this hash is posted: what a writer asks between its pin and its work.
     #[inline(always)]
     pub(crate) fn is_quiet(&self, hash: u64, pinned: &Guard) -> bool {
-        // Elsewhere the pin is the fence. For loom it is not, on this architecture.
-        #[cfg(larder_loom)]
-        if !planted(Bug::SkipFence) {
-            fence(Ordering::SeqCst);
-        }
         self.table()
             .is_none_or(|table| Self::class(table, hash).load(Ordering::Acquire, pinned).is_null())
     }
@@ -198,7 +197,10 @@ impl<T> Flights<T> {
                 pinned,
             );
             if pushed.is_ok() {
-                fence(Ordering::SeqCst);
+                if !planted(Bug::SkipFence) {
+                    fence(Ordering::SeqCst);
+                }
+                step(Step::LoadPosted);
                 return Boarded::Posted(Arc::clone(flight));
             }
             // SAFETY: the list did not take the share that was meant for it.
@@ -235,8 +237,6 @@ impl<T> Flights<T> {
 
     /// Ends every load that is posted, before everything is removed.
     pub(crate) fn supersede_all(&self, pinned: &Guard, bump: impl Fn(u64)) {
-        #[cfg(larder_loom)]
-        fence(Ordering::SeqCst);
         for head in self.table().into_iter().flatten() {
             Self::supersede_in(head, pinned, |_| true, &bump);
         }
@@ -253,7 +253,12 @@ impl<T> Flights<T> {
                 return Visit::Pass;
             }
             post.superseded.store(true, Ordering::Release);
+            step(Step::LoadSuperseded);
+            if planted(Bug::EndBeforeBump) {
+                post.next.fetch_or(ENDED, Ordering::AcqRel, pinned);
+            }
             bump(post.hash);
+            step(Step::Bumped);
             Visit::End
         });
     }
@@ -261,6 +266,7 @@ impl<T> Flights<T> {
     /// Ends the post of a load that is over, and takes it out of its list.
     pub(crate) fn end(&self, post: &Post<T>, pinned: &Guard) {
         let Some(table) = self.table() else { return };
+        step(Step::LoadOver);
         post.next.fetch_or(ENDED, Ordering::AcqRel, pinned);
         Self::walk(Self::class(table, post.hash), pinned, |_| Visit::Pass);
     }

@@ -31,11 +31,19 @@ pub enum Step {
     Retired,
     /// A batch was taken from the retired list and is not yet handed to the collector.
     BatchTaken,
+    /// A load was posted: others can find it.
+    LoadPosted,
+    /// A writer has marked a load superseded; the control word is not bumped yet.
+    LoadSuperseded,
+    /// The control word is bumped; the load's post can still be found.
+    Bumped,
+    /// A load is over; its post can still be found.
+    LoadOver,
 }
 
 impl Step {
     /// Every step, for tests that stop at each.
-    pub const ALL: [Step; 12] = [
+    pub const ALL: [Step; 16] = [
         Step::Pinned,
         Step::NodeFilled,
         Step::CreditTaken,
@@ -48,6 +56,10 @@ impl Step {
         Step::Replaced,
         Step::Retired,
         Step::BatchTaken,
+        Step::LoadPosted,
+        Step::LoadSuperseded,
+        Step::Bumped,
+        Step::LoadOver,
     ];
 }
 

@@ -9,6 +9,7 @@ use crate::sync::thread_local;
 use std::cell::RefCell;
 
 thread_local! {
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's have no constant form")]
     static LEADING: RefCell<Vec<*const ()>> = RefCell::new(Vec::new());
 }
 

@@ -54,6 +54,7 @@ use crate::{
     sync::{Arc, yield_now},
 };
 use budget::Budget;
+use crossbeam_utils::CachePadded;
 use deadlines::Extended;
 use epoch::{Pin, pin};
 use flights::Flights;
@@ -99,7 +100,7 @@ impl<K, V> Engine<K, V> {
                 lifetimes,
                 registration: Late::new(),
                 flights: Flights::new(),
-                load_times: LoadTimes::new(),
+                load_times: CachePadded::new(LoadTimes::new()),
             }),
             shard_mask: plan.shards - 1,
         };
@@ -323,10 +324,6 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
-    /// they were removed. On a machine with more runnable threads than cores these are threads that
-    /// were interrupted at a bad moment, so let them run: but only a few times, and not again before
-    /// there was some progress, since nobody may have to wait for a thread that has stopped.
     #[cold]
     #[inline(never)]
     fn insert_exhausted(
@@ -361,6 +358,10 @@ impl<K, V> Engine<K, V> {
         rejected
     }
 
+    /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
+    /// they were removed. On a machine with more runnable threads than cores these are threads that
+    /// were interrupted at a bad moment, so let them run: but only a few times, and not again before
+    /// there was some progress, since nobody may have to wait for a thread that has stopped.
     fn retry_exhausted(
         &self,
         hash: u64,

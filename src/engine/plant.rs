@@ -67,11 +67,13 @@ pub(crate) enum Bug {
     BumpUnsettled,
     /// What was loaded is stored without looking whether it was superseded.
     FlagUnchecked,
-    /// Who looks for a load does not order that after its own writes.
+    /// A superseded load is ended before the bump.
+    EndBeforeBump,
+    /// A load is not ordered after its posting.
     SkipFence,
     /// An abandoned load's next leader is not woken.
     AbandonSilent,
-    /// A waiter that was offered the lead and is dropped does not pass it on.
+    /// A waiter that was offered the lead and is dropped does not wake the next.
     OfferDropped,
 }
 

@@ -64,7 +64,8 @@ pub(crate) struct Common<K, V> {
     /// With the maintenance thread, if there is anything for it to do.
     pub(crate) registration: Late<Registration>,
     pub(crate) flights: Flights<Flight<K, V>>,
-    pub(crate) load_times: LoadTimes,
+    /// Apart from what readers read.
+    pub(crate) load_times: CachePadded<LoadTimes>,
 }
 
 /// What every operation of a pinned thread needs.

@@ -105,7 +105,9 @@ impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
 
 /// How to register a cache with the maintenance thread, found out where its types are known to be
 /// fit for another thread.
-pub(crate) struct Tended<K, V>(fn(&Arc<Common<K, V>>) -> Weak<dyn Task>);
+pub(crate) struct Tended<K, V>(Erase<K, V>);
+
+type Erase<K, V> = fn(&Arc<Common<K, V>>) -> Weak<dyn Task>;
 
 impl<K, V> Clone for Tended<K, V> {
     fn clone(&self) -> Self {

@@ -1,6 +1,6 @@
 //! Loading in futures, of any runtime or none.
 
-use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted};
+use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted, without};
 use crate::{Cache, engine::flight::Outcome};
 use equivalent::Equivalent;
 use std::{
@@ -43,7 +43,7 @@ where
     /// If `init` does, or loads the same key.
     pub async fn get_with_async(&self, key: K, init: impl Future<Output = V>) -> V {
         match self.get(&key) {
-            Some(value) => value,
+            Some(value) => without(key, value),
             None => self.load_async::<Always>(Own(key), init).await,
         }
     }
@@ -99,7 +99,7 @@ where
         E: Send + Sync + 'static,
     {
         match self.get(&key) {
-            Some(value) => Ok(value),
+            Some(value) => Ok(without(key, value)),
             None => self.load_async::<Fallible<E>>(Own(key), init).await,
         }
     }
@@ -157,7 +157,7 @@ where
         init: impl Future<Output = Option<V>>,
     ) -> Option<V> {
         match self.get(&key) {
-            Some(value) => Some(value),
+            Some(value) => Some(without(key, value)),
             None => self.load_async::<Optional>(Own(key), init).await,
         }
     }
@@ -201,7 +201,7 @@ where
         let leader = loop {
             let turn = self.board(hash, &key).turn().await;
             match self.next::<A, _>(hash, &key, turn) {
-                ControlFlow::Break(answer) => return answer,
+                ControlFlow::Break(answer) => return without(key, answer),
                 ControlFlow::Continue(Some(leader)) => break leader,
                 ControlFlow::Continue(None) => {}
             }

@@ -137,6 +137,14 @@ impl<K, Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized> Wanted<K> for ByR
     }
 }
 
+/// `answer`, once the rest is dropped. Left to the end of the function that returns it, a destructor
+/// that panics would leak the answer.
+#[inline(always)]
+fn without<T, A>(rest: T, answer: A) -> A {
+    drop(rest);
+    answer
+}
+
 /// What is left to do when it is a caller's turn.
 type Next<'c, K, V, A> = ControlFlow<A, Option<Leader<'c, K, V>>>;
 
@@ -181,11 +189,12 @@ where
         leader: Leader<'_, K, V>,
         outcome: Outcome<V>,
     ) -> A::Answer {
-        if let Outcome::Value(value) = &outcome
-            && !leader.post().is_superseded()
-        {
-            let entry = Entry { key: key.into_key(), value: value.clone() };
-            self.engine().fill(hash, entry, leader.post());
+        match &outcome {
+            Outcome::Value(value) if !leader.post().is_superseded() => {
+                let entry = Entry { key: key.into_key(), value: value.clone() };
+                self.engine().fill(hash, entry, leader.post());
+            }
+            _ => drop(key),
         }
         A::answer(leader.land(outcome)).expect("the outcome answers the question it came from")
     }

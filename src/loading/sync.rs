@@ -1,6 +1,6 @@
 //! Loading in threads.
 
-use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted};
+use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted, without};
 use crate::{Cache, engine::flight::Outcome};
 use equivalent::Equivalent;
 use std::{
@@ -42,13 +42,14 @@ where
     /// assert_eq!(cache.get_with("four", || 2 + 2), 4);
     /// assert_eq!(cache.get_with("four", || unreachable!("it is there")), 4);
     ///
-    /// let loads = std::sync::atomic::AtomicU32::new(0);
+    /// // Four threads, one load.
     /// std::thread::scope(|scope| {
-    ///     for _ in 0..4 {
-    ///         let init = || loads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    ///         scope.spawn(|| assert_eq!(cache.get_with("zero", init), 0));
+    ///     for thread in 0..4 {
+    ///         let cache = &cache;
+    ///         scope.spawn(move || cache.get_with("thread", || thread));
     ///     }
     /// });
+    /// assert_eq!(cache.stats().loads, 2);
     /// ```
     ///
     /// # Panics
@@ -57,7 +58,7 @@ where
     #[inline]
     pub fn get_with(&self, key: K, init: impl FnOnce() -> V) -> V {
         match self.get(&key) {
-            Some(value) => value,
+            Some(value) => without((key, init), value),
             None => self.load::<Always>(Own(key), init),
         }
     }
@@ -79,7 +80,7 @@ where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
         match self.get(key) {
-            Some(value) => value,
+            Some(value) => without(init, value),
             None => self.load::<Always>(ByRef(key), init),
         }
     }
@@ -108,7 +109,7 @@ where
         E: Send + Sync + 'static,
     {
         match self.get(&key) {
-            Some(value) => Ok(value),
+            Some(value) => Ok(without((key, init), value)),
             None => self.load::<Fallible<E>>(Own(key), init),
         }
     }
@@ -140,7 +141,7 @@ where
         E: Send + Sync + 'static,
     {
         match self.get(key) {
-            Some(value) => Ok(value),
+            Some(value) => Ok(without(init, value)),
             None => self.load::<Fallible<E>>(ByRef(key), init),
         }
     }
@@ -160,7 +161,10 @@ where
     /// If `init` does, or loads the same key.
     #[inline]
     pub fn optionally_get_with(&self, key: K, init: impl FnOnce() -> Option<V>) -> Option<V> {
-        self.get(&key).or_else(|| self.load::<Optional>(Own(key), init))
+        match self.get(&key) {
+            Some(value) => Some(without((key, init), value)),
+            None => self.load::<Optional>(Own(key), init),
+        }
     }
 
     /// [`optionally_get_with`](Cache::optionally_get_with) with a borrowed key, which is made owned
@@ -184,7 +188,10 @@ where
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        self.get(key).or_else(|| self.load::<Optional>(ByRef(key), init))
+        match self.get(key) {
+            Some(value) => Some(without(init, value)),
+            None => self.load::<Optional>(ByRef(key), init),
+        }
     }
 
     #[cold]
@@ -198,7 +205,7 @@ where
         let leader = loop {
             let turn = self.board(hash, &key).turn_blocking();
             match self.next::<A, _>(hash, &key, turn) {
-                ControlFlow::Break(answer) => return answer,
+                ControlFlow::Break(answer) => return without((key, init), answer),
                 ControlFlow::Continue(Some(leader)) => break leader,
                 ControlFlow::Continue(None) => {}
             }

@@ -150,6 +150,44 @@ const SCENES: &[Scene] = &[
         calls: &[DropKey, DropValue],
     },
     Scene {
+        name: "get_with, present",
+        entries: 5,
+        act: |cache, census| {
+            let found = cache.get_with(census.key(3), || unreachable!("it is there"));
+            assert_eq!(found.id(), 3);
+        },
+        calls: &[Hash, Eq, CloneValue, DropKey],
+    },
+    Scene {
+        name: "get_with, absent",
+        entries: 5,
+        act: |cache, census| {
+            let loaded = cache.get_with(census.key(500), || census.value(500));
+            assert_eq!(loaded.id(), 500);
+        },
+        calls: &[Hash, Eq, CloneKey, CloneValue, DropKey, DropValue],
+    },
+    Scene {
+        name: "get_with, superseded",
+        entries: 5,
+        act: |cache, census| {
+            let loaded = cache.get_with(census.key(500), || {
+                cache.insert(census.key(500), census.value(500));
+                census.value(500)
+            });
+            assert_eq!(loaded.id(), 500);
+        },
+        calls: &[Hash, Eq, CloneKey, DropKey, DropValue],
+    },
+    Scene {
+        name: "try_get_with, failing",
+        entries: 5,
+        act: |cache, census| {
+            assert!(cache.try_get_with(census.key(500), || Err(())).is_err());
+        },
+        calls: &[Hash, Eq, CloneKey, DropKey],
+    },
+    Scene {
         name: "run_pending_tasks",
         entries: FULL,
         act: |cache, _| cache.run_pending_tasks(),
@@ -247,7 +285,8 @@ fn a_panic_in_what_the_caller_hands_in_leaves_the_cache_usable() {
         resume_unwind(Box::new("bang"))
     }
     type Act = fn(&FuseCache, &Census);
-    let table: [(&str, Act); 4] = [
+    let table: [(&str, Act); 5] = [
+        ("the loader of get_with", |cache, census| _ = cache.get_with(census.key(9), || bang())),
         ("the closure of get_ref", |cache, _| _ = cache.get_ref(&Id(3), |_| bang())),
         ("the keys of get_many", |cache, _| {
             let keys: Vec<_> = (0..100).map(Id).collect();

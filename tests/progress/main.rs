@@ -45,7 +45,7 @@ struct Operation {
     steps: &'static [Step],
 }
 
-const OPERATIONS: [Operation; 6] = [
+const OPERATIONS: [Operation; 7] = [
     Operation {
         name: "insert, absent",
         entries: 0,
@@ -107,6 +107,29 @@ const OPERATIONS: [Operation; 6] = [
             cache.insert(Key(i % 60), Value::new(i % 60, 9));
         },
         steps: &[Step::Unlinked, Step::BatchTaken, Step::SlotClaimed, Step::Published],
+    },
+    Operation {
+        name: "load, and remove meanwhile",
+        entries: 60,
+        act: |cache, i| {
+            let key = VICTIM_KEY + KEYS * (i % 2);
+            cache.invalidate(&Key(key));
+            cache.get_with(Key(key), || {
+                if i % 4 < 2 {
+                    cache.invalidate(&Key(key));
+                }
+                Value::new(key, 9)
+            });
+        },
+        steps: &[
+            Step::LoadPosted,
+            Step::LoadSuperseded,
+            Step::Bumped,
+            Step::LoadOver,
+            Step::SlotClaimed,
+            Step::Decided,
+            Step::Published,
+        ],
     },
 ];
 
