@@ -2,7 +2,7 @@
 
 use crate::{
     Cache, Clock, Expiry, Maintenance,
-    engine::{Engine, Tended, lifetimes::Lifetimes, plan::Plan},
+    engine::{Engine, Tended, lifetimes::Lifetimes, plan::Plan, weights::Weigher},
     error::BuildError,
     listener::{Listener, RemovalCause},
 };
@@ -27,6 +27,8 @@ pub struct CacheBuilder<K, V, S = RandomState> {
     name: Option<String>,
     max_capacity: Option<u64>,
     shards: Option<usize>,
+    estimated_entries: Option<u64>,
+    weigher: Option<Weigher<K, V>>,
     listener: Option<Listener<K, V>>,
     lifetimes: Lifetimes<K, V>,
     maintenance: Maintenance,
@@ -35,12 +37,17 @@ pub struct CacheBuilder<K, V, S = RandomState> {
     cache: PhantomData<fn(K, V)>,
 }
 
+/// Entries that a cache with a weigher has room for if nobody says how many there will be.
+const ENTRIES_OF_UNKNOWN_WEIGHT: u64 = 1 << 16;
+
 impl<K, V> CacheBuilder<K, V> {
     pub(crate) fn new() -> Self {
         Self {
             name: None,
             max_capacity: None,
             shards: None,
+            estimated_entries: None,
+            weigher: None,
             listener: None,
             lifetimes: Lifetimes::endless(Clock::default()),
             maintenance: Maintenance::default(),
@@ -59,7 +66,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// The most entries that the cache may hold; 0 stores nothing. Required.
+    /// The most entries that the cache may hold, or what they may weigh together if there is a
+    /// [`weigher`](Self::weigher); 0 stores nothing. Required.
     ///
     /// Memory for that many is set aside at once: about 30 bytes per entry beyond key and value. The
     /// operating system hands out the pages of large caches as they are first used.
@@ -103,6 +111,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             name,
             max_capacity,
             shards,
+            estimated_entries,
+            weigher,
             listener,
             lifetimes,
             maintenance,
@@ -114,6 +124,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             name,
             max_capacity,
             shards,
+            estimated_entries,
+            weigher,
             listener,
             lifetimes,
             maintenance,
@@ -121,6 +133,54 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             hasher,
             cache,
         }
+    }
+
+    /// What each entry weighs: bytes, say. [`max_capacity`](Self::max_capacity) is then the most that all
+    /// of them may weigh together, exactly, at every moment.
+    ///
+    /// The capacity is the whole cache's: one entry may weigh as much. A heavier one is not stored, and
+    /// the value that it was to replace is gone. An entry that weighs nothing takes no part in the bound
+    /// and is never evicted to make room for others. `weigher` is called once for each value that is
+    /// inserted, before anything else happens: if it panics nothing has changed.
+    ///
+    /// Say also how many entries to expect: [`estimated_entries`](Self::estimated_entries).
+    ///
+    /// ```
+    /// let cache = larder::Cache::builder()
+    ///     .max_capacity(1_000)
+    ///     .weigher(|key: &String, value: &Vec<u8>| (key.len() + value.len()) as u32)
+    ///     .build();
+    /// cache.insert("a".to_owned(), vec![0; 599]);
+    /// cache.insert("b".to_owned(), vec![0; 299]);
+    /// assert_eq!((cache.entry_count(), cache.weighted_size()), (2, 900));
+    /// cache.insert("a".to_owned(), vec![0; 699]);
+    /// assert_eq!(cache.weighted_size(), 1_000);
+    /// cache.insert("b".to_owned(), vec![0; 1_000]);
+    /// assert_eq!((cache.get("b"), cache.weighted_size()), (None, 700));
+    /// ```
+    #[must_use]
+    pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u32 + Send + Sync + 'static) -> Self {
+        self.weigher = Some(Weigher::new(weigher));
+        self
+    }
+
+    /// How many entries there is to be room for: at least
+    /// [`max_capacity`](Self::max_capacity), unless there is a [`weigher`](Self::weigher).
+    ///
+    /// With a weigher this is how many entries to expect when the cache is full; 65,536, if nothing is
+    /// said, or the capacity, if that is less. About twice as many find room; if there are more, entries
+    /// are evicted although their weight is not too much. Without one it is how far
+    /// [`Cache::set_max_capacity`] can go.
+    ///
+    /// ```
+    /// let cache: larder::Cache<u64, u64> =
+    ///     larder::Cache::builder().max_capacity(100).estimated_entries(1_000).build();
+    /// assert!(cache.set_max_capacity(1_000).is_ok());
+    /// ```
+    #[must_use]
+    pub fn estimated_entries(mut self, entries: u64) -> Self {
+        self.estimated_entries = Some(entries);
+        self
     }
 
     /// Has `listener` told of each value that leaves the cache, with its key and the cause: once per
@@ -244,12 +304,19 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     pub fn try_build(self) -> Result<Cache<K, V, S>, BuildError> {
         let max_capacity = self.max_capacity.ok_or(BuildError::NoCapacity)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let plan = Plan::new::<K, V>(max_capacity, self.shards, cores)?;
+        let estimate =
+            self.estimated_entries.unwrap_or(max_capacity.min(ENTRIES_OF_UNKNOWN_WEIGHT));
+        let plan = if self.weigher.is_some() {
+            Plan::new::<K, V>(estimate, self.shards, cores)?.weighted(max_capacity)
+        } else {
+            let entries = max_capacity.max(self.estimated_entries.unwrap_or(0));
+            Plan { capacity: max_capacity, ..Plan::new::<K, V>(entries, self.shards, cores)? }
+        };
         let jitter = self.lifetimes.jitter;
         if !(0.0..=1.0).contains(&jitter) {
             return Err(BuildError::Jitter { jitter: jitter.to_string() });
         }
-        let engine = Engine::new(&plan, self.listener, self.lifetimes)?;
+        let engine = Engine::new(&plan, self.weigher, self.listener, self.lifetimes)?;
         if self.maintenance == Maintenance::Thread
             && let Some(tended) = self.tended
         {

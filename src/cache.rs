@@ -1,7 +1,7 @@
 //! The cache: every public operation.
 
 use crate::{
-    CacheBuilder, CacheStats, Iter, Maintenance, Pinned, Policy,
+    CacheBuilder, CacheStats, Iter, Maintenance, Pinned, Policy, ResizeError,
     engine::{
         Engine, Tended,
         insert::{IfPresent, Inserted},
@@ -117,11 +117,38 @@ impl<K, V, S> Cache<K, V, S> {
         self.engine().entries()
     }
 
-    /// The sum of the entries' weights. Every entry weighs 1, so this is
-    /// [`entry_count`](Cache::entry_count).
+    /// The sum of the entries' weights: exact while nobody writes, otherwise counting inserts that are
+    /// under way. Never more than the capacity. Without a [`weigher`](CacheBuilder::weigher) every entry
+    /// weighs 1, so this is [`entry_count`](Cache::entry_count). O(shards).
     #[must_use]
     pub fn weighted_size(&self) -> u64 {
-        self.entry_count()
+        self.engine().weight()
+    }
+
+    /// Sets the most entries that the cache may hold, or what they may weigh together. If that is less
+    /// than there is, evicts what is too much before it returns. O(what is evicted + shards).
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for so many entries: the cache was built for as many as its first capacity or
+    /// its [`estimated_entries`](CacheBuilder::estimated_entries) said. A cache with a weigher takes any.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(100);
+    /// cache.insert_many((0..100).map(|i| (i, i)));
+    /// cache.set_max_capacity(10)?;
+    /// assert_eq!((cache.entry_count(), cache.policy().max_capacity()), (10, 10));
+    /// assert_eq!(
+    ///     cache.set_max_capacity(1_000).unwrap_err().to_string(),
+    ///     "max_capacity: 1000 is more than the 100 entries that the cache was built for; \
+    ///      build it with estimated_entries(1000)"
+    /// );
+    /// # Ok::<(), larder::ResizeError>(())
+    /// ```
+    pub fn set_max_capacity(&self, max_capacity: u64) -> Result<(), ResizeError> {
+        self.engine()
+            .resize(max_capacity)
+            .map_err(|room| ResizeError::NoRoom { max_capacity, room })
     }
 
     /// The limits that the cache was built with. O(1).

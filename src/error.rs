@@ -1,5 +1,22 @@
 //! What can be wrong with a cache that somebody asks for.
 
+/// Why [`Cache::set_max_capacity`](crate::Cache::set_max_capacity) refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResizeError {
+    /// There is no room for so many entries.
+    #[error(
+        "max_capacity: {max_capacity} is more than the {room} entries that the cache was built for; \
+         build it with estimated_entries({max_capacity})"
+    )]
+    NoRoom {
+        /// What was asked for.
+        max_capacity: u64,
+        /// The most that is possible.
+        room: u64,
+    },
+}
+
 /// Why [`CacheBuilder::try_build`](crate::CacheBuilder::try_build) refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -74,7 +74,7 @@ pub use builder::CacheBuilder;
 pub use cache::Cache;
 pub use clock::{Clock, ManualClock};
 pub use equivalent::Equivalent;
-pub use error::BuildError;
+pub use error::{BuildError, ResizeError};
 pub use expiry::Expiry;
 pub use iter::Iter;
 pub use listener::RemovalCause;

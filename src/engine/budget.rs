@@ -2,17 +2,22 @@
 //!
 //! # Credits
 //!
-//! There are `capacity` credits, and an entry in the index stands for one of them: an insert has a
-//! credit in hand before it publishes, and whoever takes an entry out of the index has its credit
-//! in hand afterwards. All other credits lie in the common pool or in a shard. Credits only move,
-//! so the number of entries cannot exceed the capacity, not by one and not for a moment.
+//! There are `capacity` credits, and an entry in the index stands for as many of them as it weighs,
+//! which is one in a cache without a weigher: an insert has them in hand before it publishes, and
+//! whoever takes an entry out of the index has its credits in hand afterwards. All other credits lie in
+//! the common pool or in a shard. Credits only move, so the weight of all entries cannot exceed the
+//! capacity, not by one and not for a moment.
 //!
 //! ```text
-//! draw     pool: p -> p - n, shard: + n - 1     compare-and-swap, fetch_add; one in hand
-//! take     shard: c -> c - 1                    compare-and-swap; one in hand
-//! steal    other shard: c -> 0, own: + c - 1    swap, fetch_add; one in hand
-//! give     shard: + 1                           fetch_add
+//! draw     pool: p -> p - n, shard: + n - w     compare-and-swap, fetch_add; w in hand
+//! take     shard: c -> c - w                    compare-and-swap; w in hand
+//! steal    other shard: c -> 0, own: + c - w    swap, fetch_add; w in hand
+//! give     shard: + w                           fetch_add
+//! resize   capacity: swap; pool: + more, or debt: + less
+//! pay      debt: - n, and n credits are taken as for an entry of that weight, and forgotten
 //! ```
+//!
+//! Where one source has less than an entry weighs, it is emptied and the next one asked for the rest.
 //!
 //! An insert takes from its shard, then draws from the pool (a batch, smaller as the pool runs dry),
 //! then steals from other shards, and only then evicts, which hands it the victim's credit without
@@ -41,64 +46,80 @@ use crate::{
         hooks::{Step, step},
         plant::{Bug, planted},
     },
-    sync::{AtomicU32, AtomicU64, Ordering},
+    sync::{AtomicU64, Ordering},
 };
 use crossbeam_utils::CachePadded;
 
 /// A shard's own credits.
 #[derive(Debug)]
-pub(crate) struct Credits(AtomicU32);
+pub(crate) struct Credits(AtomicU64);
 
-/// The right to have one entry in the index. To be given back, or spent on a publish.
+/// The right to have entries of so much weight in the index. To be given back, or spent on a publish.
 #[derive(Debug)]
 #[must_use = "a credit that is dropped is a place that is lost"]
-pub(crate) struct Credit(());
+pub(crate) struct Credit(u64);
 
 impl Credit {
+    pub(crate) const NONE: Credit = Credit(0);
+
     /// The credit of an entry that was just taken out of the index.
-    pub(crate) fn of_removed_entry() -> Self {
-        Credit(())
+    #[inline(always)]
+    pub(crate) fn of_removed_entry(weight: u64) -> Self {
+        Credit(weight)
     }
 
-    /// An entry stands for it from now on.
-    pub(crate) fn spend(self) {}
+    #[inline(always)]
+    pub(crate) fn amount(&self) -> u64 {
+        self.0
+    }
+
+    pub(crate) fn add(&mut self, other: Credit) {
+        self.0 += other.0;
+    }
+
+    /// What is left when an entry of that weight stands for the rest from now on.
+    #[inline(always)]
+    pub(crate) fn spend(self, weight: u64) -> Credit {
+        debug_assert!(self.0 >= weight, "{} credits for a weight of {weight}", self.0);
+        Credit(self.0 - weight)
+    }
 }
 
 impl Credits {
     pub(crate) fn new() -> Self {
-        Credits(AtomicU32::new(0))
+        Credits(AtomicU64::new(0))
     }
 
+    /// Takes `most`, or what there is.
     #[inline]
-    fn take(&self) -> Option<Credit> {
+    fn take(&self, most: u64) -> u64 {
         let mut credits = self.0.load(Ordering::Relaxed);
         while credits > 0 {
+            let taken = credits.min(most);
+            let rest = credits - taken;
             if planted(Bug::CreditBlind) {
-                self.0.store(credits - 1, Ordering::Relaxed);
-                return Some(Credit(()));
+                self.0.store(rest, Ordering::Relaxed);
+                return taken;
             }
-            match self.0.compare_exchange(
-                credits,
-                credits - 1,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return Some(Credit(())),
+            match self.0.compare_exchange(credits, rest, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return taken,
                 Err(now) => credits = now,
             }
         }
-        None
+        0
     }
 }
 
 /// The budget of one cache.
 #[derive(Debug)]
 pub(crate) struct Budget {
-    capacity: u64,
+    capacity: AtomicU64,
     shards: u64,
-    /// The most that a shard draws at once.
-    batch: u32,
+    /// The most that a shard draws at once, beyond what it needs.
+    batch: u64,
     spare: Box<[AtomicU64]>,
+    /// Credits that are out, but too many.
+    debt: AtomicU64,
     pool: CachePadded<AtomicU64>,
 }
 
@@ -112,63 +133,104 @@ pub(crate) enum Source {
 }
 
 impl Budget {
-    pub(crate) fn new(capacity: u64, shards: usize) -> Result<Self, OutOfMemory> {
+    pub(crate) fn new(capacity: u64, shards: usize, batch_max: u64) -> Result<Self, OutOfMemory> {
         // A batch is small beside a shard, so that the first shard to draw does not run far ahead.
-        let batch = (capacity / shards as u64 / 16).clamp(1, 64) as u32;
+        let batch = (capacity / shards as u64 / 16).clamp(1, batch_max);
         let spare = zeroed(shards.div_ceil(64))?;
         Ok(Self {
-            capacity,
+            capacity: AtomicU64::new(capacity),
             shards: shards as u64,
             batch,
             spare,
+            debt: AtomicU64::new(0),
             pool: CachePadded::new(AtomicU64::new(capacity)),
         })
     }
 
     pub(crate) fn capacity(&self) -> u64 {
-        self.capacity
+        self.capacity.load(Ordering::Relaxed)
     }
 
-    /// An unused credit, if there is one: for shard `own` of `shards`.
+    /// Sets the capacity. What there is more goes into the pool; what there is less is owed.
+    pub(crate) fn resize(&self, capacity: u64) {
+        let old = self.capacity.swap(capacity, Ordering::Relaxed);
+        if capacity > old {
+            self.pool.fetch_add(capacity - old, Ordering::Relaxed);
+        } else {
+            self.owe(old - capacity);
+        }
+    }
+
+    /// Credits that are to be taken back.
+    pub(crate) fn debt(&self) -> u64 {
+        self.debt.load(Ordering::Relaxed)
+    }
+
+    /// Some of what is owed, for the caller to take back: as much as one entry may weigh, about.
+    pub(crate) fn take_debt(&self) -> Option<u64> {
+        let mut debt = self.debt();
+        while debt > 0 {
+            let part = debt.min((debt / 64).max(256));
+            match self.debt.compare_exchange(
+                debt,
+                debt - part,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return Some(part),
+                Err(now) => debt = now,
+            }
+        }
+        None
+    }
+
+    pub(crate) fn owe(&self, more: u64) {
+        if more > 0 {
+            self.debt.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// Unused credits, `most` of them or as many as there are: for shard `own` of `shards`.
     #[inline]
     pub(crate) fn take<'a>(
         &self,
         own: usize,
         credits: &Credits,
+        most: u64,
         shard: impl Fn(usize) -> &'a Credits,
-    ) -> Option<Credit> {
-        let credit = credits
-            .take()
-            .or_else(|| self.draw(own, credits))
-            .or_else(|| self.steal(own, credits, shard));
-        if credit.is_some() {
+    ) -> Credit {
+        let mut taken = credits.take(most);
+        if taken < most {
+            taken += self.draw(own, credits, most - taken);
+        }
+        if taken < most {
+            taken += self.steal(own, credits, most - taken, shard);
+        }
+        if taken > 0 {
             step(Step::CreditTaken);
         }
-        credit
+        Credit(taken)
     }
 
     #[inline]
-    fn draw(&self, own: usize, credits: &Credits) -> Option<Credit> {
+    fn draw(&self, own: usize, credits: &Credits, most: u64) -> u64 {
         let mut pool = self.pool.load(Ordering::Relaxed);
         while pool > 0 {
             // Ever smaller batches towards the end, or shards that are rarely used would sit on
             // what the others need.
             let fair = pool / (2 * self.shards) + 1;
-            let batch = fair.min(u64::from(self.batch));
+            let batch = fair.min(self.batch).max(most).min(pool);
             match self.pool.compare_exchange(
                 pool,
                 pool - batch,
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => {
-                    self.put(own, credits, batch as u32 - 1);
-                    return Some(Credit(()));
-                }
+                Ok(_) => return self.keep_rest(own, credits, batch, most),
                 Err(now) => pool = now,
             }
         }
-        None
+        0
     }
 
     #[inline]
@@ -176,8 +238,10 @@ impl Budget {
         &self,
         own: usize,
         credits: &Credits,
+        most: u64,
         shard: impl Fn(usize) -> &'a Credits,
-    ) -> Option<Credit> {
+    ) -> u64 {
+        let mut taken = 0;
         for (i, word) in self.spare.iter().enumerate() {
             let mut bits = word.load(Ordering::Relaxed);
             while bits != 0 {
@@ -187,23 +251,31 @@ impl Budget {
                 let order =
                     if planted(Bug::SpareRelaxed) { Ordering::Relaxed } else { Ordering::Release };
                 let stolen = shard(i * 64 + bit as usize).0.swap(0, order);
-                if stolen > 0 {
-                    self.put(own, credits, stolen - 1);
-                    return Some(Credit(()));
+                taken += self.keep_rest(own, credits, stolen, most - taken);
+                if taken == most {
+                    return taken;
                 }
             }
         }
-        None
+        taken
+    }
+
+    /// Of `found` credits, takes `most` and leaves the rest to the shard.
+    #[inline]
+    fn keep_rest(&self, own: usize, credits: &Credits, found: u64, most: u64) -> u64 {
+        let taken = found.min(most);
+        self.put(own, credits, found - taken);
+        taken
     }
 
     /// Gives a credit to shard `own`: its entry was removed, or its insert did not happen.
     #[inline]
-    pub(crate) fn give(&self, own: usize, credits: &Credits, _credit: Credit) {
-        self.put(own, credits, 1);
+    pub(crate) fn give(&self, own: usize, credits: &Credits, credit: Credit) {
+        self.put(own, credits, credit.0);
     }
 
     #[inline]
-    fn put(&self, own: usize, credits: &Credits, count: u32) {
+    fn put(&self, own: usize, credits: &Credits, count: u64) {
         if count == 0 {
             return;
         }
@@ -217,7 +289,7 @@ impl Budget {
 
     /// Credits that nobody uses now; weakly consistent while others insert and remove.
     pub(crate) fn unused<'a>(&self, all: impl Iterator<Item = &'a Credits>) -> u64 {
-        let held: u64 = all.map(|credits| u64::from(credits.0.load(Ordering::Relaxed))).sum();
+        let held: u64 = all.map(|credits| credits.0.load(Ordering::Relaxed)).sum();
         self.pool.load(Ordering::Relaxed) + held
     }
 }
@@ -234,19 +306,17 @@ mod tests {
     fn every_credit_can_be_taken_from_any_shard() {
         for (capacity, n) in [(1, 1), (7, 1), (100, 4), (5_000, 8), (100_000, 128)] {
             let shards = shards(n);
-            let budget = Budget::new(capacity, n).expect("memory");
+            let budget = Budget::new(capacity, n, 64).expect("memory");
             let at = |i| &shards[i];
             // Touch each shard once, so that each may hold a batch; then drain through the last.
             let mut taken = 0;
             for (i, own) in shards.iter().enumerate() {
-                if let Some(credit) = budget.take(i, own, at) {
-                    credit.spend();
-                    taken += 1;
-                }
+                taken += budget.take(i, own, 1, at).amount();
             }
-            while let Some(credit) = budget.take(n - 1, &shards[n - 1], at) {
-                credit.spend();
-                taken += 1;
+            while taken < capacity {
+                let more = budget.take(n - 1, &shards[n - 1], 3, at).amount();
+                assert_ne!(more, 0, "after {taken} of {capacity}");
+                taken += more;
             }
             assert_eq!(taken, capacity, "capacity {capacity}, {n} shards");
             assert_eq!(budget.unused(shards.iter()), 0);
@@ -256,16 +326,43 @@ mod tests {
     #[test]
     fn what_is_given_back_can_be_taken_elsewhere() {
         let shards = shards(3);
-        let budget = Budget::new(2, 3).expect("memory");
+        let budget = Budget::new(2, 3, 64).expect("memory");
         let at = |i| &shards[i];
-        let a = budget.take(0, &shards[0], at).expect("first");
-        let b = budget.take(1, &shards[1], at).expect("second");
-        assert!(budget.take(2, &shards[2], at).is_none());
+        let a = budget.take(0, &shards[0], 1, at);
+        let b = budget.take(1, &shards[1], 1, at);
+        assert_eq!(budget.take(2, &shards[2], 1, at).amount(), 0);
         budget.give(0, &shards[0], a);
-        let c = budget.take(2, &shards[2], at).expect("stolen from shard 0");
-        assert!(budget.take(2, &shards[2], at).is_none());
+        let c = budget.take(2, &shards[2], 1, at);
+        assert_eq!(budget.take(2, &shards[2], 1, at).amount(), 0);
         budget.give(1, &shards[1], b);
         budget.give(2, &shards[2], c);
         assert_eq!(budget.unused(shards.iter()), 2);
+    }
+
+    #[test]
+    fn what_weighs_more_than_one_source_has_is_gathered_from_all() {
+        let shards = shards(4);
+        let budget = Budget::new(1_000, 4, u64::MAX).expect("memory");
+        let at = |i| &shards[i];
+        let small: Vec<_> = (0..4).map(|i| budget.take(i, &shards[i], 10, at)).collect();
+        assert_eq!(small.iter().map(Credit::amount).sum::<u64>(), 40);
+        assert_eq!(budget.take(2, &shards[2], 2_000, at).amount(), 960);
+        assert_eq!(budget.unused(shards.iter()), 0);
+        small.into_iter().for_each(|credit| budget.give(1, &shards[1], credit));
+        assert_eq!(budget.take(3, &shards[3], 40, at).amount(), 40);
+    }
+
+    #[test]
+    fn a_smaller_capacity_is_reached_by_taking_what_is_too_much() {
+        let shards = shards(1);
+        let budget = Budget::new(100, 1, 64).expect("memory");
+        budget.resize(150);
+        assert_eq!((budget.unused(shards.iter()), budget.debt()), (150, 0));
+        budget.resize(30);
+        assert_eq!(budget.debt(), 120);
+        while let Some(due) = budget.take_debt() {
+            assert_eq!(budget.take(0, &shards[0], due, |i| &shards[i]).amount(), due);
+        }
+        assert_eq!((budget.capacity(), budget.unused(shards.iter())), (30, 30));
     }
 }

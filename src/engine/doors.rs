@@ -46,10 +46,17 @@ impl Tiny {
         let Self { capacity, buckets, nodes, batch } = self;
         let layout = Layout::for_nodes(nodes).expect("few nodes");
         let plan = node_plan(nodes, batch);
-        let shard = ShardPlan { capacity, buckets, layout, planned_nodes: nodes, nodes: plan };
-        let plan = Plan { capacity: capacity.into(), shards: 1, shard };
+        let shard = ShardPlan {
+            weighted: false,
+            capacity,
+            buckets,
+            layout,
+            planned_nodes: nodes,
+            nodes: plan,
+        };
+        let plan = Plan { capacity: capacity.into(), entries: capacity.into(), shards: 1, shard };
         Cache::from_parts(
-            Engine::new(&plan, None, Lifetimes::endless(Clock::default())).expect("memory"),
+            Engine::new(&plan, None, None, Lifetimes::endless(Clock::default())).expect("memory"),
             hasher,
             None,
             Maintenance::Manual,
@@ -116,19 +123,18 @@ impl BudgetDoor {
     ///
     /// If there is no memory for it.
     pub fn new(capacity: u64, shards: usize) -> Self {
-        let budget = Budget::new(capacity, shards).expect("memory");
+        let budget = Budget::new(capacity, shards, 64).expect("memory");
         Self { budget, credits: (0..shards).map(|_| Credits::new()).collect() }
     }
 
     /// Whether shard `own` got a credit.
     pub fn take(&self, own: usize) -> bool {
-        let credit = self.budget.take(own, &self.credits[own], |other| &self.credits[other]);
-        credit.map(Credit::spend).is_some()
+        self.budget.take(own, &self.credits[own], 1, |other| &self.credits[other]).amount() == 1
     }
 
     /// Gives a credit to shard `own`, as for an entry that was removed.
     pub fn give(&self, own: usize) {
-        self.budget.give(own, &self.credits[own], Credit::of_removed_entry());
+        self.budget.give(own, &self.credits[own], Credit::of_removed_entry(1));
     }
 
     /// Credits that nobody has taken.

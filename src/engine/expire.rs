@@ -9,7 +9,7 @@ use crate::{
         extents::OutOfMemory,
         index::{Found, Loc},
         insert::Target,
-        lifetimes::{Life, Span},
+        lifetimes::Life,
         nodes::Entry,
         shard::{Common, Context, Shard},
         timing::Timing,
@@ -220,13 +220,5 @@ impl<K, V> Shard<K, V> {
             }
             return NEVER;
         }
-    }
-}
-
-impl Target {
-    /// Where an insert by the cache's rules goes.
-    #[inline(always)]
-    pub(crate) fn by_rule(own: usize, hash: u64) -> Self {
-        Self { own, hash, span: Span::ByRule }
     }
 }

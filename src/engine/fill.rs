@@ -42,9 +42,10 @@ use crate::{
         epoch::{Pin, pin},
         flight::{Boarding, Flight, Leader, Waiter},
         flights::{Boarded, Post},
-        insert::{Inserted, Placed, Target},
+        insert::{IfPresent, Inserted, Placed, Target},
         leading,
         leaving::Leaving,
+        lifetimes::Span,
         load_times::LoadTimes,
         nodes::Entry,
         shard::DEAD_PER_WRITE,
@@ -119,7 +120,13 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let attempt = |entry| self.try_fill(hash, entry, load);
+        let target = self.target(hash, Span::ByRule, self.weigh(&entry));
+        if self.is_too_heavy(target) {
+            // If the key is there somebody has written it, and that stays.
+            self.reject(target, &entry, IfPresent::Keep);
+            return Filled::Rejected;
+        }
+        let attempt = |entry| self.try_fill(target, entry, load);
         let filled = attempt(entry).or_else(|entry| self.retry_exhausted(hash, entry, attempt));
         match filled {
             Ok(Inserted::Added) => Filled::Stored,
@@ -135,23 +142,18 @@ impl<K, V> Engine<K, V> {
 
     fn try_fill(
         &self,
-        hash: u64,
+        target: Target,
         entry: Entry<K, V>,
         load: &Post<Flight<K, V>>,
     ) -> Result<Inserted, Entry<K, V>>
     where
         K: Eq,
     {
-        let (own, shard) = self.shard_of(hash);
+        let (_, shard) = self.shard_of(target.hash);
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
-            shard.insert_loaded(
-                &self.context(&pin, &leaving),
-                Target::by_rule(own, hash),
-                entry,
-                load,
-            )
+            shard.insert_loaded(&self.context(&pin, &leaving), target, entry, load)
         };
         shard.drop_dead(DEAD_PER_WRITE);
         match placed {

@@ -646,21 +646,30 @@ impl Index {
         }
     }
 
-    /// The member of a home bucket that was used least, to be given up for a new key.
+    /// The member of a home bucket that was used least, to be given up for a new key; not one that
+    /// `pinned` says must stay.
     #[cold]
-    pub(crate) fn least_used(&self, home: usize) -> Option<(Loc, Word)> {
+    pub(crate) fn least_used(
+        &self,
+        home: usize,
+        pinned: impl Fn(Word) -> bool,
+    ) -> Option<(Loc, Word)> {
         (0..SLOTS)
             .map(|slot| Loc::new(home, slot))
             .map(|loc| (loc, self.word(loc)))
-            .filter(|(_, word)| word.is_member())
+            .filter(|&(_, word)| word.is_member() && !pinned(word))
             .min_by_key(|(_, word)| word.uses())
     }
 
     /// Any member, searching from bucket `start` on.
     #[cold]
-    pub(crate) fn any_member(&self, start: usize) -> Option<(Loc, Word)> {
+    pub(crate) fn any_member(
+        &self,
+        start: usize,
+        pinned: impl Fn(Word) -> bool + Copy,
+    ) -> Option<(Loc, Word)> {
         let len = self.buckets.len();
-        (0..len).find_map(|i| self.least_used((start + i) % len))
+        (0..len).find_map(|i| self.least_used((start + i) % len, pinned))
     }
 
     /// The members of one bucket, as they are now; None behind the last bucket.

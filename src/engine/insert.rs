@@ -64,6 +64,8 @@ pub(crate) struct Target {
     pub(crate) hash: u64,
     /// How long the entry is to live.
     pub(crate) span: Span,
+    /// What the entry weighs: 1 in a cache without a weigher.
+    pub(crate) weight: u32,
 }
 
 impl<K: Eq, V> Shard<K, V> {
@@ -85,7 +87,7 @@ impl<K: Eq, V> Shard<K, V> {
             return Placed::Kept(entry);
         }
         let life = self.life(cx, target, &entry, found);
-        let node = match self.fill(cx, entry) {
+        let node = match self.fill(cx, target, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
@@ -107,7 +109,8 @@ impl<K: Eq, V> Shard<K, V> {
         node: NodeId,
     ) -> Inserted {
         self.place(node, || self.index.loc(found));
-        if self.index.replace(found, node) {
+        // Where entries weigh differently, credits may have to be had first.
+        if self.weights.is_none() && self.index.replace(found, node) {
             return self.updated(cx, target.own, found, node);
         }
         Attempt::new(self, cx, target, node).run(IfPresent::Replace)
@@ -124,7 +127,7 @@ impl<K: Eq, V> Shard<K, V> {
         node: NodeId,
         if_present: IfPresent,
     ) -> Inserted {
-        let Some((credit, source)) = self.credit(cx, target.own) else {
+        let Some((credit, source)) = self.credit(cx, target) else {
             return Attempt::new(self, cx, target, node).rejected();
         };
         let home = self.index.home(target.hash);
@@ -137,7 +140,7 @@ impl<K: Eq, V> Shard<K, V> {
         if let Some(claim) = &claim
             && self.index.decide(home, control, claim)
         {
-            return self.added(cx, target.own, claim, credit, source);
+            return self.added(cx, target, claim, credit, source);
         }
         let mut attempt = Attempt::new(self, cx, target, node);
         attempt.claim = claim;
@@ -147,8 +150,16 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// Takes a node and puts the entry into it.
     #[inline(always)]
-    fn fill(&self, cx: &Context<'_, K, V>, entry: Entry<K, V>) -> Result<NodeId, Entry<K, V>> {
+    fn fill(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        entry: Entry<K, V>,
+    ) -> Result<NodeId, Entry<K, V>> {
         let Some(node) = self.alloc(cx) else { return Err(entry) };
+        if let Some(weights) = &self.weights {
+            weights.begin(node, target.weight);
+        }
         // SAFETY: just allocated, so owned and empty.
         unsafe { self.nodes.write(node, entry.key, entry.value) };
         step(Step::NodeFilled);
@@ -165,7 +176,7 @@ impl<K: Eq, V> Shard<K, V> {
         load: &Post<Flight<K, V>>,
     ) -> Placed<K, V> {
         let life = self.life(cx, target, &entry, None);
-        let node = match self.fill(cx, entry) {
+        let node = match self.fill(cx, target, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
@@ -199,13 +210,14 @@ impl<K: Eq, V> Shard<K, V> {
     fn added(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
+        target: Target,
         claim: &Claim,
         credit: Credit,
         source: Source,
     ) -> Inserted {
+        let own = target.own;
         self.index.publish(claim);
-        credit.spend();
+        cx.budget().give(own, self.credits(), credit.spend(target.weight.into()));
         cx.count(Event::Insert);
         let segment = self.policy.admit(self.pace(), claim.ghost, source == Source::Unused);
         if !claim.linked {
@@ -294,8 +306,12 @@ impl<'a, K, V> Attempt<'a, K, V> {
     where
         K: Eq,
     {
-        let mut this = ManuallyDrop::new(self);
-        this.give_back_credit();
+        let this = &mut *ManuallyDrop::new(self);
+        // The credits of the value that was replaced are those of this one.
+        let (mut credit, _) = this.credit.take().unwrap_or((Credit::NONE, Source::Unused));
+        credit.add(Credit::of_removed_entry(this.shard.weight_of(found.node)));
+        let rest = credit.spend(this.target.weight.into());
+        this.cx.budget().give(this.target.own, this.shard.credits(), rest);
         this.shard.updated(this.cx, this.target.own, found, this.node)
     }
 
@@ -304,13 +320,24 @@ impl<'a, K, V> Attempt<'a, K, V> {
         K: Eq,
     {
         let this = ManuallyDrop::new(self);
-        this.shard.added(this.cx, this.target.own, claim, credit, source)
+        this.shard.added(this.cx, this.target, claim, credit, source)
     }
 
     fn abort_claim(&mut self) {
         if let Some(claim) = self.claim.take() {
             self.shard.index.abort(&claim);
         }
+    }
+
+    /// Sees to it that at least `weight` credits are in hand; false if that cannot be.
+    fn top_up(&mut self, weight: u64) -> bool {
+        let (mut credit, mut source) = self.credit.take().unwrap_or((Credit::NONE, Source::Unused));
+        let found = self.shard.gather(self.cx, self.target.own, weight, &mut credit);
+        if found == Some(Source::Evicted) {
+            source = Source::Evicted;
+        }
+        self.credit = Some((credit, source));
+        found.is_some()
     }
 
     fn give_back_credit(&mut self) {
@@ -326,7 +353,8 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
     #[inline(never)]
     fn run(mut self, if_present: IfPresent) -> Inserted {
         let (shard, cx) = (self.shard, self.cx);
-        let Target { own, hash, .. } = self.target;
+        let Target { own, hash, weight, .. } = self.target;
+        let weight = u64::from(weight);
         let index = &shard.index;
         let home = index.home(hash);
         loop {
@@ -337,6 +365,11 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 }
                 if self.loaded_by.is_some_and(Post::is_superseded) {
                     return Inserted::Superseded;
+                }
+                let more = weight.saturating_sub(shard.weight_of(found.node));
+                if more > 0 && !self.top_up(more) {
+                    shard.remove_found(cx, own, found, RemovalCause::Explicit);
+                    return self.rejected();
                 }
                 // The node goes into the other slot; this one is not needed any more.
                 self.abort_claim();
@@ -349,10 +382,9 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             if self.loaded_by.is_some_and(Post::is_superseded) {
                 return Inserted::Superseded;
             }
-            let Some((credit, source)) = self.credit.take().or_else(|| shard.credit(cx, own))
-            else {
+            if !self.top_up(weight) {
                 return self.rejected();
-            };
+            }
             let control = index.disown(home, control, self.node);
             if self.claim.is_none() {
                 let now = shard.policy.now(shard.pace());
@@ -364,9 +396,9 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             if let Some(claim) = self.claim
                 && index.decide(home, control, &claim)
             {
+                let (credit, source) = self.credit.take().expect("topped up above");
                 return self.added(&claim, credit, source);
             }
-            self.credit = Some((credit, source));
             if self.claim.is_none() && !shard.make_room(cx, own, home) {
                 return self.rejected();
             }

@@ -45,6 +45,7 @@ mod upkeep;
 pub(crate) use upkeep::Tended;
 #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
 mod validate;
+pub(crate) mod weights;
 pub(crate) mod wheel;
 pub(crate) mod word;
 
@@ -70,6 +71,7 @@ use plant::{Bug, planted};
 use shard::{Common, Context, DEAD_PER_WRITE, OnDrop, Shard};
 use stats::{Counters, Event};
 use std::time::Duration;
+use weights::{Weigher, Weights};
 use wheel::Advance;
 
 /// A cache of entries by hash. Hashing is the caller's, comparing keys too.
@@ -84,6 +86,7 @@ pub(crate) struct Engine<K, V> {
 impl<K, V> Engine<K, V> {
     pub(crate) fn new(
         plan: &Plan,
+        weigher: Option<Weigher<K, V>>,
         listener: Option<Listener<K, V>>,
         lifetimes: Lifetimes<K, V>,
     ) -> Result<Self, BuildError> {
@@ -94,8 +97,15 @@ impl<K, V> Engine<K, V> {
         let engine = Self {
             common: Arc::new(Common {
                 shards: shards.map_err(out_of_memory)?,
-                budget: Budget::new(plan.capacity, plan.shards).map_err(out_of_memory)?,
+                budget: Budget::new(
+                    plan.capacity,
+                    plan.shards,
+                    if plan.shard.weighted { u64::MAX } else { 64 },
+                )
+                .map_err(out_of_memory)?,
+                entries_planned: plan.entries,
                 counters: Counters::new(),
+                weigher,
                 listener,
                 lifetimes,
                 registration: Late::new(),
@@ -131,8 +141,30 @@ impl<K, V> Engine<K, V> {
 
     /// Entries in the cache, and those that are being inserted at this moment.
     pub(crate) fn entries(&self) -> u64 {
-        let unused = self.common.budget.unused(self.common.shards.iter().map(Shard::credits));
-        self.common.budget.capacity().saturating_sub(unused)
+        if self.common.weigher.is_none() {
+            return self.weight();
+        }
+        let totals = self.common.counters.totals();
+        let total = |event: Event| totals[event as usize];
+        let left = [Event::Removal, Event::Eviction, Event::Expiration, Event::Invalidation];
+        total(Event::Insert).saturating_sub(left.map(total).iter().sum())
+    }
+
+    /// What the entries weigh together, and those that are being inserted at this moment.
+    pub(crate) fn weight(&self) -> u64 {
+        self.common.weight()
+    }
+
+    /// Sets what entries may weigh together, and evicts what is too much. Says how many entries there is
+    /// room for if that is not enough.
+    pub(crate) fn resize(&self, capacity: u64) -> Result<(), u64> {
+        let planned = self.common.entries_planned;
+        if self.common.weigher.is_none() && capacity > planned {
+            return Err(planned);
+        }
+        self.common.budget.resize(capacity);
+        self.common.pay_debt();
+        Ok(())
     }
 
     /// The shard of a hash: its top bits, which neither bucket nor tag is made of.
@@ -267,11 +299,11 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let (own, shard) = self.shard_of(hash);
+        let (_, shard) = self.shard_of(hash);
         if shard.timing_for(&self.common).is_ok() {
             return self.insert_as(hash, entry, if_present, Span::For(duration));
         }
-        self.reject(Target::by_rule(own, hash), &entry, if_present)
+        self.reject(self.target(hash, Span::ByRule, 0), &entry, if_present)
     }
 
     #[inline(always)]
@@ -285,25 +317,46 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        match self.try_insert(hash, entry, if_present, span) {
-            Ok(inserted) => inserted,
-            Err(entry) => self.insert_exhausted(hash, entry, if_present, span),
+        let target = self.target(hash, span, self.weigh(&entry));
+        if self.is_too_heavy(target) {
+            return self.reject(target, &entry, if_present);
         }
+        match self.try_insert(target, entry, if_present) {
+            Ok(inserted) => inserted,
+            Err(entry) => self.insert_exhausted(target, entry, if_present),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn target(&self, hash: u64, span: Span, weight: u32) -> Target {
+        Target { own: self.shard_of(hash).0, hash, span, weight }
+    }
+
+    #[inline(always)]
+    pub(super) fn weigh(&self, entry: &Entry<K, V>) -> u32 {
+        self.common.weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
+    }
+
+    /// Whether an entry of that weight could not be kept if it was alone.
+    #[inline(always)]
+    pub(super) fn is_too_heavy(&self, target: Target) -> bool {
+        self.common.weigher.is_some() && u64::from(target.weight) > self.capacity()
     }
 
     /// Inserts, or gives the entry back if there is no node for it.
     #[inline(always)]
     fn try_insert(
         &self,
-        hash: u64,
+        target: Target,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        span: Span,
     ) -> Result<Inserted, Entry<K, V>>
     where
         K: Eq,
     {
-        let (own, shard) = self.shard_of(hash);
+        let Target { own, hash, .. } = target;
+        // The same as `shards[own]`, but the compiler cannot know.
+        let (_, shard) = self.shard_of(hash);
         shard.index.prefetch(shard.index.home(hash));
         if shard.timing.get().is_some() && self.common.registration.get().is_none() {
             self.common.expire_some(own);
@@ -313,7 +366,6 @@ impl<K, V> Engine<K, V> {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
             self.supersede(&pin, hash);
-            let target = Target { own, hash, span };
             shard.insert(&self.context(&pin, &leaving), target, entry, if_present)
         };
         shard.drop_dead(DEAD_PER_WRITE);
@@ -328,22 +380,19 @@ impl<K, V> Engine<K, V> {
     #[inline(never)]
     fn insert_exhausted(
         &self,
-        hash: u64,
+        target: Target,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        span: Span,
     ) -> Inserted
     where
         K: Eq,
     {
-        let again = |entry| self.try_insert(hash, entry, if_present, span);
-        self.retry_exhausted(hash, entry, again).unwrap_or_else(|entry| {
-            let (own, _) = self.shard_of(hash);
-            self.reject(Target { own, hash, span }, &entry, if_present)
-        })
+        let again = |entry| self.try_insert(target, entry, if_present);
+        self.retry_exhausted(target.hash, entry, again)
+            .unwrap_or_else(|entry| self.reject(target, &entry, if_present))
     }
 
-    /// There is no memory for an entry: it is not stored, and the one that it was to replace is gone.
+    /// There is no room for an entry: it is not stored, and the one that it was to replace is gone.
     #[cold]
     fn reject(&self, target: Target, entry: &Entry<K, V>, if_present: IfPresent) -> Inserted
     where
@@ -398,6 +447,11 @@ impl<K, V> Engine<K, V> {
             self.prefetch(*hash);
         }
         let mut batch = batch.drain(..);
+        if self.common.weigher.is_some() {
+            // Weighing is user code, and what is too heavy is told at once.
+            return batch
+                .for_each(|(hash, entry)| _ = self.insert(hash, entry, IfPresent::Replace));
+        }
         let mut writes = vec![0; self.common.shards.len()];
         let leaving = Leaving::new(&self.common);
         let exhausted = {
@@ -407,7 +461,8 @@ impl<K, V> Engine<K, V> {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
                 self.supersede(&pin, hash);
-                match shard.insert(&cx, Target::by_rule(own, hash), entry, IfPresent::Replace) {
+                let target = Target { own, hash, span: Span::ByRule, weight: 1 };
+                match shard.insert(&cx, target, entry, IfPresent::Replace) {
                     Placed::Exhausted(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,
                 }
@@ -487,6 +542,7 @@ impl<K, V> Engine<K, V> {
     pub(crate) fn maintain(&self) {
         let mut budget = usize::MAX;
         while self.common.expire(&mut budget) == Advance::More {}
+        self.common.pay_debt();
         self.common.reclaim();
     }
 
@@ -585,6 +641,7 @@ impl<K, V> Shard<K, V> {
             + self.recycler.allocated_bytes()
             + self.index.allocated_bytes()
             + self.policy.allocated_bytes()
+            + self.weights.as_ref().map_or(0, Weights::allocated_bytes)
             + self.timing.get().map_or(0, |timing| size_of_val(timing) + timing.allocated_bytes())
     }
 }

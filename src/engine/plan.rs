@@ -54,6 +54,8 @@ pub(crate) const YIELDS: u32 = 4;
 /// The measures of each shard.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardPlan {
+    /// Whether entries have weights of their own.
+    pub(crate) weighted: bool,
     /// Entries when the cache is full and keys are spread evenly.
     pub(crate) capacity: u32,
     pub(crate) buckets: usize,
@@ -66,13 +68,31 @@ pub(crate) struct ShardPlan {
 /// The measures of a cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    /// Credits: weight, or entries.
     pub(crate) capacity: u64,
+    /// Entries that there is room for.
+    pub(crate) entries: u64,
     /// A power of two.
     pub(crate) shards: usize,
     pub(crate) shard: ShardPlan,
 }
 
+impl ShardPlan {
+    /// Entries that the rings have room for. Where weights decide how many there are, all that the index
+    /// can hold, since those that weigh nothing must not be given up for want of a place.
+    pub(crate) fn ring_capacity(&self) -> u32 {
+        if self.weighted { (self.buckets * SLOTS) as u32 } else { self.capacity }
+    }
+}
+
 impl Plan {
+    /// The same for entries of which each has its own weight, together `capacity` at most.
+    pub(crate) fn weighted(mut self, capacity: u64) -> Self {
+        self.capacity = capacity;
+        self.shard.weighted = true;
+        self
+    }
+
     /// Plans a cache for `capacity` entries of type `(K, V)` on a machine with `cores`.
     pub(crate) fn new<K, V>(
         capacity: u64,
@@ -93,13 +113,14 @@ impl Plan {
         let uneven = if shards == 1 { 0 } else { (f64::from(share).sqrt() * 4.0) as u32 };
         let buckets = ((f64::from(share) / LOAD).ceil() as usize).next_multiple_of(2).max(2);
         let shard = ShardPlan {
+            weighted: false,
             capacity: share,
             buckets,
             layout,
             planned_nodes: (share + uneven + 4 * nodes.batch).min(nodes.max_nodes),
             nodes,
         };
-        let plan = Self { capacity, shards, shard };
+        let plan = Self { capacity, entries: capacity, shards, shard };
         plan.probe_memory::<K, V>().ok_or_else(out_of_memory)?;
         Ok(plan)
     }
@@ -109,7 +130,7 @@ impl Plan {
     fn probe_memory<K, V>(&self) -> Option<()> {
         let ShardPlan { planned_nodes, nodes, .. } = self.shard;
         let (planned, max) = (planned_nodes as usize, nodes.max_nodes as usize);
-        let (probation, protected) = Policy::ring_lens(self.shard.capacity);
+        let (probation, protected) = Policy::ring_lens(self.shard.ring_capacity());
         let bytes = Nodes::<K, V>::bytes(planned, max)?
             .checked_add(self.shard.buckets.checked_mul(size_of::<Bucket>())?)?
             .checked_add((probation + protected) * size_of::<u32>())?

@@ -92,6 +92,10 @@ pub(crate) struct Policy {
     /// Ghosts younger than this move the target.
     young: u16,
     clock_shift: u32,
+    /// The entries that the target is a part of.
+    capacity: u32,
+    /// Whether the number of entries is not known beforehand.
+    weighted: bool,
     target_min: u32,
     target_max: u32,
 }
@@ -106,7 +110,12 @@ pub(crate) struct Evicted {
 impl Policy {
     /// The policy for a shard that holds `capacity` entries when the cache is full, with its two
     /// rings.
-    pub(crate) fn new(capacity: u32, probation: Ring, protected: Ring) -> (Self, Pace) {
+    pub(crate) fn new(
+        capacity: u32,
+        weighted: bool,
+        probation: Ring,
+        protected: Ring,
+    ) -> (Self, Pace) {
         let capacity = capacity.max(1);
         let share = |part: f64| ((f64::from(capacity) * part) as u32).max(1);
         let clock_shift = (capacity / AGE_STEPS).checked_ilog2().unwrap_or(0);
@@ -123,6 +132,8 @@ impl Policy {
             window: age(WINDOW),
             young: age(YOUNG),
             clock_shift,
+            capacity,
+            weighted,
             target_min: share(SHARE_MIN),
             target_max: share(SHARE_MAX),
         };
@@ -165,9 +176,7 @@ impl Policy {
             Some(Ghost { segment: Segment::Probation, age, .. }) if age <= self.window => {
                 Segment::Protected
             }
-            _ if filling && pace.probation.len() >= pace.target.load(Ordering::Relaxed) => {
-                Segment::Protected
-            }
+            _ if filling && pace.probation.len() >= self.target(pace) => Segment::Protected,
             _ => Segment::Probation,
         }
     }
@@ -260,12 +269,13 @@ impl Policy {
         }
     }
 
-    /// Evicts one entry; None if no ring has one to give. Should more have to go (see
+    /// Evicts one entry, not one that `pinned` says must stay; None if no ring has one to give. Should more have to go (see
     /// [`Policy::link`]), they go to `sink`.
     pub(crate) fn evict(
         &self,
         pace: &Pace,
         index: &Index,
+        pinned: &impl Fn(Word) -> bool,
         sink: &mut impl FnMut(Evicted),
     ) -> Option<Evicted> {
         let mut spared = 0;
@@ -275,7 +285,7 @@ impl Policy {
         while spared < 2 * SPARED_MAX {
             let (segment, loc) = self.oldest(pace, from.take())?;
             let must_go = spared >= SPARED_MAX;
-            match self.judge(pace, index, segment, loc, must_go, sink) {
+            match self.judge(pace, index, segment, loc, must_go, pinned, sink) {
                 Verdict::Evicted(evicted) => return Some(evicted),
                 Verdict::Spared => spared += 1,
                 Verdict::Outdid => {
@@ -301,9 +311,21 @@ impl Policy {
         take(order[0]).or_else(|| take(order[1])).or_else(|| self.stranded())
     }
 
+    /// How many entries probation may hold: a share of those that there are, if the plan did not know
+    /// how many that would be.
+    #[inline(always)]
+    fn target(&self, pace: &Pace) -> u32 {
+        let target = pace.target.load(Ordering::Relaxed);
+        if !self.weighted {
+            return target;
+        }
+        let entries = u64::from(pace.probation.len()) + u64::from(pace.protected.len());
+        ((u64::from(target) * entries / u64::from(self.capacity)) as u32).max(1)
+    }
+
     #[inline]
     fn giver(&self, pace: &Pace) -> Segment {
-        if pace.probation.len() > pace.target.load(Ordering::Relaxed) {
+        if pace.probation.len() > self.target(pace) {
             Segment::Probation
         } else {
             Segment::Protected
@@ -325,6 +347,7 @@ impl Policy {
         segment: Segment,
         loc: Loc,
         must_go: bool,
+        pinned: &impl Fn(Word) -> bool,
         sink: &mut impl FnMut(Evicted),
     ) -> Verdict {
         loop {
@@ -332,6 +355,7 @@ impl Policy {
             match word.kind() {
                 Kind::Member { uses } => {
                     let spared = match segment {
+                        _ if pinned(word) => Some((Segment::Protected, uses, Verdict::Spared)),
                         _ if must_go => None,
                         Segment::Probation if uses >= PROMOTE_USES => {
                             Some((Segment::Protected, 0, Verdict::Spared))
@@ -432,7 +456,7 @@ mod tests {
         let index = Index::new(zeroed(2).expect("memory"), layout);
         let (probation, protected) = Policy::ring_lens(1);
         let ring = |len| Ring::new(zeroed(len).expect("memory"));
-        let (policy, pace) = Policy::new(1, ring(probation), ring(protected));
+        let (policy, pace) = Policy::new(1, false, ring(probation), ring(protected));
         let claim = |node| {
             let hash = u64::from(node);
             index.claim(0, hash, node, policy.now(&pace)).expect("a free slot")
@@ -449,7 +473,7 @@ mod tests {
         let stopped = claim(100);
         assert!(stopped.linked && stopped.loc == first.loc);
 
-        assert!(policy.evict(&pace, &index, &mut |_| unreachable!()).is_none());
+        assert!(policy.evict(&pace, &index, &|_| false, &mut |_| unreachable!()).is_none());
         let linked: Vec<_> = policy.linked().collect();
         assert_eq!(linked, [stopped.loc], "the insert counts on this ring entry");
     }

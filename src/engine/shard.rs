@@ -12,6 +12,7 @@ use crate::{
         flight::Flight,
         flights::Flights,
         index::{Departure, Found, Index, Loc},
+        insert::Target,
         late::Late,
         leaving::Leaving,
         lifetimes::Lifetimes,
@@ -23,6 +24,7 @@ use crate::{
         ring::Ring,
         stats::{Counters, Event},
         timing::Timing,
+        weights::{Weigher, Weights},
         word::{NodeId, Word},
     },
     listener::{Listener, RemovalCause},
@@ -48,6 +50,8 @@ pub(crate) struct Shard<K, V> {
     pub(crate) recycler: Arc<Recycler>,
     /// If any of its entries may expire.
     pub(crate) timing: Late<Timing>,
+    /// If its entries do not all weigh the same.
+    pub(crate) weights: Option<Weights>,
     planned_nodes: usize,
     max_nodes: usize,
     hot: CachePadded<Hot>,
@@ -58,7 +62,10 @@ pub(crate) struct Shard<K, V> {
 pub(crate) struct Common<K, V> {
     pub(crate) shards: Box<[Shard<K, V>]>,
     pub(crate) budget: Budget,
+    /// Entries that there is room for.
+    pub(crate) entries_planned: u64,
     pub(crate) counters: Counters,
+    pub(crate) weigher: Option<Weigher<K, V>>,
     pub(crate) listener: Option<Listener<K, V>>,
     pub(crate) lifetimes: Lifetimes<K, V>,
     /// With the maintenance thread, if there is anything for it to do.
@@ -95,17 +102,19 @@ pub(crate) const DEAD_PER_WRITE: u32 = 8;
 impl<K, V> Shard<K, V> {
     pub(crate) fn new(plan: &ShardPlan) -> Result<Self, OutOfMemory> {
         let drops = std::mem::needs_drop::<Entry<K, V>>();
-        let (probation, protected) = Policy::ring_lens(plan.capacity);
+        let (planned, max) = (plan.planned_nodes as usize, plan.nodes.max_nodes as usize);
+        let (probation, protected) = Policy::ring_lens(plan.ring_capacity());
         let (probation, protected) = (Ring::new(zeroed(probation)?), Ring::new(zeroed(protected)?));
-        let (policy, pace) = Policy::new(plan.capacity, probation, protected);
+        let (policy, pace) = Policy::new(plan.capacity, plan.weighted, probation, protected);
         Ok(Self {
             index: Index::new(zeroed(plan.buckets)?, plan.layout),
             nodes: Nodes::new(plan.planned_nodes as usize, plan.nodes.max_nodes as usize)?,
             policy,
             recycler: Arc::new(Recycler::new(plan.nodes, drops)?),
             timing: Late::new(),
-            planned_nodes: plan.planned_nodes as usize,
-            max_nodes: plan.nodes.max_nodes as usize,
+            weights: plan.weighted.then(|| Weights::new(planned, max)).transpose()?,
+            planned_nodes: planned,
+            max_nodes: max,
             hot: CachePadded::new(Hot { pace, credits: Credits::new() }),
         })
     }
@@ -198,20 +207,20 @@ impl<K, V> Shard<K, V> {
         word: Word,
         cause: RemovalCause,
     ) {
-        cx.budget().give(own, self.credits(), Credit::of_removed_entry());
-        self.depart_without_credit(cx, own, loc, word, cause);
+        let credit = self.depart_with_credit(cx, own, loc, word, cause);
+        cx.budget().give(own, self.credits(), credit);
     }
 
-    /// The same if its credit goes to another entry.
+    /// The same if its credit, which is returned, goes to another entry.
     #[inline(always)]
-    fn depart_without_credit(
+    fn depart_with_credit(
         &self,
         cx: &Context<'_, K, V>,
         own: usize,
         loc: Loc,
         word: Word,
         cause: RemovalCause,
-    ) {
+    ) -> Credit {
         self.index.forget(loc, word, Departure::Key);
         let node = self.index.layout().node(word);
         let cause = self.cause(cx.common, node, cause);
@@ -219,7 +228,21 @@ impl<K, V> Shard<K, V> {
         if let Some(timing) = self.timing.get() {
             timing.end(node);
         }
+        let credit = Credit::of_removed_entry(self.weight_of(node));
         self.retire(cx, own, node, cause);
+        credit
+    }
+
+    /// What a node that is or was in the index weighs.
+    #[inline(always)]
+    pub(crate) fn weight_of(&self, node: NodeId) -> u64 {
+        self.weights.as_ref().map_or(1, |weights| weights.of(node).into())
+    }
+
+    /// Whether a member weighs nothing, so that it need not make room for others.
+    #[inline(always)]
+    fn is_pinned(&self, word: Word) -> bool {
+        self.weights.is_some() && self.weight_of(self.index.layout().node(word)) == 0
     }
 
     /// Retires a node that this thread took out of the index: at once, or when the listener has heard
@@ -241,7 +264,10 @@ impl<K, V> Shard<K, V> {
 
     #[inline]
     pub(super) fn alloc(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
-        let node = self.recycler.alloc(cx.number, |index| self.nodes.ensure(index))?;
+        let node = self.recycler.alloc(cx.number, |index| {
+            self.nodes.ensure(index)?;
+            self.weights.as_ref().map_or(Ok(()), |weights| weights.ensure(index))
+        })?;
         // For this thread's next insert into this shard.
         if let Some(next) = self.recycler.next_free(cx.number) {
             // SAFETY: free numbers were handed out before.
@@ -250,44 +276,95 @@ impl<K, V> Shard<K, V> {
         Some(node)
     }
 
-    /// A credit for one more entry: unused, or that of an entry evicted for it.
+    /// Credits for one more entry: unused, or those of entries evicted for it.
     #[inline]
-    pub(super) fn credit(&self, cx: &Context<'_, K, V>, own: usize) -> Option<(Credit, Source)> {
-        let unused = cx.budget().take(own, self.credits(), |i| cx.common.shards[i].credits());
-        if let Some(credit) = unused {
-            return Some((credit, Source::Unused));
+    pub(super) fn credit(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+    ) -> Option<(Credit, Source)> {
+        if self.weights.is_some() {
+            return self.credit_by_weight(cx, target);
         }
-        let mut sink = |evicted| self.discard(cx, own, evicted);
-        let evicted = self.policy.evict(self.pace(), &self.index, &mut sink);
-        if let Some(Evicted { loc, word }) = evicted {
+        let own = target.own;
+        let unused = cx.budget().take(own, self.credits(), 1, |i| cx.common.shards[i].credits());
+        if unused.amount() > 0 {
+            return Some((unused, Source::Unused));
+        }
+        if let Some(credit) = self.evict(cx, own) {
             self.policy.prefetch_next(self.pace(), &self.index);
-            self.depart_without_credit(cx, own, loc, word, RemovalCause::Size);
-            return Some((Credit::of_removed_entry(), Source::Evicted));
+            return Some((credit, Source::Evicted));
         }
-        self.credit_slow(cx, own).map(|credit| (credit, Source::Evicted))
+        let mut credit = unused;
+        self.gather(cx, own, 1, &mut credit).map(|source| (credit, source))
     }
 
-    /// This shard's rings have nothing to give: another shard's, or an entry that is in no ring
-    /// because the thread that inserted it has not come that far.
-    #[cold]
-    fn credit_slow(&self, cx: &Context<'_, K, V>, own: usize) -> Option<Credit> {
-        let others = (1..cx.common.shards.len()).map(|i| (own + i) % cx.common.shards.len());
-        for other in std::iter::once(own).chain(others) {
-            let shard = &cx.common.shards[other];
-            let mut sink = |evicted| shard.discard(cx, other, evicted);
-            let evicted = shard.policy.evict(shard.pace(), &shard.index, &mut sink);
-            let (loc, word) = match evicted {
-                Some(Evicted { loc, word }) => (loc, word),
-                None => match shard.index.any_member(0) {
-                    Some((loc, word)) if shard.index.remove(loc, word) => (loc, word),
-                    _ => continue,
-                },
-            };
-            shard.depart_without_credit(cx, other, loc, word, RemovalCause::Size);
-            return Some(Credit::of_removed_entry());
+    #[inline(never)]
+    fn credit_by_weight(&self, cx: &Context<'_, K, V>, target: Target) -> Option<(Credit, Source)> {
+        let mut credit = Credit::NONE;
+        match self.gather(cx, target.own, target.weight.into(), &mut credit) {
+            Some(source) => Some((credit, source)),
+            None => {
+                cx.budget().give(target.own, self.credits(), credit);
+                None
+            }
         }
-        // Everything else is in the hands of threads that are inserting at this moment.
-        cx.budget().take(own, self.credits(), |i| cx.common.shards[i].credits())
+    }
+
+    /// Adds to `credit` until there are `weight` credits, by eviction if it must be. None if nothing is
+    /// left that could be evicted.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn gather(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        weight: u64,
+        credit: &mut Credit,
+    ) -> Option<Source> {
+        let shards = cx.common.shards.len();
+        // What is heavy beside a shard is to be made room for by all of them.
+        let is_heavy = weight > cx.budget().capacity() / (8 * shards as u64);
+        let mut source = Source::Unused;
+        for turn in 0.. {
+            if credit.amount() < weight {
+                let most = weight - credit.amount();
+                let at = |i: usize| cx.common.shards[i].credits();
+                credit.add(cx.budget().take(own, self.credits(), most, at));
+            }
+            if credit.amount() >= weight {
+                break;
+            }
+            let first = if is_heavy { (own + turn) % shards } else { own };
+            let mut order = (0..shards).map(|i| (first + i) % shards);
+            // Rings first. What is in none belongs to threads that have not come that far, or turned up
+            // too often without being used.
+            let evicted = order
+                .clone()
+                .find_map(|i| cx.common.shards[i].evict(cx, i))
+                .or_else(|| order.find_map(|i| cx.common.shards[i].evict_any(cx, i)));
+            credit.add(evicted?);
+            source = Source::Evicted;
+        }
+        Some(source)
+    }
+
+    /// Evicts the entry that this shard can best do without; its credit.
+    #[inline]
+    fn evict(&self, cx: &Context<'_, K, V>, own: usize) -> Option<Credit> {
+        let mut sink = |evicted| self.discard(cx, own, evicted);
+        let pinned = |word| self.is_pinned(word);
+        let Evicted { loc, word } =
+            self.policy.evict(self.pace(), &self.index, &pinned, &mut sink)?;
+        Some(self.depart_with_credit(cx, own, loc, word, RemovalCause::Size))
+    }
+
+    /// Evicts any entry, whether it is in a ring or not.
+    #[cold]
+    fn evict_any(&self, cx: &Context<'_, K, V>, own: usize) -> Option<Credit> {
+        let (loc, word) = self.index.any_member(0, |word| self.is_pinned(word))?;
+        let removed = self.index.remove(loc, word);
+        removed.then(|| self.depart_with_credit(cx, own, loc, word, RemovalCause::Size))
     }
 
     /// An entry that was evicted for want of a place in a ring.
@@ -299,7 +376,9 @@ impl<K, V> Shard<K, V> {
     /// Both buckets of a key are full: gives up the entry of its home that was used least.
     #[cold]
     pub(super) fn make_room(&self, cx: &Context<'_, K, V>, own: usize, home: usize) -> bool {
-        let victim = self.index.least_used(home).or_else(|| self.index.least_used(home ^ 1));
+        let pinned = |word| self.is_pinned(word);
+        let victim =
+            self.index.least_used(home, pinned).or_else(|| self.index.least_used(home ^ 1, pinned));
         let Some((loc, word)) = victim else { return false };
         if self.index.remove(loc, word) {
             self.depart(cx, own, loc, word, RemovalCause::Size);

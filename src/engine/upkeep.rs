@@ -4,6 +4,7 @@
 use crate::{
     clock::NEVER,
     engine::{
+        budget::Credit,
         epoch::pin,
         leaving::Leaving,
         plan,
@@ -72,6 +73,33 @@ impl<K, V> Common<K, V> {
         }
         for shard in &self.shards {
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
+        }
+    }
+
+    /// What the entries weigh together.
+    pub(crate) fn weight(&self) -> u64 {
+        let unused = self.budget.unused(self.shards.iter().map(Shard::credits));
+        (self.budget.capacity() + self.budget.debt()).saturating_sub(unused)
+    }
+
+    /// Takes back what was given out beyond a capacity that was made smaller, by evicting entries. What is
+    /// in the hands of threads that insert at this moment is left for the next time.
+    pub(super) fn pay_debt(&self) {
+        while let Some(due) = self.budget.take_debt() {
+            let own = due as usize % self.shards.len();
+            let leaving = Leaving::new(self);
+            let pin = pin();
+            let cx =
+                Context { guard: &pin.guard, number: pin.number, common: self, leaving: &leaving };
+            let shard = &self.shards[own];
+            let mut credit = Credit::NONE;
+            let gathered = shard.gather(&cx, own, due, &mut credit);
+            let paid = credit.amount().min(due);
+            self.budget.give(own, shard.credits(), credit.spend(paid));
+            self.budget.owe(due - paid);
+            if gathered.is_none() {
+                return;
+            }
         }
     }
 

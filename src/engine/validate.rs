@@ -16,16 +16,20 @@ impl<K: Eq, V> Engine<K, V> {
     ///
     /// If one does not hold.
     pub(crate) fn validate(&self, hash: impl Fn(&K) -> u64) {
-        let mut members = 0;
+        let (mut members, mut weight) = (0, 0);
         for (own, shard) in self.common.shards.iter().enumerate() {
-            members += shard.validate(|key| {
+            let (shard_members, shard_weight) = shard.validate(|key| {
                 let hash = hash(key);
                 assert_eq!(self.shard_of(hash).0, own, "a key in another key's shard");
                 hash
             });
+            members += shard_members;
+            weight += shard_weight;
         }
         assert_eq!(members, self.entries(), "entries and credits disagree");
-        assert!(members <= self.capacity(), "{members} entries exceed {}", self.capacity());
+        assert_eq!(weight, self.weight(), "weights and credits disagree");
+        assert_eq!(self.common.budget.debt(), 0, "a debt that nobody has paid");
+        assert!(weight <= self.capacity(), "{weight} exceeds {}", self.capacity());
         let totals = self.common.counters.totals();
         let total = |event| totals[event as usize];
         assert_eq!(
@@ -41,8 +45,8 @@ impl<K: Eq, V> Engine<K, V> {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    /// The number of members.
-    fn validate(&self, hash: impl Fn(&K) -> u64) -> u64 {
+    /// The number of members, and what they weigh.
+    fn validate(&self, hash: impl Fn(&K) -> u64) -> (u64, u64) {
         let layout = self.index.layout();
         let mut nodes = HashMap::new();
         let mut linked_slots = HashSet::new();
@@ -108,6 +112,6 @@ impl<K: Eq, V> Shard<K, V> {
         assert_eq!(self.recycler.lost_magazines(), 0, "magazines that are nowhere");
         assert!(nodes.keys().all(|node| (1..=fresh).contains(node)));
         assert!(nodes.len() <= self.index.bucket_count() * SLOTS);
-        nodes.len() as u64
+        (nodes.len() as u64, nodes.keys().map(|&node| self.weight_of(node)).sum())
     }
 }
