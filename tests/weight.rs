@@ -59,7 +59,7 @@ fn threads_that_insert_at_once_keep_within_the_capacity() {
                 let cache = &cache;
                 scope.spawn(move || {
                     let mut rng = SmallRng::seed_from_u64(seed);
-                    for _ in 0..40_000 {
+                    for _ in 0..5_000 {
                         let (key, weight) = (rng.random_range(0..300), rng.random_range(0..2_000));
                         cache.insert(key, Weighs(weight));
                         cache.invalidate(&rng.random_range(0..300));

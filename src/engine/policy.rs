@@ -275,6 +275,7 @@ impl Policy {
         &self,
         pace: &Pace,
         index: &Index,
+        search: Search,
         pinned: &impl Fn(Word) -> bool,
         sink: &mut impl FnMut(Evicted),
     ) -> Option<Evicted> {
@@ -283,9 +284,9 @@ impl Policy {
         // Twice: half as many again without a single member. Perhaps all that is left are claims of
         // inserts that are stopped, and those are not waited for.
         while spared < 2 * SPARED_MAX {
-            let (segment, loc) = self.oldest(pace, from.take())?;
+            let oldest = self.oldest(pace, from.take(), search)?;
             let must_go = spared >= SPARED_MAX;
-            match self.judge(pace, index, segment, loc, must_go, pinned, sink) {
+            match self.judge(pace, index, oldest, must_go, pinned, sink) {
                 Verdict::Evicted(evicted) => return Some(evicted),
                 Verdict::Spared => spared += 1,
                 Verdict::Outdid => {
@@ -299,7 +300,7 @@ impl Policy {
     }
 
     /// Takes the oldest entry of the segment that has to give one, or of `from`.
-    fn oldest(&self, pace: &Pace, from: Option<Segment>) -> Option<(Segment, Loc)> {
+    fn oldest(&self, pace: &Pace, from: Option<Segment>, search: Search) -> Option<(Segment, Loc)> {
         let order = match from.unwrap_or_else(|| self.giver(pace)) {
             Segment::Probation => [Segment::Probation, Segment::Protected],
             Segment::Protected => [Segment::Protected, Segment::Probation],
@@ -308,7 +309,8 @@ impl Policy {
             let (ring, ends) = self.segment(pace, segment);
             ring.pop(ends).map(|loc| (segment, loc))
         };
-        take(order[0]).or_else(|| take(order[1])).or_else(|| self.stranded())
+        let found = take(order[0]).or_else(|| take(order[1]));
+        if search == Search::Heads { found } else { found.or_else(|| self.stranded()) }
     }
 
     /// How many entries probation may hold: a share of those that there are, if the plan did not know
@@ -344,8 +346,7 @@ impl Policy {
         &self,
         pace: &Pace,
         index: &Index,
-        segment: Segment,
-        loc: Loc,
+        (segment, loc): (Segment, Loc),
         must_go: bool,
         pinned: &impl Fn(Word) -> bool,
         sink: &mut impl FnMut(Evicted),
@@ -430,6 +431,15 @@ impl Policy {
     }
 }
 
+/// Where an eviction looks for an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// At the heads of the rings.
+    Heads,
+    /// If there is nothing, at every position.
+    Everywhere,
+}
+
 enum Verdict {
     /// Taken out of the index; the caller has its credit and its node.
     Evicted(Evicted),
@@ -473,7 +483,11 @@ mod tests {
         let stopped = claim(100);
         assert!(stopped.linked && stopped.loc == first.loc);
 
-        assert!(policy.evict(&pace, &index, &|_| false, &mut |_| unreachable!()).is_none());
+        assert!(
+            policy
+                .evict(&pace, &index, Search::Everywhere, &|_| false, &mut |_| unreachable!())
+                .is_none()
+        );
         let linked: Vec<_> = policy.linked().collect();
         assert_eq!(linked, [stopped.loc], "the insert counts on this ring entry");
     }

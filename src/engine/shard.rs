@@ -19,7 +19,7 @@ use crate::{
         load_times::LoadTimes,
         nodes::{Entry, Nodes},
         plan::ShardPlan,
-        policy::{Evicted, Pace, Policy},
+        policy::{Evicted, Pace, Policy, Search},
         recycle::Recycler,
         ring::Ring,
         stats::{Counters, Event},
@@ -291,7 +291,7 @@ impl<K, V> Shard<K, V> {
         if unused.amount() > 0 {
             return Some((unused, Source::Unused));
         }
-        if let Some(credit) = self.evict(cx, own) {
+        if let Some(credit) = self.evict(cx, own, Search::Everywhere) {
             self.policy.prefetch_next(self.pace(), &self.index);
             return Some((credit, Source::Evicted));
         }
@@ -341,7 +341,10 @@ impl<K, V> Shard<K, V> {
             // too often without being used.
             let evicted = order
                 .clone()
-                .find_map(|i| cx.common.shards[i].evict(cx, i))
+                .find_map(|i| cx.common.shards[i].evict(cx, i, Search::Heads))
+                .or_else(|| {
+                    order.clone().find_map(|i| cx.common.shards[i].evict(cx, i, Search::Everywhere))
+                })
                 .or_else(|| order.find_map(|i| cx.common.shards[i].evict_any(cx, i)));
             credit.add(evicted?);
             source = Source::Evicted;
@@ -351,11 +354,11 @@ impl<K, V> Shard<K, V> {
 
     /// Evicts the entry that this shard can best do without; its credit.
     #[inline]
-    fn evict(&self, cx: &Context<'_, K, V>, own: usize) -> Option<Credit> {
+    fn evict(&self, cx: &Context<'_, K, V>, own: usize, search: Search) -> Option<Credit> {
         let mut sink = |evicted| self.discard(cx, own, evicted);
         let pinned = |word| self.is_pinned(word);
         let Evicted { loc, word } =
-            self.policy.evict(self.pace(), &self.index, &pinned, &mut sink)?;
+            self.policy.evict(self.pace(), &self.index, search, &pinned, &mut sink)?;
         Some(self.depart_with_credit(cx, own, loc, word, RemovalCause::Size))
     }
 
