@@ -1,17 +1,74 @@
 //! The cache of this repository.
 
-use larder::Cache;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use larder::{Cache, CacheBuilder};
 
 use super::{Hasher, Peer, Traits};
 use crate::data::{Key, Value};
 
-pub(crate) struct Larder<K: Key, V: Value>(Cache<K, V, Hasher>);
+/// An hour: nothing expires during a measurement, what is measured is that it could.
+const LONG: Duration = Duration::from_secs(60 * 60);
 
-impl<K: Key, V: Value> Peer<K, V> for Larder<K, V> {
+/// What a cache is asked for besides its capacity.
+pub(crate) trait Flavour: Send + Sync + 'static {
+    fn season<K: Key, V: Value>(builder: CacheBuilder<K, V>) -> CacheBuilder<K, V>;
+}
+
+/// Nothing else.
+pub(crate) struct Plain;
+
+impl Flavour for Plain {
+    fn season<K: Key, V: Value>(builder: CacheBuilder<K, V>) -> CacheBuilder<K, V> {
+        builder
+    }
+}
+
+/// A time to live.
+pub(crate) struct Ttl;
+
+impl Flavour for Ttl {
+    fn season<K: Key, V: Value>(builder: CacheBuilder<K, V>) -> CacheBuilder<K, V> {
+        builder.time_to_live(LONG)
+    }
+}
+
+/// A time to idle.
+pub(crate) struct Tti;
+
+impl Flavour for Tti {
+    fn season<K: Key, V: Value>(builder: CacheBuilder<K, V>) -> CacheBuilder<K, V> {
+        builder.time_to_idle(LONG)
+    }
+}
+
+/// A weigher by which all entries weigh the same.
+pub(crate) struct Weighed;
+
+impl Flavour for Weighed {
+    fn season<K: Key, V: Value>(builder: CacheBuilder<K, V>) -> CacheBuilder<K, V> {
+        builder.weigher(|_, _| 1)
+    }
+}
+
+/// A listener that does next to nothing.
+pub(crate) struct Listened;
+
+impl Flavour for Listened {
+    fn season<K: Key, V: Value>(builder: CacheBuilder<K, V>) -> CacheBuilder<K, V> {
+        builder.eviction_listener(|key, _, cause| _ = std::hint::black_box((key, cause)))
+    }
+}
+
+pub(crate) struct Larder<K: Key, V: Value, F = Plain>(Cache<K, V, Hasher>, PhantomData<F>);
+
+impl<K: Key, V: Value, F: Flavour> Peer<K, V> for Larder<K, V, F> {
     const TRAITS: Traits = Traits { pins: true, ..Traits::CACHE };
 
     fn build(capacity: usize, hasher: Hasher) -> Self {
-        Self(Cache::builder().max_capacity(capacity as u64).hasher(hasher).build())
+        let builder = Cache::builder().max_capacity(capacity as u64).estimated_entries(capacity as u64);
+        Self(F::season(builder).hasher(hasher).build(), PhantomData)
     }
 
     #[inline]

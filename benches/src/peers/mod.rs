@@ -115,6 +115,14 @@ pub(crate) trait Visit<K: Key, V: Value> {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, ValueEnum)]
 pub(crate) enum PeerId {
     Larder,
+    /// With a time to live.
+    LarderTtl,
+    /// With a time to idle.
+    LarderTti,
+    /// With a weigher.
+    LarderWeighed,
+    /// With an eviction listener.
+    LarderListened,
     QuickCache,
     Moka,
     MiniMoka,
@@ -128,15 +136,24 @@ pub(crate) enum PeerId {
 }
 
 impl PeerId {
-    /// Every cache, in the order of the tables: larder first, which the others are compared with.
+    /// Every cache, in the order of the tables: larder first, which the others are compared with. Not
+    /// larder with more than a capacity: that is measured when it is asked for.
     pub(crate) fn all() -> Vec<Self> {
-        Self::value_variants().to_vec()
+        Self::value_variants().iter().copied().filter(|peer| !peer.is_variant()).collect()
+    }
+
+    fn is_variant(self) -> bool {
+        self != Self::Larder && self.package() == Self::Larder.package()
     }
 
     /// The name in tables and on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Larder => "larder",
+            Self::LarderTtl => "larder, TTL",
+            Self::LarderTti => "larder, TTI",
+            Self::LarderWeighed => "larder, weigher",
+            Self::LarderListened => "larder, listener",
             Self::QuickCache => "quick_cache",
             Self::Moka => "moka",
             Self::MiniMoka => "mini-moka",
@@ -152,7 +169,11 @@ impl PeerId {
     /// The crate behind it.
     pub(crate) fn package(self) -> &'static str {
         match self {
-            Self::Larder => "larder",
+            Self::Larder
+            | Self::LarderTtl
+            | Self::LarderTti
+            | Self::LarderWeighed
+            | Self::LarderListened => "larder",
             Self::QuickCache => "quick_cache",
             Self::Moka => "moka",
             Self::MiniMoka => "mini-moka",
@@ -169,6 +190,10 @@ impl PeerId {
     pub(crate) fn dispatch<K: Key, V: Value, T: Visit<K, V>>(self, visit: T) -> T::Output {
         match self {
             Self::Larder => visit.visit::<larder::Larder<K, V>>(),
+            Self::LarderTtl => visit.visit::<larder::Larder<K, V, larder::Ttl>>(),
+            Self::LarderTti => visit.visit::<larder::Larder<K, V, larder::Tti>>(),
+            Self::LarderWeighed => visit.visit::<larder::Larder<K, V, larder::Weighed>>(),
+            Self::LarderListened => visit.visit::<larder::Larder<K, V, larder::Listened>>(),
             Self::QuickCache => visit.visit::<quick_cache::QuickCache<K, V>>(),
             Self::Moka => visit.visit::<moka::Moka<K, V>>(),
             Self::MiniMoka => visit.visit::<mini_moka::MiniMoka<K, V>>(),
@@ -209,7 +234,7 @@ impl Serialize for PeerId {
 impl<'de> Deserialize<'de> for PeerId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let named = Self::all().into_iter().find(|peer| peer.name() == name);
+        let named = Self::value_variants().iter().copied().find(|peer| peer.name() == name);
         named.ok_or_else(|| D::Error::custom(format!("there is no peer {name}")))
     }
 }
@@ -258,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_peer_keeps_the_contract() {
-        for peer in PeerId::all() {
+        for peer in PeerId::value_variants() {
             println!("{peer}");
             peer.dispatch::<u64, u64, _>(Contract);
             peer.dispatch::<String, std::sync::Arc<[u8]>, _>(Contract);
@@ -291,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_bounded_peers_evict() {
-        for peer in PeerId::all() {
+        for peer in PeerId::value_variants() {
             println!("{peer}");
             peer.dispatch(Overfill);
         }
