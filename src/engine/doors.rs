@@ -8,12 +8,14 @@ use crate::{
     engine::{
         Engine,
         budget::{Budget, Credit, Credits},
+        deadlines::{Block, Change, Deadlines},
         epoch::pin,
         extents::zeroed,
         index::Loc,
         plan::{Plan, ShardPlan},
         recycle::{NodePlan, Recycler},
         ring::{Ends, Ring},
+        wheel::{TICK, Wheel},
         word::Layout,
     },
     sync::Arc,
@@ -172,5 +174,69 @@ impl RecyclerDoor {
     /// Has `f` drop what a dead node holds.
     pub fn drop_one(&self, f: impl FnMut(u32)) {
         self.0.drop_dead(1, f);
+    }
+}
+
+/// A timer wheel that begins at 0, and the deadlines of nodes, of which all are handed out. Times
+/// are ticks; two levels of four; two nodes to a block.
+#[derive(Debug)]
+pub struct WheelDoor {
+    wheel: Wheel,
+    deadlines: Deadlines,
+    nodes: u32,
+}
+
+impl WheelDoor {
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn new(nodes: u32) -> Self {
+        let (wheel, deadlines) =
+            (Wheel::new(nodes as usize, 0), Deadlines::new(nodes as usize, nodes as usize));
+        Self { wheel: wheel.expect("memory"), deadlines: deadlines.expect("memory"), nodes }
+    }
+
+    /// Stores and schedules a deadline, as the owner of the node.
+    pub fn set(&self, node: u32, deadline: u64) {
+        // SAFETY: every node has storage.
+        unsafe { self.deadlines.store(node, deadline) };
+        self.wheel.schedule(Block::of(node), deadline);
+    }
+
+    /// Changes a deadline, and schedules it if it has to be. False if it was too late.
+    pub fn change(&self, node: u32, deadline: u64, now: u64) -> bool {
+        // SAFETY: as above.
+        let change = unsafe { self.deadlines.change(node, deadline, now) };
+        if change == Change::Earlier {
+            self.wheel.schedule(Block::of(node), deadline);
+        }
+        change != Change::TooLate
+    }
+
+    /// Claims what is due in up to `budget` blocks: node and deadline.
+    pub fn advance(&self, now: u64, budget: u32) -> Vec<(u32, u64)> {
+        let mut claimed = Vec::new();
+        // How far it came is seen from what comes up later.
+        let _ = self.wheel.advance(now * TICK, budget, |block| {
+            // SAFETY: as above.
+            let due = |node, deadline| unsafe {
+                if self.deadlines.claim(node, deadline) {
+                    claimed.push((node, deadline));
+                }
+            };
+            // SAFETY: as above.
+            unsafe { self.deadlines.expire(block, self.nodes, now, due) }
+        });
+        claimed
+    }
+
+    /// The beginning of an advance, as of a thread that is stopped there.
+    pub fn close(&self, now: u64) {
+        self.wheel.close(now);
+    }
+
+    /// See [`WheelDoor::advance`]: when it has something to do next.
+    pub fn next_due(&self) -> Option<u64> {
+        self.wheel.next_due()
     }
 }

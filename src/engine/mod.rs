@@ -5,6 +5,8 @@
 //! correctness. `word.rs` and `plan.rs` are plain computation.
 
 pub(crate) mod budget;
+#[cfg_attr(not(test), allow(dead_code, reason = "no operation sets deadlines yet"))]
+pub(crate) mod deadlines;
 #[cfg(larder_loom)]
 pub mod doors;
 pub(crate) mod epoch;
@@ -31,6 +33,8 @@ pub(crate) mod stock;
 pub(crate) mod stripes;
 #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
 mod validate;
+#[cfg_attr(not(test), allow(dead_code, reason = "no operation sets deadlines yet"))]
+pub(crate) mod wheel;
 pub(crate) mod word;
 
 use crate::{error::BuildError, sync::yield_now};

@@ -47,6 +47,24 @@ pub(crate) enum Bug {
     ReplaceRelaxed,
     /// A thief takes credits with a relaxed swap.
     SpareRelaxed,
+    /// A deadline is claimed by load and store.
+    ClaimBlind,
+    /// A deadline that was changed before it could be claimed is taken for one that was claimed.
+    DueLookedAtOnce,
+    /// A mark is set without looking whether its slot was closed meanwhile.
+    ClosedLookedAtOnce,
+    /// A mark does not release the deadline that it is for.
+    MarkRelaxed,
+    /// The words of a slot that has come are only loaded.
+    MarksLoaded,
+    /// Marks are cleared that were set after the look, and their blocks do not become ready.
+    ReadyOnce,
+    /// A tick counts as done before its slots are looked at.
+    DoneTooSoon,
+    /// A block is not scheduled again for what was not due.
+    RestForgotten,
+    /// A slot's occupied bit is cleared after its marks were taken.
+    VacatedLate,
 }
 
 #[cfg(larder_loom)]

@@ -1,0 +1,314 @@
+//! When entries expire: a column of deadlines beside the nodes, and who may change one.
+//!
+//! # States of a node's word
+//!
+//! ```text
+//! 0        DEAD: nothing to expire; what fresh memory says, and what a claim leaves behind
+//! MAX      NEVER: an entry without a deadline
+//! else     the deadline, in milliseconds
+//! ```
+//!
+//! ```text
+//! store    any -> d               the owner of the node, before it publishes the node
+//! change   d -> d', if d > now    anyone who finds the entry in the index, compare-and-swap
+//! claim    d -> DEAD              an expiry that has seen d come, compare-and-swap
+//! ```
+//!
+//! Claim and change of one deadline exclude each other: what was changed is not claimed for what it
+//! was, and what was claimed cannot be changed any more. A recycled node needs nothing: its next
+//! owner stores.
+//!
+//! # What an expiry may conclude
+//!
+//! The word says when, not whose. A node that has left the index keeps its word, so an expiry will
+//! see deadlines of nodes that are free, or owned and not published yet. It has to find the node in
+//! the index, pinned, and only then claim: the node is not recycled during the pin, so the word
+//! is that entry's. A due word whose node it does not find it leaves alone. An insert
+//! stores, publishes and *then* schedules, so the wheel brings the node up again when it can be found.
+//!
+//! # Orderings
+//!
+//! All Relaxed, for a deadline is a number and nothing else is learned from it. Who finds a node
+//! in the index (Acquire of the slot) sees what its owner stored, or something later. Who takes a mark of
+//! the wheel (Acquire) sees what was stored before the mark was made. Claim and change are
+//! read-modify-writes, which see the last word.
+//!
+//! # ABA
+//!
+//! A claim compares the deadline that it has seen. If the word was changed and changed back it is due
+//! just the same.
+//!
+//! # Progress
+//!
+//! Wait-free, but for change, which is lock-free: it repeats when another change came first.
+
+use crate::{
+    engine::{
+        extents::{Extents, OutOfMemory},
+        plant::{Bug, planted},
+        word::NodeId,
+    },
+    sync::{AtomicU64, Ordering},
+};
+
+/// The deadline of what does not expire.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// The word of a node that has nothing to expire.
+const DEAD: u64 = 0;
+
+/// Nodes that are looked at together.
+pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 64 };
+
+/// A block of neighbouring nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block(pub(crate) u32);
+
+impl Block {
+    /// The block that `node` is in.
+    #[inline(always)]
+    pub(crate) fn of(node: NodeId) -> Self {
+        Block((node - 1) / BLOCK as u32)
+    }
+
+    /// How many blocks there are of `nodes` nodes.
+    pub(crate) fn count(nodes: usize) -> usize {
+        nodes.div_ceil(BLOCK)
+    }
+}
+
+/// What became of a deadline that was to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is not earlier than before. The wheel need not be told.
+    Later,
+    /// It is earlier than before: to be scheduled.
+    Earlier,
+    /// It had come, or its entry had been claimed; nothing was changed.
+    TooLate,
+}
+
+/// The deadlines of one shard's nodes.
+#[derive(Debug)]
+pub(crate) struct Deadlines(Extents<AtomicU64>);
+
+impl Deadlines {
+    pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
+        Ok(Self(Extents::new(planned, max_nodes)?))
+    }
+
+    /// Bytes that [`Deadlines::new`] allocates.
+    pub(crate) fn bytes(planned: usize, max_nodes: usize) -> Option<usize> {
+        Extents::<AtomicU64>::bytes(planned, max_nodes)
+    }
+
+    /// Makes sure that the `index`-th node (number `index + 1`) has storage.
+    pub(crate) fn ensure(&self, index: usize) -> Result<(), OutOfMemory> {
+        self.0.ensure(index)
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.0.allocated_bytes()
+    }
+
+    /// # Safety
+    ///
+    /// `node` was handed out by this shard's recycler, which ensured its storage here.
+    #[inline(always)]
+    unsafe fn word(&self, node: NodeId) -> &AtomicU64 {
+        // SAFETY: the recycler ensures storage before it hands a number out.
+        unsafe { self.0.get(node as usize - 1).as_ref() }
+    }
+
+    /// Stores the deadline of a node that is not published. The first millisecond counts as the
+    /// second.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Deadlines::word`]. (That the caller owns the node is not a matter of memory safety.)
+    #[inline(always)]
+    pub(crate) unsafe fn store(&self, node: NodeId, deadline: u64) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { self.word(node) }.store(deadline.max(DEAD + 1), Ordering::Relaxed);
+    }
+
+    /// The deadline of a node. It has come if it is not later than now, which is also what a claimed
+    /// one says.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Deadlines::word`].
+    #[inline(always)]
+    pub(crate) unsafe fn load(&self, node: NodeId) -> u64 {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { self.word(node) }.load(Ordering::Relaxed)
+    }
+
+    /// Claims the entry of a node for its expiry, if its deadline still is `seen`. One caller gets
+    /// it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Deadlines::word`].
+    pub(crate) unsafe fn claim(&self, node: NodeId, seen: u64) -> bool {
+        debug_assert!(seen != DEAD && seen != NEVER, "not a deadline");
+        // SAFETY: the caller's promise is passed on.
+        let word = unsafe { self.word(node) };
+        if planted(Bug::ClaimBlind) {
+            let unchanged = word.load(Ordering::Relaxed) == seen;
+            word.store(DEAD, Ordering::Relaxed);
+            return unchanged;
+        }
+        word.compare_exchange(seen, DEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Gives the entry of a node another deadline, unless the present one has come.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Deadlines::word`].
+    #[inline]
+    pub(crate) unsafe fn change(&self, node: NodeId, deadline: u64, now: u64) -> Change {
+        let deadline = deadline.max(DEAD + 1);
+        // SAFETY: the caller's promise is passed on.
+        let word = unsafe { self.word(node) };
+        let mut seen = word.load(Ordering::Relaxed);
+        loop {
+            if seen <= now || seen == DEAD {
+                return Change::TooLate;
+            }
+            if seen == deadline {
+                return Change::Later;
+            }
+            match word.compare_exchange_weak(seen, deadline, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) if deadline < seen => return Change::Earlier,
+                Ok(_) => return Change::Later,
+                Err(now_there) => seen = now_there,
+            }
+        }
+    }
+
+    /// Looks at the nodes of a block up to number `fresh`. Has `due` claim those whose deadline has
+    /// come, and returns the earliest deadline of the others, [`NEVER`] if there is none.
+    ///
+    /// `fresh` is to be read after the mark of the block was taken: it has to cover every node
+    /// that was scheduled before.
+    ///
+    /// # Safety
+    ///
+    /// All nodes up to `fresh` were handed out, as for [`Deadlines::word`].
+    pub(crate) unsafe fn expire(
+        &self,
+        block: Block,
+        fresh: NodeId,
+        now: u64,
+        mut due: impl FnMut(NodeId, u64),
+    ) -> u64 {
+        let first = block.0 * BLOCK as u32 + 1;
+        let last = fresh.min(first - 1 + BLOCK as u32);
+        let mut earliest = NEVER;
+        for node in first..=last {
+            // SAFETY: the caller says that it was handed out.
+            let load = || unsafe { self.load(node) };
+            let mut deadline = load();
+            if deadline != DEAD && deadline <= now {
+                due(node, deadline);
+                if planted(Bug::DueLookedAtOnce) {
+                    continue;
+                }
+                // It may have been changed before it could be claimed, to a later one that nobody has
+                // scheduled.
+                deadline = load();
+            }
+            if deadline > now {
+                earliest = earliest.min(deadline);
+            }
+        }
+        earliest
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    /// Nodes `1..=count`, all handed out, some of them beyond the first extent.
+    fn deadlines(count: usize) -> Deadlines {
+        let deadlines = Deadlines::new(10, count).expect("memory");
+        (0..count).for_each(|i| deadlines.ensure(i).expect("within the bound"));
+        deadlines
+    }
+
+    #[test]
+    fn a_claimed_deadline_cannot_be_changed_and_a_changed_one_not_claimed() {
+        let deadlines = deadlines(1);
+        // SAFETY: node 1 has storage.
+        unsafe {
+            assert_eq!(deadlines.change(1, 50, 0), Change::TooLate, "fresh memory is dead");
+            deadlines.store(1, 100);
+            assert_eq!(deadlines.change(1, 200, 99), Change::Later);
+            assert!(!deadlines.claim(1, 100));
+            assert_eq!(deadlines.change(1, 150, 99), Change::Earlier);
+            assert_eq!(deadlines.change(1, 150, 99), Change::Later, "nothing to schedule");
+            assert_eq!(deadlines.change(1, 300, 150), Change::TooLate, "it has come");
+            assert_eq!(deadlines.load(1), 150);
+            assert!(deadlines.claim(1, 150));
+            assert!(!deadlines.claim(1, 150));
+            assert_eq!(deadlines.change(1, 300, 0), Change::TooLate);
+            deadlines.store(1, NEVER);
+            assert_eq!(deadlines.change(1, 300, 200), Change::Earlier);
+            deadlines.store(1, 0);
+            assert_ne!(deadlines.load(1), DEAD, "a deadline of 0 still is one");
+        }
+    }
+
+    #[test]
+    fn memory_is_a_word_per_node() {
+        let deadlines = Deadlines::new(1_000, 1_000).expect("memory");
+        assert_eq!(deadlines.allocated_bytes(), 8_000);
+        assert_eq!(Deadlines::bytes(1_000, 1_000), Some(8_000));
+    }
+
+    #[test]
+    fn a_look_at_a_block_finds_what_is_due_and_what_is_next() {
+        let deadlines = deadlines(150);
+        let expire = |block, fresh, now| {
+            let mut due = Vec::new();
+            // SAFETY: nodes up to 150 have storage.
+            let next = unsafe {
+                deadlines.expire(Block(block), fresh, now, |node, seen| {
+                    assert!(deadlines.claim(node, seen));
+                    due.push(node);
+                })
+            };
+            (due, next)
+        };
+        assert_eq!(expire(0, 150, 1_000), (vec![], NEVER), "fresh memory has nothing due");
+        for node in 1..=150 {
+            // SAFETY: nodes up to 150 have storage.
+            unsafe { deadlines.store(node, u64::from(node) * 10) };
+        }
+        // SAFETY: as above.
+        unsafe { deadlines.store(64, NEVER) };
+        assert_eq!(expire(0, 150, 29), (vec![1, 2], 30));
+        assert_eq!(expire(0, 150, 630), ((3..=63).collect(), NEVER));
+        assert_eq!(expire(1, 66, 10_000), (vec![65, 66], NEVER), "the others are not handed out");
+        assert_eq!(expire(1, 150, 0), (vec![], 670));
+        assert_eq!(expire(2, 150, 1_495), ((129..=149).collect(), 1_500));
+    }
+
+    #[test]
+    fn a_deadline_that_was_changed_before_its_claim_counts_as_next() {
+        let deadlines = deadlines(2);
+        // SAFETY: nodes 1 and 2 have storage.
+        unsafe {
+            deadlines.store(1, 10);
+            deadlines.store(2, 900);
+            let next = deadlines.expire(Block(0), 2, 20, |node, seen| {
+                assert_eq!(deadlines.change(node, 500, 9), Change::Later);
+                assert!(!deadlines.claim(node, seen));
+            });
+            assert_eq!(next, 500);
+        }
+    }
+}
