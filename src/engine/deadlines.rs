@@ -22,21 +22,21 @@
 //!
 //! The word says when, not whose. A node that has left the index keeps its word, so an expiry will
 //! see deadlines of nodes that are free, or owned and not published yet. It has to find the node in
-//! the index, pinned, and only then claim: the node is not recycled during the pin, so the word
-//! is that entry's. A due word whose node it does not find it leaves alone. An insert
-//! stores, publishes and *then* schedules, so the wheel brings the node up again when it can be found.
+//! the index, pinned, and only then claim: the node is not recycled during the pin, so the word is
+//! that entry's. A due word whose node it does not find it leaves alone. An insert stores,
+//! publishes and *then* schedules, so the wheel brings the node up again when it can be found.
 //!
 //! # Orderings
 //!
-//! All Relaxed, for a deadline is a number and nothing else is learned from it. Who finds a node
-//! in the index (Acquire of the slot) sees what its owner stored, or something later. Who takes a mark of
-//! the wheel (Acquire) sees what was stored before the mark was made. Claim and change are
+//! All Relaxed, for a deadline is a number and nothing else is learned from it. Who finds a node in
+//! the index (Acquire of the slot) sees what its owner stored, or something later. Who takes a mark
+//! of the wheel (Acquire) sees what was stored before the mark was made. Claim and change are
 //! read-modify-writes, which see the last word.
 //!
 //! # ABA
 //!
-//! A claim compares the deadline that it has seen. If the word was changed and changed back it is due
-//! just the same.
+//! A claim compares the deadline that it has seen. If the word was changed and changed back it is
+//! due just the same.
 //!
 //! # Progress
 //!
@@ -125,15 +125,16 @@ impl Deadlines {
     ///
     /// # Safety
     ///
-    /// As for [`Deadlines::word`]. (That the caller owns the node is not a matter of memory safety.)
+    /// As for [`Deadlines::word`]. (That the caller owns the node is not a matter of memory
+    /// safety.)
     #[inline(always)]
     pub(crate) unsafe fn store(&self, node: NodeId, deadline: u64) {
         // SAFETY: the caller's promise is passed on.
         unsafe { self.word(node) }.store(deadline.max(DEAD + 1), Ordering::Relaxed);
     }
 
-    /// The deadline of a node. It has come if it is not later than now, which is also what a claimed
-    /// one says.
+    /// The deadline of a node. It has come if it is not later than now, which is also what a
+    /// claimed one says.
     ///
     /// # Safety
     ///
@@ -216,8 +217,8 @@ impl Deadlines {
                 if planted(Bug::DueLookedAtOnce) {
                     continue;
                 }
-                // It may have been changed before it could be claimed, to a later one that nobody has
-                // scheduled.
+                // It may have been changed before it could be claimed, to a later one that nobody
+                // has scheduled.
                 deadline = load();
             }
             if deadline > now {

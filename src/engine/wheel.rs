@@ -3,24 +3,24 @@
 //! # What it holds
 //!
 //! The deadlines lie in a column of their own (`deadlines.rs`). The wheel remembers only "look at
-//! block b when slot s comes": a *mark*, one bit. There is nothing to link or unlink, so there are no
-//! generations; an entry that leaves or is recycled needs nothing, and marking twice is marking
+//! block b when slot s comes": a *mark*, one bit. There is nothing to link or unlink, so there are
+//! no generations; an entry that leaves or is recycled needs nothing, and marking twice is marking
 //! once. A mark for nothing costs a look at one block. What has to hold is
 //!
 //! > every deadline that was scheduled is *covered*: its block has a mark in a slot that comes no
 //! > later than the deadline's tick, or is ready, or is in the hands of a thread.
 //!
-//! Whoever takes a block that is ready looks at all of it, has everything due expired, and schedules the
-//! block for the earliest deadline that is left. That one rule makes marks cascade from coarse slots
-//! to finer ones, lets a deadline move to later without a word to the wheel, and puts back what a
-//! thread that comes late has taken from a later lap.
+//! Whoever takes a block that is ready looks at all of it, has everything due expired, and
+//! schedules the block for the earliest deadline that is left. That one rule makes marks cascade
+//! from coarse slots to finer ones, lets a deadline move to later without a word to the wheel, and
+//! puts back what a thread that comes late has taken from a later lap.
 //!
 //! # Slots
 //!
-//! Time goes in ticks of 8 ms. There are five levels of 64 slots, and a slot of level k is 64^k ticks
-//! wide; a lap of them is 0.5 s, 33 s, 35 min, 37 h, 99 days. A tick lies on the lowest level on
-//! which it is less than 64 slots away, always in a slot that has yet to come; a tick beyond the top
-//! level is put in its last slot and found not due. A slot *comes* when its first tick does.
+//! Time goes in ticks of 8 ms. There are five levels of 64 slots, and a slot of level k is 64^k
+//! ticks wide; a lap of them is 0.5 s, 33 s, 35 min, 37 h, 99 days. A tick lies on the lowest level
+//! on which it is less than 64 slots away, always in a slot that has yet to come; a tick beyond the
+//! top level is put in its last slot and found not due. A slot *comes* when its first tick does.
 //!
 //! A slot is a bitmap with a bit per block, a few words, and so is what is *ready*.
 //!
@@ -42,29 +42,31 @@
 //!
 //! *No mark is missed.* Look and mark are read-modify-writes of one word. If the mark is first, the
 //! look sees it. If the look is first, the mark's maker acquires what the look released: it sees
-//! `closed` at n, and begins again. So when `done` passes a slot, every mark in it that anybody relies on
-//! has been made ready. A mark that came too late stays and costs one look, a lap later.
+//! `closed` at n, and begins again. So when `done` passes a slot, every mark in it that anybody
+//! relies on has been made ready. A mark that came too late stays and costs one look, a lap later.
 //!
-//! *Marks of the next lap* may use a slot as soon as it is closed. Between look and clear the same bit may
-//! be set for one, and would be lost with it: hence ready bits are set once more, for what was
-//! cleared. They are set before, too, so that a thread which stops in between takes nothing with it.
+//! *Marks of the next lap* may use a slot as soon as it is closed. Between look and clear the same
+//! bit may be set for one, and would be lost with it: hence ready bits are set once more, for what
+//! was cleared. They are set before, too, so that a thread which stops in between takes nothing
+//! with it.
 //!
 //! *Ready bits* are apart from the slots so that an advance which may not take them all can finish.
-//! If it left them in their slots, blocks that were looked at and scheduled for the next lap would come to
-//! stand among those yet to be looked at, and the next advance could go on for ever.
+//! If it left them in their slots, blocks that were looked at and scheduled for the next lap would
+//! come to stand among those yet to be looked at, and the next advance could go on for ever.
 //!
-//! *Stopped threads.* `done` moves after the work, so who stops while emptying leaves it to the next
-//! thread that advances. Occupied bits do not matter for that: it looks at the words themselves. A thread
-//! that stops between taking a block and scheduling it again holds up the expiry of that block, 64
-//! nodes, until it goes on or another mark of the block comes up. Nobody gets an expired entry for
-//! that: readers look at deadlines. (A thread that stops right after it cleared a mark of the
-//! next lap, see above, holds up those blocks in the same way.)
+//! *Stopped threads.* `done` moves after the work, so who stops while emptying leaves it to the
+//! next thread that advances. Occupied bits do not matter for that: it looks at the words
+//! themselves. A thread that stops between taking a block and scheduling it again holds up the
+//! expiry of that block, 64 nodes, until it goes on or another mark of the block comes up. Nobody
+//! gets an expired entry for that: readers look at deadlines. (A thread that stops right after it
+//! cleared a mark of the next lap, see above, holds up those blocks in the same way.)
 //!
 //! *Occupied bits* are for [`Wheel::next_due`] only. They are cleared before the look, and set, if
 //! need be, after the mark. If the mark is before the look, the block becomes ready; else the maker
-//! sees the bit cleared and sets it. So no mark is relied on under a cleared bit, unless a thread is
-//! between clearing it and the look: then `done` is behind, and `next_due` says "at once". (Unless that
-//! thread comes a lap late: if it stops just there, `next_due` may be too late until it goes on.)
+//! sees the bit cleared and sets it. So no mark is relied on under a cleared bit, unless a thread
+//! is between clearing it and the look: then `done` is behind, and `next_due` says "at once".
+//! (Unless that thread comes a lap late: if it stops just there, `next_due` may be too late until
+//! it goes on.)
 //!
 //! # Precision
 //!
@@ -74,10 +76,10 @@
 //!
 //! # Orderings
 //!
-//! Mark, look, clear, make ready and take are AcqRel: who takes a block sees the deadlines for which
-//! it was marked. By the argument above the second load of `closed` may be Relaxed. `done` is Release
-//! and Acquire: who skips slots sees what was made ready. Clearing an occupied bit is Release for
-//! `next_due`, which looks at the bits (Acquire) before it looks at `closed`.
+//! Mark, look, clear, make ready and take are AcqRel: who takes a block sees the deadlines for
+//! which it was marked. By the argument above the second load of `closed` may be Relaxed. `done` is
+//! Release and Acquire: who skips slots sees what was made ready. Clearing an occupied bit is
+//! Release for `next_due`, which looks at the bits (Acquire) before it looks at `closed`.
 //!
 //! # ABA
 //!
@@ -85,10 +87,10 @@
 //!
 //! # Progress
 //!
-//! Schedule is lock-free: to begin again means that time has gone on by a tick. Most often it is one
-//! locked instruction. Advance makes one pass over the slots that came, 64 per level however
-//! long ago the last one was, one locked instruction per word; and it takes no more blocks than it
-//! is told to.
+//! Schedule is lock-free: to begin again means that time has gone on by a tick. Most often it is
+//! one locked instruction. Advance makes one pass over the slots that came, 64 per level however
+//! long ago the last one was, with one locked instruction per slot and one per word; and it takes
+//! no more blocks than it is told to.
 
 use crate::{
     engine::{
@@ -320,10 +322,7 @@ impl Wheel {
 
     /// Clears the bit that says that there are marks.
     fn vacate(&self, slot: Slot) {
-        let (occupied, bit) = (&self.hands.occupied[slot.level], 1 << slot.index());
-        if occupied.load(Ordering::Relaxed) & bit != 0 {
-            occupied.fetch_and(!bit, Ordering::Release);
-        }
+        self.hands.occupied[slot.level].fetch_and(!(1 << slot.index()), Ordering::Release);
     }
 
     #[inline]
@@ -356,8 +355,8 @@ impl Wheel {
     /// A time, in milliseconds, before which nothing comes up; None if nothing is scheduled.
     ///
     /// It is that of the first slot with marks: the tick of the next deadline if that is near, and
-    /// earlier if it is on a coarser level, where marks have to cascade. If it has come already, there
-    /// is work to do at once. What other threads have in hand or schedule later is not in it.
+    /// earlier if it is on a coarser level, where marks have to cascade. If it has come already,
+    /// there is work to do at once. What other threads have in hand or schedule later is not in it.
     pub(crate) fn next_due(&self) -> Option<u64> {
         let hands = &*self.hands;
         let done = hands.done.load(Ordering::Acquire);
