@@ -31,4 +31,13 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("SpareRelaxed", "budget", "no_credit_is_forgotten"),
     ("AlarmUnfenced", "alarm", "what_a_pass_misses_is_due_again"),
     ("AlarmOverwritten", "alarm", "what_a_pass_misses_is_due_again"),
+    ("ClosedLookedAtOnce", "wheel", "schedule_against_advance"),
+    ("MarkRelaxed", "wheel", "schedule_against_advance"),
+    ("MarksLoaded", "wheel", "schedule_against_advance"),
+    ("ClaimBlind", "wheel", "a_later_deadline_against_its_expiry"),
+    ("DueLookedAtOnce", "wheel", "a_later_deadline_against_its_expiry"),
+    ("DoneTooSoon", "wheel", "a_thread_that_stops_leaves_its_work_to_others"),
+    ("RestForgotten", "wheel", "a_node_is_recycled_while_its_block_comes_up"),
+    ("ReadyOnce", "wheel", "who_comes_late_leaves_the_next_lap_alone"),
+    ("VacatedLate", "wheel", "who_sleeps_wakes_in_time"),
 ];

@@ -1,119 +1,284 @@
-//! The column of deadlines: one word per node, beside key and value.
+//! When entries expire: a column of deadlines beside the nodes, and who may change one.
 //!
-//! Milliseconds of the cache's clock. [`NEVER`] is what fresh memory says, so a node that nobody gave
-//! a deadline has none; [`DEAD`] that the entry's time is over for good.
+//! # States of a node's word
 //!
 //! ```text
-//! begin   any -> d          the owner of a node, before it publishes it
-//! extend  d -> d'           anyone, unless d is past
-//! claim   d -> DEAD         who has found d past: from then on nobody extends it
+//! 0        DEAD: it has come, and there is nothing left to do; what a claim leaves behind
+//! MAX      NEVER: an entry without a deadline; what fresh memory says
+//! else     the deadline, in milliseconds
 //! ```
 //!
-//! Extending and claiming are compare-and-swaps: an entry whose time was extended in time is not
-//! claimed, and one that was claimed is not extended. A store of `begin` comes before the node is
-//! published (Release), and so is seen by whoever finds the node in the index. Somebody who looks at
-//! a node that is in no index, as the wheel does, may see an old deadline, and claim it: nobody looks at
-//! that before the next owner begins anew.
+//! Words hold the complement, so that fresh memory, all zero, says NEVER: the column may come when
+//! there are entries already.
+//!
+//! ```text
+//! store    any -> d               the owner of the node, before it publishes the node
+//! change   d -> d', if d > now    anyone who finds the entry in the index, compare-and-swap
+//! claim    d -> DEAD              an expiry that has seen d come, compare-and-swap
+//! ```
+//!
+//! Claim and change of one deadline exclude each other: what was changed is not claimed for what it
+//! was, and what was claimed cannot be changed any more. A recycled node needs nothing: its next
+//! owner stores.
+//!
+//! # What an expiry may conclude
+//!
+//! The word says when, not whose. A node that has left the index keeps its word, so an expiry will
+//! see deadlines of nodes that are free, or owned and not published yet. It has to find the node in
+//! the index, pinned, and only then claim: the node is not recycled during the pin, so the word is
+//! that entry's. A due word whose node it does not find it leaves alone. An insert stores,
+//! publishes and *then* schedules, so the wheel brings the node up again when it can be found.
+//!
+//! # Orderings
+//!
+//! All Relaxed, for a deadline is a number and nothing else is learned from it. Who finds a node in
+//! the index (Acquire of the slot) sees what its owner stored, or something later. Who takes a mark
+//! of the wheel (Acquire) sees what was stored before the mark was made. Claim and change are
+//! read-modify-writes, which see the last word.
+//!
+//! # ABA
+//!
+//! A claim compares the deadline that it has seen. If the word was changed and changed back it is
+//! due just the same.
+//!
+//! # Progress
+//!
+//! Wait-free, but for change, which is lock-free: it repeats when another change came first.
 
 use crate::{
     clock::{DEAD, NEVER},
     engine::{
         extents::{Extents, OutOfMemory},
         plant::{Bug, planted},
-        wheel::BLOCK,
         word::NodeId,
     },
     sync::{AtomicU64, Ordering},
 };
-use std::ops::Range;
+
+/// Nodes that are looked at together.
+pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 64 };
+
+/// A block of neighbouring nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block(pub(crate) u32);
+
+impl Block {
+    /// The block that `node` is in.
+    #[inline(always)]
+    pub(crate) fn of(node: NodeId) -> Self {
+        Block((node - 1) / BLOCK as u32)
+    }
+
+    /// How many blocks there are of `nodes` nodes.
+    pub(crate) fn count(nodes: usize) -> usize {
+        nodes.div_ceil(BLOCK)
+    }
+}
+
+/// What became of a deadline that was to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is not earlier than before. The wheel need not be told.
+    Later,
+    /// It is earlier than before: to be scheduled.
+    Earlier,
+    /// It had come, or its entry had been claimed; nothing was changed.
+    TooLate,
+}
 
 /// The deadlines of one shard's nodes.
 #[derive(Debug)]
 pub(crate) struct Deadlines(Extents<AtomicU64>);
 
-/// Whether a deadline could be postponed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extended {
-    Yes,
-    /// It was past.
-    TooLate,
-}
-
 impl Deadlines {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
-        Extents::new(planned, max_nodes).map(Self)
+        Ok(Self(Extents::new(planned, max_nodes)?))
+    }
+
+    /// Makes sure that a node has a word; without one it has no deadline.
+    #[inline(always)]
+    pub(crate) fn ensure(&self, node: NodeId) -> Result<(), OutOfMemory> {
+        self.0.ensure(node as usize - 1)
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.0.allocated_bytes()
     }
 
-    /// Makes sure that a node has a place here; for its owner, before it begins.
-    #[inline(always)]
-    pub(crate) fn ensure(&self, node: NodeId) -> Result<(), OutOfMemory> {
-        self.0.ensure(node as usize - 1)
-    }
-
-    /// The block of a node.
-    pub(crate) fn block(node: NodeId) -> usize {
-        (node as usize - 1) / BLOCK
-    }
-
-    /// The nodes of a block.
-    pub(crate) fn nodes(block: usize) -> Range<NodeId> {
-        let first = (block * BLOCK) as NodeId + 1;
-        first..first + BLOCK as NodeId
-    }
-
-    /// None if nobody has ensured the node.
     #[inline(always)]
     fn word(&self, node: NodeId) -> Option<&AtomicU64> {
         // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
         self.0.find(node as usize - 1).map(|word| unsafe { word.as_ref() })
     }
 
-    /// The deadline of a node. [`NEVER`] if it has no place here.
+    /// Stores the deadline of a node that is not published, or has left the index.
     #[inline(always)]
-    pub(crate) fn of(&self, node: NodeId) -> u64 {
-        // Kept as complement: fresh memory is all zero.
-        self.word(node).map_or(NEVER, |word| !word.load(Ordering::Acquire))
-    }
-
-    /// Sets the deadline of an owned node that has a place here.
-    #[inline(always)]
-    pub(crate) fn begin(&self, node: NodeId, deadline: u64) {
+    pub(crate) fn store(&self, node: NodeId, deadline: u64) {
         if let Some(word) = self.word(node) {
-            word.store(!deadline, Ordering::Release);
+            word.store(!deadline, Ordering::Relaxed);
         }
     }
 
-    fn swap(&self, node: NodeId, old: u64, new: u64) -> Result<(), u64> {
-        let Some(word) = self.word(node) else { return Err(NEVER) };
-        word.compare_exchange(!old, !new, Ordering::AcqRel, Ordering::Acquire)
-            .map(|_| ())
-            .map_err(|now| !now)
+    /// The deadline of a node. It has come if it is not later than now, which is also what a
+    /// claimed one says.
+    #[inline(always)]
+    pub(crate) fn load(&self, node: NodeId) -> u64 {
+        self.word(node).map_or(NEVER, |word| !word.load(Ordering::Relaxed))
     }
 
-    /// Claims an entry whose deadline was read and is past. False if it has another by now.
-    pub(crate) fn claim(&self, node: NodeId, deadline: u64) -> bool {
+    /// Claims the entry of a node for its expiry, if its deadline still is `seen`. One caller gets
+    /// it.
+    pub(crate) fn claim(&self, node: NodeId, seen: u64) -> bool {
+        debug_assert!(seen != DEAD && seen != NEVER, "not a deadline");
+        let Some(word) = self.word(node) else { return false };
         if planted(Bug::ClaimBlind) {
-            self.begin(node, DEAD);
-            return true;
+            let unchanged = word.load(Ordering::Relaxed) == !seen;
+            word.store(!DEAD, Ordering::Relaxed);
+            return unchanged;
         }
-        self.swap(node, deadline, DEAD).is_ok()
+        word.compare_exchange(!seen, !DEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Sets the deadline of an entry that may be in use, unless `is_past` says that it is too late.
-    pub(crate) fn extend(&self, node: NodeId, to: u64, is_past: impl Fn(u64) -> bool) -> Extended {
-        let mut seen = self.of(node);
+    /// Gives the entry of a node another deadline, unless `has_come` says so of the present one.
+    #[inline]
+    pub(crate) fn change(
+        &self,
+        node: NodeId,
+        deadline: u64,
+        has_come: impl Fn(u64) -> bool,
+    ) -> Change {
+        let Some(word) = self.word(node) else { return Change::TooLate };
+        let mut seen = !word.load(Ordering::Relaxed);
         loop {
-            if is_past(seen) {
-                return Extended::TooLate;
+            if seen == DEAD || has_come(seen) {
+                return Change::TooLate;
             }
-            match self.swap(node, seen, to) {
-                Ok(()) => return Extended::Yes,
-                Err(now) => seen = now,
+            if seen == deadline {
+                return Change::Later;
             }
+            match word.compare_exchange_weak(!seen, !deadline, Ordering::Relaxed, Ordering::Relaxed)
+            {
+                Ok(_) if deadline < seen => return Change::Earlier,
+                Ok(_) => return Change::Later,
+                Err(there) => seen = !there,
+            }
+        }
+    }
+
+    /// Looks at the nodes of a block up to number `fresh`. Has `due` claim those whose deadline has
+    /// come, and returns the earliest deadline of the others, [`NEVER`] if there is none.
+    ///
+    /// `fresh` is to be read after the mark of the block was taken: it has to cover every node
+    /// that was scheduled before.
+    pub(crate) fn expire(
+        &self,
+        block: Block,
+        fresh: NodeId,
+        now: u64,
+        mut due: impl FnMut(NodeId, u64),
+    ) -> u64 {
+        let first = block.0 * BLOCK as u32 + 1;
+        let last = fresh.min(first - 1 + BLOCK as u32);
+        let mut earliest = NEVER;
+        for node in first..=last {
+            let load = || self.load(node);
+            let mut deadline = load();
+            if deadline != DEAD && deadline <= now {
+                due(node, deadline);
+                if planted(Bug::DueLookedAtOnce) {
+                    continue;
+                }
+                // It may have been changed before it could be claimed, to a later one that nobody
+                // has scheduled.
+                deadline = load();
+            }
+            if deadline > now {
+                earliest = earliest.min(deadline);
+            }
+        }
+        earliest
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    /// Nodes `1..=count`, all handed out, some of them beyond the first extent.
+    fn deadlines(count: usize) -> Deadlines {
+        let deadlines = Deadlines::new(10, count).expect("memory");
+        (0..count).for_each(|i| deadlines.ensure(i as NodeId + 1).expect("within the bound"));
+        deadlines
+    }
+
+    #[test]
+    fn a_claimed_deadline_cannot_be_changed_and_a_changed_one_not_claimed() {
+        let deadlines = deadlines(1);
+        {
+            assert_eq!(deadlines.load(1), NEVER, "what fresh memory says");
+            deadlines.store(1, 100);
+            assert_eq!(deadlines.change(1, 200, |seen| seen <= 99), Change::Later);
+            assert!(!deadlines.claim(1, 100));
+            assert_eq!(deadlines.change(1, 150, |seen| seen <= 99), Change::Earlier);
+            assert_eq!(
+                deadlines.change(1, 150, |seen| seen <= 99),
+                Change::Later,
+                "nothing to schedule"
+            );
+            assert_eq!(
+                deadlines.change(1, 300, |seen| seen <= 150),
+                Change::TooLate,
+                "it has come"
+            );
+            assert_eq!(deadlines.load(1), 150);
+            assert!(deadlines.claim(1, 150));
+            assert!(!deadlines.claim(1, 150));
+            assert_eq!(deadlines.change(1, 300, |seen| seen <= 0), Change::TooLate);
+            deadlines.store(1, NEVER);
+            assert_eq!(deadlines.change(1, 300, |seen| seen <= 200), Change::Earlier);
+        }
+    }
+
+    #[test]
+    fn memory_is_a_word_per_node() {
+        let deadlines = Deadlines::new(1_000, 1_000).expect("memory");
+        assert_eq!(deadlines.allocated_bytes(), 8_000);
+    }
+
+    #[test]
+    fn a_look_at_a_block_finds_what_is_due_and_what_is_next() {
+        let deadlines = deadlines(150);
+        let expire = |block, fresh, now| {
+            let mut due = Vec::new();
+            let next = deadlines.expire(Block(block), fresh, now, |node, seen| {
+                assert!(deadlines.claim(node, seen));
+                due.push(node);
+            });
+            (due, next)
+        };
+        assert_eq!(expire(0, 150, 1_000), (vec![], NEVER), "fresh memory has nothing due");
+        for node in 1..=150 {
+            deadlines.store(node, u64::from(node) * 10);
+        }
+        deadlines.store(64, NEVER);
+        assert_eq!(expire(0, 150, 29), (vec![1, 2], 30));
+        assert_eq!(expire(0, 150, 630), ((3..=63).collect(), NEVER));
+        assert_eq!(expire(1, 66, 10_000), (vec![65, 66], NEVER), "the others are not handed out");
+        assert_eq!(expire(1, 150, 0), (vec![], 670));
+        assert_eq!(expire(2, 150, 1_495), ((129..=149).collect(), 1_500));
+    }
+
+    #[test]
+    fn a_deadline_that_was_changed_before_its_claim_counts_as_next() {
+        let deadlines = deadlines(2);
+        {
+            deadlines.store(1, 10);
+            deadlines.store(2, 900);
+            let next = deadlines.expire(Block(0), 2, 20, |node, seen| {
+                assert_eq!(deadlines.change(node, 500, |seen| seen <= 9), Change::Later);
+                assert!(!deadlines.claim(node, seen));
+            });
+            assert_eq!(next, 500);
         }
     }
 }

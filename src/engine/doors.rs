@@ -6,11 +6,11 @@
 use crate::{
     Cache, Maintenance,
     alarm::{Alarm, Asked},
-    clock::Clock,
-    clock::NEVER,
+    clock::{Clock, DEAD, NEVER},
     engine::{
         Engine,
         budget::{Budget, Credit, Credits},
+        deadlines::{Block, Change, Deadlines},
         epoch::pin,
         extents::zeroed,
         index::Loc,
@@ -18,6 +18,7 @@ use crate::{
         plan::{Plan, ShardPlan},
         recycle::{NodePlan, Recycler},
         ring::{Ends, Ring},
+        wheel::{TICK, Wheel},
         word::Layout,
     },
     sync::{Arc, AtomicU32, Ordering::Relaxed},
@@ -220,5 +221,74 @@ impl AlarmDoor {
     /// When the next pass is due.
     pub fn time(&self) -> u64 {
         self.alarm.latest_time()
+    }
+}
+
+/// A timer wheel that begins at 0, and the deadlines of nodes, of which all are handed out. Times
+/// are ticks; two levels of four; two nodes to a block.
+#[derive(Debug)]
+pub struct WheelDoor {
+    wheel: Wheel,
+    deadlines: Deadlines,
+    nodes: u32,
+}
+
+impl WheelDoor {
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn new(nodes: u32) -> Self {
+        let (wheel, deadlines) =
+            (Wheel::new(nodes as usize, 0), Deadlines::new(nodes as usize, nodes as usize));
+        let (wheel, deadlines) = (wheel.expect("memory"), deadlines.expect("memory"));
+        (1..=nodes).for_each(|node| deadlines.store(node, DEAD));
+        Self { wheel, deadlines, nodes }
+    }
+
+    /// Stores and schedules a deadline, as the owner of the node.
+    pub fn set(&self, node: u32, deadline: u64) {
+        self.deadlines.store(node, deadline);
+        self.wheel.schedule(Block::of(node), deadline);
+    }
+
+    /// Changes a deadline, and schedules it if it has to be. False if it was too late.
+    pub fn change(&self, node: u32, deadline: u64, now: u64) -> bool {
+        let change = self.deadlines.change(node, deadline, |seen| seen <= now);
+        if change == Change::Earlier {
+            self.wheel.schedule(Block::of(node), deadline);
+        }
+        change != Change::TooLate
+    }
+
+    /// Claims what is due in up to `budget` blocks: node and deadline.
+    pub fn advance(&self, now: u64, budget: u32) -> Vec<(u32, u64)> {
+        let mut claimed = Vec::new();
+        // How far it came is seen from what comes up later.
+        let _ = self.wheel.advance(now * TICK, budget, |block| {
+            let due = |node, deadline| {
+                if self.deadlines.claim(node, deadline) {
+                    claimed.push((node, deadline));
+                }
+            };
+            self.deadlines.expire(block, self.nodes, now, due)
+        });
+        claimed
+    }
+
+    /// An advance that finds none of the nodes in the index, so that it must not claim them.
+    pub fn advance_over_absent(&self, now: u64) {
+        let _ = self.wheel.advance(now * TICK, u32::MAX, |block| {
+            self.deadlines.expire(block, self.nodes, now, |_, _| ())
+        });
+    }
+
+    /// The beginning of an advance, as of a thread that is stopped there.
+    pub fn close(&self, now: u64) {
+        self.wheel.close(now);
+    }
+
+    /// See [`WheelDoor::advance`]: when it has something to do next.
+    pub fn next_due(&self) -> Option<u64> {
+        self.wheel.next_due()
     }
 }

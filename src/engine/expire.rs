@@ -5,7 +5,7 @@
 use crate::{
     clock::{DEAD, NEVER},
     engine::{
-        deadlines::{Deadlines, Extended},
+        deadlines::{Block, Change},
         extents::OutOfMemory,
         index::{Found, Loc},
         insert::Target,
@@ -13,8 +13,8 @@ use crate::{
         nodes::Entry,
         shard::{Common, Context, Shard},
         timing::Timing,
-        wheel::{Advance, Look},
-        word::NodeId,
+        wheel::Advance,
+        word::{NodeId, Word},
     },
     listener::RemovalCause,
 };
@@ -32,7 +32,7 @@ impl<K, V> Shard<K, V> {
     #[inline(always)]
     pub(crate) fn is_live(&self, common: &Common<K, V>, node: NodeId) -> bool {
         let clock = &common.lifetimes.clock;
-        self.timing.get().is_none_or(|timing| !clock.is_past(timing.deadlines.of(node)))
+        self.timing.get().is_none_or(|timing| !clock.is_past(timing.deadlines.load(node)))
     }
 
     /// Why the value of a node leaves: that its time is over counts more than any other cause.
@@ -96,14 +96,14 @@ impl<K, V> Shard<K, V> {
     #[inline(always)]
     pub(super) fn schedule(&self, common: &Common<K, V>, node: NodeId) {
         if let Some(timing) = self.timing.get() {
-            self.schedule_at(common, timing, node, timing.deadlines.of(node));
+            self.schedule_at(common, timing, node, timing.deadlines.load(node));
         }
     }
 
     #[inline]
     fn schedule_at(&self, common: &Common<K, V>, timing: &Timing, node: NodeId, deadline: u64) {
         if deadline != NEVER {
-            timing.wheel.schedule(Deadlines::block(node), deadline);
+            timing.wheel.schedule(Block::of(node), deadline);
             if let Some(registration) = common.registration.get() {
                 registration.wake_by(deadline);
             }
@@ -119,29 +119,22 @@ impl<K, V> Shard<K, V> {
         // SAFETY: pinned, and found in the index since.
         let new = unsafe { self.nodes.with(found.node, |entry| lifetimes.after_read(entry, life)) };
         if let Some(new) = new {
-            self.set_life(common, timing, found.node, life.deadline, new);
+            self.set_life(common, timing, found.node, new);
         }
     }
 
     /// Gives an entry another life, unless its old one is over.
-    fn set_life(
-        &self,
-        common: &Common<K, V>,
-        timing: &Timing,
-        node: NodeId,
-        old: u64,
-        new: Life,
-    ) -> Extended {
+    fn set_life(&self, common: &Common<K, V>, timing: &Timing, node: NodeId, new: Life) -> Change {
         let clock = &common.lifetimes.clock;
-        let extended = timing.deadlines.extend(node, new.deadline, |past| clock.is_past(past));
-        if extended == Extended::Yes {
+        let change = timing.deadlines.change(node, new.deadline, |seen| clock.is_past(seen));
+        if change != Change::TooLate {
             timing.note(node, new);
-            // A mark that comes too early will do.
-            if new.deadline < old {
-                self.schedule_at(common, timing, node, new.deadline);
-            }
         }
-        extended
+        // For a later one the mark comes too early, and that will do.
+        if change == Change::Earlier {
+            self.schedule_at(common, timing, node, new.deadline);
+        }
+        change
     }
 
     /// Has an entry live for `duration` from now on.
@@ -151,13 +144,13 @@ impl<K, V> Shard<K, V> {
         timing: &Timing,
         found: Found<'_>,
         duration: Duration,
-    ) -> Extended {
+    ) -> Change {
         let node = found.node;
         let life = timing.life(node);
         let new = common.lifetimes.touched(life, duration);
         // An entry from before the shard knew of times has not been placed.
         timing.place(node, self.index.loc(found));
-        self.set_life(common, timing, node, life.deadline, new)
+        self.set_life(common, timing, node, new)
     }
 
     /// Takes out what is past, from no more than `budget` blocks.
@@ -166,27 +159,17 @@ impl<K, V> Shard<K, V> {
         cx: &Context<'_, K, V>,
         own: usize,
         now: u64,
-        budget: &mut usize,
+        budget: u32,
     ) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
-        let fresh = self.recycler.fresh();
         timing.wheel.advance(now, budget, |block| {
-            let (mut next, mut was_due) = (NEVER, false);
-            for node in Deadlines::nodes(block).take_while(|&node| node <= fresh) {
-                let deadline = timing.deadlines.of(node);
-                if deadline > now {
-                    next = next.min(deadline);
-                } else if deadline != DEAD {
-                    was_due = true;
-                    next = next.min(self.expire_node(cx, own, timing, node, now));
-                }
-            }
-            Look { next: (next != NEVER).then_some(next), was_due }
+            let due = |node, _| self.expire_node(cx, own, timing, node, now);
+            // Read after the mark was taken: it covers every node that was scheduled before.
+            timing.deadlines.expire(block, self.recycler.fresh(), now, due)
         })
     }
 
-    /// Takes a node's entry out if it is past; its deadline if it is not, and [`NEVER`] if there is
-    /// nothing more to look at.
+    /// Takes a node's entry out if it is in the index and past.
     fn expire_node(
         &self,
         cx: &Context<'_, K, V>,
@@ -194,31 +177,24 @@ impl<K, V> Shard<K, V> {
         timing: &Timing,
         node: NodeId,
         now: u64,
-    ) -> u64 {
-        let Some(loc) = timing.loc(node) else { return NEVER };
-        loop {
-            let mut word = self.index.word(loc);
-            let holds = |word: super::word::Word| {
-                word.is_member() && self.index.layout().node(word) == node
-            };
-            if !holds(word) {
-                return NEVER;
-            }
-            let deadline = timing.deadlines.of(node);
+    ) {
+        let Some(loc) = timing.loc(node) else { return };
+        let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
+        let mut word = self.index.word(loc);
+        while holds(word) {
+            let deadline = timing.deadlines.load(node);
             if deadline > now {
-                return deadline;
+                return;
             }
-            if deadline != DEAD && !timing.deadlines.claim(node, deadline) {
-                continue;
+            if deadline == DEAD || timing.deadlines.claim(node, deadline) {
+                break;
             }
-            while holds(word) {
-                if self.index.remove(loc, word) {
-                    self.depart(cx, own, loc, word, RemovalCause::Expired);
-                    break;
-                }
-                word = self.index.word(loc);
+        }
+        while holds(word) {
+            if self.index.remove(loc, word) {
+                return self.depart(cx, own, loc, word, RemovalCause::Expired);
             }
-            return NEVER;
+            word = self.index.word(loc);
         }
     }
 }

@@ -52,11 +52,11 @@ pub(crate) mod word;
 use crate::{
     error::BuildError,
     listener::{Listener, RemovalCause},
-    sync::{Arc, yield_now},
+    sync::{Arc, AtomicU64, yield_now},
 };
 use budget::Budget;
 use crossbeam_utils::CachePadded;
-use deadlines::Extended;
+use deadlines::Change;
 use epoch::{Pin, pin};
 use flights::Flights;
 use index::{Found, Index};
@@ -108,6 +108,7 @@ impl<K, V> Engine<K, V> {
                 weigher,
                 listener,
                 lifetimes,
+                expired: AtomicU64::new(0),
                 registration: Late::new(),
                 flights: Flights::new(),
                 load_times: CachePadded::new(LoadTimes::new()),
@@ -540,8 +541,7 @@ impl<K, V> Engine<K, V> {
     /// Takes out what is expired, brings reclamation as far as pinned threads allow, and drops
     /// everything that is dead.
     pub(crate) fn maintain(&self) {
-        let mut budget = usize::MAX;
-        while self.common.expire(&mut budget) == Advance::More {}
+        while self.common.expire(u32::MAX) == Advance::More {}
         self.common.pay_debt();
         self.common.reclaim();
     }
@@ -571,7 +571,7 @@ impl<K, V> Engine<K, V> {
             let Some(found) = found else { return false };
             let touched = shard.touch(&self.common, timing, found, duration);
             // A value that takes the place of this one meanwhile has a time of its own.
-            if touched == Extended::Yes && shard.index.still_names(found) {
+            if touched != Change::TooLate && shard.index.still_names(found) {
                 return true;
             }
         }

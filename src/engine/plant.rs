@@ -51,14 +51,6 @@ pub(crate) enum Bug {
     AlarmUnfenced,
     /// The end of a pass overwrites what was asked for meanwhile.
     AlarmOverwritten,
-    /// Who schedules does not look whether the wheel has gone past the slot meanwhile.
-    ScheduleOnce,
-    /// The wheel says that it has looked at slots before it has.
-    DoneEarly,
-    /// What is not due yet when its block is looked at is not scheduled again.
-    RestForgotten,
-    /// A deadline is claimed by a store, not a compare-and-swap.
-    ClaimBlind,
     /// A load is posted although a walk of the list after the swap that failed found another.
     PostBlind,
     /// A write that supersedes a load does not bump the control word.
@@ -75,6 +67,24 @@ pub(crate) enum Bug {
     AbandonSilent,
     /// A waiter that was offered the lead and is dropped does not wake the next.
     OfferDropped,
+    /// A deadline is claimed by load and store.
+    ClaimBlind,
+    /// A deadline that was changed before it could be claimed is taken for one that was claimed.
+    DueLookedAtOnce,
+    /// A mark is set without looking whether its slot was closed meanwhile.
+    ClosedLookedAtOnce,
+    /// A mark does not release the deadline that it is for.
+    MarkRelaxed,
+    /// The words of a slot that has come are only loaded.
+    MarksLoaded,
+    /// Marks are cleared that were set after the look, and their blocks do not become ready.
+    ReadyOnce,
+    /// A tick counts as done before its slots are looked at.
+    DoneTooSoon,
+    /// A block is not scheduled again for what was not due.
+    RestForgotten,
+    /// A slot's occupied bit is cleared after its marks were taken.
+    VacatedLate,
 }
 
 #[cfg(larder_loom)]

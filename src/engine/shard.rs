@@ -29,7 +29,7 @@ use crate::{
     },
     listener::{Listener, RemovalCause},
     maintenance::Registration,
-    sync::Arc,
+    sync::{Arc, AtomicU64},
 };
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
@@ -68,6 +68,8 @@ pub(crate) struct Common<K, V> {
     pub(crate) weigher: Option<Weigher<K, V>>,
     pub(crate) listener: Option<Listener<K, V>>,
     pub(crate) lifetimes: Lifetimes<K, V>,
+    /// Expirations that the maintenance thread has seen to.
+    pub(crate) expired: AtomicU64,
     /// With the maintenance thread, if there is anything for it to do.
     pub(crate) registration: Late<Registration>,
     pub(crate) flights: Flights<Flight<K, V>>,

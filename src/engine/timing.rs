@@ -89,7 +89,7 @@ impl Timing {
         self.deadlines.ensure(node)?;
         self.details.ensure(node as usize - 1)?;
         self.note(node, life);
-        self.deadlines.begin(node, life.deadline);
+        self.deadlines.store(node, life.deadline);
         Ok(())
     }
 
@@ -117,7 +117,7 @@ impl Timing {
 
     /// The times of a node that is in the index.
     pub(crate) fn life(&self, node: NodeId) -> Life {
-        let deadline = self.deadlines.of(node);
+        let deadline = self.deadlines.load(node);
         self.detail(node).map_or(Life::ENDLESS, |detail| Life {
             deadline,
             end: !detail.end.load(Ordering::Relaxed),
@@ -130,6 +130,6 @@ impl Timing {
     /// replaced: who has found it there may not come to think that its key is absent.
     #[inline]
     pub(crate) fn end(&self, node: NodeId) {
-        self.deadlines.begin(node, DEAD);
+        self.deadlines.store(node, DEAD);
     }
 }

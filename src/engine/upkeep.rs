@@ -9,51 +9,52 @@ use crate::{
         leaving::Leaving,
         plan,
         shard::{Common, Context, Shard},
+        stats::Event,
         wheel::Advance,
     },
     maintenance::{self, Next, Task},
-    sync::Arc,
+    sync::{Arc, Ordering},
 };
 use std::{fmt, sync::Weak};
 
 /// Blocks with expired entries that are dealt with under one pin.
-const BLOCKS_PER_PIN: usize = 16;
+const BLOCKS_PER_PIN: u32 = 16;
 /// The same for one pass of the maintenance thread: a few thousand entries.
-const BLOCKS_PER_PASS: usize = 64;
+const BLOCKS_PER_PASS: u32 = 64;
 /// After how many milliseconds the thread tries again to free what a stalled reader may still see.
 const STALLED: u64 = 1_000;
 
 impl<K, V> Common<K, V> {
-    /// Takes out what is past, from no more than `budget` blocks.
-    pub(super) fn expire(&self, budget: &mut usize) -> Advance {
+    /// Takes out what is past, from no more than `budget` blocks, about.
+    pub(super) fn expire(&self, mut budget: u32) -> Advance {
         let now = self.lifetimes.clock.now();
         for own in 0..self.shards.len() {
-            while *budget > 0 && self.expire_in(own, now, BLOCKS_PER_PIN, budget) == Advance::More {
+            while self.expire_in(own, now, BLOCKS_PER_PIN) == Advance::More {
+                budget = budget.saturating_sub(BLOCKS_PER_PIN);
+                if budget == 0 {
+                    return Advance::More;
+                }
             }
         }
-        if *budget > 0 { Advance::Done } else { Advance::More }
+        Advance::Done
     }
 
     /// What a writer does if there is no thread for it.
     #[cold]
     pub(super) fn expire_some(&self, own: usize) {
-        self.expire_in(own, self.lifetimes.clock.now(), 1, &mut 1);
+        let _ = self.expire_in(own, self.lifetimes.clock.now(), 1);
     }
 
-    fn expire_in(&self, own: usize, now: u64, most: usize, budget: &mut usize) -> Advance {
+    fn expire_in(&self, own: usize, now: u64, budget: u32) -> Advance {
         let shard = &self.shards[own];
         if shard.timing.get().is_none() {
             return Advance::Done;
         }
-        let most = most.min(*budget);
-        let mut left = most;
         // Declared before the pin, so the listener hears of it after.
         let leaving = Leaving::new(self);
         let pin = pin();
         let cx = Context { guard: &pin.guard, number: pin.number, common: self, leaving: &leaving };
-        let advance = shard.expire(&cx, own, now, &mut left);
-        *budget -= most - left;
-        advance
+        shard.expire(&cx, own, now, budget)
     }
 
     /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
@@ -116,12 +117,13 @@ impl<K, V> Common<K, V> {
 
 impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
     fn pass(&self) -> Next {
-        let mut budget = BLOCKS_PER_PASS;
-        if self.expire(&mut budget) == Advance::More {
+        if self.expire(BLOCKS_PER_PASS) == Advance::More {
             return Next::More;
         }
         let mut next = self.next_due().unwrap_or(NEVER);
-        if budget < BLOCKS_PER_PASS {
+        // Something may have been taken out in this pass, or in those before it.
+        let expired = self.counters.totals()[Event::Expiration as usize];
+        if self.expired.swap(expired, Ordering::Relaxed) != expired {
             self.reclaim();
         }
         if self.pending() > 0 {

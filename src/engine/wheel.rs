@@ -1,363 +1,404 @@
-//! When a shard has to look at which of its deadlines: a hierarchical timer wheel.
+//! When to look for expired entries: a hierarchical timer wheel over blocks of nodes.
 //!
-//! (Varghese and Lauck, SOSP'87.) It differs from most in what its slots hold. Nodes are grouped in
-//! *blocks* of 64 consecutive numbers, and a slot is a set of blocks, one bit each: "in this block
-//! something may be due by then". When a slot comes up the deadlines of its blocks are looked at,
-//! eight cache lines in a row per block. So nothing links entries to the wheel: an entry that is
-//! removed, replaced or touched leaves at worst a mark for nothing, a node can be recycled at any time,
-//! and scheduling the same twice is scheduling it once.
+//! # What it holds
 //!
-//! # Time
+//! The deadlines lie in a column of their own (`deadlines.rs`). The wheel remembers only "look at
+//! block b when slot s comes": a *mark*, one bit. There is nothing to link or unlink, so there are
+//! no generations; an entry that leaves or is recycled needs nothing, and marking twice is marking
+//! once. A mark for nothing costs a look at one block. What has to hold is
 //!
-//! Ticks of [`TICK`] milliseconds. Level `k` has [`SLOTS`] slots of [`SLOTS`]`^k` ticks each: half a
-//! second, 33 seconds, 36 minutes, 38 hours, 102 days per lap. A deadline beyond that goes into the
-//! farthest slot and is scheduled anew when that comes up.
+//! > every deadline that was scheduled is *covered*: its block has a mark in a slot that comes no
+//! > later than the deadline's tick, or is ready, or is in the hands of a thread.
 //!
-//! `closed` is the tick up to which slots are no longer used, `done` the one up to which they have
-//! been looked at; `done <= closed`.
+//! Whoever takes a block that is ready looks at all of it, has everything due expired, and
+//! schedules the block for the earliest deadline that is left. That one rule makes marks cascade
+//! from coarse slots to finer ones, lets a deadline move to later without a word to the wheel, and
+//! puts back what a thread that comes late has taken from a later lap.
+//!
+//! # Slots
+//!
+//! Time goes in ticks of 8 ms. There are five levels of 64 slots, and a slot of level k is 64^k
+//! ticks wide; a lap of them is 0.5 s, 33 s, 35 min, 37 h, 99 days. A tick lies on the lowest level
+//! on which it is less than 64 slots away, always in a slot that has yet to come; a tick beyond the
+//! top level is put in its last slot and found not due. A slot *comes* when its first tick does.
+//!
+//! A slot is a bitmap with a bit per block, a few words, and so is what is *ready*.
+//!
+//! # Transitions
+//!
+//! `closed` is the tick up to which no slot may be used any more, `done` the tick up to which all
+//! slots have been emptied. Both only grow, and `done <= closed`.
 //!
 //! ```text
-//! schedule  read closed; set the block's bit in the slot of the deadline, which lies behind closed;
-//!           set the slot's bit in `occupied`; read closed again: if it has reached the slot, again
-//! advance   closed: up to now; for each slot in (done, closed], coarse ones first, for each bit:
-//!           clear it, look at the block, and schedule the earliest deadline that is not yet due;
-//!           done: up to closed
+//! schedule   choose a slot by closed; set the mark; set the slot's occupied bit, if it is not set;
+//!            look at closed again: if the slot was closed meanwhile, begin again
+//! close      raise closed to n
+//! empty      for each slot that came after done and up to n (64 per level are all there are):
+//!            clear its occupied bit; look at each word; make the blocks ready; clear their marks;
+//!            make those ready that were cleared
+//! finish     raise done to n
+//! take       clear the ready bit of one block; who cleared it looks at the block, and schedules it
 //! ```
 //!
-//! # What holds
+//! *No mark is missed.* Look and mark are read-modify-writes of one word. If the mark is first, the
+//! look sees it. If the look is first, the mark's maker acquires what the look released: it sees
+//! `closed` at n, and begins again. So when `done` passes a slot, every mark in it that anybody
+//! relies on has been made ready. A mark that came too late stays and costs one look, a lap later.
 //!
-//! *A block with pending deadlines has a mark, not later than the earliest of them, or a thread is at
-//! work on it.* A thread that is between clearing a bit and scheduling the rest holds that one block;
-//! if it stops there, its 64 entries wait for it. (They still count as expired, and are evicted like
-//! any other.) One that stops elsewhere holds nothing, since others find `done` behind `closed` and
-//! look at the same slots.
+//! *Marks of the next lap* may use a slot as soon as it is closed. Between look and clear the same
+//! bit may be set for one, and would be lost with it: hence ready bits are set once more, for what
+//! was cleared. They are set before, too, so that a thread which stops in between takes nothing
+//! with it.
 //!
-//! Whoever changes a deadline so that it is earlier, or gives a node a new one, schedules its block
-//! afterwards. Whoever only postpones one need not: the mark comes too early, and the look at the
-//! block schedules what it finds.
+//! *Ready bits* are apart from the slots so that an advance which may not take them all can finish.
+//! If it left them in their slots, blocks that were looked at and scheduled for the next lap would
+//! come to stand among those yet to be looked at, and the next advance could go on for ever.
+//!
+//! *Stopped threads.* `done` moves after the work, so who stops while emptying leaves it to the
+//! next thread that advances. Occupied bits do not matter for that: it looks at the words
+//! themselves. A thread that stops between taking a block and scheduling it again holds up the
+//! expiry of that block, 64 nodes, until it goes on or another mark of the block comes up. Nobody
+//! gets an expired entry for that: readers look at deadlines. (A thread that stops right after it
+//! cleared a mark of the next lap, see above, holds up those blocks in the same way.)
+//!
+//! *Occupied bits* are for [`Wheel::next_due`] only. They are cleared before the look, and set, if
+//! need be, after the mark. If the mark is before the look, the block becomes ready; else the maker
+//! sees the bit cleared and sets it. So no mark is relied on under a cleared bit, unless a thread
+//! is between clearing it and the look: then `done` is behind, and `next_due` says "at once".
+//! (Unless that thread comes a lap late: if it stops just there, `next_due` may be too late until
+//! it goes on.)
+//!
+//! # Precision
+//!
+//! A deadline comes up in the first advance to a time not before it, rounded up to 8 ms; with the
+//! next tick if it was past when it was scheduled, or if another thread closes its tick at the same
+//! moment or has the block in hand. Never before it, since the deadline itself decides.
 //!
 //! # Orderings
 //!
-//! *Nothing is scheduled into a slot that nobody will look at.* `schedule` sets `occupied` by a
-//! read-modify-write between its mark and its second look at `closed`; `advance` changes the same
-//! word by a read-modify-write between moving `closed` and reading the slots. All AcqRel. If the
-//! scheduler's comes first the advancing thread sees the mark; otherwise the scheduler sees the new
-//! `closed`, and schedules again. Hence it is done even if the bit is set already.
-//!
-//! *Who takes a mark sees the deadline that it was set for*: the deadline is stored before the mark
-//! is set (Release), and the mark is taken by a read-modify-write with Acquire. Setting a bit that is
-//! set is a read-modify-write, too, and so adds to the same release sequence.
+//! Mark, look, clear, make ready and take are AcqRel: who takes a block sees the deadlines for
+//! which it was marked. By the argument above the second load of `closed` may be Relaxed. `done` is
+//! Release and Acquire: who skips slots sees what was made ready. Clearing an occupied bit is
+//! Release for `next_due`, which looks at the bits (Acquire) before it looks at `closed`.
 //!
 //! # ABA
 //!
-//! Slots are used again each lap. A thread that looks at a slot late takes marks that were meant for
-//! the next lap; it finds nothing due, and schedules them again.
+//! Bits of later laps are taken for earlier ones, and put back: see above.
 //!
 //! # Progress
 //!
-//! Scheduling repeats only if time went on meanwhile. An advance looks at each slot once at most, and
-//! at no more blocks with something due than it is told.
+//! Schedule is lock-free: to begin again means that time has gone on by a tick. Most often it is
+//! one locked instruction. Advance makes one pass over the slots that came, 64 per level however
+//! long ago the last one was, with one locked instruction per slot and one per word; and it takes
+//! no more blocks than it is told to.
 
 use crate::{
+    clock::NEVER,
     engine::{
+        deadlines::Block,
         extents::{OutOfMemory, zeroed},
         plant::{Bug, planted},
     },
     sync::{AtomicU64, Ordering},
 };
+use crossbeam_utils::CachePadded;
 
-/// Milliseconds per tick.
-pub(crate) const TICK: u64 = if cfg!(larder_loom) { 1 } else { 8 };
-/// Slots per level, as a power of two.
-const SLOT_BITS: u32 = if cfg!(larder_loom) { 1 } else { 6 };
-const SLOTS: u64 = 1 << SLOT_BITS;
-const LEVELS: u32 = if cfg!(larder_loom) { 2 } else { 5 };
-
-/// Nodes per block.
-pub(crate) const BLOCK: usize = 64;
-
-/// The wheel of one shard.
-#[derive(Debug)]
-pub(crate) struct Wheel {
-    closed: AtomicU64,
-    done: AtomicU64,
-    /// Per level, which slots may have marks.
-    occupied: [AtomicU64; LEVELS as usize],
-    /// Slot by slot, level by level.
-    marks: Box<[AtomicU64]>,
-    words_per_slot: usize,
+#[cfg(not(larder_loom))]
+mod measures {
+    /// Milliseconds per tick.
+    pub(crate) const TICK: u64 = 8;
+    pub(crate) const LEVELS: usize = 5;
+    /// Slots per level, as a power of two.
+    pub(super) const BITS: u32 = 6;
 }
 
-/// What a look at a block has found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
-    /// The earliest deadline that is not past.
-    pub(crate) next: Option<u64>,
-    /// Whether some were past.
-    pub(crate) was_due: bool,
+/// So that models get from level to level in a few steps.
+#[cfg(larder_loom)]
+mod measures {
+    pub(crate) const TICK: u64 = 1;
+    pub(crate) const LEVELS: usize = 2;
+    pub(super) const BITS: u32 = 2;
 }
+
+pub(crate) use measures::{LEVELS, TICK};
+const SLOTS: u64 = 1 << measures::BITS;
+const WORD_BITS: usize = u64::BITS as usize;
 
 /// How far an advance came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
 pub(crate) enum Advance {
-    /// Everything that was due has been looked at.
+    /// Everything that was due by then has come up, or is in the hands of another thread.
     Done,
-    /// It has found as many blocks with something to do as it was told, and there may be more.
+    /// There are more blocks to look at than it was allowed to.
     More,
 }
 
+/// A slot, as a number that does not begin again with each lap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot {
+    level: usize,
+    number: u64,
+}
+
+impl Slot {
+    /// Where a mark for `tick` goes while `closed` is closed; `tick > closed`.
+    #[inline]
+    fn of(tick: u64, closed: u64) -> Self {
+        for level in 0..LEVELS {
+            let number = Self::number_at(level, tick);
+            // Not the present one: if it were the level below would have done.
+            if number - Self::number_at(level, closed) < SLOTS {
+                return Slot { level, number };
+            }
+        }
+        let level = LEVELS - 1;
+        Slot { level, number: Self::number_at(level, closed) + SLOTS - 1 }
+    }
+
+    /// The number of the slot of this level that `tick` lies in.
+    #[inline]
+    fn number_at(level: usize, tick: u64) -> u64 {
+        tick >> (level as u32 * measures::BITS)
+    }
+
+    /// The tick with which it comes.
+    #[inline]
+    fn first_tick(self) -> u64 {
+        self.number << (self.level as u32 * measures::BITS)
+    }
+
+    /// Its place within the lap.
+    #[inline]
+    fn index(self) -> u64 {
+        self.number % SLOTS
+    }
+}
+
+/// What everybody reads and few write.
+#[derive(Debug)]
+struct Hands {
+    closed: AtomicU64,
+    done: AtomicU64,
+    /// A bit per slot of each level.
+    occupied: [AtomicU64; LEVELS],
+}
+
+/// The timer wheel of one shard.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    hands: CachePadded<Hands>,
+    /// Level by level, slot by slot: a bit per block.
+    marks: Box<[AtomicU64]>,
+    /// A bit per block: its slot has come.
+    ready: Box<[AtomicU64]>,
+}
+
 impl Wheel {
-    /// A wheel for `nodes` nodes that stands at `now`.
-    pub(crate) fn new(nodes: usize, now: u64) -> Result<Self, OutOfMemory> {
-        let words_per_slot = nodes.div_ceil(BLOCK).div_ceil(64);
-        let slots = (SLOTS * u64::from(LEVELS)) as usize;
+    /// For nodes `1..=max_nodes`; nothing is scheduled.
+    pub(crate) fn new(max_nodes: usize, now: u64) -> Result<Self, OutOfMemory> {
+        let tick = now / TICK;
         Ok(Self {
-            closed: AtomicU64::new(now / TICK),
-            done: AtomicU64::new(now / TICK),
-            occupied: std::array::from_fn(|_| AtomicU64::new(0)),
-            marks: zeroed(slots * words_per_slot)?,
-            words_per_slot,
+            hands: CachePadded::new(Hands {
+                closed: AtomicU64::new(tick),
+                done: AtomicU64::new(tick),
+                occupied: std::array::from_fn(|_| AtomicU64::new(0)),
+            }),
+            marks: zeroed(words_per_slot(max_nodes) * SLOTS as usize * LEVELS)?,
+            ready: zeroed(words_per_slot(max_nodes))?,
         })
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        size_of_val(&*self.marks)
+        size_of_val(&*self.marks) + size_of_val(&*self.ready)
     }
 
-    /// The words of the slot of level `level` that `tick` falls into.
-    fn slot(&self, level: u32, tick: u64) -> &[AtomicU64] {
-        let slot = u64::from(level) * SLOTS + (tick >> (level * SLOT_BITS)) % SLOTS;
-        let start = slot as usize * self.words_per_slot;
-        &self.marks[start..start + self.words_per_slot]
-    }
-
-    fn slot_bit(level: u32, tick: u64) -> u64 {
-        1 << ((tick >> (level * SLOT_BITS)) % SLOTS)
-    }
-
-    /// Has the block looked at when the deadline, in milliseconds, is past. At most [`TICK`]
-    /// milliseconds later, if somebody advances the wheel then.
-    pub(crate) fn schedule(&self, block: usize, deadline: u64) {
-        let mut closed = self.closed.load(Ordering::Acquire);
+    /// Sees to it that `block` comes up when `deadline` has come. The deadline has been stored
+    /// before; [`NEVER`] needs nothing.
+    #[inline]
+    pub(crate) fn schedule(&self, block: Block, deadline: u64) {
+        if deadline == NEVER {
+            return;
+        }
+        let hands = &*self.hands;
+        let mut closed = hands.closed.load(Ordering::Relaxed);
         loop {
-            let (level, tick) = place(deadline, closed);
-            let word = &self.slot(level, tick)[block / 64];
-            word.fetch_or(1 << (block % 64), Ordering::AcqRel);
-            self.occupied[level as usize].fetch_or(Self::slot_bit(level, tick), Ordering::AcqRel);
-            let first = tick >> (level * SLOT_BITS) << (level * SLOT_BITS);
-            closed = self.closed.load(Ordering::Acquire);
-            if closed < first || planted(Bug::ScheduleOnce) {
+            let slot = Slot::of(deadline.div_ceil(TICK).max(closed + 1), closed);
+            self.mark(slot, block);
+            // See "No mark is missed" for why this need not acquire.
+            closed = hands.closed.load(Ordering::Relaxed);
+            if closed < slot.first_tick() || planted(Bug::ClosedLookedAtOnce) {
                 return;
             }
         }
     }
 
-    /// Moves on to `now` and has `visit` look at the blocks that come up. `budget` of those looks may
-    /// find something to do. Others are not counted: a look at a block with nothing due puts its mark
-    /// where, after a long time, it may come up again in this very call, and is quick.
+    #[inline]
+    fn mark(&self, slot: Slot, block: Block) {
+        let block = block.0 as usize;
+        let order = if planted(Bug::MarkRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
+        self.words_of(slot)[block / WORD_BITS].fetch_or(1 << (block % WORD_BITS), order);
+        let (occupied, bit) = (&self.hands.occupied[slot.level], 1 << slot.index());
+        // Looked at before it is written: most often it is set already.
+        if occupied.load(Ordering::Relaxed) & bit == 0 {
+            occupied.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn words_of(&self, slot: Slot) -> &[AtomicU64] {
+        let place = slot.level * SLOTS as usize + slot.index() as usize;
+        let words = self.ready.len();
+        &self.marks[place * words..][..words]
+    }
+
+    /// Has `visit` look at the blocks that have come up by `now`, `budget` of them at most. It has
+    /// what is due expired, and returns the earliest deadline that is left in the block.
+    ///
+    /// If it panics the block comes up again with the next tick.
+    #[inline]
     pub(crate) fn advance(
         &self,
         now: u64,
-        budget: &mut usize,
-        mut visit: impl FnMut(usize) -> Look,
+        budget: u32,
+        visit: impl FnMut(Block) -> u64,
     ) -> Advance {
-        let done = self.done.load(Ordering::Acquire);
-        let closed = self.closed.fetch_max(now / TICK, Ordering::AcqRel).max(now / TICK);
-        if done == closed {
-            return Advance::Done;
+        let (tick, done) = (now / TICK, self.hands.done.load(Ordering::Acquire));
+        if tick > done {
+            self.turn(done, tick);
         }
-        if planted(Bug::DoneEarly) {
-            self.done.fetch_max(closed, Ordering::AcqRel);
-        }
+        if self.nothing_ready() { Advance::Done } else { self.visit_ready(budget, visit) }
+    }
+
+    /// Makes ready what comes after `done` and up to `tick`.
+    #[cold]
+    fn turn(&self, done: u64, tick: u64) {
+        self.close(tick);
         for level in (0..LEVELS).rev() {
-            let shift = level * SLOT_BITS;
-            let (from, to) = ((done >> shift) + 1, closed >> shift);
-            let slots = (to + 1).saturating_sub(from).min(SLOTS);
-            let passed = (to + 1 - slots..=to).map(|slot| slot << shift);
-            let bits = passed.clone().fold(0, |bits, tick| bits | Self::slot_bit(level, tick));
-            // Also if there are no bits: see "Orderings".
-            self.occupied[level as usize].fetch_and(!bits, Ordering::AcqRel);
-            for (word, tick) in
-                passed.flat_map(|tick| (0..self.words_per_slot).map(move |w| (w, tick)))
-            {
-                let marks = &self.slot(level, tick)[word];
-                let mut seen = marks.load(Ordering::Relaxed);
-                while seen != 0 {
-                    if *budget == 0 {
-                        return Advance::More;
-                    }
-                    let bit = seen.trailing_zeros();
-                    seen &= seen - 1;
-                    marks.fetch_and(!(1 << bit), Ordering::AcqRel);
-                    let block = word * 64 + bit as usize;
-                    let look = visit(block);
-                    *budget -= usize::from(look.was_due);
-                    if let Some(next) = look.next
-                        && !planted(Bug::RestForgotten)
-                    {
-                        self.schedule(block, next);
-                    }
+            let (before, last) = (Slot::number_at(level, done), Slot::number_at(level, tick));
+            // A lap is all there is.
+            for number in before + 1..=last.min(before + SLOTS) {
+                self.empty(Slot { level, number });
+            }
+        }
+        self.hands.done.fetch_max(tick, Ordering::AcqRel);
+    }
+
+    pub(super) fn close(&self, tick: u64) {
+        self.hands.closed.fetch_max(tick, Ordering::AcqRel);
+        if planted(Bug::DoneTooSoon) {
+            self.hands.done.fetch_max(tick, Ordering::AcqRel);
+        }
+    }
+
+    fn empty(&self, slot: Slot) {
+        if !planted(Bug::VacatedLate) {
+            self.vacate(slot);
+        }
+        for (word, ready) in self.words_of(slot).iter().zip(&self.ready) {
+            let marks = if planted(Bug::MarksLoaded) {
+                word.load(Ordering::Acquire)
+            } else {
+                // A write, though it changes nothing: see "No mark is missed".
+                word.fetch_or(0, Ordering::AcqRel)
+            };
+            if marks != 0 {
+                ready.fetch_or(marks, Ordering::AcqRel);
+                let cleared = word.fetch_and(!marks, Ordering::AcqRel) & marks;
+                if !planted(Bug::ReadyOnce) {
+                    ready.fetch_or(cleared, Ordering::AcqRel);
                 }
             }
         }
-        self.done.fetch_max(closed, Ordering::AcqRel);
+        if planted(Bug::VacatedLate) {
+            self.vacate(slot);
+        }
+    }
+
+    /// Clears the bit that says that there are marks.
+    fn vacate(&self, slot: Slot) {
+        self.hands.occupied[slot.level].fetch_and(!(1 << slot.index()), Ordering::Release);
+    }
+
+    #[inline]
+    fn nothing_ready(&self) -> bool {
+        self.ready.iter().all(|word| word.load(Ordering::Acquire) == 0)
+    }
+
+    #[cold]
+    fn visit_ready(&self, mut budget: u32, mut visit: impl FnMut(Block) -> u64) -> Advance {
+        for (i, word) in self.ready.iter().enumerate() {
+            let mut blocks = word.load(Ordering::Acquire);
+            while blocks != 0 {
+                if budget == 0 {
+                    return Advance::More;
+                }
+                let bit = blocks & blocks.wrapping_neg();
+                blocks ^= bit;
+                // One by one: a thread that stops has one in hand.
+                if word.fetch_and(!bit, Ordering::AcqRel) & bit != 0 {
+                    budget -= 1;
+                    let block = Block((i * WORD_BITS) as u32 + bit.trailing_zeros());
+                    let mut taken = Taken { wheel: self, block, left: 0 };
+                    taken.left = visit(block);
+                }
+            }
+        }
         Advance::Done
     }
 
-    /// When the next slot comes up that may have marks, in milliseconds; a hint for who sleeps until
-    /// then.
+    /// A time, in milliseconds, before which nothing comes up; None if nothing is scheduled.
+    ///
+    /// It is that of the first slot with marks: the tick of the next deadline if that is near, and
+    /// earlier if it is on a coarser level, where marks have to cascade. If it has come already,
+    /// there is work to do at once. What other threads have in hand or schedule later is not in it.
     pub(crate) fn next_due(&self) -> Option<u64> {
-        let closed = self.closed.load(Ordering::Acquire);
-        if self.done.load(Ordering::Acquire) < closed {
-            return Some(closed * TICK);
-        }
-        (0..LEVELS)
-            .filter_map(|level| {
-                let next = (closed >> (level * SLOT_BITS)) + 1;
-                let occupied = self.occupied[level as usize].load(Ordering::Acquire);
-                let ahead = (0..SLOTS).find(|i| occupied >> ((next + i) % SLOTS) & 1 != 0)?;
-                Some((next + ahead) << (level * SLOT_BITS))
-            })
-            .min()
-            .map(|tick| tick.saturating_mul(TICK))
+        let hands = &*self.hands;
+        let done = hands.done.load(Ordering::Acquire);
+        let ticks = hands.occupied.iter().enumerate().filter_map(|(level, occupied)| {
+            first_after(Slot::number_at(level, done), occupied.load(Ordering::Acquire))
+                .map(|number| Slot { level, number }.first_tick())
+        });
+        let next = ticks.min();
+        let closed = hands.closed.load(Ordering::Relaxed);
+        // While somebody empties slots the bits are not to be relied on.
+        let tick = if closed == done && self.nothing_ready() { next? } else { closed };
+        Some(tick.saturating_mul(TICK))
     }
 }
 
-/// The level and a tick of the slot in which a deadline goes.
-fn place(deadline: u64, closed: u64) -> (u32, u64) {
-    let tick = deadline.div_ceil(TICK).max(closed + 1);
-    let level = (0..LEVELS).find(|level| {
-        let shift = level * SLOT_BITS;
-        (tick >> shift) - (closed >> shift) < SLOTS
-    });
-    level.map_or_else(
-        || {
-            let shift = (LEVELS - 1) * SLOT_BITS;
-            (LEVELS - 1, ((closed >> shift) + SLOTS - 1) << shift)
-        },
-        |level| (level, tick),
-    )
+/// The number of the first slot after `present` whose bit is set.
+fn first_after(present: u64, occupied: u64) -> Option<u64> {
+    let (lap, index) = (present - present % SLOTS, present % SLOTS);
+    let to_come = occupied & (u64::MAX << index << 1);
+    if to_come != 0 {
+        Some(lap + u64::from(to_come.trailing_zeros()))
+    } else if occupied != 0 {
+        Some(lap + SLOTS + u64::from(occupied.trailing_zeros()))
+    } else {
+        None
+    }
+}
+
+fn words_per_slot(max_nodes: usize) -> usize {
+    Block::count(max_nodes).div_ceil(WORD_BITS)
+}
+
+/// A block in the hands of this thread. Dropping it, also by unwinding, schedules the block again.
+struct Taken<'a> {
+    wheel: &'a Wheel,
+    block: Block,
+    /// The earliest deadline that is left. Until the visitor has said so that is "long ago".
+    left: u64,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !planted(Bug::RestForgotten) {
+            self.wheel.schedule(self.block, self.left);
+        }
+    }
 }
 
 #[cfg(all(test, not(larder_loom)))]
-mod tests {
-    use super::*;
-    use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
-    use std::{cell::RefCell, collections::BTreeSet};
-
-    /// Blocks of one deadline each.
-    struct Model {
-        wheel: Wheel,
-        deadlines: RefCell<Vec<Option<u64>>>,
-        now: u64,
-    }
-
-    impl Model {
-        fn new(blocks: usize, now: u64) -> Self {
-            Self {
-                wheel: Wheel::new(blocks * BLOCK, now).expect("memory"),
-                deadlines: RefCell::new(vec![None; blocks]),
-                now,
-            }
-        }
-
-        fn set(&self, block: usize, deadline: u64) {
-            self.deadlines.borrow_mut()[block] = Some(deadline);
-            self.wheel.schedule(block, deadline);
-        }
-
-        fn advance(&mut self, by: u64, mut budget: usize) -> Advance {
-            self.now += by;
-            let Self { wheel, deadlines, now } = self;
-            wheel.advance(*now, &mut budget, |block| {
-                let deadline = &mut deadlines.borrow_mut()[block];
-                let was_due = deadline.is_some_and(|deadline| deadline <= *now);
-                if was_due {
-                    *deadline = None;
-                }
-                Look { next: *deadline, was_due }
-            })
-        }
-
-        fn overdue(&self) -> Vec<u64> {
-            // What was past already when it was scheduled comes up a tick later.
-            let due = |deadline: u64| deadline + TICK <= self.now;
-            let deadlines = self.deadlines.borrow();
-            deadlines.iter().flatten().copied().filter(|&deadline| due(deadline)).collect()
-        }
-    }
-
-    #[test]
-    fn what_is_due_comes_up_within_a_tick_whatever_happened_before() {
-        let mut rng = SmallRng::seed_from_u64(7);
-        let mut model = Model::new(500, 123_456);
-        for _ in 0..30_000 {
-            let span = 1 << rng.random_range(0..35);
-            let (block, time) = (rng.random_range(0..500), rng.random_range(0..span));
-            match rng.random_range(0..10) {
-                0..=5 => model.set(block, model.now + time),
-                // Postponed: nobody tells the wheel.
-                6 => {
-                    if let Some(deadline) = &mut model.deadlines.borrow_mut()[block] {
-                        *deadline += time;
-                    }
-                }
-                7 => model.deadlines.borrow_mut()[block] = None,
-                _ => {
-                    assert_eq!(model.advance(time, usize::MAX), Advance::Done);
-                    assert_eq!(model.overdue(), [], "at {}", model.now);
-                }
-            }
-            let earliest = model.deadlines.borrow().iter().flatten().min().copied();
-            if let Some(earliest) = earliest {
-                let next = model.wheel.next_due().expect("something is pending");
-                assert!(next <= earliest.div_ceil(TICK).max(model.now / TICK + 1) * TICK);
-            }
-        }
-    }
-
-    #[test]
-    fn an_advance_looks_at_no_more_blocks_than_it_may() {
-        let mut model = Model::new(300, 0);
-        (0..300).for_each(|block| model.set(block, 1_000));
-        let mut passes = 0;
-        while model.advance(if passes == 0 { 2_000 } else { 0 }, 7) == Advance::More {
-            passes += 1;
-            let left = model.overdue().len();
-            assert_eq!(left, 300 - 7 * passes);
-        }
-        assert_eq!((passes, model.overdue().len()), (42, 0));
-    }
-
-    #[test]
-    fn deadlines_at_the_end_of_time_are_never_reached() {
-        let mut model = Model::new(2, 50);
-        model.set(0, u64::MAX - 1);
-        model.set(1, 1_000);
-        for _ in 0..50 {
-            assert_eq!(model.advance(1 << 36, usize::MAX), Advance::Done);
-        }
-        assert_eq!(*model.deadlines.borrow(), [Some(u64::MAX - 1), None]);
-    }
-
-    #[test]
-    fn an_idle_wheel_has_nothing_to_wait_for() {
-        let mut model = Model::new(2, 0);
-        assert_eq!(model.wheel.next_due(), None);
-        model.set(1, 100);
-        assert_eq!(model.wheel.next_due(), Some(104));
-        model.advance(104, usize::MAX);
-        assert_eq!(model.wheel.next_due(), None);
-    }
-
-    #[test]
-    fn slots_come_up_in_the_order_of_their_time() {
-        let mut distinct = BTreeSet::new();
-        for deadline in [9, 17, 520, 1_100, 40_000, 3_000_000, 200_000_000, u64::MAX / 2] {
-            let (level, tick) = place(deadline, 0);
-            assert!(tick * TICK <= deadline + TICK);
-            distinct.insert((level, tick >> (level * SLOT_BITS)));
-        }
-        assert_eq!(distinct.len(), 8);
-    }
-}
+mod tests;

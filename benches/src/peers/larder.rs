@@ -67,7 +67,8 @@ impl<K: Key, V: Value, F: Flavour> Peer<K, V> for Larder<K, V, F> {
     const TRAITS: Traits = Traits { pins: true, ..Traits::CACHE };
 
     fn build(capacity: usize, hasher: Hasher) -> Self {
-        let builder = Cache::builder().max_capacity(capacity as u64).estimated_entries(capacity as u64);
+        let builder =
+            Cache::builder().max_capacity(capacity as u64).estimated_entries(capacity as u64);
         Self(F::season(builder).hasher(hasher).build(), PhantomData)
     }
 
