@@ -198,9 +198,14 @@ impl Clock {
         if duration.is_zero() {
             return now.millis();
         }
-        let latest_now = u128::from(now.nanos()) + u128::from(self.granule());
-        let millis = (latest_now + duration.as_nanos()).div_ceil(NANOS_PER_MILLI.into());
-        u64::try_from(millis).map_or(NEVER, |millis| millis.saturating_add(ORIGIN))
+        let latest_now = now.nanos().saturating_add(self.granule());
+        // In 64 bits, if that will do: a division of 128 takes longer than all the rest.
+        match u64::try_from(duration.as_nanos()) {
+            Ok(nanos) if nanos <= u64::MAX - latest_now => {
+                (latest_now + nanos).div_ceil(NANOS_PER_MILLI) + ORIGIN
+            }
+            _ => far_deadline(latest_now, duration),
+        }
     }
 
     /// How long it is to the deadline.
@@ -235,6 +240,7 @@ impl Clock {
         matches!(self.0, Source::System)
     }
 
+    #[inline]
     fn nanos(&self) -> u64 {
         match &self.0 {
             Source::System => System::get().nanos(),
@@ -243,12 +249,20 @@ impl Clock {
     }
 
     /// By how much the clock may lag behind the true time, in nanoseconds.
+    #[inline]
     fn granule(&self) -> u64 {
         match &self.0 {
             Source::System => System::get().granule,
             Source::Manual(_) => 0,
         }
     }
+}
+
+#[cold]
+fn far_deadline(latest_now: u64, duration: Duration) -> u64 {
+    let nanos = u128::from(latest_now) + duration.as_nanos();
+    u64::try_from(nanos.div_ceil(NANOS_PER_MILLI.into()))
+        .map_or(NEVER, |millis| millis.saturating_add(ORIGIN))
 }
 
 fn millis(nanos: u64) -> u64 {

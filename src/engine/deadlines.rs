@@ -233,7 +233,7 @@ mod tests {
             assert_eq!(deadlines.load(1), 150);
             assert!(deadlines.claim(1, 150));
             assert!(!deadlines.claim(1, 150));
-            assert_eq!(deadlines.change(1, 300, |seen| seen <= 0), Change::TooLate);
+            assert_eq!(deadlines.change(1, 300, |seen| seen == 0), Change::TooLate);
             deadlines.store(1, NEVER);
             assert_eq!(deadlines.change(1, 300, |seen| seen <= 200), Change::Earlier);
         }

@@ -94,6 +94,17 @@ impl<K, V> Lifetimes<K, V> {
         Life { deadline: end.min(own).min(idle), end, own, written: now.millis() }
     }
 
+    /// Whether a read may change an entry's deadline: false if that is known at a glance.
+    #[inline]
+    pub(crate) fn heed_read_at(&self, deadline: u64) -> bool {
+        if self.expiry.is_some() {
+            return true;
+        }
+        // Another read has moved it within the last granule.
+        self.to_idle
+            .is_some_and(|to_idle| deadline < self.clock.deadline_from(self.clock.read(), to_idle))
+    }
+
     /// What a read makes of an entry's life; None if it leaves things as they are.
     #[cold]
     pub(crate) fn after_read(&self, entry: &Entry<K, V>, life: Life) -> Option<Life> {

@@ -236,6 +236,7 @@ impl<K, V> Engine<K, V> {
         Index::touch(found);
         if let Some(timing) = shard.timing.get()
             && self.common.lifetimes.heed_reads()
+            && self.common.lifetimes.heed_read_at(timing.deadlines.load(found.node))
         {
             shard.heed_read(&self.common, timing, found);
         }
