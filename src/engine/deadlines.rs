@@ -111,6 +111,14 @@ impl Deadlines {
         self.0.find(node as usize - 1).map(|word| unsafe { word.as_ref() })
     }
 
+    /// Asks for the line of a node.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, node: NodeId) {
+        if let Some(word) = self.word(node) {
+            super::prefetch(word);
+        }
+    }
+
     /// Stores the deadline of a node that is not published, or has left the index.
     #[inline(always)]
     pub(crate) fn store(&self, node: NodeId, deadline: u64) {

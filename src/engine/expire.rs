@@ -69,8 +69,9 @@ impl<K, V> Shard<K, V> {
         found: Option<Found<'_>>,
     ) -> Life {
         let lifetimes = &common.lifetimes;
+        // Only the user's own rules ask for that.
         let replaced = found
-            .filter(|found| self.is_live(common, found.node))
+            .filter(|found| lifetimes.expiry.is_some() && self.is_live(common, found.node))
             .map(|found| timing.life(found.node).own);
         lifetimes.begin(entry, target.hash, target.span, replaced)
     }

@@ -274,6 +274,9 @@ impl<K, V> Shard<K, V> {
         if let Some(next) = self.recycler.next_free(cx.number) {
             // SAFETY: free numbers were handed out before.
             unsafe { self.nodes.prefetch(next) };
+            if let Some(timing) = self.timing.get() {
+                timing.prefetch(next);
+            }
         }
         Some(node)
     }

@@ -83,6 +83,15 @@ impl Timing {
         self.details.find(node as usize - 1).map(|detail| unsafe { detail.as_ref() })
     }
 
+    /// Asks for the lines of a node.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, node: NodeId) {
+        self.deadlines.prefetch(node);
+        if let Some(detail) = self.detail(node) {
+            super::prefetch(detail);
+        }
+    }
+
     /// Gives an owned node its times, before it is published.
     #[inline]
     pub(crate) fn begin(&self, node: NodeId, life: Life) -> Result<(), OutOfMemory> {
