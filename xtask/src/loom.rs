@@ -138,10 +138,10 @@ fn must_fail(
         bail!("not found within {} s (see {})", PLANT_LIMIT.as_secs(), log.display());
     };
     match verdict(&output) {
-        Verdict::OneFailed if !status.success() => Ok(took),
+        Verdict::OneFailed | Verdict::Deadlock if !status.success() => Ok(took),
         Verdict::OnePassed => bail!("went unnoticed: the model passes (see {})", log.display()),
         Verdict::NoneRun => bail!("`{}` has no such test, or ignores it", plant.binary),
-        Verdict::OneFailed | Verdict::Unclear => {
+        Verdict::OneFailed | Verdict::Deadlock | Verdict::Unclear => {
             bail!("no verdict, {status}:\n{}", last_lines(&output, &log))
         }
     }
@@ -153,13 +153,17 @@ enum Verdict {
     OneFailed,
     OnePassed,
     NoneRun,
+    /// Loom says that no thread could go on. What unwinds then uses loom outside of a model, so the
+    /// process aborts and libtest says nothing.
+    Deadlock,
     /// It ended before it said anything.
     Unclear,
 }
 
 fn verdict(output: &str) -> Verdict {
     let Some(line) = output.lines().rev().find(|line| line.starts_with("test result: ")) else {
-        return Verdict::Unclear;
+        let deadlock = output.lines().any(|line| line.starts_with("deadlock; threads = "));
+        return if deadlock { Verdict::Deadlock } else { Verdict::Unclear };
     };
     if line.contains(" 0 passed; 1 failed;") {
         Verdict::OneFailed
@@ -190,6 +194,7 @@ mod tests {
         assert_eq!(result("ok. 0 passed; 0 failed; 0 ignored"), Verdict::NoneRun);
         assert_eq!(result("ok. 0 passed; 0 failed; 1 ignored"), Verdict::NoneRun);
         assert_eq!(verdict("thread 'x' panicked\nstack overflow"), Verdict::Unclear);
+        assert_eq!(verdict("x panicked\ndeadlock; threads = [..]\nabort"), Verdict::Deadlock);
     }
 
     #[test]
