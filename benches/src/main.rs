@@ -4,6 +4,7 @@ mod alloc;
 mod bound;
 mod cli;
 mod data;
+mod expiry;
 mod headline;
 mod latency;
 mod memory;

@@ -56,7 +56,7 @@ use crate::{
 };
 
 /// Nodes that are looked at together.
-pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 64 };
+pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 32 };
 
 /// A block of neighbouring nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,12 +268,12 @@ mod tests {
         for node in 1..=150 {
             deadlines.store(node, u64::from(node) * 10);
         }
-        deadlines.store(64, NEVER);
+        deadlines.store(32, NEVER);
         assert_eq!(expire(0, 150, 29), (vec![1, 2], 30));
-        assert_eq!(expire(0, 150, 630), ((3..=63).collect(), NEVER));
-        assert_eq!(expire(1, 66, 10_000), (vec![65, 66], NEVER), "the others are not handed out");
-        assert_eq!(expire(1, 150, 0), (vec![], 670));
-        assert_eq!(expire(2, 150, 1_495), ((129..=149).collect(), 1_500));
+        assert_eq!(expire(0, 150, 310), ((3..=31).collect(), NEVER));
+        assert_eq!(expire(1, 34, 10_000), (vec![33, 34], NEVER), "the others are not handed out");
+        assert_eq!(expire(1, 150, 0), (vec![], 350));
+        assert_eq!(expire(4, 150, 1_495), ((129..=149).collect(), 1_500));
     }
 
     #[test]

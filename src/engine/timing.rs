@@ -42,7 +42,6 @@ struct Detail {
     end: AtomicU64,
     own: AtomicU64,
     written: AtomicU64,
-    loc: AtomicU32,
 }
 
 // SAFETY: atomic integers only, and padding.
@@ -50,7 +49,7 @@ unsafe impl Element for Detail {
     #[cfg(larder_loom)]
     fn zero() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { end: zero(), own: zero(), written: zero(), loc: AtomicU32::new(0) }
+        Self { end: zero(), own: zero(), written: zero() }
     }
 }
 
@@ -58,6 +57,8 @@ unsafe impl Element for Detail {
 #[derive(Debug)]
 pub(crate) struct Timing {
     pub(crate) deadlines: Deadlines,
+    /// Where each node was published. Apart from the details, since expiry wants nothing else.
+    locs: Extents<AtomicU32>,
     details: Extents<Detail>,
     pub(crate) wheel: Wheel,
 }
@@ -66,6 +67,7 @@ impl Timing {
     pub(crate) fn new(planned: usize, max_nodes: usize, now: u64) -> Result<Self, OutOfMemory> {
         Ok(Self {
             deadlines: Deadlines::new(planned, max_nodes)?,
+            locs: Extents::new(planned, max_nodes)?,
             details: Extents::new(planned, max_nodes)?,
             wheel: Wheel::new(max_nodes, now)?,
         })
@@ -73,6 +75,7 @@ impl Timing {
 
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.deadlines.allocated_bytes()
+            + self.locs.allocated_bytes()
             + self.details.allocated_bytes()
             + self.wheel.allocated_bytes()
     }
@@ -96,6 +99,7 @@ impl Timing {
     #[inline]
     pub(crate) fn begin(&self, node: NodeId, life: Life) -> Result<(), OutOfMemory> {
         self.deadlines.ensure(node)?;
+        self.locs.ensure(node as usize - 1)?;
         self.details.ensure(node as usize - 1)?;
         self.note(node, life);
         self.deadlines.store(node, life.deadline);
@@ -115,13 +119,19 @@ impl Timing {
     /// Says where an owned node will be published.
     #[inline(always)]
     pub(crate) fn place(&self, node: NodeId, loc: Loc) {
-        if let Some(detail) = self.detail(node) {
-            detail.loc.store(loc.0, Ordering::Relaxed);
+        if let Some(place) = self.loc_word(node) {
+            place.store(loc.0, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn loc(&self, node: NodeId) -> Option<Loc> {
-        self.detail(node).map(|detail| Loc(detail.loc.load(Ordering::Relaxed)))
+        self.loc_word(node).map(|loc| Loc(loc.load(Ordering::Relaxed)))
+    }
+
+    #[inline(always)]
+    fn loc_word(&self, node: NodeId) -> Option<&AtomicU32> {
+        // SAFETY: as in `detail`.
+        self.locs.find(node as usize - 1).map(|loc| unsafe { loc.as_ref() })
     }
 
     /// The times of a node that is in the index.

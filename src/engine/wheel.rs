@@ -57,7 +57,7 @@
 //! *Stopped threads.* `done` moves after the work, so who stops while emptying leaves it to the
 //! next thread that advances. Occupied bits do not matter for that: it looks at the words
 //! themselves. A thread that stops between taking a block and scheduling it again holds up the
-//! expiry of that block, 64 nodes, until it goes on or another mark of the block comes up. Nobody
+//! expiry of that block, 32 nodes, until it goes on or another mark of the block comes up. Nobody
 //! gets an expired entry for that: readers look at deadlines. (A thread that stops right after it
 //! cleared a mark of the next lap, see above, holds up those blocks in the same way.)
 //!

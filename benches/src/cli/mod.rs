@@ -21,7 +21,7 @@ use crate::table::Table;
 use crate::throughput::{self, Matrix, Scenario};
 use crate::trace::Trace;
 use crate::workload::Dist;
-use crate::{bound, latency, memory, trace, versions};
+use crate::{bound, expiry, latency, memory, trace, versions};
 
 /// Measures larder beside its peers.
 #[derive(Debug, Parser)]
@@ -60,6 +60,8 @@ enum Command {
     Memory(MemoryArgs),
     /// Entries held against the capacity asked for
     Bound(BoundArgs),
+    /// What deadlines cost, and how punctual they are
+    Expiry(ExpiryArgs),
     /// The few numbers that larder promises something about, beside quick_cache
     Headline(HeadlineArgs),
     /// One cache's memory, for `memory`, which starts this once for each
@@ -158,6 +160,16 @@ struct BoundArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+struct ExpiryArgs {
+    /// Entries
+    #[arg(long, default_value = "1M", value_parser = parse_count)]
+    entries: u32,
+    /// Rounds, of which the medians are shown
+    #[arg(long, default_value = "5", value_parser = parse_count)]
+    rounds: u32,
+}
+
+#[derive(Clone, Debug, Args)]
 struct HeadlineArgs {
     /// A folder with traces; a generated trace where there is none
     traces: Option<PathBuf>,
@@ -194,6 +206,11 @@ impl Cli {
             Command::Throughput(args) => {
                 let cells = throughput::run(&args.matrix(&common));
                 common.show(&cells, &throughput::tables(&cells))
+            }
+            Command::Expiry(ExpiryArgs { entries, rounds }) => {
+                let plan = expiry::Plan { entries, rounds: rounds as usize, seed: common.seed };
+                let numbers = expiry::run(plan);
+                common.show(&numbers, &[expiry::table(&numbers)])
             }
             Command::Latency(args) => {
                 let plan = args.plan(&common);
