@@ -1,7 +1,7 @@
 //! How a cache is asked for.
 
 use crate::{
-    Cache, Clock, Expiry, Maintenance,
+    Cache, Clock, EvictionPolicy, Expiry, Maintenance,
     engine::{Engine, Tended, lifetimes::Lifetimes, plan::Plan, weights::Weigher},
     error::BuildError,
     listener::{Listener, RemovalCause},
@@ -29,6 +29,8 @@ pub struct CacheBuilder<K, V, S = RandomState> {
     shards: Option<usize>,
     estimated_entries: Option<u64>,
     weigher: Option<Weigher<K, V>>,
+    coster: Option<Weigher<K, V>>,
+    eviction_policy: EvictionPolicy,
     listener: Option<Listener<K, V>>,
     lifetimes: Lifetimes<K, V>,
     maintenance: Maintenance,
@@ -48,6 +50,8 @@ impl<K, V> CacheBuilder<K, V> {
             shards: None,
             estimated_entries: None,
             weigher: None,
+            coster: None,
+            eviction_policy: EvictionPolicy::default(),
             listener: None,
             lifetimes: Lifetimes::endless(Clock::default()),
             maintenance: Maintenance::default(),
@@ -113,6 +117,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             shards,
             estimated_entries,
             weigher,
+            coster,
+            eviction_policy,
             listener,
             lifetimes,
             maintenance,
@@ -126,6 +132,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             shards,
             estimated_entries,
             weigher,
+            coster,
+            eviction_policy,
             listener,
             lifetimes,
             maintenance,
@@ -161,6 +169,52 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     #[must_use]
     pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u32 + Send + Sync + 'static) -> Self {
         self.weigher = Some(Weigher::new(weigher));
+        self
+    }
+
+    /// Which entries a full cache gives up: see [`EvictionPolicy`].
+    ///
+    /// ```
+    /// use larder::{Cache, EvictionPolicy};
+    ///
+    /// // Rather ten small values than a large one.
+    /// let cache = Cache::builder()
+    ///     .max_capacity(1_000)
+    ///     .weigher(|_: &u32, value: &Vec<u8>| value.len() as u32)
+    ///     .eviction_policy(EvictionPolicy::SizeAware)
+    ///     .build();
+    /// cache.insert(0, vec![0; 500]);
+    /// (1..=10).for_each(|key| cache.insert(key, vec![0; 50]));
+    /// cache.insert(11, vec![0; 50]);
+    /// assert_eq!((cache.get(&0), cache.entry_count()), (None, 11));
+    /// ```
+    #[must_use]
+    pub fn eviction_policy(mut self, policy: EvictionPolicy) -> Self {
+        self.eviction_policy = policy;
+        self
+    }
+
+    /// What it costs to get an entry again, in whatever unit: milliseconds, say. For
+    /// [`EvictionPolicy::CostAware`]; the others take no notice. Called like a
+    /// [`weigher`](Self::weigher).
+    ///
+    /// ```
+    /// use larder::{Cache, EvictionPolicy};
+    ///
+    /// let cache = Cache::builder()
+    ///     .max_capacity(2)
+    ///     .eviction_policy(EvictionPolicy::CostAware)
+    ///     .cost(|key: &&str, _: &u32| if key.starts_with("report") { 5_000 } else { 2 })
+    ///     .build();
+    /// cache.insert("report of the year", 1);
+    /// for key in ["a", "b", "c"] {
+    ///     cache.insert(key, 2);
+    /// }
+    /// assert!(cache.contains_key(&"report of the year"));
+    /// ```
+    #[must_use]
+    pub fn cost(mut self, cost: impl Fn(&K, &V) -> u32 + Send + Sync + 'static) -> Self {
+        self.coster = Some(Weigher::new(cost));
         self
     }
 
@@ -316,7 +370,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         if !(0.0..=1.0).contains(&jitter) {
             return Err(BuildError::Jitter { jitter: jitter.to_string() });
         }
-        let engine = Engine::new(&plan, self.weigher, self.listener, self.lifetimes)?;
+        let plan = plan.ruled_by(self.eviction_policy);
+        let engine = Engine::new(&plan, self.weigher, self.coster, self.listener, self.lifetimes)?;
         if self.maintenance == Maintenance::Thread
             && let Some(tended) = self.tended
         {

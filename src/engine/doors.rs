@@ -4,7 +4,7 @@
 //! Thin on purpose: a model has to run the engine's own code.
 
 use crate::{
-    Cache, Maintenance,
+    Cache, EvictionPolicy, Maintenance,
     alarm::{Alarm, Asked},
     clock::{Clock, DEAD, NEVER},
     engine::{
@@ -49,6 +49,7 @@ impl Tiny {
         let plan = node_plan(nodes, batch);
         let shard = ShardPlan {
             weighted: false,
+            rules: EvictionPolicy::default(),
             capacity,
             buckets,
             layout,
@@ -57,7 +58,8 @@ impl Tiny {
         };
         let plan = Plan { capacity: capacity.into(), entries: capacity.into(), shards: 1, shard };
         Cache::from_parts(
-            Engine::new(&plan, None, None, Lifetimes::endless(Clock::default())).expect("memory"),
+            Engine::new(&plan, None, None, None, Lifetimes::endless(Clock::default()))
+                .expect("memory"),
             hasher,
             None,
             Maintenance::Manual,

@@ -120,7 +120,7 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let target = self.target(hash, Span::ByRule, self.weigh(&entry));
+        let target = self.target_of(hash, Span::ByRule, &entry);
         if self.is_too_heavy(target) {
             // If the key is there somebody has written it, and that stays.
             self.reject(target, &entry, IfPresent::Keep);

@@ -66,6 +66,8 @@ pub(crate) struct Target {
     pub(crate) span: Span,
     /// What the entry weighs: 1 in a cache without a weigher.
     pub(crate) weight: u32,
+    /// What it would cost to get it again: 1 if nobody says.
+    pub(crate) cost: u32,
 }
 
 impl<K: Eq, V> Shard<K, V> {
@@ -158,7 +160,7 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> Result<NodeId, Entry<K, V>> {
         let Some(node) = self.alloc(cx) else { return Err(entry) };
         if let Some(weights) = &self.weights {
-            weights.begin(node, target.weight);
+            weights.begin(node, target.weight, target.cost);
         }
         // SAFETY: just allocated, so owned and empty.
         unsafe { self.nodes.write(node, entry.key, entry.value) };

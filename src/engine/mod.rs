@@ -87,6 +87,7 @@ impl<K, V> Engine<K, V> {
     pub(crate) fn new(
         plan: &Plan,
         weigher: Option<Weigher<K, V>>,
+        coster: Option<Weigher<K, V>>,
         listener: Option<Listener<K, V>>,
         lifetimes: Lifetimes<K, V>,
     ) -> Result<Self, BuildError> {
@@ -106,6 +107,7 @@ impl<K, V> Engine<K, V> {
                 entries_planned: plan.entries,
                 counters: Counters::new(),
                 weigher,
+                coster,
                 listener,
                 lifetimes,
                 expired: AtomicU64::new(0),
@@ -305,7 +307,7 @@ impl<K, V> Engine<K, V> {
         if shard.timing_for(&self.common).is_ok() {
             return self.insert_as(hash, entry, if_present, Span::For(duration));
         }
-        self.reject(self.target(hash, Span::ByRule, 0), &entry, if_present)
+        self.reject(self.target_of(hash, Span::ByRule, &entry), &entry, if_present)
     }
 
     #[inline(always)]
@@ -319,7 +321,7 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let target = self.target(hash, span, self.weigh(&entry));
+        let target = self.target_of(hash, span, &entry);
         if self.is_too_heavy(target) {
             return self.reject(target, &entry, if_present);
         }
@@ -329,14 +331,14 @@ impl<K, V> Engine<K, V> {
         }
     }
 
+    /// Where an entry goes, and what it weighs and costs.
     #[inline(always)]
-    pub(super) fn target(&self, hash: u64, span: Span, weight: u32) -> Target {
-        Target { own: self.shard_of(hash).0, hash, span, weight }
-    }
-
-    #[inline(always)]
-    pub(super) fn weigh(&self, entry: &Entry<K, V>) -> u32 {
-        self.common.weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
+    pub(super) fn target_of(&self, hash: u64, span: Span, entry: &Entry<K, V>) -> Target {
+        let ask = |weigher: &Option<Weigher<K, V>>| {
+            weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
+        };
+        let (weight, cost) = (ask(&self.common.weigher), ask(&self.common.coster));
+        Target { own: self.shard_of(hash).0, hash, span, weight, cost }
     }
 
     /// Whether an entry of that weight could not be kept if it was alone.
@@ -449,7 +451,7 @@ impl<K, V> Engine<K, V> {
             self.prefetch(*hash);
         }
         let mut batch = batch.drain(..);
-        if self.common.weigher.is_some() {
+        if self.common.weigher.is_some() || self.common.coster.is_some() {
             // Weighing is user code, and what is too heavy is told at once.
             return batch
                 .for_each(|(hash, entry)| _ = self.insert(hash, entry, IfPresent::Replace));
@@ -463,7 +465,7 @@ impl<K, V> Engine<K, V> {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
                 self.supersede(&pin, hash);
-                let target = Target { own, hash, span: Span::ByRule, weight: 1 };
+                let target = Target { own, hash, span: Span::ByRule, weight: 1, cost: 1 };
                 match shard.insert(&cx, target, entry, IfPresent::Replace) {
                     Placed::Exhausted(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,

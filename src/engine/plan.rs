@@ -10,6 +10,7 @@ use crate::{
         word::{Layout, NodeId, SLOTS},
     },
     error::BuildError,
+    eviction::EvictionPolicy,
 };
 
 /// Resident entries per bucket in the mean. The rest of the slots hold ghosts, and the variance:
@@ -56,6 +57,8 @@ pub(crate) const YIELDS: u32 = 4;
 pub(crate) struct ShardPlan {
     /// Whether entries have weights of their own.
     pub(crate) weighted: bool,
+    /// Which entries are given up.
+    pub(crate) rules: EvictionPolicy,
     /// Entries when the cache is full and keys are spread evenly.
     pub(crate) capacity: u32,
     pub(crate) buckets: usize,
@@ -81,11 +84,18 @@ impl ShardPlan {
     /// Entries that the rings have room for. Where weights decide how many there are, all that the index
     /// can hold, since those that weigh nothing must not be given up for want of a place.
     pub(crate) fn ring_capacity(&self) -> u32 {
-        if self.weighted { (self.buckets * SLOTS) as u32 } else { self.capacity }
+        let one_ring = self.rules != EvictionPolicy::SegmentedLru;
+        if self.weighted || one_ring { (self.buckets * SLOTS) as u32 } else { self.capacity }
     }
 }
 
 impl Plan {
+    /// The same with other rules for who stays.
+    pub(crate) fn ruled_by(mut self, rules: EvictionPolicy) -> Self {
+        self.shard.rules = rules;
+        self
+    }
+
     /// The same for entries of which each has its own weight, together `capacity` at most.
     pub(crate) fn weighted(mut self, capacity: u64) -> Self {
         self.capacity = capacity;
@@ -114,6 +124,7 @@ impl Plan {
         let buckets = ((f64::from(share) / LOAD).ceil() as usize).next_multiple_of(2).max(2);
         let shard = ShardPlan {
             weighted: false,
+            rules: EvictionPolicy::default(),
             capacity: share,
             buckets,
             layout,

@@ -47,6 +47,7 @@ use crate::{
         ring::{Ends, Ring},
         word::{Kind, Segment, Word},
     },
+    eviction::EvictionPolicy,
     sync::{AtomicU32, Ordering},
 };
 use std::collections::VecDeque;
@@ -65,9 +66,11 @@ const PROMOTE_USES: u32 = 2;
 const AGE_STEPS: u32 = 1024;
 /// Entries that one eviction may spare before it takes the next one, used or not: a bound on the
 /// time of a single insert.
-const SPARED_MAX: u32 = if cfg!(larder_loom) { 2 } else { 32 };
+const SPARED_MAX: u32 = if cfg!(larder_loom) { 2 } else { 16 };
 /// Positions of a ring beyond those for live entries: for stale ones.
 const RING_SPARE: usize = if cfg!(larder_loom) { 2 } else { 16 };
+/// Entries of which the one that is worth least is evicted, for policies that compare.
+const CANDIDATES: usize = if cfg!(larder_loom) { 2 } else { 16 };
 /// Live entries that a push may turn over in a full ring before it has one evicted.
 const TURNED_MAX: u32 = 8;
 
@@ -96,6 +99,8 @@ pub(crate) struct Policy {
     capacity: u32,
     /// Whether the number of entries is not known beforehand.
     weighted: bool,
+    /// Whose rules hold.
+    rules: EvictionPolicy,
     target_min: u32,
     target_max: u32,
 }
@@ -113,6 +118,7 @@ impl Policy {
     pub(crate) fn new(
         capacity: u32,
         weighted: bool,
+        rules: EvictionPolicy,
         probation: Ring,
         protected: Ring,
     ) -> (Self, Pace) {
@@ -134,6 +140,7 @@ impl Policy {
             clock_shift,
             capacity,
             weighted,
+            rules,
             target_min: share(SHARE_MIN),
             target_max: share(SHARE_MAX),
         };
@@ -167,6 +174,9 @@ impl Policy {
     /// Which segment a new key enters, given its ghost, and whether the cache has yet to fill up.
     #[inline]
     pub(crate) fn admit(&self, pace: &Pace, ghost: Option<Ghost>, filling: bool) -> Segment {
+        if self.rules != EvictionPolicy::SegmentedLru {
+            return Segment::Protected;
+        }
         if let Some(ghost) = ghost
             && ghost.age <= self.young
         {
@@ -276,9 +286,16 @@ impl Policy {
         pace: &Pace,
         index: &Index,
         search: Search,
-        pinned: &impl Fn(Word) -> bool,
+        worth: &impl Fn(Word) -> Worth,
         sink: &mut impl FnMut(Evicted),
     ) -> Option<Evicted> {
+        if matches!(
+            self.rules,
+            EvictionPolicy::Lfu | EvictionPolicy::SizeAware | EvictionPolicy::CostAware
+        ) {
+            return self.evict_least_worthy(pace, index, search, worth, sink);
+        }
+        let pinned = &|word| worth(word) == Worth::Priceless;
         let mut spared = 0;
         let mut from = None;
         // Twice: half as many again without a single member. Perhaps all that is left are claims of
@@ -297,6 +314,55 @@ impl Policy {
             }
         }
         None
+    }
+
+    /// Of the few oldest entries evicts the one that is worth least, and gives the others another turn
+    /// with their counters one lower.
+    #[cold]
+    fn evict_least_worthy(
+        &self,
+        pace: &Pace,
+        index: &Index,
+        search: Search,
+        worth: &impl Fn(Word) -> Worth,
+        sink: &mut impl FnMut(Evicted),
+    ) -> Option<Evicted> {
+        // Slots whose links this thread owns.
+        let mut held: [Option<(Loc, Word, Worth)>; CANDIDATES] = [None; CANDIDATES];
+        let (mut count, mut seen) = (0, 0);
+        while count < CANDIDATES && seen < 2 * SPARED_MAX {
+            let Some((_, loc)) = self.oldest(pace, Some(Segment::Protected), search) else { break };
+            seen += 1;
+            let word = index.word(loc);
+            match word.kind() {
+                Kind::Member { .. } => {
+                    held[count] = Some((loc, word, worth(word)));
+                    count += 1;
+                }
+                Kind::Vacant if index.unlink(loc) => {}
+                // Claimed by an insert that counts on this ring entry, or changed meanwhile.
+                _ => self.link(pace, index, Segment::Protected, loc, sink),
+            }
+        }
+        let mut evicted = None;
+        while let Some(least) = (0..CANDIDATES)
+            .filter(|&i| matches!(held[i], Some((_, _, Worth::Points(_)))))
+            .min_by_key(|&i| held[i].map(|(_, _, worth)| worth))
+        {
+            let (loc, word, _) = held[least].take()?;
+            if self.evict_slot(pace, index, Segment::Protected, loc, word) {
+                evicted = Some(Evicted { loc, word });
+                break;
+            }
+            // It was used, replaced or removed at this moment.
+            self.link(pace, index, Segment::Protected, loc, sink);
+        }
+        for (loc, word, _) in held.into_iter().flatten() {
+            // If the word has changed somebody is at work on the entry: let it be.
+            let _ = index.spare(loc, word, word.uses().saturating_sub(1));
+            self.link(pace, index, Segment::Protected, loc, sink);
+        }
+        evicted
     }
 
     /// Takes the oldest entry of the segment that has to give one, or of `from`.
@@ -358,6 +424,9 @@ impl Policy {
                     let spared = match segment {
                         _ if pinned(word) => Some((Segment::Protected, uses, Verdict::Spared)),
                         _ if must_go => None,
+                        _ if self.rules == EvictionPolicy::Lru && uses > 0 => {
+                            Some((Segment::Protected, 0, Verdict::Spared))
+                        }
                         Segment::Probation if uses >= PROMOTE_USES => {
                             Some((Segment::Protected, 0, Verdict::Spared))
                         }
@@ -431,6 +500,15 @@ impl Policy {
     }
 }
 
+/// What an entry is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Worth {
+    /// To be compared with others'.
+    Points(u64),
+    /// It must stay.
+    Priceless,
+}
+
 /// Where an eviction looks for an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Search {
@@ -466,7 +544,8 @@ mod tests {
         let index = Index::new(zeroed(2).expect("memory"), layout);
         let (probation, protected) = Policy::ring_lens(1);
         let ring = |len| Ring::new(zeroed(len).expect("memory"));
-        let (policy, pace) = Policy::new(1, false, ring(probation), ring(protected));
+        let (policy, pace) =
+            Policy::new(1, false, EvictionPolicy::SegmentedLru, ring(probation), ring(protected));
         let claim = |node| {
             let hash = u64::from(node);
             index.claim(0, hash, node, policy.now(&pace)).expect("a free slot")
@@ -485,7 +564,13 @@ mod tests {
 
         assert!(
             policy
-                .evict(&pace, &index, Search::Everywhere, &|_| false, &mut |_| unreachable!())
+                .evict(
+                    &pace,
+                    &index,
+                    Search::Everywhere,
+                    &|_| Worth::Points(0),
+                    &mut |_| unreachable!()
+                )
                 .is_none()
         );
         let linked: Vec<_> = policy.linked().collect();

@@ -19,7 +19,7 @@ use crate::{
         load_times::LoadTimes,
         nodes::{Entry, Nodes},
         plan::ShardPlan,
-        policy::{Evicted, Pace, Policy, Search},
+        policy::{Evicted, Pace, Policy, Search, Worth},
         recycle::Recycler,
         ring::Ring,
         stats::{Counters, Event},
@@ -27,6 +27,7 @@ use crate::{
         weights::{Weigher, Weights},
         word::{NodeId, Word},
     },
+    eviction::EvictionPolicy,
     listener::{Listener, RemovalCause},
     maintenance::Registration,
     sync::{Arc, AtomicU64},
@@ -52,6 +53,7 @@ pub(crate) struct Shard<K, V> {
     pub(crate) timing: Late<Timing>,
     /// If its entries do not all weigh the same.
     pub(crate) weights: Option<Weights>,
+    rules: EvictionPolicy,
     planned_nodes: usize,
     max_nodes: usize,
     hot: CachePadded<Hot>,
@@ -66,6 +68,7 @@ pub(crate) struct Common<K, V> {
     pub(crate) entries_planned: u64,
     pub(crate) counters: Counters,
     pub(crate) weigher: Option<Weigher<K, V>>,
+    pub(crate) coster: Option<Weigher<K, V>>,
     pub(crate) listener: Option<Listener<K, V>>,
     pub(crate) lifetimes: Lifetimes<K, V>,
     /// Expirations that the maintenance thread has seen to.
@@ -107,14 +110,18 @@ impl<K, V> Shard<K, V> {
         let (planned, max) = (plan.planned_nodes as usize, plan.nodes.max_nodes as usize);
         let (probation, protected) = Policy::ring_lens(plan.ring_capacity());
         let (probation, protected) = (Ring::new(zeroed(probation)?), Ring::new(zeroed(protected)?));
-        let (policy, pace) = Policy::new(plan.capacity, plan.weighted, probation, protected);
+        let (policy, pace) =
+            Policy::new(plan.capacity, plan.weighted, plan.rules, probation, protected);
         Ok(Self {
             index: Index::new(zeroed(plan.buckets)?, plan.layout),
             nodes: Nodes::new(plan.planned_nodes as usize, plan.nodes.max_nodes as usize)?,
             policy,
             recycler: Arc::new(Recycler::new(plan.nodes, drops)?),
             timing: Late::new(),
-            weights: plan.weighted.then(|| Weights::new(planned, max)).transpose()?,
+            weights: (plan.weighted || plan.rules == EvictionPolicy::CostAware)
+                .then(|| Weights::new(planned, max))
+                .transpose()?,
+            rules: plan.rules,
             planned_nodes: planned,
             max_nodes: max,
             hot: CachePadded::new(Hot { pace, credits: Credits::new() }),
@@ -361,9 +368,9 @@ impl<K, V> Shard<K, V> {
     #[inline]
     fn evict(&self, cx: &Context<'_, K, V>, own: usize, search: Search) -> Option<Credit> {
         let mut sink = |evicted| self.discard(cx, own, evicted);
-        let pinned = |word| self.is_pinned(word);
+        let worth = |word| self.worth(word);
         let Evicted { loc, word } =
-            self.policy.evict(self.pace(), &self.index, search, &pinned, &mut sink)?;
+            self.policy.evict(self.pace(), &self.index, search, &worth, &mut sink)?;
         Some(self.depart_with_credit(cx, own, loc, word, RemovalCause::Size))
     }
 
@@ -392,6 +399,24 @@ impl<K, V> Shard<K, V> {
             self.depart(cx, own, loc, word, RemovalCause::Size);
         }
         true
+    }
+
+    /// What a member is worth to policies that compare.
+    #[inline]
+    fn worth(&self, word: Word) -> Worth {
+        if self.is_pinned(word) {
+            return Worth::Priceless;
+        }
+        let Some(weights) = &self.weights else { return Worth::Points(word.frequency()) };
+        let node = self.index.layout().node(word);
+        // At most 13, so that it and a cost of 32 bits leave room for a shift.
+        let frequency = word.frequency();
+        let weight = u64::from(weights.of(node).max(1));
+        Worth::Points(match self.rules {
+            EvictionPolicy::SizeAware => (frequency << 32) / weight,
+            EvictionPolicy::CostAware => (frequency * u64::from(weights.cost(node)) << 20) / weight,
+            _ => frequency,
+        })
     }
 
     /// Drops the entries of up to `most` dead nodes; says how many they were. Runs destructors: not

@@ -1,4 +1,4 @@
-//! The column of weights, for caches with a weigher.
+//! The column of weights and costs, for caches whose entries do not all weigh or cost the same.
 //!
 //! A node's weight is written by its owner before it is published, and does not change while it is in
 //! the index: an update brings another node. So who takes a node out of the index, or replaces it by
@@ -9,13 +9,13 @@ use crate::{
         extents::{Extents, OutOfMemory},
         word::NodeId,
     },
-    sync::{AtomicU32, Ordering},
+    sync::{AtomicU64, Ordering},
 };
 use std::fmt;
 
 /// The weights of one shard's nodes.
 #[derive(Debug)]
-pub(crate) struct Weights(Extents<AtomicU32>);
+pub(crate) struct Weights(Extents<AtomicU64>);
 
 impl Weights {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
@@ -31,24 +31,32 @@ impl Weights {
         self.0.ensure(index)
     }
 
-    fn word(&self, node: NodeId) -> &AtomicU32 {
+    #[inline(always)]
+    fn word(&self, node: NodeId) -> &AtomicU64 {
         // SAFETY: the recycler has this place ensured before it hands a number out.
         unsafe { self.0.get(node as usize - 1).as_ref() }
     }
 
-    /// Notes the weight of an owned node.
-    pub(crate) fn begin(&self, node: NodeId, weight: u32) {
+    /// Notes the weight and the cost of an owned node.
+    #[inline]
+    pub(crate) fn begin(&self, node: NodeId, weight: u32, cost: u32) {
         // Published together with the node.
-        self.word(node).store(weight, Ordering::Relaxed);
+        self.word(node).store(u64::from(cost) << 32 | u64::from(weight), Ordering::Relaxed);
     }
 
     /// The weight of a node that was found in the index.
+    #[inline(always)]
     pub(crate) fn of(&self, node: NodeId) -> u32 {
-        self.word(node).load(Ordering::Relaxed)
+        self.word(node).load(Ordering::Relaxed) as u32
+    }
+
+    /// What it costs to get its entry again.
+    pub(crate) fn cost(&self, node: NodeId) -> u32 {
+        (self.word(node).load(Ordering::Relaxed) >> 32) as u32
     }
 }
 
-/// What the user says an entry weighs.
+/// What the user says an entry weighs, or costs.
 pub(crate) struct Weigher<K, V>(Box<Weigh<K, V>>);
 
 type Weigh<K, V> = dyn Fn(&K, &V) -> u32 + Send + Sync;

@@ -290,6 +290,12 @@ impl Word {
         (self.0 & MERIT) >> MERIT_SHIFT
     }
 
+    /// How often a member's key was used, as far as words tell: from 1 to 13.
+    #[inline]
+    pub(crate) fn frequency(self) -> u64 {
+        u64::from(1 + self.uses() + 3 * self.merit())
+    }
+
     /// The same member with one merit more.
     #[inline(always)]
     pub(crate) fn with_more_merit(self) -> Word {
