@@ -66,7 +66,7 @@ const PROMOTE_USES: u32 = 2;
 const AGE_STEPS: u32 = 1024;
 /// Entries that one eviction may spare before it takes the next one, used or not: a bound on the
 /// time of a single insert.
-const SPARED_MAX: u32 = if cfg!(larder_loom) { 2 } else { 16 };
+const SPARED_MAX: u32 = if cfg!(larder_loom) { 2 } else { 32 };
 /// Positions of a ring beyond those for live entries: for stale ones.
 const RING_SPARE: usize = if cfg!(larder_loom) { 2 } else { 16 };
 /// Entries of which the one that is worth least is evicted, for policies that compare.

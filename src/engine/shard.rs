@@ -414,7 +414,7 @@ impl<K, V> Shard<K, V> {
         let weight = u64::from(weights.of(node).max(1));
         Worth::Points(match self.rules {
             EvictionPolicy::SizeAware => (frequency << 32) / weight,
-            EvictionPolicy::CostAware => (frequency * u64::from(weights.cost(node)) << 20) / weight,
+            EvictionPolicy::CostAware => ((frequency * u64::from(weights.cost(node))) << 20) / weight,
             _ => frequency,
         })
     }
