@@ -28,7 +28,9 @@
 //!   [`invalidate_all`](Cache::invalidate_all) are weakly consistent: exact while no other thread
 //!   writes, and otherwise a view in which concurrent writes may or may not show.
 //! - Sequences are not atomic. `if cache.get(k).is_none() { cache.insert(k, v) }` may overwrite what
-//!   another thread inserted in between; [`add`](Cache::add) does not.
+//!   another thread inserted in between; [`add`](Cache::add) does not. Whatever depends on what is
+//!   there is one step with [`entry`](Cache::entry), [`replace`](Cache::replace),
+//!   [`incr`](Cache::incr) or [`compare_and_swap`](Cache::compare_and_swap).
 //!
 //! # Memory and destructors
 //!
@@ -52,7 +54,9 @@ mod alarm;
 mod builder;
 mod cache;
 mod clock;
+mod counter;
 mod engine;
+mod entry;
 mod error;
 mod expiry;
 mod horizon;
@@ -60,16 +64,20 @@ mod iter;
 mod listener;
 mod loading;
 mod maintenance;
+pub mod ops;
 mod pinned;
 mod stats;
 mod sync;
 #[cfg(any(doctest, all(test, not(larder_loom))))]
 mod tests;
+mod version;
 
 pub use ahash::RandomState;
 pub use builder::CacheBuilder;
 pub use cache::Cache;
 pub use clock::{Clock, ManualClock};
+pub use counter::Integer;
+pub use entry::{Entry, EntrySelector};
 pub use equivalent::Equivalent;
 pub use error::BuildError;
 pub use expiry::Expiry;
@@ -78,6 +86,7 @@ pub use listener::RemovalCause;
 pub use maintenance::Maintenance;
 pub use pinned::Pinned;
 pub use stats::{CacheStats, LoadTimes, Policy};
+pub use version::{CasError, Version};
 
 /// Stop points for tests of progress.
 #[cfg(larder_hooks)]

@@ -5,6 +5,7 @@
 //! correctness. `word.rs` and `plan.rs` are plain computation.
 
 pub(crate) mod budget;
+pub(crate) mod compute;
 pub(crate) mod deadlines;
 #[cfg(larder_loom)]
 pub mod doors;
@@ -14,6 +15,7 @@ pub(crate) mod extents;
 mod fill;
 pub(crate) mod flight;
 pub(crate) mod flights;
+pub(crate) mod generations;
 pub(crate) mod ghost;
 #[cfg_attr(
     not(larder_hooks),
@@ -290,6 +292,14 @@ impl<K, V> Engine<K, V> {
         }
     }
 
+    /// What a write does for a cache that no maintenance thread tends.
+    #[inline(always)]
+    fn expire_untended(&self, own: usize, shard: &Shard<K, V>) {
+        if shard.timing.get().is_some() && self.common.registration.get().is_none() {
+            self.common.expire_some(own);
+        }
+    }
+
     /// Inserts, or gives the entry back if there is no node for it.
     #[inline(always)]
     fn try_insert(
@@ -304,9 +314,7 @@ impl<K, V> Engine<K, V> {
     {
         let (own, shard) = self.shard_of(hash);
         shard.index.prefetch(shard.index.home(hash));
-        if shard.timing.get().is_some() && self.common.registration.get().is_none() {
-            self.common.expire_some(own);
-        }
+        self.expire_untended(own, shard);
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
@@ -361,12 +369,12 @@ impl<K, V> Engine<K, V> {
         rejected
     }
 
-    fn retry_exhausted(
+    fn retry_exhausted<R>(
         &self,
         hash: u64,
         mut entry: Entry<K, V>,
-        again: impl Fn(Entry<K, V>) -> Result<Inserted, Entry<K, V>>,
-    ) -> Result<Inserted, Entry<K, V>> {
+        mut again: impl FnMut(Entry<K, V>) -> Result<R, Entry<K, V>>,
+    ) -> Result<R, Entry<K, V>> {
         let (_, shard) = self.shard_of(hash);
         let hopeful = shard.recycler.is_hopeful();
         for _ in 0..plan::YIELDS {
@@ -378,7 +386,7 @@ impl<K, V> Engine<K, V> {
             pin().guard.flush();
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
             match again(entry) {
-                Ok(inserted) => return Ok(inserted),
+                Ok(done) => return Ok(done),
                 Err(back) => entry = back,
             }
         }
@@ -585,6 +593,10 @@ impl<K, V> Shard<K, V> {
             + self.index.allocated_bytes()
             + self.policy.allocated_bytes()
             + self.timing.get().map_or(0, |timing| size_of_val(timing) + timing.allocated_bytes())
+            + self
+                .generations
+                .get()
+                .map_or(0, |generations| size_of_val(generations) + generations.allocated_bytes())
     }
 }
 

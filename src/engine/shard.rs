@@ -11,6 +11,7 @@ use crate::{
         extents::{OutOfMemory, zeroed},
         flight::Flight,
         flights::Flights,
+        generations::Generations,
         index::{Departure, Found, Index, Loc},
         late::Late,
         leaving::Leaving,
@@ -48,6 +49,8 @@ pub(crate) struct Shard<K, V> {
     pub(crate) recycler: Arc<Recycler>,
     /// If any of its entries may expire.
     pub(crate) timing: Late<Timing>,
+    /// If anybody has asked for a version.
+    pub(crate) generations: Late<Generations>,
     planned_nodes: usize,
     max_nodes: usize,
     hot: CachePadded<Hot>,
@@ -103,6 +106,7 @@ impl<K, V> Shard<K, V> {
             policy,
             recycler: Arc::new(Recycler::new(plan.nodes, drops)?),
             timing: Late::new(),
+            generations: Late::new(),
             planned_nodes: plan.planned_nodes as usize,
             max_nodes: plan.nodes.max_nodes as usize,
             hot: CachePadded::new(Hot { pace, credits: Credits::new() }),
