@@ -39,8 +39,9 @@ integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 
 /// # Counting
 ///
-/// Atomic: however many threads count, none of their steps is lost. (Unless the key is evicted,
-/// removed or expires: then it is absent.) Each step counts as use and as an update, and starts the
+/// Atomic: however many threads count, none of their steps is lost. (Unless the key is removed,
+/// expires or is evicted, or its new value is [rejected](crate::CacheStats::rejections): then it is
+/// absent, and [`incr`](Cache::incr) says so.) Each step counts as use and as an update, and starts the
 /// value's time anew, as [`insert`](Cache::insert) does; it is no hit and no miss.
 impl<K, V, S> Cache<K, V, S>
 where

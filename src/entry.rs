@@ -144,6 +144,8 @@ where
                 })
             },
         );
+        // Not behind the result: if that panics, the result would be leaked.
+        drop(value);
         old
     }
 }
@@ -270,6 +272,8 @@ where
         let Self { cache, key } = self;
         let found = cache.get(&*key).and_then(|value| A::answer(Outcome::Value(value)));
         if let Some(answer) = found {
+            // Not behind the result: if that panics, the result would be leaked.
+            drop(init);
             return (key.into_owned(), answer, false);
         }
         let (owned, mut is_fresh) = (Q::to_owned(&key), false);
@@ -293,7 +297,7 @@ where
     /// assert_eq!(entry.into_value(), 2);
     /// ```
     pub fn and_upsert_with(self, mut f: impl FnMut(Option<Entry<K, V>>) -> V) -> Entry<K, V> {
-        let result = self.and_compute_with(|old| Op::Put(f(old)));
+        let result = self.and_compute_with(move |old| Op::Put(f(old)));
         result.into_entry().expect("what was put is there, or was")
     }
 
@@ -322,7 +326,7 @@ where
         self,
         mut f: impl FnMut(Option<Entry<K, V>>) -> Op<V>,
     ) -> CompResult<K, V> {
-        match self.and_try_compute_with(|entry| Ok::<_, Infallible>(f(entry))) {
+        match self.and_try_compute_with(move |entry| Ok::<_, Infallible>(f(entry))) {
             Ok(result) => result,
             Err(never) => match never {},
         }
@@ -367,6 +371,8 @@ where
                 decision
             },
         );
+        // Not behind the result: if that panics, the result would be leaked.
+        drop((f, key));
         answer.expect("the closure has run")
     }
 }

@@ -28,6 +28,9 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("AbandonSilent", "loading", "a_cancelled_leader_against_a_waiter"),
     ("OfferDropped", "loading", "a_cancelled_leader_and_a_cancelled_waiter_against_a_waiter"),
     ("SpareRelaxed", "budget", "no_credit_is_forgotten"),
+    ("ReplaceUnseen", "compute", "two_increments_of_a_present_key"),
+    ("ComputeOverwrites", "compute", "two_increments_of_an_absent_key"),
+    ("SameGeneration", "compute", "a_node_that_comes_back_has_another_version"),
     ("AlarmUnfenced", "alarm", "what_a_pass_misses_is_due_again"),
     ("AlarmOverwritten", "alarm", "what_a_pass_misses_is_due_again"),
 ];

@@ -241,6 +241,8 @@ impl<'e, K, V> Leader<'e, K, V> {
         self.landed = true;
         self.engine.end(&self.flight.post);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
+        // Not behind the result: if dropping the key panics, that would be leaked.
+        drop(self);
         outcome
     }
 }

@@ -49,6 +49,8 @@ pub(crate) enum Bug {
     ReplaceUnseen,
     /// What was computed for an absent key overwrites a value that appeared meanwhile.
     ComputeOverwrites,
+    /// A node that is filled again keeps its generation.
+    SameGeneration,
     /// A thief takes credits with a relaxed swap.
     SpareRelaxed,
     /// Who asks the maintenance thread for a pass reads its word before its work is visible.
