@@ -380,6 +380,9 @@ fn no_increment_is_lost() {
     validate(&cache);
 }
 
+/// A key, what was found there, and what was left.
+type Step = (u64, Option<u64>, Option<u64>);
+
 /// Every value of a key is made once. What one operation leaves behind another finds: so the steps of
 /// a key, each a pair of what was found and what was left, make one chain, from nothing to the value
 /// that is there in the end.
@@ -390,7 +393,7 @@ fn the_steps_of_a_key_make_a_chain() {
     const KEYS: u64 = 4;
     let _alone = alone();
     let (cache, values) = (roomy(), AtomicU64::new(1));
-    let steps: Vec<Vec<(u64, Option<u64>, Option<u64>)>> = thread::scope(|scope| {
+    let steps: Vec<Vec<Step>> = thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)
             .map(|t| {
                 let (cache, values) = (&cache, &values);
