@@ -28,7 +28,9 @@
 //!   [`invalidate_all`](Cache::invalidate_all) are weakly consistent: exact while no other thread
 //!   writes, and otherwise a view in which concurrent writes may or may not show.
 //! - Sequences are not atomic. `if cache.get(k).is_none() { cache.insert(k, v) }` may overwrite what
-//!   another thread inserted in between; [`add`](Cache::add) does not.
+//!   another thread inserted in between; [`add`](Cache::add) does not. Whatever depends on what is
+//!   there is one step with [`entry`](Cache::entry), [`replace`](Cache::replace),
+//!   [`incr`](Cache::incr) or [`compare_and_swap`](Cache::compare_and_swap).
 //! - [`get_with`](Cache::get_with) and its kin run one load per key at a time. A write of the key
 //!   while it is loaded wins: what is loaded is then not stored.
 //!
@@ -55,7 +57,9 @@ mod alarm;
 mod builder;
 mod cache;
 mod clock;
+mod counter;
 mod engine;
+mod entry;
 mod error;
 mod eviction;
 mod expiry;
@@ -64,16 +68,20 @@ mod iter;
 mod listener;
 mod loading;
 mod maintenance;
+pub mod ops;
 mod pinned;
 mod stats;
 mod sync;
 #[cfg(any(doctest, all(test, not(larder_loom))))]
 mod tests;
+mod version;
 
 pub use ahash::RandomState;
 pub use builder::CacheBuilder;
 pub use cache::Cache;
 pub use clock::{Clock, ManualClock};
+pub use counter::Integer;
+pub use entry::{Entry, EntrySelector};
 pub use equivalent::Equivalent;
 pub use error::{BuildError, ResizeError};
 pub use eviction::EvictionPolicy;
@@ -83,6 +91,7 @@ pub use listener::RemovalCause;
 pub use maintenance::Maintenance;
 pub use pinned::Pinned;
 pub use stats::{CacheStats, LoadTimes, Policy};
+pub use version::{CasError, Version};
 
 /// Stop points for tests of progress.
 #[cfg(larder_hooks)]

@@ -11,7 +11,7 @@ pub enum RemovalCause {
     /// Its time was over.
     Expired,
     /// Somebody removed its key: [`Cache::remove`](crate::Cache::remove),
-    /// [`Cache::invalidate`](crate::Cache::invalidate).
+    /// [`Cache::invalidate`](crate::Cache::invalidate), [`Op::Remove`](crate::ops::compute::Op::Remove).
     Explicit,
     /// Its key has another value now.
     Replaced,

@@ -236,3 +236,32 @@ fn the_capacity_can_be_changed_while_the_cache_is_in_use() {
     assert!(cache.weighted_size() <= 500);
     validate(&cache);
 }
+
+#[test]
+fn computed_values_count_like_any_other() {
+    let cache = weighed(100).build();
+    let put = |key, weight| {
+        cache.entry(key).and_upsert_with(|_| Weighs(weight));
+    };
+    put(1, 40);
+    put(2, 40);
+    assert_eq!((cache.weighted_size(), cache.entry_count()), (80, 2));
+    put(1, 60);
+    assert_eq!((cache.weighted_size(), cache.entry_count()), (100, 2));
+    put(1, 1);
+    assert_eq!(cache.weighted_size(), 41);
+    put(1, 100);
+    assert_eq!(
+        (cache.weighted_size(), cache.get(&1), cache.get(&2)),
+        (100, Some(Weighs(100)), None)
+    );
+    put(1, 101);
+    assert_eq!(
+        (cache.weighted_size(), cache.get(&1)),
+        (0, None),
+        "too heavy, and the old one gone"
+    );
+    put(3, 101);
+    assert_eq!((cache.entry_count(), cache.stats().rejections), (0, 2));
+    validate(&cache);
+}

@@ -121,7 +121,7 @@ impl<K: Eq, V> Shard<K, V> {
     /// One attempt in a straight line. It runs no code of the user's, so nothing unwinds, and what it
     /// has taken needs no guard until it has failed.
     #[inline(never)]
-    fn insert_absent(
+    pub(super) fn insert_absent(
         &self,
         cx: &Context<'_, K, V>,
         target: Target,
@@ -152,7 +152,7 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// Takes a node and puts the entry into it.
     #[inline(always)]
-    fn fill(
+    pub(super) fn fill(
         &self,
         cx: &Context<'_, K, V>,
         target: Target,
@@ -164,6 +164,9 @@ impl<K: Eq, V> Shard<K, V> {
         }
         // SAFETY: just allocated, so owned and empty.
         unsafe { self.nodes.write(node, entry.key, entry.value) };
+        if let Some(generations) = self.generations.get() {
+            generations.raise(node);
+        }
         step(Step::NodeFilled);
         Ok(node)
     }
@@ -232,7 +235,7 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// The rest of a replacement: the node that was replaced.
     #[inline]
-    fn updated(
+    pub(super) fn updated(
         &self,
         cx: &Context<'_, K, V>,
         own: usize,
@@ -272,7 +275,7 @@ impl<K: Eq, V> Shard<K, V> {
 }
 
 /// An insert in progress, with all that has to be given back if it comes to nothing.
-struct Attempt<'a, K, V> {
+pub(super) struct Attempt<'a, K, V> {
     shard: &'a Shard<K, V>,
     cx: &'a Context<'a, K, V>,
     target: Target,
@@ -286,7 +289,7 @@ struct Attempt<'a, K, V> {
 impl<'a, K, V> Attempt<'a, K, V> {
     /// For an owned and filled node.
     #[inline(always)]
-    fn new(
+    pub(super) fn new(
         shard: &'a Shard<K, V>,
         cx: &'a Context<'a, K, V>,
         target: Target,
@@ -295,7 +298,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
         Self { shard, cx, target, node, claim: None, credit: None, loaded_by: None }
     }
 
-    fn rejected(self) -> Inserted {
+    pub(super) fn rejected(self) -> Inserted {
         let mut this = ManuallyDrop::new(self);
         this.abort_claim();
         this.give_back_credit();

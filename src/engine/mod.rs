@@ -5,6 +5,7 @@
 //! correctness. `word.rs` and `plan.rs` are plain computation.
 
 pub(crate) mod budget;
+pub(crate) mod compute;
 pub(crate) mod deadlines;
 #[cfg(larder_loom)]
 pub mod doors;
@@ -14,6 +15,7 @@ pub(crate) mod extents;
 mod fill;
 pub(crate) mod flight;
 pub(crate) mod flights;
+pub(crate) mod generations;
 pub(crate) mod ghost;
 #[cfg_attr(
     not(larder_hooks),
@@ -347,6 +349,14 @@ impl<K, V> Engine<K, V> {
         self.common.weigher.is_some() && u64::from(target.weight) > self.capacity()
     }
 
+    /// What a write does for a cache that no maintenance thread tends.
+    #[inline(always)]
+    fn expire_untended(&self, own: usize, shard: &Shard<K, V>) {
+        if shard.timing.get().is_some() && self.common.registration.get().is_none() {
+            self.common.expire_some(own);
+        }
+    }
+
     /// Inserts, or gives the entry back if there is no node for it.
     #[inline(always)]
     fn try_insert(
@@ -362,9 +372,7 @@ impl<K, V> Engine<K, V> {
         // The same as `shards[own]`, but the compiler cannot know.
         let (_, shard) = self.shard_of(hash);
         shard.index.prefetch(shard.index.home(hash));
-        if shard.timing.get().is_some() && self.common.registration.get().is_none() {
-            self.common.expire_some(own);
-        }
+        self.expire_untended(own, shard);
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
@@ -415,12 +423,12 @@ impl<K, V> Engine<K, V> {
     /// they were removed. On a machine with more runnable threads than cores these are threads that
     /// were interrupted at a bad moment, so let them run: but only a few times, and not again before
     /// there was some progress, since nobody may have to wait for a thread that has stopped.
-    fn retry_exhausted(
+    fn retry_exhausted<R>(
         &self,
         hash: u64,
         mut entry: Entry<K, V>,
-        again: impl Fn(Entry<K, V>) -> Result<Inserted, Entry<K, V>>,
-    ) -> Result<Inserted, Entry<K, V>> {
+        mut again: impl FnMut(Entry<K, V>) -> Result<R, Entry<K, V>>,
+    ) -> Result<R, Entry<K, V>> {
         let (_, shard) = self.shard_of(hash);
         let hopeful = shard.recycler.is_hopeful();
         for _ in 0..plan::YIELDS {
@@ -432,7 +440,7 @@ impl<K, V> Engine<K, V> {
             pin().guard.flush();
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
             match again(entry) {
-                Ok(inserted) => return Ok(inserted),
+                Ok(done) => return Ok(done),
                 Err(back) => entry = back,
             }
         }
@@ -646,6 +654,10 @@ impl<K, V> Shard<K, V> {
             + self.policy.allocated_bytes()
             + self.weights.as_ref().map_or(0, Weights::allocated_bytes)
             + self.timing.get().map_or(0, |timing| size_of_val(timing) + timing.allocated_bytes())
+            + self
+                .generations
+                .get()
+                .map_or(0, |generations| size_of_val(generations) + generations.allocated_bytes())
     }
 }
 

@@ -45,6 +45,12 @@ pub(crate) enum Bug {
     PublishRelaxed,
     /// A node is replaced with a relaxed swap.
     ReplaceRelaxed,
+    /// What was computed from one value takes the place of another.
+    ReplaceUnseen,
+    /// What was computed for an absent key overwrites a value that appeared meanwhile.
+    ComputeOverwrites,
+    /// A node that is filled again keeps its generation.
+    SameGeneration,
     /// A thief takes credits with a relaxed swap.
     SpareRelaxed,
     /// Who asks the maintenance thread for a pass reads its word before its work is visible.

@@ -11,6 +11,7 @@ use crate::{
         extents::{OutOfMemory, zeroed},
         flight::Flight,
         flights::Flights,
+        generations::Generations,
         index::{Departure, Found, Index, Loc},
         insert::Target,
         late::Late,
@@ -54,6 +55,8 @@ pub(crate) struct Shard<K, V> {
     /// If its entries do not all weigh the same.
     pub(crate) weights: Option<Weights>,
     rules: EvictionPolicy,
+    /// If anybody has asked for a version.
+    pub(crate) generations: Late<Generations>,
     planned_nodes: usize,
     max_nodes: usize,
     hot: CachePadded<Hot>,
@@ -121,6 +124,7 @@ impl<K, V> Shard<K, V> {
             weights: (plan.weighted || plan.rules == EvictionPolicy::CostAware)
                 .then(|| Weights::new(planned, max))
                 .transpose()?,
+            generations: Late::new(),
             rules: plan.rules,
             planned_nodes: planned,
             max_nodes: max,
@@ -414,7 +418,9 @@ impl<K, V> Shard<K, V> {
         let weight = u64::from(weights.of(node).max(1));
         Worth::Points(match self.rules {
             EvictionPolicy::SizeAware => (frequency << 32) / weight,
-            EvictionPolicy::CostAware => ((frequency * u64::from(weights.cost(node))) << 20) / weight,
+            EvictionPolicy::CostAware => {
+                ((frequency * u64::from(weights.cost(node))) << 20) / weight
+            }
             _ => frequency,
         })
     }

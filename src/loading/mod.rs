@@ -17,6 +17,7 @@ use crate::{
 use equivalent::Equivalent;
 use std::{
     any::Any,
+    borrow::Cow,
     hash::{BuildHasher, Hash},
     marker::PhantomData,
     ops::ControlFlow,
@@ -24,7 +25,7 @@ use std::{
 };
 
 /// A kind of question.
-trait Question<V> {
+pub(crate) trait Question<V> {
     /// What its loader returns.
     type Loaded;
     type Answer;
@@ -36,11 +37,11 @@ trait Question<V> {
 }
 
 /// A value, always.
-enum Always {}
+pub(crate) enum Always {}
 /// A value or nothing.
-enum Optional {}
+pub(crate) enum Optional {}
 /// A value or an error of type `E`.
-struct Fallible<E>(PhantomData<E>);
+pub(crate) struct Fallible<E>(PhantomData<E>);
 
 impl<V> Question<V> for Always {
     type Loaded = V;
@@ -93,7 +94,7 @@ impl<V, E: Any + Send + Sync> Question<V> for Fallible<E> {
 }
 
 /// A key that is loaded for.
-trait Wanted<K> {
+pub(crate) trait Wanted<K> {
     type Borrowed: Hash + Equivalent<K> + ?Sized;
 
     fn borrowed(&self) -> &Self::Borrowed;
@@ -116,6 +117,22 @@ impl<K: Hash + Eq + Clone> Wanted<K> for Own<K> {
 
     fn into_key(self) -> K {
         self.0
+    }
+}
+
+impl<K, Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized> Wanted<K> for Cow<'_, Q> {
+    type Borrowed = Q;
+
+    fn borrowed(&self) -> &Q {
+        self
+    }
+
+    fn to_key(&self) -> K {
+        Q::to_owned(self)
+    }
+
+    fn into_key(self) -> K {
+        self.into_owned()
     }
 }
 

@@ -196,7 +196,7 @@ where
 
     #[cold]
     #[inline(never)]
-    fn load<A: Question<V>>(
+    pub(crate) fn load<A: Question<V>>(
         &self,
         key: impl Wanted<K>,
         init: impl FnOnce() -> A::Loaded,

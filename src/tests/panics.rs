@@ -4,7 +4,7 @@
 //! every key and value that was ever made is dropped exactly once.
 
 use super::fuse::{Call, Census, FuseCache, Hashing, Id, with_fuse};
-use crate::Cache;
+use crate::{Cache, ops::compute::Op};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use Call::{CloneKey, CloneValue, DropKey, DropValue, Eq, Hash};
@@ -49,7 +49,7 @@ const SCENES: &[Scene] = &[
         calls: &[Hash, Eq, DropKey, DropValue],
     },
     Scene {
-        name: "replace, many times",
+        name: "insert, many times",
         entries: 5,
         act: |cache, census| {
             for _ in 0..30 {
@@ -139,6 +139,61 @@ const SCENES: &[Scene] = &[
         entries: 10,
         act: |cache, _| assert_eq!(cache.iter().count(), 10),
         calls: &[CloneKey, CloneValue, DropKey, DropValue],
+    },
+    Scene {
+        name: "or_insert",
+        entries: 5,
+        act: |cache, census| {
+            assert_eq!(cache.entry(census.key(3)).or_insert(census.value(3)).value().id(), 3);
+            assert!(cache.entry(census.key(500)).or_insert(census.value(500)).is_fresh());
+        },
+        calls: &[Hash, Eq, CloneKey, CloneValue, DropKey, DropValue],
+    },
+    Scene {
+        name: "and_compute_with, absent",
+        entries: 5,
+        act: |cache, census| {
+            let entry = cache.entry(census.key(500)).and_upsert_with(|old| {
+                assert!(old.is_none());
+                census.value(500)
+            });
+            assert_eq!(entry.value().id(), 500);
+        },
+        calls: &[Hash, Eq, CloneKey, CloneValue, DropKey, DropValue],
+    },
+    Scene {
+        name: "and_compute_with, present",
+        entries: 5,
+        act: |cache, census| {
+            let put = |old| {
+                // Not behind the result, which would be leaked.
+                drop(old);
+                Op::Put(census.value(3))
+            };
+            assert!(cache.entry(census.key(3)).and_compute_with(put).into_entry().is_some());
+            let remove = |_| Op::Remove;
+            assert!(cache.entry(census.key(4)).and_compute_with(remove).into_entry().is_some());
+        },
+        calls: &[Hash, Eq, CloneKey, CloneValue, DropKey, DropValue],
+    },
+    Scene {
+        name: "replace, many times",
+        entries: 5,
+        act: |cache, census| {
+            for _ in 0..30 {
+                assert!(cache.replace(&Id(3), census.value(3)).is_some());
+            }
+        },
+        calls: &[Hash, Eq, CloneKey, CloneValue, DropKey, DropValue],
+    },
+    Scene {
+        name: "compare_and_swap",
+        entries: 5,
+        act: |cache, census| {
+            let (_, version) = cache.get_versioned(&Id(3)).expect("there");
+            cache.compare_and_swap(&Id(3), version, census.value(3)).expect("unchanged");
+        },
+        calls: &[Hash, Eq, CloneKey, CloneValue],
     },
     Scene {
         name: "invalidate_all",

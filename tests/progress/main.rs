@@ -12,7 +12,7 @@
 mod lost_races;
 mod stopping;
 
-use larder::{Cache, hooks::Step};
+use larder::{Cache, hooks::Step, ops::compute::Op};
 use std::{collections::HashSet, sync::mpsc, thread};
 use stopping::{At, Key, PATIENCE, Value, Victim};
 
@@ -98,6 +98,26 @@ const OPERATIONS: [Operation; 7] = [
         entries: 60,
         act: |cache, i| _ = cache.remove(&Key(i % 60)),
         steps: &[Step::Pinned, Step::Unlinked, Step::Retired],
+    },
+    Operation {
+        name: "compute",
+        entries: 60,
+        act: |cache, i| {
+            let key = i % 80;
+            cache.entry(Key(key)).and_compute_with(|entry| match entry {
+                Some(_) if i % 3 == 0 => Op::Remove,
+                _ => Op::Put(Value::new(key, 9)),
+            });
+        },
+        steps: &[
+            Step::Pinned,
+            Step::NodeFilled,
+            Step::Replaced,
+            Step::Decided,
+            Step::Published,
+            Step::Unlinked,
+            Step::Retired,
+        ],
     },
     Operation {
         name: "remove and insert",

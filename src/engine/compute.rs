@@ -1,0 +1,367 @@
+//! Reading, deciding and writing one key as one step, without a lock.
+//!
+//! # The protocol
+//!
+//! The decision is a closure of the user's, which gets what was found and says what is to become of it.
+//!
+//! 1. Pin, and settle the control word of the key's home (`index.rs`, steps 1 and 2).
+//! 2. Look for the key. What is expired counts as absent.
+//! 3. Run the closure. Nothing has been taken and nothing changed, so it may panic; others do not wait
+//!    for it. If it wants things left as they are, that is the end.
+//! 4. Supersede a load of the key (`fill.rs`), and fill a node with the new value.
+//! 5. Write, by a swap that succeeds only if the key is as it was in 2:
+//!    - there was an entry: swap (or take out) the very word that was found. If the word has changed and
+//!      names the same node, only its use counter has, so try again with the new word;
+//!    - there was none: claim and decide (`index.rs`, steps 4 and 5) with the control word of 1.
+//!      If another insert was decided in between, look for the key: if it is still absent, try again.
+//! 6. If the key was changed in between, retire the node, unpin, and start again: with the closure.
+//!
+//! # Why this is one step
+//!
+//! An entry whose node is the same as in 2 is the same entry, since the node is not recycled while
+//! this thread is pinned, and entries do not change. So if the swap in 5 succeeds, the closure's
+//! answer is one to what was there at that moment. If the key was absent, the decision says that it
+//! still is (`index.rs`, "One copy per key"). That it came and went in between does not matter: the
+//! closure would have been told the same. A computation that changes nothing takes effect when it looks.
+//!
+//! Of an entry whose time ends between the closure and the swap the same cannot be said. So 5 looks at
+//! the clock again; what ends between that and the swap counts as having been in time.
+//!
+//! # Loads
+//!
+//! Superseding comes before the work in the index, as `fill.rs` asks of a writer, though after the
+//! lookup. It bumps the control word, so an insert looks for the key again. A replacement or removal
+//! needs no second look: what it swaps is the entry that it has found, and a load stores nothing
+//! where there is one.
+//!
+//! # Progress
+//!
+//! Lock-free. Each further run of the closure means that some other write of the key succeeded, or that
+//! its time was over, or (a few times) that there was no free node.
+
+use crate::{
+    engine::{
+        Engine,
+        budget::Credit,
+        epoch::{Pin, pin},
+        hooks,
+        index::Found,
+        insert::{Attempt, IfPresent, Inserted, Target},
+        leaving::Leaving,
+        lifetimes::Span,
+        nodes::Entry,
+        plant::{Bug, planted},
+        shard::{Context, DEAD_PER_WRITE, Shard},
+        stats::Event,
+        word::{Control, NodeId},
+    },
+    listener::RemovalCause,
+    version::Version,
+};
+
+/// What is to become of a key.
+#[derive(Debug)]
+pub(crate) enum Decision<K, V> {
+    /// It stays as it is.
+    Keep,
+    /// This is its entry from now on.
+    Put(Entry<K, V>),
+    /// It goes, if it is there.
+    Remove,
+}
+
+/// What has become of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Computed {
+    /// Nothing was to be done.
+    Kept,
+    /// It has the new entry, or had it, and it was evicted at once. With its version, if it is there and
+    /// anybody has asked for versions.
+    Put(Version),
+    Removed,
+}
+
+/// How one attempt ended.
+enum Tried<K, V> {
+    Done(Computed),
+    /// The key was changed since the lookup.
+    Lost,
+    /// There was no node.
+    Exhausted(Entry<K, V>),
+    /// The new entry cannot be kept, and the old one is gone.
+    Rejected(Entry<K, V>),
+}
+
+/// What to do if there is no node.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum IfExhausted {
+    Return,
+    /// As if the new entry had been put and evicted at once.
+    Reject,
+}
+
+/// What a lookup saw.
+#[derive(Clone, Copy, Debug)]
+enum Sight<'i> {
+    /// No such key, with the control word that was read before.
+    Absent(Control),
+    Expired(Found<'i>),
+    Live(Found<'i>),
+}
+
+impl<'i> Sight<'i> {
+    /// What is to be replaced.
+    fn found(self) -> Option<Found<'i>> {
+        match self {
+            Sight::Absent(_) => None,
+            Sight::Expired(found) | Sight::Live(found) => Some(found),
+        }
+    }
+}
+
+impl<K: Eq, V> Engine<K, V> {
+    /// Has `f` decide over a key, and does what it says in the same step. `f` runs pinned, and again
+    /// if the key has changed since it was looked up.
+    pub(crate) fn compute(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        mut f: impl FnMut(Option<&Entry<K, V>>) -> Decision<K, V>,
+    ) -> Computed {
+        self.compute_by_node(hash, eq, |found| f(found.map(|(entry, _)| entry)))
+    }
+
+    /// [`Engine::compute`] for who wants to know the node.
+    pub(super) fn compute_by_node(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        mut f: impl FnMut(Option<(&Entry<K, V>, NodeId)>) -> Decision<K, V>,
+    ) -> Computed {
+        let mut attempt = |if_exhausted| {
+            loop {
+                match self.try_compute(hash, &eq, &mut f, if_exhausted) {
+                    Tried::Done(computed) => return Ok(computed),
+                    Tried::Lost => {}
+                    Tried::Exhausted(entry) => return Err(entry),
+                    Tried::Rejected(entry) => {
+                        self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
+                        return Ok(Computed::Put(Version::NONE));
+                    }
+                }
+            }
+        };
+        attempt(IfExhausted::Return)
+            .or_else(|entry| {
+                self.retry_exhausted(hash, entry, |unused| {
+                    drop(unused);
+                    attempt(IfExhausted::Return)
+                })
+            })
+            .or_else(|unused| {
+                drop(unused);
+                attempt(IfExhausted::Reject)
+            })
+            .unwrap_or_else(|_| unreachable!("an attempt that may reject does not give back"))
+    }
+
+    fn try_compute(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        f: impl FnMut(Option<(&Entry<K, V>, NodeId)>) -> Decision<K, V>,
+        if_exhausted: IfExhausted,
+    ) -> Tried<K, V> {
+        self.prefetch(hash);
+        let (own, shard) = self.shard_of(hash);
+        self.expire_untended(own, shard);
+        let leaving = Leaving::new(&self.common);
+        let tried = self.compute_pinned(&pin(), &leaving, hash, eq, f, if_exhausted);
+        drop(leaving);
+        shard.drop_dead(DEAD_PER_WRITE);
+        tried
+    }
+
+    fn compute_pinned(
+        &self,
+        pin: &Pin,
+        leaving: &Leaving<'_, K, V>,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        mut f: impl FnMut(Option<(&Entry<K, V>, NodeId)>) -> Decision<K, V>,
+        if_exhausted: IfExhausted,
+    ) -> Tried<K, V> {
+        hooks::step(hooks::Step::Pinned);
+        let (own, shard) = self.shard_of(hash);
+        let cx = self.context(pin, leaving);
+        let sight = shard.look(&cx, hash, eq);
+        let live = match sight {
+            // SAFETY: pinned, and found in the index since.
+            Sight::Live(found) => Some((unsafe { shard.nodes.get(found.node) }, found.node)),
+            Sight::Absent(_) | Sight::Expired(_) => None,
+        };
+        let entry = match f(live) {
+            Decision::Keep => return Tried::Done(Computed::Kept),
+            Decision::Remove if live.is_none() => return Tried::Done(Computed::Kept),
+            Decision::Remove => None,
+            Decision::Put(entry) => Some(entry),
+        };
+        let target = entry.as_ref().map(|entry| self.target_of(hash, Span::ByRule, entry));
+        self.supersede(pin, hash);
+        let (Some(entry), Some(target)) = (entry, target) else {
+            return match shard.take_out(&cx, own, sight) {
+                true => Tried::Done(Computed::Removed),
+                false => Tried::Lost,
+            };
+        };
+        let too_heavy = self.is_too_heavy(target);
+        let tried =
+            if too_heavy { Tried::Exhausted(entry) } else { shard.put(&cx, target, sight, entry) };
+        match tried {
+            Tried::Exhausted(entry) if too_heavy || if_exhausted == IfExhausted::Reject => {
+                if !shard.take_out(&cx, own, sight) {
+                    return Tried::Lost;
+                }
+                cx.count(Event::Rejection);
+                Tried::Rejected(entry)
+            }
+            tried => tried,
+        }
+    }
+}
+
+impl<K: Eq, V> Shard<K, V> {
+    fn look(&self, cx: &Context<'_, K, V>, hash: u64, eq: impl Fn(&K) -> bool) -> Sight<'_> {
+        let home = self.index.home(hash);
+        loop {
+            let control = self.index.settled(home);
+            let Some(found) = self.find(cx.guard, home, hash, &eq) else {
+                return Sight::Absent(control);
+            };
+            if self.is_live(cx.common, found.node) {
+                return Sight::Live(found);
+            }
+            // Perhaps it has been replaced in time, and only this thread was late.
+            if self.index.still_names(found) {
+                return Sight::Expired(found);
+            }
+        }
+    }
+
+    /// Puts an entry where `sight` was seen.
+    fn put(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        sight: Sight<'_>,
+        entry: Entry<K, V>,
+    ) -> Tried<K, V> {
+        let life = self.life(cx, target, &entry, sight.found());
+        let node = match self.fill(cx, target, entry) {
+            Ok(node) => node,
+            Err(entry) => return Tried::Exhausted(entry),
+        };
+        let inserted = if self.begin(node, life).is_err() {
+            // As if there was no node.
+            let attempt = Attempt::new(self, cx, target, node);
+            if self.take_out(cx, target.own, sight) { attempt.rejected() } else { Inserted::Kept }
+        } else if let Sight::Absent(control) = sight {
+            let overwrite = planted(Bug::ComputeOverwrites);
+            let if_present = if overwrite { IfPresent::Replace } else { IfPresent::Keep };
+            self.insert_absent(cx, target, control, node, if_present)
+        } else {
+            self.replace(cx, target, sight, node)
+        };
+        match inserted {
+            Inserted::Added | Inserted::Updated => {
+                Tried::Done(Computed::Put(self.version_if_any(target.own, node)))
+            }
+            Inserted::Rejected => Tried::Done(Computed::Put(Version::NONE)),
+            Inserted::Kept | Inserted::Superseded => Tried::Lost,
+        }
+    }
+
+    /// Puts an owned and filled node in the place of what was seen.
+    fn replace(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        sight: Sight<'_>,
+        node: NodeId,
+    ) -> Inserted {
+        if let Some(found) = sight.found() {
+            self.place(node, || self.index.loc(found));
+        }
+        let attempt = Attempt::new(self, cx, target, node);
+        let mut credit = Credit::NONE;
+        if !self.gather_difference(cx, target, sight, &mut credit) {
+            cx.budget().give(target.own, self.credits(), credit);
+            // Its drop retires the node.
+            return if self.take_out(cx, target.own, sight) {
+                attempt.rejected()
+            } else {
+                Inserted::Kept
+            };
+        }
+        let swapped = self.swap(cx, sight, |found| self.index.replace(found, node));
+        if let Some(found) = swapped {
+            credit.add(Credit::of_removed_entry(self.weight_of(found.node)));
+            credit = credit.spend(target.weight.into());
+        }
+        cx.budget().give(target.own, self.credits(), credit);
+        match swapped {
+            Some(found) => {
+                std::mem::forget(attempt);
+                self.updated(cx, target.own, found, node)
+            }
+            None => Inserted::Kept,
+        }
+    }
+
+    /// What the new entry weighs more than what was seen; false if it cannot be had.
+    #[inline]
+    fn gather_difference(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        sight: Sight<'_>,
+        credit: &mut Credit,
+    ) -> bool {
+        let old = sight.found().map_or(0, |found| self.weight_of(found.node));
+        let more = u64::from(target.weight).saturating_sub(old);
+        more == 0 || self.gather(cx, target.own, more, credit).is_some()
+    }
+
+    /// Takes out what was seen, if there was anything. False if there is something else now.
+    fn take_out(&self, cx: &Context<'_, K, V>, own: usize, sight: Sight<'_>) -> bool {
+        if let Sight::Absent(_) = sight {
+            return true;
+        }
+        let remove = |found: Found<'_>| self.index.remove(self.index.loc(found), found.word);
+        let Some(found) = self.swap(cx, sight, remove) else { return false };
+        let cause = self.cause(cx.common, found.node, RemovalCause::Explicit);
+        self.depart(cx, own, self.index.loc(found), found.word, cause);
+        true
+    }
+
+    /// Tries a swap of what was seen, until it succeeds or what was seen is there no more.
+    fn swap<'i>(
+        &self,
+        cx: &Context<'_, K, V>,
+        sight: Sight<'i>,
+        swap: impl Fn(Found<'i>) -> bool,
+    ) -> Option<Found<'i>> {
+        let mut found = sight.found()?;
+        loop {
+            if let Sight::Live(_) = sight
+                && !self.is_live(cx.common, found.node)
+            {
+                return None;
+            }
+            if swap(found) {
+                return Some(found);
+            }
+            found = self.index.again(found)?;
+        }
+    }
+}
