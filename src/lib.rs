@@ -24,9 +24,11 @@
 //!   evicted at any time; a value that was replaced, removed or evicted never comes back.
 //! - What happened before an `insert` in its thread is visible to whoever gets the value.
 //! - The number of entries never exceeds the capacity, not for a moment.
+//! - [`invalidate_all`](Cache::invalidate_all) and [`invalidate_tag`](Cache::invalidate_tag) are, for each
+//!   key, a removal at some moment of the call; not for all keys the same moment.
 //! - [`entry_count`](Cache::entry_count), [`iter`](Cache::iter), [`stats`](Cache::stats) and
-//!   [`invalidate_all`](Cache::invalidate_all) are weakly consistent: exact while no other thread
-//!   writes, and otherwise a view in which concurrent writes may or may not show.
+//!   [`invalidate_entries_if`](Cache::invalidate_entries_if) are weakly consistent: exact while no other
+//!   thread writes, and otherwise a view in which concurrent writes may or may not show.
 //! - Sequences are not atomic. `if cache.get(k).is_none() { cache.insert(k, v) }` may overwrite what
 //!   another thread inserted in between; [`add`](Cache::add) does not.
 //!
@@ -55,6 +57,7 @@ mod clock;
 mod engine;
 mod error;
 mod expiry;
+mod groups;
 mod horizon;
 mod iter;
 mod listener;
@@ -71,7 +74,7 @@ pub use builder::CacheBuilder;
 pub use cache::Cache;
 pub use clock::{Clock, ManualClock};
 pub use equivalent::Equivalent;
-pub use error::BuildError;
+pub use error::{BuildError, TooManyTags};
 pub use expiry::Expiry;
 pub use iter::Iter;
 pub use listener::RemovalCause;

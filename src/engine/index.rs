@@ -215,7 +215,6 @@ impl Index {
         size_of_val(&*self.buckets)
     }
 
-    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn bucket_count(&self) -> usize {
         self.buckets.len()
     }

@@ -15,6 +15,7 @@ mod fill;
 pub(crate) mod flight;
 pub(crate) mod flights;
 pub(crate) mod ghost;
+pub(crate) mod groups;
 #[cfg_attr(
     not(larder_hooks),
     allow(unreachable_pub, dead_code, reason = "exported for the tests that stop threads")
@@ -40,6 +41,7 @@ pub(crate) mod shard;
 pub(crate) mod stats;
 pub(crate) mod stock;
 pub(crate) mod stripes;
+mod sweep;
 pub(crate) mod timing;
 mod upkeep;
 pub(crate) use upkeep::Tended;
@@ -58,7 +60,7 @@ use deadlines::Extended;
 use epoch::{Pin, pin};
 use flights::Flights;
 use index::{Found, Index};
-use insert::{IfPresent, Inserted, Placed, Target};
+use insert::{IfPresent, Inserted, Placed, Target, Terms};
 use late::Late;
 use leaving::Leaving;
 use lifetimes::{Life, Lifetimes, Span};
@@ -67,7 +69,7 @@ use nodes::Entry;
 use plan::Plan;
 use plant::{Bug, planted};
 use shard::{Common, Context, DEAD_PER_WRITE, OnDrop, Shard};
-use stats::{Counters, Event};
+use stats::{Counters, EVENTS, Event};
 use std::time::Duration;
 use wheel::Advance;
 
@@ -100,6 +102,7 @@ impl<K, V> Engine<K, V> {
                 registration: Late::new(),
                 flights: Flights::new(),
                 load_times: LoadTimes::new(),
+                groups: Late::new(),
             }),
             shard_mask: plan.shards - 1,
         };
@@ -124,12 +127,21 @@ impl<K, V> Engine<K, V> {
         self.common.budget.capacity()
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.common.counters
+    /// What was counted, and the number of entries. What is stale counts as gone.
+    pub(crate) fn totals(&self) -> ([u64; EVENTS], u64) {
+        let (mut totals, stale) = (self.common.counters.totals(), self.common.stale());
+        totals[Event::Invalidation as usize] += stale;
+        (totals, self.residents().saturating_sub(stale))
     }
 
-    /// Entries in the cache, and those that are being inserted at this moment.
+    /// Entries in the cache, and those that are being inserted at this moment. O(capacity) while there
+    /// may be stale ones, which do not count.
     pub(crate) fn entries(&self) -> u64 {
+        self.residents().saturating_sub(self.common.stale())
+    }
+
+    /// Entries that take up room, stale ones included.
+    pub(crate) fn residents(&self) -> u64 {
         let unused = self.common.budget.unused(self.common.shards.iter().map(Shard::credits));
         self.common.budget.capacity().saturating_sub(unused)
     }
@@ -144,7 +156,13 @@ impl<K, V> Engine<K, V> {
 
     #[inline(always)]
     fn context<'a>(&'a self, pin: &'a Pin, leaving: &'a Leaving<'a, K, V>) -> Context<'a, K, V> {
-        Context { guard: &pin.guard, number: pin.number, common: &self.common, leaving }
+        Context {
+            guard: &pin.guard,
+            number: pin.number,
+            common: &self.common,
+            leaving,
+            watch: self.common.watch(),
+        }
     }
 
     /// Asks for the first cache line that an operation on this hash will need.
@@ -162,12 +180,12 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        let (_, shard) = self.shard_of(hash);
+        let (own, shard) = self.shard_of(hash);
         let home = shard.index.home(hash);
         // Before pinning, whose locked instruction takes as long as the line does to come.
         shard.index.prefetch(home);
         let pin = pin();
-        let found = self.find(shard, &pin, home, hash, eq)?;
+        let found = self.find((own, shard), &pin, home, hash, eq)?;
         // SAFETY: pinned, and found in the index since.
         Some(unsafe { shard.nodes.with(found.node, f) })
     }
@@ -180,8 +198,8 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
-        let (_, shard) = self.shard_of(hash);
-        let found = self.find(shard, pin, shard.index.home(hash), hash, eq)?;
+        let (own, shard) = self.shard_of(hash);
+        let found = self.find((own, shard), pin, shard.index.home(hash), hash, eq)?;
         // SAFETY: found in the index while `pin` pins, and borrowed from it.
         Some(unsafe { shard.nodes.get(found.node) })
     }
@@ -189,13 +207,13 @@ impl<K, V> Engine<K, V> {
     #[inline(always)]
     fn find<'s>(
         &self,
-        shard: &'s Shard<K, V>,
+        (own, shard): (usize, &'s Shard<K, V>),
         pin: &Pin,
         home: usize,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'s>> {
-        let Some(found) = self.find_live(shard, pin, home, hash, eq) else {
+        let Some(found) = self.find_live((own, shard), pin, home, hash, eq) else {
             self.common.counters.count(pin.number, Event::Miss);
             return None;
         };
@@ -209,19 +227,20 @@ impl<K, V> Engine<K, V> {
         Some(found)
     }
 
-    /// Looks a key up, and takes what is expired for absent.
+    /// Looks a key up, and takes what is expired or stale for absent.
     #[inline(always)]
     fn find_live<'s>(
         &self,
-        shard: &'s Shard<K, V>,
+        (own, shard): (usize, &'s Shard<K, V>),
         pin: &Pin,
         home: usize,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'s>> {
+        let watch = self.common.watch();
         loop {
             let found = shard.find(&pin.guard, home, hash, &mut eq)?;
-            if shard.is_live(&self.common, found.node) {
+            if shard.is_live(&self.common, watch, own, found.node) {
                 return Some(found);
             }
             // Perhaps it has been replaced in time, and only this thread was late.
@@ -239,9 +258,9 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        let (_, shard) = self.shard_of(hash);
+        let (own, shard) = self.shard_of(hash);
         let pin = pin();
-        let found = self.find_live(shard, &pin, shard.index.home(hash), hash, eq)?;
+        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
         // SAFETY: pinned, and found in the index since.
         Some(unsafe { shard.nodes.with(found.node, f) })
     }
@@ -252,23 +271,24 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        self.insert_as(hash, entry, if_present, Span::ByRule)
+        self.insert_as(hash, entry, if_present, Terms::BY_RULE)
     }
 
-    /// Inserts an entry that is to live for `duration`.
-    pub(crate) fn insert_for(
+    /// Inserts an entry about which more is said than the cache's rules do.
+    pub(crate) fn insert_on(
         &self,
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        duration: Duration,
+        terms: Terms,
     ) -> Inserted
     where
         K: Eq,
     {
         let (own, shard) = self.shard_of(hash);
-        if shard.timing_for(&self.common).is_ok() {
-            return self.insert_as(hash, entry, if_present, Span::For(duration));
+        let timed = matches!(terms.span, Span::ByRule) || shard.timing_for(&self.common).is_ok();
+        if timed && (terms.tags.is_empty() || self.has_tags()) {
+            return self.insert_as(hash, entry, if_present, terms);
         }
         self.reject(Target::by_rule(own, hash), &entry, if_present)
     }
@@ -279,14 +299,14 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        span: Span,
+        terms: Terms,
     ) -> Inserted
     where
         K: Eq,
     {
-        match self.try_insert(hash, entry, if_present, span) {
+        match self.try_insert(hash, entry, if_present, terms) {
             Ok(inserted) => inserted,
-            Err(entry) => self.insert_exhausted(hash, entry, if_present, span),
+            Err(entry) => self.insert_exhausted(hash, entry, if_present, terms),
         }
     }
 
@@ -297,7 +317,7 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        span: Span,
+        terms: Terms,
     ) -> Result<Inserted, Entry<K, V>>
     where
         K: Eq,
@@ -307,12 +327,13 @@ impl<K, V> Engine<K, V> {
         if shard.timing.get().is_some() && self.common.registration.get().is_none() {
             self.common.expire_some(own);
         }
+        self.sweep_by_the_way();
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
             self.supersede(&pin, hash);
-            let target = Target { own, hash, span };
+            let target = Target { own, hash, terms };
             shard.insert(&self.context(&pin, &leaving), target, entry, if_present)
         };
         shard.drop_dead(DEAD_PER_WRITE);
@@ -334,15 +355,15 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        span: Span,
+        terms: Terms,
     ) -> Inserted
     where
         K: Eq,
     {
-        let again = |entry| self.try_insert(hash, entry, if_present, span);
+        let again = |entry| self.try_insert(hash, entry, if_present, terms);
         self.retry_exhausted(hash, entry, again).unwrap_or_else(|entry| {
             let (own, _) = self.shard_of(hash);
-            self.reject(Target { own, hash, span }, &entry, if_present)
+            self.reject(Target { own, hash, terms }, &entry, if_present)
         })
     }
 
@@ -398,6 +419,7 @@ impl<K, V> Engine<K, V> {
         }
         let mut batch = batch.drain(..);
         let mut writes = vec![0; self.common.shards.len()];
+        self.sweep_by_the_way();
         let leaving = Leaving::new(&self.common);
         let exhausted = {
             let pin = pin();
@@ -434,6 +456,7 @@ impl<K, V> Engine<K, V> {
     ) -> Option<R> {
         self.prefetch(hash);
         let (own, shard) = self.shard_of(hash);
+        self.sweep_by_the_way();
         let leaving = Leaving::new(&self.common);
         let removed = {
             let pin = pin();
@@ -446,54 +469,38 @@ impl<K, V> Engine<K, V> {
         removed
     }
 
-    /// Removes every entry that was there when the call began.
-    pub(crate) fn clear(&self) {
-        self.supersede_all(&pin());
-        for (own, shard) in self.common.shards.iter().enumerate() {
-            let mut bucket = 0;
-            loop {
-                let leaving = Leaving::new(&self.common);
-                let more = shard.clear_bucket(&self.context(&pin(), &leaving), own, bucket);
-                drop(leaving);
-                shard.drop_dead(DEAD_PER_WRITE * 8);
-                if !more {
-                    break;
-                }
-                bucket += 1;
-            }
-        }
-    }
-
     /// Calls `f` with each entry of one bucket; false behind the last bucket of the shard.
     pub(crate) fn visit_bucket(
         &self,
-        shard: usize,
+        own: usize,
         bucket: usize,
         mut f: impl FnMut(&Entry<K, V>),
     ) -> bool {
-        let shard = &self.common.shards[shard];
+        let shard = &self.common.shards[own];
         let _pin = pin();
+        let watch = self.common.watch();
         let Some(members) = shard.index.members_of(bucket) else { return false };
-        for found in members.filter(|found| shard.is_live(&self.common, found.node)) {
+        for found in members.filter(|found| shard.is_live(&self.common, watch, own, found.node)) {
             // SAFETY: pinned, and found in the index since.
             unsafe { shard.nodes.with(found.node, &mut f) };
         }
         true
     }
 
-    /// Takes out what is expired, brings reclamation as far as pinned threads allow, and drops
+    /// Takes out what is expired or stale, brings reclamation as far as pinned threads allow, and drops
     /// everything that is dead.
     pub(crate) fn maintain(&self) {
         let mut budget = usize::MAX;
         while self.common.expire(&mut budget) == Advance::More {}
+        self.common.sweep_all();
         self.common.reclaim();
     }
 
     /// The times of a key's entry, without counting as use.
     pub(crate) fn life(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Life> {
-        let (_, shard) = self.shard_of(hash);
+        let (own, shard) = self.shard_of(hash);
         let pin = pin();
-        let found = self.find_live(shard, &pin, shard.index.home(hash), hash, eq)?;
+        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
         Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
     }
 
@@ -505,12 +512,12 @@ impl<K, V> Engine<K, V> {
         mut eq: impl FnMut(&K) -> bool,
         duration: Duration,
     ) -> bool {
-        let (_, shard) = self.shard_of(hash);
+        let (own, shard) = self.shard_of(hash);
         let Ok(timing) = shard.timing_for(&self.common) else { return false };
         let pin = pin();
         loop {
             let home = shard.index.home(hash);
-            let found = self.find_live(shard, &pin, home, hash, &mut eq);
+            let found = self.find_live((own, shard), &pin, home, hash, &mut eq);
             let Some(found) = found else { return false };
             let touched = shard.touch(&self.common, timing, found, duration);
             // A value that takes the place of this one meanwhile has a time of its own.
@@ -531,6 +538,7 @@ impl<K, V> Engine<K, V> {
             + shards
             + self.common.counters.allocated_bytes()
             + self.common.flights.allocated_bytes()
+            + self.common.groups.get().map_or(0, |it| size_of_val(it) + it.allocated_bytes())
     }
 }
 
@@ -545,14 +553,6 @@ impl<K, V> Drop for Shard<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    fn clear_bucket(&self, cx: &Context<'_, K, V>, own: usize, bucket: usize) -> bool {
-        let Some(members) = self.index.members_of(bucket) else { return false };
-        for found in members {
-            self.remove_found(cx, own, found, RemovalCause::Invalidated);
-        }
-        true
-    }
-
     /// Drops the entry of every node that holds one; for the last owner.
     fn drop_entries(&self) {
         if !std::mem::needs_drop::<Entry<K, V>>() {

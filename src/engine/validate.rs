@@ -24,8 +24,13 @@ impl<K: Eq, V> Engine<K, V> {
                 hash
             });
         }
-        assert_eq!(members, self.entries(), "entries and credits disagree");
+        assert_eq!(members, self.residents(), "entries and credits disagree");
         assert!(members <= self.capacity(), "{members} entries exceed {}", self.capacity());
+        if let Some(groups) = self.common.groups.get()
+            && !groups.is_armed()
+        {
+            assert_eq!(self.common.stale_by(groups), 0, "disarmed, with stale entries");
+        }
         let totals = self.common.counters.totals();
         let total = |event| totals[event as usize];
         assert_eq!(
