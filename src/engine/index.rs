@@ -145,8 +145,13 @@ impl Loc {
     }
 
     #[inline(always)]
-    fn slot(self) -> usize {
+    pub(crate) fn slot(self) -> usize {
         self.0 as usize & 0xF
+    }
+
+    /// A number below [`Index::places`].
+    pub(crate) fn number(self) -> usize {
+        self.0 as usize
     }
 
     /// The home bucket of the key whose word stands here.
@@ -209,6 +214,11 @@ impl Index {
 
     pub(crate) fn layout(&self) -> Layout {
         self.layout
+    }
+
+    /// One more than the largest number of a place in that many buckets.
+    pub(crate) fn places(buckets: usize) -> usize {
+        buckets << 4
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {

@@ -23,6 +23,7 @@ pub(crate) mod groups;
 pub mod hooks;
 pub(crate) mod index;
 pub(crate) mod insert;
+pub(crate) mod inspect;
 pub(crate) mod late;
 mod leading;
 pub(crate) mod leaving;

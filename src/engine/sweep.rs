@@ -130,7 +130,7 @@ impl<K, V> Engine<K, V> {
 
     /// Makes everything that is there when the call begins invalid, O(1).
     pub(crate) fn invalidate_all(&self) {
-        self.supersede_all(&pin());
+        self.supersede_loads();
         match self.common.groups_made() {
             Ok(groups) => {
                 groups.invalidate_all();
@@ -144,7 +144,7 @@ impl<K, V> Engine<K, V> {
 
     /// Makes everything invalid that has this tag when the call begins, O(1).
     pub(crate) fn invalidate_tag(&self, tag: Place) {
-        self.supersede_all(&pin());
+        self.supersede_loads();
         if let Some(groups) = self.common.groups.get()
             && groups.invalidate_tag(tag)
         {
@@ -163,29 +163,31 @@ impl<K, V> Engine<K, V> {
         self.common.groups_made().and_then(Groups::ensure_tags).is_ok()
     }
 
+    /// Sees to it that nothing is stored that is being loaded now.
+    pub(crate) fn supersede_loads(&self) {
+        self.supersede_all(&pin());
+    }
+
     /// Removes the entries for which `doomed` holds, of those that are there when the call begins; says
     /// how many they were.
     pub(crate) fn invalidate_where(&self, doomed: impl FnMut(&K, &V) -> bool) -> u64 {
-        self.supersede_all(&pin());
+        self.supersede_loads();
         self.take_out_where(doomed)
     }
 
     fn take_out_where(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> u64 {
         let mut taken = 0;
         self.for_each_bucket(|own, bucket| {
-            taken += self.take_out_of_bucket(own, bucket, RemovalCause::Invalidated, |entry| {
-                doomed(&entry.key, &entry.value)
-            });
+            taken += self.take_out_of_bucket(own, bucket, |entry| doomed(&entry.key, &entry.value));
         });
         taken
     }
 
     /// Takes the entries out of a bucket for which `doomed` holds; says how many they were.
-    pub(crate) fn take_out_of_bucket(
+    fn take_out_of_bucket(
         &self,
         own: usize,
         bucket: usize,
-        cause: RemovalCause,
         mut doomed: impl FnMut(&Entry<K, V>) -> bool,
     ) -> u64 {
         let shard = &self.common.shards[own];
@@ -197,7 +199,10 @@ impl<K, V> Engine<K, V> {
             .filter(|found| shard.is_live(&self.common, cx.watch, own, found.node))
             // SAFETY: pinned, and found in the index since.
             .filter(|found| unsafe { shard.nodes.with(found.node, &mut doomed) })
-            .filter(|&found| shard.take_out(&cx, own, shard.index.loc(found), found.node, cause))
+            .filter(|&found| {
+                let (loc, cause) = (shard.index.loc(found), RemovalCause::Invalidated);
+                shard.take_out(&cx, own, loc, found.node, cause)
+            })
             .count();
         drop(pin);
         drop(leaving);
