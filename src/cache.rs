@@ -4,7 +4,8 @@ use crate::{
     CacheBuilder, CacheStats, Iter, Maintenance, Pinned, Policy, ResizeError,
     engine::{
         Engine, Tended,
-        insert::{IfPresent, Inserted},
+        insert::{IfPresent, Inserted, Terms},
+        lifetimes::Span,
         nodes::Entry,
     },
 };
@@ -105,7 +106,9 @@ impl<K, V, S> Cache<K, V, S> {
     }
 
     /// The number of entries: exact while nobody writes, otherwise counting inserts that are under
-    /// way. Never more than the capacity. O(shards).
+    /// way. Never more than the capacity. O(shards), but O(capacity) from
+    /// [`invalidate_all`](Cache::invalidate_all) or [`invalidate_tag`](Cache::invalidate_tag) on until what
+    /// it has invalidated is gone.
     ///
     /// ```
     /// let cache = larder::Cache::new(2);
@@ -157,7 +160,7 @@ impl<K, V, S> Cache<K, V, S> {
         Policy { max_capacity: self.engine().capacity(), shards: self.engine().shard_count() }
     }
 
-    /// What has happened so far. O(threads + shards).
+    /// What has happened so far. O(threads), and what [`entry_count`](Cache::entry_count) takes.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -169,9 +172,8 @@ impl<K, V, S> Cache<K, V, S> {
     /// ```
     #[must_use]
     pub fn stats(&self) -> CacheStats {
-        let (totals, load_times) =
-            (self.engine().counters().totals(), self.engine().load_times().counts());
-        CacheStats::new(totals, load_times, self.entry_count())
+        let (totals, entries) = self.engine().totals();
+        CacheStats::new(totals, self.engine().load_times().counts(), entries)
     }
 
     /// Bytes that the cache's own structures take at this moment: keys and values included, what
@@ -212,23 +214,12 @@ impl<K, V, S> Cache<K, V, S> {
         Iter::new(self)
     }
 
-    /// Removes every entry that is there when the call begins; those inserted meanwhile may or may
-    /// not stay. O(capacity).
-    ///
-    /// ```
-    /// let cache = larder::Cache::new(10);
-    /// cache.insert_many([(1, 'a'), (2, 'b')]);
-    /// cache.invalidate_all();
-    /// assert_eq!((cache.get(&1), cache.entry_count()), (None, 0));
-    /// ```
-    pub fn invalidate_all(&self) {
-        self.engine().clear();
-    }
-
-    /// Frees what waits to be freed, as far as other threads do not look at it any more.
+    /// Takes out what is expired or invalidated, and frees what waits to be freed, as far as other threads
+    /// do not look at it any more.
     ///
     /// Never needed for correctness: writers do it a little at a time. Useful when a cache goes
-    /// quiet, or when destructors should run now. O(what waits + shards).
+    /// quiet, or when destructors should run now. O(what waits + shards), and O(capacity) after
+    /// [`invalidate_all`](Cache::invalidate_all) or [`invalidate_tag`](Cache::invalidate_tag).
     ///
     /// ```
     /// use std::sync::Arc;
@@ -381,7 +372,8 @@ where
     {
         self.tend();
         let hash = self.hash(&key);
-        self.engine().insert_for(hash, Entry { key, value }, IfPresent::Replace, duration);
+        let terms = Terms { span: Span::For(duration), ..Terms::BY_RULE };
+        self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, terms);
     }
 
     /// How long the entry of a key has yet to live, if nobody uses it: [`Duration::MAX`] if there is no
@@ -429,7 +421,7 @@ where
         self.engine().touch(self.hash(key), |other| key.equivalent(other), duration)
     }
 
-    fn tend(&self)
+    pub(crate) fn tend(&self)
     where
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,

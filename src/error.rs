@@ -58,3 +58,14 @@ pub enum BuildError {
         max_capacity: u64,
     },
 }
+
+/// Why [`Cache::insert_tagged`](crate::Cache::insert_tagged) refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("tags: {tags} are too many for one entry; allowed are 0 to {max}")]
+#[non_exhaustive]
+pub struct TooManyTags {
+    /// How many there were.
+    pub tags: usize,
+    /// The most that are allowed.
+    pub max: usize,
+}

@@ -1,28 +1,30 @@
 //! Walking over a cache.
 
-use crate::Cache;
+use crate::{
+    Cache,
+    engine::{Engine, nodes::Entry},
+};
 use std::fmt;
 
-/// The entries of a cache, cloned; comes from [`Cache::iter`].
-pub struct Iter<'c, K, V, S> {
-    cache: &'c Cache<K, V, S>,
+/// How far a walk has come.
+pub(crate) struct Walk<T> {
     shard: usize,
     bucket: usize,
-    /// Entries of the last bucket that were not handed out yet.
-    ready: Vec<(K, V)>,
+    /// Copies of entries of the last bucket that were not handed out yet.
+    ready: Vec<T>,
 }
 
-impl<'c, K, V, S> Iter<'c, K, V, S> {
-    pub(crate) fn new(cache: &'c Cache<K, V, S>) -> Self {
-        Self { cache, shard: 0, bucket: 0, ready: Vec::new() }
+impl<T> Walk<T> {
+    pub(crate) fn new() -> Self {
+        Self { shard: 0, bucket: 0, ready: Vec::new() }
     }
-}
 
-impl<K: Clone, V: Clone, S> Iterator for Iter<'_, K, V, S> {
-    type Item = (K, V);
-
-    fn next(&mut self) -> Option<(K, V)> {
-        let engine = self.cache.engine();
+    /// What `copy` makes of the next entry.
+    pub(crate) fn next<K, V>(
+        &mut self,
+        engine: &Engine<K, V>,
+        copy: impl Fn(&Entry<K, V>) -> T,
+    ) -> Option<T> {
         loop {
             if let Some(entry) = self.ready.pop() {
                 return Some(entry);
@@ -31,12 +33,31 @@ impl<K: Clone, V: Clone, S> Iterator for Iter<'_, K, V, S> {
                 return None;
             }
             let ready = &mut self.ready;
-            let more = engine.visit_bucket(self.shard, self.bucket, |entry| {
-                ready.push((entry.key.clone(), entry.value.clone()));
-            });
+            let more =
+                engine.visit_bucket(self.shard, self.bucket, |entry| ready.push(copy(entry)));
             (self.shard, self.bucket) =
                 if more { (self.shard, self.bucket + 1) } else { (self.shard + 1, 0) };
         }
+    }
+}
+
+/// The entries of a cache, cloned; comes from [`Cache::iter`].
+pub struct Iter<'c, K, V, S> {
+    cache: &'c Cache<K, V, S>,
+    walk: Walk<(K, V)>,
+}
+
+impl<'c, K, V, S> Iter<'c, K, V, S> {
+    pub(crate) fn new(cache: &'c Cache<K, V, S>) -> Self {
+        Self { cache, walk: Walk::new() }
+    }
+}
+
+impl<K: Clone, V: Clone, S> Iterator for Iter<'_, K, V, S> {
+    type Item = (K, V);
+
+    fn next(&mut self) -> Option<(K, V)> {
+        self.walk.next(self.cache.engine(), |entry| (entry.key.clone(), entry.value.clone()))
     }
 }
 

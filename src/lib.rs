@@ -24,9 +24,11 @@
 //!   evicted at any time; a value that was replaced, removed or evicted never comes back.
 //! - What happened before an `insert` in its thread is visible to whoever gets the value.
 //! - The number of entries never exceeds the capacity, not for a moment.
+//! - [`invalidate_all`](Cache::invalidate_all) and [`invalidate_tag`](Cache::invalidate_tag) are, for each
+//!   key, a removal at some moment of the call; not for all keys the same moment.
 //! - [`entry_count`](Cache::entry_count), [`iter`](Cache::iter), [`stats`](Cache::stats) and
-//!   [`invalidate_all`](Cache::invalidate_all) are weakly consistent: exact while no other thread
-//!   writes, and otherwise a view in which concurrent writes may or may not show.
+//!   [`invalidate_entries_if`](Cache::invalidate_entries_if) are weakly consistent: exact while no other
+//!   thread writes, and otherwise a view in which concurrent writes may or may not show.
 //! - Sequences are not atomic. `if cache.get(k).is_none() { cache.insert(k, v) }` may overwrite what
 //!   another thread inserted in between; [`add`](Cache::add) does not. Whatever depends on what is
 //!   there is one step with [`entry`](Cache::entry), [`replace`](Cache::replace),
@@ -63,7 +65,9 @@ mod entry;
 mod error;
 mod eviction;
 mod expiry;
+mod groups;
 mod horizon;
+mod inspect;
 mod iter;
 mod listener;
 mod loading;
@@ -83,9 +87,10 @@ pub use clock::{Clock, ManualClock};
 pub use counter::Integer;
 pub use entry::{Entry, EntrySelector};
 pub use equivalent::Equivalent;
-pub use error::{BuildError, ResizeError};
+pub use error::{BuildError, ResizeError, TooManyTags};
 pub use eviction::EvictionPolicy;
 pub use expiry::Expiry;
+pub use inspect::{Drain, Keys, Metadata};
 pub use iter::Iter;
 pub use listener::RemovalCause;
 pub use maintenance::Maintenance;

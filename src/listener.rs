@@ -16,7 +16,9 @@ pub enum RemovalCause {
     /// Its key has another value now.
     Replaced,
     /// It was invalidated together with others:
-    /// [`Cache::invalidate_all`](crate::Cache::invalidate_all).
+    /// [`Cache::invalidate_all`](crate::Cache::invalidate_all),
+    /// [`Cache::invalidate_tag`](crate::Cache::invalidate_tag),
+    /// [`Cache::invalidate_entries_if`](crate::Cache::invalidate_entries_if).
     Invalidated,
     /// There was no room for it: it was not stored.
     Rejected,

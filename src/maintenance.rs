@@ -267,7 +267,6 @@ impl Registration {
     }
 
     /// Sees to it that there is a pass soon that sees all that has been done before.
-    #[cfg(test)]
     pub(crate) fn notify(&self) {
         self.wake_by(DEAD);
     }

@@ -33,7 +33,7 @@ pub struct CacheStats {
     pub updates: u64,
     /// Entries removed by request, one by one.
     pub removals: u64,
-    /// Entries invalidated together with others.
+    /// Entries invalidated together with others, whether they are freed already or not.
     pub invalidations: u64,
     /// Entries removed to make room.
     pub evictions: u64,

@@ -54,6 +54,7 @@ fn each_cause_is_told_at_the_moment_the_value_leaves() {
     let mut left: Vec<_> = cache.iter().map(|(key, value)| (key, value, Invalidated)).collect();
     left.sort_by_key(|&(key, _, _)| key);
     cache.invalidate_all();
+    cache.run_pending_tasks();
     assert_eq!(take(&heard), left);
     validate(&cache);
 

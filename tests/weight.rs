@@ -265,3 +265,14 @@ fn computed_values_count_like_any_other() {
     assert_eq!((cache.entry_count(), cache.stats().rejections), (0, 2));
     validate(&cache);
 }
+
+#[test]
+fn what_was_invalidated_weighs_nothing_from_then_on() {
+    let cache = weighed(1_000).build();
+    (0..50).for_each(|key| cache.insert(key, Weighs(10)));
+    cache.invalidate_all();
+    assert_eq!((cache.entry_count(), cache.weighted_size()), (0, 0));
+    cache.insert(1, Weighs(1_000));
+    assert_eq!((cache.entry_count(), cache.weighted_size()), (1, 1_000));
+    validate(&cache);
+}

@@ -46,9 +46,8 @@ use crate::{
         epoch::{Pin, pin},
         hooks,
         index::Found,
-        insert::{Attempt, IfPresent, Inserted, Target},
+        insert::{Attempt, IfPresent, Inserted, Target, Terms},
         leaving::Leaving,
-        lifetimes::Span,
         nodes::Entry,
         plant::{Bug, planted},
         shard::{Context, DEAD_PER_WRITE, Shard},
@@ -174,7 +173,7 @@ impl<K: Eq, V> Engine<K, V> {
     ) -> Tried<K, V> {
         self.prefetch(hash);
         let (own, shard) = self.shard_of(hash);
-        self.expire_untended(own, shard);
+        self.do_upkeep(own, shard);
         let leaving = Leaving::new(&self.common);
         let tried = self.compute_pinned(&pin(), &leaving, hash, eq, f, if_exhausted);
         drop(leaving);
@@ -194,7 +193,7 @@ impl<K: Eq, V> Engine<K, V> {
         hooks::step(hooks::Step::Pinned);
         let (own, shard) = self.shard_of(hash);
         let cx = self.context(pin, leaving);
-        let sight = shard.look(&cx, hash, eq);
+        let sight = shard.look(&cx, own, hash, eq);
         let live = match sight {
             // SAFETY: pinned, and found in the index since.
             Sight::Live(found) => Some((unsafe { shard.nodes.get(found.node) }, found.node)),
@@ -206,10 +205,10 @@ impl<K: Eq, V> Engine<K, V> {
             Decision::Remove => None,
             Decision::Put(entry) => Some(entry),
         };
-        let target = entry.as_ref().map(|entry| self.target_of(hash, Span::ByRule, entry));
+        let target = entry.as_ref().map(|entry| self.target_of(hash, Terms::BY_RULE, entry));
         self.supersede(pin, hash);
         let (Some(entry), Some(target)) = (entry, target) else {
-            return match shard.take_out(&cx, own, sight) {
+            return match shard.take_out_seen(&cx, own, sight) {
                 true => Tried::Done(Computed::Removed),
                 false => Tried::Lost,
             };
@@ -219,7 +218,7 @@ impl<K: Eq, V> Engine<K, V> {
             if too_heavy { Tried::Exhausted(entry) } else { shard.put(&cx, target, sight, entry) };
         match tried {
             Tried::Exhausted(entry) if too_heavy || if_exhausted == IfExhausted::Reject => {
-                if !shard.take_out(&cx, own, sight) {
+                if !shard.take_out_seen(&cx, own, sight) {
                     return Tried::Lost;
                 }
                 cx.count(Event::Rejection);
@@ -231,14 +230,20 @@ impl<K: Eq, V> Engine<K, V> {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    fn look(&self, cx: &Context<'_, K, V>, hash: u64, eq: impl Fn(&K) -> bool) -> Sight<'_> {
+    fn look(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+    ) -> Sight<'_> {
         let home = self.index.home(hash);
         loop {
             let control = self.index.settled(home);
             let Some(found) = self.find(cx.guard, home, hash, &eq) else {
                 return Sight::Absent(control);
             };
-            if self.is_live(cx.common, found.node) {
+            if self.is_live(cx.common, cx.watch, own, found.node) {
                 return Sight::Live(found);
             }
             // Perhaps it has been replaced in time, and only this thread was late.
@@ -261,10 +266,14 @@ impl<K: Eq, V> Shard<K, V> {
             Ok(node) => node,
             Err(entry) => return Tried::Exhausted(entry),
         };
-        let inserted = if self.begin(node, life).is_err() {
+        let inserted = if self.begin(cx, target, node, life).is_err() {
             // As if there was no node.
             let attempt = Attempt::new(self, cx, target, node);
-            if self.take_out(cx, target.own, sight) { attempt.rejected() } else { Inserted::Kept }
+            if self.take_out_seen(cx, target.own, sight) {
+                attempt.rejected()
+            } else {
+                Inserted::Kept
+            }
         } else if let Sight::Absent(control) = sight {
             let overwrite = planted(Bug::ComputeOverwrites);
             let if_present = if overwrite { IfPresent::Replace } else { IfPresent::Keep };
@@ -297,13 +306,13 @@ impl<K: Eq, V> Shard<K, V> {
         if !self.gather_difference(cx, target, sight, &mut credit) {
             cx.budget().give(target.own, self.credits(), credit);
             // Its drop retires the node.
-            return if self.take_out(cx, target.own, sight) {
+            return if self.take_out_seen(cx, target.own, sight) {
                 attempt.rejected()
             } else {
                 Inserted::Kept
             };
         }
-        let swapped = self.swap(cx, sight, |found| self.index.replace(found, node));
+        let swapped = self.swap(cx, target.own, sight, |found| self.index.replace(found, node));
         if let Some(found) = swapped {
             credit.add(Credit::of_removed_entry(self.weight_of(found.node)));
             credit = credit.spend(target.weight.into());
@@ -333,13 +342,13 @@ impl<K: Eq, V> Shard<K, V> {
     }
 
     /// Takes out what was seen, if there was anything. False if there is something else now.
-    fn take_out(&self, cx: &Context<'_, K, V>, own: usize, sight: Sight<'_>) -> bool {
+    fn take_out_seen(&self, cx: &Context<'_, K, V>, own: usize, sight: Sight<'_>) -> bool {
         if let Sight::Absent(_) = sight {
             return true;
         }
         let remove = |found: Found<'_>| self.index.remove(self.index.loc(found), found.word);
-        let Some(found) = self.swap(cx, sight, remove) else { return false };
-        let cause = self.cause(cx.common, found.node, RemovalCause::Explicit);
+        let Some(found) = self.swap(cx, own, sight, remove) else { return false };
+        let cause = self.cause(cx, own, found.node, RemovalCause::Explicit);
         self.depart(cx, own, self.index.loc(found), found.word, cause);
         true
     }
@@ -348,13 +357,14 @@ impl<K: Eq, V> Shard<K, V> {
     fn swap<'i>(
         &self,
         cx: &Context<'_, K, V>,
+        own: usize,
         sight: Sight<'i>,
         swap: impl Fn(Found<'i>) -> bool,
     ) -> Option<Found<'i>> {
         let mut found = sight.found()?;
         loop {
             if let Sight::Live(_) = sight
-                && !self.is_live(cx.common, found.node)
+                && !self.is_live(cx.common, cx.watch, own, found.node)
             {
                 return None;
             }

@@ -86,6 +86,17 @@ pub fn collect() {
     }
 }
 
+/// Does what the sweep has to do now.
+pub fn sweep<K, V, S>(cache: &Cache<K, V, S>) {
+    let common = &cache.engine().common;
+    while common.watch().is_some_and(|groups| common.sweep_some(groups)) {}
+}
+
+/// Whether lookups look for stale entries.
+pub fn is_armed<K, V, S>(cache: &Cache<K, V, S>) -> bool {
+    cache.engine().common.watch().is_some()
+}
+
 /// A ring of `u32`s.
 #[derive(Debug)]
 pub struct RingDoor(Ring, Ends);

@@ -7,6 +7,7 @@ use crate::{
     engine::{
         deadlines::{Block, Change},
         extents::OutOfMemory,
+        groups::Watch,
         index::{Found, Loc},
         insert::Target,
         lifetimes::Life,
@@ -20,6 +21,16 @@ use crate::{
 };
 use std::time::Duration;
 
+/// What a member of the index is, for whoever looks for its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Live,
+    /// Its time is over.
+    Expired,
+    /// It is stale: `groups.rs`.
+    Invalidated,
+}
+
 impl<K, V> Shard<K, V> {
     /// The shard's times, made if this is the first entry that may expire.
     pub(crate) fn timing_for(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
@@ -28,22 +39,52 @@ impl<K, V> Shard<K, V> {
         })
     }
 
-    /// Whether the entry of a node that was found in the index is not expired.
+    /// What the entry of a node counts for that was found in the index.
     #[inline(always)]
-    pub(crate) fn is_live(&self, common: &Common<K, V>, node: NodeId) -> bool {
+    fn standing(
+        &self,
+        common: &Common<K, V>,
+        watch: Watch<'_>,
+        own: usize,
+        node: NodeId,
+    ) -> Standing {
+        if watch.is_some_and(|groups| groups.is_stale(own, node)) {
+            return Standing::Invalidated;
+        }
         let clock = &common.lifetimes.clock;
-        self.timing.get().is_none_or(|timing| !clock.is_past(timing.deadlines.load(node)))
+        match self.timing.get() {
+            Some(timing) if clock.is_past(timing.deadlines.load(node)) => Standing::Expired,
+            _ => Standing::Live,
+        }
     }
 
-    /// Why the value of a node leaves: that its time is over counts more than any other cause.
+    /// Whether the entry of a node that was found in the index is neither expired nor stale.
+    #[inline(always)]
+    pub(crate) fn is_live(
+        &self,
+        common: &Common<K, V>,
+        watch: Watch<'_>,
+        own: usize,
+        node: NodeId,
+    ) -> bool {
+        self.standing(common, watch, own, node) == Standing::Live
+    }
+
+    /// Why the value of a node leaves: that it was absent already, for whoever looked, counts more than
+    /// any other cause.
     #[inline(always)]
     pub(crate) fn cause(
         &self,
-        common: &Common<K, V>,
+        cx: &Context<'_, K, V>,
+        own: usize,
         node: NodeId,
         cause: RemovalCause,
     ) -> RemovalCause {
-        if self.is_live(common, node) { cause } else { RemovalCause::Expired }
+        match self.standing(cx.common, cx.watch, own, node) {
+            Standing::Live => cause,
+            Standing::Expired => RemovalCause::Expired,
+            Standing::Invalidated => RemovalCause::Invalidated,
+        }
     }
 
     /// How long an entry that is about to be inserted will live; `found` is what it replaces.
@@ -56,33 +97,43 @@ impl<K, V> Shard<K, V> {
         found: Option<Found<'_>>,
     ) -> Option<Life> {
         let timing = self.timing.get()?;
-        Some(self.life_by_rule(cx.common, timing, target, entry, found))
+        Some(self.life_by_rule(cx, timing, target, entry, found))
     }
 
     #[inline(never)]
     fn life_by_rule(
         &self,
-        common: &Common<K, V>,
+        cx: &Context<'_, K, V>,
         timing: &Timing,
         target: Target,
         entry: &Entry<K, V>,
         found: Option<Found<'_>>,
     ) -> Life {
-        let lifetimes = &common.lifetimes;
+        let lifetimes = &cx.common.lifetimes;
         // Only the user's own rules ask for that.
         let replaced = found
-            .filter(|found| lifetimes.expiry.is_some() && self.is_live(common, found.node))
+            .filter(|found| {
+                lifetimes.expiry.is_some()
+                    && self.is_live(cx.common, cx.watch, target.own, found.node)
+            })
             .map(|found| timing.life(found.node).own);
-        lifetimes.begin(entry, target.hash, target.span, replaced)
+        lifetimes.begin(entry, target.hash, target.terms.span, replaced)
     }
 
-    /// Gives an owned node its times, if there is such a thing.
+    /// Gives an owned node its times and its birth, if there are such things; after the look for its
+    /// key.
     #[inline(always)]
-    pub(super) fn begin(&self, node: NodeId, life: Option<Life>) -> Result<(), OutOfMemory> {
-        match self.timing.get() {
-            None => Ok(()),
-            Some(timing) => timing.begin(node, life.unwrap_or(Life::ENDLESS)),
+    pub(super) fn begin(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target,
+        node: NodeId,
+        life: Option<Life>,
+    ) -> Result<(), OutOfMemory> {
+        if let Some(timing) = self.timing.get() {
+            timing.begin(node, life.unwrap_or(Life::ENDLESS))?;
         }
+        self.bear(cx, target.own, node, target.terms.tags)
     }
 
     /// Says where an owned node will be published.
@@ -181,8 +232,11 @@ impl<K, V> Shard<K, V> {
     ) {
         let Some(loc) = timing.loc(node) else { return };
         let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
-        let mut word = self.index.word(loc);
-        while holds(word) {
+        // What is not there yet is not to be judged by its deadline.
+        if !holds(self.index.word(loc)) {
+            return;
+        }
+        loop {
             let deadline = timing.deadlines.load(node);
             if deadline > now {
                 return;
@@ -191,11 +245,6 @@ impl<K, V> Shard<K, V> {
                 break;
             }
         }
-        while holds(word) {
-            if self.index.remove(loc, word) {
-                return self.depart(cx, own, loc, word, RemovalCause::Expired);
-            }
-            word = self.index.word(loc);
-        }
+        self.take_out(cx, own, loc, node, RemovalCause::Expired);
     }
 }

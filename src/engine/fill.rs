@@ -42,10 +42,9 @@ use crate::{
         epoch::{Pin, pin},
         flight::{Boarding, Flight, Leader, Waiter},
         flights::{Boarded, Post},
-        insert::{IfPresent, Inserted, Placed, Target},
+        insert::{IfPresent, Inserted, Placed, Target, Terms},
         leading,
         leaving::Leaving,
-        lifetimes::Span,
         load_times::LoadTimes,
         nodes::Entry,
         shard::DEAD_PER_WRITE,
@@ -120,7 +119,7 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let target = self.target_of(hash, Span::ByRule, &entry);
+        let target = self.target_of(hash, Terms::BY_RULE, &entry);
         if self.is_too_heavy(target) {
             // If the key is there somebody has written it, and that stays.
             self.reject(target, &entry, IfPresent::Keep);

@@ -127,7 +127,7 @@ impl<K, V> Engine<K, V> {
     ) -> Option<(R, Version)> {
         let (own, shard) = self.shard_of(hash);
         let pin = super::epoch::pin();
-        let found = self.find(shard, &pin, shard.index.home(hash), hash, eq)?;
+        let found = self.find((own, shard), &pin, shard.index.home(hash), hash, eq)?;
         let version = shard.version(own, found.node);
         // SAFETY: pinned, and found in the index since.
         Some((unsafe { shard.nodes.with(found.node, f) }, version))

@@ -145,8 +145,13 @@ impl Loc {
     }
 
     #[inline(always)]
-    fn slot(self) -> usize {
+    pub(crate) fn slot(self) -> usize {
         self.0 as usize & 0xF
+    }
+
+    /// A number below [`Index::places`].
+    pub(crate) fn number(self) -> usize {
+        self.0 as usize
     }
 
     /// The home bucket of the key whose word stands here.
@@ -211,11 +216,15 @@ impl Index {
         self.layout
     }
 
+    /// One more than the largest number of a place in that many buckets.
+    pub(crate) fn places(buckets: usize) -> usize {
+        buckets << 4
+    }
+
     pub(crate) fn allocated_bytes(&self) -> usize {
         size_of_val(&*self.buckets)
     }
 
-    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn bucket_count(&self) -> usize {
         self.buckets.len()
     }

@@ -9,10 +9,12 @@ use crate::{
         budget::{Credit, Source},
         flight::Flight,
         flights::Post,
+        groups::Tags,
         hooks::{Step, step},
         index::{Claim, Departure, Found},
         lifetimes::Span,
         nodes::Entry,
+        plant::{Bug, planted},
         shard::{Context, Shard},
         stats::Event,
         word::{Control, NodeId},
@@ -62,12 +64,23 @@ pub(crate) struct Target {
     /// The number of the shard.
     pub(crate) own: usize,
     pub(crate) hash: u64,
-    /// How long the entry is to live.
-    pub(crate) span: Span,
+    pub(crate) terms: Terms,
     /// What the entry weighs: 1 in a cache without a weigher.
     pub(crate) weight: u32,
     /// What it would cost to get it again: 1 if nobody says.
     pub(crate) cost: u32,
+}
+
+/// What whoever inserts an entry says about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// How long it is to live.
+    pub(crate) span: Span,
+    pub(crate) tags: Tags,
+}
+
+impl Terms {
+    pub(crate) const BY_RULE: Terms = Terms { span: Span::ByRule, tags: Tags::NONE };
 }
 
 impl<K: Eq, V> Shard<K, V> {
@@ -84,7 +97,7 @@ impl<K: Eq, V> Shard<K, V> {
         let control = self.index.settled(home);
         let found = self.find(cx.guard, home, target.hash, |key| *key == entry.key);
         if if_present == IfPresent::Keep
-            && found.is_some_and(|found| self.is_live(cx.common, found.node))
+            && found.is_some_and(|found| self.keeps(cx, target.own, found))
         {
             return Placed::Kept(entry);
         }
@@ -93,12 +106,12 @@ impl<K: Eq, V> Shard<K, V> {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
-        if self.begin(node, life).is_err() {
+        if self.begin(cx, target, node, life).is_err() {
             return Placed::Done(self.reject_filled(cx, target, node, if_present));
         }
         Placed::Done(match found {
             None => self.insert_absent(cx, target, control, node, if_present),
-            Some(found) => self.update(cx, target, found, node),
+            Some(found) => self.update(cx, target, found, node, if_present),
         })
     }
 
@@ -109,13 +122,20 @@ impl<K: Eq, V> Shard<K, V> {
         target: Target,
         found: Found<'_>,
         node: NodeId,
+        if_present: IfPresent,
     ) -> Inserted {
         self.place(node, || self.index.loc(found));
         // Where entries weigh differently, credits may have to be had first.
         if self.weights.is_none() && self.index.replace(found, node) {
             return self.updated(cx, target.own, found, node);
         }
-        Attempt::new(self, cx, target, node).run(IfPresent::Replace)
+        Attempt::new(self, cx, target, node).run(if_present)
+    }
+
+    /// Whether what was found is there for an insert that keeps what is there.
+    #[inline]
+    fn keeps(&self, cx: &Context<'_, K, V>, own: usize, found: Found<'_>) -> bool {
+        planted(Bug::StaleKept) || self.is_live(cx.common, cx.watch, own, found.node)
     }
 
     /// One attempt in a straight line. It runs no code of the user's, so nothing unwinds, and what it
@@ -185,7 +205,7 @@ impl<K: Eq, V> Shard<K, V> {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
-        if self.begin(node, life).is_err() {
+        if self.begin(cx, target, node, life).is_err() {
             return Placed::Done(self.reject_filled(cx, target, node, IfPresent::Keep));
         }
         let mut attempt = Attempt::new(self, cx, target, node);
@@ -230,6 +250,7 @@ impl<K: Eq, V> Shard<K, V> {
             self.policy.link(self.pace(), &self.index, segment, claim.loc, &mut sink);
         }
         self.schedule(cx.common, claim.node());
+        self.second_look(cx, own, claim.loc, claim.node());
         Inserted::Added
     }
 
@@ -243,10 +264,11 @@ impl<K: Eq, V> Shard<K, V> {
         node: NodeId,
     ) -> Inserted {
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
-        let cause = self.cause(cx.common, found.node, RemovalCause::Replaced);
+        let cause = self.cause(cx, own, found.node, RemovalCause::Replaced);
         cx.count(Event::of_departure(cause));
         self.retire(cx, own, found.node, cause);
         self.schedule(cx.common, node);
+        self.second_look(cx, own, self.index.loc(found), node);
         if cause == RemovalCause::Replaced {
             return Inserted::Updated;
         }
@@ -255,7 +277,7 @@ impl<K: Eq, V> Shard<K, V> {
         Inserted::Added
     }
 
-    /// There is a node, but no memory for its times: as if there was none.
+    /// There is a node, but no memory for its times or tags: as if there was none.
     #[cold]
     fn reject_filled(
         &self,
@@ -364,8 +386,10 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         let home = index.home(hash);
         loop {
             let control = index.settled(home);
-            if let Some(found) = self.find(home, hash) {
-                if if_present == IfPresent::Keep && shard.is_live(cx.common, found.node) {
+            let found = self.find(home, hash);
+            self.stamp();
+            if let Some(found) = found {
+                if if_present == IfPresent::Keep && shard.keeps(cx, own, found) {
                     return Inserted::Kept;
                 }
                 if self.loaded_by.is_some_and(Post::is_superseded) {
@@ -373,7 +397,8 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 }
                 let more = weight.saturating_sub(shard.weight_of(found.node));
                 if more > 0 && !self.top_up(more) {
-                    shard.remove_found(cx, own, found, RemovalCause::Explicit);
+                    let loc = index.loc(found);
+                    shard.take_out(cx, own, loc, found.node, RemovalCause::Explicit);
                     return self.rejected();
                 }
                 // The node goes into the other slot; this one is not needed any more.
@@ -407,6 +432,16 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             if self.claim.is_none() && !shard.make_room(cx, own, home) {
                 return self.rejected();
             }
+        }
+    }
+
+    /// Gives the node its birth, after each look for its key: `groups.rs`.
+    fn stamp(&self) {
+        if let Some(groups) = self.cx.common.groups.get()
+            && !planted(Bug::BirthOnce)
+            && !planted(Bug::BirthLate)
+        {
+            groups.stamp(self.target.own, self.node);
         }
     }
 

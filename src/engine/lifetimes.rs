@@ -38,7 +38,7 @@ pub(crate) struct Life {
     pub(crate) end: u64,
     /// What the user's [`Expiry`] said last.
     pub(crate) own: u64,
-    /// When it was written.
+    /// When it was written; 0 if that is not known.
     pub(crate) written: u64,
 }
 
@@ -142,6 +142,12 @@ impl<K, V> Lifetimes<K, V> {
 
     fn after(&self, now: Reading, duration: Option<Duration>) -> u64 {
         duration.map_or(NEVER, |duration| self.clock.deadline_from(now, duration))
+    }
+
+    /// How long ago an entry was written; None if nobody has noted that.
+    pub(crate) fn age(&self, life: Life) -> Option<Duration> {
+        let since = || self.clock.read().millis().saturating_sub(life.written);
+        (life.written != Life::ENDLESS.written).then(|| Duration::from_millis(since()))
     }
 
     /// None if it is never.

@@ -17,6 +17,7 @@ pub(crate) mod flight;
 pub(crate) mod flights;
 pub(crate) mod generations;
 pub(crate) mod ghost;
+pub(crate) mod groups;
 #[cfg_attr(
     not(larder_hooks),
     allow(unreachable_pub, dead_code, reason = "exported for the tests that stop threads")
@@ -24,6 +25,7 @@ pub(crate) mod ghost;
 pub mod hooks;
 pub(crate) mod index;
 pub(crate) mod insert;
+pub(crate) mod inspect;
 pub(crate) mod late;
 mod leading;
 pub(crate) mod leaving;
@@ -42,6 +44,7 @@ pub(crate) mod shard;
 pub(crate) mod stats;
 pub(crate) mod stock;
 pub(crate) mod stripes;
+mod sweep;
 pub(crate) mod timing;
 mod upkeep;
 pub(crate) use upkeep::Tended;
@@ -62,7 +65,7 @@ use deadlines::Change;
 use epoch::{Pin, pin};
 use flights::Flights;
 use index::{Found, Index};
-use insert::{IfPresent, Inserted, Placed, Target};
+use insert::{IfPresent, Inserted, Placed, Target, Terms};
 use late::Late;
 use leaving::Leaving;
 use lifetimes::{Life, Lifetimes, Span};
@@ -71,7 +74,7 @@ use nodes::Entry;
 use plan::Plan;
 use plant::{Bug, planted};
 use shard::{Common, Context, DEAD_PER_WRITE, OnDrop, Shard};
-use stats::{Counters, Event};
+use stats::{Counters, EVENTS, Event};
 use std::time::Duration;
 use weights::{Weigher, Weights};
 use wheel::Advance;
@@ -116,6 +119,7 @@ impl<K, V> Engine<K, V> {
                 registration: Late::new(),
                 flights: Flights::new(),
                 load_times: CachePadded::new(LoadTimes::new()),
+                groups: Late::new(),
             }),
             shard_mask: plan.shards - 1,
         };
@@ -140,24 +144,22 @@ impl<K, V> Engine<K, V> {
         self.common.budget.capacity()
     }
 
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.common.counters
+    /// What was counted, and the number of entries. What is stale counts as gone.
+    pub(crate) fn totals(&self) -> ([u64; EVENTS], u64) {
+        let (mut totals, stale) = (self.common.counters.totals(), self.common.stale().entries);
+        totals[Event::Invalidation as usize] += stale;
+        (totals, self.residents().saturating_sub(stale))
     }
 
-    /// Entries in the cache, and those that are being inserted at this moment.
+    /// Entries in the cache, and those that are being inserted at this moment. O(capacity) while there
+    /// may be stale ones, which do not count.
     pub(crate) fn entries(&self) -> u64 {
-        if self.common.weigher.is_none() {
-            return self.weight();
-        }
-        let totals = self.common.counters.totals();
-        let total = |event: Event| totals[event as usize];
-        let left = [Event::Removal, Event::Eviction, Event::Expiration, Event::Invalidation];
-        total(Event::Insert).saturating_sub(left.map(total).iter().sum())
+        self.residents().saturating_sub(self.common.stale().entries)
     }
 
-    /// What the entries weigh together, and those that are being inserted at this moment.
+    /// The same for what they weigh together.
     pub(crate) fn weight(&self) -> u64 {
-        self.common.weight()
+        self.common.weight().saturating_sub(self.common.stale().weight)
     }
 
     /// Sets what entries may weigh together, and evicts what is too much. Says how many entries there is
@@ -172,6 +174,17 @@ impl<K, V> Engine<K, V> {
         Ok(())
     }
 
+    /// Entries that take up room, stale ones included.
+    pub(crate) fn residents(&self) -> u64 {
+        if self.common.weigher.is_none() {
+            return self.common.weight();
+        }
+        let totals = self.common.counters.totals();
+        let total = |event: Event| totals[event as usize];
+        let left = [Event::Removal, Event::Eviction, Event::Expiration, Event::Invalidation];
+        total(Event::Insert).saturating_sub(left.map(total).iter().sum())
+    }
+
     /// The shard of a hash: its top bits, which neither bucket nor tag is made of.
     #[inline(always)]
     fn shard_of(&self, hash: u64) -> (usize, &Shard<K, V>) {
@@ -182,7 +195,13 @@ impl<K, V> Engine<K, V> {
 
     #[inline(always)]
     fn context<'a>(&'a self, pin: &'a Pin, leaving: &'a Leaving<'a, K, V>) -> Context<'a, K, V> {
-        Context { guard: &pin.guard, number: pin.number, common: &self.common, leaving }
+        Context {
+            guard: &pin.guard,
+            number: pin.number,
+            common: &self.common,
+            leaving,
+            watch: self.common.watch(),
+        }
     }
 
     /// Asks for the first cache line that an operation on this hash will need.
@@ -200,12 +219,12 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        let (_, shard) = self.shard_of(hash);
+        let (own, shard) = self.shard_of(hash);
         let home = shard.index.home(hash);
         // Before pinning, whose locked instruction takes as long as the line does to come.
         shard.index.prefetch(home);
         let pin = pin();
-        let found = self.find(shard, &pin, home, hash, eq)?;
+        let found = self.find((own, shard), &pin, home, hash, eq)?;
         // SAFETY: pinned, and found in the index since.
         Some(unsafe { shard.nodes.with(found.node, f) })
     }
@@ -218,8 +237,8 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
-        let (_, shard) = self.shard_of(hash);
-        let found = self.find(shard, pin, shard.index.home(hash), hash, eq)?;
+        let (own, shard) = self.shard_of(hash);
+        let found = self.find((own, shard), pin, shard.index.home(hash), hash, eq)?;
         // SAFETY: found in the index while `pin` pins, and borrowed from it.
         Some(unsafe { shard.nodes.get(found.node) })
     }
@@ -227,13 +246,13 @@ impl<K, V> Engine<K, V> {
     #[inline(always)]
     fn find<'s>(
         &self,
-        shard: &'s Shard<K, V>,
+        (own, shard): (usize, &'s Shard<K, V>),
         pin: &Pin,
         home: usize,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'s>> {
-        let Some(found) = self.find_live(shard, pin, home, hash, eq) else {
+        let Some(found) = self.find_live((own, shard), pin, home, hash, eq) else {
             self.common.counters.count(pin.number, Event::Miss);
             return None;
         };
@@ -248,19 +267,20 @@ impl<K, V> Engine<K, V> {
         Some(found)
     }
 
-    /// Looks a key up, and takes what is expired for absent.
+    /// Looks a key up, and takes what is expired or stale for absent.
     #[inline(always)]
     fn find_live<'s>(
         &self,
-        shard: &'s Shard<K, V>,
+        (own, shard): (usize, &'s Shard<K, V>),
         pin: &Pin,
         home: usize,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'s>> {
+        let watch = self.common.watch();
         loop {
             let found = shard.find(&pin.guard, home, hash, &mut eq)?;
-            if shard.is_live(&self.common, found.node) {
+            if shard.is_live(&self.common, watch, own, found.node) {
                 return Some(found);
             }
             // Perhaps it has been replaced in time, and only this thread was late.
@@ -278,9 +298,9 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        let (_, shard) = self.shard_of(hash);
+        let (own, shard) = self.shard_of(hash);
         let pin = pin();
-        let found = self.find_live(shard, &pin, shard.index.home(hash), hash, eq)?;
+        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
         // SAFETY: pinned, and found in the index since.
         Some(unsafe { shard.nodes.with(found.node, f) })
     }
@@ -291,25 +311,26 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        self.insert_as(hash, entry, if_present, Span::ByRule)
+        self.insert_as(hash, entry, if_present, Terms::BY_RULE)
     }
 
-    /// Inserts an entry that is to live for `duration`.
-    pub(crate) fn insert_for(
+    /// Inserts an entry about which more is said than the cache's rules do.
+    pub(crate) fn insert_on(
         &self,
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        duration: Duration,
+        terms: Terms,
     ) -> Inserted
     where
         K: Eq,
     {
         let (_, shard) = self.shard_of(hash);
-        if shard.timing_for(&self.common).is_ok() {
-            return self.insert_as(hash, entry, if_present, Span::For(duration));
+        let timed = matches!(terms.span, Span::ByRule) || shard.timing_for(&self.common).is_ok();
+        if timed && (terms.tags.is_empty() || self.has_tags()) {
+            return self.insert_as(hash, entry, if_present, terms);
         }
-        self.reject(self.target_of(hash, Span::ByRule, &entry), &entry, if_present)
+        self.reject(self.target_of(hash, terms, &entry), &entry, if_present)
     }
 
     #[inline(always)]
@@ -318,12 +339,12 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        span: Span,
+        terms: Terms,
     ) -> Inserted
     where
         K: Eq,
     {
-        let target = self.target_of(hash, span, &entry);
+        let target = self.target_of(hash, terms, &entry);
         if self.is_too_heavy(target) {
             return self.reject(target, &entry, if_present);
         }
@@ -335,12 +356,12 @@ impl<K, V> Engine<K, V> {
 
     /// Where an entry goes, and what it weighs and costs.
     #[inline(always)]
-    pub(super) fn target_of(&self, hash: u64, span: Span, entry: &Entry<K, V>) -> Target {
+    pub(super) fn target_of(&self, hash: u64, terms: Terms, entry: &Entry<K, V>) -> Target {
         let ask = |weigher: &Option<Weigher<K, V>>| {
             weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
         };
         let (weight, cost) = (ask(&self.common.weigher), ask(&self.common.coster));
-        Target { own: self.shard_of(hash).0, hash, span, weight, cost }
+        Target { own: self.shard_of(hash).0, hash, terms, weight, cost }
     }
 
     /// Whether an entry of that weight could not be kept if it was alone.
@@ -349,12 +370,14 @@ impl<K, V> Engine<K, V> {
         self.common.weigher.is_some() && u64::from(target.weight) > self.capacity()
     }
 
-    /// What a write does for a cache that no maintenance thread tends.
+    /// What a write does for a cache that no maintenance thread tends, or in which stale entries are to be
+    /// swept.
     #[inline(always)]
-    fn expire_untended(&self, own: usize, shard: &Shard<K, V>) {
+    fn do_upkeep(&self, own: usize, shard: &Shard<K, V>) {
         if shard.timing.get().is_some() && self.common.registration.get().is_none() {
             self.common.expire_some(own);
         }
+        self.sweep_by_the_way();
     }
 
     /// Inserts, or gives the entry back if there is no node for it.
@@ -372,7 +395,7 @@ impl<K, V> Engine<K, V> {
         // The same as `shards[own]`, but the compiler cannot know.
         let (_, shard) = self.shard_of(hash);
         shard.index.prefetch(shard.index.home(hash));
-        self.expire_untended(own, shard);
+        self.do_upkeep(own, shard);
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
@@ -465,6 +488,7 @@ impl<K, V> Engine<K, V> {
                 .for_each(|(hash, entry)| _ = self.insert(hash, entry, IfPresent::Replace));
         }
         let mut writes = vec![0; self.common.shards.len()];
+        self.sweep_by_the_way();
         let leaving = Leaving::new(&self.common);
         let exhausted = {
             let pin = pin();
@@ -473,7 +497,7 @@ impl<K, V> Engine<K, V> {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
                 self.supersede(&pin, hash);
-                let target = Target { own, hash, span: Span::ByRule, weight: 1, cost: 1 };
+                let target = Target { own, hash, terms: Terms::BY_RULE, weight: 1, cost: 1 };
                 match shard.insert(&cx, target, entry, IfPresent::Replace) {
                     Placed::Exhausted(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,
@@ -502,6 +526,7 @@ impl<K, V> Engine<K, V> {
     ) -> Option<R> {
         self.prefetch(hash);
         let (own, shard) = self.shard_of(hash);
+        self.sweep_by_the_way();
         let leaving = Leaving::new(&self.common);
         let removed = {
             let pin = pin();
@@ -514,54 +539,38 @@ impl<K, V> Engine<K, V> {
         removed
     }
 
-    /// Removes every entry that was there when the call began.
-    pub(crate) fn clear(&self) {
-        self.supersede_all(&pin());
-        for (own, shard) in self.common.shards.iter().enumerate() {
-            let mut bucket = 0;
-            loop {
-                let leaving = Leaving::new(&self.common);
-                let more = shard.clear_bucket(&self.context(&pin(), &leaving), own, bucket);
-                drop(leaving);
-                shard.drop_dead(DEAD_PER_WRITE * 8);
-                if !more {
-                    break;
-                }
-                bucket += 1;
-            }
-        }
-    }
-
     /// Calls `f` with each entry of one bucket; false behind the last bucket of the shard.
     pub(crate) fn visit_bucket(
         &self,
-        shard: usize,
+        own: usize,
         bucket: usize,
         mut f: impl FnMut(&Entry<K, V>),
     ) -> bool {
-        let shard = &self.common.shards[shard];
+        let shard = &self.common.shards[own];
         let _pin = pin();
+        let watch = self.common.watch();
         let Some(members) = shard.index.members_of(bucket) else { return false };
-        for found in members.filter(|found| shard.is_live(&self.common, found.node)) {
+        for found in members.filter(|found| shard.is_live(&self.common, watch, own, found.node)) {
             // SAFETY: pinned, and found in the index since.
             unsafe { shard.nodes.with(found.node, &mut f) };
         }
         true
     }
 
-    /// Takes out what is expired, brings reclamation as far as pinned threads allow, and drops
+    /// Takes out what is expired or stale, brings reclamation as far as pinned threads allow, and drops
     /// everything that is dead.
     pub(crate) fn maintain(&self) {
         while self.common.expire(u32::MAX) == Advance::More {}
         self.common.pay_debt();
+        self.common.sweep_all();
         self.common.reclaim();
     }
 
     /// The times of a key's entry, without counting as use.
     pub(crate) fn life(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Life> {
-        let (_, shard) = self.shard_of(hash);
+        let (own, shard) = self.shard_of(hash);
         let pin = pin();
-        let found = self.find_live(shard, &pin, shard.index.home(hash), hash, eq)?;
+        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
         Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
     }
 
@@ -573,12 +582,12 @@ impl<K, V> Engine<K, V> {
         mut eq: impl FnMut(&K) -> bool,
         duration: Duration,
     ) -> bool {
-        let (_, shard) = self.shard_of(hash);
+        let (own, shard) = self.shard_of(hash);
         let Ok(timing) = shard.timing_for(&self.common) else { return false };
         let pin = pin();
         loop {
             let home = shard.index.home(hash);
-            let found = self.find_live(shard, &pin, home, hash, &mut eq);
+            let found = self.find_live((own, shard), &pin, home, hash, &mut eq);
             let Some(found) = found else { return false };
             let touched = shard.touch(&self.common, timing, found, duration);
             // A value that takes the place of this one meanwhile has a time of its own.
@@ -599,6 +608,7 @@ impl<K, V> Engine<K, V> {
             + shards
             + self.common.counters.allocated_bytes()
             + self.common.flights.allocated_bytes()
+            + self.common.groups.get().map_or(0, |it| size_of_val(it) + it.allocated_bytes())
     }
 }
 
@@ -613,14 +623,6 @@ impl<K, V> Drop for Shard<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    fn clear_bucket(&self, cx: &Context<'_, K, V>, own: usize, bucket: usize) -> bool {
-        let Some(members) = self.index.members_of(bucket) else { return false };
-        for found in members {
-            self.remove_found(cx, own, found, RemovalCause::Invalidated);
-        }
-        true
-    }
-
     /// Drops the entry of every node that holds one; for the last owner.
     fn drop_entries(&self) {
         if !std::mem::needs_drop::<Entry<K, V>>() {

@@ -57,6 +57,18 @@ pub(crate) enum Bug {
     AlarmUnfenced,
     /// The end of a pass overwrites what was asked for meanwhile.
     AlarmOverwritten,
+    /// An entry gets its birth after it was published.
+    BirthLate,
+    /// An insert that tries again keeps the birth of its first attempt.
+    BirthOnce,
+    /// A published entry is not looked at again.
+    PublishUnchecked,
+    /// A sweep that is at its end disarms, whatever was invalidated meanwhile.
+    DisarmLatest,
+    /// The cache is disarmed before everybody knows of births.
+    ColumnUnannounced,
+    /// `add` keeps what it finds, stale or not.
+    StaleKept,
     /// A load is posted although a walk of the list after the swap that failed found another.
     PostBlind,
     /// A write that supersedes a load does not bump the control word.

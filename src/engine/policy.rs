@@ -493,6 +493,11 @@ impl Policy {
         self.probation.allocated_bytes() + self.protected.allocated_bytes()
     }
 
+    /// Every location in the ring of protected, as far as it is not on its way.
+    pub(crate) fn protected(&self) -> impl Iterator<Item = Loc> + '_ {
+        self.protected.entries()
+    }
+
     /// Every location in either ring, for the invariant checker.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn linked(&self) -> impl Iterator<Item = Loc> + '_ {

@@ -204,8 +204,7 @@ impl Ring {
         size_of_val(&*self.slots)
     }
 
-    /// Every entry, for the invariant checker.
-    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    /// Every entry, each as it was at some moment.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Loc> + '_ {
         self.slots.iter().filter_map(|slot| slot.load(Ordering::Relaxed).checked_sub(1).map(Loc))
     }

@@ -12,6 +12,7 @@ use crate::{
         flight::Flight,
         flights::Flights,
         generations::Generations,
+        groups::{Groups, Watch},
         index::{Departure, Found, Index, Loc},
         insert::Target,
         late::Late,
@@ -81,6 +82,8 @@ pub(crate) struct Common<K, V> {
     pub(crate) flights: Flights<Flight<K, V>>,
     /// Apart from what readers read.
     pub(crate) load_times: CachePadded<LoadTimes>,
+    /// If anything was ever invalidated together, or has tags.
+    pub(crate) groups: Late<Groups>,
 }
 
 /// What every operation of a pinned thread needs.
@@ -89,6 +92,7 @@ pub(crate) struct Context<'a, K, V> {
     pub(crate) number: Number,
     pub(crate) common: &'a Common<K, V>,
     pub(crate) leaving: &'a Leaving<'a, K, V>,
+    pub(crate) watch: Watch<'a>,
 }
 
 impl<K, V> Context<'_, K, V> {
@@ -179,35 +183,15 @@ impl<K, V> Shard<K, V> {
             let found = self.find(cx.guard, home, hash, &mut eq)?;
             let loc = self.index.loc(found);
             if self.index.remove(loc, found.word) {
-                let cause = self.cause(cx.common, found.node, RemovalCause::Explicit);
+                let cause = self.cause(cx, own, found.node, RemovalCause::Explicit);
                 // From here on it is gone, even if `take` panics.
                 let _gone = OnDrop(|| self.depart(cx, own, loc, found.word, cause));
-                if cause == RemovalCause::Expired {
+                if cause != RemovalCause::Explicit {
                     return None;
                 }
                 // SAFETY: as in `find`; it is retired when `_gone` is dropped, not before.
                 return Some(unsafe { self.nodes.with(found.node, take) });
             }
-        }
-    }
-
-    /// Takes out whatever member stands where the walk over the index found one.
-    pub(crate) fn remove_found(
-        &self,
-        cx: &Context<'_, K, V>,
-        own: usize,
-        found: Found<'_>,
-        cause: RemovalCause,
-    ) {
-        let (loc, mut word) = (self.index.loc(found), found.word);
-        // Whatever changed the word (a use, a newer value) did so after the walk had begun, or the
-        // entry is gone; a use alone must not save it.
-        while word.is_member() {
-            if self.index.remove(loc, word) {
-                self.depart(cx, own, loc, word, cause);
-                return;
-            }
-            word = self.index.word(loc);
         }
     }
 
@@ -236,7 +220,7 @@ impl<K, V> Shard<K, V> {
     ) -> Credit {
         self.index.forget(loc, word, Departure::Key);
         let node = self.index.layout().node(word);
-        let cause = self.cause(cx.common, node, cause);
+        let cause = self.cause(cx, own, node, cause);
         cx.count(Event::of_departure(cause));
         if let Some(timing) = self.timing.get() {
             timing.end(node);

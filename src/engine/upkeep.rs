@@ -1,5 +1,5 @@
-//! What is done for a cache when nobody calls, or when somebody asks for it: taking out what is expired,
-//! and dropping what is dead.
+//! What is done for a cache when nobody calls, or when somebody asks for it: taking out what is expired
+//! or stale, and dropping what is dead.
 
 use crate::{
     clock::NEVER,
@@ -21,6 +21,10 @@ use std::{fmt, sync::Weak};
 const BLOCKS_PER_PIN: u32 = 16;
 /// The same for one pass of the maintenance thread: a few thousand entries.
 const BLOCKS_PER_PASS: u32 = 64;
+/// Steps of the sweep for one pass.
+const STEPS_PER_PASS: u64 = 256;
+/// Flushes of the collector that may be needed for what everybody has to know first.
+const FLUSHES_TO_DISARM: u32 = 3;
 /// After how many milliseconds the thread tries again to free what a stalled reader may still see.
 const STALLED: u64 = 1_000;
 
@@ -53,7 +57,13 @@ impl<K, V> Common<K, V> {
         // Declared before the pin, so the listener hears of it after.
         let leaving = Leaving::new(self);
         let pin = pin();
-        let cx = Context { guard: &pin.guard, number: pin.number, common: self, leaving: &leaving };
+        let cx = Context {
+            guard: &pin.guard,
+            number: pin.number,
+            common: self,
+            leaving: &leaving,
+            watch: self.watch(),
+        };
         shard.expire(&cx, own, now, budget)
     }
 
@@ -90,8 +100,13 @@ impl<K, V> Common<K, V> {
             let own = due as usize % self.shards.len();
             let leaving = Leaving::new(self);
             let pin = pin();
-            let cx =
-                Context { guard: &pin.guard, number: pin.number, common: self, leaving: &leaving };
+            let cx = Context {
+                guard: &pin.guard,
+                number: pin.number,
+                common: self,
+                leaving: &leaving,
+                watch: self.watch(),
+            };
             let shard = &self.shards[own];
             let mut credit = Credit::NONE;
             let gathered = shard.gather(&cx, own, due, &mut credit);
@@ -102,6 +117,19 @@ impl<K, V> Common<K, V> {
                 return;
             }
         }
+    }
+
+    /// Takes out everything that is stale, and has births looked at no more if pinned threads allow.
+    pub(super) fn sweep_all(&self) {
+        let Some(groups) = self.groups.get() else { return };
+        for _ in 0..FLUSHES_TO_DISARM {
+            let _ = self.sweep(&mut groups.two_rounds());
+            if !groups.is_armed() {
+                return;
+            }
+            pin().guard.flush();
+        }
+        let _ = self.sweep(&mut groups.two_rounds());
     }
 
     /// Batches that wait for the end of their grace period.
@@ -120,13 +148,20 @@ impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
         if self.expire(BLOCKS_PER_PASS) == Advance::More {
             return Next::More;
         }
+        let mut steps = STEPS_PER_PASS;
+        if self.sweep(&mut steps) == Advance::More {
+            return Next::More;
+        }
+        if self.watch().is_some() {
+            pin().guard.flush();
+        }
         let mut next = self.next_due().unwrap_or(NEVER);
         // Something may have been taken out in this pass, or in those before it.
         let expired = self.counters.totals()[Event::Expiration as usize];
-        if self.expired.swap(expired, Ordering::Relaxed) != expired {
+        if self.expired.swap(expired, Ordering::Relaxed) != expired || steps < STEPS_PER_PASS {
             self.reclaim();
         }
-        if self.pending() > 0 {
+        if self.pending() > 0 || self.watch().is_some() {
             next = next.min(self.lifetimes.clock.now() + STALLED);
         }
         if next == NEVER { Next::Idle } else { Next::At(next) }

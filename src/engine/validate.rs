@@ -26,10 +26,15 @@ impl<K: Eq, V> Engine<K, V> {
             members += shard_members;
             weight += shard_weight;
         }
-        assert_eq!(members, self.entries(), "entries and credits disagree");
-        assert_eq!(weight, self.weight(), "weights and credits disagree");
+        assert_eq!(members, self.residents(), "entries and credits disagree");
+        assert_eq!(weight, self.common.weight(), "weights and credits disagree");
         assert_eq!(self.common.budget.debt(), 0, "a debt that nobody has paid");
         assert!(weight <= self.capacity(), "{weight} exceeds {}", self.capacity());
+        if let Some(groups) = self.common.groups.get()
+            && !groups.is_armed()
+        {
+            assert_eq!(self.common.stale_by(groups).entries, 0, "disarmed, with stale entries");
+        }
         let totals = self.common.counters.totals();
         let total = |event| totals[event as usize];
         assert_eq!(

@@ -1,0 +1,121 @@
+//! What is there to be seen of entries, besides keys and values; and taking them out one by one.
+
+use crate::{
+    engine::{
+        Engine,
+        epoch::pin,
+        groups::Tags,
+        index::{Found, Index},
+        leaving::Leaving,
+        lifetimes::Life,
+        nodes::Entry,
+        shard::{DEAD_PER_WRITE, Shard},
+        word::{MERIT_MAX, USES_MAX},
+    },
+    listener::RemovalCause,
+};
+
+/// How much an entry is worth to the policy: the more, the later it goes. First its segment, then its
+/// uses, then its merit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Rank(u8);
+
+impl Rank {
+    /// The number of ranks.
+    pub(crate) const COUNT: usize = 2 * (USES_MAX as usize + 1) * (MERIT_MAX as usize + 1);
+
+    fn new(protected: bool, found: Found<'_>) -> Self {
+        let (uses, merit) = (found.word.uses(), found.word.merit());
+        let segment = u32::from(protected) * (USES_MAX + 1);
+        Rank(((segment + uses) * (MERIT_MAX + 1) + merit) as u8)
+    }
+
+    pub(crate) fn number(self) -> usize {
+        self.0.into()
+    }
+}
+
+/// What is known of an entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    pub(crate) uses: u32,
+    /// If it has times.
+    pub(crate) life: Option<Life>,
+    pub(crate) tags: Tags,
+}
+
+impl<K, V> Engine<K, V> {
+    /// The number of a shard's buckets.
+    pub(crate) fn buckets(&self) -> usize {
+        self.common.shards[0].index.bucket_count()
+    }
+
+    /// What is known of a key's entry, without counting as use.
+    pub(crate) fn facts(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Facts> {
+        let (own, shard) = self.shard_of(hash);
+        let pin = pin();
+        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
+        let groups = self.common.groups.get();
+        Some(Facts {
+            uses: found.word.uses(),
+            life: shard.timing.get().map(|timing| timing.life(found.node)),
+            tags: groups.map_or(Tags::NONE, |groups| groups.tags(own, found.node)),
+        })
+    }
+
+    /// Calls `f` with each entry and its rank.
+    pub(crate) fn rank_all(&self, mut f: impl FnMut(Rank, &Entry<K, V>)) {
+        for (own, shard) in self.common.shards.iter().enumerate() {
+            let protected = shard.protected_slots();
+            for bucket in 0..shard.index.bucket_count() {
+                let _pin = pin();
+                let watch = self.common.watch();
+                for found in shard.index.members_of(bucket).into_iter().flatten() {
+                    if shard.is_live(&self.common, watch, own, found.node) {
+                        let rank = Rank::new(protected[shard.index.loc(found).number()], found);
+                        // SAFETY: pinned, and found in the index since.
+                        unsafe { shard.nodes.with(found.node, |entry| f(rank, entry)) };
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes out the first entry of a bucket that stands at `slot` or behind it, and has `slot` say
+    /// where to go on; `copy` copies it before it goes.
+    pub(crate) fn take_next<T>(
+        &self,
+        own: usize,
+        bucket: usize,
+        slot: &mut usize,
+        copy: impl Fn(&Entry<K, V>) -> T,
+    ) -> Option<T> {
+        let shard = &self.common.shards[own];
+        let leaving = Leaving::new(&self.common);
+        let pin = pin();
+        let cx = self.context(&pin, &leaving);
+        let taken = shard.index.members_of(bucket)?.find_map(|found| {
+            let loc = shard.index.loc(found);
+            if loc.slot() < *slot || !shard.is_live(&self.common, cx.watch, own, found.node) {
+                return None;
+            }
+            *slot = loc.slot() + 1;
+            // SAFETY: pinned, and found in the index since.
+            let copy = unsafe { shard.nodes.with(found.node, &copy) };
+            shard.take_out(&cx, own, loc, found.node, RemovalCause::Explicit).then_some(copy)
+        });
+        drop(pin);
+        drop(leaving);
+        shard.drop_dead(DEAD_PER_WRITE);
+        taken
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    /// Whether a slot is in the ring of protected, by the number of its place.
+    fn protected_slots(&self) -> Vec<bool> {
+        let mut protected = vec![false; Index::places(self.index.bucket_count())];
+        self.policy.protected().for_each(|loc| protected[loc.number()] = true);
+        protected
+    }
+}

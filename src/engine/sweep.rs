@@ -1,0 +1,288 @@
+//! Groups in the cache's operations: births of what is inserted, and taking out what is stale.
+//!
+//! The argument is that of `groups.rs`.
+
+use crate::{
+    engine::{
+        Engine,
+        epoch::pin,
+        extents::OutOfMemory,
+        groups::{Groups, Measures, Pair, Place, Step, Tags, Watch},
+        index::Loc,
+        leaving::Leaving,
+        nodes::Entry,
+        shard::{Common, Context, DEAD_PER_WRITE, Shard},
+        wheel::Advance,
+        word::{NodeId, Word},
+    },
+    listener::RemovalCause,
+};
+
+/// How much is stale.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Stale {
+    pub(super) entries: u64,
+    pub(super) weight: u64,
+}
+
+impl<K, V> Common<K, V> {
+    /// The groups, if there may be stale entries: to be asked before the index is looked at.
+    #[inline(always)]
+    pub(crate) fn watch(&self) -> Watch<'_> {
+        self.groups.get().filter(|groups| groups.is_armed())
+    }
+
+    /// The groups, made if this is the first time that they are needed.
+    fn groups_made(&self) -> Result<&Groups, OutOfMemory> {
+        let groups = self.groups.get_or_try_make(|| {
+            let first = &self.shards[0];
+            let measures = Measures {
+                planned_nodes: first.planned_nodes(),
+                max_nodes: first.max_nodes(),
+                buckets: first.index.bucket_count(),
+            };
+            Groups::new(self.shards.len(), measures)
+        })?;
+        groups.announce(|announcement| {
+            let guard = pin().guard;
+            guard.defer(move || announcement.everybody_knows());
+            // Others may collect it, too: this thread may never come again.
+            guard.flush();
+        });
+        Ok(groups)
+    }
+
+    /// Entries that are stale and still there.
+    pub(super) fn stale(&self) -> Stale {
+        self.watch().map_or(Stale::default(), |groups| self.stale_by(groups))
+    }
+
+    /// The same, whether there may be any or not.
+    pub(super) fn stale_by(&self, groups: &Groups) -> Stale {
+        let mut stale = Stale::default();
+        for (own, shard) in self.shards.iter().enumerate() {
+            for bucket in 0..shard.index.bucket_count() {
+                let _pin = pin();
+                let members = shard.index.members_of(bucket).into_iter().flatten();
+                for found in members.filter(|found| groups.is_stale(own, found.node)) {
+                    stale.entries += 1;
+                    stale.weight += shard.weight_of(found.node);
+                }
+            }
+        }
+        stale
+    }
+
+    /// Takes stale entries out, in no more than `budget` steps.
+    pub(super) fn sweep(&self, budget: &mut u64) -> Advance {
+        let Some(groups) = self.groups.get() else { return Advance::Done };
+        while groups.is_armed() {
+            if *budget == 0 {
+                return Advance::More;
+            }
+            if !self.sweep_some(groups) {
+                break;
+            }
+            *budget -= 1;
+        }
+        Advance::Done
+    }
+
+    /// A step of the sweep; false if there is none to be done.
+    #[cold]
+    pub(crate) fn sweep_some(&self, groups: &Groups) -> bool {
+        // Declared before the pin, so the listener hears of it after.
+        let leaving = Leaving::new(self);
+        let pin = pin();
+        let cx = Context {
+            guard: &pin.guard,
+            number: pin.number,
+            common: self,
+            leaving: &leaving,
+            watch: Some(groups),
+        };
+        let Some(step) = groups.next_step() else { return false };
+        self.sweep_step(&cx, groups, &step);
+        drop(pin);
+        drop(leaving);
+        for Pair { shard, .. } in groups.pairs(&step) {
+            self.shards[shard].drop_dead(4 * DEAD_PER_WRITE);
+        }
+        true
+    }
+
+    fn sweep_step(&self, cx: &Context<'_, K, V>, groups: &Groups, step: &Step) {
+        for Pair { shard: own, buckets } in groups.pairs(step) {
+            let shard = &self.shards[own];
+            for found in buckets.into_iter().filter_map(|b| shard.index.members_of(b)).flatten() {
+                if groups.is_stale(own, found.node) {
+                    let loc = shard.index.loc(found);
+                    shard.take_out(cx, own, loc, found.node, RemovalCause::Invalidated);
+                }
+            }
+        }
+        groups.finish(step);
+    }
+}
+
+impl<K, V> Engine<K, V> {
+    /// What every write does about stale entries, if there is no thread for it.
+    #[inline(always)]
+    pub(super) fn sweep_by_the_way(&self) {
+        // In models a step is the whole sweep: they say themselves when it comes.
+        if !cfg!(larder_loom)
+            && let Some(groups) = self.common.watch()
+            && self.common.registration.get().is_none()
+        {
+            self.common.sweep_some(groups);
+        }
+    }
+
+    /// Makes everything that is there when the call begins invalid, O(1).
+    pub(crate) fn invalidate_all(&self) {
+        self.supersede_loads();
+        match self.common.groups_made() {
+            Ok(groups) => {
+                groups.invalidate_all();
+                self.have_swept();
+            }
+            Err(OutOfMemory) => {
+                self.take_out_where(|_, _| true);
+            }
+        }
+    }
+
+    /// Makes everything invalid that has this tag when the call begins, O(1).
+    pub(crate) fn invalidate_tag(&self, tag: Place) {
+        self.supersede_loads();
+        if let Some(groups) = self.common.groups.get()
+            && groups.invalidate_tag(tag)
+        {
+            self.have_swept();
+        }
+    }
+
+    fn have_swept(&self) {
+        if let Some(registration) = self.common.registration.get() {
+            registration.notify();
+        }
+    }
+
+    /// Makes room for tags; false if there is no memory for it.
+    pub(super) fn has_tags(&self) -> bool {
+        self.common.groups_made().and_then(Groups::ensure_tags).is_ok()
+    }
+
+    /// Sees to it that nothing is stored that is being loaded now.
+    pub(crate) fn supersede_loads(&self) {
+        self.supersede_all(&pin());
+    }
+
+    /// Removes the entries for which `doomed` holds, of those that are there when the call begins; says
+    /// how many they were.
+    pub(crate) fn invalidate_where(&self, doomed: impl FnMut(&K, &V) -> bool) -> u64 {
+        self.supersede_loads();
+        self.take_out_where(doomed)
+    }
+
+    fn take_out_where(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> u64 {
+        let mut taken = 0;
+        self.for_each_bucket(|own, bucket| {
+            taken += self.take_out_of_bucket(own, bucket, |entry| doomed(&entry.key, &entry.value));
+        });
+        taken
+    }
+
+    /// Takes the entries out of a bucket for which `doomed` holds; says how many they were.
+    fn take_out_of_bucket(
+        &self,
+        own: usize,
+        bucket: usize,
+        mut doomed: impl FnMut(&Entry<K, V>) -> bool,
+    ) -> u64 {
+        let shard = &self.common.shards[own];
+        let leaving = Leaving::new(&self.common);
+        let pin = pin();
+        let cx = self.context(&pin, &leaving);
+        let members = shard.index.members_of(bucket).into_iter().flatten();
+        let taken = members
+            .filter(|found| shard.is_live(&self.common, cx.watch, own, found.node))
+            // SAFETY: pinned, and found in the index since.
+            .filter(|found| unsafe { shard.nodes.with(found.node, &mut doomed) })
+            .filter(|&found| {
+                let (loc, cause) = (shard.index.loc(found), RemovalCause::Invalidated);
+                shard.take_out(&cx, own, loc, found.node, cause)
+            })
+            .count();
+        drop(pin);
+        drop(leaving);
+        shard.drop_dead(DEAD_PER_WRITE * 8);
+        taken as u64
+    }
+
+    fn for_each_bucket(&self, mut f: impl FnMut(usize, usize)) {
+        for (own, shard) in self.common.shards.iter().enumerate() {
+            (0..shard.index.bucket_count()).for_each(|bucket| f(own, bucket));
+        }
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    /// Gives an owned node its birth and its tags, after the look for its key.
+    #[inline(always)]
+    pub(super) fn bear(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        node: NodeId,
+        tags: Tags,
+    ) -> Result<(), OutOfMemory> {
+        match cx.common.groups.get() {
+            None => Ok(()),
+            Some(groups) => groups.begin(own, node, tags),
+        }
+    }
+
+    /// Takes back what this thread has published, if it was invalidated meanwhile.
+    #[inline(always)]
+    pub(super) fn second_look(&self, cx: &Context<'_, K, V>, own: usize, loc: Loc, node: NodeId) {
+        if let Some(groups) = cx.common.groups.get() {
+            self.second_look_at(cx, groups, own, loc, node);
+        }
+    }
+
+    #[inline(never)]
+    fn second_look_at(
+        &self,
+        cx: &Context<'_, K, V>,
+        groups: &Groups,
+        own: usize,
+        loc: Loc,
+        node: NodeId,
+    ) {
+        if !groups.may_stay(own, node) {
+            self.take_out(cx, own, loc, node, RemovalCause::Invalidated);
+        }
+    }
+
+    /// Takes a node's entry out of the index, if it is still there. (A use alone must not save it.)
+    pub(super) fn take_out(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        loc: Loc,
+        node: NodeId,
+        cause: RemovalCause,
+    ) -> bool {
+        let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
+        let mut word = self.index.word(loc);
+        while holds(word) {
+            if self.index.remove(loc, word) {
+                self.depart(cx, own, loc, word, cause);
+                return true;
+            }
+            word = self.index.word(loc);
+        }
+        false
+    }
+}
