@@ -3,7 +3,8 @@
 //! The other half, programs that must not compile, is in `src/tests/compile_fail.rs`.
 
 use larder::{
-    BuildError, Cache, CacheBuilder, CacheStats, Iter, LoadTimes, Pinned, Policy, RandomState,
+    BuildError, Cache, CacheBuilder, CacheStats, CasError, Entry, EntrySelector, Iter, LoadTimes,
+    Pinned, Policy, RandomState, Version,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::{
@@ -39,9 +40,15 @@ assert_not_impl_any!(Pinned<'static, u64, u64, RandomState>: Send);
 assert_impl_all!(Iter<'static, u64, u64, RandomState>: Send, Sync);
 assert_not_impl_any!(Iter<'static, u64, Rc<u64>, RandomState>: Send, Sync);
 
+assert_impl_all!(EntrySelector<'static, String, str, u64, RandomState>: Send, Sync);
+assert_not_impl_any!(EntrySelector<'static, u64, u64, Rc<u64>, RandomState>: Send, Sync);
+assert_impl_all!(Entry<u64, u64>: Send, Sync);
+
 // A builder holds no entries.
 assert_impl_all!(CacheBuilder<Rc<u64>, Cell<u64>>: Send, Sync);
 assert_impl_all!(BuildError: Send, Sync, std::error::Error);
+assert_impl_all!(CasError: Send, Sync, Copy, std::error::Error);
+assert_impl_all!(Version: Send, Sync, Copy, Eq, std::hash::Hash);
 assert_impl_all!(CacheStats: Send, Sync, Copy);
 assert_impl_all!(LoadTimes: Send, Sync, Copy);
 assert_impl_all!(Policy: Send, Sync, Copy);

@@ -87,7 +87,6 @@ impl Generations {
 
 impl<K, V> Shard<K, V> {
     /// The version of an entry whose node has been in the index during this pin.
-    #[cold]
     fn version(&self, own: usize, node: NodeId) -> Version {
         let make = || Generations::new(self.planned_nodes(), self.max_nodes());
         self.generations

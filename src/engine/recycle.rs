@@ -69,6 +69,9 @@ use crate::{
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
 
+/// Of so many that find no node after others have given up, one waits again.
+const PATIENCE: u32 = 16;
+
 /// What threads share.
 #[derive(Debug)]
 struct Depot {
@@ -82,6 +85,8 @@ struct Depot {
     returned: AtomicU32,
     /// One more than `returned` when somebody last waited for a batch in vain; 0 if nobody has.
     given_up: AtomicU32,
+    /// How often somebody has asked since whether to wait.
+    asked: AtomicU32,
 }
 
 /// How many nodes there are, and how they travel.
@@ -135,6 +140,7 @@ impl Recycler {
                 pending: AtomicU32::new(0),
                 returned: AtomicU32::new(0),
                 given_up: AtomicU32::new(0),
+                asked: AtomicU32::new(0),
             }),
             magazines: Magazines::new(planned, most)?,
             stocks: Stripes::new(),
@@ -236,10 +242,14 @@ impl Recycler {
         self.depot.pending.load(Ordering::Relaxed)
     }
 
-    /// Whether a batch may come back soon: one has since somebody waited in vain. A hint.
+    /// Whether a batch may come back soon: one has since somebody waited in vain, or it has been a while
+    /// since then. (A thread that was interrupted while it was pinned goes on soon if others wait now and
+    /// then, and each that does not wait costs an entry. One that is stopped must not slow all others
+    /// down.) A hint.
     pub(crate) fn is_hopeful(&self) -> bool {
         let returned = self.depot.returned.load(Ordering::Relaxed);
         self.depot.given_up.load(Ordering::Relaxed) != returned.wrapping_add(1)
+            || self.depot.asked.fetch_add(1, Ordering::Relaxed) % PATIENCE == PATIENCE - 1
     }
 
     /// No batch came back in all the time that somebody could wait.

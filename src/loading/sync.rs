@@ -18,8 +18,9 @@ use std::{
 /// [`get`](Cache::get) costs; who waits counts as a miss.
 ///
 /// - A write of the key while it is loaded wins: [`insert`](Cache::insert), [`add`](Cache::add),
-///   [`remove`](Cache::remove), [`invalidate`](Cache::invalidate) and
-///   [`invalidate_all`](Cache::invalidate_all). Those who load or wait then still get the loaded value,
+///   [`remove`](Cache::remove), [`invalidate`](Cache::invalidate),
+///   [`invalidate_all`](Cache::invalidate_all), and whatever a [computation](crate::EntrySelector)
+///   changes. Those who load or wait then still get the loaded value,
 ///   but it is not stored, and whoever comes later does not get it. Writers wait for nobody.
 /// - A loader may use the cache, and load other keys. A loader that loads *its own* key panics instead
 ///   of waiting for itself. (Only if it does so in its own thread, or future. Loaders in different threads
