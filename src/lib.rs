@@ -56,6 +56,7 @@ mod builder;
 mod cache;
 mod clock;
 mod engine;
+mod errands;
 mod error;
 mod expiry;
 mod horizon;

@@ -105,12 +105,6 @@ pub(crate) fn register(task: Weak<dyn Task>, clock: Clock) -> io::Result<Registr
     MAINTAINER.register(task, clock)
 }
 
-/// How many passes have panicked.
-#[cfg(test)]
-pub(crate) fn panics() -> u64 {
-    MAINTAINER.panics.load(Relaxed)
-}
-
 /// A manual clock has been advanced: tasks may be due.
 pub(crate) fn time_has_jumped() {
     MAINTAINER.unpark();
@@ -273,6 +267,7 @@ impl Registration {
     }
 
     /// Sees to it that there is a pass soon that sees all that has been done before.
+    #[cfg(test)]
     pub(crate) fn notify(&self) {
         self.wake_by(DEAD);
     }

@@ -103,9 +103,10 @@ impl<K, V> Shard<K, V> {
     #[inline]
     fn schedule_at(&self, common: &Common<K, V>, timing: &Timing, node: NodeId, deadline: u64) {
         if deadline != NEVER {
-            timing.wheel.schedule(Deadlines::block(node), deadline);
+            let due = deadline.saturating_add(common.lifetimes.grace);
+            timing.wheel.schedule(Deadlines::block(node), due);
             if let Some(registration) = common.registration.get() {
-                registration.wake_by(deadline);
+                registration.wake_by(due);
             }
         }
     }
@@ -160,7 +161,7 @@ impl<K, V> Shard<K, V> {
         self.set_life(common, timing, node, life.deadline, new)
     }
 
-    /// Takes out what is past, from no more than `budget` blocks.
+    /// Takes out what is past, and past its grace, from no more than `budget` blocks.
     pub(crate) fn expire(
         &self,
         cx: &Context<'_, K, V>,
@@ -170,22 +171,25 @@ impl<K, V> Shard<K, V> {
     ) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         let fresh = self.recycler.fresh();
+        let grace = cx.common.lifetimes.grace;
+        let past = now.saturating_sub(grace);
         timing.wheel.advance(now, budget, |block| {
             let (mut next, mut was_due) = (NEVER, false);
             for node in Deadlines::nodes(block).take_while(|&node| node <= fresh) {
                 let deadline = timing.deadlines.of(node);
-                if deadline > now {
+                if deadline > past {
                     next = next.min(deadline);
                 } else if deadline != DEAD {
                     was_due = true;
-                    next = next.min(self.expire_node(cx, own, timing, node, now));
+                    next = next.min(self.expire_node(cx, own, timing, node, past));
                 }
             }
-            Look { next: (next != NEVER).then_some(next), was_due }
+            let next = (next != NEVER).then(|| next.saturating_add(grace));
+            Look { next, was_due }
         })
     }
 
-    /// Takes a node's entry out if it is past; its deadline if it is not, and [`NEVER`] if there is
+    /// Takes a node's entry out if its deadline is not after `past`; its deadline if it is not, and [`NEVER`] if there is
     /// nothing more to look at.
     fn expire_node(
         &self,
@@ -193,7 +197,7 @@ impl<K, V> Shard<K, V> {
         own: usize,
         timing: &Timing,
         node: NodeId,
-        now: u64,
+        past: u64,
     ) -> u64 {
         let Some(loc) = timing.loc(node) else { return NEVER };
         loop {
@@ -205,7 +209,7 @@ impl<K, V> Shard<K, V> {
                 return NEVER;
             }
             let deadline = timing.deadlines.of(node);
-            if deadline > now {
+            if deadline > past {
                 return deadline;
             }
             if deadline != DEAD && !timing.deadlines.claim(node, deadline) {

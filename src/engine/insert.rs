@@ -7,12 +7,12 @@
 use crate::{
     engine::{
         budget::{Credit, Source},
-        flight::Flight,
-        flights::Post,
+        fill::Load,
         hooks::{Step, step},
         index::{Claim, Departure, Found},
         lifetimes::Span,
         nodes::Entry,
+        plant::{Bug, planted},
         shard::{Context, Shard},
         stats::Event,
         word::{Control, NodeId},
@@ -155,22 +155,31 @@ impl<K: Eq, V> Shard<K, V> {
         Ok(node)
     }
 
-    /// Puts in what `load` has loaded, if the key is absent and the load is not superseded.
+    /// Puts in what `load` has loaded, if the key is absent, or has the value that the load is to
+    /// replace; and if the load is not superseded.
     #[cold]
     pub(crate) fn insert_loaded(
         &self,
         cx: &Context<'_, K, V>,
         target: Target,
         entry: Entry<K, V>,
-        load: &Post<Flight<K, V>>,
+        load: Load<'_, K, V>,
     ) -> Placed<K, V> {
-        let life = self.life(cx, target, &entry, None);
+        let replaced = load.replaces.and_then(|node| {
+            let home = self.index.home(target.hash);
+            let found = self.find(cx.guard, home, target.hash, |key| *key == entry.key);
+            found.filter(|found| found.node == node)
+        });
+        let life = self.life(cx, target, &entry, replaced);
         let node = match self.fill(cx, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
         if self.begin(node, life).is_err() {
             return Placed::Done(self.reject_filled(cx, target, node, IfPresent::Keep));
+        }
+        if let Some(timing) = self.timing.get() {
+            timing.note_load(node, load.took);
         }
         let mut attempt = Attempt::new(self, cx, target, node);
         attempt.loaded_by = Some(load);
@@ -266,7 +275,7 @@ struct Attempt<'a, K, V> {
     claim: Option<Claim>,
     credit: Option<(Credit, Source)>,
     /// The load whose value this is, if it is one: `fill.rs`.
-    loaded_by: Option<&'a Post<Flight<K, V>>>,
+    loaded_by: Option<Load<'a, K, V>>,
 }
 
 impl<'a, K, V> Attempt<'a, K, V> {
@@ -279,6 +288,13 @@ impl<'a, K, V> Attempt<'a, K, V> {
         node: NodeId,
     ) -> Self {
         Self { shard, cx, target, node, claim: None, credit: None, loaded_by: None }
+    }
+
+    fn is_superseded(&self) -> bool {
+        self.loaded_by.is_some_and(|load| {
+            let unchecked = planted(Bug::RefreshUnchecked) && load.replaces.is_some();
+            load.post.is_superseded() && !unchecked
+        })
     }
 
     fn rejected(self) -> Inserted {
@@ -332,10 +348,14 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         loop {
             let control = index.settled(home);
             if let Some(found) = self.find(home, hash) {
-                if if_present == IfPresent::Keep && shard.is_live(cx.common, found.node) {
+                let replaces = self.loaded_by.and_then(|load| load.replaces);
+                if if_present == IfPresent::Keep
+                    && replaces != Some(found.node)
+                    && shard.is_live(cx.common, found.node)
+                {
                     return Inserted::Kept;
                 }
-                if self.loaded_by.is_some_and(Post::is_superseded) {
+                if self.is_superseded() {
                     return Inserted::Superseded;
                 }
                 // The node goes into the other slot; this one is not needed any more.
@@ -346,7 +366,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 }
                 continue;
             }
-            if self.loaded_by.is_some_and(Post::is_superseded) {
+            if self.is_superseded() {
                 return Inserted::Superseded;
             }
             let Some((credit, source)) = self.credit.take().or_else(|| shard.credit(cx, own))

@@ -67,6 +67,8 @@ pub(crate) enum Bug {
     BumpUnsettled,
     /// What was loaded is stored without looking whether it was superseded.
     FlagUnchecked,
+    /// What a refresh has loaded is stored without looking whether it was superseded.
+    RefreshUnchecked,
     /// A superseded load is ended before the bump.
     EndBeforeBump,
     /// A load is not ordered after its posting.

@@ -1,0 +1,446 @@
+//! Refreshing: loading a value anew while the old one is still given out.
+//!
+//! # Who refreshes what
+//!
+//! A loading lookup that finds an entry in need of it (below) posts a flight for its key, as a load of
+//! an absent key does. So there is one load per key at a time, whatever it is for, and writes of the
+//! key supersede it. If there is a flight already, somebody has seen to it. Otherwise the thread looks
+//! the key up once more, now that writers can see the flight; if it finds the very node that it found
+//! before, that is the one to be replaced, and if not, the need is over and so is the flight. `fill.rs`
+//! argues that the fill replaces that entry or nothing.
+//!
+//! Then either the thread leads the flight itself, or it steps back and sends an [`Errand`]. Until
+//! that runs, the lead is vacant: a caller for whom the key is absent by then takes it and loads for
+//! itself, and does not stand in line behind other errands. An errand that finds the lead taken has
+//! nothing to do.
+//!
+//! An errand knows the cache weakly, and holds it neither while it waits nor while its loader runs.
+//! One that is dropped, at whatever point, is a failed refresh, and passes the lead on.
+//!
+//! # When there is need
+//!
+//! - *By age*: the value was written longer than [`Freshness::after`] ago.
+//! - *By chance*: early recomputation as in XFetch (Vattani, Chierichetti, Lowenstein, "Optimal
+//!   Probabilistic Cache Stampede Prevention", VLDB 2015). With a load time `l`, a factor `b` and `u`
+//!   uniform in (0, 1], an entry is taken for one whose time is over if what it has yet to live is less
+//!   than `l * b * -ln u`. The nearer the end and the dearer the load, the likelier; and of many who ask,
+//!   one is likely to come early enough.
+//!
+//! A refresh that fails has the node rest for [`REST`], or for `after` if that is shorter.
+
+use crate::{
+    clock::{Clock, DEAD, NEVER, Until},
+    engine::{
+        Engine,
+        epoch::pin,
+        fill::{Load, Timer, Took},
+        flight::{Flight, Leader, Outcome},
+        flights::Boarded,
+        leading::Leading,
+        lifetimes::Life,
+        nodes::Entry,
+        shard::{Common, Shard},
+        stats::Event,
+        word::NodeId,
+    },
+    errands::{self, Job},
+    sync::{Arc, Weak, thread_local},
+};
+use std::{
+    cell::Cell,
+    fmt,
+    future::{Future, poll_fn},
+    hash::{BuildHasher, RandomState},
+    pin::pin as pin_future,
+    task::Poll,
+    time::Duration,
+};
+
+/// How long a refresh that has failed is not tried again.
+const REST: Duration = Duration::from_secs(1);
+/// No `-ln u` of [`chance`] is larger: `u` is 2^-53 at least.
+const FARTHEST: f64 = 36.8;
+
+/// How to send an errand, found out where its loader is known.
+type Send_<K, V> = dyn Fn(Errand<K, V>, Option<&Executor>) + Send + Sync;
+/// Who runs the loaders that are not futures.
+pub(crate) type Executor = dyn Fn(Job) + Send + Sync;
+
+/// When and how values are refreshed.
+pub(crate) struct Freshness<K, V> {
+    /// The age at which they are, in milliseconds; [`NEVER`] if that does not count.
+    after: u64,
+    /// How early, by chance; 0.0 for never.
+    pub(crate) beta: f64,
+    send: Option<Box<Send_<K, V>>>,
+    executor: Option<Box<Executor>>,
+}
+
+impl<K, V> Default for Freshness<K, V> {
+    fn default() -> Self {
+        Self { after: NEVER, beta: 0.0, send: None, executor: None }
+    }
+}
+
+impl<K, V> Freshness<K, V> {
+    pub(crate) fn set_after(
+        &mut self,
+        after: Duration,
+        send: impl Fn(Errand<K, V>, Option<&Executor>) + Send + Sync + 'static,
+    ) {
+        self.after = u64::try_from(after.as_nanos().div_ceil(1_000_000)).unwrap_or(NEVER);
+        self.send = Some(Box::new(send));
+    }
+
+    pub(crate) fn set_executor(&mut self, executor: impl Fn(Job) + Send + Sync + 'static) {
+        self.executor = Some(Box::new(executor));
+    }
+
+    fn has_need(&self, clock: &Clock, life: Life, load: Duration, rested: u64) -> bool {
+        let due = life.written.saturating_add(self.after);
+        (self.after != NEVER && clock.is_past(due) || self.is_early(clock, life.deadline, load))
+            && clock.is_past(rested)
+    }
+
+    fn is_early(&self, clock: &Clock, deadline: u64, load: Duration) -> bool {
+        if self.beta == 0.0 || load.is_zero() {
+            return false;
+        }
+        let Until::In(left) = clock.until(deadline) else { return false };
+        let (left, reach) = (left.as_secs_f64(), load.as_secs_f64() * self.beta);
+        // Most are far from their end, and need no logarithm.
+        left < reach * FARTHEST && left < reach * -chance().ln()
+    }
+
+    fn rest(&self, clock: &Clock) -> u64 {
+        let own = Duration::from_millis(self.after);
+        clock.deadline_after(REST.min(own))
+    }
+}
+
+impl<K, V> fmt::Debug for Freshness<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Freshness")
+            .field("after", &self.after)
+            .field("beta", &self.beta)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A number in (0, 1], evenly distributed; not for secrets.
+fn chance() -> f64 {
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0));
+    }
+    // The generator splitmix64 (Steele et al., OOPSLA'14).
+    let state = STATE.with(|state| {
+        state.set(state.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
+        state.get()
+    });
+    let mut bits = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (((bits ^ (bits >> 31)) >> 11) + 1) as f64 / (1_u64 << 53) as f64
+}
+
+/// Whether a value that was found is to be refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Nothing,
+    /// That of this node.
+    Refresh(NodeId),
+}
+
+/// Who is to refresh a value.
+#[derive(Debug)]
+pub(crate) enum Begun<'e, K, V> {
+    /// Somebody else, or nobody any more.
+    NotHere,
+    /// The caller.
+    Here(Refresh<'e, K, V>),
+}
+
+impl<K, V> Engine<K, V> {
+    /// Whether values are ever refreshed.
+    #[inline(always)]
+    pub(crate) fn refreshes(&self) -> bool {
+        self.common.lifetimes.freshness.is_some()
+    }
+
+    /// [`Engine::get`], and whether the entry needs to be refreshed.
+    pub(crate) fn get_aged<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Need)> {
+        let (_, shard) = self.shard_of(hash);
+        let pin = pin();
+        let found = self.find(shard, &pin, shard.index.home(hash), hash, eq)?;
+        let need = self.need(shard, found.node);
+        // SAFETY: pinned, and found in the index since.
+        Some((unsafe { shard.nodes.with(found.node, f) }, need))
+    }
+
+    fn need(&self, shard: &Shard<K, V>, node: NodeId) -> Need {
+        let lifetimes = &self.common.lifetimes;
+        let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) else {
+            return Need::Nothing;
+        };
+        let (life, load) = (timing.life(node), timing.load(node));
+        match freshness.has_need(&lifetimes.clock, life, load, timing.rested(node)) {
+            true => Need::Refresh(node),
+            false => Need::Nothing,
+        }
+    }
+
+    /// Has a value that was found in `node` refreshed: by an errand if there is a loader for it, or
+    /// else by the caller.
+    #[cold]
+    pub(crate) fn refresh(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        key: impl FnOnce() -> K,
+        node: NodeId,
+    ) -> Begun<'_, K, V> {
+        let Some(lead) = self.post_refresh(hash, eq, key, node) else { return Begun::NotHere };
+        let freshness = self.common.lifetimes.freshness.as_deref();
+        let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
+            return Begun::Here(Refresh { hash, node, lead: Some(lead), engine: self });
+        };
+        let flight = lead.step_back();
+        let cache = Arc::downgrade(&self.common);
+        let errand = Errand { cache, flight, hash, node, stage: Stage::Sent };
+        // What it does with the errand is its business: the caller has its value.
+        let _ = errands::caught(|| send(errand, freshness.executor.as_deref()));
+        Begun::NotHere
+    }
+
+    /// The lead of a load that is to replace the value in `node`.
+    fn post_refresh(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        key: impl FnOnce() -> K,
+        node: NodeId,
+    ) -> Option<Leader<'_, K, V>> {
+        let lead = match self.post(hash, &eq, key) {
+            Boarded::Joined(_) => return None,
+            Boarded::Posted(flight) => Leader::new(self, flight),
+        };
+        let (_, shard) = self.shard_of(hash);
+        let found = self.find_live(shard, &pin(), shard.index.home(hash), hash, eq)?;
+        (found.node == node).then_some(lead)
+    }
+
+    fn engine_of(cache: &Weak<Common<K, V>>) -> Option<Self> {
+        let common = cache.upgrade()?;
+        Some(Self { shard_mask: common.shards.len() - 1, common })
+    }
+
+    fn count_refresh(&self, hash: u64, node: NodeId, failed: bool) {
+        let counters = &self.common.counters;
+        let number = pin().number;
+        counters.count(number, Event::Refresh);
+        if !failed {
+            return;
+        }
+        counters.count(number, Event::RefreshFailure);
+        let lifetimes = &self.common.lifetimes;
+        let (_, shard) = self.shard_of(hash);
+        if let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) {
+            timing.rest(node, freshness.rest(&lifetimes.clock));
+        }
+    }
+
+    /// A value whose time is over, but not its grace, or one that is there after all.
+    #[cold]
+    pub(crate) fn peek_past<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let lifetimes = &self.common.lifetimes;
+        let (_, shard) = self.shard_of(hash);
+        let pin = pin();
+        let found = shard.find(&pin.guard, shard.index.home(hash), hash, eq)?;
+        let deadline = shard.timing.get()?.deadlines.of(found.node);
+        let gone =
+            deadline == DEAD || lifetimes.clock.is_past(deadline.saturating_add(lifetimes.grace));
+        // SAFETY: pinned, and found in the index since.
+        (!gone).then(|| unsafe { shard.nodes.with(found.node, f) })
+    }
+}
+
+/// The lead of a refresh that the caller runs. One that is dropped before it has ended has failed.
+pub(crate) struct Refresh<'e, K, V> {
+    engine: &'e Engine<K, V>,
+    hash: u64,
+    node: NodeId,
+    lead: Option<Leader<'e, K, V>>,
+}
+
+impl<K, V> Refresh<'_, K, V> {
+    fn lead(&self) -> &Leader<'_, K, V> {
+        self.lead.as_ref().expect("it has not ended")
+    }
+
+    /// To be kept while the loader's code runs.
+    pub(crate) fn leading(&self) -> Leading {
+        self.lead().leading()
+    }
+
+    /// Stores the value, if there is one, and ends the flight.
+    pub(crate) fn end(
+        mut self,
+        key: impl FnOnce() -> K,
+        outcome: Outcome<V>,
+        took: Duration,
+    ) -> Outcome<V>
+    where
+        K: Eq,
+        V: Clone,
+    {
+        let value = match &outcome {
+            Outcome::Value(value) => Some(value),
+            Outcome::Nothing | Outcome::Error(_) => None,
+        };
+        if let Some(value) = value
+            && !self.lead().post().is_superseded()
+        {
+            let entry = Entry { key: key(), value: value.clone() };
+            let load = Load { post: self.lead().post(), replaces: Some(self.node), took };
+            self.engine.fill(self.hash, entry, load);
+        }
+        let failed = value.is_none();
+        let lead = self.lead.take().expect("it has not ended");
+        self.engine.count_refresh(self.hash, self.node, failed);
+        lead.land(outcome)
+    }
+}
+
+impl<K, V> Drop for Refresh<'_, K, V> {
+    fn drop(&mut self) {
+        if self.lead.is_some() {
+            self.engine.count_refresh(self.hash, self.node, true);
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for Refresh<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refresh").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+/// A refresh in the background.
+pub(crate) struct Errand<K, V> {
+    cache: Weak<Common<K, V>>,
+    flight: Arc<Flight<K, V>>,
+    hash: u64,
+    node: NodeId,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Sent,
+    Leading,
+    Over,
+}
+
+impl<K, V> Errand<K, V>
+where
+    K: Eq + Clone,
+    V: Clone,
+{
+    /// Runs the loader in this thread.
+    pub(crate) fn run(mut self, loader: impl Fn(&K) -> Option<V>) {
+        let Some(timer) = self.begin() else { return };
+        let loaded = self.step(|key| loader(key)).flatten();
+        self.end(loaded, timer.stop());
+    }
+
+    /// Runs the loader's future.
+    pub(crate) async fn run_async<F>(mut self, loader: impl Fn(&K) -> F)
+    where
+        F: Future<Output = Option<V>>,
+    {
+        let Some(timer) = self.begin() else { return };
+        let loaded = match self.step(|key| loader(key)) {
+            None => None,
+            Some(load) => {
+                let mut load = pin_future!(load);
+                poll_fn(|context| {
+                    let polled = self.step(|_| load.as_mut().poll(context));
+                    polled.unwrap_or(Poll::Ready(None))
+                })
+                .await
+            }
+        };
+        self.end(loaded, timer.stop());
+    }
+
+    /// Takes the lead. None if there is nothing to do.
+    fn begin(&mut self) -> Option<Timer> {
+        let engine = Engine::engine_of(&self.cache)?;
+        if !self.flight.take_lead() {
+            self.stage = Stage::Over;
+            return None;
+        }
+        self.stage = Stage::Leading;
+        Some(Timer::start(&engine.common.lifetimes.clock))
+    }
+
+    /// Runs the loader's code; None if it panics.
+    fn step<R>(&self, f: impl FnOnce(&K) -> R) -> Option<R> {
+        let _leading = Leading::new(Arc::as_ptr(&self.flight).cast());
+        errands::caught(|| f(self.flight.key()))
+    }
+
+    fn end(mut self, loaded: Option<V>, took: Took) {
+        let Some(engine) = Engine::engine_of(&self.cache) else { return };
+        self.stage = Stage::Over;
+        engine.count_load(took.wall, loaded.is_none());
+        let lead = Some(Leader::new(&engine, Arc::clone(&self.flight)));
+        let refresh = Refresh { engine: &engine, hash: self.hash, node: self.node, lead };
+        let outcome = loaded.map_or(Outcome::Nothing, Outcome::Value);
+        refresh.end(|| self.flight.key().clone(), outcome, took.by_clock);
+    }
+}
+
+impl<K, V> Drop for Errand<K, V> {
+    fn drop(&mut self) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        // Without a cache there is nobody left whom it concerns.
+        let Some(engine) = Engine::engine_of(&self.cache) else { return };
+        engine.count_refresh(self.hash, self.node, true);
+        match self.stage {
+            Stage::Leading => drop(Leader::new(&engine, Arc::clone(&self.flight))),
+            Stage::Sent | Stage::Over => self.flight.decline(&engine),
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for Errand<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Errand").field("stage", &self.stage).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chances_are_even_and_never_zero() {
+        let draws: Vec<_> = (0..100_000).map(|_| chance()).collect();
+        assert!(draws.iter().all(|u| (0.0..=1.0).contains(u) && -u.ln() < FARTHEST));
+        let mean = draws.iter().map(|u| -u.ln()).sum::<f64>() / draws.len() as f64;
+        // An exponential distribution of mean 1, whose standard error here is 0.003.
+        assert!((mean - 1.0).abs() < 0.03, "{mean}");
+    }
+}
