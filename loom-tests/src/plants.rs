@@ -28,6 +28,8 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("EndBeforeBump", "loading", "a_load_against_two_invalidations"),
     ("AbandonSilent", "loading", "a_cancelled_leader_against_a_waiter"),
     ("OfferDropped", "loading", "a_cancelled_leader_and_a_cancelled_waiter_against_a_waiter"),
+    ("RefreshUnchecked", "refresh", "a_refresh_against_an_invalidation"),
+    ("RefreshBlind", "refresh", "a_refresh_against_an_insert"),
     ("SpareRelaxed", "budget", "no_credit_is_forgotten"),
     ("AlarmUnfenced", "alarm", "what_a_pass_misses_is_due_again"),
     ("AlarmOverwritten", "alarm", "what_a_pass_misses_is_due_again"),

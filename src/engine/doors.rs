@@ -13,15 +13,18 @@ use crate::{
         budget::{Budget, Credit, Credits},
         epoch::pin,
         extents::zeroed,
+        flight::Outcome,
         index::Loc,
         lifetimes::Lifetimes,
         plan::{Plan, ShardPlan},
         recycle::{NodePlan, Recycler},
+        refresh::Begun,
         ring::{Ends, Ring},
         word::Layout,
     },
     sync::{Arc, AtomicU32, Ordering::Relaxed},
 };
+use std::{hash::BuildHasher, time::Duration};
 
 /// The measures of a cache with one shard.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +76,21 @@ pub fn collect() {
     // It does so when the epoch has advanced twice since the batch was sealed.
     for _ in 0..3 {
         pin().guard.flush();
+    }
+}
+
+/// Loads a key's value anew, as if it were old: if it is there, and nobody loads it.
+pub fn refresh<S: BuildHasher>(
+    cache: &Cache<u32, u32, S>,
+    key: u32,
+    init: impl FnOnce() -> u32,
+) -> Option<u32> {
+    let (hash, eq) = (cache.hash(&key), |other: &u32| *other == key);
+    let node = cache.engine().node_of(hash, eq)?;
+    let Begun::Here(refresh) = cache.engine().refresh(hash, eq, || key, node) else { return None };
+    match refresh.end(|| key, Outcome::Value(init()), Duration::ZERO) {
+        Outcome::Value(value) => Some(value),
+        Outcome::Nothing | Outcome::Error(_) => None,
     }
 }
 

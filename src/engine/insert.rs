@@ -290,6 +290,12 @@ impl<'a, K, V> Attempt<'a, K, V> {
         Self { shard, cx, target, node, claim: None, credit: None, loaded_by: None }
     }
 
+    fn is_to_replace(&self, found: Found<'_>) -> bool {
+        self.loaded_by
+            .and_then(|load| load.replaces)
+            .is_some_and(|node| node == found.node || planted(Bug::RefreshBlind))
+    }
+
     fn is_superseded(&self) -> bool {
         self.loaded_by.is_some_and(|load| {
             let unchecked = planted(Bug::RefreshUnchecked) && load.replaces.is_some();
@@ -348,9 +354,8 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         loop {
             let control = index.settled(home);
             if let Some(found) = self.find(home, hash) {
-                let replaces = self.loaded_by.and_then(|load| load.replaces);
                 if if_present == IfPresent::Keep
-                    && replaces != Some(found.node)
+                    && !self.is_to_replace(found)
                     && shard.is_live(cx.common, found.node)
                 {
                     return Inserted::Kept;

@@ -233,6 +233,14 @@ impl<K, V> Engine<K, V> {
         (found.node == node).then_some(lead)
     }
 
+    /// Where a key's value is.
+    #[cfg(larder_loom)]
+    pub(crate) fn node_of(&self, hash: u64, eq: impl Fn(&K) -> bool) -> Option<NodeId> {
+        let (_, shard) = self.shard_of(hash);
+        let found = self.find_live(shard, &pin(), shard.index.home(hash), hash, eq)?;
+        Some(found.node)
+    }
+
     fn engine_of(cache: &Weak<Common<K, V>>) -> Option<Self> {
         let common = cache.upgrade()?;
         Some(Self { shard_mask: common.shards.len() - 1, common })
