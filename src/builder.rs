@@ -336,7 +336,8 @@ where
     /// replace expired less than `duration` ago, then that value is the answer, for those who wait for
     /// the load, too. To everything else it is absent.
     ///
-    /// It counts against the capacity, and may be evicted, like any other. The failed load is counted
+    /// It counts against the capacity, and may be evicted, like any other. What must not come back has to
+    /// be removed, not given a short time to live. The failed load is counted
     /// as such, and the next lookup loads again.
     ///
     /// ```
