@@ -9,6 +9,7 @@ pub(crate) mod deadlines;
 #[cfg(larder_loom)]
 pub mod doors;
 pub(crate) mod epoch;
+mod errand;
 mod expire;
 pub(crate) mod extents;
 pub(crate) mod fill;

@@ -9,13 +9,10 @@
 //! before, that is the one to be replaced, and if not, the need is over and so is the flight. `fill.rs`
 //! argues that the fill replaces that entry or nothing.
 //!
-//! Then either the thread leads the flight itself, or it steps back and sends an [`Errand`]. Until
+//! Then either the thread leads the flight itself, or it steps back and sends an errand (`errand.rs`). Until
 //! that runs, the lead is vacant: a caller for whom the key is absent by then takes it and loads for
 //! itself, and does not stand in line behind other errands. An errand that finds the lead taken has
 //! nothing to do.
-//!
-//! An errand knows the cache weakly, and holds it neither while it waits nor while its loader runs.
-//! One that is dropped, at whatever point, is a failed refresh, and passes the lead on.
 //!
 //! # When there is need
 //!
@@ -33,8 +30,9 @@ use crate::{
     engine::{
         Engine,
         epoch::pin,
-        fill::{Load, Timer, Took},
-        flight::{Flight, Leader, Outcome},
+        errand::Errand,
+        fill::Load,
+        flight::{Leader, Outcome},
         flights::Boarded,
         leading::Leading,
         lifetimes::Life,
@@ -44,15 +42,12 @@ use crate::{
         word::NodeId,
     },
     errands::{self, Job},
-    sync::{Arc, Weak, thread_local},
+    sync::{Weak, thread_local},
 };
 use std::{
     cell::Cell,
     fmt,
-    future::{Future, poll_fn},
     hash::{BuildHasher, RandomState},
-    pin::pin as pin_future,
-    task::Poll,
     time::Duration,
 };
 
@@ -62,7 +57,7 @@ const REST: Duration = Duration::from_secs(1);
 const FARTHEST: f64 = 36.8;
 
 /// How to send an errand, found out where its loader is known.
-type Send_<K, V> = dyn Fn(Errand<K, V>, Option<&Executor>) + Send + Sync;
+type Sender<K, V> = dyn Fn(Errand<K, V>, Option<&Executor>) + Send + Sync;
 /// Who runs the loaders that are not futures.
 pub(crate) type Executor = dyn Fn(Job) + Send + Sync;
 
@@ -72,7 +67,7 @@ pub(crate) struct Freshness<K, V> {
     after: u64,
     /// How early, by chance; 0.0 for never.
     pub(crate) beta: f64,
-    send: Option<Box<Send_<K, V>>>,
+    send: Option<Box<Sender<K, V>>>,
     executor: Option<Box<Executor>>,
 }
 
@@ -206,11 +201,9 @@ impl<K, V> Engine<K, V> {
         let Some(lead) = self.post_refresh(hash, eq, key, node) else { return Begun::NotHere };
         let freshness = self.common.lifetimes.freshness.as_deref();
         let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
-            return Begun::Here(Refresh { hash, node, lead: Some(lead), engine: self });
+            return Begun::Here(Refresh::new(self, lead, hash, node));
         };
-        let flight = lead.step_back();
-        let cache = Arc::downgrade(&self.common);
-        let errand = Errand { cache, flight, hash, node, stage: Stage::Sent };
+        let errand = Errand::new(&self.common, lead.step_back(), hash, node);
         // What it does with the errand is its business: the caller has its value.
         let _ = errands::caught(|| send(errand, freshness.executor.as_deref()));
         Begun::NotHere
@@ -241,12 +234,12 @@ impl<K, V> Engine<K, V> {
         Some(found.node)
     }
 
-    fn engine_of(cache: &Weak<Common<K, V>>) -> Option<Self> {
+    pub(super) fn engine_of(cache: &Weak<Common<K, V>>) -> Option<Self> {
         let common = cache.upgrade()?;
         Some(Self { shard_mask: common.shards.len() - 1, common })
     }
 
-    fn count_refresh(&self, hash: u64, node: NodeId, failed: bool) {
+    pub(super) fn count_refresh(&self, hash: u64, node: NodeId, failed: bool) {
         let counters = &self.common.counters;
         let number = pin().number;
         counters.count(number, Event::Refresh);
@@ -289,7 +282,16 @@ pub(crate) struct Refresh<'e, K, V> {
     lead: Option<Leader<'e, K, V>>,
 }
 
-impl<K, V> Refresh<'_, K, V> {
+impl<'e, K, V> Refresh<'e, K, V> {
+    pub(super) fn new(
+        engine: &'e Engine<K, V>,
+        lead: Leader<'e, K, V>,
+        hash: u64,
+        node: NodeId,
+    ) -> Self {
+        Self { engine, hash, node, lead: Some(lead) }
+    }
+
     fn lead(&self) -> &Leader<'_, K, V> {
         self.lead.as_ref().expect("it has not ended")
     }
@@ -339,103 +341,6 @@ impl<K, V> Drop for Refresh<'_, K, V> {
 impl<K, V> fmt::Debug for Refresh<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Refresh").field("node", &self.node).finish_non_exhaustive()
-    }
-}
-
-/// A refresh in the background.
-pub(crate) struct Errand<K, V> {
-    cache: Weak<Common<K, V>>,
-    flight: Arc<Flight<K, V>>,
-    hash: u64,
-    node: NodeId,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Sent,
-    Leading,
-    Over,
-}
-
-impl<K, V> Errand<K, V>
-where
-    K: Eq + Clone,
-    V: Clone,
-{
-    /// Runs the loader in this thread.
-    pub(crate) fn run(mut self, loader: impl Fn(&K) -> Option<V>) {
-        let Some(timer) = self.begin() else { return };
-        let loaded = self.step(|key| loader(key)).flatten();
-        self.end(loaded, timer.stop());
-    }
-
-    /// Runs the loader's future.
-    pub(crate) async fn run_async<F>(mut self, loader: impl Fn(&K) -> F)
-    where
-        F: Future<Output = Option<V>>,
-    {
-        let Some(timer) = self.begin() else { return };
-        let loaded = match self.step(|key| loader(key)) {
-            None => None,
-            Some(load) => {
-                let mut load = pin_future!(load);
-                poll_fn(|context| {
-                    let polled = self.step(|_| load.as_mut().poll(context));
-                    polled.unwrap_or(Poll::Ready(None))
-                })
-                .await
-            }
-        };
-        self.end(loaded, timer.stop());
-    }
-
-    /// Takes the lead. None if there is nothing to do.
-    fn begin(&mut self) -> Option<Timer> {
-        let engine = Engine::engine_of(&self.cache)?;
-        if !self.flight.take_lead() {
-            self.stage = Stage::Over;
-            return None;
-        }
-        self.stage = Stage::Leading;
-        Some(Timer::start(&engine.common.lifetimes.clock))
-    }
-
-    /// Runs the loader's code; None if it panics.
-    fn step<R>(&self, f: impl FnOnce(&K) -> R) -> Option<R> {
-        let _leading = Leading::new(Arc::as_ptr(&self.flight).cast());
-        errands::caught(|| f(self.flight.key()))
-    }
-
-    fn end(mut self, loaded: Option<V>, took: Took) {
-        let Some(engine) = Engine::engine_of(&self.cache) else { return };
-        self.stage = Stage::Over;
-        engine.count_load(took.wall, loaded.is_none());
-        let lead = Some(Leader::new(&engine, Arc::clone(&self.flight)));
-        let refresh = Refresh { engine: &engine, hash: self.hash, node: self.node, lead };
-        let outcome = loaded.map_or(Outcome::Nothing, Outcome::Value);
-        refresh.end(|| self.flight.key().clone(), outcome, took.by_clock);
-    }
-}
-
-impl<K, V> Drop for Errand<K, V> {
-    fn drop(&mut self) {
-        if self.stage == Stage::Over {
-            return;
-        }
-        // Without a cache there is nobody left whom it concerns.
-        let Some(engine) = Engine::engine_of(&self.cache) else { return };
-        engine.count_refresh(self.hash, self.node, true);
-        match self.stage {
-            Stage::Leading => drop(Leader::new(&engine, Arc::clone(&self.flight))),
-            Stage::Sent | Stage::Over => self.flight.decline(&engine),
-        }
-    }
-}
-
-impl<K, V> fmt::Debug for Errand<K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Errand").field("stage", &self.stage).finish_non_exhaustive()
     }
 }
 
