@@ -11,7 +11,7 @@ where
     V: Send + Sync + 'static,
 {
     /// Keeps what is expired for `duration` longer, for want of better: if the loader of
-    /// [`try_get_with`](Cache::try_get_with) and its kin returns an error, and the value that it was to
+    /// [`try_get_with`](crate::Cache::try_get_with) and its kin returns an error, and the value that it was to
     /// replace expired less than `duration` ago, then that value is the answer, for those who wait for
     /// the load, too. To everything else it is absent.
     ///
@@ -48,7 +48,7 @@ where
     /// not all who want one find it expired at once.
     ///
     /// The rule is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede
-    /// Prevention", VLDB 2015): a lookup by [`get_with`](Cache::get_with) and its kin refreshes a value
+    /// Prevention", VLDB 2015): a lookup by [`get_with`](crate::Cache::get_with) and its kin refreshes a value
     /// that has less to live than its last load took, times `beta`, times a random number whose mean
     /// is 1. With `beta` 1.0 that is optimal; more is earlier; 0.0 is never. A value that was inserted,
     /// not loaded, is not refreshed early.
@@ -94,11 +94,11 @@ where
 /// # Refreshing in the background
 ///
 /// A value is old when it was written longer than the given duration ago. The first lookup by
-/// [`get_with`](Cache::get_with) or one of its kin, threads' or futures', that finds it old returns it
+/// [`get_with`](crate::Cache::get_with) or one of its kin, threads' or futures', that finds it old returns it
 /// as it is, and has `loader` bring a new one. Until that has come, all who ask get the old value.
 /// Values for which nobody asks are not refreshed: they age, and go, if there is a
 /// [`time_to_live`](CacheBuilder::time_to_live) longer than that. Other lookups, such as
-/// [`get`](Cache::get), refresh nothing.
+/// [`get`](crate::Cache::get), refresh nothing.
 ///
 /// - There is one load per key at a time, refreshes included. A write of the key while it is refreshed
 ///   wins, as over any load.
