@@ -11,9 +11,9 @@ where
     V: Send + Sync + 'static,
 {
     /// Keeps what is expired for `duration` longer, for want of better: if the loader of
-    /// [`try_get_with`](crate::Cache::try_get_with) and its kin returns an error, and the value that it was to
-    /// replace expired less than `duration` ago, then that value is the answer, for those who wait for
-    /// the load, too. To everything else it is absent.
+    /// [`try_get_with`](crate::Cache::try_get_with) and its kin returns an error, and the value that it
+    /// was to replace expired less than `duration` ago, then that value is the answer, for those who
+    /// wait for the load, too. To everything else it is absent.
     ///
     /// It counts against the capacity, and may be evicted, like any other. What must not come back has to
     /// be removed, not given a short time to live. The failed load is counted
@@ -48,8 +48,8 @@ where
     /// not all who want one find it expired at once.
     ///
     /// The rule is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede
-    /// Prevention", VLDB 2015): a lookup by [`get_with`](crate::Cache::get_with) and its kin refreshes a value
-    /// that has less to live than its last load took, times `beta`, times a random number whose mean
+    /// Prevention", VLDB 2015): a lookup by [`get_with`](crate::Cache::get_with) and its kin refreshes
+    /// a value that has less to live than its last load took, times `beta`, times a random number whose mean
     /// is 1. With `beta` 1.0 that is optimal; more is earlier; 0.0 is never. A value that was inserted,
     /// not loaded, is not refreshed early.
     ///

@@ -189,8 +189,8 @@ impl<K, V> Shard<K, V> {
         })
     }
 
-    /// Takes a node's entry out if its deadline is not after `past`; its deadline if it is not, and [`NEVER`] if there is
-    /// nothing more to look at.
+    /// Takes a node's entry out if its deadline is not after `past`; its deadline if it is, and
+    /// [`NEVER`] if there is nothing more to look at.
     fn expire_node(
         &self,
         cx: &Context<'_, K, V>,

@@ -38,8 +38,9 @@
 //! queue in the critical section that makes the flight Over, and wakes everyone who was in it.
 //!
 //! While a flight is Vacant, some waiter has been taken from the queue and woken, and is neither
-//! polled nor dropped since; or an errand, which is as good as one, has neither run nor been dropped. If it is polled, it takes the lead, unless another came first: then the
-//! flight is Led, and it queues up again. If it is dropped, it wakes the next (it knows that it was woken
+//! polled nor dropped since; or an errand has neither run nor been dropped, and nobody waits, for
+//! whoever is polled takes the lead. If the waiter is polled, it takes the lead, unless another came
+//! first: then the flight is Led, and it queues up again (an errand is done then). If it is dropped, it wakes the next (it knows that it was woken
 //! since its ticket is not in the queue). Should two be on their way at once, the one that is dropped
 //! may wake a third, or, with nobody in the queue, make the flight Over; the second then finds it Over
 //! and starts anew. A woken task that is neither polled nor dropped keeps the others waiting, like a leader
