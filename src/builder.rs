@@ -1,5 +1,7 @@
 //! How a cache is asked for.
 
+mod refresh;
+
 use crate::{
     Cache, Clock, EvictionPolicy, Expiry, Maintenance,
     engine::{Engine, Tended, lifetimes::Lifetimes, plan::Plan, weights::Weigher},
@@ -369,6 +371,11 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         let jitter = self.lifetimes.jitter;
         if !(0.0..=1.0).contains(&jitter) {
             return Err(BuildError::Jitter { jitter: jitter.to_string() });
+        }
+        if let Some(beta) = self.lifetimes.freshness.as_ref().map(|freshness| freshness.beta)
+            && !(0.0..f64::INFINITY).contains(&beta)
+        {
+            return Err(BuildError::EarlyRefresh { beta: beta.to_string() });
         }
         let plan = plan.ruled_by(self.eviction_policy);
         let engine = Engine::new(&plan, self.weigher, self.coster, self.listener, self.lifetimes)?;

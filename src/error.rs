@@ -51,6 +51,12 @@ pub enum BuildError {
         /// What was asked for.
         jitter: String,
     },
+    /// The factor of early refreshes is none.
+    #[error("early_refresh: {beta} is out of range; allowed are 0.0 and more, 1.0 is usual")]
+    EarlyRefresh {
+        /// What was asked for.
+        beta: String,
+    },
     /// The memory for that capacity cannot be had.
     #[error("max_capacity: the memory for {max_capacity} entries cannot be had; ask for fewer")]
     OutOfMemory {

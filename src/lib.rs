@@ -62,6 +62,7 @@ mod clock;
 mod counter;
 mod engine;
 mod entry;
+mod errands;
 mod error;
 mod eviction;
 mod expiry;

@@ -53,6 +53,12 @@ pub struct CacheStats {
     pub load_time: Duration,
     /// How long each of them took, about.
     pub load_times: LoadTimes,
+    /// Refreshes that have come to an end, whatever came of them: see
+    /// [`refresh_after`](crate::CacheBuilder::refresh_after) and
+    /// [`early_refresh`](crate::CacheBuilder::early_refresh). Their loaders count as loads, too.
+    pub refreshes: u64,
+    /// Refreshes among these that brought no new value: the old one stayed.
+    pub refresh_failures: u64,
     /// Entries in the cache.
     pub entries: u64,
 }
@@ -75,6 +81,8 @@ impl CacheStats {
             load_failures: total(Event::LoadFailure),
             load_time: Duration::from_nanos(total(Event::LoadNanos)),
             load_times: LoadTimes(load_times),
+            refreshes: total(Event::Refresh),
+            refresh_failures: total(Event::RefreshFailure),
             entries,
         }
     }
@@ -187,6 +195,8 @@ impl Sub for CacheStats {
             load_failures: self.load_failures.saturating_sub(earlier.load_failures),
             load_time: self.load_time.saturating_sub(earlier.load_time),
             load_times: self.load_times - earlier.load_times,
+            refreshes: self.refreshes.saturating_sub(earlier.refreshes),
+            refresh_failures: self.refresh_failures.saturating_sub(earlier.refresh_failures),
             entries: self.entries,
         }
     }

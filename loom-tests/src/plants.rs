@@ -34,6 +34,8 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("DisarmLatest", "groups", "the_end_of_a_sweep_against_an_invalidation"),
     ("ColumnUnannounced", "groups", "the_first_invalidation_against_an_insert"),
     ("StaleKept", "groups", "a_sweep_against_an_add_over_a_stale_entry"),
+    ("RefreshUnchecked", "refresh", "a_refresh_against_an_invalidation"),
+    ("RefreshBlind", "refresh", "a_refresh_against_an_insert"),
     ("SpareRelaxed", "budget", "no_credit_is_forgotten"),
     ("ReplaceUnseen", "compute", "two_increments_of_a_present_key"),
     ("ComputeOverwrites", "compute", "two_increments_of_an_absent_key"),

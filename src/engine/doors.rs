@@ -13,16 +13,19 @@ use crate::{
         deadlines::{Block, Change, Deadlines},
         epoch::pin,
         extents::zeroed,
+        flight::Outcome,
         index::Loc,
         lifetimes::Lifetimes,
         plan::{Plan, ShardPlan},
         recycle::{NodePlan, Recycler},
+        refresh::Begun,
         ring::{Ends, Ring},
         wheel::{TICK, Wheel},
         word::Layout,
     },
     sync::{Arc, AtomicU32, Ordering::Relaxed},
 };
+use std::{hash::BuildHasher, time::Duration};
 
 /// The measures of a cache with one shard.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +98,21 @@ pub fn sweep<K, V, S>(cache: &Cache<K, V, S>) {
 /// Whether lookups look for stale entries.
 pub fn is_armed<K, V, S>(cache: &Cache<K, V, S>) -> bool {
     cache.engine().common.watch().is_some()
+}
+
+/// Loads a key's value anew, as if it were old: if it is there, and nobody loads it.
+pub fn refresh<S: BuildHasher>(
+    cache: &Cache<u32, u32, S>,
+    key: u32,
+    init: impl FnOnce() -> u32,
+) -> Option<u32> {
+    let (hash, eq) = (cache.hash(&key), |other: &u32| *other == key);
+    let node = cache.engine().node_of(hash, eq)?;
+    let Begun::Here(refresh) = cache.engine().refresh(hash, eq, || key, node) else { return None };
+    match refresh.end(|| key, Outcome::Value(init()), Duration::ZERO) {
+        Outcome::Value(value) => Some(value),
+        Outcome::Nothing | Outcome::Error(_) => None,
+    }
 }
 
 /// A ring of `u32`s.

@@ -155,9 +155,10 @@ impl<K, V> Shard<K, V> {
     #[inline]
     fn schedule_at(&self, common: &Common<K, V>, timing: &Timing, node: NodeId, deadline: u64) {
         if deadline != NEVER {
-            timing.wheel.schedule(Block::of(node), deadline);
+            let due = deadline.saturating_add(common.lifetimes.grace);
+            timing.wheel.schedule(Block::of(node), due);
             if let Some(registration) = common.registration.get() {
-                registration.wake_by(deadline);
+                registration.wake_by(due);
             }
         }
     }
@@ -205,7 +206,7 @@ impl<K, V> Shard<K, V> {
         self.set_life(common, timing, node, new)
     }
 
-    /// Takes out what is past, from no more than `budget` blocks.
+    /// Takes out what is past, and past its grace, from no more than `budget` blocks.
     pub(crate) fn expire(
         &self,
         cx: &Context<'_, K, V>,
@@ -214,21 +215,24 @@ impl<K, V> Shard<K, V> {
         budget: u32,
     ) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
+        let grace = cx.common.lifetimes.grace;
+        let past = now.saturating_sub(grace);
         timing.wheel.advance(now, budget, |block| {
-            let due = |node, _| self.expire_node(cx, own, timing, node, now);
+            let due = |node, _| self.expire_node(cx, own, timing, node, past);
             // Read after the mark was taken: it covers every node that was scheduled before.
-            timing.deadlines.expire(block, self.recycler.fresh(), now, due)
+            let left = timing.deadlines.expire(block, self.recycler.fresh(), past, due);
+            left.saturating_add(grace)
         })
     }
 
-    /// Takes a node's entry out if it is in the index and past.
+    /// Takes a node's entry out if it is in the index and its deadline is not after `past`.
     fn expire_node(
         &self,
         cx: &Context<'_, K, V>,
         own: usize,
         timing: &Timing,
         node: NodeId,
-        now: u64,
+        past: u64,
     ) {
         let Some(loc) = timing.loc(node) else { return };
         let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
@@ -238,7 +242,7 @@ impl<K, V> Shard<K, V> {
         }
         loop {
             let deadline = timing.deadlines.load(node);
-            if deadline > now {
+            if deadline > past {
                 return;
             }
             if deadline == DEAD || timing.deadlines.claim(node, deadline) {

@@ -31,12 +31,35 @@
 //! A fill that finds its key present leaves it as it is: somebody has written it since the load began,
 //! or is a writer from before whose insert took its time. Either way that value is not older.
 //!
+//! # Refreshes
+//!
+//! A load may be to *replace* the value that is there when it begins (`refresh.rs`): the node that is
+//! found in the index after the post is visible. Its fill, if it finds the key with that very node, looks
+//! whether the load is superseded and swaps the node in its slot, by compare-and-swap, without the
+//! control word. A writer, after its steps 1 to 3, works on that same slot:
+//!
+//! - If the swap comes before the writer's, the writer finds the new node and replaces or removes that.
+//! - If it comes after, it fails, since the node has left the slot. The fill then looks again, at the
+//!   control word first, and the argument above holds. A key that it finds has another node, and is left
+//!   as it is.
+//!
+//! So the flag decides nothing while the old value is there, and everything when it is gone, by removal
+//! or eviction: then the fill is the insert of an absent key.
+//!
+//! That the node's number is the same means that it is the same entry. Who puts the key into another
+//! node, and does not supersede this load, was pinned before the load was posted: a writer that
+//! found no post, or the fill of an earlier load that was superseded but had not seen it. The old node
+//! was in the index after that, so it is not handed out to such a thread before its pin ends (`recycle.rs`),
+//! and with the next pin it sees the post, or the flag. (The fences of pin and post order the two; see
+//! "Orderings" in `flights.rs`.)
+//!
 //! # Progress
 //!
 //! A writer's bump is lock-free: it fails only if another insert was decided, or another writer
 //! bumped. A fill looks again only then. No writer waits for a load or for those who wait for it.
 
 use crate::{
+    clock::{Clock, Reading},
     engine::{
         Engine,
         epoch::{Pin, pin},
@@ -49,11 +72,29 @@ use crate::{
         nodes::Entry,
         shard::DEAD_PER_WRITE,
         stats::Event,
+        word::NodeId,
     },
     listener::RemovalCause,
     sync::Arc,
 };
 use std::time::{Duration, Instant};
+
+/// A load that has brought a value.
+#[derive(Debug)]
+pub(crate) struct Load<'a, K, V> {
+    pub(crate) post: &'a Post<Flight<K, V>>,
+    /// The node whose value the new one is to replace, if it is a refresh.
+    pub(crate) replaces: Option<NodeId>,
+    pub(crate) took: Duration,
+}
+
+impl<K, V> Clone for Load<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Load<'_, K, V> {}
 
 /// What became of a loaded value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,13 +136,7 @@ impl<K, V> Engine<K, V> {
         eq: impl Fn(&K) -> bool,
         key: impl FnOnce() -> K,
     ) -> Boarding<'_, K, V> {
-        let boarded = {
-            let pin = pin();
-            let joins = |flight: &Flight<K, V>| eq(flight.key());
-            let make = |post| Flight::new(key(), post);
-            self.common.flights.board(hash, &pin.guard, joins, make)
-        };
-        match boarded {
+        match self.post(hash, eq, key) {
             Boarded::Posted(flight) => Boarding::Lead(Leader::new(self, flight)),
             Boarded::Joined(flight) => {
                 assert!(
@@ -114,8 +149,20 @@ impl<K, V> Engine<K, V> {
         }
     }
 
+    pub(super) fn post(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        key: impl FnOnce() -> K,
+    ) -> Boarded<Flight<K, V>> {
+        let pin = pin();
+        let joins = |flight: &Flight<K, V>| eq(flight.key());
+        let make = |post| Flight::new(key(), post);
+        self.common.flights.board(hash, &pin.guard, joins, make)
+    }
+
     /// Stores what a load has brought.
-    pub(crate) fn fill(&self, hash: u64, entry: Entry<K, V>, load: &Post<Flight<K, V>>) -> Filled
+    pub(crate) fn fill(&self, hash: u64, entry: Entry<K, V>, load: Load<'_, K, V>) -> Filled
     where
         K: Eq,
     {
@@ -128,9 +175,9 @@ impl<K, V> Engine<K, V> {
         let attempt = |entry| self.try_fill(target, entry, load);
         let filled = attempt(entry).or_else(|entry| self.retry_exhausted(hash, entry, attempt));
         match filled {
-            Ok(Inserted::Added) => Filled::Stored,
+            Ok(Inserted::Added | Inserted::Updated) => Filled::Stored,
             Ok(Inserted::Rejected) => Filled::Rejected,
-            Ok(Inserted::Kept | Inserted::Updated | Inserted::Superseded) => Filled::Superseded,
+            Ok(Inserted::Kept | Inserted::Superseded) => Filled::Superseded,
             Err(entry) => {
                 self.common.counters.count(pin().number, Event::Rejection);
                 self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
@@ -143,7 +190,7 @@ impl<K, V> Engine<K, V> {
         &self,
         target: Target,
         entry: Entry<K, V>,
-        load: &Post<Flight<K, V>>,
+        load: Load<'_, K, V>,
     ) -> Result<Inserted, Entry<K, V>>
     where
         K: Eq,
@@ -173,10 +220,10 @@ impl<K, V> Engine<K, V> {
 
     /// Starts the clock for a loader.
     pub(crate) fn time_load(&self) -> Stopwatch<'_, K, V> {
-        Stopwatch { engine: self, started: Instant::now() }
+        Stopwatch { engine: self, timer: Timer::start(&self.common.lifetimes.clock) }
     }
 
-    fn count_load(&self, took: Duration, failed: bool) {
+    pub(super) fn count_load(&self, took: Duration, failed: bool) {
         let counters = &self.common.counters;
         // A nanosecond count of 64 bits is enough for 584 years.
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
@@ -190,11 +237,43 @@ impl<K, V> Engine<K, V> {
     }
 }
 
-/// Times a loader. A load that is dropped before its end is not counted.
+/// Times a loader.
+#[derive(Debug)]
+pub(super) struct Timer {
+    clock: Clock,
+    started: Instant,
+    from: Reading,
+}
+
+/// How long a loader took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Took {
+    /// As everybody sees it.
+    pub(super) wall: Duration,
+    /// By the cache's clock: the same, unless that is a manual one.
+    pub(super) by_clock: Duration,
+}
+
+impl Timer {
+    pub(super) fn start(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), started: Instant::now(), from: clock.read() }
+    }
+
+    pub(super) fn stop(&self) -> Took {
+        let wall = self.started.elapsed();
+        if self.clock.runs() {
+            return Took { wall, by_clock: wall };
+        }
+        let nanos = self.clock.read().nanos().saturating_sub(self.from.nanos());
+        Took { wall, by_clock: Duration::from_nanos(nanos) }
+    }
+}
+
+/// Times a loader for whom the cache stays. A load that is dropped before its end is not counted.
 #[derive(Debug)]
 pub(crate) struct Stopwatch<'e, K, V> {
     engine: &'e Engine<K, V>,
-    started: Instant,
+    timer: Timer,
 }
 
 impl<K, V> Stopwatch<'_, K, V> {
@@ -214,8 +293,10 @@ impl<K, V> Stopwatch<'_, K, V> {
         result
     }
 
-    /// The loader has come to its end.
-    pub(crate) fn stop(&self, failed: bool) {
-        self.engine.count_load(self.started.elapsed(), failed);
+    /// The loader has come to its end; what it took.
+    pub(crate) fn stop(&self, failed: bool) -> Duration {
+        let Took { wall, by_clock } = self.timer.stop();
+        self.engine.count_load(wall, failed);
+        by_clock
     }
 }

@@ -18,6 +18,8 @@
 //! - A waiter is a task or a thread, known by its waker and a ticket. When it is polled it takes the lead
 //!   if that is vacant, gets the outcome if the flight is over (if it landed; else it starts anew), and
 //!   queues up otherwise.
+//! - A leader that need not load at once *steps back*: the flight is Vacant then, and an errand
+//!   (`refresh.rs`) is on its way to take the lead over, if nobody comes first.
 //! - Who makes a flight Over ends its post; who finds it Over does so, too, and so waits for nobody.
 //!
 //! # Who may touch what
@@ -36,8 +38,9 @@
 //! queue in the critical section that makes the flight Over, and wakes everyone who was in it.
 //!
 //! While a flight is Vacant, some waiter has been taken from the queue and woken, and is neither
-//! polled nor dropped since. If it is polled, it takes the lead, unless another came first: then the
-//! flight is Led, and it queues up again. If it is dropped, it wakes the next (it knows that it was woken
+//! polled nor dropped since; or an errand has neither run nor been dropped, and nobody waits, for
+//! whoever is polled takes the lead. If the waiter is polled, it takes the lead, unless another came
+//! first: then the flight is Led, and it queues up again (an errand is done then). If it is dropped, it wakes the next (it knows that it was woken
 //! since its ticket is not in the queue). Should two be on their way at once, the one that is dropped
 //! may wake a third, or, with nobody in the queue, make the flight Over; the second then finds it Over
 //! and starts anew. A woken task that is neither polled nor dropped keeps the others waiting, like a leader
@@ -146,6 +149,26 @@ impl<K, V> Flight<K, V> {
         self.desk.lock().expect("nothing panics under the lock")
     }
 
+    /// Takes the lead if it is vacant; whether it was.
+    pub(super) fn take_lead(&self) -> bool {
+        let mut desk = self.desk();
+        let vacant = desk.stage == Stage::Vacant;
+        if vacant {
+            desk.stage = Stage::Led;
+        }
+        vacant
+    }
+
+    /// Passes an offer on, if the lead is vacant: what an errand does that will not run.
+    pub(super) fn decline(&self, engine: &Engine<K, V>) {
+        let mut desk = self.desk();
+        if desk.stage == Stage::Vacant {
+            let next = desk.offer();
+            drop(desk);
+            pass_on(engine, self, next, Bug::OfferDropped);
+        }
+    }
+
     /// Makes the flight over if nobody waits; whether it did.
     fn close_unattended(&self) -> bool {
         let mut desk = self.desk();
@@ -224,6 +247,20 @@ impl<'e, K, V> Leader<'e, K, V> {
     /// To be kept while the loader's code runs.
     pub(crate) fn leading(&self) -> Leading {
         Leading::new(Arc::as_ptr(&self.flight).cast())
+    }
+
+    /// Leaves the lead to whoever comes first: the errand that the caller sends, or one that waits.
+    pub(super) fn step_back(mut self) -> Arc<Flight<K, V>> {
+        let next = {
+            let mut desk = self.flight.desk();
+            desk.stage = Stage::Vacant;
+            desk.queue.pop_front()
+        };
+        self.landed = true;
+        if let Some((_, waker)) = next {
+            waker.wake();
+        }
+        Arc::clone(&self.flight)
     }
 
     /// Ends the flight and gives the outcome to those who wait for it, and back.

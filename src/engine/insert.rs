@@ -7,8 +7,7 @@
 use crate::{
     engine::{
         budget::{Credit, Source},
-        flight::Flight,
-        flights::Post,
+        fill::Load,
         groups::Tags,
         hooks::{Step, step},
         index::{Claim, Departure, Found},
@@ -191,22 +190,31 @@ impl<K: Eq, V> Shard<K, V> {
         Ok(node)
     }
 
-    /// Puts in what `load` has loaded, if the key is absent and the load is not superseded.
+    /// Puts in what `load` has loaded, if the key is absent, or has the value that the load is to
+    /// replace; and if the load is not superseded.
     #[cold]
     pub(crate) fn insert_loaded(
         &self,
         cx: &Context<'_, K, V>,
         target: Target,
         entry: Entry<K, V>,
-        load: &Post<Flight<K, V>>,
+        load: Load<'_, K, V>,
     ) -> Placed<K, V> {
-        let life = self.life(cx, target, &entry, None);
+        let replaced = load.replaces.and_then(|node| {
+            let home = self.index.home(target.hash);
+            let found = self.find(cx.guard, home, target.hash, |key| *key == entry.key);
+            found.filter(|found| found.node == node)
+        });
+        let life = self.life(cx, target, &entry, replaced);
         let node = match self.fill(cx, target, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
         if self.begin(cx, target, node, life).is_err() {
             return Placed::Done(self.reject_filled(cx, target, node, IfPresent::Keep));
+        }
+        if let Some(timing) = self.timing.get() {
+            timing.note_load(node, load.took);
         }
         let mut attempt = Attempt::new(self, cx, target, node);
         attempt.loaded_by = Some(load);
@@ -305,7 +313,7 @@ pub(super) struct Attempt<'a, K, V> {
     claim: Option<Claim>,
     credit: Option<(Credit, Source)>,
     /// The load whose value this is, if it is one: `fill.rs`.
-    loaded_by: Option<&'a Post<Flight<K, V>>>,
+    loaded_by: Option<Load<'a, K, V>>,
 }
 
 impl<'a, K, V> Attempt<'a, K, V> {
@@ -318,6 +326,19 @@ impl<'a, K, V> Attempt<'a, K, V> {
         node: NodeId,
     ) -> Self {
         Self { shard, cx, target, node, claim: None, credit: None, loaded_by: None }
+    }
+
+    fn is_to_replace(&self, found: Found<'_>) -> bool {
+        self.loaded_by
+            .and_then(|load| load.replaces)
+            .is_some_and(|node| node == found.node || planted(Bug::RefreshBlind))
+    }
+
+    fn is_superseded(&self) -> bool {
+        self.loaded_by.is_some_and(|load| {
+            let unchecked = planted(Bug::RefreshUnchecked) && load.replaces.is_some();
+            load.post.is_superseded() && !unchecked
+        })
     }
 
     pub(super) fn rejected(self) -> Inserted {
@@ -389,10 +410,13 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             let found = self.find(home, hash);
             self.stamp();
             if let Some(found) = found {
-                if if_present == IfPresent::Keep && shard.keeps(cx, own, found) {
+                if if_present == IfPresent::Keep
+                    && !self.is_to_replace(found)
+                    && shard.keeps(cx, own, found)
+                {
                     return Inserted::Kept;
                 }
-                if self.loaded_by.is_some_and(Post::is_superseded) {
+                if self.is_superseded() {
                     return Inserted::Superseded;
                 }
                 let more = weight.saturating_sub(shard.weight_of(found.node));
@@ -409,7 +433,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 }
                 continue;
             }
-            if self.loaded_by.is_some_and(Post::is_superseded) {
+            if self.is_superseded() {
                 return Inserted::Superseded;
             }
             if !self.top_up(weight) {

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::{Clock, NEVER, Reading, Until},
-    engine::nodes::Entry,
+    engine::{nodes::Entry, refresh::Freshness},
     expiry::Expiry,
 };
 use std::{fmt, time::Duration};
@@ -18,6 +18,10 @@ pub(crate) struct Lifetimes<K, V> {
     /// The share of `to_live` that is left to chance.
     pub(crate) jitter: f64,
     pub(crate) expiry: Option<Box<dyn Expiry<K, V>>>,
+    /// How long what is expired is kept for want of better, in milliseconds.
+    pub(crate) grace: u64,
+    /// When a value is loaded anew before its time is over, if ever.
+    pub(crate) freshness: Option<Box<Freshness<K, V>>>,
 }
 
 /// Who says how long an entry lives.
@@ -49,12 +53,23 @@ impl Life {
 impl<K, V> Lifetimes<K, V> {
     /// No entry expires, but for what inserts may say.
     pub(crate) fn endless(clock: Clock) -> Self {
-        Self { clock, to_live: None, to_idle: None, jitter: 0.0, expiry: None }
+        Self {
+            clock,
+            to_live: None,
+            to_idle: None,
+            jitter: 0.0,
+            expiry: None,
+            grace: 0,
+            freshness: None,
+        }
     }
 
-    /// Whether the rules give entries deadlines.
+    /// Whether the rules are about entries' times.
     pub(crate) fn limit(&self) -> bool {
-        self.to_live.is_some() || self.to_idle.is_some() || self.expiry.is_some()
+        self.to_live.is_some()
+            || self.to_idle.is_some()
+            || self.expiry.is_some()
+            || self.freshness.is_some()
     }
 
     /// Whether reads change deadlines.

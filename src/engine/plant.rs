@@ -77,6 +77,10 @@ pub(crate) enum Bug {
     BumpUnsettled,
     /// What was loaded is stored without looking whether it was superseded.
     FlagUnchecked,
+    /// What a refresh has loaded is stored without looking whether it was superseded.
+    RefreshUnchecked,
+    /// A refresh replaces whatever node has its key by then.
+    RefreshBlind,
     /// A superseded load is ended before the bump.
     EndBeforeBump,
     /// A load is not ordered after its posting.

@@ -32,6 +32,10 @@ pub(crate) enum Event {
     LoadFailure,
     /// It has taken a nanosecond.
     LoadNanos,
+    /// A refresh has come to an end.
+    Refresh,
+    /// It has brought no value.
+    RefreshFailure,
 }
 
 impl Event {
@@ -50,7 +54,7 @@ impl Event {
 }
 
 /// The number of [`Event`]s.
-pub(crate) const EVENTS: usize = 13;
+pub(crate) const EVENTS: usize = 15;
 
 #[derive(Debug)]
 struct Stripe(CachePadded<[AtomicU64; EVENTS]>);

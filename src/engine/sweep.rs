@@ -205,8 +205,10 @@ impl<K, V> Engine<K, V> {
         let pin = pin();
         let cx = self.context(&pin, &leaving);
         let members = shard.index.members_of(bucket).into_iter().flatten();
+        let has_grace = self.common.lifetimes.grace > 0;
         let taken = members
-            .filter(|found| shard.is_live(&self.common, cx.watch, own, found.node))
+            // What is expired may still come up instead of an error.
+            .filter(|found| has_grace || shard.is_live(&self.common, cx.watch, own, found.node))
             // SAFETY: pinned, and found in the index since.
             .filter(|found| unsafe { shard.nodes.with(found.node, &mut doomed) })
             .filter(|&found| {

@@ -35,6 +35,7 @@ use crate::{
     },
     sync::{AtomicU32, AtomicU64, Ordering},
 };
+use std::time::Duration;
 
 /// What else there is to know about the life of a node's entry.
 #[derive(Debug)]
@@ -42,6 +43,10 @@ struct Detail {
     end: AtomicU64,
     own: AtomicU64,
     written: AtomicU64,
+    /// What it took to load the value, in microseconds; 0 if it was not loaded.
+    load: AtomicU32,
+    /// Before when it is not to be refreshed.
+    rested: AtomicU64,
 }
 
 // SAFETY: atomic integers only, and padding.
@@ -49,7 +54,8 @@ unsafe impl Element for Detail {
     #[cfg(larder_loom)]
     fn zero() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { end: zero(), own: zero(), written: zero() }
+        let load = AtomicU32::new(0);
+        Self { end: zero(), own: zero(), written: zero(), load, rested: zero() }
     }
 }
 
@@ -102,6 +108,8 @@ impl Timing {
         self.locs.ensure(node as usize - 1)?;
         self.details.ensure(node as usize - 1)?;
         self.note(node, life);
+        self.note_load(node, Duration::ZERO);
+        self.rest(node, DEAD);
         self.deadlines.store(node, life.deadline);
         Ok(())
     }
@@ -114,6 +122,31 @@ impl Timing {
             detail.own.store(!life.own, Ordering::Relaxed);
             detail.written.store(life.written, Ordering::Relaxed);
         }
+    }
+
+    /// Notes what it took to load the value of an owned node.
+    pub(crate) fn note_load(&self, node: NodeId, took: Duration) {
+        if let Some(detail) = self.detail(node) {
+            let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+            detail.load.store(micros, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn load(&self, node: NodeId) -> Duration {
+        let micros = self.detail(node).map_or(0, |detail| detail.load.load(Ordering::Relaxed));
+        Duration::from_micros(micros.into())
+    }
+
+    /// Has a node left alone by refreshes until a time. If it has another entry by now, that one's
+    /// refresh may come that much later.
+    pub(crate) fn rest(&self, node: NodeId, until: u64) {
+        if let Some(detail) = self.detail(node) {
+            detail.rested.store(until, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn rested(&self, node: NodeId) -> u64 {
+        self.detail(node).map_or(DEAD, |detail| detail.rested.load(Ordering::Relaxed))
     }
 
     /// Says where an owned node will be published.

@@ -1,7 +1,10 @@
 //! Loading in futures, of any runtime or none.
 
-use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted, without};
-use crate::{Cache, engine::flight::Outcome};
+use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted, refresh::Lookup, without};
+use crate::{
+    Cache,
+    engine::{flight::Outcome, refresh::Refresh},
+};
 use equivalent::Equivalent;
 use std::{
     future::{Future, poll_fn},
@@ -42,10 +45,7 @@ where
     ///
     /// If `init` does, or loads the same key.
     pub async fn get_with_async(&self, key: K, init: impl Future<Output = V>) -> V {
-        match self.get(&key) {
-            Some(value) => without(key, value),
-            None => self.load_async::<Always>(Own(key), init).await,
-        }
+        self.ask_async::<Always>(Own(key), init).await
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a borrowed key, which is made owned only if it is
@@ -66,10 +66,7 @@ where
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        match self.get(key) {
-            Some(value) => value,
-            None => self.load_async::<Always>(ByRef(key), init).await,
-        }
+        self.ask_async::<Always>(ByRef(key), init).await
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a loader that may fail.
@@ -98,10 +95,7 @@ where
     where
         E: Send + Sync + 'static,
     {
-        match self.get(&key) {
-            Some(value) => Ok(without(key, value)),
-            None => self.load_async::<Fallible<E>>(Own(key), init).await,
-        }
+        self.ask_async::<Fallible<E>>(Own(key), init).await
     }
 
     /// [`try_get_with_async`](Cache::try_get_with_async) with a borrowed key, which is made owned only
@@ -131,10 +125,7 @@ where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
         E: Send + Sync + 'static,
     {
-        match self.get(key) {
-            Some(value) => Ok(value),
-            None => self.load_async::<Fallible<E>>(ByRef(key), init).await,
-        }
+        self.ask_async::<Fallible<E>>(ByRef(key), init).await
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a loader that may have nothing. `None` goes to
@@ -156,10 +147,7 @@ where
         key: K,
         init: impl Future<Output = Option<V>>,
     ) -> Option<V> {
-        match self.get(&key) {
-            Some(value) => Some(without(key, value)),
-            None => self.load_async::<Optional>(Own(key), init).await,
-        }
+        self.ask_async::<Optional>(Own(key), init).await
     }
 
     /// [`optionally_get_with_async`](Cache::optionally_get_with_async) with a borrowed key, which is
@@ -184,10 +172,41 @@ where
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        match self.get(key) {
-            Some(value) => Some(value),
-            None => self.load_async::<Optional>(ByRef(key), init).await,
+        self.ask_async::<Optional>(ByRef(key), init).await
+    }
+
+    async fn ask_async<A: Question<V>>(
+        &self,
+        key: impl Wanted<K>,
+        init: impl Future<Output = A::Loaded>,
+    ) -> A::Answer {
+        match self.lookup(&key) {
+            Lookup::Found(value) => without(key, A::found(value)),
+            Lookup::Absent => self.load_async::<A>(key, init).await,
+            Lookup::Old(value, refresh) => {
+                self.load_anew_async::<A>(key, init, value, refresh).await
+            }
         }
+    }
+
+    #[cold]
+    async fn load_anew_async<A: Question<V>>(
+        &self,
+        key: impl Wanted<K>,
+        init: impl Future<Output = A::Loaded>,
+        old: V,
+        refresh: Refresh<'_, K, V>,
+    ) -> A::Answer {
+        let mut init = pin!(init);
+        let stopwatch = self.engine().time_load();
+        let loaded = poll_fn(|context| {
+            let _leading = refresh.leading();
+            stopwatch.watch(|| init.as_mut().poll(context))
+        })
+        .await;
+        let outcome = A::outcome(loaded);
+        let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
+        self.refreshed::<A>(key, old, refresh, outcome, took)
     }
 
     #[cold]
@@ -213,7 +232,7 @@ where
         })
         .await;
         let outcome = A::outcome(loaded);
-        stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        self.land::<A>(hash, key, leader, outcome)
+        let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
+        self.land::<A>(hash, key, leader, outcome, took)
     }
 }

@@ -2,14 +2,18 @@
 //!
 //! `engine/flight.rs` and `engine/flights.rs` are the protocol. Here are the questions that one can
 //! ask (a value, a value or an error, a value or nothing) and the way from a question to its answer,
-//! for threads (`sync.rs`) and for futures (`future.rs`).
+//! for threads (`sync.rs`) and for futures (`future.rs`); for several keys at once
+//! (`many.rs`); and for values that are there, but old (`refresh.rs`).
 
 mod future;
+mod many;
+mod refresh;
 mod sync;
 
 use crate::{
     Cache,
     engine::{
+        fill::Load,
         flight::{Boarding, Leader, Outcome, Turn},
         nodes::Entry,
     },
@@ -22,6 +26,7 @@ use std::{
     marker::PhantomData,
     ops::ControlFlow,
     sync::Arc,
+    time::Duration,
 };
 
 /// A kind of question.
@@ -31,6 +36,9 @@ pub(crate) trait Question<V> {
     type Answer;
 
     fn outcome(loaded: Self::Loaded) -> Outcome<V>;
+
+    /// The answer if there is a value.
+    fn found(value: V) -> Self::Answer;
 
     /// None if the outcome, of a load that another kind of question has led to, is no answer.
     fn answer(outcome: Outcome<V>) -> Option<Self::Answer>;
@@ -51,6 +59,10 @@ impl<V> Question<V> for Always {
         Outcome::Value(value)
     }
 
+    fn found(value: V) -> V {
+        value
+    }
+
     fn answer(outcome: Outcome<V>) -> Option<V> {
         match outcome {
             Outcome::Value(value) => Some(value),
@@ -65,6 +77,10 @@ impl<V> Question<V> for Optional {
 
     fn outcome(loaded: Option<V>) -> Outcome<V> {
         loaded.map_or(Outcome::Nothing, Outcome::Value)
+    }
+
+    fn found(value: V) -> Option<V> {
+        Some(value)
     }
 
     fn answer(outcome: Outcome<V>) -> Option<Option<V>> {
@@ -82,6 +98,10 @@ impl<V, E: Any + Send + Sync> Question<V> for Fallible<E> {
 
     fn outcome(loaded: Result<V, E>) -> Outcome<V> {
         loaded.map_or_else(|error| Outcome::Error(Arc::new(error)), Outcome::Value)
+    }
+
+    fn found(value: V) -> Result<V, Arc<E>> {
+        Ok(value)
     }
 
     fn answer(outcome: Outcome<V>) -> Option<Result<V, Arc<E>>> {
@@ -204,14 +224,25 @@ where
         hash: u64,
         key: impl Wanted<K>,
         leader: Leader<'_, K, V>,
-        outcome: Outcome<V>,
+        mut outcome: Outcome<V>,
+        took: Duration,
     ) -> A::Answer {
         match &outcome {
             Outcome::Value(value) if !leader.post().is_superseded() => {
                 let entry = Entry { key: key.into_key(), value: value.clone() };
-                self.engine().fill(hash, entry, leader.post());
+                let load = Load { post: leader.post(), replaces: None, took };
+                self.engine().fill(hash, entry, load);
             }
-            _ => drop(key),
+            Outcome::Error(_) => {
+                // What is past its time, but not its grace, is better than an error.
+                let eq = |other: &K| key.borrowed().equivalent(other);
+                let past = self.engine().peek_past(hash, eq, |entry| entry.value.clone());
+                drop(key);
+                if let Some(value) = past {
+                    outcome = Outcome::Value(value);
+                }
+            }
+            Outcome::Value(_) | Outcome::Nothing => drop(key),
         }
         A::answer(leader.land(outcome)).expect("the outcome answers the question it came from")
     }

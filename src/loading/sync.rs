@@ -1,7 +1,10 @@
 //! Loading in threads.
 
-use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted, without};
-use crate::{Cache, engine::flight::Outcome};
+use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted, refresh::Lookup, without};
+use crate::{
+    Cache,
+    engine::{flight::Outcome, refresh::Refresh},
+};
 use equivalent::Equivalent;
 use std::{
     hash::{BuildHasher, Hash},
@@ -28,6 +31,9 @@ use std::{
 /// - The loader runs in the caller, under no lock and not pinned. Its panic goes on in its caller.
 /// - Different questions about one key share a load if its outcome answers them. `try_get_with` cannot
 ///   use the error of a type that is not its own, nor `get_with` an error or a `None`: they load again.
+/// - What is there, but old, may be loaded anew while it is given out: see
+///   [`refresh_after`](crate::CacheBuilder::refresh_after) and
+///   [`early_refresh`](crate::CacheBuilder::early_refresh).
 /// - Keys are cloned, or made from their borrowed form, once or twice per load.
 impl<K, V, S> Cache<K, V, S>
 where
@@ -58,10 +64,7 @@ where
     /// If `init` does, or loads the same key.
     #[inline]
     pub fn get_with(&self, key: K, init: impl FnOnce() -> V) -> V {
-        match self.get(&key) {
-            Some(value) => without((key, init), value),
-            None => self.load::<Always>(Own(key), init),
-        }
+        self.ask::<Always>(Own(key), init)
     }
 
     /// [`get_with`](Cache::get_with) with a borrowed key, which is made owned only if it is absent.
@@ -80,10 +83,7 @@ where
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        match self.get(key) {
-            Some(value) => without(init, value),
-            None => self.load::<Always>(ByRef(key), init),
-        }
+        self.ask::<Always>(ByRef(key), init)
     }
 
     /// [`get_with`](Cache::get_with) with a loader that may fail.
@@ -109,10 +109,7 @@ where
     where
         E: Send + Sync + 'static,
     {
-        match self.get(&key) {
-            Some(value) => Ok(without((key, init), value)),
-            None => self.load::<Fallible<E>>(Own(key), init),
-        }
+        self.ask::<Fallible<E>>(Own(key), init)
     }
 
     /// [`try_get_with`](Cache::try_get_with) with a borrowed key, which is made owned only if it is
@@ -141,10 +138,7 @@ where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
         E: Send + Sync + 'static,
     {
-        match self.get(key) {
-            Some(value) => Ok(without(init, value)),
-            None => self.load::<Fallible<E>>(ByRef(key), init),
-        }
+        self.ask::<Fallible<E>>(ByRef(key), init)
     }
 
     /// [`get_with`](Cache::get_with) with a loader that may have nothing. `None` goes to all who
@@ -162,10 +156,7 @@ where
     /// If `init` does, or loads the same key.
     #[inline]
     pub fn optionally_get_with(&self, key: K, init: impl FnOnce() -> Option<V>) -> Option<V> {
-        match self.get(&key) {
-            Some(value) => Some(without((key, init), value)),
-            None => self.load::<Optional>(Own(key), init),
-        }
+        self.ask::<Optional>(Own(key), init)
     }
 
     /// [`optionally_get_with`](Cache::optionally_get_with) with a borrowed key, which is made owned
@@ -189,10 +180,39 @@ where
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        match self.get(key) {
-            Some(value) => Some(without(init, value)),
-            None => self.load::<Optional>(ByRef(key), init),
+        self.ask::<Optional>(ByRef(key), init)
+    }
+
+    #[inline]
+    fn ask<A: Question<V>>(
+        &self,
+        key: impl Wanted<K>,
+        init: impl FnOnce() -> A::Loaded,
+    ) -> A::Answer {
+        match self.lookup(&key) {
+            Lookup::Found(value) => without((key, init), A::found(value)),
+            Lookup::Absent => self.load::<A>(key, init),
+            Lookup::Old(value, refresh) => self.load_anew::<A>(key, init, value, refresh),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn load_anew<A: Question<V>>(
+        &self,
+        key: impl Wanted<K>,
+        init: impl FnOnce() -> A::Loaded,
+        old: V,
+        refresh: Refresh<'_, K, V>,
+    ) -> A::Answer {
+        let stopwatch = self.engine().time_load();
+        let loaded = {
+            let _leading = refresh.leading();
+            stopwatch.watch(init)
+        };
+        let outcome = A::outcome(loaded);
+        let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
+        self.refreshed::<A>(key, old, refresh, outcome, took)
     }
 
     #[cold]
@@ -217,7 +237,7 @@ where
             stopwatch.watch(init)
         };
         let outcome = A::outcome(loaded);
-        stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        self.land::<A>(hash, key, leader, outcome)
+        let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
+        self.land::<A>(hash, key, leader, outcome, took)
     }
 }

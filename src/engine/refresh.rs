@@ -1,0 +1,364 @@
+//! Refreshing: loading a value anew while the old one is still given out.
+//!
+//! # Who refreshes what
+//!
+//! A loading lookup that finds an entry in need of it (below) posts a flight for its key, as a load of
+//! an absent key does. So there is one load per key at a time, whatever it is for, and writes of the
+//! key supersede it. If there is a flight already, somebody has seen to it. Otherwise the thread looks
+//! the key up once more, now that writers can see the flight; if it finds the very node that it found
+//! before, that is the one to be replaced, and if not, the need is over and so is the flight. `fill.rs`
+//! argues that the fill replaces that entry or nothing.
+//!
+//! Then either the thread leads the flight itself, or it steps back and sends an errand (`errand.rs`). Until
+//! that runs, the lead is vacant: a caller for whom the key is absent by then takes it and loads for
+//! itself, and does not stand in line behind other errands. An errand that finds the lead taken has
+//! nothing to do.
+//!
+//! # When there is need
+//!
+//! - *By age*: the value was written longer than [`Freshness::after`] ago.
+//! - *By chance*: early recomputation as in XFetch (Vattani, Chierichetti, Lowenstein, "Optimal
+//!   Probabilistic Cache Stampede Prevention", VLDB 2015). With a load time `l`, a factor `b` and `u`
+//!   uniform in (0, 1], an entry is taken for one whose time is over if what it has yet to live is less
+//!   than `l * b * -ln u`. The nearer the end and the dearer the load, the likelier; and of many who ask,
+//!   one is likely to come early enough.
+//!
+//! A refresh that fails has the node rest for [`REST`], or for `after` if that is shorter.
+
+use crate::{
+    clock::{Clock, DEAD, NEVER, Until},
+    engine::{
+        Engine,
+        epoch::pin,
+        errand::Errand,
+        fill::Load,
+        flight::{Leader, Outcome},
+        flights::Boarded,
+        leading::Leading,
+        lifetimes::Life,
+        nodes::Entry,
+        shard::{Common, Shard},
+        stats::Event,
+        word::NodeId,
+    },
+    errands::{self, Job},
+    sync::{Weak, thread_local},
+};
+use std::{
+    cell::Cell,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+/// How long a refresh that has failed is not tried again.
+const REST: Duration = Duration::from_secs(1);
+/// No `-ln u` of [`chance`] is larger: `u` is 2^-53 at least.
+const FARTHEST: f64 = 36.8;
+
+/// How to send an errand, found out where its loader is known.
+type Sender<K, V> = dyn Fn(Errand<K, V>, Option<&Executor>) + Send + Sync;
+/// Who runs the loaders that are not futures.
+pub(crate) type Executor = dyn Fn(Job) + Send + Sync;
+
+/// When and how values are refreshed.
+pub(crate) struct Freshness<K, V> {
+    /// The age at which they are, in milliseconds; [`NEVER`] if that does not count.
+    after: u64,
+    /// How early, by chance; 0.0 for never.
+    pub(crate) beta: f64,
+    send: Option<Box<Sender<K, V>>>,
+    executor: Option<Box<Executor>>,
+}
+
+impl<K, V> Default for Freshness<K, V> {
+    fn default() -> Self {
+        Self { after: NEVER, beta: 0.0, send: None, executor: None }
+    }
+}
+
+impl<K, V> Freshness<K, V> {
+    pub(crate) fn set_after(
+        &mut self,
+        after: Duration,
+        send: impl Fn(Errand<K, V>, Option<&Executor>) + Send + Sync + 'static,
+    ) {
+        self.after = u64::try_from(after.as_nanos().div_ceil(1_000_000)).unwrap_or(NEVER);
+        self.send = Some(Box::new(send));
+    }
+
+    pub(crate) fn set_executor(&mut self, executor: impl Fn(Job) + Send + Sync + 'static) {
+        self.executor = Some(Box::new(executor));
+    }
+
+    fn has_need(&self, clock: &Clock, life: Life, load: Duration, rested: u64) -> bool {
+        let due = life.written.saturating_add(self.after);
+        (self.after != NEVER && clock.is_past(due) || self.is_early(clock, life.deadline, load))
+            && clock.is_past(rested)
+    }
+
+    fn is_early(&self, clock: &Clock, deadline: u64, load: Duration) -> bool {
+        if self.beta == 0.0 || load.is_zero() {
+            return false;
+        }
+        let Until::In(left) = clock.until(deadline) else { return false };
+        let (left, reach) = (left.as_secs_f64(), load.as_secs_f64() * self.beta);
+        // Most are far from their end, and need no logarithm.
+        left < reach * FARTHEST && left < reach * -chance().ln()
+    }
+
+    fn rest(&self, clock: &Clock) -> u64 {
+        let own = Duration::from_millis(self.after);
+        clock.deadline_after(REST.min(own))
+    }
+}
+
+impl<K, V> fmt::Debug for Freshness<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Freshness")
+            .field("after", &self.after)
+            .field("beta", &self.beta)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A number in (0, 1], evenly distributed; not for secrets.
+fn chance() -> f64 {
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0));
+    }
+    // The generator splitmix64 (Steele et al., OOPSLA'14).
+    let state = STATE.with(|state| {
+        state.set(state.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
+        state.get()
+    });
+    let mut bits = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (((bits ^ (bits >> 31)) >> 11) + 1) as f64 / (1_u64 << 53) as f64
+}
+
+/// Whether a value that was found is to be refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Nothing,
+    /// That of this node.
+    Refresh(NodeId),
+}
+
+/// Who is to refresh a value.
+#[derive(Debug)]
+pub(crate) enum Begun<'e, K, V> {
+    /// Somebody else, or nobody any more.
+    NotHere,
+    /// The caller.
+    Here(Refresh<'e, K, V>),
+}
+
+impl<K, V> Engine<K, V> {
+    /// Whether values are ever refreshed.
+    #[inline(always)]
+    pub(crate) fn refreshes(&self) -> bool {
+        self.common.lifetimes.freshness.is_some()
+    }
+
+    /// [`Engine::get`], and whether the entry needs to be refreshed.
+    pub(crate) fn get_aged<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Need)> {
+        let (own, shard) = self.shard_of(hash);
+        let pin = pin();
+        let found = self.find((own, shard), &pin, shard.index.home(hash), hash, eq)?;
+        let need = self.need(shard, found.node);
+        // SAFETY: pinned, and found in the index since.
+        Some((unsafe { shard.nodes.with(found.node, f) }, need))
+    }
+
+    fn need(&self, shard: &Shard<K, V>, node: NodeId) -> Need {
+        let lifetimes = &self.common.lifetimes;
+        let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) else {
+            return Need::Nothing;
+        };
+        let (life, load) = (timing.life(node), timing.load(node));
+        match freshness.has_need(&lifetimes.clock, life, load, timing.rested(node)) {
+            true => Need::Refresh(node),
+            false => Need::Nothing,
+        }
+    }
+
+    /// Has a value that was found in `node` refreshed: by an errand if there is a loader for it, or
+    /// else by the caller.
+    #[cold]
+    pub(crate) fn refresh(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        key: impl FnOnce() -> K,
+        node: NodeId,
+    ) -> Begun<'_, K, V> {
+        let Some(lead) = self.post_refresh(hash, eq, key, node) else { return Begun::NotHere };
+        let freshness = self.common.lifetimes.freshness.as_deref();
+        let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
+            return Begun::Here(Refresh::new(self, lead, hash, node));
+        };
+        let errand = Errand::new(&self.common, lead.step_back(), hash, node);
+        // What it does with the errand is its business: the caller has its value.
+        let _ = errands::caught(|| send(errand, freshness.executor.as_deref()));
+        Begun::NotHere
+    }
+
+    /// The lead of a load that is to replace the value in `node`.
+    fn post_refresh(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        key: impl FnOnce() -> K,
+        node: NodeId,
+    ) -> Option<Leader<'_, K, V>> {
+        let lead = match self.post(hash, &eq, key) {
+            Boarded::Joined(_) => return None,
+            Boarded::Posted(flight) => Leader::new(self, flight),
+        };
+        let (own, shard) = self.shard_of(hash);
+        let found = self.find_live((own, shard), &pin(), shard.index.home(hash), hash, eq)?;
+        (found.node == node).then_some(lead)
+    }
+
+    /// Where a key's value is.
+    #[cfg(larder_loom)]
+    pub(crate) fn node_of(&self, hash: u64, eq: impl Fn(&K) -> bool) -> Option<NodeId> {
+        let (own, shard) = self.shard_of(hash);
+        let found = self.find_live((own, shard), &pin(), shard.index.home(hash), hash, eq)?;
+        Some(found.node)
+    }
+
+    pub(super) fn engine_of(cache: &Weak<Common<K, V>>) -> Option<Self> {
+        let common = cache.upgrade()?;
+        Some(Self { shard_mask: common.shards.len() - 1, common })
+    }
+
+    pub(super) fn count_refresh(&self, hash: u64, node: NodeId, failed: bool) {
+        let counters = &self.common.counters;
+        let number = pin().number;
+        counters.count(number, Event::Refresh);
+        if !failed {
+            return;
+        }
+        counters.count(number, Event::RefreshFailure);
+        let lifetimes = &self.common.lifetimes;
+        let (_, shard) = self.shard_of(hash);
+        if let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) {
+            timing.rest(node, freshness.rest(&lifetimes.clock));
+        }
+    }
+
+    /// A value whose time is over, but not its grace, or one that is there after all.
+    #[cold]
+    pub(crate) fn peek_past<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let lifetimes = &self.common.lifetimes;
+        let (own, shard) = self.shard_of(hash);
+        let pin = pin();
+        // Asked before the look, as every lookup does.
+        let watch = self.common.watch();
+        let found = shard.find(&pin.guard, shard.index.home(hash), hash, eq)?;
+        if watch.is_some_and(|groups| groups.is_stale(own, found.node)) {
+            return None;
+        }
+        let deadline = shard.timing.get()?.deadlines.load(found.node);
+        let gone =
+            deadline == DEAD || lifetimes.clock.is_past(deadline.saturating_add(lifetimes.grace));
+        // SAFETY: pinned, and found in the index since.
+        (!gone).then(|| unsafe { shard.nodes.with(found.node, f) })
+    }
+}
+
+/// The lead of a refresh that the caller runs. One that is dropped before it has ended has failed.
+pub(crate) struct Refresh<'e, K, V> {
+    engine: &'e Engine<K, V>,
+    hash: u64,
+    node: NodeId,
+    lead: Option<Leader<'e, K, V>>,
+}
+
+impl<'e, K, V> Refresh<'e, K, V> {
+    pub(super) fn new(
+        engine: &'e Engine<K, V>,
+        lead: Leader<'e, K, V>,
+        hash: u64,
+        node: NodeId,
+    ) -> Self {
+        Self { engine, hash, node, lead: Some(lead) }
+    }
+
+    fn lead(&self) -> &Leader<'_, K, V> {
+        self.lead.as_ref().expect("it has not ended")
+    }
+
+    /// To be kept while the loader's code runs.
+    pub(crate) fn leading(&self) -> Leading {
+        self.lead().leading()
+    }
+
+    /// Stores the value, if there is one, and ends the flight.
+    pub(crate) fn end(
+        mut self,
+        key: impl FnOnce() -> K,
+        outcome: Outcome<V>,
+        took: Duration,
+    ) -> Outcome<V>
+    where
+        K: Eq,
+        V: Clone,
+    {
+        let value = match &outcome {
+            Outcome::Value(value) => Some(value),
+            Outcome::Nothing | Outcome::Error(_) => None,
+        };
+        if let Some(value) = value
+            && !self.lead().post().is_superseded()
+        {
+            let entry = Entry { key: key(), value: value.clone() };
+            let load = Load { post: self.lead().post(), replaces: Some(self.node), took };
+            self.engine.fill(self.hash, entry, load);
+        }
+        let failed = value.is_none();
+        let lead = self.lead.take().expect("it has not ended");
+        self.engine.count_refresh(self.hash, self.node, failed);
+        lead.land(outcome)
+    }
+}
+
+impl<K, V> Drop for Refresh<'_, K, V> {
+    fn drop(&mut self) {
+        if self.lead.is_some() {
+            self.engine.count_refresh(self.hash, self.node, true);
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for Refresh<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refresh").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chances_are_even_and_never_zero() {
+        let draws: Vec<_> = (0..100_000).map(|_| chance()).collect();
+        assert!(draws.iter().all(|u| (0.0..=1.0).contains(u) && -u.ln() < FARTHEST));
+        let mean = draws.iter().map(|u| -u.ln()).sum::<f64>() / draws.len() as f64;
+        // An exponential distribution of mean 1, whose standard error here is 0.003.
+        assert!((mean - 1.0).abs() < 0.03, "{mean}");
+    }
+}
