@@ -30,6 +30,8 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("BirthLate", "groups", "an_invalidation_against_an_insert"),
     ("BirthOnce", "groups", "an_insert_after_an_invalidation_against_one_before"),
     ("PublishUnchecked", "groups", "a_sweep_against_an_insert_from_before"),
+    ("SecondLookUnfenced", "groups", "a_sweep_against_an_insert_from_before"),
+    ("SweepUnfenced", "groups", "a_sweep_against_an_insert_and_an_invalidation"),
     ("DisarmLatest", "groups", "the_end_of_a_sweep_against_an_invalidation"),
     ("ColumnUnannounced", "groups", "the_first_invalidation_against_an_insert"),
     ("StaleKept", "groups", "a_sweep_against_an_add_over_a_stale_entry"),

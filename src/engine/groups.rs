@@ -347,7 +347,9 @@ impl Groups {
         if planted(Bug::BirthLate) {
             self.stamp(shard, node);
         }
-        fence(Ordering::SeqCst);
+        if !planted(Bug::SecondLookUnfenced) {
+            fence(Ordering::SeqCst);
+        }
         self.birth(shard, node) == self.begun.load(Ordering::Acquire) || !self.is_stale(shard, node)
     }
 
@@ -356,7 +358,9 @@ impl Groups {
         loop {
             let progress = self.progress.load(Ordering::Acquire);
             if progress & POSITION_MAX < self.steps {
-                fence(Ordering::SeqCst);
+                if !planted(Bug::SweepUnfenced) {
+                    fence(Ordering::SeqCst);
+                }
                 return Some(Step { progress });
             }
             let done = self.done.load(Ordering::Acquire);

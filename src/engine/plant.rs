@@ -65,6 +65,10 @@ pub(crate) enum Bug {
     BirthOnce,
     /// A published entry is not looked at again.
     PublishUnchecked,
+    /// A published entry is looked at again with no fence before that.
+    SecondLookUnfenced,
+    /// The sweep looks at slots with no fence before that.
+    SweepUnfenced,
     /// A sweep that is at its end disarms, whatever was invalidated meanwhile.
     DisarmLatest,
     /// The cache is disarmed before everybody knows of births.
