@@ -34,6 +34,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("SweepUnfenced", "groups", "a_sweep_against_an_insert_and_an_invalidation"),
     ("DisarmLatest", "groups", "the_end_of_a_sweep_against_an_invalidation"),
     ("ColumnUnannounced", "groups", "the_first_invalidation_against_an_insert"),
+    ("AddReplaces", "groups", "two_adds_over_a_stale_entry"),
     ("StaleKept", "groups", "a_sweep_against_an_add_over_a_stale_entry"),
     ("SpareRelaxed", "budget", "no_credit_is_forgotten"),
     ("AlarmUnfenced", "alarm", "what_a_pass_misses_is_due_again"),

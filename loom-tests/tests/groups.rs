@@ -182,6 +182,20 @@ fn a_sweep_against_an_add_over_a_stale_entry() {
     });
 }
 
+#[test]
+fn two_adds_over_a_stale_entry() {
+    model(3, armed, [|cache| cache.add(A, 1), |cache| cache.add(A, 2)], |cache, added| {
+        let winner = match added {
+            [true, false] => 1,
+            [false, true] => 2,
+            _ => panic!("{added:?}"),
+        };
+        assert_eq!((cache.peek(&A), cache.entry_count()), (Some(winner), 1));
+        rest(cache);
+        assert_eq!(cache.peek(&A), Some(winner));
+    });
+}
+
 /// Who comes to the end of a sweep does not disarm for what was invalidated since.
 #[test]
 fn the_end_of_a_sweep_against_an_invalidation() {

@@ -353,6 +353,12 @@ impl Groups {
         self.birth(shard, node) == self.begun.load(Ordering::Acquire) || !self.is_stale(shard, node)
     }
 
+    /// Whether there is no step to be done: a look that is free, but may be late.
+    pub(crate) fn has_swept_all_it_can(&self) -> bool {
+        let progress = self.progress.load(Ordering::Relaxed);
+        progress == Self::pack(self.done.load(Ordering::Relaxed), self.steps)
+    }
+
     /// The next step of the sweep, if there is one: the caller looks at its buckets after this.
     pub(crate) fn next_step(&self) -> Option<Step> {
         loop {

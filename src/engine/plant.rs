@@ -73,6 +73,8 @@ pub(crate) enum Bug {
     DisarmLatest,
     /// The cache is disarmed before everybody knows of births.
     ColumnUnannounced,
+    /// An `add` that finds a stale entry, and then another in its place, replaces that.
+    AddReplaces,
     /// `add` keeps what it finds, stale or not.
     StaleKept,
     /// A load is posted although a walk of the list after the swap that failed found another.
