@@ -99,7 +99,9 @@ fn a_drain_may_meet_inserts() {
         // Behind the drain or before it: it ends in any case.
         cache.insert(key, value + 1);
     }
-    assert!((0..500).all(|key| drained.contains(&(key, 0))));
+    // Inserts may evict.
+    let missed = (0..500).filter(|&key| !drained.contains(&(key, 0))).count() as u64;
+    assert!(missed <= cache.stats().evictions, "{missed} entries were passed over");
     validate(&cache);
 }
 

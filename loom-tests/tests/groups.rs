@@ -123,6 +123,29 @@ fn a_sweep_against_an_insert_from_before() {
     });
 }
 
+/// The same if the sweeping thread has pinned before the invalidation.
+#[test]
+fn a_sweep_against_an_insert_and_an_invalidation() {
+    let insert = |cache: &TinyCache| {
+        cache.insert(A, 1);
+        cache.peek(&A)
+    };
+    let sweep = |cache: &TinyCache| {
+        doors::sweep_once(cache);
+        None
+    };
+    let invalidate = |cache: &TinyCache| {
+        cache.invalidate_all();
+        None
+    };
+    model(2, disarmed, [insert, sweep, invalidate], |cache, [found, ..]| {
+        let left = cache.peek(&A);
+        assert!(found.is_some() || left.is_none(), "it came back");
+        rest(cache);
+        assert_eq!(cache.peek(&A), left);
+    });
+}
+
 /// The same if the insert may not know of births.
 #[test]
 fn the_first_invalidation_against_an_insert() {
@@ -156,6 +179,20 @@ fn a_sweep_against_an_add_over_a_stale_entry() {
         assert_eq!((cache.peek(&A), cache.entry_count()), (Some(1), 1));
         rest(cache);
         assert_eq!((cache.peek(&A), cache.stats().invalidations), (Some(1), 2));
+    });
+}
+
+#[test]
+fn two_adds_over_a_stale_entry() {
+    model(3, armed, [|cache| cache.add(A, 1), |cache| cache.add(A, 2)], |cache, added| {
+        let winner = match added {
+            [true, false] => 1,
+            [false, true] => 2,
+            _ => panic!("{added:?}"),
+        };
+        assert_eq!((cache.peek(&A), cache.entry_count()), (Some(winner), 1));
+        rest(cache);
+        assert_eq!(cache.peek(&A), Some(winner));
     });
 }
 

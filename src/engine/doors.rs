@@ -95,6 +95,14 @@ pub fn sweep<K, V, S>(cache: &Cache<K, V, S>) {
     while common.watch().is_some_and(|groups| common.sweep_some(groups)) {}
 }
 
+/// Does a step of the sweep, if there is one.
+pub fn sweep_once<K, V, S>(cache: &Cache<K, V, S>) {
+    let common = &cache.engine().common;
+    if let Some(groups) = common.groups.get() {
+        common.sweep_some(groups);
+    }
+}
+
 /// Whether lookups look for stale entries.
 pub fn is_armed<K, V, S>(cache: &Cache<K, V, S>) -> bool {
     cache.engine().common.watch().is_some()

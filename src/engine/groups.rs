@@ -347,8 +347,16 @@ impl Groups {
         if planted(Bug::BirthLate) {
             self.stamp(shard, node);
         }
-        fence(Ordering::SeqCst);
+        if !planted(Bug::SecondLookUnfenced) {
+            fence(Ordering::SeqCst);
+        }
         self.birth(shard, node) == self.begun.load(Ordering::Acquire) || !self.is_stale(shard, node)
+    }
+
+    /// Whether there is no step to be done: a look that is free, but may be late.
+    pub(crate) fn has_swept_all_it_can(&self) -> bool {
+        let progress = self.progress.load(Ordering::Relaxed);
+        progress == Self::pack(self.done.load(Ordering::Relaxed), self.steps)
     }
 
     /// The next step of the sweep, if there is one: the caller looks at its buckets after this.
@@ -356,7 +364,9 @@ impl Groups {
         loop {
             let progress = self.progress.load(Ordering::Acquire);
             if progress & POSITION_MAX < self.steps {
-                fence(Ordering::SeqCst);
+                if !planted(Bug::SweepUnfenced) {
+                    fence(Ordering::SeqCst);
+                }
                 return Some(Step { progress });
             }
             let done = self.done.load(Ordering::Acquire);

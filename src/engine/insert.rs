@@ -128,6 +128,7 @@ impl<K: Eq, V> Shard<K, V> {
         if self.weights.is_none() && self.index.replace(found, node) {
             return self.updated(cx, target.own, found, node);
         }
+        let if_present = if planted(Bug::AddReplaces) { IfPresent::Replace } else { if_present };
         Attempt::new(self, cx, target, node).run(if_present)
     }
 

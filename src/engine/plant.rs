@@ -63,10 +63,16 @@ pub(crate) enum Bug {
     BirthOnce,
     /// A published entry is not looked at again.
     PublishUnchecked,
+    /// A published entry is looked at again with no fence before that.
+    SecondLookUnfenced,
+    /// The sweep looks at slots with no fence before that.
+    SweepUnfenced,
     /// A sweep that is at its end disarms, whatever was invalidated meanwhile.
     DisarmLatest,
     /// The cache is disarmed before everybody knows of births.
     ColumnUnannounced,
+    /// An `add` that finds a stale entry, and then another in its place, replaces that.
+    AddReplaces,
     /// `add` keeps what it finds, stale or not.
     StaleKept,
     /// A load is posted although a walk of the list after the swap that failed found another.

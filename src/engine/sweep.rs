@@ -133,6 +133,7 @@ impl<K, V> Engine<K, V> {
         if !cfg!(larder_loom)
             && let Some(groups) = self.common.watch()
             && self.common.registration.get().is_none()
+            && !groups.has_swept_all_it_can()
         {
             self.common.sweep_some(groups);
         }
