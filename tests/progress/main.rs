@@ -45,7 +45,7 @@ struct Operation {
     steps: &'static [Step],
 }
 
-const OPERATIONS: [Operation; 7] = [
+const OPERATIONS: [Operation; 8] = [
     Operation {
         name: "insert, absent",
         entries: 0,
