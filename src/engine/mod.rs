@@ -305,7 +305,7 @@ impl<K, V> Engine<K, V> {
         if shard.timing_for(&self.common).is_ok() {
             return self.insert_as(hash, entry, if_present, Span::For(duration));
         }
-        self.reject(self.target(hash, Span::ByRule, 0), &entry, if_present)
+        self.reject_write(self.target(hash, Span::ByRule, 0), &entry, if_present)
     }
 
     #[inline(always)]
@@ -321,7 +321,7 @@ impl<K, V> Engine<K, V> {
     {
         let target = self.target(hash, span, self.weigh(&entry));
         if self.is_too_heavy(target) {
-            return self.reject(target, &entry, if_present);
+            return self.reject_write(target, &entry, if_present);
         }
         match self.try_insert(target, entry, if_present) {
             Ok(inserted) => inserted,
@@ -407,6 +407,16 @@ impl<K, V> Engine<K, V> {
         drop(leaving);
         self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
         rejected
+    }
+
+    /// The same if nothing was tried before. It is a write even so: what is being loaded is older.
+    #[cold]
+    fn reject_write(&self, target: Target, entry: &Entry<K, V>, if_present: IfPresent) -> Inserted
+    where
+        K: Eq,
+    {
+        self.supersede(&pin(), target.hash);
+        self.reject(target, entry, if_present)
     }
 
     /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
