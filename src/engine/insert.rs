@@ -96,7 +96,7 @@ impl<K: Eq, V> Shard<K, V> {
         }
         Placed::Done(match found {
             None => self.insert_absent(cx, target, control, node, if_present),
-            Some(found) => self.update(cx, target, found, node),
+            Some(found) => self.update(cx, target, found, node, if_present),
         })
     }
 
@@ -107,13 +107,14 @@ impl<K: Eq, V> Shard<K, V> {
         target: Target,
         found: Found<'_>,
         node: NodeId,
+        if_present: IfPresent,
     ) -> Inserted {
         self.place(node, || self.index.loc(found));
         // Where entries weigh differently, credits may have to be had first.
         if self.weights.is_none() && self.index.replace(found, node) {
             return self.updated(cx, target.own, found, node);
         }
-        Attempt::new(self, cx, target, node).run(IfPresent::Replace)
+        Attempt::new(self, cx, target, node).run(if_present)
     }
 
     /// One attempt in a straight line. It runs no code of the user's, so nothing unwinds, and what it
