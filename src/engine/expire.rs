@@ -28,11 +28,14 @@ impl<K, V> Shard<K, V> {
         })
     }
 
-    /// Whether the entry of a node that was found in the index is not expired.
+    /// Whether the entry of a node that was found in the index is not expired. If it is, that is settled.
     #[inline(always)]
     pub(crate) fn is_live(&self, common: &Common<K, V>, node: NodeId) -> bool {
         let clock = &common.lifetimes.clock;
-        self.timing.get().is_none_or(|timing| !clock.is_past(timing.deadlines.load(node)))
+        self.timing.get().is_none_or(|timing| {
+            !clock.is_past(timing.deadlines.load(node))
+                || !timing.deadlines.settle(node, |seen| clock.is_past(seen))
+        })
     }
 
     /// Why the value of a node leaves: that its time is over counts more than any other cause.
