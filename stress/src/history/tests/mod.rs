@@ -8,7 +8,7 @@ use What::{
 };
 
 fn event(begin: Time, end: Time, what: What) -> Event {
-    Event { begin, end, what }
+    Event::new(begin, end, what)
 }
 
 fn history(events: &[(Time, Time, What)]) -> Vec<Event> {
