@@ -169,9 +169,6 @@ impl Worker<'_> {
                 let (value, sequence) = self.write(key, self.me as u8);
                 if cache.add(Box::new(key), value) {
                     self.wrote(key, sequence);
-                } else {
-                    // Refused or rejected: a write to loads all the same.
-                    self.ended_loads(key);
                 }
             }
             Operation::Remove(key) => {

@@ -1,6 +1,7 @@
 //! Histories written by hand, good and bad; and small random ones, compared with trying every order.
 
 mod every_order;
+mod time;
 
 use super::{Event, Rules, Time, Verdict, Violation, What, check};
 use What::{
