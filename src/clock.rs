@@ -21,6 +21,8 @@ use std::{
 
 /// A deadline that is always past.
 pub(crate) const DEAD: u64 = 0;
+/// Another one: the time of a clock's origin.
+pub(crate) const PAST: u64 = ORIGIN;
 /// A deadline that is never past.
 pub(crate) const NEVER: u64 = u64::MAX;
 

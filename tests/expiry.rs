@@ -72,6 +72,31 @@ fn writes_take_what_is_expired_for_absent() {
 }
 
 #[test]
+fn an_add_over_an_expired_entry_does_not_replace_what_comes_first() {
+    static CACHE: Mutex<Option<Cache<u64, u64>>> = Mutex::new(None);
+    /// Called by `add` when it has found the key expired: somebody else is faster.
+    struct Interferes;
+    impl Expiry<u64, u64> for Interferes {
+        fn expire_after_create(&self, _: &u64, value: &u64, _: Instant) -> Option<Duration> {
+            if *value == 12 {
+                let cache = CACHE.lock().unwrap().take();
+                cache.expect("set below").insert(1, 11);
+            }
+            None
+        }
+    }
+    let (cache, clock) = timed(|b| b.shards(1).time_to_live(SECOND).expire_after(Interferes));
+    *CACHE.lock().unwrap() = Some(cache.clone());
+    // More than a write takes out that comes upon what is expired.
+    (2..500).for_each(|key| cache.insert(key, 10));
+    cache.insert(1, 10);
+    clock.advance(SECOND);
+    assert!(!cache.add(1, 12));
+    assert_eq!(cache.get(&1), Some(11));
+    validate(&cache);
+}
+
+#[test]
 fn what_is_expired_is_freed_by_pending_tasks_and_told_once() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let note = told.clone();

@@ -12,6 +12,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 /// A value that says what it weighs.
@@ -120,6 +121,23 @@ fn what_is_heavier_than_the_capacity_is_rejected_and_the_old_value_is_gone() {
     assert_eq!(cache.get_with(4, || Weighs(101)), Weighs(101), "loaded, and not kept");
     assert_eq!((cache.get(&4), cache.weighted_size()), (None, 10));
     validate(&cache);
+}
+
+#[test]
+fn what_is_too_heavy_is_a_write_all_the_same_to_a_load() {
+    for write in [
+        (|cache| cache.insert(1, Weighs(101))) as fn(&Cache<u64, Weighs>),
+        |cache| cache.insert_many([(1, Weighs(101))]),
+        |cache| cache.insert_with_ttl(1, Weighs(101), Duration::from_secs(60)),
+    ] {
+        let cache = weighed(100).build();
+        let loaded = cache.get_with(1, || {
+            write(&cache);
+            Weighs(10)
+        });
+        assert_eq!((loaded, cache.get(&1)), (Weighs(10), None), "older than what was rejected");
+        validate(&cache);
+    }
 }
 
 #[test]

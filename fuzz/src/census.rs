@@ -10,8 +10,12 @@ pub struct Census(Arc<AtomicI64>);
 impl Census {
     /// A new value, written by `writer` for `key` as its write number `sequence`.
     pub fn value(&self, key: u8, writer: u8, sequence: u32) -> Value {
+        self.make(Written { key, writer, sequence, weight: 1, dies: u64::MAX })
+    }
+
+    fn make(&self, written: Written) -> Value {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Value { written: Box::new(Written { key, writer, sequence }), census: self.clone() }
+        Value { written: Box::new(written), census: self.clone() }
     }
 
     /// How many values are alive. Exact when no other thread makes or drops any.
@@ -25,6 +29,8 @@ struct Written {
     key: u8,
     writer: u8,
     sequence: u32,
+    weight: u32,
+    dies: u64,
 }
 
 /// A value that knows its origin. What it knows lies in an allocation of its own, so that
@@ -36,6 +42,18 @@ pub struct Value {
 }
 
 impl Value {
+    /// The same, but it weighs that much.
+    pub fn weighing(mut self, weight: u32) -> Self {
+        self.written.weight = weight;
+        self
+    }
+
+    /// The same, but it must not be found from this time on.
+    pub fn dying(mut self, dies: u64) -> Self {
+        self.written.dies = dies;
+        self
+    }
+
     /// The key it was written for.
     pub fn key(&self) -> u8 {
         self.written.key
@@ -50,11 +68,21 @@ impl Value {
     pub fn sequence(&self) -> u32 {
         self.written.sequence
     }
+
+    /// What it weighs; 1 if nobody said otherwise.
+    pub fn weight(&self) -> u32 {
+        self.written.weight
+    }
+
+    /// From when on it must not be found, in milliseconds; never, if nobody said otherwise.
+    pub fn dies(&self) -> u64 {
+        self.written.dies
+    }
 }
 
 impl Clone for Value {
     fn clone(&self) -> Self {
-        self.census.value(self.key(), self.writer(), self.sequence())
+        self.census.make(*self.written)
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod census;
 mod hash;
+mod rules;
 mod setup;
 
 pub use census::{Census, Value};
 pub use hash::{Clash, ClashHasher};
-pub use setup::{Cache, Key, Setup, settle};
+pub use rules::{Life, NEVER, Rules, Told};
+pub use setup::{Cache, CacheBuilder, Key, Setup, settle};

@@ -8,6 +8,8 @@ use crate::{Census, Clash, Value};
 pub type Key = Box<u8>;
 /// The cache under test.
 pub type Cache = larder::Cache<Key, Value, Clash>;
+/// What builds it.
+pub type CacheBuilder = larder::CacheBuilder<Key, Value, Clash>;
 
 /// How the cache is built.
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -29,13 +31,22 @@ impl Setup {
         self.shards & 0x80 == 0
     }
 
+    /// How keys hash.
+    pub fn clash(&self) -> Clash {
+        self.clash
+    }
+
     /// The cache.
     pub fn build(&self) -> Cache {
+        self.builder().build()
+    }
+
+    /// The cache, to say more.
+    pub fn builder(&self) -> CacheBuilder {
         larder::Cache::builder()
             .max_capacity(self.capacity())
             .shards(1 << (self.shards % 3))
             .hasher(self.clash)
-            .build()
     }
 }
 
@@ -44,7 +55,9 @@ impl Setup {
 pub fn settle(cache: Cache, setup: &Setup, census: &Census) {
     cache.validate();
     let entries = cache.entry_count();
-    assert!(entries <= setup.capacity(), "{entries} entries in {}", setup.capacity());
+    let capacity = cache.policy().max_capacity();
+    let weight = cache.weighted_size();
+    assert!(weight <= capacity, "{entries} entries that weigh {weight} in {capacity}");
     if setup.maintains() {
         cache.run_pending_tasks();
         cache.validate();

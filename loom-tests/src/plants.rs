@@ -49,6 +49,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("MarkRelaxed", "wheel", "schedule_against_advance"),
     ("MarksLoaded", "wheel", "schedule_against_advance"),
     ("ClaimBlind", "wheel", "a_later_deadline_against_its_expiry"),
+    ("SettleBlind", "wheel", "who_was_taken_for_absent_does_not_come_back"),
     ("DueLookedAtOnce", "wheel", "a_later_deadline_against_its_expiry"),
     ("DoneTooSoon", "wheel", "a_thread_that_stops_leaves_its_work_to_others"),
     ("RestForgotten", "wheel", "a_node_is_recycled_while_its_block_comes_up"),

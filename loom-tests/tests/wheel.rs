@@ -112,6 +112,29 @@ fn a_later_deadline_against_its_expiry() {
     );
 }
 
+/// Somebody looked at the clock in time and moves a deadline too late. Whoever has not found the entry
+/// meanwhile does not find it afterwards, and it is taken out once.
+#[test]
+fn who_was_taken_for_absent_does_not_come_back() {
+    let change = |wheel: &WheelDoor| wheel.change(1, 5, 1);
+    let look_twice = |wheel: &WheelDoor| {
+        let first = wheel.is_over(1, 2);
+        let second = wheel.is_over(1, 2);
+        assert!(!first || second, "it is back");
+        first
+    };
+    model(
+        3,
+        || with_one(2),
+        [change, look_twice],
+        |wheel, [changed, over]| {
+            assert_ne!(changed, over, "one of the two comes first");
+            let claimed = wheel.advance(5, ALL);
+            assert_eq!(claimed.len(), 1, "{claimed:?}");
+        },
+    );
+}
+
 /// A deadline moves to earlier while time passes that.
 #[test]
 fn an_earlier_deadline_against_advance() {

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! 0        DEAD: it has come, and there is nothing left to do; what a claim leaves behind
+//! 1        PAST: it has come, somebody has said so, and the entry is yet to be taken out
 //! MAX      NEVER: an entry without a deadline; what fresh memory says
 //! else     the deadline, in milliseconds
 //! ```
@@ -14,8 +15,13 @@
 //! ```text
 //! store    any -> d               the owner of the node, before it publishes the node
 //! change   d -> d', if d > now    anyone who finds the entry in the index, compare-and-swap
+//! settle   d -> PAST, if d <= now anyone who takes the entry for absent, compare-and-swap
 //! claim    d -> DEAD              an expiry that has seen d come, compare-and-swap
 //! ```
+//!
+//! A change looks at the clock, and swaps a moment later, when its deadline may have come. Therefore
+//! nobody takes an entry for absent who has not settled it: what was settled cannot be changed any more,
+//! and what was changed has not been taken for absent by anyone. So no entry comes back.
 //!
 //! Claim and change of one deadline exclude each other: what was changed is not claimed for what it
 //! was, and what was claimed cannot be changed any more. A recycled node needs nothing: its next
@@ -43,10 +49,10 @@
 //!
 //! # Progress
 //!
-//! Wait-free, but for change, which is lock-free: it repeats when another change came first.
+//! Wait-free, but for change and settle, which are lock-free: they repeat when a change came first.
 
 use crate::{
-    clock::{DEAD, NEVER},
+    clock::{DEAD, NEVER, PAST},
     engine::{
         extents::{Extents, OutOfMemory},
         plant::{Bug, planted},
@@ -147,6 +153,28 @@ impl Deadlines {
         word.compare_exchange(!seen, !DEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
+    /// Whether the deadline of a node has come, by `has_come`, once and for all.
+    #[cold]
+    pub(crate) fn settle(&self, node: NodeId, has_come: impl Fn(u64) -> bool) -> bool {
+        let Some(word) = self.word(node) else { return false };
+        let mut seen = !word.load(Ordering::Relaxed);
+        loop {
+            if seen == DEAD || seen == PAST {
+                return true;
+            }
+            if !has_come(seen) {
+                return false;
+            }
+            if planted(Bug::SettleBlind) {
+                return true;
+            }
+            match word.compare_exchange_weak(!seen, !PAST, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(there) => seen = !there,
+            }
+        }
+    }
+
     /// Gives the entry of a node another deadline, unless `has_come` says so of the present one.
     #[inline]
     pub(crate) fn change(
@@ -158,7 +186,7 @@ impl Deadlines {
         let Some(word) = self.word(node) else { return Change::TooLate };
         let mut seen = !word.load(Ordering::Relaxed);
         loop {
-            if seen == DEAD || has_come(seen) {
+            if seen == DEAD || seen == PAST || has_come(seen) {
                 return Change::TooLate;
             }
             if seen == deadline {
@@ -274,6 +302,20 @@ mod tests {
         assert_eq!(expire(1, 34, 10_000), (vec![33, 34], NEVER), "the others are not handed out");
         assert_eq!(expire(1, 150, 0), (vec![], 350));
         assert_eq!(expire(4, 150, 1_495), ((129..=149).collect(), 1_500));
+    }
+
+    #[test]
+    fn what_is_settled_is_not_changed_any_more_and_is_due() {
+        let deadlines = deadlines(1);
+        deadlines.store(1, 10);
+        assert!(!deadlines.settle(1, |seen| seen <= 9));
+        assert_eq!(deadlines.change(1, 20, |seen| seen <= 9), Change::Later);
+        assert!(deadlines.settle(1, |seen| seen <= 20) && deadlines.settle(1, |_| false));
+        assert_eq!(deadlines.change(1, 30, |_| false), Change::TooLate);
+        let mut due = vec![];
+        deadlines
+            .expire(Block(0), 1, 20, |node, seen| due.push((node, deadlines.claim(node, seen))));
+        assert_eq!(due, [(1, true)]);
     }
 
     #[test]

@@ -299,6 +299,11 @@ impl WheelDoor {
         change != Change::TooLate
     }
 
+    /// Whether a lookup takes the entry of a node for absent.
+    pub fn is_over(&self, node: u32, now: u64) -> bool {
+        self.deadlines.load(node) <= now && self.deadlines.settle(node, |seen| seen <= now)
+    }
+
     /// Claims what is due in up to `budget` blocks: node and deadline.
     pub fn advance(&self, now: u64, budget: u32) -> Vec<(u32, u64)> {
         let mut claimed = Vec::new();

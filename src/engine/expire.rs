@@ -3,7 +3,7 @@
 //! The steps are those of `timing.rs`.
 
 use crate::{
-    clock::{DEAD, NEVER},
+    clock::{DEAD, NEVER, PAST},
     engine::{
         deadlines::{Block, Change},
         extents::OutOfMemory,
@@ -39,7 +39,7 @@ impl<K, V> Shard<K, V> {
         })
     }
 
-    /// What the entry of a node counts for that was found in the index.
+    /// What the entry of a node counts for that was found in the index. If it is expired, that is settled.
     #[inline(always)]
     fn standing(
         &self,
@@ -53,7 +53,12 @@ impl<K, V> Shard<K, V> {
         }
         let clock = &common.lifetimes.clock;
         match self.timing.get() {
-            Some(timing) if clock.is_past(timing.deadlines.load(node)) => Standing::Expired,
+            Some(timing)
+                if clock.is_past(timing.deadlines.load(node))
+                    && timing.settle(node, common.lifetimes.grace, |seen| clock.is_past(seen)) =>
+            {
+                Standing::Expired
+            }
             _ => Standing::Live,
         }
     }
@@ -244,6 +249,12 @@ impl<K, V> Shard<K, V> {
             let deadline = timing.deadlines.load(node);
             if deadline > past {
                 return;
+            }
+            let grace = cx.common.lifetimes.grace;
+            if deadline == PAST && grace > 0 && timing.expiry(node) > past {
+                // Settled, and its grace is not over.
+                let due = timing.expiry(node).saturating_add(grace);
+                return timing.wheel.schedule(Block::of(node), due);
             }
             if deadline == DEAD || timing.deadlines.claim(node, deadline) {
                 break;

@@ -332,7 +332,7 @@ impl<K, V> Engine<K, V> {
         if timed && (terms.tags.is_empty() || self.has_tags()) {
             return self.insert_as(hash, entry, if_present, terms);
         }
-        self.reject(self.target_of(hash, terms, &entry), &entry, if_present)
+        self.reject_write(self.target_of(hash, terms, &entry), &entry, if_present)
     }
 
     #[inline(always)]
@@ -348,7 +348,7 @@ impl<K, V> Engine<K, V> {
     {
         let target = self.target_of(hash, terms, &entry);
         if self.is_too_heavy(target) {
-            return self.reject(target, &entry, if_present);
+            return self.reject_write(target, &entry, if_present);
         }
         match self.try_insert(target, entry, if_present) {
             Ok(inserted) => inserted,
@@ -442,6 +442,16 @@ impl<K, V> Engine<K, V> {
         drop(leaving);
         self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
         rejected
+    }
+
+    /// The same if nothing was tried before. It is a write even so: what is being loaded is older.
+    #[cold]
+    fn reject_write(&self, target: Target, entry: &Entry<K, V>, if_present: IfPresent) -> Inserted
+    where
+        K: Eq,
+    {
+        self.supersede(&pin(), target.hash);
+        self.reject(target, entry, if_present)
     }
 
     /// All nodes of the shard hold entries, or wait for threads that have been pinned since before

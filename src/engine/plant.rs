@@ -97,6 +97,8 @@ pub(crate) enum Bug {
     OfferDropped,
     /// A deadline is claimed by load and store.
     ClaimBlind,
+    /// An entry is taken for absent without settling its deadline.
+    SettleBlind,
     /// A deadline that was changed before it could be claimed is taken for one that was claimed.
     DueLookedAtOnce,
     /// A mark is set without looking whether its slot was closed meanwhile.

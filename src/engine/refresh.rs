@@ -271,7 +271,7 @@ impl<K, V> Engine<K, V> {
         if watch.is_some_and(|groups| groups.is_stale(own, found.node)) {
             return None;
         }
-        let deadline = shard.timing.get()?.deadlines.load(found.node);
+        let deadline = shard.timing.get()?.expiry(found.node);
         let gone =
             deadline == DEAD || lifetimes.clock.is_past(deadline.saturating_add(lifetimes.grace));
         // SAFETY: pinned, and found in the index since.

@@ -24,7 +24,7 @@
 //! block is looked at is not forgotten.
 
 use crate::{
-    clock::DEAD,
+    clock::{DEAD, PAST},
     engine::{
         deadlines::Deadlines,
         extents::{Element, Extents, OutOfMemory},
@@ -47,6 +47,8 @@ struct Detail {
     load: AtomicU32,
     /// Before when it is not to be refreshed.
     rested: AtomicU64,
+    /// Its deadline, when that was settled; for caches that keep entries beyond it.
+    settled: AtomicU64,
 }
 
 // SAFETY: atomic integers only, and padding.
@@ -55,7 +57,8 @@ unsafe impl Element for Detail {
     fn zero() -> Self {
         let zero = || AtomicU64::new(0);
         let load = AtomicU32::new(0);
-        Self { end: zero(), own: zero(), written: zero(), load, rested: zero() }
+        let (rested, settled) = (zero(), zero());
+        Self { end: zero(), own: zero(), written: zero(), load, rested, settled }
     }
 }
 
@@ -147,6 +150,29 @@ impl Timing {
 
     pub(crate) fn rested(&self, node: NodeId) -> u64 {
         self.detail(node).map_or(DEAD, |detail| detail.rested.load(Ordering::Relaxed))
+    }
+
+    /// Settles that the deadline of a node has come: nobody can change it any more.
+    #[cold]
+    pub(crate) fn settle(&self, node: NodeId, grace: u64, has_come: impl Fn(u64) -> bool) -> bool {
+        if grace > 0
+            && let Some(detail) = self.detail(node)
+        {
+            let seen = self.deadlines.load(node);
+            if seen != PAST && seen != DEAD {
+                // Should it be changed at this moment, the next one who settles it is right.
+                detail.settled.store(seen, Ordering::Relaxed);
+            }
+        }
+        self.deadlines.settle(node, has_come)
+    }
+
+    /// When the entry of a node that is not claimed expires or has expired.
+    pub(crate) fn expiry(&self, node: NodeId) -> u64 {
+        match self.deadlines.load(node) {
+            PAST => self.detail(node).map_or(PAST, |detail| detail.settled.load(Ordering::Relaxed)),
+            deadline => deadline,
+        }
     }
 
     /// Says where an owned node will be published.

@@ -9,6 +9,7 @@
 pub mod census;
 pub mod hashing;
 pub mod history;
+pub mod hours;
 pub mod jitter;
 pub mod record;
 pub mod round;

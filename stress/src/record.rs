@@ -3,10 +3,15 @@
 use crate::{
     census::{Census, Key, Number, Value},
     hashing::Hashing,
-    history::{Event, Time, ValueId, What},
+    history::{Event, Millis, NEVER, Time, ValueId, What},
+    hours::Hours,
 };
 use larder::{Cache, Pinned};
-use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
+use std::{
+    sync::atomic::{AtomicU64, Ordering, compiler_fence},
+    thread,
+    time::Duration,
+};
 
 /// The cache under test.
 pub type TestCache = Cache<Key, Value, Hashing>;
@@ -42,12 +47,20 @@ pub enum Plant {
     FalseMiss,
 }
 
+/// When an operation began, by both clocks.
+#[derive(Clone, Copy, Debug)]
+struct Begin {
+    now: Millis,
+    time: Time,
+}
+
 /// A thread's records of one round.
 #[derive(Debug)]
 pub struct Recorder<'a> {
     cache: &'a TestCache,
     census: &'a Census,
     clock: &'a Clock,
+    hours: &'a Hours,
     plant: Option<Plant>,
     /// Distinguishes values of different threads and rounds.
     next_value: ValueId,
@@ -66,6 +79,7 @@ impl<'a> Recorder<'a> {
         cache: &'a TestCache,
         census: &'a Census,
         clock: &'a Clock,
+        hours: &'a Hours,
         keys: u32,
         first_value: ValueId,
     ) -> Self {
@@ -73,6 +87,7 @@ impl<'a> Recorder<'a> {
             cache,
             census,
             clock,
+            hours,
             plant: None,
             next_value: first_value,
             shadow: vec![None; keys as usize],
@@ -87,9 +102,26 @@ impl<'a> Recorder<'a> {
         self.plant = plant;
     }
 
-    fn record(&mut self, number: u32, begin: Time, what: What) {
+    fn begin(&self) -> Begin {
+        // The hour first: it is not to be later than the begin.
+        let now = self.hours.at_least();
+        Begin { now, time: self.clock.now() }
+    }
+
+    fn record(&mut self, number: u32, begin: Begin, what: What) {
+        self.record_until(number, begin, what, NEVER);
+    }
+
+    fn record_until(&mut self, number: u32, begin: Begin, what: What, until: Millis) {
+        let Begin { now, time: begin } = begin;
         let end = self.clock.now();
-        self.events.push((number, Event { begin, end, what }));
+        self.events.push((number, Event { begin, end, what, now, until }));
+    }
+
+    /// A write that the cache's rules gave its end.
+    fn record_write(&mut self, number: u32, begin: Begin, what: What) {
+        let until = self.hours.end_by_rule();
+        self.record_until(number, begin, what, until);
     }
 
     fn new_value(&mut self, number: u32) -> (Value, ValueId) {
@@ -115,9 +147,9 @@ impl<'a> Recorder<'a> {
     /// `insert`
     pub fn insert(&mut self, number: u32) {
         let (key, (value, id)) = (self.census.key(number), self.new_value(number));
-        let begin = self.clock.now();
+        let begin = self.begin();
         self.cache.insert(key, value);
-        self.record(number, begin, What::Inserted(id));
+        self.record_write(number, begin, What::Inserted(id));
         self.shadow[number as usize].get_or_insert(id);
     }
 
@@ -126,24 +158,66 @@ impl<'a> Recorder<'a> {
         let made: Vec<_> = numbers.iter().map(|number| self.new_value(*number)).collect();
         let ids: Vec<_> = made.iter().map(|(_, id)| *id).collect();
         let keys: Vec<_> = numbers.iter().map(|number| self.census.key(*number)).collect();
-        let begin = self.clock.now();
+        let begin = self.begin();
         self.cache.insert_many(keys.into_iter().zip(made.into_iter().map(|(value, _)| value)));
         for (number, id) in numbers.iter().zip(ids) {
-            self.record(*number, begin, What::Inserted(id));
+            self.record_write(*number, begin, What::Inserted(id));
         }
+    }
+
+    /// `insert_with_ttl`
+    pub fn insert_for(&mut self, number: u32, time: Millis) {
+        let (key, (value, id)) = (self.census.key(number), self.new_value(number));
+        let begin = self.begin();
+        self.cache.insert_with_ttl(key, value, Duration::from_millis(time));
+        let until = self.hours.at_most() + time;
+        self.record_until(number, begin, What::Inserted(id), until);
+    }
+
+    /// `touch`
+    pub fn touch(&mut self, number: u32, time: Millis) {
+        let begin = self.begin();
+        let found = self.cache.touch(&Number(number), Duration::from_millis(time));
+        let until = self.hours.at_most() + time;
+        let what = if found { What::Touched } else { What::Miss };
+        self.record_until(number, begin, what, until);
+    }
+
+    /// `get_with`, whose loader lets others go first so many times.
+    pub fn load(&mut self, number: u32, turns: u32) {
+        let (key, (value, id)) = (self.census.key(number), self.new_value(number));
+        let mut loader = None;
+        let begin = self.begin();
+        let answer = self.cache.get_with(key, || {
+            let began = self.clock.now();
+            (0..turns).for_each(|_| thread::yield_now());
+            loader = Some((began, self.begin()));
+            value
+        });
+        let answered = answer.id(number);
+        let Some((since, loaded)) = loader else {
+            return self.record(number, begin, What::Answered(answered));
+        };
+        if answered != id {
+            crate::die("a caller that loaded got another value");
+        }
+        self.record_write(number, loaded, What::Loaded { id, since });
+        let Begin { now, time: begin } = begin;
+        self.events
+            .push((number, Event { begin, end: since, what: What::Miss, now, until: NEVER }));
     }
 
     /// `add`
     pub fn add(&mut self, number: u32) {
         let (key, (value, id)) = (self.census.key(number), self.new_value(number));
-        let begin = self.clock.now();
+        let begin = self.begin();
         let added = self.cache.add(key, value);
-        self.record(number, begin, if added { What::Added(id) } else { What::Refused });
+        self.record_write(number, begin, if added { What::Added(id) } else { What::Refused });
     }
 
     /// `get`
     pub fn get(&mut self, number: u32) {
-        let begin = self.clock.now();
+        let begin = self.begin();
         let id = self.cache.get(&Number(number)).map(|value| value.id(number));
         let what = self.found(number, id);
         self.record(number, begin, what);
@@ -151,7 +225,7 @@ impl<'a> Recorder<'a> {
 
     /// `get_ref`, or `peek`
     pub fn look(&mut self, number: u32, peek: bool) {
-        let begin = self.clock.now();
+        let begin = self.begin();
         let id = if peek {
             self.cache.peek(&Number(number)).map(|value| value.id(number))
         } else {
@@ -163,7 +237,7 @@ impl<'a> Recorder<'a> {
 
     /// `contains_key`
     pub fn contains(&mut self, number: u32) {
-        let begin = self.clock.now();
+        let begin = self.begin();
         let what =
             if self.cache.contains_key(&Number(number)) { What::Present } else { What::Miss };
         self.record(number, begin, what);
@@ -172,7 +246,7 @@ impl<'a> Recorder<'a> {
     /// `get_many`: each may take effect at any moment of it.
     pub fn get_many(&mut self, numbers: &[u32]) {
         let keys: Vec<_> = numbers.iter().map(|number| Number(*number)).collect();
-        let begin = self.clock.now();
+        let begin = self.begin();
         let values = self.cache.get_many(&keys);
         for (number, value) in numbers.iter().zip(values) {
             let what = self.found(*number, value.map(|value| value.id(*number)));
@@ -186,7 +260,7 @@ impl<'a> Recorder<'a> {
         let pinned = cache.pin();
         let mut held = Vec::new();
         for number in numbers {
-            let begin = self.clock.now();
+            let begin = self.begin();
             let value: Option<&Value> = Pinned::get(&pinned, &Number(*number));
             let id = value.map(|value| value.id(*number));
             self.record(*number, begin, id.map_or(What::Miss, What::Hit));
@@ -202,29 +276,29 @@ impl<'a> Recorder<'a> {
 
     /// `remove`
     pub fn remove(&mut self, number: u32) {
-        let begin = self.clock.now();
+        let begin = self.begin();
         let id = self.cache.remove(&Number(number)).map(|value| value.id(number));
         self.record(number, begin, id.map_or(What::NothingRemoved, What::Removed));
     }
 
     /// `invalidate`
     pub fn invalidate(&mut self, number: u32) {
-        let begin = self.clock.now();
+        let begin = self.begin();
         let found = self.cache.invalidate(&Number(number));
         self.record(number, begin, if found { What::Invalidated } else { What::NothingRemoved });
     }
 
     /// `invalidate_all`
     pub fn clear(&mut self) {
-        let begin = self.clock.now();
+        let begin = self.begin();
         self.cache.invalidate_all();
         let end = self.clock.now();
-        self.cleared.push(Event { begin, end, what: What::Cleared });
+        self.cleared.push(Event::new(begin.time, end, What::Cleared));
     }
 
     /// `iter`: what it yields was there at some moment since it began.
     pub fn iterate(&mut self) {
-        let begin = self.clock.now();
+        let begin = self.begin();
         for (key, value) in self.cache.iter() {
             let number = key.number();
             self.record(number, begin, What::Hit(value.id(number)));
@@ -233,7 +307,7 @@ impl<'a> Recorder<'a> {
 
     /// Looks at everything while no other thread is there: what does not come up is absent.
     pub fn take_stock(&mut self) {
-        let begin = self.clock.now();
+        let begin = self.begin();
         let mut ids = vec![None; self.shadow.len()];
         for (key, value) in self.cache.iter() {
             let number = key.number();
@@ -250,9 +324,14 @@ impl<'a> Recorder<'a> {
     pub fn take_over(&mut self) {
         for (key, value) in self.cache.iter() {
             let number = key.number();
-            let begin = self.clock.now();
+            let begin = self.begin();
             self.record(number, begin, What::Inserted(value.id(number)));
         }
+    }
+
+    /// Lets the cache's time go on.
+    pub fn advance(&self, by: Millis) {
+        self.hours.advance(by);
     }
 
     /// `run_pending_tasks`

@@ -4,12 +4,13 @@ use crate::{
     census::Census,
     hashing::Hashing,
     history::{self, Event, Rules, Violation},
+    hours::{Hours, Span},
     jitter,
     record::{Clock, Plant, Recorder, TestCache},
 };
-use larder::{Cache, CacheStats};
+use larder::{Cache, CacheStats, Maintenance};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
-use std::{fmt, sync::Barrier, thread};
+use std::{fmt, sync::Barrier, thread, time::Duration};
 
 /// A cache and what is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Setup {
     pub rules: Rules,
     /// Whether one thread holds pins for long, so that storage runs out and inserts are rejected.
     pub stalls: bool,
+    /// How long entries live, if one thread is to let time go on.
+    pub span: Option<Span>,
 }
 
 impl Setup {
@@ -41,19 +44,51 @@ impl Setup {
             (64, Spread, 90),
         ];
         // No more keys than always find a slot, even while each thread has claimed one.
-        let keeping = [(64, Spread, 4), (64, One, 18), (4096, Spread, 200)];
+        let storing = [(64, Spread, 4), (4096, Spread, 200)];
         let setup = |rules, stalls| {
-            move |(capacity, hashing, keys)| Setup { capacity, hashing, keys, rules, stalls }
+            move |(capacity, hashing, keys)| Setup {
+                capacity,
+                hashing,
+                keys,
+                rules,
+                stalls,
+                span: None,
+            }
         };
         let mut all: Vec<_> = evicting.map(setup(Rules::Evicting, false)).into();
-        all.extend(keeping.map(setup(Rules::Keeping, false)));
+        all.extend(storing.map(setup(Rules::Storing, false)));
+        all.push(setup(Rules::Keeping, false)((64, One, 18)));
         all.extend([(16, Spread, 12), (40, One, 30)].map(setup(Rules::Evicting, true)));
+        let timed = [
+            (64, Spread, 4, Span::ToLive(20)),
+            (40, One, 30, Span::ToLive(50)),
+            (64, Spread, 4, Span::Endless),
+            (16, Four, 100, Span::ToLiveAndIdle(60, 20)),
+            (64, Spread, 4, Span::ToLiveAndIdle(60, 20)),
+        ];
+        all.extend(timed.map(|(capacity, hashing, keys, span)| Setup {
+            span: Some(span),
+            ..setup(Rules::Evicting, false)((capacity, hashing, keys))
+        }));
         all
     }
 
-    /// The cache.
-    pub fn build(&self) -> TestCache {
-        Cache::builder().max_capacity(self.capacity).shards(1).hasher(self.hashing).build()
+    /// The cache, whose time is that of `hours`.
+    pub fn build(&self, hours: &Hours) -> TestCache {
+        let mut builder = Cache::builder()
+            .max_capacity(self.capacity)
+            .shards(1)
+            .hasher(self.hashing)
+            .clock(hours.clock())
+            .maintenance(Maintenance::Manual);
+        let millis = Duration::from_millis;
+        if let Some(Span::ToLive(live) | Span::ToLiveAndIdle(live, _)) = self.span {
+            builder = builder.time_to_live(millis(live));
+        }
+        if let Some(Span::ToLiveAndIdle(_, idle)) = self.span {
+            builder = builder.time_to_idle(millis(idle));
+        }
+        builder.build()
     }
 
     /// Writes per round, all threads together: where nothing may be rejected, fewer than there are
@@ -79,8 +114,14 @@ impl fmt::Display for Failure {
             Failure::Impossible(number, violation, events) => {
                 writeln!(f, "key {number}: an answer that was not possible: {violation:?}")?;
                 write!(f, "what is known of the values concerned:")?;
-                for Event { begin, end, what } in events {
+                for Event { begin, end, what, now, until } in events {
                     write!(f, "\n  {begin:>8} .. {end:<8} {what:?}")?;
+                    if *now > 0 {
+                        write!(f, ", at {now} ms")?;
+                    }
+                    if *until < history::NEVER {
+                        write!(f, ", until {until} ms")?;
+                    }
                 }
                 write!(f, "\nthis was found")
             }
@@ -103,6 +144,7 @@ pub struct Campaign {
     setup: Setup,
     threads: usize,
     plant: Option<Plant>,
+    hours: Hours,
     cache: TestCache,
     census: Census,
     rounds: u64,
@@ -111,8 +153,9 @@ pub struct Campaign {
 impl Campaign {
     /// A new cache.
     pub fn new(setup: Setup, threads: usize, plant: Option<Plant>) -> Self {
-        let (cache, census) = (setup.build(), Census::default());
-        Self { setup, threads, plant, cache, census, rounds: 0 }
+        let hours = Hours::new(setup.span.unwrap_or(Span::Endless));
+        let (cache, census) = (setup.build(&hours), Census::default());
+        Self { setup, threads, plant, hours, cache, census, rounds: 0 }
     }
 
     /// Lets threads work, and checks all that they saw.
@@ -154,7 +197,7 @@ impl Campaign {
 
     fn recorder<'a>(&'a self, clock: &'a Clock, thread: usize) -> Recorder<'a> {
         let first_value = self.rounds << 40 | (thread as u64) << 32;
-        Recorder::new(&self.cache, &self.census, clock, self.setup.keys, first_value)
+        Recorder::new(&self.cache, &self.census, clock, &self.hours, self.setup.keys, first_value)
     }
 
     fn work<'a>(
@@ -182,8 +225,12 @@ impl Campaign {
 
     fn step(&self, recorder: &mut Recorder<'_>, thread: usize, rng: &mut SmallRng) {
         let key = self.pick(rng);
+        if self.setup.span.is_some() && rng.random_range(0..8) == 0 {
+            return Self::step_in_time(recorder, thread, key, rng);
+        }
         match rng.random_range(0..1_000) {
-            0..200 => recorder.get(key),
+            0..120 => recorder.get(key),
+            120..200 => recorder.load(key, rng.random_range(0..3)),
             200..260 => recorder.look(key, false),
             260..300 => recorder.look(key, true),
             300..330 => recorder.contains(key),
@@ -197,6 +244,18 @@ impl Campaign {
             990..997 => recorder.maintain(),
             997 if thread == 1 => recorder.clear(),
             _ if self.setup.keys < 50 => recorder.iterate(),
+            _ => recorder.get(key),
+        }
+    }
+
+    /// One of the operations that are about time.
+    fn step_in_time(recorder: &mut Recorder<'_>, thread: usize, key: u32, rng: &mut SmallRng) {
+        match rng.random_range(0..8) {
+            0..2 => recorder.touch(key, rng.random_range(0..10)),
+            2..4 => recorder.touch(key, rng.random_range(0..200)),
+            4 => recorder.insert_for(key, rng.random_range(0..100)),
+            5 => recorder.maintain(),
+            _ if thread == 0 => recorder.advance(rng.random_range(0..4)),
             _ => recorder.get(key),
         }
     }
@@ -245,7 +304,7 @@ impl Campaign {
     /// What must hold when no other thread uses the cache.
     fn at_rest(&self, stats: &CacheStats) -> Result<(), Failure> {
         let fail = |what: String| Err(Failure::Other(what));
-        if self.setup.rules == Rules::Keeping && stats.evictions + stats.rejections > 0 {
+        if self.setup.rules != Rules::Evicting && stats.evictions + stats.rejections > 0 {
             return fail(format!("evictions or rejections where there is room for all: {stats:?}"));
         }
         let total = self.cache.stats();

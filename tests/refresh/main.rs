@@ -469,3 +469,28 @@ fn what_was_invalidated_does_not_come_back_for_an_error() {
         assert!(cache.try_get_with(1, || Err("down")).is_err(), "invalidated");
     }
 }
+
+#[test]
+fn what_was_found_expired_is_still_better_than_an_error_until_its_grace_is_over() {
+    let clock = ManualClock::new();
+    let cache = Cache::builder()
+        .max_capacity(10)
+        .clock(&clock)
+        .time_to_live(Duration::from_secs(10))
+        .stale_if_error(Duration::from_secs(60))
+        .maintenance(Maintenance::Manual)
+        .build();
+    cache.insert(1, 10);
+    clock.advance(Duration::from_secs(20));
+    assert_eq!((cache.get(&1), cache.contains_key(&1)), (None, false));
+    cache.run_pending_tasks();
+    assert_eq!(cache.try_get_with(1, || Err("down")), Ok(10));
+    clock.advance(Duration::from_secs(49));
+    cache.run_pending_tasks();
+    assert_eq!(cache.try_get_with(1, || Err("down")), Ok(10));
+    clock.advance(Duration::from_secs(2));
+    assert!(cache.try_get_with(1, || Err("down")).is_err());
+    cache.run_pending_tasks();
+    assert_eq!(cache.stats().expirations, 1);
+    validate(&cache);
+}

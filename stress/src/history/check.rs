@@ -3,6 +3,8 @@
 use super::{
     Event, Rules, Time, Verdict, Violation, What,
     key_history::{Life, Span, lives},
+    loads::{is_overlapped, no_load_outlasts_a_write},
+    times::nothing_past_its_end,
 };
 
 /// Checks the history of one key, whose events may come in any order.
@@ -15,12 +17,15 @@ use super::{
 ///
 /// If a value was written twice: that is not a history.
 pub fn check(events: &[Event], rules: Rules) -> Result<Verdict, Violation> {
-    let lives = lives(events)?;
+    let by_id = lives(events)?;
+    let lives: Vec<Life> = by_id.values().copied().collect();
     let forward = forward_zones(&lives)?;
     nothing_within(&forward, &lives, events)?;
+    no_load_outlasts_a_write(&by_id, events)?;
+    nothing_past_its_end(&by_id, events)?;
     let verdict = something_to_find(&lives, events)?;
-    if rules == Rules::Keeping {
-        nothing_lost(events)?;
+    if rules != Rules::Evicting {
+        nothing_lost(events, rules)?;
     }
     Ok(verdict)
 }
@@ -48,7 +53,7 @@ fn nothing_within(forward: &[Life], lives: &[Life], events: &[Event]) -> Result<
             return Err(Violation::BackFromAbsence(id, *event));
         }
     }
-    for life in lives.iter().filter(|life| !life.is_forward()) {
+    for life in lives.iter().filter(|life| life.certain && !life.is_forward()) {
         // All its operations overlap: it was there at some moment that they share.
         if let Some(id) = around(Span { begin: life.last_begin, end: life.first_end }) {
             return Err(Violation::BackFromReplacement(id, life.id));
@@ -77,7 +82,7 @@ fn something_to_find(lives: &[Life], events: &[Event]) -> Result<Verdict, Violat
     for event in events {
         match event.what {
             What::Refused if !explained(event) => verdict.unexplained_refusals += 1,
-            What::Invalidated | What::Present if !explained(event) => {
+            What::Invalidated | What::Present | What::Touched if !explained(event) => {
                 return Err(Violation::NothingToFind(*event));
             }
             _ => {}
@@ -101,7 +106,8 @@ impl Gone {
             .filter(|event| event.sees_absence())
             .map(|event| (event.begin, event.end));
         // A value that was there over some time was there at its begin.
-        let replacements = lives.iter().map(|life| match life.is_forward() {
+        let certain = lives.iter().filter(|life| life.certain);
+        let replacements = certain.map(|life| match life.is_forward() {
             true => (life.first_end, life.first_end),
             false => (life.last_begin, life.first_end),
         });
@@ -123,10 +129,14 @@ impl Gone {
 }
 
 /// When nothing was found although something had been written, somebody removed it (rule 6).
-fn nothing_lost(events: &[Event]) -> Result<(), Violation> {
+fn nothing_lost(events: &[Event], rules: Rules) -> Result<(), Violation> {
     // Of the writes that ended by then, the latest begin.
+    let overlapped = is_overlapped(events);
     let writes = running_max(events.iter().filter_map(|event| match event.what {
         What::Inserted(_) | What::Added(_) => Some((event.end, event.begin)),
+        What::Loaded { since, .. } if rules == Rules::Storing && !overlapped(since, event.end) => {
+            Some((event.end, event.begin))
+        }
         _ => None,
     }));
     // Of the removals that began by then, the latest end.
@@ -146,7 +156,7 @@ fn nothing_lost(events: &[Event]) -> Result<(), Violation> {
 }
 
 /// Sorts by the first, and replaces the second by the largest so far.
-fn running_max(pairs: impl Iterator<Item = (Time, Time)>) -> Vec<(Time, Time)> {
+pub(super) fn running_max(pairs: impl Iterator<Item = (Time, Time)>) -> Vec<(Time, Time)> {
     let mut pairs: Vec<_> = pairs.collect();
     pairs.sort_unstable();
     let mut largest = 0;
@@ -158,7 +168,7 @@ fn running_max(pairs: impl Iterator<Item = (Time, Time)>) -> Vec<(Time, Time)> {
 }
 
 /// The second of the last pair whose first is smaller than `time`.
-fn before(pairs: &[(Time, Time)], time: Time) -> Option<Time> {
+pub(super) fn before(pairs: &[(Time, Time)], time: Time) -> Option<Time> {
     let n = pairs.partition_point(|(first, _)| *first < time);
     Some(pairs[..n].last()?.1)
 }

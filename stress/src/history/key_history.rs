@@ -1,6 +1,6 @@
 //! The events of one key, by value.
 
-use super::{Event, Time, ValueId, Violation, What};
+use super::{Event, Millis, Time, ValueId, Violation, What};
 use std::collections::HashMap;
 
 /// An event's interval, or what is left of it.
@@ -20,12 +20,27 @@ pub(super) struct Life {
     /// Their last begin: until here it had not gone for good.
     pub(super) last_begin: Time,
     pub(super) removed: Option<Span>,
+    /// Since when it was being loaded, if it was.
+    pub(super) loaded_since: Option<Time>,
+    /// Whether it was certainly there at some time: it was not loaded, or it was seen.
+    pub(super) certain: bool,
+    /// When it ends, by what its write said.
+    pub(super) until: Millis,
 }
 
 impl Life {
     /// Whether it was there from its first end to its last begin.
     pub(super) fn is_forward(&self) -> bool {
         self.first_end < self.last_begin
+    }
+
+    /// Whether an event with this value has found it in the cache, and not got it from its load.
+    pub(super) fn is_seen_by(&self, event: &Event) -> bool {
+        match event.what {
+            What::Hit(_) | What::Removed(_) => true,
+            What::Answered(_) => self.loaded_since.is_none() || self.write.end < event.begin,
+            _ => false,
+        }
     }
 }
 
@@ -42,30 +57,78 @@ impl Event {
             | What::Added(_)
             | What::Refused
             | What::Hit(_)
+            | What::Loaded { .. }
+            | What::Answered(_)
             | What::Present
+            | What::Touched
             | What::Removed(_) => false,
+        }
+    }
+
+    /// Whether it keeps what is being loaded from being stored.
+    pub(super) fn is_write(&self) -> bool {
+        match self.what {
+            What::Inserted(_)
+            | What::Added(_)
+            | What::Removed(_)
+            | What::Invalidated
+            | What::NothingRemoved
+            | What::Cleared => true,
+            What::Loaded { .. }
+            | What::Refused
+            | What::Hit(_)
+            | What::Answered(_)
+            | What::Present
+            | What::Touched
+            | What::Miss => false,
+        }
+    }
+
+    /// Whether a value came out.
+    pub(super) fn returns_value(&self) -> bool {
+        matches!(self.what, What::Hit(_) | What::Answered(_) | What::Removed(_))
+    }
+
+    /// The value that it wrote, perhaps, and since when that was loaded.
+    fn written(&self) -> Option<(ValueId, Option<Time>)> {
+        match self.what {
+            What::Inserted(id) | What::Added(id) => Some((id, None)),
+            What::Loaded { id, since } => Some((id, Some(since))),
+            _ => None,
         }
     }
 }
 
 /// Gathers what the events say of each value, in no particular order.
-pub(super) fn lives(events: &[Event]) -> Result<Vec<Life>, Violation> {
+pub(super) fn lives(events: &[Event]) -> Result<HashMap<ValueId, Life>, Violation> {
     let mut lives = HashMap::new();
     for event in events {
-        if let What::Inserted(id) | What::Added(id) = event.what {
+        if let Some((id, loaded_since)) = event.written() {
             let write = event.span();
-            let (first_end, last_begin) = (write.end, write.begin);
-            let life = Life { id, write, first_end, last_begin, removed: None };
+            let life = Life {
+                id,
+                write,
+                first_end: write.end,
+                last_begin: write.begin,
+                removed: None,
+                loaded_since,
+                certain: loaded_since.is_none(),
+                until: event.until,
+            };
             let other = lives.insert(id, life);
             assert!(other.is_none(), "value {id} was written twice");
         }
     }
     for event in events {
-        let (What::Hit(id) | What::Removed(id)) = event.what else { continue };
+        let (What::Hit(id) | What::Answered(id) | What::Removed(id)) = event.what else { continue };
         let life = lives.get_mut(&id).ok_or(Violation::NeverWritten(*event))?;
         if event.end < life.write.begin {
             return Err(Violation::FromTheFuture(*event));
         }
+        if !life.is_seen_by(event) {
+            continue;
+        }
+        life.certain = true;
         life.first_end = life.first_end.min(event.end);
         life.last_begin = life.last_begin.max(event.begin);
         if let What::Removed(_) = event.what
@@ -75,11 +138,13 @@ pub(super) fn lives(events: &[Event]) -> Result<Vec<Life>, Violation> {
         }
     }
     for event in events {
-        if let What::Hit(id) = event.what
-            && lives[&id].removed.is_some_and(|removed| removed.end < event.begin)
+        if let What::Hit(id) | What::Answered(id) = event.what
+            && let life = &lives[&id]
+            && life.is_seen_by(event)
+            && life.removed.is_some_and(|removed| removed.end < event.begin)
         {
             return Err(Violation::AfterRemoval(*event));
         }
     }
-    Ok(lives.into_values().collect())
+    Ok(lives)
 }

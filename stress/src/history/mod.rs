@@ -36,17 +36,51 @@
 //!    write had begun, and began before the operation had ended. Necessary and not sufficient: a
 //!    removal may be made to explain more than it did.
 //!
-//! The cost is O(n log n) for the n events of a key.
+//! # Loads
+//!
+//! A caller of `get_with` that runs its loader leaves two events: a miss, from its begin until its
+//! loader begins, and [`What::Loaded`], from the end of its loader until its own. Within the latter the
+//! value is written, if it is: it is not if a write of the key took effect since the loader began. So it
+//! counts as a write that may have been evicted at once; but it ends the life of no other value unless it
+//! was seen. A write of another key with the same hash may have kept it out, too; where there is none
+//! ([`Rules::Storing`]) it counts for rule 6 if no write overlaps the loader and it.
+//!
+//! A caller that gets the value without running its loader has found it, or has waited for the load of
+//! another ([`What::Answered`]). If it overlaps the load it may have waited, and then the value need not
+//! have been in the cache. Otherwise it is a hit.
+//!
+//! 7. A value that was loaded is neither found nor answered by an operation that began after a write
+//!    had ended that had begun after the loader had. Writes are inserts, successful adds, and removals and
+//!    invalidations of all kinds, whether they found anything or not.
+//!
+//! # Time
+//!
+//! Each event also says how late it was by the cache's own clock before it began (`now`, not later than
+//! it was), and each write and each touch which end it gave to the entry (`until`, not earlier).
+//!
+//! 8. A hit, and a removal that returns a value, come upon a value whose end is later than their `now`.
+//!    Its end is what its write said, or a touch that may have come between: of these the latest, without
+//!    those that ended before a touch began that ended before the hit began.
+//!
+//! The cost is O(n log n) for the n events of a key, if few of its touches overlap.
 
 mod check;
 mod key_history;
+mod loads;
 #[cfg(test)]
 mod tests;
+mod times;
 
 pub use check::check;
 
 /// A moment of the clock.
 pub type Time = u64;
+
+/// A time of the cache's clock.
+pub type Millis = u64;
+
+/// The end of what does not end.
+pub const NEVER: Millis = Millis::MAX;
 
 /// A value: each is written once.
 pub type ValueId = u64;
@@ -60,6 +94,17 @@ pub struct Event {
     pub end: Time,
     /// What came out.
     pub what: What,
+    /// How late it was, by the cache's clock, before it began: or later.
+    pub now: Millis,
+    /// Of a write or a touch: when the entry ends, or before.
+    pub until: Millis,
+}
+
+impl Event {
+    /// One of a cache whose entries do not end.
+    pub fn new(begin: Time, end: Time, what: What) -> Self {
+        Self { begin, end, what, now: 0, until: NEVER }
+    }
 }
 
 /// What came out of an operation.
@@ -69,12 +114,23 @@ pub enum What {
     Inserted(ValueId),
     /// `add` of this value found the key absent.
     Added(ValueId),
+    /// This value was loaded by a loader that began then, and stored if no write came in between.
+    Loaded {
+        /// The value.
+        id: ValueId,
+        /// When the loader began.
+        since: Time,
+    },
     /// `add` of another value was refused.
     Refused,
     /// A lookup found this value.
     Hit(ValueId),
+    /// It was found, or somebody else's load brought it.
+    Answered(ValueId),
     /// Something unknown was found.
     Present,
+    /// Something unknown was found, and got another end.
+    Touched,
     /// A lookup found nothing.
     Miss,
     /// `remove` returned this value.
@@ -91,9 +147,15 @@ impl What {
     /// The value that it names.
     fn value(self) -> Option<ValueId> {
         match self {
-            What::Inserted(id) | What::Added(id) | What::Hit(id) | What::Removed(id) => Some(id),
+            What::Inserted(id)
+            | What::Added(id)
+            | What::Loaded { id, .. }
+            | What::Hit(id)
+            | What::Answered(id)
+            | What::Removed(id) => Some(id),
             What::Refused
             | What::Present
+            | What::Touched
             | What::Miss
             | What::Invalidated
             | What::NothingRemoved
@@ -109,6 +171,8 @@ pub enum Rules {
     Evicting,
     /// Entries stay until they are removed.
     Keeping,
+    /// And what is loaded is stored unless a write of the key overlaps: no two keys have one hash.
+    Storing,
 }
 
 /// What a history that is possible leaves open.
@@ -139,6 +203,10 @@ pub enum Violation {
     NothingToFind(Event),
     /// A value must have been there, and nothing was found.
     Lost(Event),
+    /// The value of this event was loaded before a write that came before it.
+    LoadedBeforeWrite(Event),
+    /// The end of the value of this event had come.
+    Expired(Event),
 }
 
 impl Violation {
@@ -159,8 +227,14 @@ impl Violation {
             Violation::NeverWritten(at)
             | Violation::FromTheFuture(at)
             | Violation::RemovedTwice(at)
-            | Violation::AfterRemoval(at) => event.what.value() == at.what.value(),
+            | Violation::AfterRemoval(at)
+            | Violation::Expired(at) => {
+                event.what.value() == at.what.value() || event.what == What::Touched
+            }
             Violation::NothingToFind(at) | Violation::Lost(at) => near(at),
+            Violation::LoadedBeforeWrite(at) => {
+                event.what.value() == at.what.value() || event.is_write() && near(at)
+            }
         }
     }
 }

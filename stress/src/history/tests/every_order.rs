@@ -81,7 +81,7 @@ fn random_history(rng: &mut SmallRng, unknown: bool) -> Vec<Event> {
                 12 => What::Present,
                 _ => What::Refused,
             };
-            Event { begin, end, what }
+            Event::new(begin, end, what)
         })
         .collect()
 }

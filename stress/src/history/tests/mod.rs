@@ -1,6 +1,7 @@
 //! Histories written by hand, good and bad; and small random ones, compared with trying every order.
 
 mod every_order;
+mod time;
 
 use super::{Event, Rules, Time, Verdict, Violation, What, check};
 use What::{
@@ -8,7 +9,7 @@ use What::{
 };
 
 fn event(begin: Time, end: Time, what: What) -> Event {
-    Event { begin, end, what }
+    Event::new(begin, end, what)
 }
 
 fn history(events: &[(Time, Time, What)]) -> Vec<Event> {

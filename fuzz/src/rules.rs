@@ -1,0 +1,165 @@
+//! How long entries live and what they weigh, by the input's first bytes; and what that comes to for
+//! one entry.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arbitrary::Arbitrary;
+use larder::{Expiry, Maintenance, ManualClock, RemovalCause};
+
+use crate::setup::{CacheBuilder, Key};
+use crate::{Setup, Value};
+
+/// No time at all.
+pub const NEVER: u64 = u64::MAX;
+
+/// How much later than promised an idle entry may go, in milliseconds.
+const GRANULE: u64 = 10;
+
+/// The rules of a cache. Times are milliseconds of its clock.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct Rules {
+    bits: u8,
+    to_live: u8,
+    to_idle: u8,
+}
+
+impl Rules {
+    /// Whether entries weigh what their values say. Otherwise each weighs 1.
+    pub fn weighted(&self) -> bool {
+        self.bits & 1 != 0
+    }
+
+    /// How long entries live.
+    pub fn to_live(&self) -> Option<u64> {
+        (self.bits & 2 != 0).then_some(self.to_live.into())
+    }
+
+    fn to_idle(&self) -> Option<u64> {
+        (self.bits & 12 == 4).then_some(self.to_idle.into())
+    }
+
+    /// How long a key lives by the cache's [`Expiry`]; not in a cache whose entries idle, where it
+    /// would not be certain whether an insert replaces.
+    fn own(&self, key: u8) -> Option<u64> {
+        (self.bits & 12 == 12).then_some(())?;
+        own(key)
+    }
+
+    /// A cache of these rules, which nobody tends to, and its clock.
+    pub fn builder(&self, setup: &Setup) -> (CacheBuilder, ManualClock) {
+        let clock = ManualClock::new();
+        let mut builder = setup.builder().clock(&clock).maintenance(Maintenance::Manual);
+        if self.weighted() {
+            builder =
+                builder.weigher(|_, value| value.weight()).estimated_entries(setup.capacity());
+        }
+        if let Some(to_live) = self.to_live() {
+            builder = builder.time_to_live(Duration::from_millis(to_live));
+        }
+        if let Some(to_idle) = self.to_idle() {
+            builder = builder.time_to_idle(Duration::from_millis(to_idle));
+        }
+        if self.bits & 12 == 12 {
+            builder = builder.expire_after(ByKey);
+        }
+        (builder, clock)
+    }
+}
+
+/// Some keys live for a time that only a replacement does not start anew.
+struct ByKey;
+
+fn own(key: u8) -> Option<u64> {
+    (!key.is_multiple_of(3)).then_some(u64::from(key) * 7)
+}
+
+impl Expiry<Key, Value> for ByKey {
+    fn expire_after_create(&self, key: &Key, _: &Value, _: Instant) -> Option<Duration> {
+        own(**key).map(Duration::from_millis)
+    }
+}
+
+/// When an entry dies.
+#[derive(Clone, Copy, Debug)]
+pub struct Life {
+    end: u64,
+    own: u64,
+    idle: u64,
+    /// A lookup has found it dead.
+    over: bool,
+}
+
+impl Life {
+    /// Of an entry that is inserted at `now`, by rule or for a time that somebody says, in the place of
+    /// one that lives or of none.
+    pub fn new(
+        rules: &Rules,
+        key: u8,
+        now: u64,
+        time: Option<u64>,
+        replaced: Option<Life>,
+    ) -> Self {
+        let after = |time: Option<u64>| time.map_or(NEVER, |time| now + time);
+        let own = replaced.map_or(after(rules.own(key)), |replaced| replaced.own);
+        let end = after(time.or(rules.to_live()));
+        Life { end, own, idle: after(rules.to_idle()), over: false }
+    }
+
+    /// Somebody has used it.
+    pub fn used(&mut self, rules: &Rules, now: u64) {
+        self.idle = rules.to_idle().map_or(NEVER, |time| now + time);
+    }
+
+    /// Somebody wants it to live for `time` from now on.
+    pub fn touched(&mut self, rules: &Rules, now: u64, time: u64) {
+        self.used(rules, now);
+        (self.end, self.own) = (now + time, NEVER);
+    }
+
+    /// Somebody has found it dead, and so it stays.
+    pub fn found_dead(&mut self) {
+        self.over = true;
+    }
+
+    /// Until then it must be found.
+    pub fn earliest_end(&self) -> u64 {
+        self.end.min(self.own).min(self.idle)
+    }
+
+    /// From then on it must not be found.
+    pub fn latest_end(&self) -> u64 {
+        self.end.min(self.own).min(self.idle.saturating_add(GRANULE))
+    }
+
+    /// Whether a lookup may find it.
+    pub fn may_live(&self, now: u64) -> bool {
+        !self.over && now < self.latest_end()
+    }
+
+    /// Whether a lookup may find it expired.
+    pub fn may_be_dead(&self, now: u64) -> bool {
+        self.over || now >= self.earliest_end()
+    }
+}
+
+/// What an eviction listener has heard: writer and number of the value, and the cause.
+#[derive(Clone, Debug, Default)]
+pub struct Told(Arc<Mutex<Vec<(u8, u32, RemovalCause)>>>);
+
+impl Told {
+    /// Has the listener of a cache note here what it hears.
+    pub fn listen(&self, builder: CacheBuilder) -> CacheBuilder {
+        let told = self.clone();
+        builder.eviction_listener(move |key, value, cause| {
+            assert_eq!(**key, value.key(), "another key's value");
+            let mut told = told.0.lock().unwrap_or_else(PoisonError::into_inner);
+            told.push((value.writer(), value.sequence(), cause));
+        })
+    }
+
+    /// What it has heard since the last time.
+    pub fn take(&self) -> Vec<(u8, u32, RemovalCause)> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
