@@ -349,7 +349,7 @@ fn pause(turns: u8) {
 }
 
 /// Now that nothing is left, each value was told of once, or not stored.
-fn audit(common: &Common, told: &Told, stored: &[HashSet<u32>; 2]) {
+fn audit(told: &Told, stored: &[HashSet<u32>; 2]) {
     let mut times: HashMap<(u8, u32), u32> = HashMap::new();
     for (writer, sequence, _) in told.take() {
         *times.entry((writer & 1, sequence)).or_default() += 1;
@@ -403,7 +403,7 @@ fuzz_target!(|input: Input| {
     common.cache.validate();
     if listens {
         common.cache.invalidate_all();
-        audit(&common, &told, &stored);
+        audit(&told, &stored);
     }
     settle(common.cache, &setup, &common.census);
 });

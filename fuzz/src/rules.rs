@@ -31,11 +31,11 @@ impl Rules {
     }
 
     /// How long entries live.
-    pub fn to_live(&self) -> Option<u64> {
+    pub fn to_live(self) -> Option<u64> {
         (self.bits & 2 != 0).then_some(self.to_live.into())
     }
 
-    fn to_idle(&self) -> Option<u64> {
+    fn to_idle(self) -> Option<u64> {
         (self.bits & 12 == 4).then_some(self.to_idle.into())
     }
 
