@@ -121,7 +121,7 @@ impl<K, V, S> Cache<K, V, S> {
     }
 
     /// The sum of the entries' weights: exact while nobody writes, otherwise counting inserts that are
-    /// under way. Never more than the capacity. Without a [`weigher`](CacheBuilder::weigher) every entry
+    /// under way. Never more than the capacity, but while that is being made smaller. Without a [`weigher`](CacheBuilder::weigher) every entry
     /// weighs 1, so this is [`entry_count`](Cache::entry_count). O(shards).
     #[must_use]
     pub fn weighted_size(&self) -> u64 {

@@ -153,6 +153,15 @@ impl Deadlines {
         word.compare_exchange(!seen, !DEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
+    /// Gives the entry of a node another deadline if it still has the one that was seen, which had not
+    /// come.
+    pub(crate) fn swap(&self, node: NodeId, seen: u64, deadline: u64) -> bool {
+        debug_assert!(seen != DEAD && seen != PAST, "it had come");
+        self.word(node).is_some_and(|word| {
+            word.compare_exchange(!seen, !deadline, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        })
+    }
+
     /// Whether the deadline of a node has come, by `has_come`, once and for all.
     #[cold]
     pub(crate) fn settle(&self, node: NodeId, has_come: impl Fn(u64) -> bool) -> bool {

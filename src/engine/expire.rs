@@ -174,25 +174,20 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn heed_read(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
         let lifetimes = &common.lifetimes;
         let life = timing.life(found.node);
+        if life.deadline == DEAD || life.deadline == PAST {
+            return;
+        }
         // SAFETY: pinned, and found in the index since.
         let new = unsafe { self.nodes.with(found.node, |entry| lifetimes.after_read(entry, life)) };
-        if let Some(new) = new {
-            self.set_life(common, timing, found.node, new);
+        let Some(new) = new else { return };
+        // Only from what it was when it was read: somebody's touch is not to be undone.
+        if timing.deadlines.swap(found.node, life.deadline, new.deadline) {
+            timing.note_own(found.node, new.own);
+            // For a later one the mark comes too early, and that will do.
+            if new.deadline < life.deadline {
+                self.schedule_at(common, timing, found.node, new.deadline);
+            }
         }
-    }
-
-    /// Gives an entry another life, unless its old one is over.
-    fn set_life(&self, common: &Common<K, V>, timing: &Timing, node: NodeId, new: Life) -> Change {
-        let clock = &common.lifetimes.clock;
-        let change = timing.deadlines.change(node, new.deadline, |seen| clock.is_past(seen));
-        if change != Change::TooLate {
-            timing.note(node, new);
-        }
-        // For a later one the mark comes too early, and that will do.
-        if change == Change::Earlier {
-            self.schedule_at(common, timing, node, new.deadline);
-        }
-        change
     }
 
     /// Has an entry live for `duration` from now on.
@@ -208,7 +203,14 @@ impl<K, V> Shard<K, V> {
         let new = common.lifetimes.touched(life, duration);
         // An entry from before the shard knew of times has not been placed.
         timing.place(node, self.index.loc(found));
-        self.set_life(common, timing, node, new)
+        // Before the deadline changes, so that a read that sees that one does not go by the old end.
+        timing.note(node, new);
+        let clock = &common.lifetimes.clock;
+        let change = timing.deadlines.change(node, new.deadline, |seen| clock.is_past(seen));
+        if change == Change::Earlier {
+            self.schedule_at(common, timing, node, new.deadline);
+        }
+        change
     }
 
     /// Takes out what is past, and past its grace, from no more than `budget` blocks.

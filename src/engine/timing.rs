@@ -127,6 +127,13 @@ impl Timing {
         }
     }
 
+    /// Notes what the user's own rules said last.
+    pub(crate) fn note_own(&self, node: NodeId, own: u64) {
+        if let Some(detail) = self.detail(node) {
+            detail.own.store(!own, Ordering::Relaxed);
+        }
+    }
+
     /// Notes what it took to load the value of an owned node.
     pub(crate) fn note_load(&self, node: NodeId, took: Duration) {
         if let Some(detail) = self.detail(node) {

@@ -156,9 +156,12 @@ impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
             pin().guard.flush();
         }
         let mut next = self.next_due().unwrap_or(NEVER);
-        // Something may have been taken out in this pass, or in those before it.
+        // Something may have been taken out in this pass or in those before it, or has been waiting since.
         let expired = self.counters.totals()[Event::Expiration as usize];
-        if self.expired.swap(expired, Ordering::Relaxed) != expired || steps < STEPS_PER_PASS {
+        if self.expired.swap(expired, Ordering::Relaxed) != expired
+            || steps < STEPS_PER_PASS
+            || self.pending() > 0
+        {
             self.reclaim();
         }
         if self.pending() > 0 || self.watch().is_some() {
