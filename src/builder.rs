@@ -3,10 +3,11 @@
 mod refresh;
 
 use crate::{
-    Cache, Clock, EvictionPolicy, Expiry, Maintenance,
+    Cache, Clock, EvictionPolicy, Expiry, Maintenance, Removals,
     engine::{Engine, Tended, lifetimes::Lifetimes, plan::Plan, weights::Weigher},
     error::BuildError,
     listener::{Listener, RemovalCause},
+    removals,
 };
 use ahash::RandomState;
 use std::{fmt, hash::BuildHasher, marker::PhantomData, time::Duration};
@@ -272,6 +273,21 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     ) -> Self {
         self.listener = Some(Listener::new(listener));
         self
+    }
+
+    /// Like [`eviction_listener`](Self::eviction_listener), with what it would hear sent through a
+    /// channel, as clones: for consumers that take their time, or are tasks. Takes the listener's place.
+    ///
+    /// See [`Removals`] for an example.
+    #[must_use]
+    pub fn removal_channel(self) -> (Self, Removals<K, V>)
+    where
+        K: Clone + Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        let (sender, removals) = removals::channel();
+        let send = move |key: &K, value: &V, cause| sender.send(key, value, cause);
+        (self.eviction_listener(send), removals)
     }
 
     /// Where the cache has the time from: the system's clock, if nothing else is said.

@@ -75,6 +75,7 @@ mod loading;
 mod maintenance;
 pub mod ops;
 mod pinned;
+mod removals;
 mod stats;
 mod sync;
 #[cfg(any(doctest, all(test, not(larder_loom))))]
@@ -96,6 +97,7 @@ pub use iter::Iter;
 pub use listener::RemovalCause;
 pub use maintenance::Maintenance;
 pub use pinned::Pinned;
+pub use removals::{Removal, Removals};
 pub use stats::{CacheStats, LoadTimes, Policy};
 pub use version::{CasError, Version};
 

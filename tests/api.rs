@@ -332,7 +332,7 @@ fn the_policy_says_what_was_asked_for() {
     }
     let cache: Cache<u8, u8> = Cache::new(500);
     assert_eq!((cache.policy().max_capacity(), cache.policy().shards()), (500, 1));
-    assert!(cache.structure_bytes() > 500 * size_of::<(u8, u8)>());
+    assert!(cache.memory_usage() > 500 * size_of::<(u8, u8)>());
 }
 
 #[test]

@@ -182,3 +182,48 @@ fn a_listener_that_blocks_stops_nobody_else() {
     });
     validate(&cache);
 }
+
+#[test]
+fn a_channel_carries_every_removal_once_and_in_order() {
+    const EACH: u64 = 20_000;
+    let (builder, mut removals) = Cache::builder().max_capacity(100).removal_channel();
+    let cache: Cache<u64, u64> = builder.build();
+    let received = thread::scope(|scope| {
+        let consumer = scope.spawn(|| std::iter::from_fn(|| removals.recv()).collect::<Vec<_>>());
+        thread::scope(|scope| {
+            for t in 0..3 {
+                let cache = cache.clone();
+                scope.spawn(move || (0..EACH).for_each(|i| cache.insert(t, i)));
+            }
+        });
+        drop(cache);
+        consumer.join().unwrap()
+    });
+    for key in 0..3 {
+        let values: Vec<_> =
+            received.iter().filter(|it| it.key == key).map(|it| it.value).collect();
+        // Whether stored or rejected, all but the last have left.
+        assert!(values.len() as u64 >= EACH - 1, "{} of key {key}", values.len());
+        let distinct: std::collections::HashSet<_> = values.iter().collect();
+        assert_eq!(distinct.len(), values.len(), "twice");
+        assert!(values.is_sorted(), "out of order");
+    }
+}
+
+#[test]
+fn a_channel_wakes_tasks() {
+    let (builder, mut removals) = Cache::builder().max_capacity(1).removal_channel();
+    let cache: Cache<u64, u64> = builder.build();
+    let producer = thread::spawn(move || {
+        (0..10_000).for_each(|key| cache.insert(key, key));
+    });
+    let count = futures::executor::block_on(async {
+        let mut count = 0;
+        while removals.recv_async().await.is_some() {
+            count += 1;
+        }
+        count
+    });
+    producer.join().unwrap();
+    assert_eq!(count, 9_999);
+}

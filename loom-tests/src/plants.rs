@@ -43,6 +43,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("ReplaceUnseen", "compute", "two_increments_of_a_present_key"),
     ("ComputeOverwrites", "compute", "two_increments_of_an_absent_key"),
     ("SameGeneration", "compute", "a_node_that_comes_back_has_another_version"),
+    ("LookedAtOnce", "removals", "who_waits_is_woken"),
     ("AlarmUnfenced", "alarm", "what_a_pass_misses_is_due_again"),
     ("AlarmOverwritten", "alarm", "what_a_pass_misses_is_due_again"),
     ("ClosedLookedAtOnce", "wheel", "schedule_against_advance"),

@@ -4,7 +4,7 @@
 //! Thin on purpose: a model has to run the engine's own code.
 
 use crate::{
-    Cache, EvictionPolicy, Maintenance,
+    Cache, EvictionPolicy, Maintenance, RemovalCause, Removals,
     alarm::{Alarm, Asked},
     clock::{Clock, DEAD, NEVER},
     engine::{
@@ -23,6 +23,7 @@ use crate::{
         wheel::{TICK, Wheel},
         word::Layout,
     },
+    removals::{self, Sender},
     sync::{Arc, AtomicU32, Ordering::Relaxed},
 };
 use std::{hash::BuildHasher, time::Duration};
@@ -335,4 +336,21 @@ impl WheelDoor {
     pub fn next_due(&self) -> Option<u64> {
         self.wheel.next_due()
     }
+}
+
+/// The cache's end of a channel of removals.
+#[allow(missing_debug_implementations, reason = "it has nothing to show")]
+pub struct SenderDoor(Sender<u32, u32>);
+
+impl SenderDoor {
+    /// Sends a removal of this key.
+    pub fn send(&self, key: u32) {
+        self.0.send(&key, &key, RemovalCause::Explicit);
+    }
+}
+
+/// A channel of removals.
+pub fn removal_channel() -> (SenderDoor, Removals<u32, u32>) {
+    let (sender, removals) = removals::channel();
+    (SenderDoor(sender), removals)
 }
