@@ -13,6 +13,7 @@ mod plot;
 mod progress;
 mod replay;
 mod report;
+mod sizes;
 mod stats;
 mod table;
 mod throughput;

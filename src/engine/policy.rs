@@ -71,6 +71,8 @@ const SPARED_MAX: u32 = if cfg!(larder_loom) { 2 } else { 32 };
 const RING_SPARE: usize = if cfg!(larder_loom) { 2 } else { 16 };
 /// Entries of which the one that is worth least is evicted, for policies that compare.
 const CANDIDATES: usize = if cfg!(larder_loom) { 2 } else { 16 };
+/// One in so many evictions takes an entry that was not used, for policies that compare.
+const AGING: u32 = 3;
 /// Live entries that a push may turn over in a full ring before it has one evicted.
 const TURNED_MAX: u32 = 8;
 
@@ -345,9 +347,12 @@ impl Policy {
             }
         }
         let mut evicted = None;
+        // Now and then an unused one has to go, whatever it is worth: or those that are worth much and
+        // never used again would come to fill the cache.
+        let by_age = pace.clocks[1].load(Ordering::Relaxed) % AGING == 0;
         while let Some(least) = (0..CANDIDATES)
             .filter(|&i| matches!(held[i], Some((_, _, Worth::Points(_)))))
-            .min_by_key(|&i| held[i].map(|(_, _, worth)| worth))
+            .min_by_key(|&i| held[i].map(|(_, word, worth)| (!(by_age && word.uses() == 0), worth)))
         {
             let (loc, word, _) = held[least].take()?;
             if self.evict_slot(pace, index, Segment::Protected, loc, word) {
@@ -387,8 +392,21 @@ impl Policy {
         if !self.weighted {
             return target;
         }
-        let entries = u64::from(pace.probation.len()) + u64::from(pace.protected.len());
+        let entries = u64::from(self.entries(pace));
         ((u64::from(target) * entries / u64::from(self.capacity)) as u32).max(1)
+    }
+
+    /// How many entries there are, about.
+    #[inline(always)]
+    pub(crate) fn entries(&self, pace: &Pace) -> u32 {
+        pace.probation.len() + pace.protected.len()
+    }
+
+    /// How many entries were evicted, about.
+    #[inline(always)]
+    pub(crate) fn evictions(&self, pace: &Pace) -> u32 {
+        let [probation, protected] = pace.clocks.each_ref().map(|c| c.load(Ordering::Relaxed));
+        probation.wrapping_add(protected)
     }
 
     #[inline]

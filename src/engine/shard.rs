@@ -335,7 +335,7 @@ impl<K, V> Shard<K, V> {
             if credit.amount() >= weight {
                 break;
             }
-            let first = if is_heavy { (own + turn) % shards } else { own };
+            let first = if is_heavy { (own + turn) % shards } else { self.giver(cx, own, turn) };
             let mut order = (0..shards).map(|i| (first + i) % shards);
             // Rings first. What is in none belongs to threads that have not come that far, or turned up
             // too often without being used.
@@ -350,6 +350,22 @@ impl<K, V> Shard<K, V> {
             source = Source::Evicted;
         }
         Some(source)
+    }
+
+    /// The shard that gives an entry for one that is inserted here: the one with more entries, of this and
+    /// another. Where entries weigh differently, one that is evicted frees more or less than is needed,
+    /// so shards that only evicted their own would drift apart, and those with fewer entries, which have
+    /// more misses, lose ever more.
+    #[inline]
+    fn giver(&self, cx: &Context<'_, K, V>, own: usize, turn: usize) -> usize {
+        let shards = &cx.common.shards;
+        if self.weights.is_none() || shards.len() == 1 {
+            return own;
+        }
+        let step = self.policy.evictions(self.pace()).wrapping_add(turn as u32) as usize;
+        let other = (own + 1 + step % (shards.len() - 1)) % shards.len();
+        let entries = |i: usize| shards[i].policy.entries(shards[i].pace());
+        if entries(other) > entries(own) { other } else { own }
     }
 
     /// Evicts the entry that this shard can best do without; its credit.

@@ -21,7 +21,7 @@ use crate::table::Table;
 use crate::throughput::{self, Matrix, Scenario};
 use crate::trace::Trace;
 use crate::workload::Dist;
-use crate::{bound, expiry, latency, memory, trace, versions};
+use crate::{bound, expiry, latency, memory, sizes, trace, versions};
 
 /// Measures larder beside its peers.
 #[derive(Debug, Parser)]
@@ -60,6 +60,8 @@ enum Command {
     Memory(MemoryArgs),
     /// Entries held against the capacity asked for
     Bound(BoundArgs),
+    /// Which eviction policy wins what where entries differ in size and cost
+    Sizes(SizesArgs),
     /// What deadlines cost, and how punctual they are
     Expiry(ExpiryArgs),
     /// The few numbers that larder promises something about, beside quick_cache
@@ -160,6 +162,16 @@ struct BoundArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+struct SizesArgs {
+    /// Keys
+    #[arg(long, default_value = "100k", value_parser = parse_count)]
+    keys: u32,
+    /// Lookups
+    #[arg(long, default_value = "2M", value_parser = parse_count)]
+    lookups: u32,
+}
+
+#[derive(Clone, Debug, Args)]
 struct ExpiryArgs {
     /// Entries
     #[arg(long, default_value = "1M", value_parser = parse_count)]
@@ -206,6 +218,11 @@ impl Cli {
             Command::Throughput(args) => {
                 let cells = throughput::run(&args.matrix(&common));
                 common.show(&cells, &throughput::tables(&cells))
+            }
+            Command::Sizes(SizesArgs { keys, lookups }) => {
+                let plan = sizes::Plan { keys, lookups: lookups as usize, seed: common.seed };
+                let cells = sizes::run(plan);
+                common.show(&cells, &[sizes::table(plan, &cells)])
             }
             Command::Expiry(ExpiryArgs { entries, rounds }) => {
                 let plan = expiry::Plan { entries, rounds: rounds as usize, seed: common.seed };
