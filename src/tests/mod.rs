@@ -2,6 +2,9 @@
 
 #[cfg(doctest)]
 mod compile_fail;
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/from-moka.md")]
+mod from_moka {}
 #[cfg(test)]
 mod fuse;
 #[cfg(test)]
