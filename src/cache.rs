@@ -154,7 +154,7 @@ impl<K, V, S> Cache<K, V, S> {
             .map_err(|room| ResizeError::NoRoom { max_capacity, room })
     }
 
-    /// The limits that the cache was built with. O(1).
+    /// The cache's limits. O(1).
     #[must_use]
     pub fn policy(&self) -> Policy {
         Policy { max_capacity: self.engine().capacity(), shards: self.engine().shard_count() }

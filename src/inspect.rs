@@ -35,7 +35,7 @@ pub struct Metadata {
     pub age: Option<Duration>,
     /// How long it has yet to live if nobody uses it. None: no limit.
     pub ttl: Option<Duration>,
-    /// What it counts for in [`Cache::weighted_size`]: 1.
+    /// What it counts for in [`Cache::weighted_size`]: 1, without a weigher.
     pub weight: u64,
     /// How many tags it has.
     pub tags: usize,
@@ -263,7 +263,7 @@ where
             uses: facts.uses,
             age: facts.life.and_then(|life| lifetimes.age(life)),
             ttl: facts.life.and_then(|life| lifetimes.remaining(life.deadline)),
-            weight: 1,
+            weight: facts.weight,
             tags: Tags::count(facts.tags),
         })
     }

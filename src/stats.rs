@@ -202,7 +202,7 @@ impl Sub for CacheStats {
     }
 }
 
-/// The limits that a cache was built with.
+/// The limits of a cache.
 ///
 /// ```
 /// let cache: larder::Cache<u64, u64> = larder::Cache::builder().max_capacity(500).shards(4).build();

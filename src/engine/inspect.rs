@@ -42,6 +42,7 @@ pub(crate) struct Facts {
     /// If it has times.
     pub(crate) life: Option<Life>,
     pub(crate) tags: Tags,
+    pub(crate) weight: u64,
 }
 
 impl<K, V> Engine<K, V> {
@@ -60,6 +61,7 @@ impl<K, V> Engine<K, V> {
             uses: found.word.uses(),
             life: shard.timing.get().map(|timing| timing.life(found.node)),
             tags: groups.map_or(Tags::NONE, |groups| groups.tags(own, found.node)),
+            weight: shard.weight_of(found.node),
         })
     }
 

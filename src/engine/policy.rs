@@ -349,7 +349,7 @@ impl Policy {
         let mut evicted = None;
         // Now and then an unused one has to go, whatever it is worth: or those that are worth much and
         // never used again would come to fill the cache.
-        let by_age = pace.clocks[1].load(Ordering::Relaxed) % AGING == 0;
+        let by_age = pace.clocks[1].load(Ordering::Relaxed).is_multiple_of(AGING);
         while let Some(least) = (0..CANDIDATES)
             .filter(|&i| matches!(held[i], Some((_, _, Worth::Points(_)))))
             .min_by_key(|&i| held[i].map(|(_, word, worth)| (!(by_age && word.uses() == 0), worth)))

@@ -1,5 +1,7 @@
 //! The rules of [`super`], one function each.
 
+use std::collections::HashMap;
+
 use super::{
     Event, Rules, Time, Verdict, Violation, What,
     key_history::{Life, Span, lives},
@@ -132,9 +134,18 @@ impl Gone {
 fn nothing_lost(events: &[Event], rules: Rules) -> Result<(), Violation> {
     // Of the writes that ended by then, the latest begin.
     let overlapped = is_overlapped(events);
+    // A load is posted some time after its caller has begun: the miss that ends when the loader begins.
+    let asked: HashMap<Time, Time> = events
+        .iter()
+        .filter(|event| event.what == What::Miss)
+        .map(|event| (event.end, event.begin))
+        .collect();
+    let asked = |since: Time| asked.get(&since).copied().unwrap_or(since);
     let writes = running_max(events.iter().filter_map(|event| match event.what {
         What::Inserted(_) | What::Added(_) => Some((event.end, event.begin)),
-        What::Loaded { since, .. } if rules == Rules::Storing && !overlapped(since, event.end) => {
+        What::Loaded { since, .. }
+            if rules == Rules::Storing && !overlapped(asked(since), event.end) =>
+        {
             Some((event.end, event.begin))
         }
         _ => None,

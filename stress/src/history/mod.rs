@@ -40,10 +40,11 @@
 //!
 //! A caller of `get_with` that runs its loader leaves two events: a miss, from its begin until its
 //! loader begins, and [`What::Loaded`], from the end of its loader until its own. Within the latter the
-//! value is written, if it is: it is not if a write of the key took effect since the loader began. So it
+//! value is written, if it is: it is not if a write of the key took effect since the load was posted,
+//! which is some time within the former. So it
 //! counts as a write that may have been evicted at once; but it ends the life of no other value unless it
 //! was seen. A write of another key with the same hash may have kept it out, too; where there is none
-//! ([`Rules::Storing`]) it counts for rule 6 if no write overlaps the loader and it.
+//! ([`Rules::Storing`]) it counts for rule 6 if no write overlaps the two.
 //!
 //! A caller that gets the value without running its loader has found it, or has waited for the load of
 //! another ([`What::Answered`]). If it overlaps the load it may have waited, and then the value need not
