@@ -34,7 +34,8 @@ pub(super) fn no_load_outlasts_a_write(
 
 /// Whether a write overlaps an interval.
 pub(super) fn is_overlapped(events: &[Event]) -> impl Fn(Time, Time) -> bool {
-    let writes = events.iter().filter(|event| event.is_write());
+    // An `add` ends the loads of its key before it knows whether it will be refused.
+    let writes = events.iter().filter(|event| event.is_write() || event.what == What::Refused);
     let writes = running_max(writes.map(|event| (event.begin, event.end)));
     move |begin, end| before(&writes, end).is_some_and(|latest| latest > begin)
 }
