@@ -1,7 +1,7 @@
 //! Rule 7: what was loaded before a write is not seen after it.
 
 use super::{
-    Event, Time, ValueId, Violation,
+    Event, Time, ValueId, Violation, What,
     check::{before, running_max},
     key_history::Life,
 };
