@@ -456,3 +456,13 @@ fn nothing_leaks() {
     drop(cache);
     assert_eq!(census.alive(), 0);
 }
+
+#[test]
+fn an_error_is_an_error_though_somebody_else_has_inserted_the_key() {
+    let cache = Cache::new(10);
+    let answer = cache.try_get_with(1, || {
+        cache.insert(1, 10);
+        Err::<i32, _>("down")
+    });
+    assert_eq!((answer.map_err(|error| *error), cache.get(&1)), (Err("down"), Some(10)));
+}

@@ -403,6 +403,7 @@ fuzz_target!(|input: Input| {
     common.cache.validate();
     if listens {
         common.cache.invalidate_all();
+        common.cache.run_pending_tasks();
         audit(&told, &stored);
     }
     settle(common.cache, &setup, &common.census);

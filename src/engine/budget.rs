@@ -14,7 +14,8 @@
 //! steal    other shard: c -> 0, own: + c - w    swap, fetch_add; w in hand
 //! give     shard: + w                           fetch_add
 //! resize   capacity: swap; pool: + more, or debt: + less
-//! pay      debt: - n, and n credits are taken as for an entry of that weight, and forgotten
+//! pay      debt: - n, and n credits that somebody gives back, or that are taken as for an entry of
+//!          that weight, are forgotten
 //! ```
 //!
 //! Where one source has less than an entry weighs, it is emptied and the next one asked for the rest.
@@ -184,6 +185,24 @@ impl Budget {
         None
     }
 
+    /// Pays what is owed with credits that somebody gives back; what is left of them.
+    #[cold]
+    fn repay(&self, credits: u64) -> u64 {
+        let mut debt = self.debt();
+        loop {
+            let paid = credits.min(debt);
+            match self.debt.compare_exchange(
+                debt,
+                debt - paid,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return credits - paid,
+                Err(now) => debt = now,
+            }
+        }
+    }
+
     pub(crate) fn owe(&self, more: u64) {
         if more > 0 {
             self.debt.fetch_add(more, Ordering::Relaxed);
@@ -275,7 +294,10 @@ impl Budget {
     }
 
     #[inline]
-    fn put(&self, own: usize, credits: &Credits, count: u64) {
+    fn put(&self, own: usize, credits: &Credits, mut count: u64) {
+        if self.debt() > 0 {
+            count = self.repay(count);
+        }
         if count == 0 {
             return;
         }

@@ -177,6 +177,7 @@ impl<K: Eq, V> Engine<K, V> {
         let leaving = Leaving::new(&self.common);
         let tried = self.compute_pinned(&pin(), &leaving, hash, eq, f, if_exhausted);
         drop(leaving);
+        self.pay_if_owing();
         shard.drop_dead(DEAD_PER_WRITE);
         tried
     }

@@ -201,6 +201,7 @@ impl<K, V> Engine<K, V> {
             let pin = pin();
             shard.insert_loaded(&self.context(&pin, &leaving), target, entry, load)
         };
+        self.pay_if_owing();
         shard.drop_dead(DEAD_PER_WRITE);
         match placed {
             Placed::Done(inserted) => Ok(inserted),

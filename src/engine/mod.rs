@@ -372,6 +372,15 @@ impl<K, V> Engine<K, V> {
         self.common.weigher.is_some() && u64::from(target.weight) > self.capacity()
     }
 
+    /// Takes part in reaching a capacity that was made smaller while this thread had credits in hand; when
+    /// it has unpinned.
+    #[inline(always)]
+    fn pay_if_owing(&self) {
+        if self.common.budget.debt() > 0 {
+            self.common.pay_debt();
+        }
+    }
+
     /// What a write does for a cache that no maintenance thread tends, or in which stale entries are to be
     /// swept.
     #[inline(always)]
@@ -405,6 +414,7 @@ impl<K, V> Engine<K, V> {
             self.supersede(&pin, hash);
             shard.insert(&self.context(&pin, &leaving), target, entry, if_present)
         };
+        self.pay_if_owing();
         shard.drop_dead(DEAD_PER_WRITE);
         match placed {
             Placed::Done(inserted) => Ok(inserted),

@@ -233,7 +233,7 @@ where
                 let load = Load { post: leader.post(), replaces: None, took };
                 self.engine().fill(hash, entry, load);
             }
-            Outcome::Error(_) => {
+            Outcome::Error(_) if self.engine().lifetimes().grace > 0 => {
                 // What is past its time, but not its grace, is better than an error.
                 let eq = |other: &K| key.borrowed().equivalent(other);
                 let past = self.engine().peek_past(hash, eq, |entry| entry.value.clone());
@@ -242,7 +242,7 @@ where
                     outcome = Outcome::Value(value);
                 }
             }
-            Outcome::Value(_) | Outcome::Nothing => drop(key),
+            Outcome::Value(_) | Outcome::Nothing | Outcome::Error(_) => drop(key),
         }
         A::answer(leader.land(outcome)).expect("the outcome answers the question it came from")
     }
