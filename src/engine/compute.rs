@@ -316,7 +316,7 @@ impl<K: Eq, V> Shard<K, V> {
         let swapped = self.swap(cx, target.own, sight, |found| self.index.replace(found, node));
         if let Some(found) = swapped {
             credit.add(Credit::of_removed_entry(self.weight_of(found.node)));
-            credit = credit.spend(target.weight.into());
+            credit = credit.spend(target.price.weight());
         }
         cx.budget().give(target.own, self.credits(), credit);
         match swapped {
@@ -338,7 +338,7 @@ impl<K: Eq, V> Shard<K, V> {
         credit: &mut Credit,
     ) -> bool {
         let old = sight.found().map_or(0, |found| self.weight_of(found.node));
-        let more = u64::from(target.weight).saturating_sub(old);
+        let more = target.price.weight().saturating_sub(old);
         more == 0 || self.gather(cx, target.own, more, credit).is_some()
     }
 

@@ -64,10 +64,31 @@ pub(crate) struct Target {
     pub(crate) own: usize,
     pub(crate) hash: u64,
     pub(crate) terms: Terms,
-    /// What the entry weighs: 1 in a cache without a weigher.
-    pub(crate) weight: u32,
-    /// What it would cost to get it again: 1 if nobody says.
-    pub(crate) cost: u32,
+    pub(crate) price: Price,
+}
+
+/// What an entry weighs, and what it would cost to get it again: 1 each, if nobody says. In one word,
+/// since a copy of two halves has to wait until both are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Price(u64);
+
+impl Price {
+    pub(crate) const UNIT: Price = Price::new(1, 1);
+
+    #[inline(always)]
+    pub(crate) const fn new(weight: u32, cost: u32) -> Self {
+        Price((cost as u64) << 32 | weight as u64)
+    }
+
+    #[inline(always)]
+    pub(crate) fn weight(self) -> u64 {
+        self.0 & u64::from(u32::MAX)
+    }
+
+    #[inline(always)]
+    pub(crate) fn word(self) -> u64 {
+        self.0
+    }
 }
 
 /// What whoever inserts an entry says about it.
@@ -180,7 +201,7 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> Result<NodeId, Entry<K, V>> {
         let Some(node) = self.alloc(cx) else { return Err(entry) };
         if let Some(weights) = &self.weights {
-            weights.begin(node, target.weight, target.cost);
+            weights.begin(node, target.price);
         }
         // SAFETY: just allocated, so owned and empty.
         unsafe { self.nodes.write(node, entry.key, entry.value) };
@@ -251,7 +272,7 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> Inserted {
         let own = target.own;
         self.index.publish(claim);
-        cx.budget().give(own, self.credits(), credit.spend(target.weight.into()));
+        cx.budget().give(own, self.credits(), credit.spend(target.price.weight()));
         cx.count(Event::Insert);
         let segment = self.policy.admit(self.pace(), claim.ghost, source == Source::Unused);
         if !claim.linked {
@@ -359,7 +380,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
         // The credits of the value that was replaced are those of this one.
         let (mut credit, _) = this.credit.take().unwrap_or((Credit::NONE, Source::Unused));
         credit.add(Credit::of_removed_entry(this.shard.weight_of(found.node)));
-        let rest = credit.spend(this.target.weight.into());
+        let rest = credit.spend(this.target.price.weight());
         this.cx.budget().give(this.target.own, this.shard.credits(), rest);
         this.shard.updated(this.cx, this.target.own, found, this.node)
     }
@@ -402,8 +423,8 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
     #[inline(never)]
     fn run(mut self, if_present: IfPresent) -> Inserted {
         let (shard, cx) = (self.shard, self.cx);
-        let Target { own, hash, weight, .. } = self.target;
-        let weight = u64::from(weight);
+        let Target { own, hash, price, .. } = self.target;
+        let weight = price.weight();
         let index = &shard.index;
         let home = index.home(hash);
         loop {

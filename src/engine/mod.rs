@@ -67,7 +67,7 @@ use deadlines::Change;
 use epoch::{Pin, pin};
 use flights::Flights;
 use index::{Found, Index};
-use insert::{IfPresent, Inserted, Placed, Target, Terms};
+use insert::{IfPresent, Inserted, Placed, Price, Target, Terms};
 use late::Late;
 use leaving::Leaving;
 use lifetimes::{Life, Lifetimes, Span};
@@ -362,14 +362,14 @@ impl<K, V> Engine<K, V> {
         let ask = |weigher: &Option<Weigher<K, V>>| {
             weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
         };
-        let (weight, cost) = (ask(&self.common.weigher), ask(&self.common.coster));
-        Target { own: self.shard_of(hash).0, hash, terms, weight, cost }
+        let price = Price::new(ask(&self.common.weigher), ask(&self.common.coster));
+        Target { own: self.shard_of(hash).0, hash, terms, price }
     }
 
     /// Whether an entry of that weight could not be kept if it was alone.
     #[inline(always)]
     pub(super) fn is_too_heavy(&self, target: Target) -> bool {
-        self.common.weigher.is_some() && u64::from(target.weight) > self.capacity()
+        self.common.weigher.is_some() && target.price.weight() > self.capacity()
     }
 
     /// Takes part in reaching a capacity that was made smaller while this thread had credits in hand; when
@@ -519,7 +519,7 @@ impl<K, V> Engine<K, V> {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
                 self.supersede(&pin, hash);
-                let target = Target { own, hash, terms: Terms::BY_RULE, weight: 1, cost: 1 };
+                let target = Target { own, hash, terms: Terms::BY_RULE, price: Price::UNIT };
                 match shard.insert(&cx, target, entry, IfPresent::Replace) {
                     Placed::Exhausted(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,

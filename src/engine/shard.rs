@@ -302,7 +302,7 @@ impl<K, V> Shard<K, V> {
     #[inline(never)]
     fn credit_by_weight(&self, cx: &Context<'_, K, V>, target: Target) -> Option<(Credit, Source)> {
         let mut credit = Credit::NONE;
-        match self.gather(cx, target.own, target.weight.into(), &mut credit) {
+        match self.gather(cx, target.own, target.price.weight(), &mut credit) {
             Some(source) => Some((credit, source)),
             None => {
                 cx.budget().give(target.own, self.credits(), credit);

@@ -7,6 +7,7 @@
 use crate::{
     engine::{
         extents::{Extents, OutOfMemory},
+        insert::Price,
         word::NodeId,
     },
     sync::{AtomicU64, Ordering},
@@ -39,9 +40,9 @@ impl Weights {
 
     /// Notes the weight and the cost of an owned node.
     #[inline]
-    pub(crate) fn begin(&self, node: NodeId, weight: u32, cost: u32) {
+    pub(crate) fn begin(&self, node: NodeId, price: Price) {
         // Published together with the node.
-        self.word(node).store(u64::from(cost) << 32 | u64::from(weight), Ordering::Relaxed);
+        self.word(node).store(price.word(), Ordering::Relaxed);
     }
 
     /// The weight of a node that was found in the index.
