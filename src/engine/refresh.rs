@@ -331,6 +331,11 @@ impl<'e, K, V> Refresh<'e, K, V> {
         let failed = value.is_none();
         let lead = self.lead.take().expect("it has not ended");
         self.engine.count_refresh(self.hash, self.node, failed);
+        if let Outcome::Nothing = outcome {
+            // Who waits, since the old value is gone meanwhile, has a loader of its own to ask.
+            drop(lead);
+            return outcome;
+        }
         lead.land(outcome)
     }
 }
