@@ -7,9 +7,9 @@
 //! belongs to the thread that took it out. A listener that never returns keeps its one node, and the
 //! few that its operation took out with it.
 //!
-//! Without a listener none of this happens: [`Context::retire`] retires at once.
+//! Without a listener none of this happens: [`Shard::retire`] retires at once.
 //!
-//! [`Context::retire`]: super::shard::Context::retire
+//! [`Shard::retire`]: super::shard::Shard::retire
 
 use crate::{
     engine::{epoch::pin, shard::Common, stats::Event, word::NodeId},
