@@ -307,29 +307,38 @@ impl Campaign {
         if self.setup.rules != Rules::Evicting && stats.evictions + stats.rejections > 0 {
             return fail(format!("evictions or rejections where there is room for all: {stats:?}"));
         }
-        let total = self.cache.stats();
-        if total.inserts - total.departures() != total.entries {
-            return fail(format!("statistics do not add up: {total:?}"));
-        }
+        let total = self.sum_up()?;
         if total.entries > self.setup.capacity {
             return fail(format!("{} entries exceed {}", total.entries, self.setup.capacity));
         }
         #[cfg(larder_internals)]
         self.cache.validate();
-        // After a stall more waits than one pass gets back from the collector.
+        // After a stall more waits than one pass gets back from the collector. What had expired when the
+        // threads ended is taken out now, so the entries have to be counted anew.
+        let (mut alive, mut entries) = (0, 0);
         for _ in 0..1_000 {
             self.cache.run_pending_tasks();
-            if self.census.alive() == 2 * total.entries as i64 {
+            (alive, entries) = (self.census.alive(), self.sum_up()?.entries);
+            if alive == 2 * entries as i64 {
                 break;
             }
         }
-        let alive = self.census.alive();
-        if alive != 2 * total.entries as i64 {
-            return fail(format!("{alive} keys and values live, of {} entries", total.entries));
+        if alive != 2 * entries as i64 {
+            return fail(format!("{alive} keys and values live, of {entries} entries"));
         }
         #[cfg(larder_internals)]
         self.cache.validate();
         Ok(())
+    }
+
+    /// The statistics, which have to add up.
+    fn sum_up(&self) -> Result<CacheStats, Failure> {
+        let total = self.cache.stats();
+        if total.inserts - total.departures() == total.entries {
+            Ok(total)
+        } else {
+            Err(Failure::Other(format!("statistics do not add up: {total:?}")))
+        }
     }
 
     /// Drops the cache, and with it everything that was ever in it.
