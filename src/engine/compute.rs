@@ -206,7 +206,7 @@ impl<K: Eq, V> Engine<K, V> {
             Decision::Remove => None,
             Decision::Put(entry) => Some(entry),
         };
-        let target = entry.as_ref().map(|entry| self.target_of(hash, Terms::BY_RULE, entry));
+        let target = entry.as_ref().map(|entry| self.target_of(hash, &Terms::BY_RULE, entry));
         self.supersede(pin, hash);
         let (Some(entry), Some(target)) = (entry, target) else {
             return match shard.take_out_seen(&cx, own, sight) {
@@ -258,7 +258,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn put(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         sight: Sight<'_>,
         entry: Entry<K, V>,
     ) -> Tried<K, V> {
@@ -295,7 +295,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn replace(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         sight: Sight<'_>,
         node: NodeId,
     ) -> Inserted {
@@ -333,7 +333,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn gather_difference(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         sight: Sight<'_>,
         credit: &mut Credit,
     ) -> bool {

@@ -166,7 +166,7 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let target = self.target_of(hash, Terms::BY_RULE, &entry);
+        let target = self.target_of(hash, &Terms::BY_RULE, &entry);
         if self.is_too_heavy(target) {
             // If the key is there somebody has written it, and that stays.
             self.reject(target, &entry, IfPresent::Keep);
@@ -188,7 +188,7 @@ impl<K, V> Engine<K, V> {
 
     fn try_fill(
         &self,
-        target: Target,
+        target: Target<'_>,
         entry: Entry<K, V>,
         load: Load<'_, K, V>,
     ) -> Result<Inserted, Entry<K, V>>
