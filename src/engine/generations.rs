@@ -132,6 +132,43 @@ impl<K, V> Engine<K, V> {
         Some((unsafe { shard.nodes.with(found.node, f) }, version))
     }
 
+    /// [`Engine::peek`] with the version.
+    pub(crate) fn peek_versioned<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Version)> {
+        let (own, shard) = self.shard_of(hash);
+        let pin = super::epoch::pin();
+        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
+        let version = shard.version(own, found.node);
+        // SAFETY: pinned, and found in the index since.
+        Some((unsafe { shard.nodes.with(found.node, f) }, version))
+    }
+
+    /// [`Engine::compute`] if the key still has the version that was seen, or is absent if none was.
+    /// False if it is not: nothing is decided then.
+    pub(crate) fn compute_as_seen(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        seen: Option<Version>,
+        mut f: impl FnMut(Option<&Entry<K, V>>) -> Decision<K, V>,
+    ) -> bool
+    where
+        K: Eq,
+    {
+        let (own, shard) = self.shard_of(hash);
+        let mut as_seen = false;
+        self.compute_by_node(hash, eq, |found| {
+            let now = found.map(|(_, node)| shard.version(own, node));
+            as_seen = now == seen;
+            if as_seen { f(found.map(|(entry, _)| entry)) } else { Decision::Keep }
+        });
+        as_seen
+    }
+
     /// Puts `value` in the place of the one whose version is `expected`.
     pub(crate) fn compare_and_swap(
         &self,

@@ -271,7 +271,7 @@ impl<K, V> Engine<K, V> {
 
     /// Looks a key up, and takes what is expired or stale for absent.
     #[inline(always)]
-    fn find_live<'s>(
+    pub(super) fn find_live<'s>(
         &self,
         (own, shard): (usize, &'s Shard<K, V>),
         pin: &Pin,
