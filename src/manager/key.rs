@@ -4,7 +4,7 @@
 //! last is behind a pointer, since it may be of any type. To look something up nothing is allocated: what
 //! was given is hashed and compared where it is.
 
-use super::namespace::Space;
+use super::{hashing::type_bits, namespace::Space};
 use crate::{engine::insert::Terms, loading::Wanted, sync::Arc};
 use equivalent::Equivalent;
 use std::{
@@ -109,7 +109,7 @@ impl Eq for StoredKey {}
 /// As [`Query`]: what is written to a hasher through a pointer is what is written to it directly.
 impl Hash for StoredKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.space, self.value).hash(state);
+        state.write_u64(self.space.word() ^ type_bits(self.value));
         (*self.key).hash_into(state);
     }
 }
@@ -145,7 +145,7 @@ impl<Q: Key + ?Sized> Query<'_, Q> {
 impl<Q: Key + ?Sized> Hash for Query<'_, Q> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.space, self.value).hash(state);
+        state.write_u64(self.space.word() ^ type_bits(self.value));
         self.key.hash(state);
     }
 }

@@ -1,6 +1,7 @@
 //! One cache of a manager.
 
 use super::{
+    hashing::BuildPlaceHasher,
     key::StoredKey,
     kind::CacheKind,
     namespace::Namespace,
@@ -16,6 +17,9 @@ use std::{
     time::Duration,
 };
 
+/// What a managed cache is: keys and values of any type.
+pub(crate) type Entries = Cache<StoredKey, StoredValue, BuildPlaceHasher>;
+
 /// One of a manager's caches: a budget for values of all types. Comes from
 /// [`CacheManager::cache`](super::CacheManager::cache) and
 /// [`get_cache`](super::CacheManager::get_cache).
@@ -27,7 +31,7 @@ pub struct ManagedCache(Arc<Inner>);
 struct Inner {
     name: String,
     kind: Option<CacheKind>,
-    cache: Cache<StoredKey, StoredValue>,
+    cache: Entries,
     settings: Mutex<CacheSettings>,
     namespaces: Mutex<HashMap<String, Namespace>>,
     /// That of those who name none.
@@ -87,6 +91,7 @@ impl ManagedCache {
         let time = settings.time_to_live.unwrap_or(Duration::MAX);
         let builder = Cache::builder()
             .name(name)
+            .hasher(BuildPlaceHasher::new())
             .estimated_entries(settings.max_entries)
             .eviction_policy(settings.eviction_policy)
             .jitter(settings.jitter)
@@ -196,7 +201,7 @@ impl ManagedCache {
     }
 
     #[inline(always)]
-    pub(crate) fn cache(&self) -> &Cache<StoredKey, StoredValue> {
+    pub(crate) fn cache(&self) -> &Entries {
         &self.0.cache
     }
 

@@ -2,6 +2,7 @@
 //! views of each.
 #![forbid(unsafe_code)]
 
+mod hashing;
 mod key;
 mod kind;
 mod managed;

@@ -15,6 +15,11 @@ impl Space {
     fn new(id: u32, version: u64) -> Self {
         Self(u64::from(id) << VERSION_BITS | version)
     }
+
+    #[inline(always)]
+    pub(super) fn word(self) -> u64 {
+        self.0
+    }
 }
 
 /// A part of a cache's keys, which can be made stale together; comes from
