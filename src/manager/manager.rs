@@ -214,7 +214,7 @@ fn make(
         .map_err(|source| ManagerError::Build { name: named(), source })
 }
 
-fn check_name(name: &str) -> Result<(), ManagerError> {
+pub(super) fn check_name(name: &str) -> Result<(), ManagerError> {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
     let fits = name.len() <= 64
         && name.starts_with(|first: char| first.is_ascii_lowercase())

@@ -211,9 +211,13 @@ mod tests {
 
     #[test]
     fn lines_of_mountinfo() {
-        let v1 = "35 31 0:32 /docker/a\\040b /sys/fs/cgroup/memory ro master:9 - cgroup none rw,memory";
+        let v1 =
+            "35 31 0:32 /docker/a\\040b /sys/fs/cgroup/memory ro master:9 - cgroup none rw,memory";
         let mount = Mount::of(v1, Version::One);
-        assert_eq!((mount.root.as_str(), mount.point.as_str()), ("/docker/a b", "/sys/fs/cgroup/memory"));
+        assert_eq!(
+            (mount.root.as_str(), mount.point.as_str()),
+            ("/docker/a b", "/sys/fs/cgroup/memory")
+        );
         assert_eq!(Mount::of(v1, Version::Two).point, "/sys/fs/cgroup");
         let v2 = "30 23 0:26 / /cg rw shared:4 - cgroup2 cgroup2 rw,nsdelegate";
         assert_eq!(Mount::of(v2, Version::Two).point, "/cg");

@@ -148,9 +148,6 @@ impl MemoryReading {
         let confined = |whole: &Strain| container.is_some_and(|own| own.limit < whole.limit);
         let whole = whole.filter(|whole| !confined(whole));
         let strains = [process, container, whole];
-        strains
-            .into_iter()
-            .flatten()
-            .max_by(|one, other| one.share().total_cmp(&other.share()))
+        strains.into_iter().flatten().max_by(|one, other| one.share().total_cmp(&other.share()))
     }
 }

@@ -60,7 +60,8 @@ impl MemorySettings {
             let allowed = "1 MiB (1048576) and more, or none";
             check(limit >= 1 << 20, ("limit", limit.to_string(), allowed))?;
         }
-        for (field, share) in [("pressure.step", pressure.step), ("pressure.floor", pressure.floor)] {
+        for (field, share) in [("pressure.step", pressure.step), ("pressure.floor", pressure.floor)]
+        {
             let fits = (0.01..=1.0).contains(&share);
             check(fits, (field, share.to_string(), "0.01 to 1.0"))?;
         }
@@ -70,11 +71,7 @@ impl MemorySettings {
         )?;
         check(
             pressure.low > 0.0 && pressure.low < pressure.high,
-            (
-                "pressure.low",
-                pressure.low.to_string(),
-                "more than 0.0 and less than pressure.high",
-            ),
+            ("pressure.low", pressure.low.to_string(), "more than 0.0 and less than pressure.high"),
         )
     }
 }

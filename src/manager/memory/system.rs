@@ -5,9 +5,7 @@ use std::{
     fmt,
     sync::{Mutex, PoisonError},
 };
-use sysinfo::{
-    MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System,
-};
+use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
 
 /// Looks at the process, the container and the machine it runs on.
 ///
