@@ -3,6 +3,7 @@
 use super::{
     kind::CacheKind,
     managed::ManagedCache,
+    memory::{MemoryProbe, MemorySettings, Watch},
     settings::{CacheSettings, SettingsError},
     view::View,
 };
@@ -10,7 +11,7 @@ use crate::{BuildError, Clock, Maintenance};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock, Weak},
 };
 
 /// The five caches of [`CacheKind`], and any number of named ones.
@@ -33,6 +34,16 @@ struct Inner {
     named: RwLock<BTreeMap<String, ManagedCache>>,
     clock: Clock,
     maintenance: Maintenance,
+    watch: Arc<Watch>,
+}
+
+/// A handle that does not keep the manager.
+pub(super) struct WeakManager(Weak<Inner>);
+
+impl WeakManager {
+    pub(super) fn upgrade(&self) -> Option<CacheManager> {
+        self.0.upgrade().map(CacheManager)
+    }
 }
 
 /// Builds a [`CacheManager`]; comes from [`CacheManager::builder`].
@@ -42,6 +53,8 @@ pub struct CacheManagerBuilder {
     named: Vec<(String, CacheSettings)>,
     clock: Clock,
     maintenance: Maintenance,
+    probe: Option<Arc<dyn MemoryProbe>>,
+    memory: MemorySettings,
 }
 
 /// Why a manager, or one of its caches, cannot be made.
@@ -71,6 +84,9 @@ pub enum ManagerError {
         /// What is wrong.
         source: SettingsError,
     },
+    /// A setting of how memory is looked after is out of range.
+    #[error("memory: {0}")]
+    Memory(#[source] SettingsError),
     /// The settings do not fit together, or there is no memory.
     #[error("cache {name:?}: {source}")]
     Build {
@@ -111,6 +127,8 @@ impl CacheManager {
             named: Vec::new(),
             clock: Clock::default(),
             maintenance: Maintenance::default(),
+            probe: None,
+            memory: MemorySettings::default(),
         }
     }
 
@@ -184,6 +202,10 @@ impl CacheManager {
         self.caches().iter().for_each(ManagedCache::clear);
     }
 
+    pub(super) fn watch(&self) -> &Arc<Watch> {
+        &self.0.watch
+    }
+
     fn named(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
         self.0.named.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -251,6 +273,22 @@ impl CacheManagerBuilder {
         self
     }
 
+    /// Who looks at the memory, instead of [`SystemProbe`](super::memory::SystemProbe), or of
+    /// [`Cgroup`](super::memory::Cgroup) without the feature `sysinfo`.
+    #[must_use]
+    pub fn memory_probe(mut self, probe: impl MemoryProbe + 'static) -> Self {
+        self.probe = Some(Arc::new(probe));
+        self
+    }
+
+    /// Whether and how memory is looked after: by default only when
+    /// [`sample_memory`](CacheManager::sample_memory) is called.
+    #[must_use]
+    pub fn memory(mut self, settings: MemorySettings) -> Self {
+        self.memory = settings;
+        self
+    }
+
     /// Builds the manager.
     ///
     /// # Panics
@@ -267,18 +305,21 @@ impl CacheManagerBuilder {
     ///
     /// [`ManagerError`] names the cache and what is wrong with it.
     pub fn try_build(self) -> Result<CacheManager, ManagerError> {
-        let Self { kinds, named, clock, maintenance } = self;
+        let Self { kinds, named, clock, maintenance, probe, memory } = self;
+        memory.validate().map_err(ManagerError::Memory)?;
         let mut caches = Vec::with_capacity(kinds.len());
         for (kind, settings) in CacheKind::ALL.into_iter().zip(kinds) {
             caches.push(make(kind.name(), Some(kind), settings, &clock, maintenance)?);
         }
         let kinds = caches.try_into().expect("as many as there are kinds");
         let named_caches = RwLock::default();
-        let manager =
-            CacheManager(Arc::new(Inner { kinds, named: named_caches, clock, maintenance }));
+        let watch = Watch::new(probe, memory, clock.clone(), maintenance);
+        let inner = Inner { kinds, named: named_caches, clock, maintenance, watch };
+        let manager = CacheManager(Arc::new(inner));
         for (name, settings) in named {
             manager.create(&name, settings)?;
         }
+        manager.0.watch.start(WeakManager(Arc::downgrade(&manager.0)));
         Ok(manager)
     }
 }
