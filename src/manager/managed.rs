@@ -111,6 +111,10 @@ impl ManagedCache {
                 .max_capacity(bytes)
                 .weigher(|_: &StoredKey, value: &StoredValue| value.bytes()),
         };
+        let builder = match settings.probation {
+            None => builder,
+            Some(share) => builder.probation(share),
+        };
         let builder = match settings.shards {
             None => builder,
             Some(shards) => builder.shards(shards),
