@@ -8,6 +8,8 @@ use super::{
     view::View,
 };
 use crate::{BuildError, Clock, Maintenance};
+#[cfg(feature = "config")]
+use std::sync::Mutex;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -35,6 +37,9 @@ struct Inner {
     clock: Clock,
     maintenance: Maintenance,
     watch: Arc<Watch>,
+    /// Held while settings are reloaded.
+    #[cfg(feature = "config")]
+    reloading: Mutex<()>,
 }
 
 /// A handle that does not keep the manager.
@@ -186,20 +191,42 @@ impl CacheManager {
         name: &str,
         settings: CacheSettings,
     ) -> Result<ManagedCache, ManagerError> {
+        let cache = self.make_unlisted(name, settings)?;
+        self.list(vec![cache.clone()])?;
+        Ok(cache)
+    }
+
+    /// A cache that nobody finds yet.
+    pub(super) fn make_unlisted(
+        &self,
+        name: &str,
+        settings: CacheSettings,
+    ) -> Result<ManagedCache, ManagerError> {
         check_name(name)?;
-        let Inner { clock, maintenance, .. } = &*self.0;
-        let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
-        if name.parse::<CacheKind>().is_ok() || named.contains_key(name) {
+        if self.get_cache(name).is_ok() {
             return Err(ManagerError::Exists { name: name.to_owned() });
         }
-        let cache = make(name, None, settings, clock, *maintenance)?;
-        named.insert(name.to_owned(), cache.clone());
-        Ok(cache)
+        make(name, None, settings, &self.0.clock, self.0.maintenance)
+    }
+
+    /// Lets them be found, if none of their names is taken.
+    pub(super) fn list(&self, caches: Vec<ManagedCache>) -> Result<(), ManagerError> {
+        let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cache) = caches.iter().find(|cache| named.contains_key(cache.name())) {
+            return Err(ManagerError::Exists { name: cache.name().to_owned() });
+        }
+        named.extend(caches.into_iter().map(|cache| (cache.name().to_owned(), cache)));
+        Ok(())
     }
 
     /// Clears all caches. O(caches).
     pub fn clear_all(&self) {
         self.caches().iter().for_each(ManagedCache::clear);
+    }
+
+    #[cfg(feature = "config")]
+    pub(super) fn reloading(&self) -> &Mutex<()> {
+        &self.0.reloading
     }
 
     pub(super) fn watch(&self) -> &Arc<Watch> {
@@ -273,6 +300,12 @@ impl CacheManagerBuilder {
         self
     }
 
+    /// Takes back what was said about those named caches.
+    #[cfg(feature = "config")]
+    pub(super) fn forget_named(&mut self, forgotten: impl Fn(&str) -> bool) {
+        self.named.retain(|(name, _)| !forgotten(name));
+    }
+
     /// Who looks at the memory, instead of [`SystemProbe`](super::memory::SystemProbe), or of
     /// [`Cgroup`](super::memory::Cgroup) without the feature `sysinfo`.
     #[must_use]
@@ -314,7 +347,15 @@ impl CacheManagerBuilder {
         let kinds = caches.try_into().expect("as many as there are kinds");
         let named_caches = RwLock::default();
         let watch = Watch::new(probe, memory, clock.clone(), maintenance);
-        let inner = Inner { kinds, named: named_caches, clock, maintenance, watch };
+        let inner = Inner {
+            kinds,
+            named: named_caches,
+            clock,
+            maintenance,
+            watch,
+            #[cfg(feature = "config")]
+            reloading: Mutex::default(),
+        };
         let manager = CacheManager(Arc::new(inner));
         for (name, settings) in named {
             manager.create(&name, settings)?;
