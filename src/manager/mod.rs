@@ -26,4 +26,5 @@ pub use manager::{
 };
 pub use namespace::Namespace;
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};
+pub use stored::Freshness;
 pub use view::View;
