@@ -3,14 +3,17 @@
 use super::{
     kind::CacheKind,
     managed::ManagedCache,
+    memory::{MemoryProbe, MemorySettings, Watch},
     settings::{CacheSettings, SettingsError},
     view::View,
 };
 use crate::{BuildError, Clock, Maintenance};
+#[cfg(feature = "config")]
+use std::sync::Mutex;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock, Weak},
 };
 
 /// The five caches of [`CacheKind`], and any number of named ones.
@@ -33,6 +36,19 @@ struct Inner {
     named: RwLock<BTreeMap<String, ManagedCache>>,
     clock: Clock,
     maintenance: Maintenance,
+    watch: Arc<Watch>,
+    /// Held while settings are reloaded.
+    #[cfg(feature = "config")]
+    reloading: Mutex<()>,
+}
+
+/// A handle that does not keep the manager.
+pub(super) struct WeakManager(Weak<Inner>);
+
+impl WeakManager {
+    pub(super) fn upgrade(&self) -> Option<CacheManager> {
+        self.0.upgrade().map(CacheManager)
+    }
 }
 
 /// Builds a [`CacheManager`]; comes from [`CacheManager::builder`].
@@ -42,6 +58,8 @@ pub struct CacheManagerBuilder {
     named: Vec<(String, CacheSettings)>,
     clock: Clock,
     maintenance: Maintenance,
+    probe: Option<Arc<dyn MemoryProbe>>,
+    memory: MemorySettings,
 }
 
 /// Why a manager, or one of its caches, cannot be made.
@@ -71,6 +89,9 @@ pub enum ManagerError {
         /// What is wrong.
         source: SettingsError,
     },
+    /// A setting of how memory is looked after is out of range.
+    #[error("memory: {0}")]
+    Memory(#[source] SettingsError),
     /// The settings do not fit together, or there is no memory.
     #[error("cache {name:?}: {source}")]
     Build {
@@ -111,6 +132,8 @@ impl CacheManager {
             named: Vec::new(),
             clock: Clock::default(),
             maintenance: Maintenance::default(),
+            probe: None,
+            memory: MemorySettings::default(),
         }
     }
 
@@ -168,20 +191,46 @@ impl CacheManager {
         name: &str,
         settings: CacheSettings,
     ) -> Result<ManagedCache, ManagerError> {
+        let cache = self.make_unlisted(name, settings)?;
+        self.list(vec![cache.clone()])?;
+        Ok(cache)
+    }
+
+    /// A cache that nobody finds yet.
+    pub(super) fn make_unlisted(
+        &self,
+        name: &str,
+        settings: CacheSettings,
+    ) -> Result<ManagedCache, ManagerError> {
         check_name(name)?;
-        let Inner { clock, maintenance, .. } = &*self.0;
-        let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
-        if name.parse::<CacheKind>().is_ok() || named.contains_key(name) {
+        if self.get_cache(name).is_ok() {
             return Err(ManagerError::Exists { name: name.to_owned() });
         }
-        let cache = make(name, None, settings, clock, *maintenance)?;
-        named.insert(name.to_owned(), cache.clone());
-        Ok(cache)
+        make(name, None, settings, &self.0.clock, self.0.maintenance)
+    }
+
+    /// Lets them be found, if none of their names is taken.
+    pub(super) fn list(&self, caches: Vec<ManagedCache>) -> Result<(), ManagerError> {
+        let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cache) = caches.iter().find(|cache| named.contains_key(cache.name())) {
+            return Err(ManagerError::Exists { name: cache.name().to_owned() });
+        }
+        named.extend(caches.into_iter().map(|cache| (cache.name().to_owned(), cache)));
+        Ok(())
     }
 
     /// Clears all caches. O(caches).
     pub fn clear_all(&self) {
         self.caches().iter().for_each(ManagedCache::clear);
+    }
+
+    #[cfg(feature = "config")]
+    pub(super) fn reloading(&self) -> &Mutex<()> {
+        &self.0.reloading
+    }
+
+    pub(super) fn watch(&self) -> &Arc<Watch> {
+        &self.0.watch
     }
 
     fn named(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
@@ -214,7 +263,7 @@ fn make(
         .map_err(|source| ManagerError::Build { name: named(), source })
 }
 
-fn check_name(name: &str) -> Result<(), ManagerError> {
+pub(super) fn check_name(name: &str) -> Result<(), ManagerError> {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
     let fits = name.len() <= 64
         && name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -251,6 +300,28 @@ impl CacheManagerBuilder {
         self
     }
 
+    /// Takes back what was said about those named caches.
+    #[cfg(feature = "config")]
+    pub(super) fn forget_named(&mut self, forgotten: impl Fn(&str) -> bool) {
+        self.named.retain(|(name, _)| !forgotten(name));
+    }
+
+    /// Who looks at the memory, instead of [`SystemProbe`](super::memory::SystemProbe), or of
+    /// [`Cgroup`](super::memory::Cgroup) without the feature `sysinfo`.
+    #[must_use]
+    pub fn memory_probe(mut self, probe: impl MemoryProbe + 'static) -> Self {
+        self.probe = Some(Arc::new(probe));
+        self
+    }
+
+    /// Whether and how memory is looked after: by default only when
+    /// [`sample_memory`](CacheManager::sample_memory) is called.
+    #[must_use]
+    pub fn memory(mut self, settings: MemorySettings) -> Self {
+        self.memory = settings;
+        self
+    }
+
     /// Builds the manager.
     ///
     /// # Panics
@@ -267,18 +338,29 @@ impl CacheManagerBuilder {
     ///
     /// [`ManagerError`] names the cache and what is wrong with it.
     pub fn try_build(self) -> Result<CacheManager, ManagerError> {
-        let Self { kinds, named, clock, maintenance } = self;
+        let Self { kinds, named, clock, maintenance, probe, memory } = self;
+        memory.validate().map_err(ManagerError::Memory)?;
         let mut caches = Vec::with_capacity(kinds.len());
         for (kind, settings) in CacheKind::ALL.into_iter().zip(kinds) {
             caches.push(make(kind.name(), Some(kind), settings, &clock, maintenance)?);
         }
         let kinds = caches.try_into().expect("as many as there are kinds");
         let named_caches = RwLock::default();
-        let manager =
-            CacheManager(Arc::new(Inner { kinds, named: named_caches, clock, maintenance }));
+        let watch = Watch::new(probe, memory, clock.clone(), maintenance);
+        let inner = Inner {
+            kinds,
+            named: named_caches,
+            clock,
+            maintenance,
+            watch,
+            #[cfg(feature = "config")]
+            reloading: Mutex::default(),
+        };
+        let manager = CacheManager(Arc::new(inner));
         for (name, settings) in named {
             manager.create(&name, settings)?;
         }
+        manager.0.watch.start(WeakManager(Arc::downgrade(&manager.0)));
         Ok(manager)
     }
 }

@@ -2,12 +2,16 @@
 //! views of each.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "config")]
+#[cfg_attr(docsrs, doc(cfg(feature = "config")))]
+pub mod config;
 mod hashing;
 mod key;
 mod kind;
 mod managed;
 #[allow(clippy::module_inception)]
 mod manager;
+pub mod memory;
 mod namespace;
 mod settings;
 mod stored;

@@ -1,0 +1,27 @@
+//! How much memory there is, what of it the caches have, and what happens when it runs short.
+//!
+//! A [`MemoryProbe`] looks at the process, the container and the machine. [`SystemProbe`] is one, with the
+//! feature `sysinfo`; [`Cgroup`] reads a container's limit without any crate.
+
+mod bytes;
+mod cgroup;
+mod pressure;
+mod probe;
+mod reading;
+mod sample;
+mod settings;
+#[cfg(feature = "sysinfo")]
+mod system;
+mod watch;
+
+pub(crate) use pressure::Share;
+pub(crate) use watch::Watch;
+
+pub use cgroup::Cgroup;
+pub use pressure::PressureSettings;
+pub use probe::MemoryProbe;
+pub use reading::{ContainerMemory, MemoryReading, Strain, StrainSource, SystemMemory};
+pub use sample::{CacheUse, MemorySample, Pressure, PressureEvent, Resized};
+pub use settings::MemorySettings;
+#[cfg(feature = "sysinfo")]
+pub use system::SystemProbe;
