@@ -73,6 +73,7 @@ mod iter;
 mod listener;
 mod loading;
 mod maintenance;
+pub mod manager;
 pub mod ops;
 mod pinned;
 mod removals;

@@ -85,6 +85,7 @@ pub(crate) struct Load<'a, K, V> {
     pub(crate) post: &'a Post<Flight<K, V>>,
     /// The node whose value the new one is to replace, if it is a refresh.
     pub(crate) replaces: Option<NodeId>,
+    pub(crate) terms: Terms,
     pub(crate) took: Duration,
 }
 
@@ -166,8 +167,8 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let target = self.target_of(hash, Terms::BY_RULE, &entry);
-        if self.is_too_heavy(target) {
+        let target = self.target_of(hash, load.terms, &entry);
+        if self.is_too_heavy(target) || !self.can_keep(target) {
             // If the key is there somebody has written it, and that stays.
             self.reject(target, &entry, IfPresent::Keep);
             return Filled::Rejected;

@@ -313,7 +313,7 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        self.insert_as(hash, entry, if_present, Terms::BY_RULE)
+        self.insert_at(self.target_of(hash, Terms::BY_RULE, &entry), entry, if_present)
     }
 
     /// Inserts an entry about which more is said than the cache's rules do.
@@ -327,26 +327,26 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let (_, shard) = self.shard_of(hash);
-        let timed = matches!(terms.span, Span::ByRule) || shard.timing_for(&self.common).is_ok();
-        if timed && (terms.tags.is_empty() || self.has_tags()) {
-            return self.insert_as(hash, entry, if_present, terms);
+        let target = self.target_of(hash, terms, &entry);
+        if self.can_keep(target) {
+            return self.insert_at(target, entry, if_present);
         }
-        self.reject_write(self.target_of(hash, terms, &entry), &entry, if_present)
+        self.reject_write(target, &entry, if_present)
+    }
+
+    /// Whether there is memory for what is said about an entry.
+    fn can_keep(&self, target: Target) -> bool {
+        let Terms { span, tags } = target.terms;
+        let (_, shard) = self.shard_of(target.hash);
+        let timed = matches!(span, Span::ByRule) || shard.timing_for(&self.common).is_ok();
+        timed && (tags.is_empty() || self.has_tags())
     }
 
     #[inline(always)]
-    fn insert_as(
-        &self,
-        hash: u64,
-        entry: Entry<K, V>,
-        if_present: IfPresent,
-        terms: Terms,
-    ) -> Inserted
+    fn insert_at(&self, target: Target, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
     where
         K: Eq,
     {
-        let target = self.target_of(hash, terms, &entry);
         if self.is_too_heavy(target) {
             return self.reject_write(target, &entry, if_present);
         }

@@ -34,6 +34,7 @@ use crate::{
         fill::Load,
         flight::{Leader, Outcome},
         flights::Boarded,
+        insert::Terms,
         leading::Leading,
         lifetimes::Life,
         nodes::Entry,
@@ -325,7 +326,12 @@ impl<'e, K, V> Refresh<'e, K, V> {
             && !self.lead().post().is_superseded()
         {
             let entry = Entry { key: key(), value: value.clone() };
-            let load = Load { post: self.lead().post(), replaces: Some(self.node), took };
+            let load = Load {
+                post: self.lead().post(),
+                replaces: Some(self.node),
+                terms: Terms::BY_RULE,
+                took,
+            };
             self.engine.fill(self.hash, entry, load);
         }
         let failed = value.is_none();

@@ -15,6 +15,7 @@ use crate::{
     engine::{
         fill::Load,
         flight::{Boarding, Leader, Outcome, Turn},
+        insert::Terms,
         nodes::Entry,
     },
 };
@@ -120,6 +121,11 @@ pub(crate) trait Wanted<K> {
     fn borrowed(&self) -> &Self::Borrowed;
     fn to_key(&self) -> K;
     fn into_key(self) -> K;
+
+    /// What is to hold of the entry that is loaded.
+    fn terms(&self) -> Terms {
+        Terms::BY_RULE
+    }
 }
 
 struct Own<K>(K);
@@ -229,8 +235,9 @@ where
     ) -> A::Answer {
         match &outcome {
             Outcome::Value(value) if !leader.post().is_superseded() => {
+                let terms = key.terms();
                 let entry = Entry { key: key.into_key(), value: value.clone() };
-                let load = Load { post: leader.post(), replaces: None, took };
+                let load = Load { post: leader.post(), replaces: None, terms, took };
                 self.engine().fill(hash, entry, load);
             }
             Outcome::Error(_) if self.engine().lifetimes().grace > 0 => {

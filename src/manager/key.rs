@@ -1,0 +1,188 @@
+//! Keys of any type in one cache.
+//!
+//! An entry's key is: the namespace and its version, the type of the value, and what the user gave. The
+//! last is behind a pointer, since it may be of any type. To look something up nothing is allocated: what
+//! was given is hashed and compared where it is.
+
+use super::{hashing::type_bits, namespace::Space};
+use crate::{engine::insert::Terms, loading::Wanted, sync::Arc};
+use equivalent::Equivalent;
+use std::{
+    any::{Any, TypeId},
+    borrow::Borrow,
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+/// What a [`View`](super::View) can be asked with.
+///
+/// Everything that can be made owned is: `str` finds what is stored as `String`, `[u8]` finds a `Vec<u8>`;
+/// numbers, tuples, and your own types that are `Hash + Eq + Clone` find themselves.
+///
+/// A borrowed form of your own, one that finds a key of several parts without making them owned, has to
+/// implement this. It must hash as what it is stored as.
+///
+/// ```
+/// use larder::manager::{CacheKind, CacheManager, Key};
+///
+/// #[derive(Hash)]
+/// struct Page<'a>(&'a str, u32);
+///
+/// impl Key for Page<'_> {
+///     type Stored = (String, u32);
+///
+///     fn matches(&self, stored: &(String, u32)) -> bool {
+///         self.0 == stored.0 && self.1 == stored.1
+///     }
+///
+///     fn to_stored(&self) -> (String, u32) {
+///         (self.0.to_owned(), self.1)
+///     }
+/// }
+///
+/// let pages = CacheManager::new().view::<String>(CacheKind::General);
+/// pages.set(&("news".to_owned(), 2_u32), "the second page".to_owned());
+/// assert_eq!(pages.get(&Page("news", 2)).as_deref(), Some("the second page"));
+/// assert_eq!(pages.get(&Page("news", 3)), None);
+/// ```
+pub trait Key: Hash {
+    /// What is stored of it.
+    type Stored: Hash + Eq + Send + Sync + 'static;
+
+    /// Whether it finds what is stored as that.
+    fn matches(&self, stored: &Self::Stored) -> bool;
+
+    /// Makes what is stored of it.
+    fn to_stored(&self) -> Self::Stored;
+}
+
+impl<Q> Key for Q
+where
+    Q: ToOwned + Hash + Eq + ?Sized,
+    Q::Owned: Hash + Eq + Send + Sync + 'static,
+{
+    type Stored = Q::Owned;
+
+    #[inline]
+    fn matches(&self, stored: &Q::Owned) -> bool {
+        self == stored.borrow()
+    }
+
+    fn to_stored(&self) -> Q::Owned {
+        self.to_owned()
+    }
+}
+
+/// A key of a type that is known to itself.
+trait Erased: Any + Send + Sync {
+    fn same(&self, other: &dyn Any) -> bool;
+    fn hash_into(&self, state: &mut dyn Hasher);
+}
+
+impl<K: Hash + Eq + Send + Sync + 'static> Erased for K {
+    fn same(&self, other: &dyn Any) -> bool {
+        other.downcast_ref().is_some_and(|other| self == other)
+    }
+
+    fn hash_into(&self, mut state: &mut dyn Hasher) {
+        self.hash(&mut state);
+    }
+}
+
+/// A key as it is stored.
+#[derive(Clone)]
+pub(crate) struct StoredKey {
+    space: Space,
+    value: TypeId,
+    key: Arc<dyn Erased>,
+}
+
+impl PartialEq for StoredKey {
+    fn eq(&self, other: &Self) -> bool {
+        let other_key: &dyn Any = &*other.key;
+        self.space == other.space && self.value == other.value && (*self.key).same(other_key)
+    }
+}
+
+impl Eq for StoredKey {}
+
+/// As [`Query`]: what is written to a hasher through a pointer is what is written to it directly.
+impl Hash for StoredKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.space.word() ^ type_bits(self.value));
+        (*self.key).hash_into(state);
+    }
+}
+
+impl fmt::Debug for StoredKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredKey").field("space", &self.space).finish_non_exhaustive()
+    }
+}
+
+/// A key as somebody asks for it.
+#[derive(Debug)]
+pub(crate) struct Query<'q, Q: ?Sized> {
+    pub(crate) space: Space,
+    pub(crate) value: TypeId,
+    pub(crate) key: &'q Q,
+}
+
+impl<Q: ?Sized> Clone for Query<'_, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Q: ?Sized> Copy for Query<'_, Q> {}
+
+impl<Q: Key + ?Sized> Query<'_, Q> {
+    pub(crate) fn to_stored(self) -> StoredKey {
+        StoredKey { space: self.space, value: self.value, key: Arc::new(self.key.to_stored()) }
+    }
+}
+
+impl<Q: Key + ?Sized> Hash for Query<'_, Q> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.space.word() ^ type_bits(self.value));
+        self.key.hash(state);
+    }
+}
+
+impl<Q: Key + ?Sized> Equivalent<StoredKey> for Query<'_, Q> {
+    #[inline]
+    fn equivalent(&self, stored: &StoredKey) -> bool {
+        let key: &dyn Any = &*stored.key;
+        self.space == stored.space
+            && self.value == stored.value
+            && key.downcast_ref().is_some_and(|key| self.key.matches(key))
+    }
+}
+
+/// A key that is loaded for, and what is to hold of what is loaded.
+#[derive(Debug)]
+pub(crate) struct Wish<'q, Q: ?Sized> {
+    pub(crate) query: Query<'q, Q>,
+    pub(crate) terms: Terms,
+}
+
+impl<'q, Q: Key + ?Sized> Wanted<StoredKey> for Wish<'q, Q> {
+    type Borrowed = Query<'q, Q>;
+
+    fn borrowed(&self) -> &Query<'q, Q> {
+        &self.query
+    }
+
+    fn to_key(&self) -> StoredKey {
+        self.query.to_stored()
+    }
+
+    fn into_key(self) -> StoredKey {
+        self.query.to_stored()
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+}

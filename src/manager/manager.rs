@@ -1,0 +1,334 @@
+//! The manager.
+
+use super::{
+    kind::CacheKind,
+    managed::ManagedCache,
+    settings::{CacheSettings, SettingsError},
+    view::View,
+};
+use crate::{BuildError, Clock, Maintenance};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+};
+
+/// The five caches of [`CacheKind`], and any number of named ones.
+///
+/// A handle: clones are the same manager.
+///
+/// ```
+/// use larder::manager::{CacheKind, CacheManager};
+///
+/// let manager = CacheManager::new();
+/// let targets = manager.view::<String>(CacheKind::Url);
+/// let target = targets.get_with("b3", || "https://example.com/".to_owned());
+/// assert_eq!(targets.get("b3"), Some(target));
+/// ```
+#[derive(Clone)]
+pub struct CacheManager(Arc<Inner>);
+
+struct Inner {
+    kinds: [ManagedCache; CacheKind::ALL.len()],
+    named: RwLock<BTreeMap<String, ManagedCache>>,
+    clock: Clock,
+    maintenance: Maintenance,
+}
+
+/// Builds a [`CacheManager`]; comes from [`CacheManager::builder`].
+#[derive(Clone, Debug)]
+pub struct CacheManagerBuilder {
+    kinds: [CacheSettings; CacheKind::ALL.len()],
+    named: Vec<(String, CacheSettings)>,
+    clock: Clock,
+    maintenance: Maintenance,
+}
+
+/// Why a manager, or one of its caches, cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManagerError {
+    /// A name that caches cannot have.
+    #[error(
+        "{name:?} is no name for a cache; allowed are 1 to 64 of a-z, 0-9, '_', '-' and '.', \
+         the first of them a letter"
+    )]
+    Name {
+        /// What was asked for.
+        name: String,
+    },
+    /// There is a cache of that name.
+    #[error("there is a cache called {name:?} already")]
+    Exists {
+        /// What was asked for.
+        name: String,
+    },
+    /// A setting is out of range.
+    #[error("cache {name:?}: {source}")]
+    Settings {
+        /// Of which cache.
+        name: String,
+        /// What is wrong.
+        source: SettingsError,
+    },
+    /// The settings do not fit together, or there is no memory.
+    #[error("cache {name:?}: {source}")]
+    Build {
+        /// Of which cache.
+        name: String,
+        /// What is wrong.
+        source: BuildError,
+    },
+}
+
+/// There is no cache of that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no cache called {name:?}; there are {}", known.join(", "))]
+#[non_exhaustive]
+pub struct UnknownCache {
+    /// What was asked for.
+    pub name: String,
+    /// What there is.
+    pub known: Vec<String>,
+}
+
+impl CacheManager {
+    /// A manager of the five kinds, with their own settings.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for them.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// A builder, to say more.
+    #[must_use]
+    pub fn builder() -> CacheManagerBuilder {
+        CacheManagerBuilder {
+            kinds: CacheKind::ALL.map(CacheKind::settings),
+            named: Vec::new(),
+            clock: Clock::default(),
+            maintenance: Maintenance::default(),
+        }
+    }
+
+    /// The cache of a kind. O(1).
+    #[must_use]
+    pub fn cache(&self, kind: CacheKind) -> &ManagedCache {
+        &self.0.kinds[kind as usize]
+    }
+
+    /// The values of one type in the cache of a kind.
+    #[must_use]
+    pub fn view<V: Clone + Send + Sync + 'static>(&self, kind: CacheKind) -> View<V> {
+        self.cache(kind).view()
+    }
+
+    /// The cache of that name: of a kind, or one that was created.
+    ///
+    /// # Errors
+    ///
+    /// If there is none; the error lists those that there are.
+    ///
+    /// ```
+    /// use larder::manager::CacheManager;
+    ///
+    /// let manager = CacheManager::new();
+    /// assert_eq!(manager.get_cache("url").unwrap().name(), "url");
+    /// assert_eq!(
+    ///     manager.get_cache("urls").unwrap_err().to_string(),
+    ///     "there is no cache called \"urls\"; there are url, user, analytics, session, general"
+    /// );
+    /// ```
+    pub fn get_cache(&self, name: &str) -> Result<ManagedCache, UnknownCache> {
+        if let Ok(kind) = name.parse() {
+            return Ok(self.cache(kind).clone());
+        }
+        self.named().get(name).cloned().ok_or_else(|| UnknownCache {
+            name: name.to_owned(),
+            known: self.caches().iter().map(|cache| cache.name().to_owned()).collect(),
+        })
+    }
+
+    /// All caches: the kinds first, then the others by name.
+    #[must_use]
+    pub fn caches(&self) -> Vec<ManagedCache> {
+        self.0.kinds.iter().chain(self.named().values()).cloned().collect()
+    }
+
+    /// Adds a cache.
+    ///
+    /// # Errors
+    ///
+    /// If the name is none, or is taken, or the settings are out of range.
+    pub fn create(
+        &self,
+        name: &str,
+        settings: CacheSettings,
+    ) -> Result<ManagedCache, ManagerError> {
+        check_name(name)?;
+        let Inner { clock, maintenance, .. } = &*self.0;
+        let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
+        if name.parse::<CacheKind>().is_ok() || named.contains_key(name) {
+            return Err(ManagerError::Exists { name: name.to_owned() });
+        }
+        let cache = make(name, None, settings, clock, *maintenance)?;
+        named.insert(name.to_owned(), cache.clone());
+        Ok(cache)
+    }
+
+    /// Clears all caches. O(caches).
+    pub fn clear_all(&self) {
+        self.caches().iter().for_each(ManagedCache::clear);
+    }
+
+    fn named(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
+        self.0.named.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for CacheManager {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CacheManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.caches()).finish()
+    }
+}
+
+fn make(
+    name: &str,
+    kind: Option<CacheKind>,
+    settings: CacheSettings,
+    clock: &Clock,
+    maintenance: Maintenance,
+) -> Result<ManagedCache, ManagerError> {
+    let named = || name.to_owned();
+    settings.validate().map_err(|source| ManagerError::Settings { name: named(), source })?;
+    ManagedCache::build(name, kind, settings, clock.clone(), maintenance)
+        .map_err(|source| ManagerError::Build { name: named(), source })
+}
+
+fn check_name(name: &str) -> Result<(), ManagerError> {
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
+    let fits = name.len() <= 64
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(allowed);
+    if fits { Ok(()) } else { Err(ManagerError::Name { name: name.to_owned() }) }
+}
+
+impl CacheManagerBuilder {
+    /// Settings for the cache of a kind, instead of its own.
+    #[must_use]
+    pub fn kind(mut self, kind: CacheKind, settings: CacheSettings) -> Self {
+        self.kinds[kind as usize] = settings;
+        self
+    }
+
+    /// One more cache.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>, settings: CacheSettings) -> Self {
+        self.named.push((name.into(), settings));
+        self
+    }
+
+    /// Where all caches have the time from.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
+        self.clock = clock.into();
+        self
+    }
+
+    /// Who frees what is expired, in all caches.
+    #[must_use]
+    pub fn maintenance(mut self, maintenance: Maintenance) -> Self {
+        self.maintenance = maintenance;
+        self
+    }
+
+    /// Builds the manager.
+    ///
+    /// # Panics
+    ///
+    /// If [`try_build`](Self::try_build) would return an error, with its text.
+    #[must_use]
+    pub fn build(self) -> CacheManager {
+        self.try_build().unwrap_or_else(|error| panic!("cannot build the manager: {error}"))
+    }
+
+    /// Builds the manager, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError`] names the cache and what is wrong with it.
+    pub fn try_build(self) -> Result<CacheManager, ManagerError> {
+        let Self { kinds, named, clock, maintenance } = self;
+        let mut caches = Vec::with_capacity(kinds.len());
+        for (kind, settings) in CacheKind::ALL.into_iter().zip(kinds) {
+            caches.push(make(kind.name(), Some(kind), settings, &clock, maintenance)?);
+        }
+        let kinds = caches.try_into().expect("as many as there are kinds");
+        let named_caches = RwLock::default();
+        let manager =
+            CacheManager(Arc::new(Inner { kinds, named: named_caches, clock, maintenance }));
+        for (name, settings) in named {
+            manager.create(&name, settings)?;
+        }
+        Ok(manager)
+    }
+}
+
+static GLOBAL: OnceLock<CacheManager> = OnceLock::new();
+
+/// Somebody has set, or used, the process's manager before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the process's manager is there already; set it before anybody uses it")]
+#[non_exhaustive]
+pub struct AlreadySet;
+
+/// The process's manager: what [`set_global`] was given, or else one that is built from defaults at first
+/// use. O(1).
+///
+/// ```
+/// use larder::manager::{self, CacheKind};
+///
+/// let users = manager::global().view::<String>(CacheKind::User);
+/// users.set(&7, "Ada".to_owned());
+/// assert_eq!(manager::get_cache("user").unwrap().entry_count(), 1);
+/// ```
+pub fn global() -> &'static CacheManager {
+    GLOBAL.get_or_init(CacheManager::new)
+}
+
+/// Sets the process's manager, once, before it is used.
+///
+/// # Errors
+///
+/// If it is set, or was used, already.
+///
+/// ```
+/// use larder::manager::{self, CacheManager, CacheSettings};
+///
+/// let thumbnails = CacheSettings::new(500).max_bytes(64 << 20);
+/// let mine = CacheManager::builder().named("thumbnails", thumbnails).build();
+/// manager::set_global(mine)?;
+/// assert!(manager::get_cache("thumbnails").is_ok());
+/// # Ok::<(), manager::AlreadySet>(())
+/// ```
+pub fn set_global(manager: CacheManager) -> Result<(), AlreadySet> {
+    GLOBAL.set(manager).map_err(|_| AlreadySet)
+}
+
+/// [`CacheManager::get_cache`] of the process's manager.
+///
+/// # Errors
+///
+/// As there.
+pub fn get_cache(name: &str) -> Result<ManagedCache, UnknownCache> {
+    global().get_cache(name)
+}

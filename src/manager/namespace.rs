@@ -1,0 +1,117 @@
+//! Keys that belong together, and go together.
+
+use crate::sync::{Arc, AtomicU64, Ordering::Relaxed};
+use std::fmt;
+
+/// Bits of a [`Space`] that hold the version: enough for one a millisecond for 34 years.
+const VERSION_BITS: u32 = 40;
+const VERSION_MAX: u64 = (1 << VERSION_BITS) - 1;
+
+/// A namespace in one of its versions, in one word: part of each key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Space(u64);
+
+impl Space {
+    fn new(id: u32, version: u64) -> Self {
+        Self(u64::from(id) << VERSION_BITS | version)
+    }
+
+    #[inline(always)]
+    pub(super) fn word(self) -> u64 {
+        self.0
+    }
+}
+
+/// A part of a cache's keys, which can be made stale together; comes from
+/// [`ManagedCache::namespace`](super::ManagedCache::namespace).
+///
+/// A handle: clones, and others of the same cache with the same name, are the same namespace.
+///
+/// ```
+/// use larder::manager::{CacheKind, CacheManager};
+///
+/// let manager = CacheManager::new();
+/// let pages = manager.view::<String>(CacheKind::General).in_namespace("pages");
+/// pages.set("/", "welcome".to_owned());
+/// manager.cache(CacheKind::General).namespace("pages").incr_version();
+/// assert_eq!(pages.get("/"), None);
+/// ```
+#[derive(Clone)]
+pub struct Namespace(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    id: u32,
+    version: AtomicU64,
+}
+
+impl Namespace {
+    /// The first version of a namespace.
+    pub const FIRST: u64 = 1;
+
+    pub(super) fn new(name: &str, id: u32) -> Self {
+        assert!(
+            id < 1 << (u64::BITS - VERSION_BITS),
+            "namespaces: a cache has more than 16 million"
+        );
+        Self(Arc::new(Inner { name: name.to_owned(), id, version: AtomicU64::new(Self::FIRST) }))
+    }
+
+    /// Its name; that of the namespace that views are in if nobody says otherwise is empty.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its version: [`FIRST`](Self::FIRST), until somebody changes it. O(1).
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.0.version.load(Relaxed)
+    }
+
+    /// Goes on to the next version, which is empty, and returns it: nobody finds what is there any more, nor
+    /// what is being loaded at this moment. O(1), whatever the number of entries.
+    ///
+    /// What is stale takes up room until it expires or is evicted, which it is early, since nobody uses it.
+    pub fn incr_version(&self) -> u64 {
+        self.set_version(|version| version + 1)
+    }
+
+    /// Goes back to the version before, with those of its entries that are still there, and returns it. The
+    /// first stays the first. O(1).
+    pub fn decr_version(&self) -> u64 {
+        self.set_version(|version| version - 1)
+    }
+
+    fn set_version(&self, next: impl Fn(u64) -> u64) -> u64 {
+        let clamped = |version| next(version).clamp(Self::FIRST, VERSION_MAX);
+        let mut version = self.version();
+        loop {
+            let new = clamped(version);
+            match self.0.version.compare_exchange_weak(version, new, Relaxed, Relaxed) {
+                Ok(_) => return new,
+                Err(now) => version = now,
+            }
+        }
+    }
+
+    /// The namespace as it is now.
+    #[inline]
+    pub(crate) fn space(&self) -> Space {
+        Space::new(self.0.id, self.version())
+    }
+
+    /// The namespace as it is in a version.
+    pub(crate) fn space_at(&self, version: u64) -> Space {
+        Space::new(self.0.id, version.min(VERSION_MAX))
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace")
+            .field("name", &self.name())
+            .field("version", &self.version())
+            .finish()
+    }
+}
