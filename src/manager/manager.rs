@@ -1,16 +1,20 @@
 //! The manager.
 
 use super::{
+    health::ThresholdError,
     kind::CacheKind,
     managed::ManagedCache,
+    monitor::{self, Monitor, Thresholds},
     settings::{CacheSettings, SettingsError},
+    telemetry::Seen,
     view::View,
 };
-use crate::{BuildError, Clock, Maintenance};
+use crate::{BuildError, Clock, Maintenance, maintenance::Registration};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 
 /// The five caches of [`CacheKind`], and any number of named ones.
@@ -26,13 +30,16 @@ use std::{
 /// assert_eq!(targets.get("b3"), Some(target));
 /// ```
 #[derive(Clone)]
-pub struct CacheManager(Arc<Inner>);
+pub struct CacheManager(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     kinds: [ManagedCache; CacheKind::ALL.len()],
     named: RwLock<BTreeMap<String, ManagedCache>>,
-    clock: Clock,
-    maintenance: Maintenance,
+    pub(super) clock: Clock,
+    pub(super) maintenance: Maintenance,
+    pub(super) monitor: Monitor,
+    /// While there is one, the maintenance thread looks at the caches.
+    pub(super) registration: OnceLock<Registration>,
 }
 
 /// Builds a [`CacheManager`]; comes from [`CacheManager::builder`].
@@ -42,6 +49,8 @@ pub struct CacheManagerBuilder {
     named: Vec<(String, CacheSettings)>,
     clock: Clock,
     maintenance: Maintenance,
+    pub(super) sample_every: Duration,
+    pub(super) thresholds: Thresholds,
 }
 
 /// Why a manager, or one of its caches, cannot be made.
@@ -79,6 +88,29 @@ pub enum ManagerError {
         /// What is wrong.
         source: BuildError,
     },
+    /// There is no cache of that name.
+    #[error(transparent)]
+    Unknown(#[from] UnknownCache),
+    /// Caches are to be looked at too often, or hardly ever.
+    #[error("sample_every: {interval:?} is out of range; allowed are 1 s to 60 s")]
+    SampleEvery {
+        /// What was asked for.
+        interval: Duration,
+    },
+    /// Of the manager's thresholds one makes no sense.
+    #[error("health thresholds: {source}")]
+    Thresholds {
+        /// What is wrong.
+        source: ThresholdError,
+    },
+    /// Of a cache's thresholds one makes no sense.
+    #[error("health thresholds of cache {name:?}: {source}")]
+    ThresholdsOf {
+        /// Of which cache.
+        name: String,
+        /// What is wrong.
+        source: ThresholdError,
+    },
 }
 
 /// There is no cache of that name.
@@ -111,6 +143,8 @@ impl CacheManager {
             named: Vec::new(),
             clock: Clock::default(),
             maintenance: Maintenance::default(),
+            sample_every: monitor::INTERVAL,
+            thresholds: Thresholds::default(),
         }
     }
 
@@ -146,7 +180,7 @@ impl CacheManager {
         if let Ok(kind) = name.parse() {
             return Ok(self.cache(kind).clone());
         }
-        self.named().get(name).cloned().ok_or_else(|| UnknownCache {
+        self.0.named().get(name).cloned().ok_or_else(|| UnknownCache {
             name: name.to_owned(),
             known: self.caches().iter().map(|cache| cache.name().to_owned()).collect(),
         })
@@ -155,7 +189,7 @@ impl CacheManager {
     /// All caches: the kinds first, then the others by name.
     #[must_use]
     pub fn caches(&self) -> Vec<ManagedCache> {
-        self.0.kinds.iter().chain(self.named().values()).cloned().collect()
+        self.0.caches()
     }
 
     /// Adds a cache.
@@ -176,6 +210,8 @@ impl CacheManager {
         }
         let cache = make(name, None, settings, clock, *maintenance)?;
         named.insert(name.to_owned(), cache.clone());
+        drop(named);
+        self.0.monitor.begin(&Seen { name: name.to_owned(), stats: cache.stats() });
         Ok(cache)
     }
 
@@ -183,9 +219,21 @@ impl CacheManager {
     pub fn clear_all(&self) {
         self.caches().iter().for_each(ManagedCache::clear);
     }
+}
 
-    fn named(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
-        self.0.named.read().unwrap_or_else(PoisonError::into_inner)
+impl Inner {
+    fn named(&self) -> RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
+        self.named.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn caches(&self) -> Vec<ManagedCache> {
+        self.kinds.iter().chain(self.named().values()).cloned().collect()
+    }
+
+    /// What the statistics of all caches say.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        let seen = |cache: &ManagedCache| Seen { name: cache.name().to_owned(), stats: cache.stats() };
+        self.caches().iter().map(seen).collect()
     }
 }
 
@@ -267,18 +315,25 @@ impl CacheManagerBuilder {
     ///
     /// [`ManagerError`] names the cache and what is wrong with it.
     pub fn try_build(self) -> Result<CacheManager, ManagerError> {
-        let Self { kinds, named, clock, maintenance } = self;
+        self.check_observation()?;
+        let Self { kinds, named, clock, maintenance, sample_every, thresholds } = self;
         let mut caches = Vec::with_capacity(kinds.len());
         for (kind, settings) in CacheKind::ALL.into_iter().zip(kinds) {
             caches.push(make(kind.name(), Some(kind), settings, &clock, maintenance)?);
         }
         let kinds = caches.try_into().expect("as many as there are kinds");
-        let named_caches = RwLock::default();
-        let manager =
-            CacheManager(Arc::new(Inner { kinds, named: named_caches, clock, maintenance }));
+        let manager = CacheManager(Arc::new(Inner {
+            kinds,
+            named: RwLock::default(),
+            monitor: Monitor::new(clock.clone(), sample_every, thresholds),
+            registration: OnceLock::new(),
+            clock,
+            maintenance,
+        }));
         for (name, settings) in named {
             manager.create(&name, settings)?;
         }
+        manager.watch();
         Ok(manager)
     }
 }

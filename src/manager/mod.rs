@@ -3,16 +3,26 @@
 #![forbid(unsafe_code)]
 
 mod hashing;
+mod health;
 mod key;
 mod kind;
 mod managed;
 #[allow(clippy::module_inception)]
 mod manager;
+mod monitor;
 mod namespace;
+mod observe;
+mod performance;
 mod settings;
 mod stored;
+mod telemetry;
 mod view;
+mod window;
 
+pub use health::{
+    CacheHealth, Finding, Health, HealthReason, HealthStatus, HealthThresholds, Levels,
+    ThresholdError,
+};
 pub use key::Key;
 pub use kind::{CacheKind, UnknownKind};
 pub use managed::{ApplyError, CacheMemory, ManagedCache};
@@ -21,5 +31,6 @@ pub use manager::{
     set_global,
 };
 pub use namespace::Namespace;
+pub use performance::{CachePerformance, LoadPercentiles, Performance, Window, Windows};
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};
 pub use view::View;

@@ -90,6 +90,11 @@ impl Monitor {
         self.state().due = Some(self.clock.now());
     }
 
+    /// There is no thread.
+    pub(super) fn expect_none(&self) {
+        self.state().due = None;
+    }
+
     /// The thread has come; when it is to come again.
     pub(super) fn pass(&self, caches: &dyn Fn() -> Vec<Seen>) -> u64 {
         let mut state = self.state();

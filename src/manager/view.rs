@@ -5,6 +5,7 @@ use super::{
     managed::ManagedCache,
     namespace::Namespace,
     stored::{Held, StoredValue, Times},
+    telemetry::{LoadSpan, Outcome},
 };
 use crate::{
     engine::{
@@ -112,6 +113,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     #[inline(never)]
     fn load_with<Q: Key + ?Sized>(&self, query: Query<'_, Q>, init: impl FnOnce() -> V) -> V {
         let terms = self.terms();
+        let init = || LoadSpan::new(&self.cache, self.ttl).run(init, |_| Outcome::Loaded);
         let stored = self
             .cache
             .cache()

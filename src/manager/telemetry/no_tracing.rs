@@ -1,7 +1,7 @@
 //! Nobody to tell: without the feature `tracing`.
 
-use super::{super::health::Finding, Outcome};
-use crate::manager::HealthStatus;
+use super::Outcome;
+use crate::manager::{Finding, HealthStatus, ManagedCache};
 use std::{future::Future, time::Duration};
 
 #[derive(Debug)]
@@ -9,7 +9,7 @@ pub(in super::super) struct LoadSpan;
 
 impl LoadSpan {
     #[inline(always)]
-    pub(in super::super) fn new(_: &str, _: Option<Duration>) -> Self {
+    pub(in super::super) fn new(_: &ManagedCache, _: Option<Duration>) -> Self {
         Self
     }
 

@@ -3,8 +3,8 @@
 //!
 //! Fields: `cache.name`; `cache.ttl_ms`, how long the value is to live; `cache.outcome`.
 
-use super::{super::health::Finding, Outcome};
-use crate::manager::HealthStatus;
+use super::Outcome;
+use crate::manager::{Finding, HealthStatus, ManagedCache};
 use std::{
     future::Future,
     pin::pin,
@@ -22,11 +22,13 @@ pub(in super::super) struct LoadSpan {
 
 impl LoadSpan {
     /// Before the loader runs.
-    pub(in super::super) fn new(cache: &str, ttl: Option<Duration>) -> Self {
+    pub(in super::super) fn new(cache: &ManagedCache, ttl: Option<Duration>) -> Self {
+        // Looked up if somebody wants to know.
+        let ttl = || Some(ttl.or_else(|| cache.settings().time_to_live)?.as_millis() as u64);
         let span = debug_span!(
             "cache.load",
-            cache.name = cache,
-            cache.ttl_ms = ttl.map(|ttl| ttl.as_millis() as u64),
+            cache.name = cache.name(),
+            cache.ttl_ms = ttl(),
             cache.outcome = Empty,
         );
         // Until it is known: who drops this before has panicked, or was dropped.
