@@ -170,6 +170,6 @@ where
     fn insert_on_terms(&self, key: K, value: V, span: Span, tags: Tags) {
         let hash = self.hash(&key);
         let (entry, terms) = (Entry { key, value }, Terms { span, tags });
-        self.engine().insert_on(hash, entry, IfPresent::Replace, terms);
+        self.engine().insert_on(hash, entry, IfPresent::Replace, &terms);
     }
 }

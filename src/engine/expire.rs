@@ -97,7 +97,7 @@ impl<K, V> Shard<K, V> {
     pub(super) fn life(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         entry: &Entry<K, V>,
         found: Option<Found<'_>>,
     ) -> Option<Life> {
@@ -110,7 +110,7 @@ impl<K, V> Shard<K, V> {
         &self,
         cx: &Context<'_, K, V>,
         timing: &Timing,
-        target: Target,
+        target: Target<'_>,
         entry: &Entry<K, V>,
         found: Option<Found<'_>>,
     ) -> Life {
@@ -131,7 +131,7 @@ impl<K, V> Shard<K, V> {
     pub(super) fn begin(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         node: NodeId,
         life: Option<Life>,
     ) -> Result<(), OutOfMemory> {

@@ -281,7 +281,7 @@ impl<K, V> Shard<K, V> {
     pub(super) fn credit(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
     ) -> Option<(Credit, Source)> {
         if self.weights.is_some() {
             return self.credit_by_weight(cx, target);
@@ -300,7 +300,11 @@ impl<K, V> Shard<K, V> {
     }
 
     #[inline(never)]
-    fn credit_by_weight(&self, cx: &Context<'_, K, V>, target: Target) -> Option<(Credit, Source)> {
+    fn credit_by_weight(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target<'_>,
+    ) -> Option<(Credit, Source)> {
         let mut credit = Credit::NONE;
         match self.gather(cx, target.own, target.price.weight(), &mut credit) {
             Some(source) => Some((credit, source)),

@@ -2,7 +2,7 @@
 
 mod thresholds;
 
-use super::window::Stretch;
+use super::{memory::Strain, window::Stretch};
 use std::{fmt, time::Duration};
 pub use thresholds::{HealthThresholds, Levels, ThresholdError};
 
@@ -90,12 +90,10 @@ pub enum HealthReason {
         /// The most that is well.
         ceiling: f64,
     },
-    /// The process uses nearly all the memory that it may.
+    /// Nearly all the memory is used that may be.
     Memory {
-        /// Bytes that it uses.
-        used: u64,
-        /// Bytes that it may use.
-        limit: u64,
+        /// By whom, and how much of what.
+        strain: Strain,
         /// The highest share that is well.
         ceiling: f64,
     },
@@ -125,14 +123,9 @@ impl fmt::Display for HealthReason {
                  the entries each minute, more than {ceiling:.1}",
                 over.as_secs(),
             ),
-            HealthReason::Memory { used, limit, ceiling } => write!(
-                f,
-                "memory {:.1} % used, {} of {} MiB, more than {:.1} %",
-                share(used, limit) * 100.0,
-                used >> 20,
-                limit >> 20,
-                ceiling * 100.0
-            ),
+            HealthReason::Memory { strain, ceiling } => {
+                write!(f, "memory: {strain}, more than {:.1} %", ceiling * 100.0)
+            }
             HealthReason::MaintenanceLate { late, ceiling } => write!(
                 f,
                 "maintenance thread {:.1} s late, more than {:.1} s",
@@ -224,34 +217,25 @@ impl fmt::Display for Health {
     }
 }
 
-/// What is known of the process's memory, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MemoryUse {
-    pub(super) used: u64,
-    pub(super) limit: u64,
-}
-
 /// The rules for a cache.
-pub(super) fn of_cache(
-    name: &str,
-    window: &Stretch,
-    thresholds: &HealthThresholds,
-) -> CacheHealth {
-    let findings: Vec<_> =
-        [hit_ratio(window, thresholds), evictions(window, thresholds)].into_iter().flatten().collect();
+pub(super) fn of_cache(name: &str, window: &Stretch, thresholds: &HealthThresholds) -> CacheHealth {
+    let findings: Vec<_> = [hit_ratio(window, thresholds), evictions(window, thresholds)]
+        .into_iter()
+        .flatten()
+        .collect();
     CacheHealth { name: name.to_owned(), status: worst(&findings), findings }
 }
 
-/// The rules for the process; `late` is how late its maintenance thread is, if there is one.
+/// The rules for the process; `late` is how late its maintenance thread is, if there is one, and `memory`
+/// what was last seen of it.
 pub(super) fn of_process(
-    memory: Option<MemoryUse>,
+    memory: Option<Strain>,
     late: Option<Duration>,
     thresholds: &HealthThresholds,
 ) -> Vec<Finding> {
-    let memory = memory.filter(|memory| memory.limit > 0).and_then(|memory| {
-        let MemoryUse { used, limit } = memory;
+    let memory = memory.and_then(|strain| {
         let levels = thresholds.memory?;
-        above(share(used, limit), levels, |ceiling| HealthReason::Memory { used, limit, ceiling })
+        above(strain.share(), levels, |ceiling| HealthReason::Memory { strain, ceiling })
     });
     let late = late.and_then(|late| {
         let levels = thresholds.lateness?;
@@ -277,7 +261,12 @@ fn evictions(window: &Stretch, thresholds: &HealthThresholds) -> Option<Finding>
     // Of a shorter time the rate says nothing: filling a cache takes a moment.
     let minutes = over.as_secs_f64().max(60.0) / 60.0;
     let turnover = evictions as f64 / window.stats.entries.max(1) as f64 / minutes;
-    above(turnover, levels, |ceiling| HealthReason::Evictions { evictions, over, turnover, ceiling })
+    above(turnover, levels, |ceiling| HealthReason::Evictions {
+        evictions,
+        over,
+        turnover,
+        ceiling,
+    })
 }
 
 /// What is found of something that is not to be above the levels.
@@ -298,10 +287,6 @@ fn above<T: PartialOrd + Copy>(
 
 fn worst(findings: &[Finding]) -> HealthStatus {
     findings.iter().map(|finding| finding.status).max().unwrap_or_default()
-}
-
-fn share(used: u64, limit: u64) -> f64 {
-    used as f64 / limit.max(1) as f64
 }
 
 #[cfg(all(test, not(larder_loom)))]

@@ -4,7 +4,7 @@ use super::{
     health::ThresholdError,
     kind::CacheKind,
     managed::ManagedCache,
-    monitor::{self, Monitor, Thresholds},
+    monitor::{self, Look, Monitor, Thresholds},
     settings::{CacheSettings, SettingsError},
     telemetry::Seen,
     view::View,
@@ -230,10 +230,11 @@ impl Inner {
         self.kinds.iter().chain(self.named().values()).cloned().collect()
     }
 
-    /// What the statistics of all caches say.
-    pub(super) fn seen(&self) -> Vec<Seen> {
-        let seen = |cache: &ManagedCache| Seen { name: cache.name().to_owned(), stats: cache.stats() };
-        self.caches().iter().map(seen).collect()
+    /// What is to be seen of the caches, and of the memory.
+    pub(super) fn look(&self) -> Look {
+        let seen =
+            |cache: &ManagedCache| Seen { name: cache.name().to_owned(), stats: cache.stats() };
+        Look { caches: self.caches().iter().map(seen).collect(), memory: None }
     }
 }
 
@@ -262,7 +263,7 @@ fn make(
         .map_err(|source| ManagerError::Build { name: named(), source })
 }
 
-fn check_name(name: &str) -> Result<(), ManagerError> {
+pub(super) fn check_name(name: &str) -> Result<(), ManagerError> {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
     let fits = name.len() <= 64
         && name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -333,7 +334,7 @@ impl CacheManagerBuilder {
         for (name, settings) in named {
             manager.create(&name, settings)?;
         }
-        manager.watch();
+        manager.observe();
         Ok(manager)
     }
 }

@@ -2,6 +2,9 @@
 //! views of each.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "config")]
+#[cfg_attr(docsrs, doc(cfg(feature = "config")))]
+pub mod config;
 mod hashing;
 mod health;
 mod key;
@@ -9,6 +12,7 @@ mod kind;
 mod managed;
 #[allow(clippy::module_inception)]
 mod manager;
+pub mod memory;
 mod monitor;
 mod namespace;
 mod observe;

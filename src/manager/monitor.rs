@@ -6,7 +6,8 @@
 //! it likes.
 
 use super::{
-    health::{self, CacheHealth, Health, HealthStatus, HealthThresholds, MemoryUse},
+    health::{self, CacheHealth, Health, HealthStatus, HealthThresholds},
+    memory::Strain,
     performance::{CachePerformance, Performance, Windowed, Windows},
     telemetry::{self, Meters, Seen},
     window::History,
@@ -20,6 +21,14 @@ use std::{
 
 /// How often caches are looked at, if nothing else is said.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
+
+/// What is to be seen at one moment.
+#[derive(Debug)]
+pub(super) struct Look {
+    pub(super) caches: Vec<Seen>,
+    /// As it was when somebody last had a look at the memory.
+    pub(super) memory: Option<Strain>,
+}
 
 #[derive(Debug)]
 pub(super) struct Monitor {
@@ -35,7 +44,6 @@ struct State {
     thresholds: Thresholds,
     /// Of the manager, when it was last looked at.
     status: HealthStatus,
-    memory: Option<MemoryUse>,
     /// When the thread is to come, if there is one.
     due: Option<u64>,
     /// How late it was when it came last.
@@ -68,7 +76,6 @@ impl Monitor {
             caches: HashMap::new(),
             thresholds,
             status: HealthStatus::Ok,
-            memory: None,
             due: None,
             late: Duration::ZERO,
         };
@@ -96,7 +103,7 @@ impl Monitor {
     }
 
     /// The thread has come; when it is to come again.
-    pub(super) fn pass(&self, caches: &dyn Fn() -> Vec<Seen>) -> u64 {
+    pub(super) fn pass(&self, look: &dyn Fn() -> Look) -> u64 {
         let mut state = self.state();
         // That a clock was set forward is nobody's fault.
         if self.clock.runs() {
@@ -105,19 +112,19 @@ impl Monitor {
         let next = self.clock.deadline_after(self.interval);
         state.due = Some(next);
         drop(state);
-        self.sample(caches);
+        self.sample(look);
         next
     }
 
     /// Looks at the caches, and tells what there is to tell.
-    pub(super) fn sample(&self, caches: &dyn Fn() -> Vec<Seen>) {
+    pub(super) fn sample(&self, look: &dyn Fn() -> Look) {
         let mut state = self.state();
-        let caches = caches();
+        let seen = look();
         let now = self.clock.now();
-        for cache in &caches {
+        for cache in &seen.caches {
             state.watched(&self.clock, self.interval, cache).history.record(now, cache.stats);
         }
-        let health = self.judge(&state, &caches, now);
+        let health = self.judge(&state, &seen, now);
         let changes = state.note(&health);
         drop(state);
         for change in changes {
@@ -136,12 +143,12 @@ impl Monitor {
             // Somebody is at it.
             Err(TryLockError::WouldBlock) => return,
         };
-        meters.publish(&caches);
+        meters.publish(&seen.caches);
     }
 
-    pub(super) fn performance(&self, caches: &dyn Fn() -> Vec<Seen>) -> Performance {
+    pub(super) fn performance(&self, look: &dyn Fn() -> Look) -> Performance {
         let mut state = self.state();
-        let caches = caches();
+        let caches = look().caches;
         let now = self.clock.now();
         let (mut each, mut all) = (Vec::new(), Vec::new());
         for cache in caches {
@@ -154,24 +161,24 @@ impl Monitor {
         Performance::of(each, &all)
     }
 
-    pub(super) fn health(&self, caches: &dyn Fn() -> Vec<Seen>) -> Health {
+    pub(super) fn health(&self, look: &dyn Fn() -> Look) -> Health {
         let mut state = self.state();
-        let caches = caches();
-        for cache in &caches {
+        let seen = look();
+        for cache in &seen.caches {
             state.watched(&self.clock, self.interval, cache);
         }
-        self.judge(&state, &caches, self.clock.now())
+        self.judge(&state, &seen, self.clock.now())
     }
 
     /// All of the caches are watched by now.
-    fn judge(&self, state: &State, caches: &[Seen], now: u64) -> Health {
-        let judged = caches.iter().filter_map(|Seen { name, stats }| {
+    fn judge(&self, state: &State, seen: &Look, now: u64) -> Health {
+        let judged = seen.caches.iter().filter_map(|Seen { name, stats }| {
             let thresholds = state.thresholds.of(name);
             let window = state.caches.get(name)?.history.last(thresholds.window, now, *stats);
             Some(health::of_cache(name, &window, thresholds))
         });
         let late = state.due.map(|due| state.late.max(self.since(due)));
-        let findings = health::of_process(state.memory, late, &state.thresholds.common);
+        let findings = health::of_process(seen.memory, late, &state.thresholds.common);
         Health::new(findings, judged.collect())
     }
 
@@ -187,11 +194,6 @@ impl Monitor {
             Some(cache) => _ = state.thresholds.own.insert(cache.to_owned(), thresholds),
             None => state.thresholds.common = thresholds,
         }
-    }
-
-    /// What is known of the memory from now on.
-    pub(super) fn set_memory(&self, memory: Option<MemoryUse>) {
-        self.state().memory = memory;
     }
 }
 

@@ -37,7 +37,7 @@ impl CacheManager {
     /// ```
     #[must_use]
     pub fn performance(&self) -> Performance {
-        self.0.monitor.performance(&|| self.0.seen())
+        self.0.monitor.performance(&|| self.0.look())
     }
 
     /// Whether the caches are well, and if not, why. O(caches), and what
@@ -52,7 +52,7 @@ impl CacheManager {
     /// ```
     #[must_use]
     pub fn health(&self) -> Health {
-        self.0.monitor.health(&|| self.0.seen())
+        self.0.monitor.health(&|| self.0.look())
     }
 
     /// Takes a sample, and tells what there is to tell: numbers to the recorder of `metrics`, changes of
@@ -77,7 +77,7 @@ impl CacheManager {
     /// assert_eq!((overall.last_minute.operations, overall.last_5_minutes.operations), (0, 1));
     /// ```
     pub fn sample(&self) {
-        self.0.monitor.sample(&|| self.0.seen());
+        self.0.monitor.sample(&|| self.0.look());
     }
 
     /// From now on, the thresholds of the manager, and of all caches that have none of their own.
@@ -127,7 +127,7 @@ impl CacheManager {
     }
 
     /// A new manager's caches are there: has them looked at from now on.
-    pub(super) fn watch(&self) {
+    pub(super) fn observe(&self) {
         for cache in self.caches() {
             self.0.monitor.begin(&Seen { name: cache.name().to_owned(), stats: cache.stats() });
         }
@@ -217,6 +217,6 @@ fn check(cache: Option<&str>, thresholds: &HealthThresholds) -> Result<(), Manag
 /// What the maintenance thread does for a manager.
 impl Task for Inner {
     fn pass(&self) -> Next {
-        Next::At(self.monitor.pass(&|| self.seen()))
+        Next::At(self.monitor.pass(&|| self.look()))
     }
 }

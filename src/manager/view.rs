@@ -150,7 +150,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let cache = self.cache.cache();
         cache.tend();
         let entry = Entry { key: query.to_stored(), value: self.store::<Q>(value, terms) };
-        cache.engine().insert_on(cache.hash(&query), entry, if_present, terms)
+        cache.engine().insert_on(cache.hash(&query), entry, if_present, &terms)
     }
 
     fn store<Q: Key + ?Sized>(&self, value: V, terms: Terms) -> StoredValue {

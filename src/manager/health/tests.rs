@@ -1,5 +1,5 @@
 use super::*;
-use crate::CacheStats;
+use crate::{CacheStats, manager::memory::MemoryReading};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -31,7 +31,8 @@ fn a_hit_ratio_is_judged_by_its_floors() {
         assert_eq!(judged(lookups(hits, misses)).status, status, "{hits} hits");
     }
     let found = judged(lookups(400, 600)).findings;
-    let reason = HealthReason::HitRatio { ratio: 0.4, floor: 0.5, lookups: 1_000, over: 5 * MINUTE };
+    let reason =
+        HealthReason::HitRatio { ratio: 0.4, floor: 0.5, lookups: 1_000, over: 5 * MINUTE };
     assert_eq!(found, [Finding { status: HealthStatus::Degraded, reason }]);
 }
 
@@ -69,19 +70,21 @@ fn the_first_moment_of_a_cache_is_no_rate() {
     assert_eq!(judged(moment).status, HealthStatus::Ok);
 }
 
+fn container(used: u64, limit: u64) -> Option<Strain> {
+    MemoryReading::default().with_container(limit, Some(used)).strain(None)
+}
+
 #[test]
 fn memory_and_lateness_are_of_the_process() {
     let thresholds = HealthThresholds::default();
     let status = |memory, late| worst(&of_process(memory, late, &thresholds));
-    let memory = |used| Some(MemoryUse { used, limit: 1_000 });
+    let memory = |used| container(used, 1_000);
     assert_eq!(status(None, None), HealthStatus::Ok);
     assert_eq!(status(memory(850), Some(Duration::from_secs(5))), HealthStatus::Ok);
     assert_eq!(status(memory(851), None), HealthStatus::Degraded);
     assert_eq!(status(memory(951), None), HealthStatus::Critical);
     assert_eq!(status(None, Some(Duration::from_millis(5_001))), HealthStatus::Degraded);
     assert_eq!(status(None, Some(Duration::from_secs(61))), HealthStatus::Critical);
-    // A limit that nobody knows.
-    assert_eq!(status(Some(MemoryUse { used: 1, limit: 0 }), None), HealthStatus::Ok);
 }
 
 #[test]
@@ -93,23 +96,29 @@ fn what_is_not_looked_at_is_not_found() {
         lateness: None,
         ..HealthThresholds::default()
     };
-    let bad = CacheStats { misses: 1 << 30, evictions: 1 << 30, entries: 1, ..CacheStats::default() };
+    let bad =
+        CacheStats { misses: 1 << 30, evictions: 1 << 30, entries: 1, ..CacheStats::default() };
     assert_eq!(of_cache("url", &window(bad), &none).findings, []);
-    assert_eq!(of_process(Some(MemoryUse { used: 9, limit: 9 }), Some(MINUTE * 9), &none), []);
+    assert_eq!(of_process(container(9, 9), Some(MINUTE * 9), &none), []);
 }
 
 #[test]
 fn reasons_come_in_words() {
-    let bad =
-        CacheStats { hits: 123, misses: 877, evictions: 60_000, entries: 1_000, ..CacheStats::default() };
+    let bad = CacheStats {
+        hits: 123,
+        misses: 877,
+        evictions: 60_000,
+        entries: 1_000,
+        ..CacheStats::default()
+    };
     let caches = vec![judged(window(bad))];
-    let memory = MemoryUse { used: 900 << 20, limit: 1_000 << 20 };
+    let memory = container(900 << 20, 1_000 << 20);
     let late = Some(Duration::from_millis(61_500));
-    let health = Health::new(of_process(Some(memory), late, &HealthThresholds::default()), caches);
+    let health = Health::new(of_process(memory, late, &HealthThresholds::default()), caches);
     assert_eq!(
         health.to_string(),
         "critical\n  \
-         degraded: memory 90.0 % used, 900 of 1000 MiB, more than 85.0 %\n  \
+         degraded: memory: the container uses 900 MiB of 1000 MiB (90.0 %), more than 85.0 %\n  \
          critical: maintenance thread 61.5 s late, more than 60.0 s\n  \
          url: degraded: hit ratio 12.3 % of 1000 lookups in the last 300 s, less than 50.0 %\n  \
          url: critical: 60000 evictions of unexpired entries in the last 300 s, 12.0 times the \
@@ -121,7 +130,8 @@ fn reasons_come_in_words() {
 fn a_manager_is_as_well_as_its_worst_cache() {
     let (well, ill) = (judged(lookups(1_000, 0)), judged(lookups(0, 1_000)));
     assert_eq!(Health::new(Vec::new(), vec![well.clone()]).status, HealthStatus::Ok);
-    let health = Health::new(Vec::new(), vec![well, CacheHealth { name: "user".to_owned(), ..ill }]);
+    let health =
+        Health::new(Vec::new(), vec![well, CacheHealth { name: "user".to_owned(), ..ill }]);
     assert_eq!(health.status, HealthStatus::Critical);
     assert_eq!(health.cache("user").unwrap().status, HealthStatus::Critical);
     assert_eq!(health.cache("nobody"), None);

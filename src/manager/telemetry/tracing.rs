@@ -54,7 +54,8 @@ impl LoadSpan {
     ) -> T {
         let mut load = pin!(load);
         let loaded =
-            std::future::poll_fn(|context| self.span.in_scope(|| load.as_mut().poll(context))).await;
+            std::future::poll_fn(|context| self.span.in_scope(|| load.as_mut().poll(context)))
+                .await;
         self.end(outcome(&loaded));
         loaded
     }

@@ -1,0 +1,21 @@
+//! How much memory there is, what of it the caches have, and what happens when it runs short.
+//!
+//! A [`MemoryProbe`] looks at the process, the container and the machine. [`SystemProbe`] is one, with the
+//! feature `sysinfo`; [`Cgroup`] reads a container's limit without any crate.
+
+mod bytes;
+mod cgroup;
+mod pressure;
+mod probe;
+mod reading;
+mod settings;
+#[cfg(feature = "sysinfo")]
+mod system;
+
+pub use cgroup::Cgroup;
+pub use pressure::PressureSettings;
+pub use probe::MemoryProbe;
+pub use reading::{ContainerMemory, MemoryReading, Strain, StrainSource, SystemMemory};
+pub use settings::MemorySettings;
+#[cfg(feature = "sysinfo")]
+pub use system::SystemProbe;
