@@ -119,6 +119,9 @@ impl<K, V> Shard<K, V> {
         let (probation, protected) = (Ring::new(zeroed(probation)?), Ring::new(zeroed(protected)?));
         let (policy, pace) =
             Policy::new(plan.capacity, plan.weighted, plan.rules, probation, protected);
+        if let Some(share) = plan.probation {
+            policy.begin_with(&pace, share);
+        }
         Ok(Self {
             index: Index::new(zeroed(plan.buckets)?, plan.layout),
             nodes: Nodes::new(plan.planned_nodes as usize, plan.nodes.max_nodes as usize)?,

@@ -4,6 +4,7 @@ use super::{
     hashing::BuildPlaceHasher,
     key::StoredKey,
     kind::CacheKind,
+    memory::Share,
     namespace::Namespace,
     settings::{CacheSettings, ExpiryMode, SettingsError},
     stored::StoredValue,
@@ -33,6 +34,9 @@ struct Inner {
     kind: Option<CacheKind>,
     cache: Entries,
     settings: Mutex<CacheSettings>,
+    /// What it has of its settings' capacity, which is less while memory is short. Changed under the
+    /// lock of the settings.
+    share: Mutex<Share>,
     namespaces: Mutex<HashMap<String, Namespace>>,
     /// That of those who name none.
     unnamed: Namespace,
@@ -107,6 +111,10 @@ impl ManagedCache {
                 .max_capacity(bytes)
                 .weigher(|_: &StoredKey, value: &StoredValue| value.bytes()),
         };
+        let builder = match settings.probation {
+            None => builder,
+            Some(share) => builder.probation(share),
+        };
         let builder = match settings.shards {
             None => builder,
             Some(shards) => builder.shards(shards),
@@ -116,6 +124,7 @@ impl ManagedCache {
             kind,
             cache: builder.try_build()?,
             settings: Mutex::new(settings),
+            share: Mutex::new(Share::WHOLE),
             namespaces: Mutex::default(),
             unnamed: Namespace::new("", 0),
         })))
@@ -147,8 +156,28 @@ impl ManagedCache {
     pub fn apply(&self, settings: &CacheSettings) -> Result<(), ApplyError> {
         settings.validate()?;
         let mut current = self.locked_settings();
-        self.0.cache.set_max_capacity(settings.max_bytes.unwrap_or(settings.max_entries))?;
+        self.0.cache.set_max_capacity(self.share().of(bound(settings)))?;
         *current = settings.clone();
+        Ok(())
+    }
+
+    /// What it may hold at present: [`max_bytes`](CacheSettings::max_bytes) if they are set, or else
+    /// [`max_entries`](CacheSettings::max_entries), and less while memory is short. O(1).
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.0.cache.policy().max_capacity()
+    }
+
+    /// What it has of its settings' capacity.
+    pub(crate) fn share(&self) -> Share {
+        *locked(&self.0.share)
+    }
+
+    /// Makes it have that much of its settings' capacity, now and when they change.
+    pub(crate) fn set_share(&self, share: Share) -> Result<(), ResizeError> {
+        let settings = self.locked_settings();
+        self.0.cache.set_max_capacity(share.of(bound(&settings)))?;
+        *locked(&self.0.share) = share;
         Ok(())
     }
 
@@ -208,6 +237,10 @@ impl ManagedCache {
     fn locked_settings(&self) -> MutexGuard<'_, CacheSettings> {
         locked(&self.0.settings)
     }
+}
+
+fn bound(settings: &CacheSettings) -> u64 {
+    settings.max_bytes.unwrap_or(settings.max_entries)
 }
 
 /// Nothing is left half done under these locks.

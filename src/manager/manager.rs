@@ -4,16 +4,19 @@ use super::{
     health::ThresholdError,
     kind::CacheKind,
     managed::ManagedCache,
+    memory::{MemoryProbe, MemorySettings, Watch},
     monitor::{self, Look, Monitor, Thresholds},
     settings::{CacheSettings, SettingsError},
     telemetry::Seen,
     view::View,
 };
 use crate::{BuildError, Clock, Maintenance, maintenance::Registration};
+#[cfg(feature = "config")]
+use std::sync::Mutex;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak},
     time::Duration,
 };
 
@@ -37,9 +40,22 @@ pub(super) struct Inner {
     named: RwLock<BTreeMap<String, ManagedCache>>,
     pub(super) clock: Clock,
     pub(super) maintenance: Maintenance,
+    watch: Arc<Watch>,
     pub(super) monitor: Monitor,
     /// While there is one, the maintenance thread looks at the caches.
     pub(super) registration: OnceLock<Registration>,
+    /// Held while settings are reloaded.
+    #[cfg(feature = "config")]
+    reloading: Mutex<()>,
+}
+
+/// A handle that does not keep the manager.
+pub(super) struct WeakManager(Weak<Inner>);
+
+impl WeakManager {
+    pub(super) fn upgrade(&self) -> Option<CacheManager> {
+        self.0.upgrade().map(CacheManager)
+    }
 }
 
 /// Builds a [`CacheManager`]; comes from [`CacheManager::builder`].
@@ -49,6 +65,8 @@ pub struct CacheManagerBuilder {
     named: Vec<(String, CacheSettings)>,
     clock: Clock,
     maintenance: Maintenance,
+    probe: Option<Arc<dyn MemoryProbe>>,
+    memory: MemorySettings,
     pub(super) sample_every: Duration,
     pub(super) thresholds: Thresholds,
 }
@@ -80,6 +98,9 @@ pub enum ManagerError {
         /// What is wrong.
         source: SettingsError,
     },
+    /// A setting of how memory is looked after is out of range.
+    #[error("memory: {0}")]
+    Memory(#[source] SettingsError),
     /// The settings do not fit together, or there is no memory.
     #[error("cache {name:?}: {source}")]
     Build {
@@ -143,6 +164,8 @@ impl CacheManager {
             named: Vec::new(),
             clock: Clock::default(),
             maintenance: Maintenance::default(),
+            probe: None,
+            memory: MemorySettings::default(),
             sample_every: monitor::INTERVAL,
             thresholds: Thresholds::default(),
         }
@@ -202,22 +225,49 @@ impl CacheManager {
         name: &str,
         settings: CacheSettings,
     ) -> Result<ManagedCache, ManagerError> {
+        let cache = self.make_unlisted(name, settings)?;
+        self.list(vec![cache.clone()])?;
+        Ok(cache)
+    }
+
+    /// A cache that nobody finds yet.
+    pub(super) fn make_unlisted(
+        &self,
+        name: &str,
+        settings: CacheSettings,
+    ) -> Result<ManagedCache, ManagerError> {
         check_name(name)?;
-        let Inner { clock, maintenance, .. } = &*self.0;
-        let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
-        if name.parse::<CacheKind>().is_ok() || named.contains_key(name) {
+        if self.get_cache(name).is_ok() {
             return Err(ManagerError::Exists { name: name.to_owned() });
         }
-        let cache = make(name, None, settings, clock, *maintenance)?;
-        named.insert(name.to_owned(), cache.clone());
+        make(name, None, settings, &self.0.clock, self.0.maintenance)
+    }
+
+    /// Lets them be found, if none of their names is taken.
+    pub(super) fn list(&self, caches: Vec<ManagedCache>) -> Result<(), ManagerError> {
+        let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cache) = caches.iter().find(|cache| named.contains_key(cache.name())) {
+            return Err(ManagerError::Exists { name: cache.name().to_owned() });
+        }
+        named.extend(caches.iter().map(|cache| (cache.name().to_owned(), cache.clone())));
+        // The monitor lists caches under its lock.
         drop(named);
-        self.0.monitor.begin(&Seen { name: name.to_owned(), stats: cache.stats() });
-        Ok(cache)
+        caches.iter().for_each(|cache| self.0.monitor.begin(&seen(cache)));
+        Ok(())
     }
 
     /// Clears all caches. O(caches).
     pub fn clear_all(&self) {
         self.caches().iter().for_each(ManagedCache::clear);
+    }
+
+    #[cfg(feature = "config")]
+    pub(super) fn reloading(&self) -> &Mutex<()> {
+        &self.0.reloading
+    }
+
+    pub(super) fn watch(&self) -> &Arc<Watch> {
+        &self.0.watch
     }
 }
 
@@ -230,12 +280,16 @@ impl Inner {
         self.kinds.iter().chain(self.named().values()).cloned().collect()
     }
 
-    /// What is to be seen of the caches, and of the memory.
+    /// What is to be seen of the caches now, and what was last seen of the memory.
     pub(super) fn look(&self) -> Look {
-        let seen =
-            |cache: &ManagedCache| Seen { name: cache.name().to_owned(), stats: cache.stats() };
-        Look { caches: self.caches().iter().map(seen).collect(), memory: None }
+        let memory = self.watch.latest().and_then(|sample| sample.strain);
+        Look { caches: self.caches().iter().map(seen).collect(), memory }
     }
+}
+
+/// What its statistics say.
+pub(super) fn seen(cache: &ManagedCache) -> Seen {
+    Seen { name: cache.name().to_owned(), stats: cache.stats() }
 }
 
 impl Default for CacheManager {
@@ -300,6 +354,28 @@ impl CacheManagerBuilder {
         self
     }
 
+    /// Takes back what was said about those named caches.
+    #[cfg(feature = "config")]
+    pub(super) fn forget_named(&mut self, forgotten: impl Fn(&str) -> bool) {
+        self.named.retain(|(name, _)| !forgotten(name));
+    }
+
+    /// Who looks at the memory, instead of [`SystemProbe`](super::memory::SystemProbe), or of
+    /// [`Cgroup`](super::memory::Cgroup) without the feature `sysinfo`.
+    #[must_use]
+    pub fn memory_probe(mut self, probe: impl MemoryProbe + 'static) -> Self {
+        self.probe = Some(Arc::new(probe));
+        self
+    }
+
+    /// Whether and how memory is looked after: by default only when
+    /// [`sample_memory`](CacheManager::sample_memory) is called.
+    #[must_use]
+    pub fn memory(mut self, settings: MemorySettings) -> Self {
+        self.memory = settings;
+        self
+    }
+
     /// Builds the manager.
     ///
     /// # Panics
@@ -317,24 +393,33 @@ impl CacheManagerBuilder {
     /// [`ManagerError`] names the cache and what is wrong with it.
     pub fn try_build(self) -> Result<CacheManager, ManagerError> {
         self.check_observation()?;
-        let Self { kinds, named, clock, maintenance, sample_every, thresholds } = self;
+        let Self { kinds, named, clock, maintenance, probe, memory, sample_every, thresholds } =
+            self;
+        memory.validate().map_err(ManagerError::Memory)?;
         let mut caches = Vec::with_capacity(kinds.len());
         for (kind, settings) in CacheKind::ALL.into_iter().zip(kinds) {
             caches.push(make(kind.name(), Some(kind), settings, &clock, maintenance)?);
         }
         let kinds = caches.try_into().expect("as many as there are kinds");
-        let manager = CacheManager(Arc::new(Inner {
+        let named_caches = RwLock::default();
+        let watch = Watch::new(probe, memory, clock.clone(), maintenance);
+        let inner = Inner {
             kinds,
-            named: RwLock::default(),
+            named: named_caches,
             monitor: Monitor::new(clock.clone(), sample_every, thresholds),
             registration: OnceLock::new(),
             clock,
             maintenance,
-        }));
+            watch,
+            #[cfg(feature = "config")]
+            reloading: Mutex::default(),
+        };
+        let manager = CacheManager(Arc::new(inner));
         for (name, settings) in named {
             manager.create(&name, settings)?;
         }
         manager.observe();
+        manager.0.watch.start(WeakManager(Arc::downgrade(&manager.0)));
         Ok(manager)
     }
 }

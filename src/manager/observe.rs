@@ -2,9 +2,8 @@
 
 use super::{
     health::{Health, HealthThresholds},
-    manager::{CacheManager, CacheManagerBuilder, Inner, ManagerError},
+    manager::{CacheManager, CacheManagerBuilder, Inner, ManagerError, seen},
     performance::Performance,
-    telemetry::Seen,
 };
 use crate::{
     Maintenance,
@@ -129,7 +128,7 @@ impl CacheManager {
     /// A new manager's caches are there: has them looked at from now on.
     pub(super) fn observe(&self) {
         for cache in self.caches() {
-            self.0.monitor.begin(&Seen { name: cache.name().to_owned(), stats: cache.stats() });
+            self.0.monitor.begin(&seen(&cache));
         }
         if self.0.maintenance != Maintenance::Thread {
             return;

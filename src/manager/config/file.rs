@@ -29,14 +29,16 @@ impl File<'_> {
         places: &mut HashMap<String, Place>,
         problems: &mut Vec<ConfigProblem>,
     ) {
-        let (table, errors) = DeTable::parse_recoverable(self.text);
+        let (table, mut errors) = DeTable::parse_recoverable(self.text);
         if errors.is_empty() {
             let mut reader = Reader { file: self, config, places, problems };
             return reader.table(table.get_ref(), &mut Vec::new());
         }
         // What could be made of it otherwise is nothing to go by.
-        problems.extend(errors.into_iter().map(|error| ConfigProblem::Syntax {
-            place: self.place(error.span().map_or(self.text.len(), |span| span.start)),
+        let offset = |error: &toml::de::Error| error.span().map_or(self.text.len(), |it| it.start);
+        errors.sort_by_key(offset);
+        problems.extend(errors.iter().map(|error| ConfigProblem::Syntax {
+            place: self.place(offset(error)),
             message: error.message().to_owned(),
         }));
     }

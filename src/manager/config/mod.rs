@@ -54,11 +54,13 @@ mod environment;
 mod error;
 mod file;
 mod raw;
+mod reload;
 mod schema;
 mod units;
 
 pub use builder::ConfigBuilder;
 pub use error::{ConfigError, ConfigProblem, Place};
+pub use reload::{FixedSetting, ReloadError, Reloaded};
 
 use super::{CacheKind, CacheSettings, memory::MemorySettings};
 use std::{collections::BTreeMap, path::PathBuf};

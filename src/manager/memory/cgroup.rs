@@ -10,7 +10,10 @@
 //! its own use. So every directory from the process's own up to the mount is looked at, and the one
 //! that is closest to its limit is what counts.
 
-use super::reading::ContainerMemory;
+use super::{
+    probe::MemoryProbe,
+    reading::{ContainerMemory, MemoryReading},
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -66,6 +69,13 @@ impl Cgroup {
                 .collect::<Vec<_>>()
         });
         levels.max_by(|one, other| one.nearness().total_cmp(&other.nearness()))
+    }
+}
+
+/// Of the container alone.
+impl MemoryProbe for Cgroup {
+    fn read(&self) -> MemoryReading {
+        MemoryReading { container: self.memory(), ..MemoryReading::default() }
     }
 }
 

@@ -8,14 +8,20 @@ mod cgroup;
 mod pressure;
 mod probe;
 mod reading;
+mod sample;
 mod settings;
 #[cfg(feature = "sysinfo")]
 mod system;
+mod watch;
+
+pub(crate) use pressure::Share;
+pub(crate) use watch::Watch;
 
 pub use cgroup::Cgroup;
 pub use pressure::PressureSettings;
 pub use probe::MemoryProbe;
 pub use reading::{ContainerMemory, MemoryReading, Strain, StrainSource, SystemMemory};
+pub use sample::{CacheUse, MemorySample, Pressure, PressureEvent, Resized};
 pub use settings::MemorySettings;
 #[cfg(feature = "sysinfo")]
 pub use system::SystemProbe;
