@@ -468,7 +468,7 @@ where
     /// assert_eq!(cache.get(&1), None);
     /// ```
     #[must_use]
-    pub fn time_to_live(mut self, duration: Duration) -> Self {
+    pub fn time_to_live(self, duration: Duration) -> Self {
         self.lifetimes.to_live.set(Some(duration));
         self.tended()
     }
@@ -493,7 +493,7 @@ where
     /// assert_eq!(cache.get(&1), None);
     /// ```
     #[must_use]
-    pub fn time_to_idle(mut self, duration: Duration) -> Self {
+    pub fn time_to_idle(self, duration: Duration) -> Self {
         self.lifetimes.to_idle.set(Some(duration));
         self.tended()
     }

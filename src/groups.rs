@@ -158,7 +158,10 @@ where
         Place::of_hash(self.hash(tag))
     }
 
-    fn tags(&self, tags: impl IntoIterator<Item = impl Hash>) -> Result<Tags, TooManyTags> {
+    pub(crate) fn tags(
+        &self,
+        tags: impl IntoIterator<Item = impl Hash>,
+    ) -> Result<Tags, TooManyTags> {
         let mut tags = tags.into_iter().map(|tag| self.place(&tag));
         let allowed = Tags::new(tags.by_ref().take(TAGS_MAX));
         match tags.count() {

@@ -37,4 +37,5 @@ pub use manager::{
 pub use namespace::Namespace;
 pub use performance::{CachePerformance, LoadPercentiles, Performance, Window, Windows};
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};
+pub use stored::Freshness;
 pub use view::View;

@@ -35,3 +35,13 @@ pub(super) enum Outcome {
     /// An error.
     Failed,
 }
+
+impl Outcome {
+    pub(super) fn of_result<T, E>(loaded: &Result<T, E>) -> Self {
+        if loaded.is_ok() { Self::Loaded } else { Self::Failed }
+    }
+
+    pub(super) fn of_option<T>(loaded: &Option<T>) -> Self {
+        if loaded.is_some() { Self::Loaded } else { Self::Absent }
+    }
+}

@@ -23,8 +23,11 @@ pub(in super::super) struct LoadSpan {
 impl LoadSpan {
     /// Before the loader runs.
     pub(in super::super) fn new(cache: &ManagedCache, ttl: Option<Duration>) -> Self {
-        // Looked up if somebody wants to know.
-        let ttl = || Some(ttl.or_else(|| cache.settings().time_to_live)?.as_millis() as u64);
+        // Looked up if somebody wants to know. What is out of range has no end.
+        let ttl = || {
+            let ttl = ttl.or_else(|| cache.settings().time_to_live)?;
+            u64::try_from(ttl.as_millis()).ok()
+        };
         let span = debug_span!(
             "cache.load",
             cache.name = cache.name(),
