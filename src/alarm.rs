@@ -22,6 +22,8 @@
 //! *While it goes to sleep.* A word that was lowered after the thread has read it is followed by an
 //! unpark. Its token is there when the thread parks, which then returns at once; and what happened
 //! before an unpark is visible after the park that it ends.
+//! A pass may run code that parks the thread itself (waiting at a channel does) and so takes the token. So
+//! the thread parks only after it has read all words with no pass in between.
 //!
 //! # ABA
 //!

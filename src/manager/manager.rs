@@ -1,19 +1,23 @@
 //! The manager.
 
 use super::{
+    health::ThresholdError,
     kind::CacheKind,
     managed::ManagedCache,
     memory::{MemoryProbe, MemorySettings, Watch},
+    monitor::{self, Look, Monitor, Thresholds},
     settings::{CacheSettings, SettingsError},
+    telemetry::Seen,
     view::View,
 };
-use crate::{BuildError, Clock, Maintenance};
+use crate::{BuildError, Clock, Maintenance, maintenance::Registration};
 #[cfg(feature = "config")]
 use std::sync::Mutex;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, OnceLock, PoisonError, RwLock, Weak},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak},
+    time::Duration,
 };
 
 /// The five caches of [`CacheKind`], and any number of named ones.
@@ -29,14 +33,17 @@ use std::{
 /// assert_eq!(targets.get("b3"), Some(target));
 /// ```
 #[derive(Clone)]
-pub struct CacheManager(Arc<Inner>);
+pub struct CacheManager(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     kinds: [ManagedCache; CacheKind::ALL.len()],
     named: RwLock<BTreeMap<String, ManagedCache>>,
-    clock: Clock,
-    maintenance: Maintenance,
+    pub(super) clock: Clock,
+    pub(super) maintenance: Maintenance,
     watch: Arc<Watch>,
+    pub(super) monitor: Monitor,
+    /// While there is one, the maintenance thread looks at the caches.
+    pub(super) registration: OnceLock<Registration>,
     /// Held while settings are reloaded.
     #[cfg(feature = "config")]
     reloading: Mutex<()>,
@@ -60,6 +67,8 @@ pub struct CacheManagerBuilder {
     maintenance: Maintenance,
     probe: Option<Arc<dyn MemoryProbe>>,
     memory: MemorySettings,
+    pub(super) sample_every: Duration,
+    pub(super) thresholds: Thresholds,
 }
 
 /// Why a manager, or one of its caches, cannot be made.
@@ -100,6 +109,29 @@ pub enum ManagerError {
         /// What is wrong.
         source: BuildError,
     },
+    /// There is no cache of that name.
+    #[error(transparent)]
+    Unknown(#[from] UnknownCache),
+    /// Caches are to be looked at too often, or hardly ever.
+    #[error("sample_every: {interval:?} is out of range; allowed are 1 s to 60 s")]
+    SampleEvery {
+        /// What was asked for.
+        interval: Duration,
+    },
+    /// Of the manager's thresholds one makes no sense.
+    #[error("health thresholds: {source}")]
+    Thresholds {
+        /// What is wrong.
+        source: ThresholdError,
+    },
+    /// Of a cache's thresholds one makes no sense.
+    #[error("health thresholds of cache {name:?}: {source}")]
+    ThresholdsOf {
+        /// Of which cache.
+        name: String,
+        /// What is wrong.
+        source: ThresholdError,
+    },
 }
 
 /// There is no cache of that name.
@@ -134,6 +166,8 @@ impl CacheManager {
             maintenance: Maintenance::default(),
             probe: None,
             memory: MemorySettings::default(),
+            sample_every: monitor::INTERVAL,
+            thresholds: Thresholds::default(),
         }
     }
 
@@ -169,7 +203,7 @@ impl CacheManager {
         if let Ok(kind) = name.parse() {
             return Ok(self.cache(kind).clone());
         }
-        self.named().get(name).cloned().ok_or_else(|| UnknownCache {
+        self.0.named().get(name).cloned().ok_or_else(|| UnknownCache {
             name: name.to_owned(),
             known: self.caches().iter().map(|cache| cache.name().to_owned()).collect(),
         })
@@ -178,7 +212,7 @@ impl CacheManager {
     /// All caches: the kinds first, then the others by name.
     #[must_use]
     pub fn caches(&self) -> Vec<ManagedCache> {
-        self.0.kinds.iter().chain(self.named().values()).cloned().collect()
+        self.0.caches()
     }
 
     /// Adds a cache.
@@ -215,7 +249,10 @@ impl CacheManager {
         if let Some(cache) = caches.iter().find(|cache| named.contains_key(cache.name())) {
             return Err(ManagerError::Exists { name: cache.name().to_owned() });
         }
-        named.extend(caches.into_iter().map(|cache| (cache.name().to_owned(), cache)));
+        named.extend(caches.iter().map(|cache| (cache.name().to_owned(), cache.clone())));
+        // The monitor lists caches under its lock.
+        drop(named);
+        caches.iter().for_each(|cache| self.0.monitor.begin(&seen(cache)));
         Ok(())
     }
 
@@ -232,10 +269,27 @@ impl CacheManager {
     pub(super) fn watch(&self) -> &Arc<Watch> {
         &self.0.watch
     }
+}
 
-    fn named(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
-        self.0.named.read().unwrap_or_else(PoisonError::into_inner)
+impl Inner {
+    fn named(&self) -> RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
+        self.named.read().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn caches(&self) -> Vec<ManagedCache> {
+        self.kinds.iter().chain(self.named().values()).cloned().collect()
+    }
+
+    /// What is to be seen of the caches now, and what was last seen of the memory.
+    pub(super) fn look(&self) -> Look {
+        let memory = self.watch.latest().and_then(|sample| sample.strain);
+        Look { caches: self.caches().iter().map(seen).collect(), memory }
+    }
+}
+
+/// What its statistics say.
+pub(super) fn seen(cache: &ManagedCache) -> Seen {
+    Seen { name: cache.name().to_owned(), stats: cache.stats() }
 }
 
 impl Default for CacheManager {
@@ -338,7 +392,9 @@ impl CacheManagerBuilder {
     ///
     /// [`ManagerError`] names the cache and what is wrong with it.
     pub fn try_build(self) -> Result<CacheManager, ManagerError> {
-        let Self { kinds, named, clock, maintenance, probe, memory } = self;
+        self.check_observation()?;
+        let Self { kinds, named, clock, maintenance, probe, memory, sample_every, thresholds } =
+            self;
         memory.validate().map_err(ManagerError::Memory)?;
         let mut caches = Vec::with_capacity(kinds.len());
         for (kind, settings) in CacheKind::ALL.into_iter().zip(kinds) {
@@ -350,6 +406,8 @@ impl CacheManagerBuilder {
         let inner = Inner {
             kinds,
             named: named_caches,
+            monitor: Monitor::new(clock.clone(), sample_every, thresholds),
+            registration: OnceLock::new(),
             clock,
             maintenance,
             watch,
@@ -360,6 +418,7 @@ impl CacheManagerBuilder {
         for (name, settings) in named {
             manager.create(&name, settings)?;
         }
+        manager.observe();
         manager.0.watch.start(WeakManager(Arc::downgrade(&manager.0)));
         Ok(manager)
     }

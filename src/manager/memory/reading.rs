@@ -60,6 +60,7 @@ impl ContainerMemory {
 
 /// What a [`Strain`] is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum StrainSource {
     /// The process, beside the limit that was configured for it.
@@ -72,6 +73,7 @@ pub enum StrainSource {
 
 /// How much is used of the limit that is closest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Strain {
     /// What is limited.

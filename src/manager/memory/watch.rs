@@ -101,7 +101,7 @@ impl Watch {
         sample
     }
 
-    fn latest(&self) -> Option<Arc<MemorySample>> {
+    pub(crate) fn latest(&self) -> Option<Arc<MemorySample>> {
         self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

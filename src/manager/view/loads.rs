@@ -2,8 +2,12 @@
 
 use super::View;
 use crate::{
+    engine::lifetimes::Span,
     loading::{Always, Fallible, Optional},
-    manager::key::{Key, Query, Wish},
+    manager::{
+        key::{Key, Query, Wish},
+        telemetry::{LoadSpan, Outcome},
+    },
 };
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -119,7 +123,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         }
         let init = async {
             let started = Instant::now();
-            let value = init.await;
+            let value = self.span().follow(init, |_| Outcome::Loaded).await;
             self.stored(query, value, &self.terms, started.elapsed())
         };
         Self::value_of(&self.entries.load_async::<Always>(self.wish(query), init).await)
@@ -158,7 +162,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         }
         let init = async {
             let started = Instant::now();
-            let loaded = init.await;
+            let loaded = self.span().follow(init, Outcome::of_result).await;
             loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
         };
         let loaded = self.entries.load_async::<Fallible<E>>(self.wish(query), init).await;
@@ -190,11 +194,20 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         }
         let init = async {
             let started = Instant::now();
-            let loaded = init.await;
+            let loaded = self.span().follow(init, Outcome::of_option).await;
             loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
         };
         let loaded = self.entries.load_async::<Optional>(self.wish(query), init).await;
         loaded.as_ref().map(Self::value_of)
+    }
+
+    /// What a subscriber is to know of a load.
+    fn span(&self) -> LoadSpan {
+        let ttl = match self.terms.span {
+            Span::For(duration) => Some(duration),
+            Span::ByRule => None,
+        };
+        LoadSpan::new(&self.cache, ttl)
     }
 
     fn wish<'q, Q: Key + ?Sized>(&self, query: Query<'q, Q>) -> Wish<'q, Q> {
@@ -207,7 +220,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     fn load<Q: Key + ?Sized>(&self, query: Query<'_, Q>, init: impl FnOnce() -> V) -> V {
         let init = || {
             let started = Instant::now();
-            let value = init();
+            let value = self.span().run(init, |_| Outcome::Loaded);
             self.stored(query, value, &self.terms, started.elapsed())
         };
         Self::value_of(&self.entries.load::<Always>(self.wish(query), init))
@@ -226,7 +239,8 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     {
         let init = || {
             let started = Instant::now();
-            init().map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            let loaded = self.span().run(init, Outcome::of_result);
+            loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
         };
         let loaded = self.entries.load::<Fallible<E>>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
@@ -241,7 +255,8 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     ) -> Option<V> {
         let init = || {
             let started = Instant::now();
-            init().map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            let loaded = self.span().run(init, Outcome::of_option);
+            loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
         };
         let loaded = self.entries.load::<Optional>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of)
