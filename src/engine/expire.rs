@@ -41,14 +41,8 @@ impl<K, V> Shard<K, V> {
 
     /// What the entry of a node counts for that was found in the index. If it is expired, that is settled.
     #[inline(always)]
-    fn standing(
-        &self,
-        common: &Common<K, V>,
-        watch: Watch<'_>,
-        own: usize,
-        node: NodeId,
-    ) -> Standing {
-        if watch.is_some_and(|groups| groups.is_stale(own, node)) {
+    fn standing(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Standing {
+        if watch.is_some_and(|groups| groups.is_stale(&self.births, node)) {
             return Standing::Invalidated;
         }
         let clock = &common.lifetimes.clock;
@@ -65,14 +59,8 @@ impl<K, V> Shard<K, V> {
 
     /// Whether the entry of a node that was found in the index is neither expired nor stale.
     #[inline(always)]
-    pub(crate) fn is_live(
-        &self,
-        common: &Common<K, V>,
-        watch: Watch<'_>,
-        own: usize,
-        node: NodeId,
-    ) -> bool {
-        self.standing(common, watch, own, node) == Standing::Live
+    pub(crate) fn is_live(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> bool {
+        self.standing(common, watch, node) == Standing::Live
     }
 
     /// Why the value of a node leaves: that it was absent already, for whoever looked, counts more than
@@ -81,11 +69,10 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn cause(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         node: NodeId,
         cause: RemovalCause,
     ) -> RemovalCause {
-        match self.standing(cx.common, cx.watch, own, node) {
+        match self.standing(cx.common, cx.watch, node) {
             Standing::Live => cause,
             Standing::Expired => RemovalCause::Expired,
             Standing::Invalidated => RemovalCause::Invalidated,
@@ -118,8 +105,7 @@ impl<K, V> Shard<K, V> {
         // Only the user's own rules ask for that.
         let replaced = found
             .filter(|found| {
-                lifetimes.expiry.is_some()
-                    && self.is_live(cx.common, cx.watch, target.own, found.node)
+                lifetimes.expiry.is_some() && self.is_live(cx.common, cx.watch, found.node)
             })
             .map(|found| timing.life(found.node).own);
         lifetimes.begin(entry, target.hash, target.terms.span, replaced)
@@ -138,7 +124,7 @@ impl<K, V> Shard<K, V> {
         if let Some(timing) = self.timing.get() {
             timing.begin(node, life.unwrap_or(Life::ENDLESS))?;
         }
-        self.bear(cx, target.own, node, target.terms.tags)
+        self.bear(cx, node, target.terms.tags)
     }
 
     /// Says where an owned node will be published.
