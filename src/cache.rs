@@ -131,21 +131,28 @@ impl<K, V, S> Cache<K, V, S> {
     /// Sets the most entries that the cache may hold, or what they may weigh together. If that is less
     /// than there is, evicts what is too much before it returns. O(what is evicted + shards).
     ///
+    /// If it is more than there is room for, the cache gets more room: twice as much, or as much as is
+    /// needed. Entries stay where they are and nobody waits; what was set aside before stays with the
+    /// cache, and a lookup that misses looks in one more place. To say beforehand how far a cache may come
+    /// to grow ([`estimated_entries`](CacheBuilder::estimated_entries)) spares it that.
+    ///
     /// # Errors
     ///
-    /// If there is no room for so many entries: the cache was built for as many as its first capacity or
-    /// its [`estimated_entries`](CacheBuilder::estimated_entries) said. A cache with a weigher takes any.
+    /// If the memory for so many entries cannot be had: nothing has changed then. A cache with a weigher
+    /// takes any capacity, and makes room for entries as they come.
     ///
     /// ```
-    /// let cache = larder::Cache::new(100);
+    /// use larder::{Cache, ResizeError};
+    ///
+    /// let cache = Cache::new(100);
     /// cache.insert_many((0..100).map(|i| (i, i)));
     /// cache.set_max_capacity(10)?;
     /// assert_eq!((cache.entry_count(), cache.policy().max_capacity()), (10, 10));
-    /// assert_eq!(
-    ///     cache.set_max_capacity(1_000).unwrap_err().to_string(),
-    ///     "max_capacity: 1000 is more than the 100 entries that the cache was built for; \
-    ///      build it with estimated_entries(1000)"
-    /// );
+    /// cache.set_max_capacity(1_000)?;
+    /// cache.insert_many((0..900).map(|i| (i, i)));
+    /// assert_eq!(cache.entry_count(), 900);
+    /// let refused = cache.set_max_capacity(1 << 60);
+    /// assert_eq!(refused, Err(ResizeError::NoRoom { max_capacity: 1 << 60, room: 1_000 }));
     /// # Ok::<(), larder::ResizeError>(())
     /// ```
     pub fn set_max_capacity(&self, max_capacity: u64) -> Result<(), ResizeError> {

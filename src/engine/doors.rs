@@ -61,7 +61,10 @@ impl Tiny {
             planned_nodes: nodes,
             nodes: plan,
         };
-        let plan = Plan { capacity: capacity.into(), entries: capacity.into(), shards: 1, shard };
+        // Every storey is like the ground floor.
+        let next = |plan: &Plan, _| Ok(plan.clone());
+        let entries = capacity.into();
+        let plan = Plan { capacity: entries, entries, shards: 1, shard, next };
         Cache::from_parts(
             Engine::new(&plan, None, None, None, Lifetimes::endless(Clock::default()))
                 .expect("memory"),
@@ -89,6 +92,16 @@ pub fn collect() {
     for _ in 0..3 {
         pin().guard.flush();
     }
+}
+
+/// Puts a storey on top of what there is.
+///
+/// # Panics
+///
+/// If there is no memory for it.
+pub fn grow<K, V, S>(cache: &Cache<K, V, S>) {
+    let common = &cache.engine().common;
+    common.grow(common.storeys.height(), 0).expect("memory");
 }
 
 /// Does what the sweep has to do now.

@@ -38,14 +38,14 @@ impl<K, V> Engine<K, V> {
     /// time to live concerns those entries for which `by_rule` holds. What is inserted at this moment may
     /// live as long as it was said before. For caches that had rules when they were built. O(capacity).
     pub(crate) fn shorten_lives(&self, by_rule: impl Fn(&Entry<K, V>) -> bool) {
-        for (own, shard) in self.common.shards.iter().enumerate() {
+        for (_, shard) in self.common.storeys.iter() {
             let Some(timing) = shard.timing.get() else { continue };
             for bucket in 0.. {
                 let _pin = pin();
                 let watch = self.common.watch();
                 let Some(members) = shard.index.members_of(bucket) else { break };
                 for found in members {
-                    if shard.is_live(&self.common, watch, own, found.node) {
+                    if shard.is_live(&self.common, watch, found.node) {
                         shard.shorten(&self.common, timing, found, &by_rule);
                     }
                 }
@@ -64,14 +64,8 @@ impl<K, V> Shard<K, V> {
 
     /// What the entry of a node counts for that was found in the index. If it is expired, that is settled.
     #[inline(always)]
-    fn standing(
-        &self,
-        common: &Common<K, V>,
-        watch: Watch<'_>,
-        own: usize,
-        node: NodeId,
-    ) -> Standing {
-        if watch.is_some_and(|groups| groups.is_stale(own, node)) {
+    fn standing(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Standing {
+        if watch.is_some_and(|groups| groups.is_stale(&self.births, node)) {
             return Standing::Invalidated;
         }
         let clock = &common.lifetimes.clock;
@@ -88,14 +82,8 @@ impl<K, V> Shard<K, V> {
 
     /// Whether the entry of a node that was found in the index is neither expired nor stale.
     #[inline(always)]
-    pub(crate) fn is_live(
-        &self,
-        common: &Common<K, V>,
-        watch: Watch<'_>,
-        own: usize,
-        node: NodeId,
-    ) -> bool {
-        self.standing(common, watch, own, node) == Standing::Live
+    pub(crate) fn is_live(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> bool {
+        self.standing(common, watch, node) == Standing::Live
     }
 
     /// Why the value of a node leaves: that it was absent already, for whoever looked, counts more than
@@ -104,11 +92,10 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn cause(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         node: NodeId,
         cause: RemovalCause,
     ) -> RemovalCause {
-        match self.standing(cx.common, cx.watch, own, node) {
+        match self.standing(cx.common, cx.watch, node) {
             Standing::Live => cause,
             Standing::Expired => RemovalCause::Expired,
             Standing::Invalidated => RemovalCause::Invalidated,
@@ -141,8 +128,7 @@ impl<K, V> Shard<K, V> {
         // Only the user's own rules ask for that.
         let replaced = found
             .filter(|found| {
-                lifetimes.expiry.is_some()
-                    && self.is_live(cx.common, cx.watch, target.own, found.node)
+                lifetimes.expiry.is_some() && self.is_live(cx.common, cx.watch, found.node)
             })
             .map(|found| timing.life(found.node).own);
         lifetimes.begin(entry, target.hash, target.terms.span, replaced)
@@ -161,7 +147,7 @@ impl<K, V> Shard<K, V> {
         if let Some(timing) = self.timing.get() {
             timing.begin(node, life.unwrap_or(Life::ENDLESS))?;
         }
-        self.bear(cx, target.own, node, target.terms.tags)
+        self.bear(cx, node, target.terms.tags)
     }
 
     /// Says where an owned node will be published.

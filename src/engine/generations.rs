@@ -37,12 +37,13 @@
 
 use crate::{
     engine::{
-        Engine,
+        Engine, Sighted,
         compute::{Computed, Decision},
         extents::{Extents, OutOfMemory},
         nodes::Entry,
         plant::{Bug, planted},
         shard::Shard,
+        storeys::Spot,
         word::NodeId,
     },
     sync::{AtomicU64, Ordering},
@@ -124,9 +125,8 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Version)> {
-        let (own, shard) = self.shard_of(hash);
         let pin = super::epoch::pin();
-        let found = self.find((own, shard), &pin, shard.index.home(hash), hash, eq)?;
+        let Sighted { own, shard, found } = self.find(&pin, hash, eq)?;
         let version = shard.version(own, found.node);
         // SAFETY: pinned, and found in the index since.
         Some((unsafe { shard.nodes.with(found.node, f) }, version))
@@ -139,9 +139,8 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Version)> {
-        let (own, shard) = self.shard_of(hash);
         let pin = super::epoch::pin();
-        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
+        let Sighted { own, shard, found } = self.find_live(&pin, hash, eq)?;
         let version = shard.version(own, found.node);
         // SAFETY: pinned, and found in the index since.
         Some((unsafe { shard.nodes.with(found.node, f) }, version))
@@ -159,10 +158,10 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let (own, shard) = self.shard_of(hash);
         let mut as_seen = false;
         self.compute_by_node(hash, eq, |found| {
-            let now = found.map(|(_, node)| shard.version(own, node));
+            let version = |Spot { own, node }| self.common.storeys.shard(own).version(own, node);
+            let now = found.map(|(_, spot)| version(spot));
             as_seen = now == seen;
             if as_seen { f(found.map(|(entry, _)| entry)) } else { Decision::Keep }
         });
@@ -180,13 +179,13 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq + Clone,
     {
-        let (own, shard) = self.shard_of(hash);
         let mut was = Swapped::Absent;
         let computed = self.compute_by_node(hash, eq, |found| {
-            let Some((entry, node)) = found else {
+            let Some((entry, Spot { own, node })) = found else {
                 was = Swapped::Absent;
                 return Decision::Keep;
             };
+            let shard = self.common.storeys.shard(own);
             if expected == Version::NONE || shard.version(own, node) != expected {
                 was = Swapped::Changed;
                 return Decision::Keep;

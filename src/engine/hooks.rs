@@ -39,11 +39,15 @@ pub enum Step {
     Bumped,
     /// A load is over; its post can still be found.
     LoadOver,
+    /// There is another storey; nothing is in it.
+    StoreyAdded,
+    /// A key's home was sealed in an older storey; the key is nowhere newer yet.
+    Sealed,
 }
 
 impl Step {
     /// Every step, for tests that stop at each.
-    pub const ALL: [Step; 16] = [
+    pub const ALL: [Step; 18] = [
         Step::Pinned,
         Step::NodeFilled,
         Step::CreditTaken,
@@ -60,6 +64,8 @@ impl Step {
         Step::LoadSuperseded,
         Step::Bumped,
         Step::LoadOver,
+        Step::StoreyAdded,
+        Step::Sealed,
     ];
 }
 

@@ -23,6 +23,15 @@ impl<T> Late<T> {
         unsafe { self.value.load(Ordering::Acquire).as_ref() }
     }
 
+    /// The value. If there is none, whoever publishes one later acquires what this thread has released
+    /// so far: a look that is a write.
+    pub(crate) fn get_or_precede(&self) -> Option<&T> {
+        let null = ptr::null_mut();
+        let found = self.value.compare_exchange(null, null, Ordering::AcqRel, Ordering::Acquire);
+        // SAFETY: as in `get`.
+        found.err().and_then(|value| unsafe { value.as_ref() })
+    }
+
     /// The value; `make` makes it if there is none, perhaps in vain.
     pub(crate) fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         match self.get() {

@@ -117,6 +117,16 @@ pub(crate) enum Bug {
     RestForgotten,
     /// A slot's occupied bit is cleared after its marks were taken.
     VacatedLate,
+    /// An insert goes up without sealing the floors below.
+    SealSkipped,
+    /// A seal does not publish what was decided before it.
+    SealUnsettled,
+    /// A write that supersedes a load bumps the control word of the ground floor only.
+    BumpGroundOnly,
+    /// A removal looks on the ground floor only.
+    RemoveGroundOnly,
+    /// The node of an insert that went up is retired, as if its entry was still there.
+    HuskRetired,
 }
 
 #[cfg(larder_loom)]

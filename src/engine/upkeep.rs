@@ -8,8 +8,9 @@ use crate::{
         epoch::pin,
         leaving::Leaving,
         plan,
-        shard::{Common, Context, Shard},
+        shard::{Common, Context},
         stats::Event,
+        storeys::Seat,
         wheel::Advance,
     },
     maintenance::{self, Next, Task},
@@ -32,7 +33,7 @@ impl<K, V> Common<K, V> {
     /// Takes out what is past, from no more than `budget` blocks, about.
     pub(super) fn expire(&self, mut budget: u32) -> Advance {
         let now = self.lifetimes.clock.now();
-        for own in 0..self.shards.len() {
+        for (own, _) in self.storeys.iter() {
             while self.expire_in(own, now, BLOCKS_PER_PIN) == Advance::More {
                 budget = budget.saturating_sub(BLOCKS_PER_PIN);
                 if budget == 0 {
@@ -50,7 +51,7 @@ impl<K, V> Common<K, V> {
     }
 
     fn expire_in(&self, own: usize, now: u64, budget: u32) -> Advance {
-        let shard = &self.shards[own];
+        let shard = self.storeys.shard(own);
         if shard.timing.get().is_none() {
             return Advance::Done;
         }
@@ -69,7 +70,7 @@ impl<K, V> Common<K, V> {
 
     /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
     pub(super) fn reclaim(&self) {
-        for shard in &self.shards {
+        for (_, shard) in self.storeys.iter() {
             shard.recycler.seal_all(&pin().guard);
         }
         // A flush advances the epoch once at most, and hands back a few batches whose epoch is two
@@ -82,14 +83,14 @@ impl<K, V> Common<K, V> {
             in_vain = if now < before { 0 } else { in_vain + 1 };
             before = now;
         }
-        for shard in &self.shards {
+        for (_, shard) in self.storeys.iter() {
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
         }
     }
 
     /// What the entries weigh together.
     pub(crate) fn weight(&self) -> u64 {
-        let unused = self.budget.unused(self.shards.iter().map(Shard::credits));
+        let unused = self.budget.unused(self.storeys.iter().map(|(_, shard)| shard.credits()));
         (self.budget.capacity() + self.budget.debt()).saturating_sub(unused)
     }
 
@@ -97,7 +98,8 @@ impl<K, V> Common<K, V> {
     /// in the hands of threads that insert at this moment is left for the next time.
     pub(super) fn pay_debt(&self) {
         while let Some(due) = self.budget.take_debt() {
-            let own = due as usize % self.shards.len();
+            // Any shard will do: it asks others for what it has not got.
+            let (own, shard) = self.storeys.ground(due << 48);
             let leaving = Leaving::new(self);
             let pin = pin();
             let cx = Context {
@@ -107,7 +109,6 @@ impl<K, V> Common<K, V> {
                 leaving: &leaving,
                 watch: self.watch(),
             };
-            let shard = &self.shards[own];
             let mut credit = Credit::NONE;
             let gathered = shard.gather(&cx, own, due, &mut credit);
             let paid = credit.amount().min(due);
@@ -123,23 +124,23 @@ impl<K, V> Common<K, V> {
     pub(super) fn sweep_all(&self) {
         let Some(groups) = self.groups.get() else { return };
         for _ in 0..FLUSHES_TO_DISARM {
-            let _ = self.sweep(&mut groups.two_rounds());
+            let _ = self.sweep(&mut (2 * self.storeys.pairs()));
             if !groups.is_armed() {
                 return;
             }
             pin().guard.flush();
         }
-        let _ = self.sweep(&mut groups.two_rounds());
+        let _ = self.sweep(&mut (2 * self.storeys.pairs()));
     }
 
     /// Batches that wait for the end of their grace period.
     fn pending(&self) -> u32 {
-        self.shards.iter().map(|shard| shard.recycler.pending()).sum()
+        self.storeys.iter().map(|(_, shard)| shard.recycler.pending()).sum()
     }
 
     fn next_due(&self) -> Option<u64> {
-        let due = |shard: &Shard<K, V>| shard.timing.get()?.wheel.next_due();
-        self.shards.iter().filter_map(due).min()
+        let due = |(_, shard): Seat<'_, K, V>| shard.timing.get()?.wheel.next_due();
+        self.storeys.iter().filter_map(due).min()
     }
 }
 
