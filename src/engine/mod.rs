@@ -136,7 +136,7 @@ impl<K, V> Engine<K, V> {
                 groups: Late::new(),
             }),
         };
-        if engine.common.lifetimes.limit() {
+        if engine.common.lifetimes.timed {
             for (_, shard) in engine.common.storeys.iter() {
                 shard.timing_for(&engine.common).map_err(out_of_memory)?;
             }

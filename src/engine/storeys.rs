@@ -349,7 +349,7 @@ impl<K, V> Common<K, V> {
 
     /// The shard of a hash on a floor, made if need be.
     fn seat_made(&self, level: usize, hash: u64) -> Result<Seat<'_, K, V>, OutOfMemory> {
-        self.storeys.seat_made(level, hash, |shard| match self.lifetimes.limit() {
+        self.storeys.seat_made(level, hash, |shard| match self.lifetimes.timed {
             true => shard.timing_for(self).map(|_| ()),
             false => Ok(()),
         })

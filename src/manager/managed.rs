@@ -19,8 +19,8 @@ use std::{
     time::Duration,
 };
 
-/// Buckets that are looked at to learn what values take.
-const SAMPLE: usize = 2_048;
+/// Entries that are looked at, about, to learn what values take.
+const SAMPLE: u64 = 8_192;
 
 /// What a managed cache is: keys and values of any type.
 pub(crate) type Entries = Cache<StoredKey, StoredValue, BuildPlaceHasher>;
@@ -245,7 +245,7 @@ impl ManagedCache {
 
     /// The bytes that it takes. Those of values are what their types say, what [`View::weigh`] adds, and
     /// the heap of keys that were given as `str` or slices; in a large cache that is not bound by bytes they
-    /// are extrapolated from a sample. O(shards), and a walk over about 13,000 entries at most.
+    /// are extrapolated from 8,000 of them. O(capacity), and for large caches much less.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -265,8 +265,7 @@ impl ManagedCache {
 
     fn sampled_bytes(&self) -> u64 {
         let engine = self.0.cache.engine();
-        let all: usize = (0..engine.shard_numbers()).map(|own| engine.buckets(own)).sum();
-        let stride = all.div_ceil(SAMPLE).max(1);
+        let stride = self.entry_count().div_ceil(SAMPLE).max(1) as usize;
         let (mut entries, mut bytes) = (0, 0);
         for own in 0..engine.shard_numbers() {
             for bucket in (0..engine.buckets(own)).step_by(stride) {
