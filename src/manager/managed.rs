@@ -189,7 +189,9 @@ impl ManagedCache {
     pub fn apply(&self, settings: &CacheSettings) -> Result<(), ApplyError> {
         settings.validate()?;
         let mut current = self.locked_settings();
-        check_fixed(&current, settings)?;
+        if let Some((field, current, value)) = fixed(&current, settings).into_iter().next() {
+            return Err(ApplyError::Fixed { field, value, current });
+        }
         self.0.cache.set_max_capacity(self.share().of(settings.capacity()))?;
         if (settings.time_to_live, settings.expiry) != (current.time_to_live, current.expiry)
             || settings.jitter != current.jitter
@@ -329,42 +331,33 @@ impl ManagedCache {
     }
 }
 
-/// Whether only such settings differ as can be changed.
-fn check_fixed(current: &CacheSettings, wanted: &CacheSettings) -> Result<(), ApplyError> {
-    let check = |is_same: bool, field, current: String, value: String| {
-        if is_same { Ok(()) } else { Err(ApplyError::Fixed { field, value, current }) }
+/// What of a cache's settings was to change and cannot: field, what it is, what was asked for.
+pub(super) fn fixed(
+    current: &CacheSettings,
+    wanted: &CacheSettings,
+) -> Vec<(&'static str, String, String)> {
+    let or_unset = |value: Option<String>| value.unwrap_or_else(|| "unset".to_owned());
+    let bytes = |settings: &CacheSettings| or_unset(settings.max_bytes.map(|it| it.to_string()));
+    let shards = |settings: &CacheSettings| or_unset(settings.shards.map(|it| it.to_string()));
+    let probation =
+        |settings: &CacheSettings| or_unset(settings.probation.map(|it| it.to_string()));
+    let policy = |settings: &CacheSettings| format!("{:?}", settings.eviction_policy);
+    let entries = |settings: &CacheSettings| settings.max_entries.to_string();
+    let both = |field, is_same: bool, said: &dyn Fn(&CacheSettings) -> String| {
+        (!is_same).then(|| (field, said(current), said(wanted)))
     };
-    let said = |value: Option<&dyn ToString>| value.map_or("unset".to_owned(), ToString::to_string);
-    let bound = |settings: &CacheSettings| match settings.max_bytes {
-        None => "unset".to_owned(),
-        Some(bytes) => bytes.to_string(),
-    };
-    let (is_weighted, will_be) = (current.max_bytes.is_some(), wanted.max_bytes.is_some());
-    check(is_weighted == will_be, "max_bytes", bound(current), bound(wanted))?;
-    check(
-        !is_weighted || current.max_entries == wanted.max_entries,
-        "max_entries",
-        current.max_entries.to_string(),
-        wanted.max_entries.to_string(),
-    )?;
-    check(
-        current.shards == wanted.shards,
-        "shards",
-        said(current.shards.as_ref().map(|it| it as _)),
-        said(wanted.shards.as_ref().map(|it| it as _)),
-    )?;
-    check(
-        current.probation == wanted.probation,
-        "probation",
-        said(current.probation.as_ref().map(|it| it as _)),
-        said(wanted.probation.as_ref().map(|it| it as _)),
-    )?;
-    check(
-        current.eviction_policy == wanted.eviction_policy,
-        "eviction_policy",
-        format!("{:?}", current.eviction_policy),
-        format!("{:?}", wanted.eviction_policy),
-    )
+    let is_weighted = current.max_bytes.is_some();
+    [
+        both("max_bytes", is_weighted == wanted.max_bytes.is_some(), &bytes),
+        // How many entries to expect is of use only when the cache is made.
+        both("max_entries", !is_weighted || current.max_entries == wanted.max_entries, &entries),
+        both("shards", current.shards == wanted.shards, &shards),
+        both("probation", current.probation == wanted.probation, &probation),
+        both("eviction_policy", current.eviction_policy == wanted.eviction_policy, &policy),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Nothing is left half done under these locks.

@@ -96,7 +96,7 @@ fn what_is_for_life_is_refused_before_anything_changes() {
     let error = manager
         .reload(&config(
             "[url]\nmax_entries = 10\n\
-             [user]\nexpiry = 'idle'\nshards = 3\nprobation = 0.3\neviction_policy = 'lru'\n\
+             [user]\nshards = 3\nprobation = 0.3\neviction_policy = 'lru'\n\
              [session]\nmax_bytes = '1 MiB'\n\
              [caches.bytes]\nmax_bytes = 6000\nmax_entries = 3\n\
              [caches.new]\n\
@@ -106,11 +106,10 @@ fn what_is_for_life_is_refused_before_anything_changes() {
     assert_eq!(
         error.to_string().lines().collect::<Vec<_>>(),
         [
-            "user.expiry: Idle was asked for, but it is Live until the next start",
-            "user.shards: 3 was asked for, but it is auto until the next start",
-            "user.probation: 0.3 was asked for, but it is auto until the next start",
+            "user.shards: 3 was asked for, but it is unset until the next start",
+            "user.probation: 0.3 was asked for, but it is unset until the next start",
             "user.eviction_policy: Lru was asked for, but it is SegmentedLru until the next start",
-            "session.max_bytes: a number of bytes was asked for, but it is none until the next start",
+            "session.max_bytes: 1048576 was asked for, but it is unset until the next start",
             "caches.bytes.max_entries: 3 was asked for, but it is 1000 until the next start",
         ]
     );

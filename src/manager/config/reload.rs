@@ -8,7 +8,9 @@
 use super::{ManagerConfig, schema::name_of_cache_field};
 use crate::manager::{
     ApplyError, CacheKind, CacheManager, CacheManagerBuilder, CacheSettings, ManagedCache,
-    ManagerError, managed::locked,
+    ManagerError,
+    managed::{self, locked},
+    telemetry,
 };
 use std::fmt;
 
@@ -119,15 +121,15 @@ impl CacheManager {
 
     /// Changes a manager that is running to what is configured now. Entries that still fit stay.
     ///
-    /// Capacities, times to live, jitter, priorities and how memory is looked after may change, and named
-    /// caches may be new. A new time to live counts for entries that are written from then on; a cache that
-    /// shrinks gives up entries as if it were full. Named caches that are not mentioned any more stay as
-    /// they are.
+    /// Capacities, times to live and what they count from, jitter, priorities and how memory is looked
+    /// after may change, and named caches may be new. A new time to live counts for entries that are
+    /// written from then on, and a shorter one for those that are there, too; a cache that shrinks gives up
+    /// entries as if it were full. Named caches that are not mentioned any more stay as they are.
     ///
     /// # Errors
     ///
-    /// If a setting was to change that is for life (expiry mode, shards, probation, policy, and whether
-    /// entries or bytes are bounded), or there is no room. Then nothing has changed.
+    /// If a setting was to change that is for life (shards, probation, policy, and whether entries or
+    /// bytes are bounded), or there is no room. Then nothing has changed.
     ///
     /// ```
     /// use larder::manager::{CacheKind, CacheManager, config::ManagerConfig};
@@ -140,7 +142,7 @@ impl CacheManager {
     /// let config = ManagerConfig::from_toml_str("[url]\nmax_entries = 3_000\nshards = 3")?;
     /// assert_eq!(
     ///     manager.reload(&config).unwrap_err().to_string(),
-    ///     "url.shards: 3 was asked for, but it is auto until the next start"
+    ///     "url.shards: 3 was asked for, but it is unset until the next start"
     /// );
     /// assert_eq!(manager.cache(CacheKind::Url).capacity(), 4_000);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -178,7 +180,9 @@ impl CacheManager {
             self.set_memory_settings(config.memory().clone()).map_err(ManagerError::Memory)?;
         }
         let changed = changes.iter().map(|change| change.cache.name().to_owned()).collect();
-        Ok(Reloaded { changed, created, unmentioned, memory_changed })
+        let reloaded = Reloaded { changed, created, unmentioned, memory_changed };
+        telemetry::reloaded(&reloaded);
+        Ok(reloaded)
     }
 }
 
@@ -196,33 +200,12 @@ impl<'a> Change<'a> {
 
     /// What was to change and cannot.
     fn fixed(&self) -> Vec<FixedSetting> {
-        let (old, new) = (&self.old, self.new);
-        let counted = |settings: &CacheSettings| match settings.max_bytes {
-            Some(_) => "a number of bytes".to_owned(),
-            None => "none".to_owned(),
-        };
-        let mut fields = vec![
-            ("expiry", format!("{:?}", old.expiry), format!("{:?}", new.expiry)),
-            ("shards", or_auto(&old.shards), or_auto(&new.shards)),
-            ("probation", or_auto(&old.probation), or_auto(&new.probation)),
-            (
-                "eviction_policy",
-                format!("{:?}", old.eviction_policy),
-                format!("{:?}", new.eviction_policy),
-            ),
-            ("max_bytes", counted(old), counted(new)),
-        ];
-        if old.max_bytes.is_some() && new.max_bytes.is_some() {
-            // How many entries to expect was of use when the cache was made.
-            let (old, new) = (old.max_entries.to_string(), new.max_entries.to_string());
-            fields.push(("max_entries", old, new));
-        }
         let section = match self.cache.kind() {
             Some(kind) => kind.name().to_owned(),
             None => format!("caches.{}", self.cache.name()),
         };
-        let changed = fields.into_iter().filter(|(_, current, asked)| current != asked);
-        changed
+        let fixed = managed::fixed(&self.old, self.new).into_iter();
+        fixed
             .map(|(field, current, asked)| FixedSetting {
                 field: format!("{section}.{}", name_of_cache_field(field)),
                 current,
@@ -232,20 +215,13 @@ impl<'a> Change<'a> {
     }
 
     fn grows(&self) -> bool {
-        match (self.old.max_bytes, self.new.max_bytes) {
-            (Some(old), Some(new)) => new > old,
-            _ => self.new.max_entries > self.old.max_entries,
-        }
+        self.new.capacity() > self.old.capacity()
     }
 
     fn apply(&self, settings: &CacheSettings) -> Result<(), ReloadError> {
         let named = |source| ReloadError::Apply { name: self.cache.name().to_owned(), source };
         self.cache.apply(settings).map_err(named)
     }
-}
-
-fn or_auto(number: &Option<impl ToString>) -> String {
-    number.as_ref().map_or_else(|| "auto".to_owned(), ToString::to_string)
 }
 
 /// Caches that may hold more already; unless they are kept so, they may not any more.
