@@ -1,4 +1,4 @@
-use crate::{MINUTE, SECOND, live, manual, wait_for};
+use crate::{Container, MINUTE, SECOND, live, manual, wait_for};
 use larder::{
     Cache, ManualClock,
     manager::{
@@ -7,7 +7,11 @@ use larder::{
     },
 };
 use std::{
-    sync::{Mutex, mpsc::channel},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc::channel,
+    },
     time::Duration,
 };
 
@@ -140,6 +144,25 @@ fn thresholds_that_make_no_sense_are_refused_with_the_name_of_the_cache() {
             .to_string(),
         "there is no cache called \"urls\"; there are url, user, analytics, session, general"
     );
+}
+
+#[test]
+fn memory_is_judged_by_what_was_last_seen_of_it() {
+    let used = Arc::new(AtomicU64::new(90));
+    let manager = manual(&ManualClock::new()).memory_probe(Container(Arc::clone(&used))).build();
+    assert_eq!(manager.health().status, HealthStatus::Ok);
+    manager.sample_memory();
+    let health = manager.health();
+    assert_eq!(health.status, HealthStatus::Degraded);
+    assert_eq!(
+        health.findings[0].to_string(),
+        "degraded: memory: the container uses 90 B of 100 B (90.0 %), more than 85.0 %"
+    );
+    for (bytes, status) in [(96, HealthStatus::Critical), (80, HealthStatus::Ok)] {
+        used.store(bytes, Relaxed);
+        manager.sample_memory();
+        assert_eq!(manager.health().status, status, "{bytes} of 100");
+    }
 }
 
 #[test]

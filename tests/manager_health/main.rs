@@ -11,9 +11,16 @@ mod tracing;
 
 use larder::{
     Maintenance, ManualClock,
-    manager::{CacheManager, CacheManagerBuilder},
+    manager::{
+        CacheManager, CacheManagerBuilder,
+        memory::{MemoryProbe, MemoryReading},
+    },
 };
 use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -23,6 +30,16 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Nothing here takes that long, if it comes at all.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A container of 100 bytes, and how many of them are used.
+#[derive(Debug)]
+struct Container(Arc<AtomicU64>);
+
+impl MemoryProbe for Container {
+    fn read(&self) -> MemoryReading {
+        MemoryReading::default().with_container(100, Some(self.0.load(Relaxed)))
+    }
+}
 
 /// A manager that does nothing by itself, by a clock that stands still.
 fn manual(clock: &ManualClock) -> CacheManagerBuilder {

@@ -1,4 +1,5 @@
-use crate::{MINUTE, live, manual};
+use crate::{Container, MINUTE, live, manual};
+use futures::executor::block_on;
 use larder::{
     ManualClock,
     manager::{CacheKind, CacheManager, CacheSettings},
@@ -6,8 +7,13 @@ use larder::{
 use std::{
     collections::BTreeMap,
     fmt::Debug,
+    future::Future as _,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Waker},
 };
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -206,6 +212,102 @@ fn no_key_is_ever_told() {
     for told in spans.iter().chain(&events) {
         assert!(!format!("{told:?}").contains("secret"), "{told:?}");
     }
+}
+
+#[test]
+fn every_way_to_load_tells_what_came_of_it() {
+    let view = manager().view::<u32>(CacheKind::User);
+    let (spans, events) = listen(|| {
+        assert_eq!(view.get_with(&1, || 1), 1);
+        assert_eq!(view.try_get_with(&2, || Err("no")), Err(Arc::new("no")));
+        assert_eq!(view.try_get_with::<_, ()>(&2, || Ok(2)), Ok(2));
+        assert_eq!(view.optionally_get_with(&3, || None), None);
+        assert_eq!(view.optionally_get_with(&3, || Some(3)), Some(3));
+        block_on(async {
+            assert_eq!(view.get_with_async(&4, async { 4 }).await, 4);
+            assert_eq!(view.try_get_with_async(&5, async { Err("no") }).await, Err(Arc::new("no")));
+            assert_eq!(view.try_get_with_async(&5, async { Ok::<_, ()>(5) }).await, Ok(5));
+            assert_eq!(view.optionally_get_with_async(&6, async { None }).await, None);
+            assert_eq!(view.optionally_get_with_async(&6, async { Some(6) }).await, Some(6));
+        });
+    });
+    let each = ["loaded", "failed", "loaded", "absent", "loaded"];
+    let outcomes: Vec<_> = spans.iter().map(|span| span.field("cache.outcome")).collect();
+    assert_eq!(outcomes, each.repeat(2));
+    let ends: Vec<_> = events.iter().map(|event| event.field("cache.outcome")).collect();
+    assert_eq!(ends, each.repeat(2));
+}
+
+#[test]
+fn a_future_is_in_its_span_while_it_is_polled_and_abandoned_when_it_is_dropped() {
+    let view = manager().view::<u32>(CacheKind::User);
+    let (spans, events) = listen(|| {
+        let mut load = Box::pin(view.get_with_async("key", async {
+            tracing::debug!("first");
+            yield_once().await;
+            tracing::debug!("second");
+            std::future::pending().await
+        }));
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..2 {
+            assert!(load.as_mut().poll(&mut context).is_pending());
+            tracing::debug!("outside");
+        }
+        drop(load);
+    });
+    assert_eq!(spans[0].field("cache.outcome"), "abandoned");
+    let told: Vec<_> = events.iter().map(|event| (event.field("message"), event.within)).collect();
+    assert_eq!(
+        told,
+        [
+            ("first", Some(1)),
+            ("outside", None),
+            ("second", Some(1)),
+            ("outside", None),
+            ("load ended", Some(1)),
+        ]
+    );
+}
+
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|_| {
+        if std::mem::replace(&mut yielded, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+#[test]
+fn what_is_done_about_pressure_is_told() {
+    let clock = ManualClock::new();
+    let used = Arc::new(AtomicU64::new(95));
+    let manager = manual(&clock).memory_probe(Container(Arc::clone(&used))).build();
+    let (_, events) = listen(|| _ = manager.sample_memory());
+    let [event] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(
+        (event.field("message"), event.field("cache.name")),
+        ("memory pressure", "analytics")
+    );
+    assert_eq!(event.field("cache.outcome"), "shrank");
+    assert!(event.field("cache.reasons").contains("95 B of 100 B"), "{event:?}");
+
+    used.store(50, Relaxed);
+    let (_, events) = listen(|| _ = manager.sample_memory());
+    let [event] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((event.field("cache.name"), event.field("cache.outcome")), ("analytics", "grew"));
+}
+
+#[cfg(feature = "config")]
+#[test]
+fn a_reload_is_told() {
+    use larder::manager::config::ManagerConfig;
+    let manager = manager();
+    let text = "[url]\nmax_entries = 4_000\n[caches.thumbnails]\nmax_entries = 10";
+    let config = ManagerConfig::from_toml_str(text).unwrap();
+    let (_, events) = listen(|| _ = manager.reload(&config).unwrap());
+    let [event] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(event.field("message"), "settings reloaded");
+    assert_eq!((event.field("cache.changed"), event.field("cache.created")), ("url", "thumbnails"));
 }
 
 /// A subscriber that asks the very manager that tells it something.

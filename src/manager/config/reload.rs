@@ -10,6 +10,7 @@ use crate::manager::{
     ApplyError, CacheKind, CacheManager, CacheManagerBuilder, CacheSettings, ManagedCache,
     ManagerError,
     managed::{self, locked},
+    telemetry,
 };
 use std::fmt;
 
@@ -179,7 +180,9 @@ impl CacheManager {
             self.set_memory_settings(config.memory().clone()).map_err(ManagerError::Memory)?;
         }
         let changed = changes.iter().map(|change| change.cache.name().to_owned()).collect();
-        Ok(Reloaded { changed, created, unmentioned, memory_changed })
+        let reloaded = Reloaded { changed, created, unmentioned, memory_changed };
+        telemetry::reloaded(&reloaded);
+        Ok(reloaded)
     }
 }
 

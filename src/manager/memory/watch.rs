@@ -14,7 +14,9 @@ use super::{
 use crate::{
     Clock, Maintenance,
     maintenance::{self, Next, Registration, Task},
-    manager::{CacheManager, ManagedCache, SettingsError, managed::locked, manager::WeakManager},
+    manager::{
+        CacheManager, ManagedCache, SettingsError, managed::locked, manager::WeakManager, telemetry,
+    },
 };
 use std::{
     collections::VecDeque,
@@ -177,6 +179,7 @@ impl Watch {
     }
 
     fn note(&self, event: PressureEvent) {
+        telemetry::pressure(&event);
         let mut events = locked(&self.events);
         if events.len() == EVENTS {
             events.pop_front();

@@ -16,7 +16,9 @@ mod tracing;
 
 use crate::CacheStats;
 pub(super) use metrics::Meters;
-pub(super) use tracing::{LoadSpan, health_changed};
+#[cfg(feature = "config")]
+pub(super) use tracing::reloaded;
+pub(super) use tracing::{LoadSpan, health_changed, pressure};
 
 /// A cache's statistics, as they were just now.
 #[derive(Clone, Debug)]

@@ -1,7 +1,9 @@
 //! Nobody to tell: without the feature `tracing`.
 
 use super::Outcome;
-use crate::manager::{Finding, HealthStatus, ManagedCache};
+#[cfg(feature = "config")]
+use crate::manager::config::Reloaded;
+use crate::manager::{Finding, HealthStatus, ManagedCache, memory::PressureEvent};
 use std::{future::Future, time::Duration};
 
 #[derive(Debug)]
@@ -33,3 +35,8 @@ impl LoadSpan {
 }
 
 pub(in super::super) fn health_changed(_: Option<&str>, _: HealthStatus, _: &[Finding]) {}
+
+pub(in super::super) fn pressure(_: &PressureEvent) {}
+
+#[cfg(feature = "config")]
+pub(in super::super) fn reloaded(_: &Reloaded) {}

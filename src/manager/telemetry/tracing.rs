@@ -1,10 +1,12 @@
-//! Spans and events for a subscriber of the crate `tracing`: of loads and of what becomes of a cache's
-//! health, at the level `debug`.
+//! Spans and events for a subscriber of the crate `tracing`, all at the level `debug`: loads, changes of a
+//! cache's health, what is done about pressure, reloads of settings.
 //!
 //! Fields: `cache.name`; `cache.ttl_ms`, how long the value is to live; `cache.outcome`.
 
 use super::Outcome;
-use crate::manager::{Finding, HealthStatus, ManagedCache};
+#[cfg(feature = "config")]
+use crate::manager::config::Reloaded;
+use crate::manager::{Finding, HealthStatus, ManagedCache, memory::PressureEvent};
 use std::{
     future::Future,
     pin::pin,
@@ -92,5 +94,26 @@ pub(in super::super) fn health_changed(
         cache.outcome = status.name(),
         cache.reasons = findings.join("; "),
         "health changed"
+    );
+}
+
+/// Something was done about pressure, or could not be.
+pub(in super::super) fn pressure(event: &PressureEvent) {
+    let (cache, outcome) = match event {
+        PressureEvent::Shrank(resized) => (Some(resized.cache.as_str()), "shrank"),
+        PressureEvent::Grew(resized) => (Some(resized.cache.as_str()), "grew"),
+        PressureEvent::Exhausted { .. } => (None, "exhausted"),
+    };
+    let reasons = event.to_string();
+    debug!(cache.name = cache, cache.outcome = outcome, cache.reasons = reasons, "memory pressure");
+}
+
+/// Settings were changed while the caches ran.
+#[cfg(feature = "config")]
+pub(in super::super) fn reloaded(reloaded: &Reloaded) {
+    debug!(
+        cache.changed = reloaded.changed.join(", "),
+        cache.created = reloaded.created.join(", "),
+        "settings reloaded"
     );
 }
