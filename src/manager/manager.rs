@@ -360,8 +360,8 @@ impl CacheManagerBuilder {
         self.named.retain(|(name, _)| !forgotten(name));
     }
 
-    /// Who looks at the memory, instead of [`SystemProbe`](super::memory::SystemProbe), or of
-    /// [`Cgroup`](super::memory::Cgroup) without the feature `sysinfo`.
+    /// Who looks at the memory, instead of a `SystemProbe`, or of a [`Cgroup`](super::memory::Cgroup)
+    /// without the feature `sysinfo`.
     #[must_use]
     pub fn memory_probe(mut self, probe: impl MemoryProbe + 'static) -> Self {
         self.probe = Some(Arc::new(probe));

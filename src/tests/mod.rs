@@ -5,6 +5,9 @@ mod compile_fail;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/from-moka.md")]
 mod from_moka {}
+#[cfg(all(doctest, feature = "config", feature = "sysinfo"))]
+#[doc = include_str!("../../docs/manager.md")]
+mod guide_to_the_manager {}
 #[cfg(test)]
 mod fuse;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Settings that change while the manager runs.
 
+use larder::manager::memory::{MemoryProbe, MemoryReading};
 use larder::{
     Maintenance, ManualClock,
     manager::{
@@ -7,7 +8,11 @@ use larder::{
         config::{ManagerConfig, ReloadError},
     },
 };
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -144,4 +149,55 @@ fn memory_settings_are_reloaded() {
     let done = manager.reload(&wanted).unwrap();
     assert!(done.memory_changed && done.changed.is_empty());
     assert_eq!(manager.memory_settings(), *wanted.memory());
+}
+
+/// Short of memory half of the time.
+#[derive(Debug)]
+struct Swaying(AtomicU64);
+
+impl MemoryProbe for Swaying {
+    fn read(&self) -> MemoryReading {
+        let is_short = self.0.fetch_add(1, Relaxed) % 20 < 10;
+        MemoryReading::default().with_container(100, Some(if is_short { 99 } else { 1 }))
+    }
+}
+
+#[test]
+fn reloads_samples_and_writes_at_once() {
+    let manager = CacheManager::builder().memory_probe(Swaying(AtomicU64::new(0))).build();
+    let (small, large) = (config("[url]\nmax_entries = 500"), config("[url]\nmax_entries = 5000"));
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let view = manager.view::<u64>(CacheKind::Url);
+            let mut written = 0_u64;
+            while !ended.load(Relaxed) || written < 10_000 {
+                view.set(&written, written);
+                written += 1;
+            }
+            written
+        });
+        let workers = [
+            scope.spawn(|| (0..300).for_each(|_| drop(manager.sample_memory()))),
+            scope.spawn(|| (0..300).for_each(|_| drop(manager.sample_memory()))),
+            scope.spawn(|| (0..150).for_each(|_| drop(manager.reload(&small).unwrap()))),
+            scope.spawn(|| (0..150).for_each(|_| drop(manager.reload(&large).unwrap()))),
+        ];
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        ended.store(true, Relaxed);
+        assert!(writer.join().unwrap() >= 10_000);
+    });
+    manager.reload(&large).unwrap();
+    let mut settings = manager.memory_settings();
+    settings.pressure.enabled = false;
+    manager.set_memory_settings(settings).unwrap();
+    manager.sample_memory();
+    // Whatever happened, nothing of it is left.
+    let url = manager.cache(CacheKind::Url);
+    assert_eq!((url.capacity(), url.settings().max_entries), (5_000, 5_000));
+    let view = manager.view::<u64>(CacheKind::Url);
+    (0..10_000_u64).for_each(|key| view.set(&key, key));
+    assert_eq!(url.entry_count(), 5_000);
 }

@@ -107,12 +107,14 @@ impl ConfigBuilder {
             }
         }
         for source in sources {
+            let name = source.name();
             match source.text() {
-                Ok(Some((name, text))) => {
-                    File { name: &name, text: &text }.read(&mut config, &mut places, &mut problems)
+                Ok(Some(text)) => {
+                    let file = File { name: &name, text: &text };
+                    file.read(&mut config, &mut places, &mut problems);
                 }
                 Ok(None) => {}
-                Err(problem) => problems.push(problem),
+                Err(error) => problems.push(ConfigProblem::Unreadable { file: name, error }),
             }
         }
         environment::read(&variables, &mut config, &mut places, &mut problems);
@@ -130,18 +132,22 @@ impl ConfigBuilder {
 }
 
 impl Source {
-    /// Name and contents; `None` if nobody minds that it is not there.
-    fn text(self) -> Result<Option<(String, String)>, ConfigProblem> {
+    /// What errors call it.
+    fn name(&self) -> String {
         match self {
-            Self::Text { name, text } => Ok(Some((name, text))),
-            Self::File { path, required } => {
-                let file = path.display().to_string();
-                match fs::read_to_string(&path) {
-                    Ok(text) => Ok(Some((file, text))),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound && !required => Ok(None),
-                    Err(error) => Err(ConfigProblem::Unreadable { file, error }),
-                }
-            }
+            Self::Text { name, .. } => name.clone(),
+            Self::File { path, .. } => path.display().to_string(),
+        }
+    }
+
+    /// What is in it; `None` if nobody minds that it is not there.
+    fn text(self) -> io::Result<Option<String>> {
+        match self {
+            Self::Text { text, .. } => Ok(Some(text)),
+            Self::File { path, required } => match fs::read_to_string(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !required => Ok(None),
+                read => read.map(Some),
+            },
         }
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn read(
             Ok(()) => {
                 places.insert(path.join("."), place);
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(*problem),
         }
     }
 }

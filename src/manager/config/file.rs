@@ -95,7 +95,7 @@ impl Reader<'_, '_> {
         );
         match (made, value.get_ref()) {
             // If the section is unknown, so is all that is in it: one problem.
-            (Err(problem), _) => self.problems.push(problem),
+            (Err(problem), _) => self.problems.push(*problem),
             (Ok(()), DeValue::Table(below)) => self.table(below, path),
             (Ok(()), _) => {
                 self.places.insert(path.join("."), place);

@@ -95,7 +95,6 @@ impl Default for ManagerConfig {
 
 impl ManagerConfig {
     /// A builder, to put one together from several sources.
-    #[must_use]
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::new()
     }

@@ -177,7 +177,7 @@ pub(super) struct Subject<'a> {
 pub(super) fn assign(
     config: &mut ManagerConfig,
     subject: &Subject<'_>,
-) -> Result<(), ConfigProblem> {
+) -> Result<(), Box<ConfigProblem>> {
     let path: Vec<_> = subject.path.iter().map(String::as_str).collect();
     let (section, rest) = path.split_first().expect("a path has at least one part");
     if let Ok(kind) = section.parse() {
@@ -211,7 +211,7 @@ fn section_of<T: Clone>(
     rest: &[&str],
     subject: &Subject<'_>,
     check: fn(&T, &'static str) -> Result<(), SettingsError>,
-) -> Result<(), ConfigProblem> {
+) -> Result<(), Box<ConfigProblem>> {
     let Some((name, deeper)) = rest.split_first() else { return table(subject) };
     let Some(field) = fields.iter().find(|field| field.name == *name) else {
         // Who knows the program's names may expect them here.
@@ -224,19 +224,21 @@ fn section_of<T: Clone>(
     let mut changed = settings.clone();
     (field.set)(&mut changed, subject.value).map_err(|unfit| match unfit {
         Unfit::Type => wrong_type(subject, &(field.looks)()),
-        Unfit::Value(reason) => ConfigProblem::BadValue {
+        Unfit::Value(reason) => Box::new(ConfigProblem::BadValue {
             place: subject.value_place.clone(),
             field: subject.path.join("."),
             value: subject.written.to_owned(),
             reason,
             allowed: (field.looks)(),
-        },
+        }),
     })?;
-    check(&changed, field.field).map_err(|error| ConfigProblem::OutOfRange {
-        place: subject.value_place.clone(),
-        field: subject.path.join("."),
-        value: subject.written.to_owned(),
-        allowed: error.allowed.to_owned(),
+    check(&changed, field.field).map_err(|error| {
+        Box::new(ConfigProblem::OutOfRange {
+            place: subject.value_place.clone(),
+            field: subject.path.join("."),
+            value: subject.written.to_owned(),
+            allowed: error.allowed.to_owned(),
+        })
     })?;
     *settings = changed;
     Ok(())
@@ -258,40 +260,40 @@ fn check_memory(settings: &MemorySettings, field: &'static str) -> Result<(), Se
     settings.validate().or_else(|error| if error.field == field { Err(error) } else { Ok(()) })
 }
 
-fn table(subject: &Subject<'_>) -> Result<(), ConfigProblem> {
+fn table(subject: &Subject<'_>) -> Result<(), Box<ConfigProblem>> {
     match subject.value {
         Raw::Table => Ok(()),
         _ => Err(wrong_type(subject, "a section with settings of its own")),
     }
 }
 
-fn wrong_type(subject: &Subject<'_>, allowed: &str) -> ConfigProblem {
-    ConfigProblem::WrongType {
+fn wrong_type(subject: &Subject<'_>, allowed: &str) -> Box<ConfigProblem> {
+    Box::new(ConfigProblem::WrongType {
         place: subject.value_place.clone(),
         field: subject.path.join("."),
         value: subject.written.to_owned(),
         found: subject.value.kind(),
         allowed: allowed.to_owned(),
-    }
+    })
 }
 
-fn unfit_name(subject: &Subject<'_>, name: &str, allowed: &str) -> ConfigProblem {
-    ConfigProblem::BadValue {
+fn unfit_name(subject: &Subject<'_>, name: &str, allowed: &str) -> Box<ConfigProblem> {
+    Box::new(ConfigProblem::BadValue {
         place: subject.name_place.clone(),
         field: subject.path.join("."),
         value: format!("{name:?}"),
         reason: "it is no name for a cache of your own".to_owned(),
         allowed: allowed.to_owned(),
-    }
+    })
 }
 
-fn unknown(subject: &Subject<'_>, meant: &str, there_are: &[&'static str]) -> ConfigProblem {
-    ConfigProblem::UnknownField {
+fn unknown(subject: &Subject<'_>, meant: &str, there_are: &[&'static str]) -> Box<ConfigProblem> {
+    Box::new(ConfigProblem::UnknownField {
         place: subject.name_place.clone(),
         field: subject.path.join("."),
         allowed: there_are.join(", "),
         suggestion: nearest(meant, there_are).map(str::to_owned),
-    }
+    })
 }
 
 /// The most alike, if it is alike enough to have been meant.

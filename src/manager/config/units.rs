@@ -1,12 +1,12 @@
 //! Durations and sizes as people write them.
 //!
 //! A number, then its unit: `90s`, `1h 30m`, `64 MiB`, `1.5 GiB`. Fewer spellings than the crates for
-//! it know, on purpose: with these, `5M` is five months and `1m` a megabyte, and what is too large is
-//! cut off. Here it is an error.
+//! it know, on purpose: to these, `5M` is five months and `1m` a megabyte, and what is too large is cut
+//! off. Here each is an error.
 
 use std::time::Duration;
 
-/// What is wrong with a duration or a size, after "expected ..., but".
+/// What is wrong with a duration or a size, as the reason in an error message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UnitError {
     #[error("it is empty")]

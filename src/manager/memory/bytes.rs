@@ -12,7 +12,7 @@ impl fmt::Display for Bytes {
         let power = (63 - self.0.max(1).leading_zeros() as usize) / 10;
         let one = 1_u64 << (10 * power);
         let unit = UNITS[power];
-        if self.0 % one == 0 {
+        if self.0.is_multiple_of(one) {
             write!(f, "{} {unit}", self.0 / one)
         } else {
             write!(f, "{:.1} {unit}", self.0 as f64 / one as f64)

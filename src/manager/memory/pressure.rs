@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     /// Shares in percent after that strain, for parties of these priorities.
-    fn after(priorities: &[u8], shares: &mut Vec<u16>, strain: f64) -> Plan {
+    fn after(priorities: &[u8], shares: &mut [u16], strain: f64) -> Plan {
         let parties: Vec<_> = priorities
             .iter()
             .zip(shares.iter())
@@ -160,10 +160,10 @@ mod tests {
     #[test]
     fn the_least_important_shrink_first_and_grow_last() {
         let priorities = [3, 1, 2];
-        let mut shares = vec![100; 3];
+        let mut shares = [100; 3];
         let mut seen = Vec::new();
         while after(&priorities, &mut shares, 0.9) != Plan::Exhausted {
-            seen.push(shares.clone());
+            seen.push(shares);
         }
         assert_eq!(seen.len(), 3 * 8, "{seen:?}");
         assert_eq!(seen[7], [100, 25, 100]);
@@ -172,7 +172,7 @@ mod tests {
 
         seen.clear();
         while after(&priorities, &mut shares, 0.5) != Plan::Hold {
-            seen.push(shares.clone());
+            seen.push(shares);
         }
         assert_eq!(seen[7], [100, 25, 25]);
         assert_eq!(seen[15], [100, 25, 100]);
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn of_the_same_priority_all_move_at_once() {
-        let mut shares = vec![100, 30, 25, 100];
+        let mut shares = [100, 30, 25, 100];
         let plan = after(&[1, 1, 1, 2], &mut shares, 0.99);
         assert!(matches!(&plan, Plan::Shrink(moves) if moves.len() == 2), "{plan:?}");
         assert_eq!(shares, [90, 25, 25, 100]);
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn between_the_marks_nothing_moves() {
-        let mut shares = vec![50];
+        let mut shares = [50];
         for strain in [0.70, 0.78, 0.85] {
             assert_eq!(after(&[1], &mut shares, strain), Plan::Hold);
         }

@@ -21,6 +21,7 @@ use crate::{
 use std::{
     collections::VecDeque,
     fmt,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak},
     time::Instant,
 };
@@ -30,7 +31,8 @@ const EVENTS: usize = 64;
 
 /// What a manager has to look at the memory with.
 pub(crate) struct Watch {
-    probe: Arc<dyn MemoryProbe>,
+    /// After a look that panicked, the next one is a new look: its answer is all that counts.
+    probe: AssertUnwindSafe<Arc<dyn MemoryProbe>>,
     clock: Clock,
     maintenance: Maintenance,
     settings: Mutex<MemorySettings>,
@@ -49,7 +51,7 @@ impl Watch {
         maintenance: Maintenance,
     ) -> Arc<Self> {
         Arc::new(Self {
-            probe: probe.unwrap_or_else(usual_probe),
+            probe: AssertUnwindSafe(probe.unwrap_or_else(usual_probe)),
             clock,
             maintenance,
             settings: Mutex::new(settings),
@@ -207,7 +209,7 @@ impl Task for Watch {
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("probe", &self.probe).finish_non_exhaustive()
+        f.debug_struct("Watch").field("probe", &*self.probe).finish_non_exhaustive()
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::View;
 use crate::{
-    engine::lifetimes::Span,
+    engine::{fill::Timer, lifetimes::Span},
     loading::{Always, Fallible, Optional},
     manager::{
         key::{Key, Query, Wish},
         telemetry::{LoadSpan, Outcome},
     },
 };
-use std::{future::Future, sync::Arc, time::Instant};
+use std::{future::Future, sync::Arc};
 
 /// # Loading
 ///
@@ -122,9 +122,9 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             return value;
         }
         let init = async {
-            let started = Instant::now();
+            let timer = self.timer();
             let value = self.span().follow(init, |_| Outcome::Loaded).await;
-            self.stored(query, value, &self.terms, started.elapsed())
+            self.stored(query, value, &self.terms, timer.stop().by_clock)
         };
         Self::value_of(&self.entries.load_async::<Always>(self.wish(query), init).await)
     }
@@ -161,9 +161,9 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             return Ok(value);
         }
         let init = async {
-            let started = Instant::now();
+            let timer = self.timer();
             let loaded = self.span().follow(init, Outcome::of_result).await;
-            loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load_async::<Fallible<E>>(self.wish(query), init).await;
         loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
@@ -193,9 +193,9 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             return Some(value);
         }
         let init = async {
-            let started = Instant::now();
+            let timer = self.timer();
             let loaded = self.span().follow(init, Outcome::of_option).await;
-            loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load_async::<Optional>(self.wish(query), init).await;
         loaded.as_ref().map(Self::value_of)
@@ -210,6 +210,10 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         LoadSpan::new(&self.cache, ttl)
     }
 
+    fn timer(&self) -> Timer {
+        Timer::start(&self.entries.engine().lifetimes().clock)
+    }
+
     fn wish<'q, Q: Key + ?Sized>(&self, query: Query<'q, Q>) -> Wish<'q, Q> {
         self.tend(&self.terms);
         Wish { query, terms: self.terms }
@@ -219,9 +223,9 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     #[inline(never)]
     fn load<Q: Key + ?Sized>(&self, query: Query<'_, Q>, init: impl FnOnce() -> V) -> V {
         let init = || {
-            let started = Instant::now();
+            let timer = self.timer();
             let value = self.span().run(init, |_| Outcome::Loaded);
-            self.stored(query, value, &self.terms, started.elapsed())
+            self.stored(query, value, &self.terms, timer.stop().by_clock)
         };
         Self::value_of(&self.entries.load::<Always>(self.wish(query), init))
     }
@@ -238,9 +242,9 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         E: Send + Sync + 'static,
     {
         let init = || {
-            let started = Instant::now();
+            let timer = self.timer();
             let loaded = self.span().run(init, Outcome::of_result);
-            loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load::<Fallible<E>>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
@@ -254,9 +258,9 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         init: impl FnOnce() -> Option<V>,
     ) -> Option<V> {
         let init = || {
-            let started = Instant::now();
+            let timer = self.timer();
             let loaded = self.span().run(init, Outcome::of_option);
-            loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load::<Optional>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of)
