@@ -15,6 +15,7 @@ use crate::{
         extents::zeroed,
         flight::Outcome,
         index::Loc,
+        late::Late,
         lifetimes::Lifetimes,
         plan::{Plan, ShardPlan},
         recycle::{NodePlan, Recycler},
@@ -349,6 +350,22 @@ impl WheelDoor {
     /// See [`WheelDoor::advance`]: when it has something to do next.
     pub fn next_due(&self) -> Option<u64> {
         self.wheel.next_due()
+    }
+}
+
+/// A value that appears when it is first needed.
+#[derive(Debug, Default)]
+pub struct LateDoor(Late<u32>);
+
+impl LateDoor {
+    /// Makes the value, if it is not there.
+    pub fn make(&self) {
+        let _ = self.0.get_or_try_make(|| Ok::<_, ()>(1));
+    }
+
+    /// Whether the value is there; if not, who makes it sees what this thread has done.
+    pub fn is_there_or_precede(&self) -> bool {
+        self.0.get_or_precede().is_some()
     }
 }
 

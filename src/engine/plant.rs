@@ -127,6 +127,10 @@ pub(crate) enum Bug {
     RemoveGroundOnly,
     /// The node of an insert that went up is retired, as if its entry was still there.
     HuskRetired,
+    /// A lookup takes a sealed bucket for an empty one.
+    SealedOverlooked,
+    /// Who finds that a shard was not made leaves no trace of having looked.
+    PrecedeBlind,
 }
 
 #[cfg(larder_loom)]

@@ -167,6 +167,10 @@ impl<K, V> Shard<K, V> {
         })
     }
 
+    pub(super) fn level(&self) -> usize {
+        self.level
+    }
+
     pub(super) fn planned_nodes(&self) -> usize {
         self.planned_nodes
     }
@@ -194,6 +198,9 @@ impl<K, V> Shard<K, V> {
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'_>> {
+        if planted(Bug::SealedOverlooked) && self.index.control(home).is_sealed() {
+            return None;
+        }
         self.index.find(home, hash, |node| {
             // SAFETY: pinned, and the index read `node` from a member word with Acquire.
             unsafe { self.nodes.with(node, |entry| eq(&entry.key)) }
