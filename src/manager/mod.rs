@@ -23,3 +23,12 @@ pub use manager::{
 pub use namespace::Namespace;
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};
 pub use view::View;
+#[cfg(feature = "macros")]
+pub(crate) use {
+    key::{Query, StoredKey},
+    managed::Entries,
+    stored::{StoredValue, Times},
+};
+
+#[cfg(feature = "macros")]
+pub use crate::memo::{FunctionInfo, FunctionStats, functions, invalidate_table};

@@ -1,0 +1,219 @@
+//! The key of a call, as an expression of its arguments.
+
+use crate::{
+    generics,
+    options::{Key, Options},
+    subject::{Argument, Passing, Subject, closure_input},
+};
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use std::collections::BTreeSet;
+use syn::{GenericParam, Generics, spanned::Spanned};
+
+/// Parts of one tuple; more make tuples of tuples.
+const WIDTH: usize = 8;
+
+/// How the key of a function is made.
+pub(crate) struct KeyPlan {
+    /// Statements that bind what the expression uses.
+    pub(crate) bindings: TokenStream,
+    /// The key.
+    pub(crate) expression: TokenStream,
+    /// The places of the arguments that it is made of.
+    pub(crate) arguments: Vec<usize>,
+    /// Whether `self` is among them.
+    pub(crate) has_self: bool,
+    /// The generics of functions that get no more than these.
+    pub(crate) generics: Generics,
+}
+
+impl KeyPlan {
+    pub(crate) fn new(subject: &Subject, options: &Options, rt: &TokenStream) -> syn::Result<Self> {
+        let said = options.key.as_ref().map(|key| &key.value);
+        let (names, has_self) = names(subject, options, said);
+        let arguments: Vec<_> = subject
+            .arguments
+            .iter()
+            .enumerate()
+            .filter(|(_, argument)| {
+                argument.bound.iter().any(|name| names.contains(&name.to_string()))
+            })
+            .map(|(place, _)| place)
+            .collect();
+
+        let mut bindings = TokenStream::new();
+        for place in &arguments {
+            let argument = &subject.arguments[*place];
+            if argument.is_taken_apart() {
+                let pattern = quiet(argument, &names);
+                let name = &argument.name;
+                bindings.extend(quote!(let #pattern = &#name;));
+            }
+        }
+
+        let mut parts = Vec::new();
+        match said {
+            Some(Key::Template(template)) => {
+                for hole in &template.holes {
+                    let place = &hole.place;
+                    let by_name =
+                        subject.arguments.iter().find(|argument| argument.binds(&hole.root));
+                    parts.push(match (&hole.spec, by_name) {
+                        (Some(spec), _) => {
+                            let format = format!("{{:{spec}}}");
+                            quote!(#rt::owned(::std::format!(#format, #place)))
+                        }
+                        (None, Some(argument))
+                            if place.to_token_stream().to_string() == hole.root =>
+                        {
+                            let name = argument.bound.iter().find(|name| **name == hole.root);
+                            part(rt, argument, name.expect("it is bound"))
+                        }
+                        (None, _) => {
+                            let at = template.literal.span();
+                            quote_spanned!(at=> #rt::part(&#place))
+                        }
+                    });
+                }
+            }
+            Some(Key::Closure(closure)) => {
+                for input in &closure.inputs {
+                    let name = closure_input(input)?;
+                    let argument =
+                        subject.arguments.iter().find(|argument| argument.binds(&name.to_string()));
+                    if let Some(Argument {
+                        passing: Passing::Value,
+                        pattern: syn::Pat::Ident(_),
+                        ..
+                    }) = argument
+                    {
+                        bindings.extend(quote!(let #name = &#name;));
+                    }
+                }
+                let body = &closure.body;
+                let at = body.span();
+                // A closure all the same, so that it may return early.
+                let made = quote_spanned!(at=> let __larder_part = #rt::owned((|| #body)()););
+                bindings.extend(quote!(#[allow(clippy::redundant_closure_call)] #made));
+                parts.push(quote!(__larder_part));
+            }
+            None => {
+                if let Some(own) = &options.self_key {
+                    let own = &own.value;
+                    let at = own.span();
+                    parts.push(quote_spanned!(at=> #rt::part(&#own)));
+                }
+                for argument in &subject.arguments {
+                    for name in
+                        argument.bound.iter().filter(|name| names.contains(&name.to_string()))
+                    {
+                        parts.push(part(rt, argument, name));
+                    }
+                }
+            }
+        }
+
+        let inside = arguments.iter().map(|place| &subject.arguments[*place].ty);
+        let inside = generics::idents(inside.chain([&subject.returns]));
+        let outside =
+            subject.arguments.iter().enumerate().filter(|(place, _)| !arguments.contains(place));
+        let outside = generics::idents(outside.map(|(_, argument)| &argument.ty));
+        let generics = generics::of_key(&subject.item.sig.generics, &inside, &outside);
+        let skips_type =
+            options.skip.iter().any(|skip| skip.value.iter().any(|name| name == "Self"));
+        if subject.is_method() && !skips_type {
+            parts.push(quote!(#rt::of::<Self>()));
+        }
+        for param in &generics.params {
+            match param {
+                GenericParam::Lifetime(_) => {}
+                GenericParam::Type(param) => {
+                    let name = &param.ident;
+                    parts.push(quote_spanned!(param.span()=> #rt::of::<#name>()));
+                }
+                GenericParam::Const(param) => {
+                    let name = &param.ident;
+                    parts.push(quote!(#rt::part(&#name)));
+                }
+            }
+        }
+        let tuple = nested(parts);
+        let expression = quote!(#rt::Arguments(#tuple));
+        Ok(Self { bindings, expression, arguments, has_self, generics })
+    }
+}
+
+/// The names that the key is made of, and whether `self` is among them.
+fn names(subject: &Subject, options: &Options, said: Option<&Key>) -> (BTreeSet<String>, bool) {
+    let has_receiver = subject.item.sig.receiver().is_some();
+    match said {
+        Some(Key::Template(template)) => {
+            let names: BTreeSet<_> = template.holes.iter().map(|hole| hole.root.clone()).collect();
+            let has_self = names.contains("self");
+            (names, has_self)
+        }
+        Some(Key::Closure(closure)) => {
+            let names = closure.inputs.iter().filter_map(|input| closure_input(input).ok());
+            (
+                names.map(ToString::to_string).collect(),
+                has_receiver && mentions_self(closure.to_token_stream()),
+            )
+        }
+        None => {
+            let skipped = |name: &Ident| options.skip.iter().any(|skip| skip.value.contains(name));
+            let bound = subject.arguments.iter().flat_map(|argument| &argument.bound);
+            let names = bound.filter(|name| !skipped(name)).map(ToString::to_string).collect();
+            (names, options.self_key.is_some())
+        }
+    }
+}
+
+fn mentions_self(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == "self",
+        TokenTree::Group(group) => mentions_self(group.stream()),
+        _ => false,
+    })
+}
+
+fn part(rt: &TokenStream, argument: &Argument, name: &Ident) -> TokenStream {
+    // Where the argument's type stands, so that it is there that a type which will not do is shown.
+    let at = argument.ty.span();
+    match argument.passing {
+        Passing::OptionalReference if !argument.is_taken_apart() => {
+            quote_spanned!(at=> #rt::optional(#name))
+        }
+        Passing::Reference => quote_spanned!(at=> #rt::part(#name)),
+        _ if argument.is_taken_apart() => quote_spanned!(at=> #rt::part(#name)),
+        _ => quote_spanned!(at=> #rt::part(&#name)),
+    }
+}
+
+/// The pattern, of which only the names that are used are bound, and not as variables.
+fn quiet(argument: &Argument, used: &BTreeSet<String>) -> syn::Pat {
+    struct Quiet<'a>(&'a BTreeSet<String>);
+
+    impl syn::visit_mut::VisitMut for Quiet<'_> {
+        fn visit_pat_mut(&mut self, pat: &mut syn::Pat) {
+            if let syn::Pat::Ident(ident) = pat {
+                ident.mutability = None;
+                if !self.0.contains(&ident.ident.to_string()) {
+                    *pat = syn::parse_quote!(_);
+                }
+                return;
+            }
+            syn::visit_mut::visit_pat_mut(self, pat);
+        }
+    }
+
+    let mut pattern = argument.pattern.clone();
+    syn::visit_mut::VisitMut::visit_pat_mut(&mut Quiet(used), &mut pattern);
+    pattern
+}
+
+fn nested(mut parts: Vec<TokenStream>) -> TokenStream {
+    while parts.len() > WIDTH {
+        parts = parts.chunks(WIDTH).map(|chunk| quote!((#(#chunk,)*))).collect();
+    }
+    quote!((#(#parts,)*))
+}
