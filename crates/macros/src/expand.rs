@@ -8,7 +8,7 @@
 
 use crate::{
     generics::turbofish,
-    key::KeyPlan,
+    key::{KeyPlan, taken_apart},
     options::{Kind, Options},
     subject::Subject,
 };
@@ -191,9 +191,19 @@ impl Plan<'_> {
         let tagged = match (&options.tags, &options.reads) {
             (None, None) => TokenStream::new(),
             (tags, reads) => {
+                let templates = || tags.iter().chain(reads).flat_map(|said| &said.value);
+                let names =
+                    templates().flat_map(|template| &template.holes).map(|hole| hole.root.clone());
+                let bindings = taken_apart(subject, &names.collect());
                 let tags = tags.iter().flat_map(|said| &said.value).map(|tag| tag.expand());
                 let reads = reads.iter().flat_map(|said| &said.value).map(|table| table.expand());
-                quote!(let __larder_turn = __larder_turn.tagged(&[#(#tags),*], &[#(#reads),*]);)
+                quote! {
+                    let __larder_turn = {
+                        #bindings
+                        let __larder_turn = __larder_turn.tagged(&[#(#tags),*], &[#(#reads),*]);
+                        __larder_turn
+                    };
+                }
             }
         };
         let load = match (subject.kind, subject.is_async()) {

@@ -41,16 +41,7 @@ impl KeyPlan {
             .map(|(place, _)| place)
             .collect();
 
-        let mut bindings = TokenStream::new();
-        for place in &arguments {
-            let argument = &subject.arguments[*place];
-            if argument.is_taken_apart() {
-                let pattern = quiet(argument, &names);
-                let name = &argument.name;
-                bindings.extend(quote!(let #pattern = &#name;));
-            }
-        }
-
+        let mut bindings = taken_apart(subject, &names);
         let mut parts = Vec::new();
         match said {
             Some(Key::Template(template)) => {
@@ -141,6 +132,19 @@ impl KeyPlan {
         let expression = quote!(#rt::Arguments(#tuple));
         Ok(Self { bindings, expression, arguments, has_self, generics })
     }
+}
+
+/// Statements that bind those of these names which are parts of arguments.
+pub(crate) fn taken_apart(subject: &Subject, names: &BTreeSet<String>) -> TokenStream {
+    let taken_apart = subject.arguments.iter().filter(|argument| {
+        argument.is_taken_apart()
+            && argument.bound.iter().any(|name| names.contains(&name.to_string()))
+    });
+    let bindings = taken_apart.map(|argument| {
+        let (pattern, name) = (quiet(argument, names), &argument.name);
+        quote!(let #pattern = &#name;)
+    });
+    bindings.collect()
 }
 
 /// The names that the key is made of, and whether `self` is among them.
