@@ -4,7 +4,13 @@ mod refresh;
 
 use crate::{
     Cache, Clock, EvictionPolicy, Expiry, Maintenance, Removals,
-    engine::{Engine, Tended, lifetimes::Lifetimes, plan::Plan, weights::Weigher},
+    engine::{
+        Engine, Tended,
+        lifetimes::Lifetimes,
+        plan::Plan,
+        policy::{SHARE_MAX, SHARE_MIN},
+        weights::Weigher,
+    },
     error::BuildError,
     listener::{Listener, RemovalCause},
     removals,
@@ -34,6 +40,7 @@ pub struct CacheBuilder<K, V, S = RandomState> {
     weigher: Option<Weigher<K, V>>,
     coster: Option<Weigher<K, V>>,
     eviction_policy: EvictionPolicy,
+    probation: Option<f64>,
     listener: Option<Listener<K, V>>,
     lifetimes: Lifetimes<K, V>,
     maintenance: Maintenance,
@@ -55,6 +62,7 @@ impl<K, V> CacheBuilder<K, V> {
             weigher: None,
             coster: None,
             eviction_policy: EvictionPolicy::default(),
+            probation: None,
             listener: None,
             lifetimes: Lifetimes::endless(Clock::default()),
             maintenance: Maintenance::default(),
@@ -122,6 +130,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             weigher,
             coster,
             eviction_policy,
+            probation,
             listener,
             lifetimes,
             maintenance,
@@ -137,6 +146,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             weigher,
             coster,
             eviction_policy,
+            probation,
             listener,
             lifetimes,
             maintenance,
@@ -194,6 +204,30 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     #[must_use]
     pub fn eviction_policy(mut self, policy: EvictionPolicy) -> Self {
         self.eviction_policy = policy;
+        self
+    }
+
+    /// The share of the capacity that new keys may have at first, from 0.01 to 0.60; 0.02, if nothing is
+    /// said.
+    ///
+    /// [`EvictionPolicy::SegmentedLru`] keeps new keys on probation, apart from those that have proved
+    /// themselves, and learns from what comes back too late how much room each of the two needs. This is
+    /// where it begins. More suits caches whose keys are in use for a short while, one after the other,
+    /// and small ones, that have seen little. The other policies take no notice.
+    ///
+    /// ```
+    /// use larder::{BuildError, Cache};
+    ///
+    /// let cache: Cache<u64, u64> = Cache::builder().max_capacity(100).probation(0.3).build();
+    /// assert_eq!(cache.policy().max_capacity(), 100);
+    /// assert_eq!(
+    ///     Cache::<u64, u64>::builder().max_capacity(100).probation(0.7).try_build().err(),
+    ///     Some(BuildError::Probation { probation: "0.7".to_owned() })
+    /// );
+    /// ```
+    #[must_use]
+    pub fn probation(mut self, share: f64) -> Self {
+        self.probation = Some(share);
         self
     }
 
@@ -346,8 +380,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// assert!(cache.ttl(&1).unwrap() > Duration::from_secs(79));
     /// ```
     #[must_use]
-    pub fn jitter(mut self, share: f64) -> Self {
-        self.lifetimes.jitter = share;
+    pub fn jitter(self, share: f64) -> Self {
+        self.lifetimes.jitter.set(share);
         self
     }
 
@@ -384,7 +418,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             let entries = max_capacity.max(self.estimated_entries.unwrap_or(0));
             Plan { capacity: max_capacity, ..Plan::new::<K, V>(entries, self.shards, cores)? }
         };
-        let jitter = self.lifetimes.jitter;
+        let jitter = self.lifetimes.jitter.get();
         if !(0.0..=1.0).contains(&jitter) {
             return Err(BuildError::Jitter { jitter: jitter.to_string() });
         }
@@ -393,7 +427,11 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         {
             return Err(BuildError::EarlyRefresh { beta: beta.to_string() });
         }
-        let plan = plan.ruled_by(self.eviction_policy);
+        let shares = SHARE_MIN..=SHARE_MAX;
+        if let Some(share) = self.probation.filter(|share| !shares.contains(share)) {
+            return Err(BuildError::Probation { probation: share.to_string() });
+        }
+        let plan = plan.ruled_by(self.eviction_policy).beginning_with(self.probation);
         let engine = Engine::new(&plan, self.weigher, self.coster, self.listener, self.lifetimes)?;
         if self.maintenance == Maintenance::Thread
             && let Some(tended) = self.tended
@@ -414,7 +452,7 @@ where
     /// How long an entry lives after it was inserted or its value was replaced.
     ///
     /// It is never returned more than 10 ms after that, and never goes before, but to make room. Zero:
-    /// nothing is ever found. More than 584 million years: no limit.
+    /// nothing is ever found. More than 584,000 years: no limit.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -430,8 +468,8 @@ where
     /// assert_eq!(cache.get(&1), None);
     /// ```
     #[must_use]
-    pub fn time_to_live(mut self, duration: Duration) -> Self {
-        self.lifetimes.to_live = Some(duration);
+    pub fn time_to_live(self, duration: Duration) -> Self {
+        self.lifetimes.to_live.set(Some(duration));
         self.tended()
     }
 
@@ -455,8 +493,8 @@ where
     /// assert_eq!(cache.get(&1), None);
     /// ```
     #[must_use]
-    pub fn time_to_idle(mut self, duration: Duration) -> Self {
-        self.lifetimes.to_idle = Some(duration);
+    pub fn time_to_idle(self, duration: Duration) -> Self {
+        self.lifetimes.to_idle.set(Some(duration));
         self.tended()
     }
 

@@ -378,7 +378,7 @@ where
         self.tend();
         let hash = self.hash(&key);
         let terms = Terms { span: Span::For(duration), ..Terms::BY_RULE };
-        self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, terms);
+        self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, &terms);
     }
 
     /// How long the entry of a key has yet to live, if nobody uses it: [`Duration::MAX`] if there is no

@@ -7,7 +7,7 @@ use crate::{
 use equivalent::Equivalent;
 use std::hash::{BuildHasher, Hash};
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Sealed: Copy {
         fn plus(self, delta: Self) -> Self;
         fn minus(self, delta: Self) -> Self;

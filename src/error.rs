@@ -51,6 +51,12 @@ pub enum BuildError {
         /// What was asked for.
         jitter: String,
     },
+    /// The share that new keys have at first is none that the policy knows.
+    #[error("probation: {probation} is out of range; allowed are 0.01 to 0.6, or leave it unset")]
+    Probation {
+        /// What was asked for.
+        probation: String,
+    },
     /// The factor of early refreshes is none.
     #[error("early_refresh: {beta} is out of range; allowed are 0.0 and more, 1.0 is usual")]
     EarlyRefresh {

@@ -158,7 +158,10 @@ where
         Place::of_hash(self.hash(tag))
     }
 
-    fn tags(&self, tags: impl IntoIterator<Item = impl Hash>) -> Result<Tags, TooManyTags> {
+    pub(crate) fn tags(
+        &self,
+        tags: impl IntoIterator<Item = impl Hash>,
+    ) -> Result<Tags, TooManyTags> {
         let mut tags = tags.into_iter().map(|tag| self.place(&tag));
         let allowed = Tags::new(tags.by_ref().take(TAGS_MAX));
         match tags.count() {
@@ -170,6 +173,6 @@ where
     fn insert_on_terms(&self, key: K, value: V, span: Span, tags: Tags) {
         let hash = self.hash(&key);
         let (entry, terms) = (Entry { key, value }, Terms { span, tags });
-        self.engine().insert_on(hash, entry, IfPresent::Replace, terms);
+        self.engine().insert_on(hash, entry, IfPresent::Replace, &terms);
     }
 }

@@ -65,6 +65,8 @@ pub(crate) enum Decision<K, V> {
     Keep,
     /// This is its entry from now on.
     Put(Entry<K, V>),
+    /// The same, and this is to hold of it.
+    PutOn(Entry<K, V>, Terms),
     /// It goes, if it is there.
     Remove,
 }
@@ -204,9 +206,12 @@ impl<K: Eq, V> Engine<K, V> {
             Decision::Keep => return Tried::Done(Computed::Kept),
             Decision::Remove if live.is_none() => return Tried::Done(Computed::Kept),
             Decision::Remove => None,
-            Decision::Put(entry) => Some(entry),
+            Decision::Put(entry) => Some((entry, Terms::BY_RULE)),
+            Decision::PutOn(entry, terms) => Some((entry, terms)),
         };
-        let target = entry.as_ref().map(|entry| self.target_of(hash, Terms::BY_RULE, entry));
+        let (entry, terms) = entry.unzip();
+        let target = entry.as_ref().zip(terms.as_ref());
+        let target = target.map(|(entry, terms)| self.target_of(hash, terms, entry));
         self.supersede(pin, hash);
         let (Some(entry), Some(target)) = (entry, target) else {
             return match shard.take_out_seen(&cx, own, sight) {
@@ -214,7 +219,7 @@ impl<K: Eq, V> Engine<K, V> {
                 false => Tried::Lost,
             };
         };
-        let too_heavy = self.is_too_heavy(target);
+        let too_heavy = self.is_too_heavy(target) || !self.can_keep(target);
         let tried =
             if too_heavy { Tried::Exhausted(entry) } else { shard.put(&cx, target, sight, entry) };
         match tried {
@@ -258,7 +263,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn put(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         sight: Sight<'_>,
         entry: Entry<K, V>,
     ) -> Tried<K, V> {
@@ -295,7 +300,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn replace(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         sight: Sight<'_>,
         node: NodeId,
     ) -> Inserted {
@@ -333,7 +338,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn gather_difference(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         sight: Sight<'_>,
         credit: &mut Credit,
     ) -> bool {

@@ -54,6 +54,7 @@ impl Tiny {
         let shard = ShardPlan {
             weighted: false,
             rules: EvictionPolicy::default(),
+            probation: None,
             capacity,
             buckets,
             layout,

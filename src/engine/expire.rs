@@ -5,7 +5,9 @@
 use crate::{
     clock::{DEAD, NEVER, PAST},
     engine::{
+        Engine,
         deadlines::{Block, Change},
+        epoch::pin,
         extents::OutOfMemory,
         groups::Watch,
         index::{Found, Loc},
@@ -29,6 +31,27 @@ enum Standing {
     Expired,
     /// It is stale: `groups.rs`.
     Invalidated,
+}
+
+impl<K, V> Engine<K, V> {
+    /// Has the rules, which have changed, hold for the entries that are there: no life gets longer, and a
+    /// time to live concerns those entries for which `by_rule` holds. What is inserted at this moment may
+    /// live as long as it was said before. For caches that had rules when they were built. O(capacity).
+    pub(crate) fn shorten_lives(&self, by_rule: impl Fn(&Entry<K, V>) -> bool) {
+        for (own, shard) in self.common.shards.iter().enumerate() {
+            let Some(timing) = shard.timing.get() else { continue };
+            for bucket in 0.. {
+                let _pin = pin();
+                let watch = self.common.watch();
+                let Some(members) = shard.index.members_of(bucket) else { break };
+                for found in members {
+                    if shard.is_live(&self.common, watch, own, found.node) {
+                        shard.shorten(&self.common, timing, found, &by_rule);
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl<K, V> Shard<K, V> {
@@ -97,7 +120,7 @@ impl<K, V> Shard<K, V> {
     pub(super) fn life(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         entry: &Entry<K, V>,
         found: Option<Found<'_>>,
     ) -> Option<Life> {
@@ -110,7 +133,7 @@ impl<K, V> Shard<K, V> {
         &self,
         cx: &Context<'_, K, V>,
         timing: &Timing,
-        target: Target,
+        target: Target<'_>,
         entry: &Entry<K, V>,
         found: Option<Found<'_>>,
     ) -> Life {
@@ -131,7 +154,7 @@ impl<K, V> Shard<K, V> {
     pub(super) fn begin(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         node: NodeId,
         life: Option<Life>,
     ) -> Result<(), OutOfMemory> {
@@ -211,6 +234,35 @@ impl<K, V> Shard<K, V> {
             self.schedule_at(common, timing, node, new.deadline);
         }
         change
+    }
+
+    /// Has the cache's rules hold for an entry that began under others.
+    pub(crate) fn shorten(
+        &self,
+        common: &Common<K, V>,
+        timing: &Timing,
+        found: Found<'_>,
+        by_rule: impl Fn(&Entry<K, V>) -> bool,
+    ) {
+        let node = found.node;
+        // SAFETY: pinned, and found in the index since.
+        let by_rule = unsafe { self.nodes.with(node, by_rule) };
+        loop {
+            let life = timing.life(node);
+            if life.deadline == DEAD || life.deadline == PAST {
+                return;
+            }
+            let new = common.lifetimes.shortened(life, by_rule);
+            // As in `touch`: the place, then the end, then the deadline.
+            timing.place(node, self.index.loc(found));
+            timing.note_end(node, new.end);
+            if new.deadline == life.deadline {
+                return;
+            }
+            if timing.deadlines.swap(node, life.deadline, new.deadline) {
+                return self.schedule_at(common, timing, node, new.deadline);
+            }
+        }
     }
 
     /// Takes out what is past, and past its grace, from no more than `budget` blocks.

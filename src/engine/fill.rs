@@ -85,7 +85,7 @@ pub(crate) struct Load<'a, K, V> {
     pub(crate) post: &'a Post<Flight<K, V>>,
     /// The node whose value the new one is to replace, if it is a refresh.
     pub(crate) replaces: Option<NodeId>,
-    pub(crate) terms: Terms,
+    pub(crate) terms: &'a Terms,
     pub(crate) took: Duration,
 }
 
@@ -189,7 +189,7 @@ impl<K, V> Engine<K, V> {
 
     fn try_fill(
         &self,
-        target: Target,
+        target: Target<'_>,
         entry: Entry<K, V>,
         load: Load<'_, K, V>,
     ) -> Result<Inserted, Entry<K, V>>

@@ -59,11 +59,12 @@ pub(crate) enum Placed<K, V> {
 
 /// Where an insert goes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Target {
+pub(crate) struct Target<'t> {
     /// The number of the shard.
     pub(crate) own: usize,
     pub(crate) hash: u64,
-    pub(crate) terms: Terms,
+    /// By reference: a copy of its words would have to wait until all of them are written.
+    pub(crate) terms: &'t Terms,
     pub(crate) price: Price,
 }
 
@@ -109,7 +110,7 @@ impl<K: Eq, V> Shard<K, V> {
     pub(crate) fn insert(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Placed<K, V> {
@@ -139,7 +140,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn update(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         found: Found<'_>,
         node: NodeId,
         if_present: IfPresent,
@@ -165,7 +166,7 @@ impl<K: Eq, V> Shard<K, V> {
     pub(super) fn insert_absent(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         control: Control,
         node: NodeId,
         if_present: IfPresent,
@@ -196,7 +197,7 @@ impl<K: Eq, V> Shard<K, V> {
     pub(super) fn fill(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         entry: Entry<K, V>,
     ) -> Result<NodeId, Entry<K, V>> {
         let Some(node) = self.alloc(cx) else { return Err(entry) };
@@ -218,7 +219,7 @@ impl<K: Eq, V> Shard<K, V> {
     pub(crate) fn insert_loaded(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         entry: Entry<K, V>,
         load: Load<'_, K, V>,
     ) -> Placed<K, V> {
@@ -249,7 +250,7 @@ impl<K: Eq, V> Shard<K, V> {
     pub(crate) fn reject(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         key: &K,
         if_present: IfPresent,
     ) -> Inserted {
@@ -265,7 +266,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn added(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         claim: &Claim,
         credit: Credit,
         source: Source,
@@ -312,7 +313,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn reject_filled(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
         node: NodeId,
         if_present: IfPresent,
     ) -> Inserted {
@@ -330,7 +331,7 @@ impl<K: Eq, V> Shard<K, V> {
 pub(super) struct Attempt<'a, K, V> {
     shard: &'a Shard<K, V>,
     cx: &'a Context<'a, K, V>,
-    target: Target,
+    target: Target<'a>,
     node: NodeId,
     claim: Option<Claim>,
     credit: Option<(Credit, Source)>,
@@ -344,7 +345,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
     pub(super) fn new(
         shard: &'a Shard<K, V>,
         cx: &'a Context<'a, K, V>,
-        target: Target,
+        target: Target<'a>,
         node: NodeId,
     ) -> Self {
         Self { shard, cx, target, node, claim: None, credit: None, loaded_by: None }

@@ -4,6 +4,7 @@ use crate::{
     clock::{Clock, NEVER, Reading, Until},
     engine::{nodes::Entry, refresh::Freshness},
     expiry::Expiry,
+    sync::{AtomicU64, Ordering::Relaxed},
 };
 use std::{fmt, time::Duration};
 
@@ -13,15 +14,67 @@ const IDLE_GRANULE: u64 = 2;
 /// The rules of one cache.
 pub(crate) struct Lifetimes<K, V> {
     pub(crate) clock: Clock,
-    pub(crate) to_live: Option<Duration>,
-    pub(crate) to_idle: Option<Duration>,
+    pub(crate) to_live: Limit,
+    pub(crate) to_idle: Limit,
     /// The share of `to_live` that is left to chance.
-    pub(crate) jitter: f64,
+    pub(crate) jitter: Share,
     pub(crate) expiry: Option<Box<dyn Expiry<K, V>>>,
     /// How long what is expired is kept for want of better, in milliseconds.
     pub(crate) grace: u64,
     /// When a value is loaded anew before its time is over, if ever.
     pub(crate) freshness: Option<Box<Freshness<K, V>>>,
+}
+
+/// A duration, or none; may be changed at any time, and holds for what begins afterwards.
+#[derive(Debug)]
+pub(crate) struct Limit(AtomicU64);
+
+impl Limit {
+    const NONE: u64 = u64::MAX;
+
+    pub(crate) fn none() -> Self {
+        Self(AtomicU64::new(Self::NONE))
+    }
+
+    /// What is longer than 584,000 years is no limit.
+    pub(crate) fn set(&self, duration: Option<Duration>) {
+        let micros = duration.map_or(Self::NONE, |duration| {
+            u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(Self::NONE)
+        });
+        self.0.store(micros, Relaxed);
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> Option<Duration> {
+        match self.0.load(Relaxed) {
+            Self::NONE => None,
+            micros => Some(Duration::from_micros(micros)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.load(Relaxed) != Self::NONE
+    }
+}
+
+/// A part of one; may be changed at any time.
+#[derive(Debug)]
+pub(crate) struct Share(AtomicU64);
+
+impl Share {
+    pub(crate) fn none() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    pub(crate) fn set(&self, share: f64) {
+        self.0.store(share.to_bits(), Relaxed);
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> f64 {
+        f64::from_bits(self.0.load(Relaxed))
+    }
 }
 
 /// Who says how long an entry lives.
@@ -55,9 +108,9 @@ impl<K, V> Lifetimes<K, V> {
     pub(crate) fn endless(clock: Clock) -> Self {
         Self {
             clock,
-            to_live: None,
-            to_idle: None,
-            jitter: 0.0,
+            to_live: Limit::none(),
+            to_idle: Limit::none(),
+            jitter: Share::none(),
             expiry: None,
             grace: 0,
             freshness: None,
@@ -87,7 +140,7 @@ impl<K, V> Lifetimes<K, V> {
         replaced: Option<u64>,
     ) -> Life {
         let now = self.clock.read();
-        let end = match (span, self.to_live) {
+        let end = match (span, self.to_live.get()) {
             (Span::For(duration), _) => self.clock.deadline_from(now, duration),
             (Span::ByRule, None) => NEVER,
             (Span::ByRule, Some(to_live)) => {
@@ -105,7 +158,7 @@ impl<K, V> Lifetimes<K, V> {
                 }
             }
         });
-        let idle = self.after(now, self.to_idle);
+        let idle = self.after(now, self.to_idle.get());
         Life { deadline: end.min(own).min(idle), end, own, written: now.millis() }
     }
 
@@ -117,6 +170,7 @@ impl<K, V> Lifetimes<K, V> {
         }
         // Another read has moved it within the last granule.
         self.to_idle
+            .get()
             .is_some_and(|to_idle| deadline < self.clock.deadline_from(self.clock.read(), to_idle))
     }
 
@@ -136,7 +190,7 @@ impl<K, V> Lifetimes<K, V> {
             if said == remaining { life.own } else { self.after(now, said) }
         });
         let others = life.end.min(own);
-        let deadline = others.min(self.after(now, self.to_idle));
+        let deadline = others.min(self.after(now, self.to_idle.get()));
         // Not each read writes: a deadline that is later by a granule will do for those that follow.
         let late_enough = deadline..=deadline.saturating_add(IDLE_GRANULE);
         if own == life.own && late_enough.contains(&life.deadline) {
@@ -151,8 +205,23 @@ impl<K, V> Lifetimes<K, V> {
     pub(crate) fn touched(&self, life: Life, duration: Duration) -> Life {
         let now = self.clock.read();
         let end = self.clock.deadline_from(now, duration);
-        let idle = self.after(now, self.to_idle);
+        let idle = self.after(now, self.to_idle.get());
         Life { deadline: end.min(idle), end, own: NEVER, ..life }
+    }
+
+    /// What the rules make of the life of an entry that began under others: none gets longer. The time to
+    /// live counts from its writing, if that is for the rules to say; the time to idle counts from now.
+    pub(crate) fn shortened(&self, life: Life, by_rule: bool) -> Life {
+        let now = self.clock.read();
+        let since = now.millis().saturating_sub(life.written);
+        let to_live = self.to_live.get().filter(|_| by_rule);
+        let by_rule = match self.after(now, to_live) {
+            NEVER => NEVER,
+            from_now => from_now.saturating_sub(since),
+        };
+        let end = life.end.min(by_rule);
+        let deadline = life.deadline.min(end).min(self.after(now, self.to_idle.get()));
+        Life { deadline, end, ..life }
     }
 
     fn after(&self, now: Reading, duration: Option<Duration>) -> u64 {
@@ -175,7 +244,8 @@ impl<K, V> Lifetimes<K, V> {
     }
 
     fn with_jitter(&self, duration: Duration, chance: u64) -> Duration {
-        if self.jitter == 0.0 {
+        let jitter = self.jitter.get();
+        if jitter == 0.0 {
             return duration;
         }
         // Not for secrets: the finalizer of splitmix64 (Steele et al., OOPSLA'14) spreads it evenly.
@@ -183,7 +253,7 @@ impl<K, V> Lifetimes<K, V> {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         let part = ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
-        duration.mul_f64(1.0 - self.jitter * part)
+        duration.mul_f64(1.0 - jitter * part)
     }
 }
 

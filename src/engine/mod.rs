@@ -313,7 +313,7 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        self.insert_at(self.target_of(hash, Terms::BY_RULE, &entry), entry, if_present)
+        self.insert_at(self.target_of(hash, &Terms::BY_RULE, &entry), entry, if_present)
     }
 
     /// Inserts an entry about which more is said than the cache's rules do.
@@ -322,7 +322,7 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        terms: Terms,
+        terms: &Terms,
     ) -> Inserted
     where
         K: Eq,
@@ -335,7 +335,7 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Whether there is memory for what is said about an entry.
-    fn can_keep(&self, target: Target) -> bool {
+    pub(super) fn can_keep(&self, target: Target) -> bool {
         let Terms { span, tags } = target.terms;
         let (_, shard) = self.shard_of(target.hash);
         let timed = matches!(span, Span::ByRule) || shard.timing_for(&self.common).is_ok();
@@ -358,7 +358,12 @@ impl<K, V> Engine<K, V> {
 
     /// Where an entry goes, and what it weighs and costs.
     #[inline(always)]
-    pub(super) fn target_of(&self, hash: u64, terms: Terms, entry: &Entry<K, V>) -> Target {
+    pub(super) fn target_of<'t>(
+        &self,
+        hash: u64,
+        terms: &'t Terms,
+        entry: &Entry<K, V>,
+    ) -> Target<'t> {
         let ask = |weigher: &Option<Weigher<K, V>>| {
             weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
         };
@@ -368,7 +373,7 @@ impl<K, V> Engine<K, V> {
 
     /// Whether an entry of that weight could not be kept if it was alone.
     #[inline(always)]
-    pub(super) fn is_too_heavy(&self, target: Target) -> bool {
+    pub(super) fn is_too_heavy(&self, target: Target<'_>) -> bool {
         self.common.weigher.is_some() && target.price.weight() > self.capacity()
     }
 
@@ -395,7 +400,7 @@ impl<K, V> Engine<K, V> {
     #[inline(always)]
     fn try_insert(
         &self,
-        target: Target,
+        target: Target<'_>,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Result<Inserted, Entry<K, V>>
@@ -427,7 +432,7 @@ impl<K, V> Engine<K, V> {
     #[inline(never)]
     fn insert_exhausted(
         &self,
-        target: Target,
+        target: Target<'_>,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Inserted
@@ -441,7 +446,7 @@ impl<K, V> Engine<K, V> {
 
     /// There is no room for an entry: it is not stored, and the one that it was to replace is gone.
     #[cold]
-    fn reject(&self, target: Target, entry: &Entry<K, V>, if_present: IfPresent) -> Inserted
+    fn reject(&self, target: Target<'_>, entry: &Entry<K, V>, if_present: IfPresent) -> Inserted
     where
         K: Eq,
     {
@@ -456,7 +461,12 @@ impl<K, V> Engine<K, V> {
 
     /// The same if nothing was tried before. It is a write even so: what is being loaded is older.
     #[cold]
-    fn reject_write(&self, target: Target, entry: &Entry<K, V>, if_present: IfPresent) -> Inserted
+    fn reject_write(
+        &self,
+        target: Target<'_>,
+        entry: &Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Inserted
     where
         K: Eq,
     {
@@ -519,7 +529,7 @@ impl<K, V> Engine<K, V> {
                 let (own, shard) = self.shard_of(hash);
                 writes[own] += 1;
                 self.supersede(&pin, hash);
-                let target = Target { own, hash, terms: Terms::BY_RULE, price: Price::UNIT };
+                let target = Target { own, hash, terms: &Terms::BY_RULE, price: Price::UNIT };
                 match shard.insert(&cx, target, entry, IfPresent::Replace) {
                     Placed::Exhausted(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,

@@ -59,6 +59,8 @@ pub(crate) struct ShardPlan {
     pub(crate) weighted: bool,
     /// Which entries are given up.
     pub(crate) rules: EvictionPolicy,
+    /// The share that probation has at first, if anybody says.
+    pub(crate) probation: Option<f64>,
     /// Entries when the cache is full and keys are spread evenly.
     pub(crate) capacity: u32,
     pub(crate) buckets: usize,
@@ -96,6 +98,12 @@ impl Plan {
         self
     }
 
+    /// The same with another share for new keys at first.
+    pub(crate) fn beginning_with(mut self, probation: Option<f64>) -> Self {
+        self.shard.probation = probation;
+        self
+    }
+
     /// The same for entries of which each has its own weight, together `capacity` at most.
     pub(crate) fn weighted(mut self, capacity: u64) -> Self {
         self.capacity = capacity;
@@ -125,6 +133,7 @@ impl Plan {
         let shard = ShardPlan {
             weighted: false,
             rules: EvictionPolicy::default(),
+            probation: None,
             capacity: share,
             buckets,
             layout,

@@ -58,8 +58,9 @@ const WINDOW: f64 = 0.75;
 const YOUNG: f64 = 0.1;
 /// Probation's share of the capacity, to begin with and at its limits.
 const SHARE_START: f64 = 0.02;
-const SHARE_MIN: f64 = 0.01;
-const SHARE_MAX: f64 = 0.6;
+/// The least and the most that this may become.
+pub(crate) const SHARE_MIN: f64 = 0.01;
+pub(crate) const SHARE_MAX: f64 = 0.6;
 /// Uses in probation that earn a place in protected.
 const PROMOTE_USES: u32 = 2;
 /// Ghosts' ages are counted in about this many steps per capacity.
@@ -115,6 +116,12 @@ pub(crate) struct Evicted {
 }
 
 impl Policy {
+    /// Has probation begin with another share of the capacity; before anybody uses the shard.
+    pub(crate) fn begin_with(&self, pace: &Pace, share: f64) {
+        let target = (f64::from(self.capacity) * share) as u32;
+        pace.target.store(target.clamp(self.target_min, self.target_max), Ordering::Relaxed);
+    }
+
     /// The policy for a shard that holds `capacity` entries when the cache is full, with its two
     /// rings.
     pub(crate) fn new(

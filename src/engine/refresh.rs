@@ -363,7 +363,7 @@ impl<'e, K, V> Refresh<'e, K, V> {
             let load = Load {
                 post: self.lead().post(),
                 replaces: Some(self.node),
-                terms: Terms::BY_RULE,
+                terms: &Terms::BY_RULE,
                 took,
             };
             self.engine.fill(self.hash, entry, load);

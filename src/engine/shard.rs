@@ -119,6 +119,9 @@ impl<K, V> Shard<K, V> {
         let (probation, protected) = (Ring::new(zeroed(probation)?), Ring::new(zeroed(protected)?));
         let (policy, pace) =
             Policy::new(plan.capacity, plan.weighted, plan.rules, probation, protected);
+        if let Some(share) = plan.probation {
+            policy.begin_with(&pace, share);
+        }
         Ok(Self {
             index: Index::new(zeroed(plan.buckets)?, plan.layout),
             nodes: Nodes::new(plan.planned_nodes as usize, plan.nodes.max_nodes as usize)?,
@@ -281,7 +284,7 @@ impl<K, V> Shard<K, V> {
     pub(super) fn credit(
         &self,
         cx: &Context<'_, K, V>,
-        target: Target,
+        target: Target<'_>,
     ) -> Option<(Credit, Source)> {
         if self.weights.is_some() {
             return self.credit_by_weight(cx, target);
@@ -300,7 +303,11 @@ impl<K, V> Shard<K, V> {
     }
 
     #[inline(never)]
-    fn credit_by_weight(&self, cx: &Context<'_, K, V>, target: Target) -> Option<(Credit, Source)> {
+    fn credit_by_weight(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target<'_>,
+    ) -> Option<(Credit, Source)> {
         let mut credit = Credit::NONE;
         match self.gather(cx, target.own, target.price.weight(), &mut credit) {
             Some(source) => Some((credit, source)),

@@ -127,6 +127,13 @@ impl Timing {
         }
     }
 
+    /// Notes which end no read postpones.
+    pub(crate) fn note_end(&self, node: NodeId, end: u64) {
+        if let Some(detail) = self.detail(node) {
+            detail.end.store(!end, Ordering::Relaxed);
+        }
+    }
+
     /// Notes what the user's own rules said last.
     pub(crate) fn note_own(&self, node: NodeId, own: u64) {
         if let Some(detail) = self.detail(node) {

@@ -237,7 +237,7 @@ where
             Outcome::Value(value) if !leader.post().is_superseded() => {
                 let terms = key.terms();
                 let entry = Entry { key: key.into_key(), value: value.clone() };
-                let load = Load { post: leader.post(), replaces: None, terms, took };
+                let load = Load { post: leader.post(), replaces: None, terms: &terms, took };
                 self.engine().fill(hash, entry, load);
             }
             Outcome::Error(_) if self.engine().lifetimes().grace > 0 => {

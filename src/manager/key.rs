@@ -140,6 +140,13 @@ impl<Q: Key + ?Sized> Query<'_, Q> {
     pub(crate) fn to_stored(self) -> StoredKey {
         StoredKey { space: self.space, value: self.value, key: Arc::new(self.key.to_stored()) }
     }
+
+    /// What its stored form takes: what it owns elsewhere, too, if it was given as `str` or a slice.
+    pub(crate) fn bytes(self) -> usize {
+        let is_unsized = size_of::<&Q>() > size_of::<usize>();
+        let elsewhere = if is_unsized { size_of_val(self.key) } else { 0 };
+        size_of::<Q::Stored>() + elsewhere
+    }
 }
 
 impl<Q: Key + ?Sized> Hash for Query<'_, Q> {

@@ -7,15 +7,19 @@ use super::{
     namespace::Namespace,
     settings::{CacheSettings, ExpiryMode, SettingsError},
     stored::StoredValue,
-    view::View,
+    view::{self, View},
 };
-use crate::{BuildError, Cache, CacheStats, Clock, Maintenance, ResizeError};
+use crate::{BuildError, Cache, CacheStats, Clock, EvictionPolicy, Maintenance, ResizeError};
 use std::{
     collections::HashMap,
     fmt,
+    hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+/// Buckets that are looked at to learn what values take.
+const SAMPLE: usize = 2_048;
 
 /// What a managed cache is: keys and values of any type.
 pub(crate) type Entries = Cache<StoredKey, StoredValue, BuildPlaceHasher>;
@@ -68,7 +72,7 @@ pub enum ApplyError {
     Resize(#[from] ResizeError),
     /// The setting is for life.
     #[error(
-        "{field}: {value} was asked for, but it cannot be changed while the cache lives; it is {current}"
+        "{field}: {value} was asked for, but that cannot be changed while the cache lives; it is {current}"
     )]
     Fixed {
         /// The setting, by the name of its field.
@@ -88,24 +92,32 @@ impl ManagedCache {
         clock: Clock,
         maintenance: Maintenance,
     ) -> Result<Self, BuildError> {
-        let time = settings.time_to_live.unwrap_or(Duration::MAX);
+        let limitless = |limit: Option<Duration>| limit.unwrap_or(Duration::MAX);
+        let (to_live, to_idle) = settings.limits();
         let builder = Cache::builder()
             .name(name)
             .hasher(BuildPlaceHasher::new())
             .estimated_entries(settings.max_entries)
             .eviction_policy(settings.eviction_policy)
             .jitter(settings.jitter)
+            .max_capacity(settings.capacity())
             .clock(clock)
             .maintenance(maintenance);
-        let builder = match settings.expiry {
-            ExpiryMode::Live => builder.time_to_live(time),
-            ExpiryMode::Idle => builder.time_to_idle(time),
-        };
+        // Without end, too, so that the cache can be told otherwise later.
+        let builder = builder.time_to_live(limitless(to_live)).time_to_idle(limitless(to_idle));
         let builder = match settings.max_bytes {
-            None => builder.max_capacity(settings.max_entries),
-            Some(bytes) => builder
-                .max_capacity(bytes)
-                .weigher(|_: &StoredKey, value: &StoredValue| value.bytes()),
+            None => builder,
+            Some(_) => builder.weigher(|_: &StoredKey, value: &StoredValue| value.bytes()),
+        };
+        let builder = match settings.eviction_policy {
+            EvictionPolicy::CostAware => {
+                builder.cost(|_: &StoredKey, value: &StoredValue| value.cost())
+            }
+            _ => builder,
+        };
+        let builder = match settings.probation {
+            None => builder,
+            Some(share) => builder.probation(share),
         };
         let builder = match settings.shards {
             None => builder,
@@ -139,17 +151,57 @@ impl ManagedCache {
         self.locked_settings().clone()
     }
 
-    /// Changes its settings.
+    /// Changes its settings while it is in use: `max_entries` or `max_bytes`, `time_to_live`, `expiry`,
+    /// `jitter` and `priority`. Entries that still fit stay.
+    ///
+    /// - A smaller capacity is reached before the call returns, by eviction.
+    /// - What is written from now on lives by the new settings. What is there keeps its own end, or gets
+    ///   the one that the new time to live gives counted from its writing, if that is earlier; no life gets
+    ///   longer. What was given a time of its own ([`View::with_ttl`]) keeps that.
+    /// - A new idle time counts from now, for what is there; with a longer one, from its next use.
+    /// - What is being written at this moment may live as long as it was said before.
+    ///
+    /// O(entries) if a time gets shorter, O(what is evicted) otherwise.
+    ///
+    /// ```
+    /// use larder::manager::{CacheKind, CacheManager};
+    ///
+    /// let manager = CacheManager::new();
+    /// let users = manager.cache(CacheKind::User);
+    /// users.apply(&users.settings().max_entries(500))?;
+    /// assert_eq!(users.settings().max_entries, 500);
+    /// assert_eq!(
+    ///     users.apply(&users.settings().shards(64)).unwrap_err().to_string(),
+    ///     "shards: 64 was asked for, but that cannot be changed while the cache lives; it is unset"
+    /// );
+    /// # Ok::<(), larder::manager::ApplyError>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// If one is out of range, is for life, or there is no room for so many entries.
+    /// If a setting is out of range, is for life, or there is no room for so many entries. Nothing has
+    /// changed then.
     pub fn apply(&self, settings: &CacheSettings) -> Result<(), ApplyError> {
         settings.validate()?;
         let mut current = self.locked_settings();
-        self.0.cache.set_max_capacity(settings.max_bytes.unwrap_or(settings.max_entries))?;
+        check_fixed(&current, settings)?;
+        self.0.cache.set_max_capacity(settings.capacity())?;
+        if (settings.time_to_live, settings.expiry) != (current.time_to_live, current.expiry)
+            || settings.jitter != current.jitter
+        {
+            self.rule_lives(settings);
+        }
         *current = settings.clone();
         Ok(())
+    }
+
+    fn rule_lives(&self, settings: &CacheSettings) {
+        let engine = self.0.cache.engine();
+        let (to_live, to_idle) = settings.limits();
+        engine.lifetimes().jitter.set(settings.jitter);
+        engine.lifetimes().to_live.set(to_live);
+        engine.lifetimes().to_idle.set(to_idle);
+        engine.shorten_lives(|entry| entry.value.is_by_rule());
     }
 
     /// What has happened so far, in all views together.
@@ -164,11 +216,42 @@ impl ManagedCache {
         self.0.cache.entry_count()
     }
 
-    /// The bytes that it takes.
+    /// The bytes that it takes. Those of values are what their types say, what [`View::weigh`] adds, and
+    /// the heap of keys that were given as `str` or slices; in a large cache that is not bound by bytes they
+    /// are extrapolated from a sample. O(shards), and a walk over about 13,000 entries at most.
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let manager = CacheManager::new();
+    /// let pages = manager.view::<String>(CacheKind::General).weigh(String::capacity);
+    /// pages.set("/", "x".repeat(10_000));
+    /// let memory = pages.cache().memory();
+    /// assert!((10_000..10_200).contains(&memory.values) && memory.structures > 0);
+    /// ```
     #[must_use]
     pub fn memory(&self) -> CacheMemory {
-        let values = self.0.cache.iter().map(|(_, value)| u64::from(value.bytes())).sum();
-        CacheMemory { structures: self.0.cache.memory_usage() as u64, values }
+        let cache = &self.0.cache;
+        let is_weighted = self.locked_settings().max_bytes.is_some();
+        let values = if is_weighted { cache.weighted_size() } else { self.sampled_bytes() };
+        CacheMemory { structures: cache.memory_usage() as u64, values }
+    }
+
+    fn sampled_bytes(&self) -> u64 {
+        let engine = self.0.cache.engine();
+        let (shards, buckets) = (engine.shard_count(), engine.buckets());
+        let stride = (shards * buckets).div_ceil(SAMPLE);
+        let (mut entries, mut bytes) = (0, 0);
+        for place in (0..shards * buckets).step_by(stride) {
+            engine.visit_bucket(place / buckets, place % buckets, |entry| {
+                entries += 1;
+                bytes += u64::from(entry.value.bytes());
+            });
+        }
+        match entries {
+            0 => 0,
+            _ if stride == 1 => bytes,
+            seen => (bytes as f64 / f64::from(seen) * self.entry_count() as f64) as u64,
+        }
     }
 
     /// Invalidates every entry, of all namespaces and types. O(1).
@@ -200,14 +283,63 @@ impl ManagedCache {
         View::new(self.clone(), self.0.unnamed.clone())
     }
 
-    #[inline(always)]
-    pub(crate) fn cache(&self) -> &Entries {
+    /// Invalidates all entries that have this tag, of all namespaces and types: see
+    /// [`View::with_tags`]. O(1).
+    pub fn invalidate_tag<T: Hash + ?Sized>(&self, tag: &T) {
+        view::invalidate_tag(&self.0.cache, tag);
+    }
+
+    pub(crate) fn entries(&self) -> &Entries {
         &self.0.cache
+    }
+
+    /// How long an entry that is written now lives, if that is known now.
+    pub(super) fn time_from_writing(&self) -> Duration {
+        // A time to idle counts from the last use, and a touch is one.
+        self.locked_settings().limits().0.unwrap_or(Duration::MAX)
     }
 
     fn locked_settings(&self) -> MutexGuard<'_, CacheSettings> {
         locked(&self.0.settings)
     }
+}
+
+/// Whether only such settings differ as can be changed.
+fn check_fixed(current: &CacheSettings, wanted: &CacheSettings) -> Result<(), ApplyError> {
+    let check = |is_same: bool, field, current: String, value: String| {
+        if is_same { Ok(()) } else { Err(ApplyError::Fixed { field, value, current }) }
+    };
+    let said = |value: Option<&dyn ToString>| value.map_or("unset".to_owned(), ToString::to_string);
+    let bound = |settings: &CacheSettings| match settings.max_bytes {
+        None => "unset".to_owned(),
+        Some(bytes) => bytes.to_string(),
+    };
+    let (is_weighted, will_be) = (current.max_bytes.is_some(), wanted.max_bytes.is_some());
+    check(is_weighted == will_be, "max_bytes", bound(current), bound(wanted))?;
+    check(
+        !is_weighted || current.max_entries == wanted.max_entries,
+        "max_entries",
+        current.max_entries.to_string(),
+        wanted.max_entries.to_string(),
+    )?;
+    check(
+        current.shards == wanted.shards,
+        "shards",
+        said(current.shards.as_ref().map(|it| it as _)),
+        said(wanted.shards.as_ref().map(|it| it as _)),
+    )?;
+    check(
+        current.probation == wanted.probation,
+        "probation",
+        said(current.probation.as_ref().map(|it| it as _)),
+        said(wanted.probation.as_ref().map(|it| it as _)),
+    )?;
+    check(
+        current.eviction_policy == wanted.eviction_policy,
+        "eviction_policy",
+        format!("{:?}", current.eviction_policy),
+        format!("{:?}", wanted.eviction_policy),
+    )
 }
 
 /// Nothing is left half done under these locks.

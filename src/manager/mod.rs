@@ -22,6 +22,7 @@ pub use manager::{
 };
 pub use namespace::Namespace;
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};
+pub use stored::Freshness;
 pub use view::View;
 #[cfg(feature = "macros")]
 pub(crate) use {

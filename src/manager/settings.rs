@@ -107,6 +107,19 @@ impl CacheSettings {
         }
     }
 
+    /// What bounds the cache: bytes or entries.
+    pub(super) fn capacity(&self) -> u64 {
+        self.max_bytes.unwrap_or(self.max_entries)
+    }
+
+    /// How long entries live from their writing, and from their last use.
+    pub(super) fn limits(&self) -> (Option<Duration>, Option<Duration>) {
+        match self.expiry {
+            ExpiryMode::Live => (self.time_to_live, None),
+            ExpiryMode::Idle => (None, self.time_to_live),
+        }
+    }
+
     /// Says whether a cache can be made of it.
     ///
     /// # Errors

@@ -1,23 +1,34 @@
 //! Values of any type in one cache.
 
 use crate::{clock::NEVER, sync::Arc};
-use std::{any::Any, fmt};
+use std::{any::Any, fmt, time::Duration};
 
-/// When a value is no longer what it was, in milliseconds of its cache's clock. What expires is not there
-/// any more; what is past these times is, for whoever wants to know.
+/// How a value that is there compares with what its [`View`](super::View) wants.
+///
+/// What is not fresh is found all the same, until it expires: that is for
+/// [`View::get_aged`](super::View::get_aged) to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Freshness {
+    /// As good as new.
+    Fresh,
+    /// To be loaded anew in the background: it is past [`with_refresh`](super::View::with_refresh).
+    Due,
+    /// Only for want of better: it is past [`with_soft_ttl`](super::View::with_soft_ttl).
+    Stale,
+}
+
+/// When a value is no longer what it was, in milliseconds of its cache's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
-    /// From then on only for want of better.
-    pub(crate) fresh_until: u64,
-    /// From then on it should be loaded anew.
-    pub(crate) refresh_at: u64,
+    pub(crate) stale_at: u64,
+    pub(crate) due_at: u64,
 }
 
 impl Times {
-    pub(crate) const NEVER: Times = Times { fresh_until: NEVER, refresh_at: NEVER };
+    pub(crate) const NEVER: Times = Times { stale_at: NEVER, due_at: NEVER };
 }
 
-/// A value and what is known of it.
+/// A value and its times.
 #[derive(Debug)]
 pub(crate) struct Held<V> {
     pub(crate) value: V,
@@ -30,22 +41,24 @@ pub(crate) struct StoredValue {
     held: Arc<dyn Any + Send + Sync>,
     /// What key and value take beside what the cache sets aside for every entry.
     bytes: u32,
-    /// Whether how long it lives is for the cache's settings to say.
-    by_rule: bool,
+    /// What it took to load it, in microseconds, and in the lowest bit whether how long it lives is for the
+    /// cache's settings to say.
+    cost: u32,
 }
 
 impl StoredValue {
     pub(crate) fn new<V: Send + Sync + 'static>(
-        value: V,
-        times: Times,
+        held: Held<V>,
         bytes: usize,
+        took: Duration,
         by_rule: bool,
     ) -> Self {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        Self { held: Arc::new(Held { value, times }), bytes, by_rule }
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        Self { held: Arc::new(held), bytes, cost: micros & !1 | u32::from(by_rule) }
     }
 
-    /// None if it is of another type; the key says that it is not.
+    /// None if it is of another type; but the key says that it is not.
     #[inline]
     pub(crate) fn held<V: 'static>(&self) -> Option<&Held<V>> {
         self.held.downcast_ref()
@@ -55,8 +68,13 @@ impl StoredValue {
         self.bytes
     }
 
+    /// In microseconds, to two of them, and at least 1.
+    pub(crate) fn cost(&self) -> u32 {
+        self.cost | 1
+    }
+
     pub(crate) fn is_by_rule(&self) -> bool {
-        self.by_rule
+        self.cost & 1 == 1
     }
 }
 

@@ -1,0 +1,64 @@
+//! Counting in values.
+
+use super::View;
+use crate::{
+    Integer,
+    engine::{compute::Decision, nodes::Entry},
+    manager::Key,
+};
+use equivalent::Equivalent;
+use std::time::Duration;
+
+/// # Counting
+///
+/// Atomic, as [`Cache::incr`](crate::Cache::incr), and all that is said there holds: the value stops at the
+/// least or greatest of its type, and its time begins anew.
+impl<V: Integer + Send + Sync + 'static> View<V> {
+    /// Adds to the value of a key and returns the new one; `None` if the key is absent. O(1).
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let clicks = CacheManager::new().view::<u32>(CacheKind::Analytics);
+    /// assert_eq!(clicks.incr("b3", 1), None);
+    /// clicks.set("b3", 10);
+    /// assert_eq!((clicks.incr("b3", 5), clicks.get("b3")), (Some(15), Some(15)));
+    /// ```
+    pub fn incr<Q: Key + ?Sized>(&self, key: &Q, delta: V) -> Option<V> {
+        self.step(key, |value| value.plus(delta))
+    }
+
+    /// Subtracts from the value of a key and returns the new one; `None` if the key is absent. O(1).
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let left = CacheManager::new().view::<u32>(CacheKind::General);
+    /// left.set("tickets", 3);
+    /// assert_eq!((left.decr("tickets", 2), left.decr("tickets", 2)), (Some(1), Some(0)));
+    /// ```
+    pub fn decr<Q: Key + ?Sized>(&self, key: &Q, delta: V) -> Option<V> {
+        self.step(key, |value| value.minus(delta))
+    }
+
+    fn step<Q: Key + ?Sized>(&self, key: &Q, step: impl Fn(V) -> V) -> Option<V> {
+        let query = self.query(key);
+        let mut new = None;
+        self.tend(&self.terms);
+        self.entries.engine().compute(
+            self.entries.hash(&query),
+            |other| query.equivalent(other),
+            |found| {
+                let held =
+                    found.and_then(|entry| entry.value.held::<V>().map(|held| (entry, held)));
+                new = held.map(|(_, held)| step(held.value));
+                match (held, new) {
+                    (Some((entry, _)), Some(value)) => {
+                        let value = self.stored(query, value, &self.terms, Duration::ZERO);
+                        Decision::PutOn(Entry { key: entry.key.clone(), value }, self.terms)
+                    }
+                    _ => Decision::Keep,
+                }
+            },
+        );
+        new
+    }
+}

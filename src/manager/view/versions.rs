@@ -1,0 +1,70 @@
+//! Versions of a view, and keys that go from one to the next.
+
+use super::View;
+use crate::manager::Key;
+
+/// # Versions
+///
+/// Each namespace has a version, which is part of all its keys:
+/// [`Namespace::incr_version`](crate::manager::Namespace::incr_version) makes what is there stale. A view of
+/// one version stays with that.
+impl<V: Clone + Send + Sync + 'static> View<V> {
+    /// The same view, of one version of its namespace, whatever its current one is.
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let pages = CacheManager::new().view::<&str>(CacheKind::General).in_namespace("pages");
+    /// let first = pages.clone().at_version(1);
+    /// pages.set("/", "welcome");
+    /// pages.clear();
+    /// assert_eq!((pages.get("/"), first.get("/")), (None, Some("welcome")));
+    /// ```
+    #[must_use]
+    pub fn at_version(self, version: u64) -> Self {
+        Self { version: Some(version), ..self }
+    }
+
+    /// The version that this is a view of at the moment.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.unwrap_or_else(|| self.namespace.version())
+    }
+
+    /// Takes a key's value from this version to the next, and returns that; `None` if the key is absent.
+    /// Its time begins anew. Not atomic: for a moment it is in both. O(1).
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let pages = CacheManager::new().view::<&str>(CacheKind::General);
+    /// pages.set("/", "welcome");
+    /// assert_eq!(pages.incr_version("/"), Some(2));
+    /// assert_eq!((pages.get("/"), pages.clone().at_version(2).get("/")), (None, Some("welcome")));
+    /// assert_eq!(pages.incr_version("/"), None);
+    /// ```
+    pub fn incr_version<Q: Key + ?Sized>(&self, key: &Q) -> Option<u64> {
+        self.take_to(key, self.version() + 1)
+    }
+
+    /// Takes a key's value from this version to the one before, and returns that; `None` if the key is
+    /// absent, or there is none before. O(1).
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let second = CacheManager::new().view::<&str>(CacheKind::General).at_version(2);
+    /// second.set("/", "welcome");
+    /// assert_eq!(second.decr_version("/"), Some(1));
+    /// assert_eq!((second.get("/"), second.clone().at_version(1).get("/")), (None, Some("welcome")));
+    /// ```
+    pub fn decr_version<Q: Key + ?Sized>(&self, key: &Q) -> Option<u64> {
+        let before = self.version() - 1;
+        (before > 0).then(|| self.take_to(key, before)).flatten()
+    }
+
+    fn take_to<Q: Key + ?Sized>(&self, key: &Q, version: u64) -> Option<u64> {
+        let here = self.clone().at_version(self.version());
+        let value = here.get(key)?;
+        here.clone().at_version(version).set(key, value);
+        here.delete(key);
+        Some(version)
+    }
+}
