@@ -28,7 +28,8 @@ pub use view::View;
 pub(crate) use {
     key::{Query, StoredKey},
     managed::Entries,
-    stored::{StoredValue, Times},
+    stored::{Held, StoredValue, Times},
+    view::{REFERENCES, Tag},
 };
 
 #[cfg(feature = "macros")]

@@ -54,6 +54,7 @@ pub struct Function {
 #[derive(Debug)]
 pub(crate) struct Home {
     pub(crate) cache: ManagedCache,
+    pub(crate) entries: Entries,
     pub(crate) namespace: Namespace,
     pub(crate) clock: Clock,
     pub(crate) counters: Counters,
@@ -111,8 +112,9 @@ impl Function {
             let number = FUNCTIONS.fetch_add(1, Relaxed);
             Home {
                 namespace: cache.namespace(&format!("function {number} {name}")),
-                clock: cache.cache().engine().lifetimes().clock.clone(),
+                clock: cache.entries().engine().lifetimes().clock.clone(),
                 counters: Counters::new(),
+                entries: cache.entries().clone(),
                 cache,
             }
         })
@@ -144,11 +146,6 @@ impl Function {
 }
 
 impl Home {
-    #[inline(always)]
-    pub(crate) fn entries(&self) -> &Entries {
-        self.cache.cache()
-    }
-
     #[inline(always)]
     pub(crate) fn count(&self, event: Event) {
         self.counters.count(pin().number, event);

@@ -26,7 +26,7 @@ use crate::{
         stats::Event,
         word::NodeId,
     },
-    manager::{Key, Query, StoredKey, StoredValue, Times},
+    manager::{Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times},
 };
 use std::{
     any::TypeId,
@@ -62,6 +62,8 @@ pub struct Turn<S: Shape> {
     function: &'static Function,
     key: StoredKey,
     hash: u64,
+    /// Of the key.
+    bytes: usize,
     tags: Tags,
     start: Start<S::Value>,
 }
@@ -85,7 +87,7 @@ pub fn look_up<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
     }
     let home = function.home();
     let query = query::<S, Q>(home, key);
-    let found = home.entries().get_ref(&query, |stored| {
+    let found = home.entries.get_ref(&query, |stored| {
         // Pinned already, which makes it cheap.
         home.count(Event::Hit);
         kept::<S>(stored).value.clone()
@@ -100,7 +102,7 @@ pub fn look_up<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
 fn look_up_aged<S: Shape, Q: Key>(function: &'static Function, key: &Q) -> Looked<S> {
     let home = function.home();
     let query = query::<S, Q>(home, key);
-    let entries = home.entries();
+    let entries = &home.entries;
     let eq = |other: &StoredKey| equivalent::Equivalent::equivalent(&query, other);
     let found = entries.engine().get_at(entries.hash(&query), eq, |entry| {
         let kept = kept::<S>(&entry.value);
@@ -123,7 +125,7 @@ fn look_up_aged<S: Shape, Q: Key>(function: &'static Function, key: &Q) -> Looke
 pub fn peek<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Option<S::Output> {
     let home = function.home();
     let query = query::<S, Q>(home, key);
-    let entries = home.entries();
+    let entries = &home.entries;
     let eq = |other: &StoredKey| equivalent::Equivalent::equivalent(&query, other);
     let fresh = |entry: &Entry<StoredKey, StoredValue>| {
         let kept = kept::<S>(&entry.value);
@@ -135,7 +137,7 @@ pub fn peek<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Opt
 /// Removes the result of a call, and has what is being loaded not kept; whether there was one.
 pub fn invalidate<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> bool {
     let home = function.home();
-    home.entries().invalidate(&query::<S, Q>(home, key))
+    home.entries.invalidate(&query::<S, Q>(home, key))
 }
 
 /// Removes all results, and has what is being loaded not kept.
@@ -148,7 +150,7 @@ pub fn refresh<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
     let home = function.home();
     let turn = Turn::missing(function, query::<S, Q>(home, key), Start::Forced);
     // What began before the call may bring what is older than it.
-    home.entries().engine().supersede_load(turn.hash);
+    home.entries.engine().supersede_load(turn.hash);
     turn
 }
 
@@ -199,8 +201,9 @@ impl<S: Shape> Turn<S> {
         query: Query<'_, Q>,
         start: Start<S::Value>,
     ) -> Self {
-        let hash = function.home().entries().hash(&query);
-        Self { function, key: query.to_stored(), hash, tags: Tags::NONE, start }
+        let hash = function.home().entries.hash(&query);
+        let (key, bytes) = (query.to_stored(), query.bytes());
+        Self { function, key, hash, bytes, tags: Tags::NONE, start }
     }
 
     /// Gives what is loaded tags, of your own and tables.
@@ -210,8 +213,8 @@ impl<S: Shape> Turn<S> {
     /// If they are more than eight.
     #[must_use]
     pub fn tagged(mut self, tags: &[String], tables: &[String]) -> Self {
-        let entries = self.function.home().entries();
-        let tags = tags.iter().map(|tag| entries.place(tag.as_str()));
+        let entries = &self.function.home().entries;
+        let tags = tags.iter().map(|tag| entries.place(&Tag::new(tag.as_str())));
         let tables = tables.iter().map(|table| entries.place(&Table::new(table)));
         self.tags = Tags::new(tags.chain(tables));
         self
@@ -238,7 +241,7 @@ impl<S: Shape> Turn<S> {
             }
         };
         let started = Instant::now();
-        let stopwatch = self.home().entries().engine().time_load();
+        let stopwatch = self.home().entries.engine().time_load();
         let output = {
             let _leading = lead.leader.leading();
             stopwatch.watch(run)
@@ -278,7 +281,7 @@ impl<S: Shape> Turn<S> {
             }
         };
         let started = Instant::now();
-        let stopwatch = self.home().entries().engine().time_load();
+        let stopwatch = self.home().entries.engine().time_load();
         let output = poll_fn(|context| {
             let _leading = lead.leader.leading();
             stopwatch.watch(|| run.as_mut().poll(context))
@@ -301,7 +304,7 @@ impl<S: Shape> Turn<S> {
     #[allow(clippy::option_option)]
     fn refresh(&self) -> Option<Option<Next<S>>> {
         let Start::Old(value, node) = &self.start else { return None };
-        let engine = self.home().entries().engine();
+        let engine = self.home().entries.engine();
         Some(Some(match engine.post_refresh(self.hash, self.eq(), || self.key.clone(), *node) {
             Some(leader) => {
                 self.home().count(Event::Miss);
@@ -316,7 +319,7 @@ impl<S: Shape> Turn<S> {
 
     /// A place in the load; None for those who do not wait.
     fn board(&self) -> Option<Boarding<'static, StoredKey, StoredValue>> {
-        let engine = self.home().entries().engine();
+        let engine = self.home().entries.engine();
         let boarding = engine.board(self.hash, self.eq(), || self.key.clone());
         let waits = matches!(boarding, Boarding::Wait(_));
         (!waits || self.function.declared().single_flight).then_some(boarding)
@@ -341,7 +344,7 @@ impl<S: Shape> Turn<S> {
     fn lead(&self, leader: Leader<'static, StoredKey, StoredValue>) -> Next<S> {
         let home = self.home();
         let found =
-            home.entries().engine().peek_at(self.hash, self.eq(), |entry| entry.value.clone());
+            home.entries.engine().peek_at(self.hash, self.eq(), |entry| entry.value.clone());
         let Some((stored, node)) = found else { return Next::Lead(Lead { leader, old: None }) };
         let kept = kept::<S>(&stored);
         let value = kept.value.clone();
@@ -377,17 +380,17 @@ impl<S: Shape> Turn<S> {
         home.count_load(started.elapsed(), S::FAILS && split.is_err());
         match split {
             Ok(value) => {
-                let (stored, span) = self.store(value.clone());
+                let (stored, span) = self.store(value.clone(), took);
                 if !keep(&value) {
                     self.forget(&lead);
                 } else if !lead.leader.post().is_superseded() {
-                    let entries = home.entries();
+                    let entries = &home.entries;
                     entries.tend();
                     let entry = Entry { key: self.key.clone(), value: stored.clone() };
                     let load = Load {
                         post: lead.leader.post(),
                         replaces: lead.old.as_ref().map(|(_, node)| *node),
-                        terms: Terms { span, tags: self.tags },
+                        terms: &Terms { span, tags: self.tags },
                         took,
                     };
                     entries.engine().fill(self.hash, entry, load);
@@ -400,7 +403,7 @@ impl<S: Shape> Turn<S> {
                     if S::FAILS && !matches!(self.start, Start::Forced) =>
                 {
                     self.rest();
-                    leader.land(Outcome::Value(self.store(value.clone()).0));
+                    leader.land(Outcome::Value(self.store(value.clone(), took).0));
                     S::join(value)
                 }
                 lead => {
@@ -417,7 +420,7 @@ impl<S: Shape> Turn<S> {
     /// There is no such result any more.
     fn forget(&self, lead: &Lead<S::Value>) {
         if lead.old.is_some() {
-            self.home().entries().invalidate(&self.key);
+            self.home().entries.invalidate(&self.key);
         }
     }
 
@@ -425,12 +428,12 @@ impl<S: Shape> Turn<S> {
     fn rest(&self) {
         let home = self.home();
         let rested = home.clock.deadline_after(REST);
-        home.entries().engine().peek(self.hash, self.eq(), |entry| {
+        home.entries.engine().peek(self.hash, self.eq(), |entry| {
             kept::<S>(&entry.value).refresh_at.store(rested, Relaxed);
         });
     }
 
-    fn store(&self, value: S::Value) -> (StoredValue, Span) {
+    fn store(&self, value: S::Value, took: Duration) -> (StoredValue, Span) {
         let home = self.home();
         let Declared { ttl, jitter, refresh, stale_if_error, .. } = *self.function.declared();
         let own = ttl.is_some() || jitter.is_some() || stale_if_error.is_some();
@@ -451,10 +454,10 @@ impl<S: Shape> Turn<S> {
             }
         }
         let refresh_at = AtomicU64::new(after(refresh));
-        let bytes = size_of::<Kept<S::Value>>();
+        let bytes = self.bytes + REFERENCES + size_of::<Held<Kept<S::Value>>>();
         let by_rule = matches!(span, Span::ByRule);
-        let kept = Kept { value, fresh_until, refresh_at };
-        (StoredValue::new(kept, Times::NEVER, bytes, by_rule), span)
+        let held = Held { value: Kept { value, fresh_until, refresh_at }, times: Times::NEVER };
+        (StoredValue::new(held, bytes, took, by_rule), span)
     }
 }
 

@@ -6,11 +6,11 @@ use std::{collections::BTreeSet, sync::OnceLock};
 
 /// A table, or a part of one: a tag that no other tag is equal to.
 #[derive(Hash)]
-pub(super) struct Table<'a>(&'static str, &'a str);
+pub(super) struct Table<'a>(u64, &'a str);
 
 impl<'a> Table<'a> {
     pub(super) fn new(name: &'a str) -> Self {
-        Self("larder: table", name)
+        Self(1, name)
     }
 }
 
@@ -36,7 +36,7 @@ impl<'a> Table<'a> {
 /// ```
 pub fn invalidate_table(table: &str) {
     for cache in caches_of_queries() {
-        cache.cache().invalidate_tag(&Table::new(table));
+        cache.entries().invalidate_tag(&Table::new(table));
     }
 }
 

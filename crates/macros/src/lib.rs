@@ -44,8 +44,8 @@ fn attribute(
     options: proc_macro2::TokenStream,
     item: proc_macro2::TokenStream,
 ) -> TokenStream {
-    let expanded = Options::parse(kind, options).and_then(|options| {
-        let subject = Subject::parse(kind, item.clone(), &options)?;
+    let expanded = Options::parse(kind, options).and_then(|mut options| {
+        let subject = Subject::parse(kind, item.clone(), &mut options)?;
         expand::expand(&subject, &options)
     });
     let expanded = expanded.unwrap_or_else(|error| {

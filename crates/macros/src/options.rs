@@ -113,6 +113,17 @@ impl Options {
         Ok(options)
     }
 
+    /// Has all templates mean these arguments.
+    pub(crate) fn resolve(&mut self, arguments: &[Ident]) {
+        let lists = [&mut self.tags, &mut self.reads, &mut self.writes];
+        let lists = lists.into_iter().flatten().flat_map(|said| &mut said.value);
+        let key = self.key.iter_mut().filter_map(|said| match &mut said.value {
+            Key::Template(template) => Some(template),
+            Key::Closure(_) => None,
+        });
+        lists.chain(key).for_each(|template| template.resolve(arguments));
+    }
+
     /// The path of larder.
     pub(crate) fn krate(&self) -> TokenStream {
         match &self.krate {

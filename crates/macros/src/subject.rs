@@ -54,7 +54,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    pub(crate) fn parse(kind: Kind, tokens: TokenStream, options: &Options) -> Result<Self> {
+    pub(crate) fn parse(kind: Kind, tokens: TokenStream, options: &mut Options) -> Result<Self> {
         let item = function(kind, tokens)?;
         check_signature(kind, &item)?;
         let writes = options.writes.is_some();
@@ -97,6 +97,7 @@ impl Subject {
         let subject = Self { kind, item, arguments, returns };
         subject.check_returns(writes)?;
         subject.check_names(options)?;
+        options.resolve(&subject.idents());
         Ok(subject)
     }
 
@@ -156,15 +157,16 @@ impl Subject {
         }
     }
 
-    /// All names that options may use.
-    pub(crate) fn names(&self) -> Vec<String> {
-        let own = self.item.sig.receiver().map(|_| "self".to_owned());
+    /// All that options may name.
+    fn idents(&self) -> Vec<Ident> {
+        let own =
+            self.item.sig.receiver().map(|receiver| Ident::new("self", receiver.self_token.span));
         let bound = self.arguments.iter().flat_map(|argument| &argument.bound);
-        own.into_iter().chain(bound.map(ToString::to_string)).collect()
+        own.into_iter().chain(bound.cloned()).collect()
     }
 
     fn check_names(&self, options: &Options) -> Result<()> {
-        let names = self.names();
+        let names: Vec<_> = self.idents().iter().map(ToString::to_string).collect();
         let known = || names.iter().map(String::as_str);
         let check = |name: &str, at: Span, option: &str| {
             if known().any(|known| known == name) {

@@ -1,6 +1,6 @@
 //! Templates: text with `{argument}` in it.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use syn::{Expr, LitStr, Result, parse::Error};
 
@@ -54,6 +54,15 @@ impl Template {
         Ok(Self { literal, holes, format })
     }
 
+    /// Has the holes mean these arguments, wherever those come from: another macro, perhaps.
+    pub(crate) fn resolve(&mut self, arguments: &[Ident]) {
+        for hole in &mut self.holes {
+            if let Some(argument) = arguments.iter().find(|argument| **argument == hole.root) {
+                *root_of(&mut hole.place).expect("it has one") = argument.clone();
+            }
+        }
+    }
+
     /// An expression for the text, of type `String`.
     pub(crate) fn expand(&self) -> TokenStream {
         let format = LitStr::new(&self.format, self.literal.span());
@@ -75,10 +84,10 @@ impl Hole {
         if place.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(wrong(format!("`{{{place}}}`: arguments go by name, not by number")));
         }
-        let parsed: Expr = syn::LitStr::new(place, literal.span()).parse().map_err(|_| {
+        let mut parsed: Expr = syn::LitStr::new(place, literal.span()).parse().map_err(|_| {
             wrong(format!("`{{{place}}}` is neither an argument nor a field of one"))
         })?;
-        let root = root_of(&parsed).ok_or_else(|| {
+        let root = root_of(&mut parsed).map(|root| root.to_string()).ok_or_else(|| {
             wrong(format!("`{{{place}}}` is neither an argument nor a field of one"))
         })?;
         Ok(Self { root, place: parsed, spec })
@@ -86,10 +95,12 @@ impl Hole {
 }
 
 /// The name that a place begins with.
-fn root_of(place: &Expr) -> Option<String> {
+fn root_of(place: &mut Expr) -> Option<&mut Ident> {
     match place {
-        Expr::Field(field) => root_of(&field.base),
-        Expr::Path(path) => path.path.get_ident().map(ToString::to_string),
+        Expr::Field(field) => root_of(&mut field.base),
+        Expr::Path(path) if path.path.get_ident().is_some() => {
+            path.path.segments.first_mut().map(|segment| &mut segment.ident)
+        }
         _ => None,
     }
 }
