@@ -51,11 +51,46 @@ pub trait Part: Hash {
 #[derive(Debug, Hash)]
 pub struct Ref<'a, T: ?Sized>(&'a T);
 
-/// An argument, or part of one.
+/// Compiles if it can be part of a key.
 #[inline(always)]
-pub fn part<T: Argument + ?Sized>(argument: &T) -> Ref<'_, T> {
-    Ref(argument)
+pub fn check<T: Argument + ?Sized>(_: &T) {}
+
+/// An argument, or part of one. Its method `part` makes a part of it; or, where it cannot be one, something that can,
+/// by [`OtherArgument`]. So it is [`check`] that says so, once, and nothing else does.
+#[derive(Debug)]
+pub struct Given<'a, T: ?Sized>(pub &'a T);
+
+impl<'a, T: Argument + ?Sized> Given<'a, T> {
+    /// It as a part of a key.
+    #[inline(always)]
+    pub fn part(self) -> Ref<'a, T> {
+        Ref(self.0)
+    }
 }
+
+/// An argument that is an `Option` of a reference.
+#[derive(Debug)]
+pub struct GivenOption<'a, T: ?Sized>(pub Option<&'a T>);
+
+impl<'a, T: Argument + ?Sized> GivenOption<'a, T> {
+    /// It as a part of a key.
+    #[inline(always)]
+    pub fn part(self) -> Optional<'a, T> {
+        Optional(self.0)
+    }
+}
+
+/// What cannot be part of a key.
+pub trait OtherArgument: Sized {
+    /// A part that is never made, since what has this does not compile.
+    fn part(self) -> Ref<'static, ()> {
+        Ref(&())
+    }
+}
+
+impl<T: ?Sized> OtherArgument for Given<'_, T> {}
+
+impl<T: ?Sized> OtherArgument for GivenOption<'_, T> {}
 
 impl<T: Argument + ?Sized> Part for Ref<'_, T> {
     type Stored = T::Kept;
@@ -74,12 +109,6 @@ impl<T: Argument + ?Sized> Part for Ref<'_, T> {
 #[derive(Debug, Hash)]
 pub struct Optional<'a, T: ?Sized>(Option<&'a T>);
 
-/// An argument that is an `Option` of a reference.
-#[inline(always)]
-pub fn optional<T: Argument + ?Sized>(argument: Option<&T>) -> Optional<'_, T> {
-    Optional(argument)
-}
-
 impl<T: Argument + ?Sized> Part for Optional<'_, T> {
     type Stored = Option<T::Kept>;
 
@@ -95,11 +124,11 @@ impl<T: Argument + ?Sized> Part for Optional<'_, T> {
 
 /// What a closure has made of arguments.
 #[derive(Debug, Hash)]
-pub struct Owned<K>(K);
+struct Owned<K>(K);
 
 /// A part that was made for the key.
 #[inline(always)]
-pub fn owned<K: Argument<Kept = K> + Clone>(part: K) -> Owned<K> {
+pub fn owned<K: Argument<Kept = K> + Clone + Send + Sync + 'static>(part: K) -> impl Part {
     Owned(part)
 }
 
@@ -117,12 +146,12 @@ impl<K: Argument<Kept = K> + Clone + Send + Sync + 'static> Part for Owned<K> {
 }
 
 /// A type, as part of a key: its only value is equal to itself, and of no other type.
-pub struct Of<T: ?Sized>(PhantomData<fn() -> Box<T>>);
+struct Of<T: ?Sized>(PhantomData<fn() -> Box<T>>);
 
 /// A type parameter of the function.
 #[inline(always)]
-pub fn of<T: ?Sized + 'static>() -> Of<T> {
-    Of(PhantomData)
+pub fn of<T: ?Sized + 'static>() -> impl Part {
+    Of::<T>(PhantomData)
 }
 
 impl<T: ?Sized> fmt::Debug for Of<T> {
@@ -153,7 +182,7 @@ impl<T: ?Sized + 'static> Part for Of<T> {
     }
 
     fn to_stored(&self) -> Of<T> {
-        of()
+        Of(PhantomData)
     }
 }
 

@@ -37,11 +37,11 @@ pub mod rt {
     pub use super::{
         digest::digest,
         function::{Declared, Function, Registered},
-        key::{Arguments, Of, Optional, Owned, Ref, of, optional, owned, part},
+        key::{Arguments, Given, GivenOption, OtherArgument, check, of, owned},
         load::{Looked, Turn, always, invalidate, invalidate_all, look_up, peek, refresh},
         shape::{
-            OtherResult, OtherValue, Returned, Shape, Whole, keep_err, needs_option, needs_result,
-            stale_if_error,
+            Formed, OtherForm, OtherResult, OtherValue, Returned, Whole, check_kept, keep_err,
+            keep_none, stale_if_error,
         },
         writes::Write,
     };

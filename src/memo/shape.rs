@@ -20,12 +20,12 @@ impl<T: Clone + Send + Sync + 'static> Kept for T {}
 /// What can be handed to those who have waited for it.
 pub(super) type Shared = Arc<dyn Any + Send + Sync>;
 
-/// How what a function returns is taken apart.
-pub trait Shape: Copy {
+/// How what a function returns is taken apart, whether it can be kept or not.
+pub trait Form {
     /// What it returns.
     type Output;
     /// What is kept of that.
-    type Value: Clone + Send + Sync + 'static;
+    type Value;
     /// What is not.
     type Rest;
 
@@ -46,6 +46,74 @@ pub trait Shape: Copy {
     fn share(rest: &Self::Rest) -> Option<Shared>;
     /// The rest, from what was shared.
     fn shared(shared: &Shared) -> Option<Self::Rest>;
+}
+
+/// A form whose values can be kept.
+pub trait Shape: Form<Value: Clone + Send + Sync + 'static> {}
+
+impl<F: Form<Value: Clone + Send + Sync + 'static>> Shape for F {}
+
+/// Compiles if what a function returns can be kept.
+pub fn check_kept<F: Form<Value: Kept>>(_: F) {}
+
+/// A form. Its method `shape` is the form itself; or, where the values cannot be kept, something else, by
+/// [`OtherForm`]. So it is [`check_kept`] that says so, once, and nothing else does.
+#[derive(Debug)]
+pub struct Formed<F>(pub F);
+
+impl<F: Form<Value: Kept>> Formed<F> {
+    /// The form.
+    #[inline(always)]
+    pub fn shape(self) -> F {
+        self.0
+    }
+}
+
+/// A form of values that cannot be kept.
+pub trait OtherForm: Sized {
+    /// What it is a form of.
+    type Form: Form;
+
+    /// A form that is never used, since what has this does not compile.
+    fn shape(self) -> Unkept<Self::Form> {
+        Unkept(PhantomData)
+    }
+}
+
+impl<F: Form> OtherForm for Formed<F> {
+    type Form = F;
+}
+
+/// Stands for a form of values that cannot be kept.
+#[derive(Debug)]
+pub struct Unkept<F>(PhantomData<fn() -> F>);
+
+impl<F: Form> Form for Unkept<F> {
+    type Output = F::Output;
+    type Value = ();
+    type Rest = F::Output;
+
+    const FAILS: bool = false;
+
+    fn split(output: F::Output) -> Result<(), F::Output> {
+        Err(output)
+    }
+
+    fn join((): ()) -> F::Output {
+        unreachable!("nothing is kept")
+    }
+
+    fn rest(rest: F::Output) -> F::Output {
+        rest
+    }
+
+    fn share(_: &F::Output) -> Option<Shared> {
+        None
+    }
+
+    fn shared(_: &Shared) -> Option<F::Output> {
+        None
+    }
 }
 
 /// Asks for the shape of `T`.
@@ -161,7 +229,7 @@ impl<T> OtherValue for &Returned<T> {
 #[derive(Debug)]
 pub enum Never {}
 
-impl<T: Kept> Shape for Whole<T> {
+impl<T> Form for Whole<T> {
     type Output = T;
     type Value = T;
     type Rest = Never;
@@ -194,7 +262,7 @@ impl<T: Kept> Shape for Whole<T> {
 /// That there is nothing, for those who have waited.
 struct Nothing;
 
-impl<T: Kept> Shape for Optional<T> {
+impl<T> Form for Optional<T> {
     type Output = Option<T>;
     type Value = T;
     type Rest = ();
@@ -224,7 +292,7 @@ impl<T: Kept> Shape for Optional<T> {
     }
 }
 
-impl<T: Kept, E: Clone + Send + Sync + 'static> Shape for Sharing<T, E> {
+impl<T, E: Clone + Send + Sync + 'static> Form for Sharing<T, E> {
     type Output = Result<T, E>;
     type Value = T;
     type Rest = E;
@@ -254,7 +322,7 @@ impl<T: Kept, E: Clone + Send + Sync + 'static> Shape for Sharing<T, E> {
     }
 }
 
-impl<T: Kept, E> Shape for Fallible<T, E> {
+impl<T, E> Form for Fallible<T, E> {
     type Output = Result<T, E>;
     type Value = T;
     type Rest = E;
@@ -314,38 +382,34 @@ impl<T, E> Success<Result<T, E>> for Fallible<T, E> {
     }
 }
 
-/// Is a `Result`, by whatever name.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a `Result`",
-    label = "`{Option}` is for functions that return a `Result`",
-    note = "remove `{Option}`, or let the function return a `Result`"
-)]
-pub trait IsResult<Option> {}
+/// Traits that options need of what is returned, by whatever name.
+macro_rules! needs {
+    ($($check:ident: $trait:ident, <$($of:ident),+> $returned:ty, [$message:literal, $label:literal, $note:literal];)*) => {$(
+        #[doc = $label]
+        #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
+        pub trait $trait {}
 
-impl<T, E, O> IsResult<O> for Result<T, E> {}
+        impl<$($of),+> $trait for $returned {}
 
-/// Is an `Option`, by whatever name.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an `Option`",
-    label = "`keep_none` is for functions that return an `Option`",
-    note = "remove `keep_none`, or let the function return an `Option`"
-)]
-pub trait IsOption {}
+        #[doc = $label]
+        pub const fn $check<R: $trait>() {}
+    )*};
+}
 
-impl<T> IsOption for Option<T> {}
-
-/// Compiles for results only; `O` is named after the option that needs one.
-pub const fn needs_result<R: IsResult<O>, O>() {}
-
-/// Compiles for options only.
-pub const fn needs_option<R: IsOption>() {}
-
-/// The name of an option.
-#[allow(non_camel_case_types)]
-#[derive(Debug)]
-pub enum stale_if_error {}
-
-/// The name of an option.
-#[allow(non_camel_case_types)]
-#[derive(Debug)]
-pub enum keep_err {}
+needs! {
+    stale_if_error: StaleIfError, <T, E> Result<T, E>, [
+        "`{Self}` is not a `Result`",
+        "`stale_if_error` is for functions that return a `Result`",
+        "remove `stale_if_error`, or let the function return a `Result`"
+    ];
+    keep_err: KeepErr, <T, E> Result<T, E>, [
+        "`{Self}` is not a `Result`",
+        "`keep_err` is for functions that return a `Result`",
+        "remove `keep_err`, or let the function return a `Result`"
+    ];
+    keep_none: KeepNone, <T> Option<T>, [
+        "`{Self}` is not an `Option`",
+        "`keep_none` is for functions that return an `Option`",
+        "remove `keep_none`, or let the function return an `Option`"
+    ];
+}

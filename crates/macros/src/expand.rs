@@ -8,7 +8,7 @@
 
 use crate::{
     generics::turbofish,
-    key::{KeyPlan, taken_apart},
+    key::{KeyPlan, shown_at, taken_apart},
     options::{Kind, Options},
     subject::Subject,
 };
@@ -142,8 +142,8 @@ impl Plan<'_> {
         }
     }
 
-    /// An expression for the shape of what is returned.
-    fn shape(&self) -> TokenStream {
+    /// An expression for the shape of what is returned; if it `checks`, with what has to hold of that.
+    fn shape(&self, checks: bool) -> TokenStream {
         let (rt, options) = (&self.rt, self.options);
         let returns = match self.subject.kind {
             Kind::View => quote!(::core::result::Result<#rt::KeptResponse, #rt::Response>),
@@ -153,21 +153,44 @@ impl Plan<'_> {
             Kind::View => Span::call_site(),
             _ => self.subject.returns.span(),
         };
+        let rt = &shown_at(rt, at);
         let mut needs = TokenStream::new();
         if options.stale_if_error.is_some() && self.subject.kind != Kind::View {
-            needs
-                .extend(quote_spanned!(at=> #rt::needs_result::<#returns, #rt::stale_if_error>();));
+            needs.extend(quote_spanned!(at=> #rt::stale_if_error::<#returns>();));
         }
         if options.keep_err.is_some() {
-            needs.extend(quote_spanned!(at=> #rt::needs_result::<#returns, #rt::keep_err>();));
+            needs.extend(quote_spanned!(at=> #rt::keep_err::<#returns>();));
         }
         if options.keep_none.is_some() {
-            needs.extend(quote_spanned!(at=> #rt::needs_option::<#returns>();));
+            needs.extend(quote_spanned!(at=> #rt::keep_none::<#returns>();));
         }
         if options.keep_err.is_some() || options.keep_none.is_some() {
-            return quote_spanned!(at=> { #needs #rt::Whole::<#returns>::new() });
+            return self.checked(&quote!(#rt::Whole::<#returns>::new()), &needs, checks, at);
         }
-        shape_of(&returns, &needs, &self.rt, at)
+        let form = form_of(&returns, rt, at);
+        self.checked(&form, &needs, checks, at)
+    }
+
+    /// A form, if what it is of can be kept.
+    fn checked(
+        &self,
+        form: &TokenStream,
+        needs: &TokenStream,
+        checks: bool,
+        at: Span,
+    ) -> TokenStream {
+        let rt = shown_at(&self.rt, at);
+        let checks = checks.then(|| quote_spanned!(at=> #needs #rt::check_kept(__larder_form);));
+        let form = quote_spanned!(at=> let __larder_form = #form;);
+        let shape = quote_spanned!(at=> #rt::Formed(__larder_form).shape());
+        let rt = &self.rt;
+        quote! {{
+            #[allow(unused_imports)]
+            use #rt::OtherForm as _;
+            #form
+            #checks
+            #shape
+        }}
     }
 
     fn function(&self) -> TokenStream {
@@ -179,7 +202,9 @@ impl Plan<'_> {
     fn call(&self, first: &str) -> TokenStream {
         let Self { rt, options, subject, .. } = self;
         let KeyPlan { bindings, expression, .. } = &self.key;
-        let (shape, function) = (self.shape(), self.function());
+        let checks = first == "look_up";
+        let (shape, function) = (self.shape(checks), self.function());
+        let checks = checks.then_some(&self.key.checks);
         let uncached = self.call_of("uncached");
         let when = match &options.when {
             Some(when) => {
@@ -220,6 +245,7 @@ impl Plan<'_> {
         let begin = quote! {
             let __larder_found = {
                 #bindings
+                #checks
                 let __larder_found = #rt::#first_name(#function, #shape, &#expression);
                 __larder_found
             };
@@ -292,7 +318,7 @@ impl Plan<'_> {
         let Self { rt, subject, key, .. } = self;
         let (cfgs, vis) = (&attributes.cfgs, &subject.item.vis);
         let (expression, function, shape, output) =
-            (&key.expression, self.function(), self.shape(), self.output());
+            (&key.expression, self.function(), self.shape(false), self.output());
         let this = format!("`{}`", plain(subject.name()));
         let none = TokenStream::new();
         let respond = |body: TokenStream| match subject.kind {
@@ -526,7 +552,7 @@ fn expand_write(
     let vis = &item.vis;
     let call = call_with_all(subject, &path);
     let awaited = subject.is_async().then(|| quote!(.await));
-    let shape = shape_of(&quote!(#returns), &TokenStream::new(), rt, returns.span());
+    let shape = form_of(&quote!(#returns), rt, returns.span());
     quote! {
         #(#outer)*
         #vis #sig {
@@ -539,12 +565,11 @@ fn expand_write(
     }
 }
 
-fn shape_of(returns: &TokenStream, needs: &TokenStream, rt: &TokenStream, at: Span) -> TokenStream {
+fn form_of(returns: &TokenStream, rt: &TokenStream, at: Span) -> TokenStream {
     let asked = quote_spanned!(at=> (&#rt::Returned::<#returns>::new()).shape());
     quote! {{
         #[allow(unused_imports)]
         use #rt::{OtherResult as _, OtherValue as _};
-        #needs
         #asked
     }}
 }

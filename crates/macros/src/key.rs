@@ -5,7 +5,7 @@ use crate::{
     options::{Key, Options},
     subject::{Argument, Passing, Subject, closure_input},
 };
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use std::collections::BTreeSet;
 use syn::{GenericParam, Generics, spanned::Spanned};
@@ -15,6 +15,8 @@ const WIDTH: usize = 8;
 
 /// How the key of a function is made.
 pub(crate) struct KeyPlan {
+    /// Statements that do not compile if the key cannot be made, with the one message about it.
+    pub(crate) checks: TokenStream,
     /// Statements that bind what the expression uses.
     pub(crate) bindings: TokenStream,
     /// The key.
@@ -52,18 +54,15 @@ impl KeyPlan {
                     parts.push(match (&hole.spec, by_name) {
                         (Some(spec), _) => {
                             let format = format!("{{:{spec}}}");
-                            quote!(#rt::owned(::std::format!(#format, #place)))
+                            Part::made(quote!(#rt::owned(::std::format!(#format, #place))))
                         }
                         (None, Some(argument))
                             if place.to_token_stream().to_string() == hole.root =>
                         {
                             let name = argument.bound.iter().find(|name| **name == hole.root);
-                            part(rt, argument, name.expect("it is bound"))
+                            Part::of_argument(rt, argument, name.expect("it is bound"))
                         }
-                        (None, _) => {
-                            let at = template.literal.span();
-                            quote_spanned!(at=> #rt::part(&#place))
-                        }
+                        (None, _) => Part::of(rt, template.literal.span(), &quote!((&#place))),
                     });
                 }
             }
@@ -83,22 +82,22 @@ impl KeyPlan {
                 }
                 let body = &closure.body;
                 let at = body.span();
+                let rt = shown_at(rt, at);
                 // A closure all the same, so that it may return early.
                 let made = quote_spanned!(at=> let __larder_part = #rt::owned((|| #body)()););
                 bindings.extend(quote!(#[allow(clippy::redundant_closure_call)] #made));
-                parts.push(quote!(__larder_part));
+                parts.push(Part::made(quote!(__larder_part)));
             }
             None => {
                 if let Some(own) = &options.self_key {
                     let own = &own.value;
-                    let at = own.span();
-                    parts.push(quote_spanned!(at=> #rt::part(&#own)));
+                    parts.push(Part::of(rt, own.span(), &quote!((&#own))));
                 }
                 for argument in &subject.arguments {
                     for name in
                         argument.bound.iter().filter(|name| names.contains(&name.to_string()))
                     {
-                        parts.push(part(rt, argument, name));
+                        parts.push(Part::of_argument(rt, argument, name));
                     }
                 }
             }
@@ -113,24 +112,30 @@ impl KeyPlan {
         let skips_type =
             options.skip.iter().any(|skip| skip.value.iter().any(|name| name == "Self"));
         if subject.is_method() && !skips_type {
-            parts.push(quote!(#rt::of::<Self>()));
+            parts.push(Part::made(quote!(#rt::of::<Self>())));
         }
         for param in &generics.params {
             match param {
                 GenericParam::Lifetime(_) => {}
                 GenericParam::Type(param) => {
                     let name = &param.ident;
-                    parts.push(quote_spanned!(param.span()=> #rt::of::<#name>()));
+                    let rt = shown_at(rt, name.span());
+                    parts.push(Part::made(quote_spanned!(name.span()=> #rt::of::<#name>())));
                 }
                 GenericParam::Const(param) => {
                     let name = &param.ident;
-                    parts.push(quote!(#rt::part(&#name)));
+                    parts.push(Part::of(rt, name.span(), &quote!((&#name))));
                 }
             }
         }
-        let tuple = nested(parts);
-        let expression = quote!(#rt::Arguments(#tuple));
-        Ok(Self { bindings, expression, arguments, has_self, generics })
+        let checks = parts.iter().map(|part| part.check.clone()).collect();
+        let tuple = nested(parts.into_iter().map(|part| part.part).collect());
+        let expression = quote!({
+            #[allow(unused_imports)]
+            use #rt::OtherArgument as _;
+            #rt::Arguments(#tuple)
+        });
+        Ok(Self { checks, bindings, expression, arguments, has_self, generics })
     }
 }
 
@@ -180,16 +185,54 @@ fn mentions_self(tokens: TokenStream) -> bool {
     })
 }
 
-fn part(rt: &TokenStream, argument: &Argument, name: &Ident) -> TokenStream {
-    // Where the argument's type stands, so that it is there that a type which will not do is shown.
-    let at = argument.ty.span();
-    match argument.passing {
-        Passing::OptionalReference if !argument.is_taken_apart() => {
-            quote_spanned!(at=> #rt::optional(#name))
+/// A path that counts as written at `at`: what is wrong with what it leads to is shown there.
+pub(crate) fn shown_at(path: &TokenStream, at: Span) -> TokenStream {
+    path.clone()
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(at);
+            token
+        })
+        .collect()
+}
+
+/// A part of a key, and its check.
+struct Part {
+    part: TokenStream,
+    check: TokenStream,
+}
+
+impl Part {
+    /// One of a type that will do.
+    fn made(part: TokenStream) -> Self {
+        Self { part, check: TokenStream::new() }
+    }
+
+    /// One that `place`, a reference, leads to.
+    fn of(rt: &TokenStream, at: Span, place: &TokenStream) -> Self {
+        let rt = shown_at(rt, at);
+        Self {
+            part: quote_spanned!(at=> #rt::Given(#place).part()),
+            check: quote_spanned!(at=> #rt::check(#place);),
         }
-        Passing::Reference => quote_spanned!(at=> #rt::part(#name)),
-        _ if argument.is_taken_apart() => quote_spanned!(at=> #rt::part(#name)),
-        _ => quote_spanned!(at=> #rt::part(&#name)),
+    }
+
+    fn of_argument(rt: &TokenStream, argument: &Argument, name: &Ident) -> Self {
+        let at = name.span();
+        let by_value = !argument.is_taken_apart() && argument.passing != Passing::Reference;
+        match argument.passing {
+            Passing::OptionalReference if !argument.is_taken_apart() => {
+                let rt = shown_at(rt, at);
+                Self {
+                    part: quote_spanned!(at=> #rt::GivenOption(#name).part()),
+                    check: quote_spanned!(at=> if let ::core::option::Option::Some(__larder_part) = #name {
+                        #rt::check(__larder_part);
+                    }),
+                }
+            }
+            _ if by_value => Self::of(rt, at, &quote_spanned!(at=> &#name)),
+            _ => Self::of(rt, at, &quote_spanned!(at=> #name)),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::options::{Kind, Options};
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{
     FnArg, Ident, Item, ItemFn, Lifetime, Pat, PathArguments, ReceiverKind, Result, ReturnType,
     Safety, Type, TypeImplTrait, TypeReference,
@@ -68,8 +68,8 @@ impl Subject {
                     || options.key.is_some()
                     || writes;
                 if argument.passing == Passing::Mutable && !skipped {
-                    return Err(Error::new(
-                        typed.ty.span(),
+                    return Err(Error::new_spanned(
+                        &typed.ty,
                         format!(
                             "a `&mut` argument is no part of a key, since it is there to be changed; \
                              leave it out: `skip({})`",
@@ -78,8 +78,8 @@ impl Subject {
                     ));
                 }
                 if argument.is_impl && !skipped {
-                    return Err(Error::new(
-                        typed.ty.span(),
+                    return Err(Error::new_spanned(
+                        &typed.ty,
                         format!(
                             "an `impl Trait` argument is no part of a key unless it is said how: \
                              `skip({name})`, or `key = |{name}| ..`",
@@ -114,12 +114,13 @@ impl Subject {
     }
 
     fn check_returns(&self, writes: bool) -> Result<()> {
-        let refuse = |at: Span, what: &str| Err(Error::new(at, what));
+        let refuse = |at: TokenStream, what: &str| Err(Error::new_spanned(at, what));
         if self.kind == Kind::View {
             return match &self.item.sig.output {
-                ReturnType::Default => {
-                    refuse(self.name().span(), "the handler returns nothing that could be kept")
-                }
+                ReturnType::Default => refuse(
+                    self.name().to_token_stream(),
+                    "the handler returns nothing that could be kept",
+                ),
                 ReturnType::Type(..) => Ok(()),
             };
         }
@@ -136,14 +137,17 @@ impl Subject {
             Type::Tuple(tuple) if tuple.elems.is_empty() => {
                 return refuse(
                     match &self.item.sig.output {
-                        ReturnType::Default => self.name().span(),
-                        ReturnType::Type(_, ty) => ty.span(),
+                        ReturnType::Default => self.name().to_token_stream(),
+                        ReturnType::Type(_, ty) => ty.to_token_stream(),
                     },
                     "the function returns nothing that could be kept; remove the attribute",
                 );
             }
             Type::Never(never) => {
-                return refuse(never.span(), "the function never returns; remove the attribute");
+                return refuse(
+                    never.to_token_stream(),
+                    "the function never returns; remove the attribute",
+                );
             }
             _ => {}
         }
@@ -393,12 +397,12 @@ fn passing(ty: &Type) -> Passing {
     }
 }
 
-fn find_impl(ty: &Type) -> Option<Span> {
-    struct Find(Option<Span>);
+fn find_impl(ty: &Type) -> Option<TokenStream> {
+    struct Find(Option<TokenStream>);
 
     impl<'ast> Visit<'ast> for Find {
         fn visit_type_impl_trait(&mut self, ty: &'ast TypeImplTrait) {
-            self.0.get_or_insert(ty.span());
+            self.0.get_or_insert(ty.to_token_stream());
         }
     }
 
@@ -408,19 +412,19 @@ fn find_impl(ty: &Type) -> Option<Span> {
 }
 
 /// The first lifetime in a type, written or not, that is not `'static`.
-fn find_borrow(ty: &Type) -> Option<Span> {
-    struct Find(Option<Span>);
+fn find_borrow(ty: &Type) -> Option<TokenStream> {
+    struct Find(Option<TokenStream>);
 
     impl<'ast> Visit<'ast> for Find {
         fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
             if lifetime.ident != "static" {
-                self.0.get_or_insert(lifetime.span());
+                self.0.get_or_insert(lifetime.to_token_stream());
             }
         }
 
         fn visit_type_reference(&mut self, ty: &'ast TypeReference) {
             if ty.lifetime.is_none() {
-                self.0.get_or_insert(ty.span());
+                self.0.get_or_insert(ty.to_token_stream());
             }
             visit::visit_type_reference(self, ty);
         }
