@@ -54,7 +54,12 @@ pub trait Shape: Form<Value: Clone + Send + Sync + 'static> {}
 impl<F: Form<Value: Clone + Send + Sync + 'static>> Shape for F {}
 
 /// Compiles if what a function returns can be kept.
-pub fn check_kept<F: Form<Value: Kept>>(_: F) {}
+pub fn check_kept<F>(_: F)
+where
+    F: Form,
+    F::Value: Kept,
+{
+}
 
 /// A form. Its method `shape` is the form itself; or, where the values cannot be kept, something else, by
 /// [`OtherForm`]. So it is [`check_kept`] that says so, once, and nothing else does.
