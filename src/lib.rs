@@ -87,6 +87,8 @@ mod listener;
 mod loading;
 mod maintenance;
 pub mod manager;
+#[cfg(feature = "macros")]
+pub mod memo;
 pub mod ops;
 mod pinned;
 mod removals;
@@ -108,6 +110,10 @@ pub use eviction::EvictionPolicy;
 pub use expiry::Expiry;
 pub use inspect::{Drain, Keys, Metadata};
 pub use iter::Iter;
+#[cfg(feature = "axum")]
+pub use larder_macros::cache_view;
+#[cfg(feature = "macros")]
+pub use larder_macros::{cache_method_result, cache_query, cache_result};
 pub use listener::RemovalCause;
 pub use maintenance::Maintenance;
 pub use pinned::Pinned;

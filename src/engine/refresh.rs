@@ -177,6 +177,38 @@ impl<K, V> Engine<K, V> {
         Some((unsafe { shard.nodes.with(found.node, f) }, need))
     }
 
+    /// [`Engine::get`], and where the value is.
+    pub(crate) fn get_at<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Spot)> {
+        let pin = pin();
+        let Sighted { own, shard, found } = self.find(&pin, hash, eq)?;
+        // SAFETY: pinned, and found in the index since.
+        Some((unsafe { shard.nodes.with(found.node, f) }, Spot { own, node: found.node }))
+    }
+
+    /// [`Engine::peek`], and where the value is. What is found by the leader of a load is what that load may
+    /// replace: the post was visible before.
+    pub(crate) fn peek_at<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Spot)> {
+        let pin = pin();
+        let Sighted { own, shard, found } = self.find_live(&pin, hash, eq)?;
+        // SAFETY: pinned, and found in the index since.
+        Some((unsafe { shard.nodes.with(found.node, f) }, Spot { own, node: found.node }))
+    }
+
+    /// Has nobody join a load of this hash that is under way, nor what it brings stored, as a write would.
+    pub(crate) fn supersede_load(&self, hash: u64) {
+        self.supersede(&pin(), hash);
+    }
+
     fn need(&self, (own, shard): Seat<'_, K, V>, node: NodeId) -> Need {
         let lifetimes = &self.common.lifetimes;
         let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) else {
@@ -211,7 +243,7 @@ impl<K, V> Engine<K, V> {
     }
 
     /// The lead of a load that is to replace the value in `node`.
-    fn post_refresh(
+    pub(crate) fn post_refresh(
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
