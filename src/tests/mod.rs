@@ -11,6 +11,8 @@ mod manager_guide {}
 #[cfg(test)]
 mod fuse;
 #[cfg(test)]
+mod manager;
+#[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod policy;
