@@ -18,6 +18,8 @@ mod guide_to_the_manager {}
 #[cfg(test)]
 mod fuse;
 #[cfg(test)]
+mod manager;
+#[cfg(test)]
 mod panics;
 #[cfg(test)]
 mod policy;
