@@ -309,22 +309,26 @@ impl WheelDoor {
     pub fn advance(&self, now: u64, budget: u32) -> Vec<(u32, u64)> {
         let mut claimed = Vec::new();
         // How far it came is seen from what comes up later.
-        let _ = self.wheel.advance(now * TICK, budget, |block| {
-            let due = |node, deadline| {
-                if self.deadlines.claim(node, deadline) {
-                    claimed.push((node, deadline));
-                }
-            };
-            self.deadlines.expire(block, self.nodes, now, due)
+        self.advance_with(now, budget, |node, deadline| {
+            if self.deadlines.claim(node, deadline) {
+                claimed.push((node, deadline));
+            }
         });
         claimed
     }
 
+    fn advance_with(&self, now: u64, budget: u32, mut due: impl FnMut(u32, u64)) {
+        let _ = self.wheel.advance(now * TICK, budget, |hand| {
+            for taken in hand {
+                let look = self.deadlines.look(taken.block, self.nodes, now);
+                taken.left = self.deadlines.expire(look, now, &mut due);
+            }
+        });
+    }
+
     /// An advance that finds none of the nodes in the index, so that it must not claim them.
     pub fn advance_over_absent(&self, now: u64) {
-        let _ = self.wheel.advance(now * TICK, u32::MAX, |block| {
-            self.deadlines.expire(block, self.nodes, now, |_, _| ())
-        });
+        self.advance_with(now, u32::MAX, |_, _| ());
     }
 
     /// The beginning of an advance, as of a thread that is stopped there.

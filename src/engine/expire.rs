@@ -5,7 +5,7 @@
 use crate::{
     clock::{DEAD, NEVER, PAST},
     engine::{
-        deadlines::{Block, Change},
+        deadlines::{Block, Change, Look},
         extents::OutOfMemory,
         groups::Watch,
         index::{Found, Loc},
@@ -14,7 +14,7 @@ use crate::{
         nodes::Entry,
         shard::{Common, Context, Shard},
         timing::Timing,
-        wheel::Advance,
+        wheel::{Advance, HAND},
         word::{NodeId, Word},
     },
     listener::RemovalCause,
@@ -224,11 +224,23 @@ impl<K, V> Shard<K, V> {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         let grace = cx.common.lifetimes.grace;
         let past = now.saturating_sub(grace);
-        timing.wheel.advance(now, budget, |block| {
-            let due = |node, _| self.expire_node(cx, own, timing, node, past);
-            // Read after the mark was taken: it covers every node that was scheduled before.
-            let left = timing.deadlines.expire(block, self.recycler.fresh(), past, due);
-            left.saturating_add(grace)
+        timing.wheel.advance(now, budget, |hand| {
+            // Nearly all of the time goes by waiting for lines, so each is asked for in good time.
+            hand.iter().for_each(|taken| timing.prefetch_block(taken.block));
+            // Read after the marks were taken: it covers every node that was scheduled before.
+            let fresh = self.recycler.fresh();
+            let mut looks = [Look::NONE; HAND];
+            for (look, taken) in looks.iter_mut().zip(&*hand) {
+                *look = timing.deadlines.look(taken.block, fresh, past);
+                for loc in look.due().filter_map(|node| timing.loc(node)) {
+                    self.index.prefetch_loc(loc);
+                }
+            }
+            for (look, taken) in looks.into_iter().zip(hand) {
+                let due = |node, _| self.expire_node(cx, own, timing, node, past);
+                let left = timing.deadlines.expire(look, past, due);
+                taken.left = left.saturating_add(grace);
+            }
         })
     }
 

@@ -48,13 +48,16 @@ impl Timers {
 
     /// Calls `claimed` with what was due.
     fn advance(&self, now: u64, budget: u32, mut claimed: impl FnMut(NodeId, u64)) -> Advance {
-        self.wheel.advance(now, budget, |block| {
-            let due = |node, seen| {
-                if self.deadlines.claim(node, seen) {
-                    claimed(node, seen);
-                }
-            };
-            self.deadlines.expire(block, self.nodes, now, due)
+        let mut due = |node, seen| {
+            if self.deadlines.claim(node, seen) {
+                claimed(node, seen);
+            }
+        };
+        self.wheel.advance(now, budget, |hand| {
+            for taken in hand {
+                let look = self.deadlines.look(taken.block, self.nodes, now);
+                taken.left = self.deadlines.expire(look, now, &mut due);
+            }
         })
     }
 
@@ -233,7 +236,7 @@ fn a_later_deadline_needs_no_word_to_the_wheel() {
         assert_eq!(timers.due(now), []);
     }
     assert_eq!(timers.due(100_049), []);
-    assert_eq!(timers.due(100_056), [1]);
+    assert_eq!(timers.due(100_052), [1]);
 }
 
 #[test]
