@@ -49,6 +49,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("ClosedLookedAtOnce", "wheel", "schedule_against_advance"),
     ("MarkRelaxed", "wheel", "schedule_against_advance"),
     ("MarkUnfenced", "wheel", "schedule_against_advance"),
+    ("ReachForgotten", "wheel", "schedule_against_advance"),
     ("TurnUnfenced", "wheel", "schedule_against_advance"),
     ("MarkFoundUnfenced", "wheel", "a_mark_that_is_set_already_will_do"),
     ("TakenUnfenced", "wheel", "a_mark_that_is_set_already_will_do"),

@@ -63,7 +63,7 @@ use crate::{
 };
 
 /// Nodes that are looked at together.
-pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 32 };
+pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 16 };
 
 /// A block of neighbouring nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Block {
     /// The block that `node` is in.
     #[inline(always)]
     pub(crate) fn of(node: NodeId) -> Self {
-        Block((node - 1) / BLOCK as u32)
+        Block((node - 1) / BLOCK as NodeId)
     }
 
     /// The number of its first node.
@@ -301,6 +301,12 @@ pub(crate) struct Look {
 impl Look {
     pub(crate) const NONE: Look = Look { first: 1, due: 0, earliest: NEVER };
 
+    /// The earliest deadline of those that had not.
+    #[inline(always)]
+    pub(crate) fn earliest(self) -> u64 {
+        self.earliest
+    }
+
     /// The nodes whose deadlines had come.
     #[inline]
     pub(crate) fn due(self) -> impl Iterator<Item = NodeId> {
@@ -310,6 +316,30 @@ impl Look {
             due &= due - 1;
             Some(self.first + i)
         })
+    }
+}
+
+/// What tests and models have an advance do.
+#[cfg(any(test, larder_loom))]
+pub(crate) struct Looking<'a, F> {
+    pub(crate) deadlines: &'a Deadlines,
+    pub(crate) nodes: NodeId,
+    pub(crate) now: u64,
+    pub(crate) due: F,
+}
+
+#[cfg(any(test, larder_loom))]
+impl<F: FnMut(NodeId, u64)> super::wheel::Visit for Looking<'_, F> {
+    fn approach(&mut self, block: Block) {
+        self.deadlines.prefetch_block(block);
+    }
+
+    fn look(&mut self, block: Block) -> Look {
+        self.deadlines.look(block, self.nodes, self.now)
+    }
+
+    fn finish(&mut self, look: Look) -> u64 {
+        self.deadlines.expire(look, self.now, &mut self.due)
     }
 }
 
@@ -376,10 +406,12 @@ mod tests {
         }
         deadlines.store(32, NEVER);
         assert_eq!(expire(0, 150, 29), (vec![1, 2], 30));
-        assert_eq!(expire(0, 150, 310), ((3..=31).collect(), NEVER));
-        assert_eq!(expire(1, 34, 10_000), (vec![33, 34], NEVER), "the others are not handed out");
-        assert_eq!(expire(1, 150, 0), (vec![], 350));
-        assert_eq!(expire(4, 150, 1_495), ((129..=149).collect(), 1_500));
+        assert_eq!(expire(0, 150, 150), ((3..=15).collect(), 160));
+        assert_eq!(expire(1, 150, 310), ((17..=31).collect(), NEVER));
+        assert_eq!(expire(2, 34, 10_000), (vec![33, 34], NEVER), "the others are not handed out");
+        assert_eq!(expire(2, 150, 0), (vec![], 350));
+        assert_eq!(expire(3, 40, 10_000), (vec![], NEVER), "none of it is");
+        assert_eq!(expire(9, 150, 1_495), ((145..=149).collect(), 1_500));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     engine::{
         Engine,
         budget::{Budget, Credit, Credits},
-        deadlines::{Block, Change, Deadlines},
+        deadlines::{Block, Change, Deadlines, Looking},
         epoch::pin,
         extents::zeroed,
         flight::Outcome,
@@ -317,13 +317,9 @@ impl WheelDoor {
         claimed
     }
 
-    fn advance_with(&self, now: u64, budget: u32, mut due: impl FnMut(u32, u64)) {
-        let _ = self.wheel.advance(now * TICK, budget, |hand| {
-            for taken in hand {
-                let look = self.deadlines.look(taken.block, self.nodes, now);
-                taken.left = self.deadlines.expire(look, now, &mut due);
-            }
-        });
+    fn advance_with(&self, now: u64, budget: u32, due: impl FnMut(u32, u64)) {
+        let Self { wheel, deadlines, nodes } = self;
+        let _ = wheel.advance(now * TICK, budget, Looking { deadlines, nodes: *nodes, now, due });
     }
 
     /// An advance that finds none of the nodes in the index, so that it must not claim them.

@@ -14,7 +14,7 @@ use crate::{
         nodes::Entry,
         shard::{Common, Context, Shard},
         timing::Timing,
-        wheel::{Advance, HAND},
+        wheel::{Advance, Visit},
         word::{NodeId, Word},
     },
     listener::RemovalCause,
@@ -224,24 +224,7 @@ impl<K, V> Shard<K, V> {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         let grace = cx.common.lifetimes.grace;
         let past = now.saturating_sub(grace);
-        timing.wheel.advance(now, budget, |hand| {
-            // Nearly all of the time goes by waiting for lines, so each is asked for in good time.
-            hand.iter().for_each(|taken| timing.prefetch_block(taken.block));
-            // Read after the marks were taken: it covers every node that was scheduled before.
-            let fresh = self.recycler.fresh();
-            let mut looks = [Look::NONE; HAND];
-            for (look, taken) in looks.iter_mut().zip(&*hand) {
-                *look = timing.deadlines.look(taken.block, fresh, past);
-                for loc in look.due().filter_map(|node| timing.loc(node)) {
-                    self.index.prefetch_loc(loc);
-                }
-            }
-            for (look, taken) in looks.into_iter().zip(hand) {
-                let due = |node, _| self.expire_node(cx, own, timing, node, past);
-                let left = timing.deadlines.expire(look, past, due);
-                taken.left = left.saturating_add(grace);
-            }
-        })
+        timing.wheel.advance(now, budget, Expiring { shard: self, cx, own, timing, past, grace })
     }
 
     /// Takes a node's entry out if it is in the index and its deadline is not after `past`.
@@ -275,5 +258,37 @@ impl<K, V> Shard<K, V> {
             }
         }
         self.take_out(cx, own, loc, node, RemovalCause::Expired);
+    }
+}
+
+/// An advance of a shard's wheel.
+struct Expiring<'a, K, V> {
+    shard: &'a Shard<K, V>,
+    cx: &'a Context<'a, K, V>,
+    own: usize,
+    timing: &'a Timing,
+    past: u64,
+    grace: u64,
+}
+
+impl<K, V> Visit for Expiring<'_, K, V> {
+    fn approach(&mut self, block: Block) {
+        self.timing.prefetch_block(block);
+    }
+
+    fn look(&mut self, block: Block) -> Look {
+        // Read after the mark was taken: it covers every node that was scheduled before.
+        let fresh = self.shard.recycler.fresh();
+        let look = self.timing.deadlines.look(block, fresh, self.past);
+        for loc in look.due().filter_map(|node| self.timing.loc(node)) {
+            self.shard.index.prefetch_loc(loc);
+        }
+        look
+    }
+
+    fn finish(&mut self, look: Look) -> u64 {
+        let Self { shard, cx, own, timing, past, grace } = *self;
+        let due = |node, _| shard.expire_node(cx, own, timing, node, past);
+        timing.deadlines.expire(look, past, due).saturating_add(grace)
     }
 }

@@ -111,6 +111,8 @@ pub(crate) enum Bug {
     MarkFoundUnfenced,
     /// Whether the slot was closed meanwhile is looked at with no fence after the mark.
     MarkUnfenced,
+    /// A column is marked for the first time, and who advances does not hear of it.
+    ReachForgotten,
     /// Slots are looked at with no fence after they were closed.
     TurnUnfenced,
     /// Blocks are looked at with no fence after they were taken.

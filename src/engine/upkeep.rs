@@ -18,9 +18,11 @@ use crate::{
 use std::{fmt, sync::Weak};
 
 /// Blocks with expired entries that are dealt with under one pin.
-const BLOCKS_PER_PIN: u32 = 16;
+const BLOCKS_PER_PIN: u32 = 64;
+/// What a writer takes out by the way, if there is no thread for it.
+const BLOCKS_PER_WRITE: u32 = 2;
 /// The same for one pass of the maintenance thread: a few thousand entries.
-const BLOCKS_PER_PASS: u32 = 64;
+const BLOCKS_PER_PASS: u32 = 128;
 /// Steps of the sweep for one pass.
 const STEPS_PER_PASS: u64 = 256;
 /// Flushes of the collector that may be needed for what everybody has to know first.
@@ -46,7 +48,7 @@ impl<K, V> Common<K, V> {
     /// What a writer does if there is no thread for it.
     #[cold]
     pub(super) fn expire_some(&self, own: usize) {
-        let _ = self.expire_in(own, self.lifetimes.clock.now(), 1);
+        let _ = self.expire_in(own, self.lifetimes.clock.now(), BLOCKS_PER_WRITE);
     }
 
     fn expire_in(&self, own: usize, now: u64, budget: u32) -> Advance {

@@ -15,7 +15,7 @@
 //! from coarse slots to finer ones, lets a deadline move to later without a word to the wheel, and
 //! puts back what a thread that comes late has taken from a later lap.
 //!
-//! Blocks are taken by the *hand*, a few at once, so that their lines may come together.
+//! Blocks are taken a few at once, so that their lines may come together: see [`Visit`].
 //!
 //! # Slots
 //!
@@ -24,7 +24,8 @@
 //! on which it is less than 64 slots away, always in a slot that has yet to come; a tick beyond the
 //! top level is put in its last slot and found not due. A slot *comes* when its first tick does.
 //!
-//! A slot is a bitmap with a bit per block, a few words, and so is what is *ready*.
+//! A slot is a bitmap with a bit per block, a few words, and so is what is *ready*. The words of 64
+//! blocks for all slots lie together, a *column*: what is due in turn is marked there, too.
 //!
 //! # Transitions
 //!
@@ -32,14 +33,14 @@
 //! slots have been emptied. Both only grow, and `done <= closed`.
 //!
 //! ```text
-//! schedule   fence; choose a slot by closed; set the mark, if it is not set; fence; set the slot's
-//!            occupied bit, if it is not set; look at closed again: if the slot was closed
-//!            meanwhile, begin again
+//! schedule   fence; choose a slot by closed; set the mark, if it is not set; raise reach to the
+//!            column, if it is lower; fence; set the slot's occupied bit, if it is not set; look at
+//!            closed again: if the slot was closed meanwhile, begin again
 //! close      raise closed to n
 //! vacate     clear the occupied bits of the slots that came after done and up to n (64 per level
 //!            are all there are); fence
-//! empty      for each word of blocks: look at it in each of those slots; make the blocks ready;
-//!            clear their marks; make those ready that were cleared
+//! empty      for each column that reach covers: look at its word for each of those slots; make the
+//!            blocks ready; clear their marks; make those ready that were cleared
 //! finish     raise done to n
 //! take       clear the ready bits of a few blocks; fence; who cleared them looks at the blocks, and
 //!            schedules them
@@ -50,7 +51,8 @@
 //!
 //! *No mark is missed.* Close comes before Y, and the looks after it; the mark, set or found set,
 //! comes before the second X, and the second look at `closed` after it. If Y is first, that look sees
-//! n, and the thread begins again. If X is first, the look sees the mark, or that somebody has
+//! n, and the thread begins again. If X is first, the look at `reach`, which only grows, sees the
+//! column, and the look at the word sees the mark, or that somebody has
 //! cleared it, who has made the block ready before. So when `done` passes a slot, every mark in it
 //! that anybody relies on has been made ready. A mark that came too late stays and costs one look, a
 //! lap later.
@@ -72,7 +74,7 @@
 //!
 //! *Stopped threads.* `done` moves after the work, so who stops while emptying leaves it to the
 //! next thread that advances. Occupied bits do not matter for that: it looks at the words
-//! themselves. A thread that stops with blocks in hand holds up the expiry of those, of 256 nodes at
+//! themselves. A thread that stops with blocks in hand holds up the expiry of those, of 384 nodes at
 //! most, until it goes on or other marks of the blocks come up. Nobody
 //! gets an expired entry for that: readers look at deadlines. (A thread that stops right after it
 //! cleared a mark of the next lap, see above, holds up those blocks in the same way.)
@@ -113,14 +115,14 @@
 //! no more blocks than it is told to.
 
 use crate::{
-    clock::NEVER,
+    clock::{DEAD, NEVER},
     engine::{
-        deadlines::Block,
+        deadlines::{Block, Look},
         extents::{OutOfMemory, zeroed},
         hooks::{Step, step},
         plant::{Bug, planted},
     },
-    sync::{AtomicU64, Ordering, fence, fence_after_swap},
+    sync::{AtomicU32, AtomicU64, Ordering, fence, fence_after_swap},
 };
 use crossbeam_utils::CachePadded;
 use std::ops::RangeInclusive;
@@ -143,11 +145,12 @@ mod measures {
 }
 
 pub(crate) use measures::{LEVELS, TICK};
-/// Blocks that are in hand at once: as many as it takes to have the cache misses of one hidden behind
-/// the others'.
-pub(crate) const HAND: usize = if cfg!(larder_loom) { 2 } else { 8 };
+/// So many blocks are taken at once, and by as many the steps of a visit are apart (see [`Visit`]).
+const STEP: u32 = if cfg!(larder_loom) { 1 } else { 8 };
 const SLOTS: u64 = 1 << measures::BITS;
 const WORD_BITS: usize = u64::BITS as usize;
+/// Words of a column.
+const WORDS: usize = LEVELS * SLOTS as usize;
 
 /// How far an advance came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +208,8 @@ impl Slot {
 struct Hands {
     closed: AtomicU64,
     done: AtomicU64,
+    /// Columns in which there may be marks, or ready bits.
+    reach: AtomicU32,
     /// A bit per slot of each level.
     occupied: [AtomicU64; LEVELS],
 }
@@ -213,7 +218,7 @@ struct Hands {
 #[derive(Debug)]
 pub(crate) struct Wheel {
     hands: CachePadded<Hands>,
-    /// Level by level, slot by slot: a bit per block.
+    /// Column by column, level by level, slot by slot: a bit per block.
     marks: Box<[AtomicU64]>,
     /// A bit per block: its slot has come.
     ready: Box<[AtomicU64]>,
@@ -227,10 +232,11 @@ impl Wheel {
             hands: CachePadded::new(Hands {
                 closed: AtomicU64::new(tick),
                 done: AtomicU64::new(tick),
+                reach: AtomicU32::new(0),
                 occupied: std::array::from_fn(|_| AtomicU64::new(0)),
             }),
-            marks: zeroed(words_per_slot(max_nodes) * SLOTS as usize * LEVELS)?,
-            ready: zeroed(words_per_slot(max_nodes))?,
+            marks: zeroed(columns(max_nodes) * WORDS)?,
+            ready: zeroed(columns(max_nodes))?,
         })
     }
 
@@ -271,6 +277,9 @@ impl Wheel {
                 if planted(Bug::MarkRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
             word.fetch_or(bit, order);
         }
+        if !planted(Bug::ReachForgotten) && self.reach() <= column {
+            self.hands.reach.fetch_max(column as u32 + 1, Ordering::AcqRel);
+        }
         if !planted(Bug::MarkUnfenced) {
             // On x86 loads keep their order, if there was no swap.
             fence_after_swap();
@@ -283,21 +292,35 @@ impl Wheel {
 
     #[inline]
     fn word(&self, slot: Slot, column: usize) -> &AtomicU64 {
-        let place = slot.level * SLOTS as usize + slot.index() as usize;
-        &self.marks[place * self.ready.len() + column]
+        &self.marks[column * WORDS + slot.level * SLOTS as usize + slot.index() as usize]
     }
 
-    /// Has `visit` look at the blocks that have come up by `now`, `budget` of them at most and
-    /// [`HAND`] at once. It has what is due expired, and says which deadline is left in each block.
-    ///
-    /// If it panics the blocks of which it has not said so come up again with the next tick.
+    /// Asks for the line that a mark for `deadline` goes to, if the time does not go on before.
     #[inline]
-    pub(crate) fn advance(
-        &self,
-        now: u64,
-        budget: u32,
-        visit: impl FnMut(&mut [Taken]),
-    ) -> Advance {
+    fn prefetch(&self, block: Block, deadline: u64) {
+        if deadline != NEVER {
+            let closed = self.hands.closed.load(Ordering::Relaxed);
+            let slot = Slot::of(deadline.div_ceil(TICK).max(closed + 1), closed);
+            super::prefetch(self.word(slot, column_of(block).0));
+        }
+    }
+
+    #[inline]
+    fn reach(&self) -> usize {
+        self.hands.reach.load(Ordering::Acquire) as usize
+    }
+
+    /// What is ready, column by column.
+    #[inline]
+    fn ready(&self) -> &[AtomicU64] {
+        &self.ready[..self.reach()]
+    }
+
+    /// Has `visit` deal with the blocks that have come up by `now`, `budget` of them at most.
+    ///
+    /// If it panics the blocks that it has not finished come up again with the next tick.
+    #[inline]
+    pub(crate) fn advance(&self, now: u64, budget: u32, visit: impl Visit) -> Advance {
         let (tick, done) = (now / TICK, self.hands.done.load(Ordering::Acquire));
         if tick > done {
             self.turn(done, tick);
@@ -321,7 +344,7 @@ impl Wheel {
             fence(Ordering::SeqCst);
         }
         step(Step::SlotsVacated);
-        (0..self.ready.len()).for_each(|column| self.empty(column, &came));
+        (0..self.reach()).for_each(|column| self.empty(column, &came));
         if planted(Bug::VacatedLate) {
             self.vacate(&came);
         }
@@ -375,30 +398,27 @@ impl Wheel {
 
     #[inline]
     fn nothing_ready(&self) -> bool {
-        self.ready.iter().all(|word| word.load(Ordering::Acquire) == 0)
+        self.ready().iter().all(|word| word.load(Ordering::Acquire) == 0)
     }
 
     #[cold]
-    fn visit_ready(&self, mut budget: u32, mut visit: impl FnMut(&mut [Taken])) -> Advance {
-        let mut hand = Hand::of(self);
-        for (column, word) in self.ready.iter().enumerate() {
+    fn visit_ready(&self, mut budget: u32, visit: impl Visit) -> Advance {
+        let mut hand = Hand::of(self, visit);
+        for (column, word) in self.ready().iter().enumerate() {
             let mut blocks = word.load(Ordering::Acquire);
             while blocks != 0 {
                 if budget == 0 {
-                    hand.visit(&mut visit);
+                    hand.finish_but(0);
                     return Advance::More;
                 }
-                let bits = lowest(blocks, hand.room().min(budget));
+                let bits = lowest(blocks, budget.min(STEP));
                 blocks ^= bits;
                 let taken = word.fetch_and(!bits, Ordering::AcqRel) & bits;
                 budget -= taken.count_ones();
                 hand.take(column, taken);
-                if hand.room() == 0 {
-                    hand.visit(&mut visit);
-                }
             }
         }
-        hand.visit(&mut visit);
+        hand.finish_but(0);
         Advance::Done
     }
 
@@ -435,7 +455,7 @@ fn first_after(present: u64, occupied: u64) -> Option<u64> {
     }
 }
 
-fn words_per_slot(max_nodes: usize) -> usize {
+fn columns(max_nodes: usize) -> usize {
     Block::count(max_nodes).div_ceil(WORD_BITS)
 }
 
@@ -453,55 +473,83 @@ fn lowest(mut word: u64, most: u32) -> u64 {
     all ^ word
 }
 
+/// What is done with blocks that have come up. Nearly all of the time goes by waiting for cache lines, so
+/// it is done in three steps, of different blocks in turn, and each asks for what the next one reads.
+pub(crate) trait Visit {
+    fn approach(&mut self, block: Block);
+    /// Sees what is due.
+    fn look(&mut self, block: Block) -> Look;
+    /// Has it expired, and returns the earliest deadline that is left in the block.
+    fn finish(&mut self, look: Look) -> u64;
+}
+
 /// A block that this thread has taken.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
-    pub(crate) block: Block,
-    /// The earliest deadline that is left. Until the visitor has said so that is "long ago".
-    pub(crate) left: u64,
+#[derive(Clone, Copy)]
+struct Taken {
+    block: Block,
+    look: Look,
 }
 
-/// The blocks in the hands of this thread. Dropping them, also by unwinding, schedules them again.
-struct Hand<'a> {
+/// The blocks in the hands of this thread: a queue. Dropping it, also by unwinding, schedules those that
+/// were not finished for the next tick.
+struct Hand<'a, V: Visit> {
     wheel: &'a Wheel,
-    blocks: [Taken; HAND],
-    len: usize,
+    visit: V,
+    queue: [Taken; 4 * STEP as usize],
+    /// How many were finished, looked at and taken.
+    finished: u32,
+    looked: u32,
+    taken: u32,
 }
 
-impl<'a> Hand<'a> {
-    fn of(wheel: &'a Wheel) -> Self {
-        Self { wheel, blocks: [Taken { block: Block(0), left: NEVER }; HAND], len: 0 }
+impl<'a, V: Visit> Hand<'a, V> {
+    fn of(wheel: &'a Wheel, visit: V) -> Self {
+        let nothing = Taken { block: Block(0), look: Look::NONE };
+        let queue = [nothing; 4 * STEP as usize];
+        Self { wheel, visit, queue, finished: 0, looked: 0, taken: 0 }
     }
 
-    fn room(&self) -> u32 {
-        (HAND - self.len) as u32
+    fn at(&mut self, number: u32) -> &mut Taken {
+        &mut self.queue[number as usize % (4 * STEP as usize)]
     }
 
-    /// Takes in blocks whose ready bits were cleared.
+    /// Takes in up to [`STEP`] blocks whose ready bits were cleared.
     fn take(&mut self, column: usize, mut bits: u64) {
+        let before = self.taken;
         while bits != 0 {
             let block = Block((column * WORD_BITS) as u32 + bits.trailing_zeros());
-            self.blocks[self.len] = Taken { block, left: 0 };
-            self.len += 1;
+            self.at(self.taken).block = block;
+            self.taken += 1;
             bits &= bits - 1;
         }
+        if !planted(Bug::TakenUnfenced) {
+            fence_after_swap();
+        }
+        step(Step::BlocksTaken);
+        for number in before..self.taken {
+            let block = self.at(number).block;
+            self.visit.approach(block);
+        }
+        self.look_at_all_but(STEP);
+        self.finish_but(2 * STEP);
     }
 
-    fn visit(&mut self, visit: &mut impl FnMut(&mut [Taken])) {
-        if self.len > 0 {
-            if !planted(Bug::TakenUnfenced) {
-                fence_after_swap();
-            }
-            step(Step::BlocksTaken);
-            visit(&mut self.blocks[..self.len]);
-            self.let_go();
+    fn look_at_all_but(&mut self, most: u32) {
+        while self.taken - self.looked > most {
+            let block = self.at(self.looked).block;
+            let look = self.visit.look(block);
+            self.wheel.prefetch(block, look.earliest());
+            self.at(self.looked).look = look;
+            self.looked += 1;
         }
     }
 
-    fn let_go(&mut self) {
-        while let Some(last) = self.len.checked_sub(1) {
-            self.len = last;
-            let Taken { block, left } = self.blocks[last];
+    fn finish_but(&mut self, most: u32) {
+        self.look_at_all_but(most);
+        while self.taken - self.finished > most {
+            let Taken { block, look } = *self.at(self.finished);
+            let left = self.visit.finish(look);
+            self.finished += 1;
             if !planted(Bug::RestForgotten) {
                 self.wheel.schedule(block, left);
             }
@@ -509,9 +557,13 @@ impl<'a> Hand<'a> {
     }
 }
 
-impl Drop for Hand<'_> {
+impl<V: Visit> Drop for Hand<'_, V> {
     fn drop(&mut self) {
-        self.let_go();
+        while self.finished < self.taken {
+            let block = self.at(self.finished).block;
+            self.finished += 1;
+            self.wheel.schedule(block, DEAD);
+        }
     }
 }
 
