@@ -47,7 +47,6 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("AlarmUnfenced", "alarm", "what_a_pass_misses_is_due_again"),
     ("AlarmOverwritten", "alarm", "what_a_pass_misses_is_due_again"),
     ("ClosedLookedAtOnce", "wheel", "schedule_against_advance"),
-    ("MarkRelaxed", "wheel", "schedule_against_advance"),
     ("MarkUnfenced", "wheel", "schedule_against_advance"),
     ("ReachForgotten", "wheel", "schedule_against_advance"),
     ("TurnUnfenced", "wheel", "schedule_against_advance"),

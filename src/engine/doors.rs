@@ -291,6 +291,11 @@ impl WheelDoor {
         self.wheel.schedule(Block::of(node), deadline);
     }
 
+    /// What becomes of a node's deadline when its entry leaves.
+    pub fn end(&self, node: u32) {
+        self.deadlines.store(node, DEAD);
+    }
+
     /// Changes a deadline, and schedules it if it has to be. False if it was too late.
     pub fn change(&self, node: u32, deadline: u64, now: u64) -> bool {
         let change = self.deadlines.change(node, deadline, |seen| seen <= now);
@@ -317,9 +322,10 @@ impl WheelDoor {
         claimed
     }
 
-    fn advance_with(&self, now: u64, budget: u32, due: impl FnMut(u32, u64)) {
+    fn advance_with(&self, now: u64, mut budget: u32, due: impl FnMut(u32, u64)) {
         let Self { wheel, deadlines, nodes } = self;
-        let _ = wheel.advance(now * TICK, budget, Looking { deadlines, nodes: *nodes, now, due });
+        let _ =
+            wheel.advance(now * TICK, &mut budget, Looking { deadlines, nodes: *nodes, now, due });
     }
 
     /// An advance that finds none of the nodes in the index, so that it must not claim them.

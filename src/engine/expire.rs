@@ -213,13 +213,13 @@ impl<K, V> Shard<K, V> {
         change
     }
 
-    /// Takes out what is past, and past its grace, from no more than `budget` blocks.
+    /// Takes out what is past, and past its grace, from no more than `budget` blocks, which are taken off that.
     pub(crate) fn expire(
         &self,
         cx: &Context<'_, K, V>,
         own: usize,
         now: u64,
-        budget: u32,
+        budget: &mut u32,
     ) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         let grace = cx.common.lifetimes.grace;

@@ -105,8 +105,6 @@ pub(crate) enum Bug {
     DueLookedAtOnce,
     /// A mark is set without looking whether its slot was closed meanwhile.
     ClosedLookedAtOnce,
-    /// A mark does not release the deadline that it is for.
-    MarkRelaxed,
     /// A mark that is found set is relied on with no fence before the look at it.
     MarkFoundUnfenced,
     /// Whether the slot was closed meanwhile is looked at with no fence after the mark.

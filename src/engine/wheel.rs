@@ -95,8 +95,8 @@
 //!
 //! # Orderings
 //!
-//! Beside the fences: mark, look, clear, make ready and take are AcqRel or Acquire: who takes a block
-//! sees the deadlines for which it was marked. `done` is
+//! Mark and reach are Relaxed, since there are the fences. Look, clear, make ready and take are AcqRel or
+//! Acquire: who takes a block comes after who cleared its mark. `done` is
 //! Release and Acquire: who skips slots sees what was made ready. Clearing occupied bits is
 //! Release for `next_due`, which looks at the bits (Acquire) before it looks at `closed`.
 //!
@@ -273,12 +273,10 @@ impl Wheel {
         let word = self.word(slot, column);
         // Looked at before they are written: most often both are set already.
         if word.load(Ordering::Relaxed) & bit == 0 {
-            let order =
-                if planted(Bug::MarkRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
-            word.fetch_or(bit, order);
+            word.fetch_or(bit, Ordering::Relaxed);
         }
         if !planted(Bug::ReachForgotten) && self.reach() <= column {
-            self.hands.reach.fetch_max(column as u32 + 1, Ordering::AcqRel);
+            self.hands.reach.fetch_max(column as u32 + 1, Ordering::Relaxed);
         }
         if !planted(Bug::MarkUnfenced) {
             // On x86 loads keep their order, if there was no swap.
@@ -307,7 +305,7 @@ impl Wheel {
 
     #[inline]
     fn reach(&self) -> usize {
-        self.hands.reach.load(Ordering::Acquire) as usize
+        self.hands.reach.load(Ordering::Relaxed) as usize
     }
 
     /// What is ready, column by column.
@@ -316,11 +314,12 @@ impl Wheel {
         &self.ready[..self.reach()]
     }
 
-    /// Has `visit` deal with the blocks that have come up by `now`, `budget` of them at most.
+    /// Has `visit` deal with the blocks that have come up by `now`, `budget` of them at most, which are
+    /// taken off that.
     ///
     /// If it panics the blocks that it has not finished come up again with the next tick.
     #[inline]
-    pub(crate) fn advance(&self, now: u64, budget: u32, visit: impl Visit) -> Advance {
+    pub(crate) fn advance(&self, now: u64, budget: &mut u32, visit: impl Visit) -> Advance {
         let (tick, done) = (now / TICK, self.hands.done.load(Ordering::Acquire));
         if tick > done {
             self.turn(done, tick);
@@ -402,19 +401,19 @@ impl Wheel {
     }
 
     #[cold]
-    fn visit_ready(&self, mut budget: u32, visit: impl Visit) -> Advance {
+    fn visit_ready(&self, budget: &mut u32, visit: impl Visit) -> Advance {
         let mut hand = Hand::of(self, visit);
         for (column, word) in self.ready().iter().enumerate() {
             let mut blocks = word.load(Ordering::Acquire);
             while blocks != 0 {
-                if budget == 0 {
+                if *budget == 0 {
                     hand.finish_but(0);
                     return Advance::More;
                 }
-                let bits = lowest(blocks, budget.min(STEP));
+                let bits = lowest(blocks, STEP.min(*budget));
                 blocks ^= bits;
                 let taken = word.fetch_and(!bits, Ordering::AcqRel) & bits;
-                budget -= taken.count_ones();
+                *budget -= taken.count_ones();
                 hand.take(column, taken);
             }
         }

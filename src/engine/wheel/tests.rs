@@ -47,14 +47,14 @@ impl Timers {
     }
 
     /// Calls `claimed` with what was due.
-    fn advance(&self, now: u64, budget: u32, mut claimed: impl FnMut(NodeId, u64)) -> Advance {
+    fn advance(&self, now: u64, mut budget: u32, mut claimed: impl FnMut(NodeId, u64)) -> Advance {
         let due = |node, seen| {
             if self.deadlines.claim(node, seen) {
                 claimed(node, seen);
             }
         };
         let Self { wheel, deadlines, nodes } = self;
-        wheel.advance(now, budget, Looking { deadlines, nodes: *nodes, now, due })
+        wheel.advance(now, &mut budget, Looking { deadlines, nodes: *nodes, now, due })
     }
 
     /// The nodes that come up, all of them.
