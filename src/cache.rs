@@ -4,8 +4,7 @@ use crate::{
     CacheBuilder, CacheStats, Iter, Maintenance, Pinned, Policy, ResizeError,
     engine::{
         Engine, Tended,
-        insert::{IfPresent, Inserted, Terms},
-        lifetimes::Span,
+        insert::{IfPresent, Inserted},
         nodes::Entry,
     },
 };
@@ -16,7 +15,6 @@ use std::{
     hash::{BuildHasher, Hash},
     panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
-    time::Duration,
 };
 
 /// A concurrent cache of at most [`max_capacity`](CacheBuilder::max_capacity) entries.
@@ -225,25 +223,6 @@ impl<K, V, S> Cache<K, V, S> {
     pub fn iter(&self) -> Iter<'_, K, V, S> {
         Iter::new(self)
     }
-
-    /// Takes out what is expired or invalidated, and frees what waits to be freed, as far as other threads
-    /// do not look at it any more.
-    ///
-    /// Never needed for correctness: writers do it a little at a time. Useful when a cache goes
-    /// quiet, or when destructors should run now. O(what waits + shards), and O(capacity) after
-    /// [`invalidate_all`](Cache::invalidate_all) or [`invalidate_tag`](Cache::invalidate_tag).
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// let (cache, value) = (larder::Cache::new(10), Arc::new(()));
-    /// cache.insert(1, value.clone());
-    /// cache.invalidate(&1);
-    /// cache.run_pending_tasks();
-    /// assert_eq!(Arc::strong_count(&value), 1);
-    /// ```
-    pub fn run_pending_tasks(&self) {
-        self.engine().maintain();
-    }
 }
 
 impl<K, V, S> Cache<K, V, S>
@@ -357,80 +336,6 @@ where
     pub fn add(&self, key: K, value: V) -> bool {
         let hash = self.hash(&key);
         self.engine().insert(hash, Entry { key, value }, IfPresent::Keep) == Inserted::Added
-    }
-
-    /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that lives for `duration`,
-    /// whatever the cache's [`time_to_live`](CacheBuilder::time_to_live). Its
-    /// [`time_to_idle`](CacheBuilder::time_to_idle) holds. O(1).
-    ///
-    /// A duration of zero removes the key; one beyond 584 million years is no limit.
-    ///
-    /// ```
-    /// use larder::{Cache, ManualClock};
-    /// use std::time::Duration;
-    ///
-    /// let clock = ManualClock::new();
-    /// let cache = Cache::builder().max_capacity(10).clock(&clock).build();
-    /// cache.insert_with_ttl("token", 1234, Duration::from_secs(30));
-    /// clock.advance(Duration::from_secs(29));
-    /// assert_eq!(cache.get("token"), Some(1234));
-    /// clock.advance(Duration::from_secs(1));
-    /// assert_eq!(cache.get("token"), None);
-    /// ```
-    pub fn insert_with_ttl(&self, key: K, value: V, duration: Duration)
-    where
-        K: Send + Sync + 'static,
-        V: Send + Sync + 'static,
-    {
-        self.tend();
-        let hash = self.hash(&key);
-        let terms = Terms { span: Span::For(duration), ..Terms::BY_RULE };
-        self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, &terms);
-    }
-
-    /// How long the entry of a key has yet to live, if nobody uses it: [`Duration::MAX`] if there is no
-    /// limit, `None` if the key is absent. Does not count as use. O(1).
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// let cache = larder::Cache::new(10);
-    /// cache.insert_with_ttl(1, "one", Duration::from_secs(60));
-    /// cache.insert(2, "two");
-    /// assert!(cache.ttl(&1).unwrap() > Duration::from_secs(59));
-    /// assert_eq!((cache.ttl(&2), cache.ttl(&3)), (Some(Duration::MAX), None));
-    /// ```
-    pub fn ttl<Q>(&self, key: &Q) -> Option<Duration>
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-    {
-        let life = self.engine().life(self.hash(key), |other| key.equivalent(other))?;
-        Some(self.engine().lifetimes().remaining(life.deadline).unwrap_or(Duration::MAX))
-    }
-
-    /// Has the entry of a key live for `duration` from now on, whatever was said before; false if it is
-    /// absent. Does not count as use. O(1).
-    ///
-    /// ```
-    /// use larder::{Cache, ManualClock};
-    /// use std::time::Duration;
-    ///
-    /// let clock = ManualClock::new();
-    /// let minute = Duration::from_secs(60);
-    /// let cache = Cache::builder().max_capacity(10).time_to_live(minute).clock(&clock).build();
-    /// cache.insert(1, "one");
-    /// assert!(cache.touch(&1, 5 * minute));
-    /// clock.advance(4 * minute);
-    /// assert_eq!(cache.get(&1), Some("one"));
-    /// assert!(!cache.touch(&2, minute));
-    /// ```
-    pub fn touch<Q>(&self, key: &Q, duration: Duration) -> bool
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-        K: Send + Sync + 'static,
-        V: Send + Sync + 'static,
-    {
-        self.tend();
-        self.engine().touch(self.hash(key), |other| key.equivalent(other), duration)
     }
 
     pub(crate) fn tend(&self)

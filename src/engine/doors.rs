@@ -10,7 +10,7 @@ use crate::{
     engine::{
         Engine,
         budget::{Budget, Credit, Credits},
-        deadlines::{Block, Change, Deadlines},
+        deadlines::{Block, Change, Deadlines, Looking},
         epoch::pin,
         extents::zeroed,
         flight::Outcome,
@@ -306,6 +306,11 @@ impl WheelDoor {
         self.wheel.schedule(Block::of(node), deadline);
     }
 
+    /// What becomes of a node's deadline when its entry leaves.
+    pub fn end(&self, node: u32) {
+        self.deadlines.store(node, DEAD);
+    }
+
     /// Changes a deadline, and schedules it if it has to be. False if it was too late.
     pub fn change(&self, node: u32, deadline: u64, now: u64) -> bool {
         let change = self.deadlines.change(node, deadline, |seen| seen <= now);
@@ -324,22 +329,23 @@ impl WheelDoor {
     pub fn advance(&self, now: u64, budget: u32) -> Vec<(u32, u64)> {
         let mut claimed = Vec::new();
         // How far it came is seen from what comes up later.
-        let _ = self.wheel.advance(now * TICK, budget, |block| {
-            let due = |node, deadline| {
-                if self.deadlines.claim(node, deadline) {
-                    claimed.push((node, deadline));
-                }
-            };
-            self.deadlines.expire(block, self.nodes, now, due)
+        self.advance_with(now, budget, |node, deadline| {
+            if self.deadlines.claim(node, deadline) {
+                claimed.push((node, deadline));
+            }
         });
         claimed
     }
 
+    fn advance_with(&self, now: u64, mut budget: u32, due: impl FnMut(u32, u64)) {
+        let Self { wheel, deadlines, nodes } = self;
+        let _ =
+            wheel.advance(now * TICK, &mut budget, Looking { deadlines, nodes: *nodes, now, due });
+    }
+
     /// An advance that finds none of the nodes in the index, so that it must not claim them.
     pub fn advance_over_absent(&self, now: u64) {
-        let _ = self.wheel.advance(now * TICK, u32::MAX, |block| {
-            self.deadlines.expire(block, self.nodes, now, |_, _| ())
-        });
+        self.advance_with(now, u32::MAX, |_, _| ());
     }
 
     /// The beginning of an advance, as of a thread that is stopped there.

@@ -6,7 +6,7 @@ use crate::{
     clock::{DEAD, NEVER, PAST},
     engine::{
         Engine,
-        deadlines::{Block, Change},
+        deadlines::{Block, Change, Look},
         epoch::pin,
         extents::OutOfMemory,
         groups::Watch,
@@ -16,7 +16,7 @@ use crate::{
         nodes::Entry,
         shard::{Common, Context, Shard},
         timing::Timing,
-        wheel::Advance,
+        wheel::{Advance, Visit},
         word::{NodeId, Word},
     },
     listener::RemovalCause,
@@ -251,23 +251,18 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Takes out what is past, and past its grace, from no more than `budget` blocks.
+    /// Takes out what is past, and past its grace, from no more than `budget` blocks, which are taken off that.
     pub(crate) fn expire(
         &self,
         cx: &Context<'_, K, V>,
         own: usize,
         now: u64,
-        budget: u32,
+        budget: &mut u32,
     ) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         let grace = cx.common.lifetimes.grace;
         let past = now.saturating_sub(grace);
-        timing.wheel.advance(now, budget, |block| {
-            let due = |node, _| self.expire_node(cx, own, timing, node, past);
-            // Read after the mark was taken: it covers every node that was scheduled before.
-            let left = timing.deadlines.expire(block, self.recycler.fresh(), past, due);
-            left.saturating_add(grace)
-        })
+        timing.wheel.advance(now, budget, Expiring { shard: self, cx, own, timing, past, grace })
     }
 
     /// Takes a node's entry out if it is in the index and its deadline is not after `past`.
@@ -301,5 +296,37 @@ impl<K, V> Shard<K, V> {
             }
         }
         self.take_out(cx, own, loc, node, RemovalCause::Expired);
+    }
+}
+
+/// An advance of a shard's wheel.
+struct Expiring<'a, K, V> {
+    shard: &'a Shard<K, V>,
+    cx: &'a Context<'a, K, V>,
+    own: usize,
+    timing: &'a Timing,
+    past: u64,
+    grace: u64,
+}
+
+impl<K, V> Visit for Expiring<'_, K, V> {
+    fn approach(&mut self, block: Block) {
+        self.timing.prefetch_block(block);
+    }
+
+    fn look(&mut self, block: Block) -> Look {
+        // Read after the mark was taken: it covers every node that was scheduled before.
+        let fresh = self.shard.recycler.fresh();
+        let look = self.timing.deadlines.look(block, fresh, self.past);
+        for loc in look.due().filter_map(|node| self.timing.loc(node)) {
+            self.shard.index.prefetch_loc(loc);
+        }
+        look
+    }
+
+    fn finish(&mut self, look: Look) -> u64 {
+        let Self { shard, cx, own, timing, past, grace } = *self;
+        let due = |node, _| shard.expire_node(cx, own, timing, node, past);
+        timing.deadlines.expire(look, past, due).saturating_add(grace)
     }
 }

@@ -61,6 +61,7 @@ pub(crate) mod word;
 use crate::{
     error::BuildError,
     listener::{Listener, RemovalCause},
+    pending::Pending,
     sync::{Arc, AtomicU64, yield_now},
 };
 use budget::Budget;
@@ -80,7 +81,7 @@ use plan::Plan;
 use plant::{Bug, planted};
 use shard::{Common, Context, DEAD_PER_WRITE, OnDrop, Shard};
 use stats::{Counters, EVENTS, Event};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use storeys::{FROM_THE_TOP, Seat, Spot, Storeys};
 use weights::{Weigher, Weights};
 use wheel::Advance;
@@ -214,13 +215,7 @@ impl<K, V> Engine<K, V> {
 
     #[inline(always)]
     fn context<'a>(&'a self, pin: &'a Pin, leaving: &'a Leaving<'a, K, V>) -> Context<'a, K, V> {
-        Context {
-            guard: &pin.guard,
-            number: pin.number,
-            common: &self.common,
-            leaving,
-            watch: self.common.watch(),
-        }
+        self.common.context(pin, leaving)
     }
 
     /// Asks for the first cache line that an operation on this hash will need.
@@ -653,6 +648,18 @@ impl<K, V> Engine<K, V> {
         self.common.pay_debt();
         self.common.sweep_all();
         self.common.reclaim();
+    }
+
+    /// The same for about as long as `budget`, or until nothing is left to be done at present.
+    pub(crate) fn maintain_for(&self, budget: Duration) -> Pending {
+        let started = Instant::now();
+        loop {
+            match self.common.maintain_some() {
+                Advance::Done => return Pending::Done,
+                Advance::More if started.elapsed() >= budget => return Pending::More,
+                Advance::More => {}
+            }
+        }
     }
 
     /// The times of a key's entry, without counting as use.

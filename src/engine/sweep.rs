@@ -83,16 +83,9 @@ impl<K, V> Common<K, V> {
     /// A step of the sweep; false if there is none to be done.
     #[cold]
     pub(crate) fn sweep_some(&self, groups: &Groups) -> bool {
-        // Declared before the pin, so the listener hears of it after.
         let leaving = Leaving::new(self);
         let pin = pin();
-        let cx = Context {
-            guard: &pin.guard,
-            number: pin.number,
-            common: self,
-            leaving: &leaving,
-            watch: Some(groups),
-        };
+        let cx = self.context(&pin, &leaving);
         let Some(step) = groups.next_step() else { return false };
         self.sweep_step(&cx, groups, &step);
         drop(pin);
