@@ -214,14 +214,14 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         Timer::start(&self.entries.engine().lifetimes().clock)
     }
 
-    fn wish<'q, Q: Key + ?Sized>(&self, query: Query<'q, Q>) -> Wish<'q, Q> {
+    fn wish<'q, Q: Key + ?Sized>(&self, query: Query<'q, Q, V>) -> Wish<'q, Q, V> {
         self.tend(&self.terms);
         Wish { query, terms: self.terms }
     }
 
     #[cold]
     #[inline(never)]
-    fn load<Q: Key + ?Sized>(&self, query: Query<'_, Q>, init: impl FnOnce() -> V) -> V {
+    fn load<Q: Key + ?Sized>(&self, query: Query<'_, Q, V>, init: impl FnOnce() -> V) -> V {
         let init = || {
             let timer = self.timer();
             let value = self.span().run(init, |_| Outcome::Loaded);
@@ -234,7 +234,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     #[inline(never)]
     fn try_load<Q, E>(
         &self,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, V>,
         init: impl FnOnce() -> Result<V, E>,
     ) -> Result<V, Arc<E>>
     where
@@ -254,7 +254,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     #[inline(never)]
     fn optionally_load<Q: Key + ?Sized>(
         &self,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, V>,
         init: impl FnOnce() -> Option<V>,
     ) -> Option<V> {
         let init = || {
