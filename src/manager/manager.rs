@@ -11,12 +11,10 @@ use super::{
     view::View,
 };
 use crate::{BuildError, Clock, Maintenance, maintenance::Registration};
-#[cfg(feature = "config")]
-use std::sync::Mutex;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak},
     time::Duration,
 };
 
@@ -47,7 +45,7 @@ pub(super) struct Inner {
     watch: Arc<Watch>,
     pub(super) monitor: Monitor,
     /// While there is one, the maintenance thread looks at the caches.
-    pub(super) registration: OnceLock<Registration>,
+    pub(super) registration: Mutex<Option<Registration>>,
     /// Held while settings are reloaded.
     #[cfg(feature = "config")]
     reloading: Mutex<()>,
@@ -411,7 +409,7 @@ impl CacheManagerBuilder {
             kinds,
             named: named_caches,
             monitor: Monitor::new(clock.clone(), sample_every, thresholds),
-            registration: OnceLock::new(),
+            registration: Mutex::default(),
             clock,
             maintenance,
             watch,

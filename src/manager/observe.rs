@@ -2,6 +2,7 @@
 
 use super::{
     health::{Health, HealthThresholds},
+    managed::locked,
     manager::{CacheManager, CacheManagerBuilder, Inner, ManagerError, seen},
     performance::Performance,
 };
@@ -136,7 +137,7 @@ impl CacheManager {
         let task: Weak<dyn Task> = Arc::downgrade(&self.0) as Weak<Inner>;
         self.0.monitor.expect_passes();
         match maintenance::register(task, self.0.clock.clone()) {
-            Ok(registration) => _ = self.0.registration.set(registration),
+            Ok(registration) => *locked(&self.0.registration) = Some(registration),
             // As if it were manual.
             Err(_) => self.0.monitor.expect_none(),
         }

@@ -14,7 +14,7 @@ mod from_moka {}
     feature = "tracing"
 ))]
 #[doc = include_str!("../../docs/manager.md")]
-mod guide_to_the_manager {}
+mod manager_guide {}
 #[cfg(test)]
 mod fuse;
 #[cfg(test)]
