@@ -50,11 +50,18 @@ where
 ///
 /// If there is no text.
 #[::pantry::cache_result(crate = ::pantry, stale_if_error = "1m", when = |value| *value > 0)]
-pub async fn unlucky(function: u32, key: &str, shape: u8, turn: bool) -> ::core::result::Result<u32, ::std::string::String> {
+pub async fn unlucky(
+    function: u32,
+    key: &str,
+    shape: u8,
+    turn: bool,
+) -> ::core::result::Result<u32, ::std::string::String> {
     if key.is_empty() {
         return ::core::result::Result::Err(::std::string::String::new());
     }
-    ::core::result::Result::Ok(function + <u32 as From<u8>>::from(shape) + <u32 as From<bool>>::from(turn))
+    ::core::result::Result::Ok(
+        function + <u32 as From<u8>>::from(shape) + <u32 as From<bool>>::from(turn),
+    )
 }
 
 /// Has methods.
@@ -114,7 +121,7 @@ made!(made, other);
 
 #[cfg(test)]
 mod tests {
-    use super::{Shop, generic, home, made, prices, twice, unlucky};
+    use super::{generic, home, made, prices, twice, unlucky, Shop};
     use ::core::{assert, assert_eq, prelude::v1::test};
 
     #[test]
