@@ -506,6 +506,7 @@ where
     }
 
     fn tended(mut self) -> Self {
+        self.lifetimes.timed = true;
         self.tended = Some(Tended::new());
         self
     }

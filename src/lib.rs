@@ -17,6 +17,19 @@
 //! How it is done is in the repository's `ARCHITECTURE.md`, protocol by protocol in the sources of
 //! the engine.
 //!
+//! # Many caches
+//!
+//! Most applications have values of many types to keep. [`manager`] has five caches, each set up for a way
+//! of use, any number of others, and typed views of them:
+//!
+//! ```
+//! use larder::manager::{CacheKind, CacheManager};
+//!
+//! let manager = CacheManager::new();
+//! let profiles = manager.view::<String>(CacheKind::User);
+//! assert_eq!(profiles.get_with(&7, || "Ada".to_owned()), "Ada");
+//! ```
+//!
 //! # Consistency
 //!
 //! - Per key, [`get`](Cache::get), [`insert`](Cache::insert), [`add`](Cache::add) and

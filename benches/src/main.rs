@@ -6,6 +6,7 @@ mod cli;
 mod data;
 mod expiry;
 mod headline;
+mod kinds;
 mod latency;
 mod memory;
 mod peers;

@@ -241,7 +241,7 @@ impl<K, V> Engine<K, V> {
 
 /// Times a loader.
 #[derive(Debug)]
-pub(super) struct Timer {
+pub(crate) struct Timer {
     clock: Clock,
     started: Instant,
     from: Reading,
@@ -249,19 +249,19 @@ pub(super) struct Timer {
 
 /// How long a loader took.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Took {
+pub(crate) struct Took {
     /// As everybody sees it.
-    pub(super) wall: Duration,
+    pub(crate) wall: Duration,
     /// By the cache's clock: the same, unless that is a manual one.
-    pub(super) by_clock: Duration,
+    pub(crate) by_clock: Duration,
 }
 
 impl Timer {
-    pub(super) fn start(clock: &Clock) -> Self {
+    pub(crate) fn start(clock: &Clock) -> Self {
         Self { clock: clock.clone(), started: Instant::now(), from: clock.read() }
     }
 
-    pub(super) fn stop(&self) -> Took {
+    pub(crate) fn stop(&self) -> Took {
         let wall = self.started.elapsed();
         if self.clock.runs() {
             return Took { wall, by_clock: wall };

@@ -14,6 +14,8 @@ const IDLE_GRANULE: u64 = 2;
 /// The rules of one cache.
 pub(crate) struct Lifetimes<K, V> {
     pub(crate) clock: Clock,
+    /// Whether entries have times from the first on, be it because the rules may come to limit them.
+    pub(crate) timed: bool,
     pub(crate) to_live: Limit,
     pub(crate) to_idle: Limit,
     /// The share of `to_live` that is left to chance.
@@ -108,6 +110,7 @@ impl<K, V> Lifetimes<K, V> {
     pub(crate) fn endless(clock: Clock) -> Self {
         Self {
             clock,
+            timed: false,
             to_live: Limit::none(),
             to_idle: Limit::none(),
             jitter: Share::none(),
@@ -115,14 +118,6 @@ impl<K, V> Lifetimes<K, V> {
             grace: 0,
             freshness: None,
         }
-    }
-
-    /// Whether the rules are about entries' times.
-    pub(crate) fn limit(&self) -> bool {
-        self.to_live.is_some()
-            || self.to_idle.is_some()
-            || self.expiry.is_some()
-            || self.freshness.is_some()
     }
 
     /// Whether reads change deadlines.

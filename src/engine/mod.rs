@@ -125,7 +125,7 @@ impl<K, V> Engine<K, V> {
             }),
             shard_mask: plan.shards - 1,
         };
-        if engine.common.lifetimes.limit() {
+        if engine.common.lifetimes.timed {
             for shard in &engine.common.shards {
                 shard.timing_for(&engine.common).map_err(out_of_memory)?;
             }

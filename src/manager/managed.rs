@@ -5,7 +5,7 @@ use super::{
     key::StoredKey,
     kind::CacheKind,
     namespace::Namespace,
-    settings::{CacheSettings, ExpiryMode, SettingsError},
+    settings::{CacheSettings, SettingsError},
     stored::StoredValue,
     view::{self, View},
 };
@@ -18,8 +18,8 @@ use std::{
     time::Duration,
 };
 
-/// Buckets that are looked at to learn what values take.
-const SAMPLE: usize = 2_048;
+/// Entries that are looked at, about, to learn what values take.
+const SAMPLE: u64 = 8_192;
 
 /// What a managed cache is: keys and values of any type.
 pub(crate) type Entries = Cache<StoredKey, StoredValue, BuildPlaceHasher>;
@@ -218,7 +218,7 @@ impl ManagedCache {
 
     /// The bytes that it takes. Those of values are what their types say, what [`View::weigh`] adds, and
     /// the heap of keys that were given as `str` or slices; in a large cache that is not bound by bytes they
-    /// are extrapolated from a sample. O(shards), and a walk over about 13,000 entries at most.
+    /// are extrapolated from 8,000 of them. O(capacity), and for large caches much less.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -239,7 +239,7 @@ impl ManagedCache {
     fn sampled_bytes(&self) -> u64 {
         let engine = self.0.cache.engine();
         let (shards, buckets) = (engine.shard_count(), engine.buckets());
-        let stride = (shards * buckets).div_ceil(SAMPLE);
+        let stride = self.entry_count().div_ceil(SAMPLE).max(1) as usize;
         let (mut entries, mut bytes) = (0, 0);
         for place in (0..shards * buckets).step_by(stride) {
             engine.visit_bucket(place / buckets, place % buckets, |entry| {

@@ -1,5 +1,28 @@
 //! A manager of caches: five kinds that nearly every application has, any number of named ones, and typed
 //! views of each.
+//!
+//! ```
+//! use larder::manager::{CacheKind, CacheManager};
+//!
+//! let manager = CacheManager::new();
+//! let profiles = manager.view::<String>(CacheKind::User);
+//! assert_eq!(profiles.get_with(&7, || "Ada".to_owned()), "Ada");
+//! assert_eq!(profiles.get(&7).as_deref(), Some("Ada"));
+//!
+//! // Another type of values, in the same cache, within the same budget.
+//! let visits = manager.view::<u32>(CacheKind::User);
+//! visits.set(&7, 1);
+//! assert_eq!((visits.incr(&7, 1), profiles.has_key(&7)), (Some(2), true));
+//! ```
+//!
+//! - [`CacheManager`] has the caches, by [`CacheKind`] or by name; [`global`] is that of the process.
+//! - [`ManagedCache`] is one of them: its settings, which may change while it is in use, its statistics,
+//!   its memory.
+//! - [`View`] is what one works with: the values of one type, in one [`Namespace`], with the operations of
+//!   Django's low-level cache API and loads.
+//! - [`Key`] is what a view can be asked with: anything that hashes and can be made owned.
+//!
+//! The guide is `docs/manager.md` in the repository.
 #![forbid(unsafe_code)]
 
 mod hashing;

@@ -88,22 +88,18 @@ impl CacheSettings {
         }
     }
 
-    /// The table of kinds; its reasons are in ARCHITECTURE.md.
+    /// The table of kinds, chosen by `larder-bench kinds`; the reasons are in ARCHITECTURE.md.
     pub(super) fn of(kind: CacheKind) -> Self {
+        let base = |entries, minutes, priority| Self {
+            priority,
+            ..Self::new(entries).time_to_live(minutes * MINUTE)
+        };
         match kind {
-            CacheKind::Url => Self { priority: 3, ..Self::new(5_000).time_to_live(60 * MINUTE) },
-            CacheKind::User => Self { priority: 2, ..Self::new(1_000).time_to_live(30 * MINUTE) },
-            CacheKind::Analytics => {
-                Self { priority: 0, ..Self::new(500).time_to_live(15 * MINUTE) }
-            }
-            CacheKind::Session => Self {
-                priority: 4,
-                expiry: ExpiryMode::Idle,
-                ..Self::new(2_000).time_to_live(5 * MINUTE)
-            },
-            CacheKind::General => {
-                Self { priority: 1, ..Self::new(1_000).time_to_live(10 * MINUTE) }
-            }
+            CacheKind::Url => base(5_000, 60, 3).jitter(0.1),
+            CacheKind::User => base(1_000, 30, 2).probation(0.3),
+            CacheKind::Analytics => base(500, 15, 0).probation(0.3),
+            CacheKind::Session => base(2_000, 5, 4).expiry(ExpiryMode::Idle),
+            CacheKind::General => base(1_000, 10, 1).probation(0.01).shards(1),
         }
     }
 

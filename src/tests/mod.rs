@@ -5,8 +5,13 @@ mod compile_fail;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/from-moka.md")]
 mod from_moka {}
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/manager.md")]
+mod manager_guide {}
 #[cfg(test)]
 mod fuse;
+#[cfg(test)]
+mod manager;
 #[cfg(test)]
 mod panics;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use larder::manager::CacheKind;
 use serde::Serialize;
 
 pub(crate) use self::parse::parse_count;
@@ -21,7 +22,7 @@ use crate::table::Table;
 use crate::throughput::{self, Matrix, Scenario};
 use crate::trace::Trace;
 use crate::workload::Dist;
-use crate::{bound, expiry, latency, memory, sizes, trace, versions};
+use crate::{bound, expiry, kinds, latency, memory, sizes, trace, versions};
 
 /// Measures larder beside its peers.
 #[derive(Debug, Parser)]
@@ -62,6 +63,8 @@ enum Command {
     Bound(BoundArgs),
     /// Which eviction policy wins what where entries differ in size and cost
     Sizes(SizesArgs),
+    /// Whether the settings of the manager's five caches suit how they are used
+    Kinds(KindsArgs),
     /// What deadlines cost, and how punctual they are
     Expiry(ExpiryArgs),
     /// The few numbers that larder promises something about, beside quick_cache
@@ -172,6 +175,25 @@ struct SizesArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+struct KindsArgs {
+    /// Kinds to run: url, user, analytics, session, general [default: all]
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<CacheKind>,
+    /// Threads that use a cache at once when it is timed
+    #[arg(long, default_value = "2")]
+    threads: usize,
+    /// Rounds, of which each times every configuration once; 0 for none
+    #[arg(long, default_value_t = 7)]
+    rounds: usize,
+    /// Operations of each thread in a round
+    #[arg(long, default_value = "100k", value_parser = parse_count)]
+    ops: u32,
+    /// Try the alternatives to the settings, too
+    #[arg(long)]
+    sweep: bool,
+}
+
+#[derive(Clone, Debug, Args)]
 struct ExpiryArgs {
     /// Entries
     #[arg(long, default_value = "1M", value_parser = parse_count)]
@@ -223,6 +245,15 @@ impl Cli {
                 let plan = sizes::Plan { keys, lookups: lookups as usize, seed: common.seed };
                 let cells = sizes::run(plan);
                 common.show(&cells, &[sizes::table(plan, &cells)])
+            }
+            Command::Kinds(args) => {
+                let mut kinds = CacheKind::ALL.to_vec();
+                choose(&mut kinds, &args.only);
+                let KindsArgs { threads, rounds, ops, sweep, .. } = args;
+                let (ops, seed) = (ops as usize, common.seed);
+                let plan = kinds::Plan { kinds, threads, rounds, ops, sweep, seed };
+                let cells = kinds::run(&plan);
+                common.show(&cells, &kinds::tables(&plan, &cells))
             }
             Command::Expiry(ExpiryArgs { entries, rounds }) => {
                 let plan = expiry::Plan { entries, rounds: rounds as usize, seed: common.seed };

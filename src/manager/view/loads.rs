@@ -2,10 +2,11 @@
 
 use super::View;
 use crate::{
+    engine::fill::Timer,
     loading::{Always, Fallible, Optional},
     manager::key::{Key, Query, Wish},
 };
-use std::{future::Future, sync::Arc, time::Instant};
+use std::{future::Future, sync::Arc};
 
 /// # Loading
 ///
@@ -118,9 +119,9 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             return value;
         }
         let init = async {
-            let started = Instant::now();
+            let timer = self.timer();
             let value = init.await;
-            self.stored(query, value, &self.terms, started.elapsed())
+            self.stored(query, value, &self.terms, timer.stop().by_clock)
         };
         Self::value_of(&self.entries.load_async::<Always>(self.wish(query), init).await)
     }
@@ -157,9 +158,9 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             return Ok(value);
         }
         let init = async {
-            let started = Instant::now();
+            let timer = self.timer();
             let loaded = init.await;
-            loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load_async::<Fallible<E>>(self.wish(query), init).await;
         loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
@@ -189,12 +190,16 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             return Some(value);
         }
         let init = async {
-            let started = Instant::now();
+            let timer = self.timer();
             let loaded = init.await;
-            loaded.map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load_async::<Optional>(self.wish(query), init).await;
         loaded.as_ref().map(Self::value_of)
+    }
+
+    fn timer(&self) -> Timer {
+        Timer::start(&self.entries.engine().lifetimes().clock)
     }
 
     fn wish<'q, Q: Key + ?Sized>(&self, query: Query<'q, Q>) -> Wish<'q, Q> {
@@ -206,9 +211,9 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     #[inline(never)]
     fn load<Q: Key + ?Sized>(&self, query: Query<'_, Q>, init: impl FnOnce() -> V) -> V {
         let init = || {
-            let started = Instant::now();
+            let timer = self.timer();
             let value = init();
-            self.stored(query, value, &self.terms, started.elapsed())
+            self.stored(query, value, &self.terms, timer.stop().by_clock)
         };
         Self::value_of(&self.entries.load::<Always>(self.wish(query), init))
     }
@@ -225,8 +230,8 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         E: Send + Sync + 'static,
     {
         let init = || {
-            let started = Instant::now();
-            init().map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            let timer = self.timer();
+            init().map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load::<Fallible<E>>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
@@ -240,8 +245,8 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         init: impl FnOnce() -> Option<V>,
     ) -> Option<V> {
         let init = || {
-            let started = Instant::now();
-            init().map(|value| self.stored(query, value, &self.terms, started.elapsed()))
+            let timer = self.timer();
+            init().map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load::<Optional>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of)
