@@ -54,3 +54,16 @@ impl<T> UnsafeCell<T> {
         f(self.0.get())
     }
 }
+
+/// A SeqCst fence where a locked instruction stands between every store before it and every load
+/// behind it that it has to order, or no store comes before it. On x86 these are full fences
+/// already, and loads keep their order. (By the letter of the memory model they are not, so models
+/// have the real one.)
+#[inline(always)]
+pub(crate) fn fence_after_swap() {
+    if cfg!(all(target_arch = "x86_64", not(larder_loom), not(miri))) {
+        std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+    } else {
+        fence(Ordering::SeqCst);
+    }
+}
