@@ -8,6 +8,7 @@ mod expiry;
 mod headline;
 mod kinds;
 mod latency;
+mod memo;
 mod memory;
 mod peers;
 mod plot;

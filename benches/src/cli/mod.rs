@@ -22,7 +22,7 @@ use crate::table::Table;
 use crate::throughput::{self, Matrix, Scenario};
 use crate::trace::Trace;
 use crate::workload::Dist;
-use crate::{bound, expiry, kinds, latency, memory, sizes, telemetry, trace, versions};
+use crate::{bound, expiry, kinds, latency, memo, memory, sizes, telemetry, trace, versions};
 
 /// Measures larder beside its peers.
 #[derive(Debug, Parser)]
@@ -65,6 +65,8 @@ enum Command {
     Sizes(SizesArgs),
     /// Whether the settings of the manager's five caches suit how they are used
     Kinds(KindsArgs),
+    /// What a hit of a cached function costs
+    Memo(MemoArgs),
     /// What deadlines cost, and how punctual they are
     Expiry(ExpiryArgs),
     /// What it costs that a manager tells a recorder of metrics
@@ -196,6 +198,16 @@ struct KindsArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+struct MemoArgs {
+    /// Rounds, of which the medians are shown
+    #[arg(long, default_value = "15", value_parser = parse_count)]
+    rounds: u32,
+    /// Calls in a round
+    #[arg(long, default_value = "500k", value_parser = parse_count)]
+    ops: u32,
+}
+
+#[derive(Clone, Debug, Args)]
 struct ExpiryArgs {
     /// Entries
     #[arg(long, default_value = "1M", value_parser = parse_count)]
@@ -269,6 +281,10 @@ impl Cli {
                 let plan = kinds::Plan { kinds, threads, rounds, ops, sweep, seed };
                 let cells = kinds::run(&plan);
                 common.show(&cells, &kinds::tables(&plan, &cells))
+            }
+            Command::Memo(MemoArgs { rounds, ops }) => {
+                let rows = memo::run(memo::Plan { rounds: rounds as usize, ops: ops as usize });
+                common.show(&rows, &[memo::table(&rows)])
             }
             Command::Expiry(ExpiryArgs { entries, rounds }) => {
                 let plan = expiry::Plan { entries, rounds: rounds as usize, seed: common.seed };
