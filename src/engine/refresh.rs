@@ -178,6 +178,7 @@ impl<K, V> Engine<K, V> {
     }
 
     /// [`Engine::get`], and where the value is.
+    #[cfg(feature = "macros")]
     pub(crate) fn get_at<R>(
         &self,
         hash: u64,
@@ -192,6 +193,7 @@ impl<K, V> Engine<K, V> {
 
     /// [`Engine::peek`], and where the value is. What is found by the leader of a load is what that load may
     /// replace: the post was visible before.
+    #[cfg(feature = "macros")]
     pub(crate) fn peek_at<R>(
         &self,
         hash: u64,
@@ -205,6 +207,7 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Has nobody join a load of this hash that is under way, nor what it brings stored, as a write would.
+    #[cfg(feature = "macros")]
     pub(crate) fn supersede_load(&self, hash: u64) {
         self.supersede(&pin(), hash);
     }

@@ -29,7 +29,6 @@ use crate::{
     manager::{Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times},
 };
 use std::{
-    any::TypeId,
     fmt,
     future::{Future, poll_fn},
     hash::{BuildHasher, RandomState},
@@ -160,8 +159,8 @@ pub fn always<V>(_: &V) -> bool {
 }
 
 #[inline(always)]
-fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, Q> {
-    Query { space: home.namespace.space(), value: TypeId::of::<Kept<S::Value>>(), key }
+fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, Q, Kept<S::Value>> {
+    Query::new(home.namespace.space(), key)
 }
 
 #[inline(always)]
@@ -189,7 +188,7 @@ impl<S: Shape> Turn<S> {
     #[inline(never)]
     fn missing<Q: Key>(
         function: &'static Function,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, Kept<S::Value>>,
         start: Start<S::Value>,
     ) -> Self {
         function.home().count(Event::Miss);
@@ -198,7 +197,7 @@ impl<S: Shape> Turn<S> {
 
     fn new<Q: Key>(
         function: &'static Function,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, Kept<S::Value>>,
         start: Start<S::Value>,
     ) -> Self {
         let hash = function.home().entries.hash(&query);

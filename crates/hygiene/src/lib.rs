@@ -3,7 +3,7 @@
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, unused, nonstandard_style, rust_2018_idioms, future_incompatible)]
-#![deny(clippy::all, clippy::pedantic)]
+#![deny(clippy::all)]
 
 /// Would be taken for the crate, if somebody meant that.
 pub mod larder {}

@@ -198,7 +198,7 @@ fn no_read_is_older_than_a_write_that_has_returned() {
     let over = AtomicBool::new(false);
     let reads = Mutex::new(0_u64);
     let read = |thread: usize, own: &mut [[u64; 2]; 8]| {
-        for row in 0..8 {
+        for (row, own) in own.iter_mut().enumerate() {
             let is_async = (thread + row) % 2;
             let confirmed = CONFIRMED.rows[row].load(SeqCst);
             let number = match is_async {
@@ -206,12 +206,8 @@ fn no_read_is_older_than_a_write_that_has_returned() {
                 _ => read_row(row),
             };
             assert!(number >= confirmed, "row {row}: {number} after {confirmed} was confirmed");
-            assert!(
-                number >= own[row][is_async],
-                "row {row}: {number} after {}",
-                own[row][is_async]
-            );
-            own[row][is_async] = number;
+            assert!(number >= own[is_async], "row {row}: {number} after {}", own[is_async]);
+            own[is_async] = number;
         }
     };
     std::thread::scope(|scope| {
