@@ -22,6 +22,8 @@
 //! *While it goes to sleep.* A word that was lowered after the thread has read it is followed by an
 //! unpark. Its token is there when the thread parks, which then returns at once; and what happened
 //! before an unpark is visible after the park that it ends.
+//! A pass may run code that parks the thread itself (waiting at a channel does) and so takes the token. So
+//! the thread parks only after it has read all words with no pass in between.
 //!
 //! # ABA
 //!
@@ -39,7 +41,7 @@ use crate::{
     sync::{
         AtomicU64,
         Ordering::{Relaxed, SeqCst},
-        fence,
+        fence, fence_after_swap,
     },
 };
 
@@ -54,17 +56,6 @@ pub(crate) enum Asked {
     InTime,
     /// Unpark the thread.
     Wake,
-}
-
-/// A full fence for who has just left work by a locked instruction, which on x86 is one already. (By the
-/// letter of the memory model it is not, so models have the real one.)
-#[inline(always)]
-fn fence_after_swap() {
-    if cfg!(all(target_arch = "x86_64", not(larder_loom), not(miri))) {
-        std::sync::atomic::compiler_fence(SeqCst);
-    } else {
-        fence(SeqCst);
-    }
 }
 
 impl Alarm {

@@ -90,6 +90,7 @@ pub mod manager;
 #[cfg(feature = "macros")]
 pub mod memo;
 pub mod ops;
+mod pending;
 mod pinned;
 mod removals;
 mod stats;
@@ -116,6 +117,7 @@ pub use larder_macros::cache_view;
 pub use larder_macros::{cache_method_result, cache_query, cache_result};
 pub use listener::RemovalCause;
 pub use maintenance::Maintenance;
+pub use pending::Pending;
 pub use pinned::Pinned;
 pub use removals::{Removal, Removals};
 pub use stats::{CacheStats, LoadTimes, Policy};

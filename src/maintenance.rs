@@ -231,6 +231,9 @@ impl Maintainer {
                     slot.clock.deadline_after(RETRY)
                 }
             });
+            // What has run may have parked this thread, and so used up the token of somebody who left
+            // work for a task whose word was read before: all are read once more.
+            return Until::Past;
         }
         match slot.clock.until(slot.alarm.time()) {
             // Who advances the clock wakes the thread.

@@ -4,7 +4,11 @@ use crate::engine::{
     load_times::{self, BUCKETS},
     stats::{EVENTS, Event},
 };
-use std::{ops::Sub, time::Duration};
+use std::{
+    iter::Sum,
+    ops::{Add, Sub},
+    time::Duration,
+};
 
 /// What has happened to a cache since it was built, and how many entries it has.
 ///
@@ -199,6 +203,57 @@ impl Sub for CacheStats {
             refresh_failures: self.refresh_failures.saturating_sub(earlier.refresh_failures),
             entries: self.entries,
         }
+    }
+}
+
+/// The loads of two caches together.
+impl Add for LoadTimes {
+    type Output = LoadTimes;
+
+    fn add(self, other: LoadTimes) -> LoadTimes {
+        LoadTimes(std::array::from_fn(|i| self.0[i].saturating_add(other.0[i])))
+    }
+}
+
+/// What happened to two caches together.
+///
+/// ```
+/// let (one, other) = (larder::Cache::new(10), larder::Cache::new(10));
+/// one.insert(1, 'a');
+/// other.insert_many([(1, 'a'), (2, 'b')]);
+/// let both = one.stats() + other.stats();
+/// assert_eq!((both.inserts, both.entries), (3, 3));
+/// ```
+impl Add for CacheStats {
+    type Output = CacheStats;
+
+    fn add(self, other: CacheStats) -> CacheStats {
+        CacheStats {
+            hits: self.hits.saturating_add(other.hits),
+            misses: self.misses.saturating_add(other.misses),
+            inserts: self.inserts.saturating_add(other.inserts),
+            updates: self.updates.saturating_add(other.updates),
+            removals: self.removals.saturating_add(other.removals),
+            invalidations: self.invalidations.saturating_add(other.invalidations),
+            evictions: self.evictions.saturating_add(other.evictions),
+            expirations: self.expirations.saturating_add(other.expirations),
+            rejections: self.rejections.saturating_add(other.rejections),
+            listener_panics: self.listener_panics.saturating_add(other.listener_panics),
+            loads: self.loads.saturating_add(other.loads),
+            load_failures: self.load_failures.saturating_add(other.load_failures),
+            load_time: self.load_time.saturating_add(other.load_time),
+            load_times: self.load_times + other.load_times,
+            refreshes: self.refreshes.saturating_add(other.refreshes),
+            refresh_failures: self.refresh_failures.saturating_add(other.refresh_failures),
+            entries: self.entries.saturating_add(other.entries),
+        }
+    }
+}
+
+/// What happened to many caches together.
+impl Sum for CacheStats {
+    fn sum<I: Iterator<Item = CacheStats>>(all: I) -> CacheStats {
+        all.fold(CacheStats::default(), Add::add)
     }
 }
 

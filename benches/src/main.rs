@@ -18,6 +18,7 @@ mod report;
 mod sizes;
 mod stats;
 mod table;
+mod telemetry;
 mod throughput;
 mod trace;
 mod versions;

@@ -107,6 +107,32 @@ fn a_task_may_come_while_the_thread_is_about_to_end() {
 }
 
 #[test]
+fn a_pass_that_parks_uses_up_no_wake_up_of_another_task() {
+    let house = House::new();
+    let (quiet, quiets) = script(|| Next::Idle);
+    let first = house.register(&quiet);
+    pass(&quiets);
+    let (go, goes) = channel::<()>();
+    let (parking, parks) = channel();
+    let state = Mutex::new((goes, parking));
+    let (parker, parked) = script(move || {
+        let (goes, parking) = &*state.lock().unwrap();
+        goes.recv().unwrap();
+        // Of the registration, perhaps.
+        thread::park_timeout(Duration::ZERO);
+        parking.send(()).unwrap();
+        thread::park();
+        Next::Idle
+    });
+    let _second = house.register(&parker);
+    go.send(()).unwrap();
+    parks.recv_timeout(LIMIT).expect("to begin");
+    first.notify();
+    pass(&parked);
+    pass(&quiets);
+}
+
+#[test]
 fn the_earliest_comes_first() {
     let house = House::new();
     let (order, came) = channel();

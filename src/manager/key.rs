@@ -12,6 +12,7 @@ use std::{
     borrow::Borrow,
     fmt,
     hash::{Hash, Hasher},
+    marker::PhantomData,
 };
 
 /// What a [`View`](super::View) can be asked with.
@@ -73,34 +74,43 @@ where
     }
 }
 
-/// A key of a type that is known to itself.
+/// A key, of a value of a type. One look at what type this is tells both.
+struct Typed<K, V>(K, PhantomData<fn() -> V>);
+
+/// A [`Typed`] that knows of what.
 trait Erased: Any + Send + Sync {
     fn same(&self, other: &dyn Any) -> bool;
-    fn hash_into(&self, state: &mut dyn Hasher);
+    fn hash_into(&self, space: Space, state: &mut dyn Hasher);
 }
 
-impl<K: Hash + Eq + Send + Sync + 'static> Erased for K {
+impl<K: Hash + Eq + Send + Sync + 'static, V: 'static> Erased for Typed<K, V> {
     fn same(&self, other: &dyn Any) -> bool {
-        other.downcast_ref().is_some_and(|other| self == other)
+        other.downcast_ref::<Self>().is_some_and(|other| self.0 == other.0)
     }
 
-    fn hash_into(&self, mut state: &mut dyn Hasher) {
-        self.hash(&mut state);
+    fn hash_into(&self, space: Space, mut state: &mut dyn Hasher) {
+        hash_place::<V, _>(space, &mut state);
+        self.0.hash(&mut state);
     }
+}
+
+/// Where a key is, for [`PlaceHasher`](super::hashing::PlaceHasher).
+#[inline]
+fn hash_place<V: 'static, H: Hasher>(space: Space, state: &mut H) {
+    state.write_u64(space.word() ^ type_bits(TypeId::of::<V>()));
 }
 
 /// A key as it is stored.
 #[derive(Clone)]
 pub(crate) struct StoredKey {
     space: Space,
-    value: TypeId,
     key: Arc<dyn Erased>,
 }
 
 impl PartialEq for StoredKey {
     fn eq(&self, other: &Self) -> bool {
         let other_key: &dyn Any = &*other.key;
-        self.space == other.space && self.value == other.value && (*self.key).same(other_key)
+        self.space == other.space && (*self.key).same(other_key)
     }
 }
 
@@ -109,8 +119,7 @@ impl Eq for StoredKey {}
 /// As [`Query`]: what is written to a hasher through a pointer is what is written to it directly.
 impl Hash for StoredKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.space.word() ^ type_bits(self.value));
-        (*self.key).hash_into(state);
+        (*self.key).hash_into(self.space, state);
     }
 }
 
@@ -120,25 +129,30 @@ impl fmt::Debug for StoredKey {
     }
 }
 
-/// A key as somebody asks for it.
-#[derive(Debug)]
-pub(crate) struct Query<'q, Q: ?Sized> {
-    pub(crate) space: Space,
-    pub(crate) value: TypeId,
-    pub(crate) key: &'q Q,
+/// A key as somebody asks for its value, of type `V`.
+pub(crate) struct Query<'q, Q: ?Sized, V> {
+    space: Space,
+    key: &'q Q,
+    value: PhantomData<fn() -> V>,
 }
 
-impl<Q: ?Sized> Clone for Query<'_, Q> {
+impl<Q: ?Sized, V> Clone for Query<'_, Q, V> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<Q: ?Sized> Copy for Query<'_, Q> {}
+impl<Q: ?Sized, V> Copy for Query<'_, Q, V> {}
 
-impl<Q: Key + ?Sized> Query<'_, Q> {
+impl<'q, Q: Key + ?Sized, V: 'static> Query<'q, Q, V> {
+    #[inline(always)]
+    pub(crate) fn new(space: Space, key: &'q Q) -> Self {
+        Self { space, key, value: PhantomData }
+    }
+
     pub(crate) fn to_stored(self) -> StoredKey {
-        StoredKey { space: self.space, value: self.value, key: Arc::new(self.key.to_stored()) }
+        let key = Typed::<_, V>(self.key.to_stored(), PhantomData);
+        StoredKey { space: self.space, key: Arc::new(key) }
     }
 
     /// What its stored form takes: what it owns elsewhere, too, if it was given as `str` or a slice.
@@ -149,35 +163,35 @@ impl<Q: Key + ?Sized> Query<'_, Q> {
     }
 }
 
-impl<Q: Key + ?Sized> Hash for Query<'_, Q> {
+impl<Q: Key + ?Sized, V: 'static> Hash for Query<'_, Q, V> {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.space.word() ^ type_bits(self.value));
+        hash_place::<V, _>(self.space, state);
         self.key.hash(state);
     }
 }
 
-impl<Q: Key + ?Sized> Equivalent<StoredKey> for Query<'_, Q> {
+impl<Q: Key + ?Sized, V: 'static> Equivalent<StoredKey> for Query<'_, Q, V> {
     #[inline]
     fn equivalent(&self, stored: &StoredKey) -> bool {
         let key: &dyn Any = &*stored.key;
         self.space == stored.space
-            && self.value == stored.value
-            && key.downcast_ref().is_some_and(|key| self.key.matches(key))
+            && key
+                .downcast_ref::<Typed<Q::Stored, V>>()
+                .is_some_and(|Typed(key, _)| self.key.matches(key))
     }
 }
 
 /// A key that is loaded for, and what is to hold of what is loaded.
-#[derive(Debug)]
-pub(crate) struct Wish<'q, Q: ?Sized> {
-    pub(crate) query: Query<'q, Q>,
+pub(crate) struct Wish<'q, Q: ?Sized, V> {
+    pub(crate) query: Query<'q, Q, V>,
     pub(crate) terms: Terms,
 }
 
-impl<'q, Q: Key + ?Sized> Wanted<StoredKey> for Wish<'q, Q> {
-    type Borrowed = Query<'q, Q>;
+impl<'q, Q: Key + ?Sized, V: 'static> Wanted<StoredKey> for Wish<'q, Q, V> {
+    type Borrowed = Query<'q, Q, V>;
 
-    fn borrowed(&self) -> &Query<'q, Q> {
+    fn borrowed(&self) -> &Query<'q, Q, V> {
         &self.query
     }
 

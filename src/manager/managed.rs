@@ -4,6 +4,7 @@ use super::{
     hashing::BuildPlaceHasher,
     key::StoredKey,
     kind::CacheKind,
+    memory::Share,
     namespace::Namespace,
     settings::{CacheSettings, SettingsError},
     stored::StoredValue,
@@ -37,6 +38,9 @@ struct Inner {
     kind: Option<CacheKind>,
     cache: Entries,
     settings: Mutex<CacheSettings>,
+    /// What it has of its settings' capacity, which is less while memory is short. Changed under the
+    /// lock of the settings.
+    share: Mutex<Share>,
     namespaces: Mutex<HashMap<String, Namespace>>,
     /// That of those who name none.
     unnamed: Namespace,
@@ -128,6 +132,7 @@ impl ManagedCache {
             kind,
             cache: builder.try_build()?,
             settings: Mutex::new(settings),
+            share: Mutex::new(Share::WHOLE),
             namespaces: Mutex::default(),
             unnamed: Namespace::new("", 0),
         })))
@@ -184,14 +189,36 @@ impl ManagedCache {
     pub fn apply(&self, settings: &CacheSettings) -> Result<(), ApplyError> {
         settings.validate()?;
         let mut current = self.locked_settings();
-        check_fixed(&current, settings)?;
-        self.0.cache.set_max_capacity(settings.capacity())?;
+        if let Some((field, current, value)) = fixed(&current, settings).into_iter().next() {
+            return Err(ApplyError::Fixed { field, value, current });
+        }
+        self.0.cache.set_max_capacity(self.share().of(settings.capacity()))?;
         if (settings.time_to_live, settings.expiry) != (current.time_to_live, current.expiry)
             || settings.jitter != current.jitter
         {
             self.rule_lives(settings);
         }
         *current = settings.clone();
+        Ok(())
+    }
+
+    /// What it may hold at present: [`max_bytes`](CacheSettings::max_bytes) if they are set, or else
+    /// [`max_entries`](CacheSettings::max_entries), and less while memory is short. O(1).
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.0.cache.policy().max_capacity()
+    }
+
+    /// What it has of its settings' capacity.
+    pub(crate) fn share(&self) -> Share {
+        *locked(&self.0.share)
+    }
+
+    /// Makes it have that much of its settings' capacity, now and when they change.
+    pub(crate) fn set_share(&self, share: Share) -> Result<(), ResizeError> {
+        let settings = self.locked_settings();
+        self.0.cache.set_max_capacity(share.of(settings.capacity()))?;
+        *locked(&self.0.share) = share;
         Ok(())
     }
 
@@ -238,14 +265,15 @@ impl ManagedCache {
 
     fn sampled_bytes(&self) -> u64 {
         let engine = self.0.cache.engine();
-        let (shards, buckets) = (engine.shard_count(), engine.buckets());
         let stride = self.entry_count().div_ceil(SAMPLE).max(1) as usize;
         let (mut entries, mut bytes) = (0, 0);
-        for place in (0..shards * buckets).step_by(stride) {
-            engine.visit_bucket(place / buckets, place % buckets, |entry| {
-                entries += 1;
-                bytes += u64::from(entry.value.bytes());
-            });
+        for own in 0..engine.shard_numbers() {
+            for bucket in (0..engine.buckets(own)).step_by(stride) {
+                engine.visit_bucket(own, bucket, |entry| {
+                    entries += 1;
+                    bytes += u64::from(entry.value.bytes());
+                });
+            }
         }
         match entries {
             0 => 0,
@@ -304,42 +332,33 @@ impl ManagedCache {
     }
 }
 
-/// Whether only such settings differ as can be changed.
-fn check_fixed(current: &CacheSettings, wanted: &CacheSettings) -> Result<(), ApplyError> {
-    let check = |is_same: bool, field, current: String, value: String| {
-        if is_same { Ok(()) } else { Err(ApplyError::Fixed { field, value, current }) }
+/// What of a cache's settings was to change and cannot: field, what it is, what was asked for.
+pub(super) fn fixed(
+    current: &CacheSettings,
+    wanted: &CacheSettings,
+) -> Vec<(&'static str, String, String)> {
+    let or_unset = |value: Option<String>| value.unwrap_or_else(|| "unset".to_owned());
+    let bytes = |settings: &CacheSettings| or_unset(settings.max_bytes.map(|it| it.to_string()));
+    let shards = |settings: &CacheSettings| or_unset(settings.shards.map(|it| it.to_string()));
+    let probation =
+        |settings: &CacheSettings| or_unset(settings.probation.map(|it| it.to_string()));
+    let policy = |settings: &CacheSettings| format!("{:?}", settings.eviction_policy);
+    let entries = |settings: &CacheSettings| settings.max_entries.to_string();
+    let both = |field, is_same: bool, said: &dyn Fn(&CacheSettings) -> String| {
+        (!is_same).then(|| (field, said(current), said(wanted)))
     };
-    let said = |value: Option<&dyn ToString>| value.map_or("unset".to_owned(), ToString::to_string);
-    let bound = |settings: &CacheSettings| match settings.max_bytes {
-        None => "unset".to_owned(),
-        Some(bytes) => bytes.to_string(),
-    };
-    let (is_weighted, will_be) = (current.max_bytes.is_some(), wanted.max_bytes.is_some());
-    check(is_weighted == will_be, "max_bytes", bound(current), bound(wanted))?;
-    check(
-        !is_weighted || current.max_entries == wanted.max_entries,
-        "max_entries",
-        current.max_entries.to_string(),
-        wanted.max_entries.to_string(),
-    )?;
-    check(
-        current.shards == wanted.shards,
-        "shards",
-        said(current.shards.as_ref().map(|it| it as _)),
-        said(wanted.shards.as_ref().map(|it| it as _)),
-    )?;
-    check(
-        current.probation == wanted.probation,
-        "probation",
-        said(current.probation.as_ref().map(|it| it as _)),
-        said(wanted.probation.as_ref().map(|it| it as _)),
-    )?;
-    check(
-        current.eviction_policy == wanted.eviction_policy,
-        "eviction_policy",
-        format!("{:?}", current.eviction_policy),
-        format!("{:?}", wanted.eviction_policy),
-    )
+    let is_weighted = current.max_bytes.is_some();
+    [
+        both("max_bytes", is_weighted == wanted.max_bytes.is_some(), &bytes),
+        // How many entries to expect is of use only when the cache is made.
+        both("max_entries", !is_weighted || current.max_entries == wanted.max_entries, &entries),
+        both("shards", current.shards == wanted.shards, &shards),
+        both("probation", current.probation == wanted.probation, &probation),
+        both("eviction_policy", current.eviction_policy == wanted.eviction_policy, &policy),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Nothing is left half done under these locks.

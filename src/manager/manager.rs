@@ -1,16 +1,21 @@
 //! The manager.
 
 use super::{
+    health::ThresholdError,
     kind::CacheKind,
     managed::ManagedCache,
+    memory::{MemoryProbe, MemorySettings, Watch},
+    monitor::{self, Look, Monitor, Thresholds},
     settings::{CacheSettings, SettingsError},
+    telemetry::Seen,
     view::View,
 };
-use crate::{BuildError, Clock, Maintenance};
+use crate::{BuildError, Clock, Maintenance, maintenance::Registration};
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, OnceLock, PoisonError, RwLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak},
+    time::Duration,
 };
 
 /// The five caches of [`CacheKind`], and any number of named ones.
@@ -26,13 +31,33 @@ use std::{
 /// assert_eq!(targets.get("b3"), Some(target));
 /// ```
 #[derive(Clone)]
-pub struct CacheManager(Arc<Inner>);
+pub struct CacheManager(pub(super) Arc<Inner>);
 
-struct Inner {
+// A probe, a loader or a subscriber that panics leaves nothing half done.
+impl std::panic::UnwindSafe for CacheManager {}
+impl std::panic::RefUnwindSafe for CacheManager {}
+
+pub(super) struct Inner {
     kinds: [ManagedCache; CacheKind::ALL.len()],
     named: RwLock<BTreeMap<String, ManagedCache>>,
-    clock: Clock,
-    maintenance: Maintenance,
+    pub(super) clock: Clock,
+    pub(super) maintenance: Maintenance,
+    watch: Arc<Watch>,
+    pub(super) monitor: Monitor,
+    /// While there is one, the maintenance thread looks at the caches.
+    pub(super) registration: Mutex<Option<Registration>>,
+    /// Held while settings are reloaded.
+    #[cfg(feature = "config")]
+    reloading: Mutex<()>,
+}
+
+/// A handle that does not keep the manager.
+pub(super) struct WeakManager(Weak<Inner>);
+
+impl WeakManager {
+    pub(super) fn upgrade(&self) -> Option<CacheManager> {
+        self.0.upgrade().map(CacheManager)
+    }
 }
 
 /// Builds a [`CacheManager`]; comes from [`CacheManager::builder`].
@@ -42,6 +67,10 @@ pub struct CacheManagerBuilder {
     named: Vec<(String, CacheSettings)>,
     clock: Clock,
     maintenance: Maintenance,
+    probe: Option<Arc<dyn MemoryProbe>>,
+    memory: MemorySettings,
+    pub(super) sample_every: Duration,
+    pub(super) thresholds: Thresholds,
 }
 
 /// Why a manager, or one of its caches, cannot be made.
@@ -71,6 +100,9 @@ pub enum ManagerError {
         /// What is wrong.
         source: SettingsError,
     },
+    /// A setting of how memory is looked after is out of range.
+    #[error("memory: {0}")]
+    Memory(#[source] SettingsError),
     /// The settings do not fit together, or there is no memory.
     #[error("cache {name:?}: {source}")]
     Build {
@@ -78,6 +110,29 @@ pub enum ManagerError {
         name: String,
         /// What is wrong.
         source: BuildError,
+    },
+    /// There is no cache of that name.
+    #[error(transparent)]
+    Unknown(#[from] UnknownCache),
+    /// Caches are to be looked at too often, or hardly ever.
+    #[error("sample_every: {interval:?} is out of range; allowed are 1 s to 60 s")]
+    SampleEvery {
+        /// What was asked for.
+        interval: Duration,
+    },
+    /// Of the manager's thresholds one makes no sense.
+    #[error("health thresholds: {source}")]
+    Thresholds {
+        /// What is wrong.
+        source: ThresholdError,
+    },
+    /// Of a cache's thresholds one makes no sense.
+    #[error("health thresholds of cache {name:?}: {source}")]
+    ThresholdsOf {
+        /// Of which cache.
+        name: String,
+        /// What is wrong.
+        source: ThresholdError,
     },
 }
 
@@ -111,6 +166,10 @@ impl CacheManager {
             named: Vec::new(),
             clock: Clock::default(),
             maintenance: Maintenance::default(),
+            probe: None,
+            memory: MemorySettings::default(),
+            sample_every: monitor::INTERVAL,
+            thresholds: Thresholds::default(),
         }
     }
 
@@ -146,7 +205,7 @@ impl CacheManager {
         if let Ok(kind) = name.parse() {
             return Ok(self.cache(kind).clone());
         }
-        self.named().get(name).cloned().ok_or_else(|| UnknownCache {
+        self.0.named().get(name).cloned().ok_or_else(|| UnknownCache {
             name: name.to_owned(),
             known: self.caches().iter().map(|cache| cache.name().to_owned()).collect(),
         })
@@ -155,7 +214,7 @@ impl CacheManager {
     /// All caches: the kinds first, then the others by name.
     #[must_use]
     pub fn caches(&self) -> Vec<ManagedCache> {
-        self.0.kinds.iter().chain(self.named().values()).cloned().collect()
+        self.0.caches()
     }
 
     /// Adds a cache.
@@ -168,15 +227,35 @@ impl CacheManager {
         name: &str,
         settings: CacheSettings,
     ) -> Result<ManagedCache, ManagerError> {
+        let cache = self.make_unlisted(name, settings)?;
+        self.list(vec![cache.clone()])?;
+        Ok(cache)
+    }
+
+    /// A cache that nobody finds yet.
+    pub(super) fn make_unlisted(
+        &self,
+        name: &str,
+        settings: CacheSettings,
+    ) -> Result<ManagedCache, ManagerError> {
         check_name(name)?;
-        let Inner { clock, maintenance, .. } = &*self.0;
-        let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
-        if name.parse::<CacheKind>().is_ok() || named.contains_key(name) {
+        if self.get_cache(name).is_ok() {
             return Err(ManagerError::Exists { name: name.to_owned() });
         }
-        let cache = make(name, None, settings, clock, *maintenance)?;
-        named.insert(name.to_owned(), cache.clone());
-        Ok(cache)
+        make(name, None, settings, &self.0.clock, self.0.maintenance)
+    }
+
+    /// Lets them be found, if none of their names is taken.
+    pub(super) fn list(&self, caches: Vec<ManagedCache>) -> Result<(), ManagerError> {
+        let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cache) = caches.iter().find(|cache| named.contains_key(cache.name())) {
+            return Err(ManagerError::Exists { name: cache.name().to_owned() });
+        }
+        named.extend(caches.iter().map(|cache| (cache.name().to_owned(), cache.clone())));
+        // The monitor lists caches under its lock.
+        drop(named);
+        caches.iter().for_each(|cache| self.0.monitor.begin(&seen(cache)));
+        Ok(())
     }
 
     /// Clears all caches. O(caches).
@@ -184,9 +263,35 @@ impl CacheManager {
         self.caches().iter().for_each(ManagedCache::clear);
     }
 
-    fn named(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
-        self.0.named.read().unwrap_or_else(PoisonError::into_inner)
+    #[cfg(feature = "config")]
+    pub(super) fn reloading(&self) -> &Mutex<()> {
+        &self.0.reloading
     }
+
+    pub(super) fn watch(&self) -> &Arc<Watch> {
+        &self.0.watch
+    }
+}
+
+impl Inner {
+    fn named(&self) -> RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
+        self.named.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn caches(&self) -> Vec<ManagedCache> {
+        self.kinds.iter().chain(self.named().values()).cloned().collect()
+    }
+
+    /// What is to be seen of the caches now, and what was last seen of the memory.
+    pub(super) fn look(&self) -> Look {
+        let memory = self.watch.latest().and_then(|sample| sample.strain);
+        Look { caches: self.caches().iter().map(seen).collect(), memory }
+    }
+}
+
+/// What its statistics say.
+pub(super) fn seen(cache: &ManagedCache) -> Seen {
+    Seen { name: cache.name().to_owned(), stats: cache.stats() }
 }
 
 impl Default for CacheManager {
@@ -214,7 +319,7 @@ fn make(
         .map_err(|source| ManagerError::Build { name: named(), source })
 }
 
-fn check_name(name: &str) -> Result<(), ManagerError> {
+pub(super) fn check_name(name: &str) -> Result<(), ManagerError> {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
     let fits = name.len() <= 64
         && name.starts_with(|first: char| first.is_ascii_lowercase())
@@ -251,6 +356,28 @@ impl CacheManagerBuilder {
         self
     }
 
+    /// Takes back what was said about those named caches.
+    #[cfg(feature = "config")]
+    pub(super) fn forget_named(&mut self, forgotten: impl Fn(&str) -> bool) {
+        self.named.retain(|(name, _)| !forgotten(name));
+    }
+
+    /// Who looks at the memory, instead of a `SystemProbe`, or of a [`Cgroup`](super::memory::Cgroup)
+    /// without the feature `sysinfo`.
+    #[must_use]
+    pub fn memory_probe(mut self, probe: impl MemoryProbe + 'static) -> Self {
+        self.probe = Some(Arc::new(probe));
+        self
+    }
+
+    /// Whether and how memory is looked after: by default only when
+    /// [`sample_memory`](CacheManager::sample_memory) is called.
+    #[must_use]
+    pub fn memory(mut self, settings: MemorySettings) -> Self {
+        self.memory = settings;
+        self
+    }
+
     /// Builds the manager.
     ///
     /// # Panics
@@ -267,18 +394,34 @@ impl CacheManagerBuilder {
     ///
     /// [`ManagerError`] names the cache and what is wrong with it.
     pub fn try_build(self) -> Result<CacheManager, ManagerError> {
-        let Self { kinds, named, clock, maintenance } = self;
+        self.check_observation()?;
+        let Self { kinds, named, clock, maintenance, probe, memory, sample_every, thresholds } =
+            self;
+        memory.validate().map_err(ManagerError::Memory)?;
         let mut caches = Vec::with_capacity(kinds.len());
         for (kind, settings) in CacheKind::ALL.into_iter().zip(kinds) {
             caches.push(make(kind.name(), Some(kind), settings, &clock, maintenance)?);
         }
         let kinds = caches.try_into().expect("as many as there are kinds");
         let named_caches = RwLock::default();
-        let manager =
-            CacheManager(Arc::new(Inner { kinds, named: named_caches, clock, maintenance }));
+        let watch = Watch::new(probe, memory, clock.clone(), maintenance);
+        let inner = Inner {
+            kinds,
+            named: named_caches,
+            monitor: Monitor::new(clock.clone(), sample_every, thresholds),
+            registration: Mutex::default(),
+            clock,
+            maintenance,
+            watch,
+            #[cfg(feature = "config")]
+            reloading: Mutex::default(),
+        };
+        let manager = CacheManager(Arc::new(inner));
         for (name, settings) in named {
             manager.create(&name, settings)?;
         }
+        manager.observe();
+        manager.0.watch.start(WeakManager(Arc::downgrade(&manager.0)));
         Ok(manager)
     }
 }

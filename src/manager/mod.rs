@@ -25,17 +25,31 @@
 //! The guide is `docs/manager.md` in the repository.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "config")]
+#[cfg_attr(docsrs, doc(cfg(feature = "config")))]
+pub mod config;
 mod hashing;
+mod health;
 mod key;
 mod kind;
 mod managed;
 #[allow(clippy::module_inception)]
 mod manager;
+pub mod memory;
+mod monitor;
 mod namespace;
+mod observe;
+mod performance;
 mod settings;
 mod stored;
+mod telemetry;
 mod view;
+mod window;
 
+pub use health::{
+    CacheHealth, Finding, Health, HealthReason, HealthStatus, HealthThresholds, Levels,
+    ThresholdError,
+};
 pub use key::Key;
 pub use kind::{CacheKind, UnknownKind};
 pub use managed::{ApplyError, CacheMemory, ManagedCache};
@@ -44,6 +58,7 @@ pub use manager::{
     set_global,
 };
 pub use namespace::Namespace;
+pub use performance::{CachePerformance, LoadPercentiles, Performance, Window, Windows};
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};
 pub use stored::Freshness;
 pub use view::View;

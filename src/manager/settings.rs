@@ -99,7 +99,7 @@ impl CacheSettings {
             CacheKind::User => base(1_000, 30, 2).probation(0.3),
             CacheKind::Analytics => base(500, 15, 0).probation(0.3),
             CacheKind::Session => base(2_000, 5, 4).expiry(ExpiryMode::Idle),
-            CacheKind::General => base(1_000, 10, 1).probation(0.01).shards(1),
+            CacheKind::General => base(1_000, 10, 1),
         }
     }
 

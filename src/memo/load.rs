@@ -24,12 +24,11 @@ use crate::{
         lifetimes::Span,
         nodes::Entry,
         stats::Event,
-        word::NodeId,
+        storeys::Spot,
     },
     manager::{Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times},
 };
 use std::{
-    any::TypeId,
     fmt,
     future::{Future, poll_fn},
     hash::{BuildHasher, RandomState},
@@ -73,7 +72,7 @@ enum Start<V> {
     /// No result.
     Absent,
     /// One that is to be loaded anew, by one caller.
-    Old(V, NodeId),
+    Old(V, Spot),
     /// Whatever there is, it is not wanted.
     Forced,
 }
@@ -114,8 +113,8 @@ fn look_up_aged<S: Shape, Q: Key>(function: &'static Function, key: &Q) -> Looke
             home.count(Event::Hit);
             Looked::Found(S::join(value))
         }
-        Some((Some((value, true)), node)) => {
-            Looked::Missing(Turn::new(function, query, Start::Old(value, node)))
+        Some((Some((value, true)), spot)) => {
+            Looked::Missing(Turn::new(function, query, Start::Old(value, spot)))
         }
         Some((None, _)) | None => Looked::Missing(Turn::missing(function, query, Start::Absent)),
     }
@@ -160,8 +159,8 @@ pub fn always<V>(_: &V) -> bool {
 }
 
 #[inline(always)]
-fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, Q> {
-    Query { space: home.namespace.space(), value: TypeId::of::<Kept<S::Value>>(), key }
+fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, Q, Kept<S::Value>> {
+    Query::new(home.namespace.space(), key)
 }
 
 #[inline(always)]
@@ -173,7 +172,7 @@ fn kept<S: Shape>(stored: &StoredValue) -> &Kept<S::Value> {
 struct Lead<V> {
     leader: Leader<'static, StoredKey, StoredValue>,
     /// What there is of old, where, and whether it is still to be given out.
-    old: Option<(V, NodeId)>,
+    old: Option<(V, Spot)>,
 }
 
 /// How a turn goes on.
@@ -189,7 +188,7 @@ impl<S: Shape> Turn<S> {
     #[inline(never)]
     fn missing<Q: Key>(
         function: &'static Function,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, Kept<S::Value>>,
         start: Start<S::Value>,
     ) -> Self {
         function.home().count(Event::Miss);
@@ -198,7 +197,7 @@ impl<S: Shape> Turn<S> {
 
     fn new<Q: Key>(
         function: &'static Function,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, Kept<S::Value>>,
         start: Start<S::Value>,
     ) -> Self {
         let hash = function.home().entries.hash(&query);
@@ -303,12 +302,12 @@ impl<S: Shape> Turn<S> {
     /// If there is an old result: who is to load it anew.
     #[allow(clippy::option_option)]
     fn refresh(&self) -> Option<Option<Next<S>>> {
-        let Start::Old(value, node) = &self.start else { return None };
+        let Start::Old(value, spot) = &self.start else { return None };
         let engine = self.home().entries.engine();
-        Some(Some(match engine.post_refresh(self.hash, self.eq(), || self.key.clone(), *node) {
+        Some(Some(match engine.post_refresh(self.hash, self.eq(), || self.key.clone(), *spot) {
             Some(leader) => {
                 self.home().count(Event::Miss);
-                Next::Lead(Lead { leader, old: Some((value.clone(), *node)) })
+                Next::Lead(Lead { leader, old: Some((value.clone(), *spot)) })
             }
             None => {
                 self.home().count(Event::Hit);
@@ -345,7 +344,7 @@ impl<S: Shape> Turn<S> {
         let home = self.home();
         let found =
             home.entries.engine().peek_at(self.hash, self.eq(), |entry| entry.value.clone());
-        let Some((stored, node)) = found else { return Next::Lead(Lead { leader, old: None }) };
+        let Some((stored, spot)) = found else { return Next::Lead(Lead { leader, old: None }) };
         let kept = kept::<S>(&stored);
         let value = kept.value.clone();
         // Somebody may have stored it between the lookup and the boarding.
@@ -353,7 +352,7 @@ impl<S: Shape> Turn<S> {
             leader.land(Outcome::Value(stored));
             return Next::Done(S::join(value));
         }
-        Next::Lead(Lead { leader, old: Some((value, node)) })
+        Next::Lead(Lead { leader, old: Some((value, spot)) })
     }
 
     fn alone(&self, run: impl FnOnce() -> S::Output) -> S::Output {
@@ -389,7 +388,7 @@ impl<S: Shape> Turn<S> {
                     let entry = Entry { key: self.key.clone(), value: stored.clone() };
                     let load = Load {
                         post: lead.leader.post(),
-                        replaces: lead.old.as_ref().map(|(_, node)| *node),
+                        replaces: lead.old.as_ref().map(|(_, spot)| *spot),
                         terms: &Terms { span, tags: self.tags },
                         took,
                     };

@@ -360,29 +360,29 @@ impl<T, E> Form for Fallible<T, E> {
 /// Whether a write has succeeded, of whatever it returns.
 pub trait Success<T> {
     /// Whether it has.
-    fn has_succeeded(self, output: &T) -> bool;
+    fn succeeded(self, output: &T) -> bool;
 }
 
 impl<T> Success<T> for Whole<T> {
-    fn has_succeeded(self, _: &T) -> bool {
+    fn succeeded(self, _: &T) -> bool {
         true
     }
 }
 
 impl<T> Success<Option<T>> for Optional<T> {
-    fn has_succeeded(self, output: &Option<T>) -> bool {
+    fn succeeded(self, output: &Option<T>) -> bool {
         output.is_some()
     }
 }
 
 impl<T, E> Success<Result<T, E>> for Sharing<T, E> {
-    fn has_succeeded(self, output: &Result<T, E>) -> bool {
+    fn succeeded(self, output: &Result<T, E>) -> bool {
         output.is_ok()
     }
 }
 
 impl<T, E> Success<Result<T, E>> for Fallible<T, E> {
-    fn has_succeeded(self, output: &Result<T, E>) -> bool {
+    fn succeeded(self, output: &Result<T, E>) -> bool {
         output.is_ok()
     }
 }

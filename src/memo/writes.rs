@@ -68,7 +68,7 @@ impl Write {
 
     /// It has come to its end with `output`; what of that says whether it has succeeded is its shape.
     pub fn end<T>(mut self, shape: impl Success<T>, output: T) -> T {
-        if !shape.has_succeeded(&output) {
+        if !shape.succeeded(&output) {
             self.0.clear();
         }
         output

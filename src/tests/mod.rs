@@ -5,7 +5,14 @@ mod compile_fail;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/from-moka.md")]
 mod from_moka {}
-#[cfg(doctest)]
+#[cfg(all(
+    doctest,
+    feature = "config",
+    feature = "metrics",
+    feature = "serde",
+    feature = "sysinfo",
+    feature = "tracing"
+))]
 #[doc = include_str!("../../docs/manager.md")]
 mod manager_guide {}
 #[cfg(test)]

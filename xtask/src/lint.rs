@@ -25,7 +25,14 @@ pub(crate) fn fmt() -> Result<()> {
 }
 
 pub(crate) fn clippy() -> Result<()> {
-    Run::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-Dwarnings"]).run()?;
+    Run::cargo()
+        .args(["clippy", "--workspace", "--all-features", "--all-targets", "--", "-Dwarnings"])
+        .run()?;
+    // All other steps have all features. What is left without any has to compile, too, and its tests
+    // with it.
+    Run::cargo()
+        .args(["clippy", "--package", "larder", "--all-targets", "--", "-Dwarnings"])
+        .run()?;
     // What ordinary builds leave out: stop points and the tests that need them, and the models.
     for (purpose, flags, packages) in [
         ("hooks", suites::HOOKS, ["larder", "larder-stress"]),
@@ -49,7 +56,10 @@ pub(crate) fn clippy() -> Result<()> {
 }
 
 pub(crate) fn rustdoc() -> Result<()> {
-    Run::cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings").run()
+    Run::cargo()
+        .args(["doc", "--workspace", "--all-features", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-Dwarnings")
+        .run()
 }
 
 pub(crate) fn deny() -> Result<()> {

@@ -1,4 +1,4 @@
-//! Tests of the ordinary build, and those of the build with stop points.
+//! Tests of the build with all features, and those of the build with stop points.
 
 use anyhow::Result;
 
@@ -7,11 +7,11 @@ use crate::{place, tools};
 
 pub(crate) fn unit_and_integration() -> Result<()> {
     tools::cargo_subcommand("nextest")?;
-    Run::cargo().args(["nextest", "run", "--workspace", "--no-fail-fast"]).run()
+    Run::cargo().args(["nextest", "run", "--workspace", "--all-features", "--no-fail-fast"]).run()
 }
 
 pub(crate) fn documentation() -> Result<()> {
-    Run::cargo().args(["test", "--workspace", "--doc"]).run()
+    Run::cargo().args(["test", "--workspace", "--all-features", "--doc"]).run()
 }
 
 /// The cfgs of stop points and of the engine's insides.

@@ -22,7 +22,7 @@ use crate::table::Table;
 use crate::throughput::{self, Matrix, Scenario};
 use crate::trace::Trace;
 use crate::workload::Dist;
-use crate::{bound, expiry, kinds, latency, memo, memory, sizes, trace, versions};
+use crate::{bound, expiry, kinds, latency, memo, memory, sizes, telemetry, trace, versions};
 
 /// Measures larder beside its peers.
 #[derive(Debug, Parser)]
@@ -69,6 +69,8 @@ enum Command {
     Memo(MemoArgs),
     /// What deadlines cost, and how punctual they are
     Expiry(ExpiryArgs),
+    /// What it costs that a manager tells a recorder of metrics
+    Telemetry(TelemetryArgs),
     /// The few numbers that larder promises something about, beside quick_cache
     Headline(HeadlineArgs),
     /// One cache's memory, for `memory`, which starts this once for each
@@ -216,6 +218,19 @@ struct ExpiryArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+struct TelemetryArgs {
+    /// Rounds, of which each measures both
+    #[arg(long, default_value = "101", value_parser = parse_count)]
+    rounds: u32,
+    /// Operations of each thread in a round
+    #[arg(long, default_value = "500k", value_parser = parse_count)]
+    ops: u32,
+    /// Threads
+    #[arg(long, default_value = "1", value_parser = parse_threads)]
+    threads: usize,
+}
+
+#[derive(Clone, Debug, Args)]
 struct HeadlineArgs {
     /// A folder with traces; a generated trace where there is none
     traces: Option<PathBuf>,
@@ -275,6 +290,12 @@ impl Cli {
                 let plan = expiry::Plan { entries, rounds: rounds as usize, seed: common.seed };
                 let numbers = expiry::run(plan);
                 common.show(&numbers, &[expiry::table(&numbers)])
+            }
+            Command::Telemetry(TelemetryArgs { rounds, ops, threads }) => {
+                let (rounds, ops) = (rounds as usize, ops as usize);
+                let plan = telemetry::Plan { rounds, ops, threads, seed: common.seed };
+                let numbers = telemetry::run(plan)?;
+                common.show(&numbers, &[telemetry::table(&numbers)])
             }
             Command::Latency(args) => {
                 let plan = args.plan(&common);

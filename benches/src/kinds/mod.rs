@@ -1,6 +1,7 @@
 //! `kinds`: whether the settings of the manager's caches suit how they are used.
 
 mod drive;
+mod hit;
 mod pattern;
 
 use larder::EvictionPolicy;
@@ -8,6 +9,7 @@ use larder::manager::{CacheKind, CacheSettings, ExpiryMode};
 use serde::Serialize;
 
 use self::drive::Outcome;
+use self::hit::Hit;
 use crate::stats::median;
 use crate::table::Table;
 
@@ -32,6 +34,13 @@ pub(crate) struct Cell {
     outcome: Outcome,
     /// Nanoseconds per operation and thread.
     nanos: f64,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Measured {
+    kinds: Vec<Cell>,
+    hits: Vec<Hit>,
 }
 
 /// The same capacity and time to live, and everything else as any cache has it.
@@ -68,7 +77,11 @@ fn configs(kind: CacheKind, sweep: bool) -> Vec<(String, CacheSettings)> {
     configs
 }
 
-pub(crate) fn run(plan: &Plan) -> Vec<Cell> {
+pub(crate) fn run(plan: &Plan) -> Measured {
+    Measured { kinds: run_kinds(plan), hits: hit::run(plan.rounds) }
+}
+
+fn run_kinds(plan: &Plan) -> Vec<Cell> {
     let mut cells = Vec::new();
     for &kind in &plan.kinds {
         let ops = pattern::draw(kind, plan.seed);
@@ -97,7 +110,7 @@ fn measure(kind: CacheKind) -> &'static str {
     }
 }
 
-pub(crate) fn tables(plan: &Plan, cells: &[Cell]) -> Vec<Table> {
+pub(crate) fn tables(plan: &Plan, Measured { kinds: cells, hits }: &Measured) -> Vec<Table> {
     let table_of = |&kind: &CacheKind| {
         let title = format!("{kind}: {}", pattern::name(kind));
         let head =
@@ -116,5 +129,9 @@ pub(crate) fn tables(plan: &Plan, cells: &[Cell]) -> Vec<Table> {
         table.note(format!("What matters here: {}.", measure(kind)));
         table
     };
-    plan.kinds.iter().map(table_of).collect()
+    let mut tables: Vec<_> = plan.kinds.iter().map(table_of).collect();
+    if !hits.is_empty() {
+        tables.push(hit::table(hits));
+    }
+    tables
 }

@@ -2,9 +2,12 @@
 
 use super::View;
 use crate::{
-    engine::fill::Timer,
+    engine::{fill::Timer, lifetimes::Span},
     loading::{Always, Fallible, Optional},
-    manager::key::{Key, Query, Wish},
+    manager::{
+        key::{Key, Query, Wish},
+        telemetry::{LoadSpan, Outcome},
+    },
 };
 use std::{future::Future, sync::Arc};
 
@@ -120,7 +123,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         }
         let init = async {
             let timer = self.timer();
-            let value = init.await;
+            let value = self.span().follow(init, |_| Outcome::Loaded).await;
             self.stored(query, value, &self.terms, timer.stop().by_clock)
         };
         Self::value_of(&self.entries.load_async::<Always>(self.wish(query), init).await)
@@ -159,7 +162,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         }
         let init = async {
             let timer = self.timer();
-            let loaded = init.await;
+            let loaded = self.span().follow(init, Outcome::of_result).await;
             loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load_async::<Fallible<E>>(self.wish(query), init).await;
@@ -191,28 +194,37 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         }
         let init = async {
             let timer = self.timer();
-            let loaded = init.await;
+            let loaded = self.span().follow(init, Outcome::of_option).await;
             loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load_async::<Optional>(self.wish(query), init).await;
         loaded.as_ref().map(Self::value_of)
     }
 
+    /// What a subscriber is to know of a load.
+    fn span(&self) -> LoadSpan {
+        let ttl = match self.terms.span {
+            Span::For(duration) => Some(duration),
+            Span::ByRule => None,
+        };
+        LoadSpan::new(&self.cache, ttl)
+    }
+
     fn timer(&self) -> Timer {
         Timer::start(&self.entries.engine().lifetimes().clock)
     }
 
-    fn wish<'q, Q: Key + ?Sized>(&self, query: Query<'q, Q>) -> Wish<'q, Q> {
+    fn wish<'q, Q: Key + ?Sized>(&self, query: Query<'q, Q, V>) -> Wish<'q, Q, V> {
         self.tend(&self.terms);
         Wish { query, terms: self.terms }
     }
 
     #[cold]
     #[inline(never)]
-    fn load<Q: Key + ?Sized>(&self, query: Query<'_, Q>, init: impl FnOnce() -> V) -> V {
+    fn load<Q: Key + ?Sized>(&self, query: Query<'_, Q, V>, init: impl FnOnce() -> V) -> V {
         let init = || {
             let timer = self.timer();
-            let value = init();
+            let value = self.span().run(init, |_| Outcome::Loaded);
             self.stored(query, value, &self.terms, timer.stop().by_clock)
         };
         Self::value_of(&self.entries.load::<Always>(self.wish(query), init))
@@ -222,7 +234,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     #[inline(never)]
     fn try_load<Q, E>(
         &self,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, V>,
         init: impl FnOnce() -> Result<V, E>,
     ) -> Result<V, Arc<E>>
     where
@@ -231,7 +243,8 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     {
         let init = || {
             let timer = self.timer();
-            init().map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
+            let loaded = self.span().run(init, Outcome::of_result);
+            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load::<Fallible<E>>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
@@ -241,12 +254,13 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     #[inline(never)]
     fn optionally_load<Q: Key + ?Sized>(
         &self,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, V>,
         init: impl FnOnce() -> Option<V>,
     ) -> Option<V> {
         let init = || {
             let timer = self.timer();
-            init().map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
+            let loaded = self.span().run(init, Outcome::of_option);
+            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
         let loaded = self.entries.load::<Optional>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of)

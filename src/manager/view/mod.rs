@@ -22,7 +22,7 @@ use crate::{
         nodes::Entry,
     },
 };
-use std::{any::TypeId, fmt, hash::Hash, marker::PhantomData, time::Duration};
+use std::{fmt, hash::Hash, marker::PhantomData, time::Duration};
 
 /// The values of one type in one namespace of a [`ManagedCache`].
 ///
@@ -194,19 +194,19 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     }
 
     #[inline(always)]
-    fn query<'q, Q: Key + ?Sized>(&self, key: &'q Q) -> Query<'q, Q> {
+    fn query<'q, Q: Key + ?Sized>(&self, key: &'q Q) -> Query<'q, Q, V> {
         let space = match self.version {
             None => self.namespace.space(),
             Some(version) => self.namespace.space_at(version),
         };
-        Query { space, value: TypeId::of::<V>(), key }
+        Query::new(space, key)
     }
 
     /// What `f` makes of what is held of a key, which counts as use.
     #[inline(always)]
     fn look<Q: Key + ?Sized, R>(
         &self,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, V>,
         f: impl FnOnce(&Held<V>) -> R,
     ) -> Option<R> {
         self.entries.get_ref(&query, |stored| stored.held().map(f)).flatten()
@@ -214,7 +214,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 
     fn put<Q: Key + ?Sized>(
         &self,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, V>,
         value: V,
         if_present: IfPresent,
         terms: &Terms,
@@ -235,7 +235,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// A value as it is stored.
     fn stored<Q: Key + ?Sized>(
         &self,
-        query: Query<'_, Q>,
+        query: Query<'_, Q, V>,
         value: V,
         terms: &Terms,
         took: Duration,

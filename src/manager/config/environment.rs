@@ -1,0 +1,90 @@
+//! Settings from variables such as `LARDER_URL__TTL`.
+//!
+//! The prefix, then the setting's path in capitals, with two underscores where a file has a dot. What
+//! begins with the prefix and has no two underscores may be somebody else's, and is left alone; but not
+//! if it only lacks the second underscore, which is an easy mistake.
+
+use super::{
+    ManagerConfig,
+    error::{ConfigProblem, Place},
+    raw::Raw,
+    schema::{self, Subject},
+};
+use std::{collections::HashMap, ffi::OsString};
+
+const PREFIX: &str = "LARDER_";
+const DOT: &str = "__";
+
+/// Makes the settings of all variables that are settings, in the order of their names.
+pub(super) fn read(
+    variables: &[(OsString, OsString)],
+    config: &mut ManagerConfig,
+    places: &mut HashMap<String, Place>,
+    problems: &mut Vec<ConfigProblem>,
+) {
+    let named = variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
+    let mut ours: Vec<_> =
+        named.filter_map(|(name, value)| Some((name, name.strip_prefix(PREFIX)?, value))).collect();
+    // Stable: of the same name, the last counts.
+    ours.sort_by_key(|(name, ..)| *name);
+    for (name, rest, value) in ours {
+        let place = Place::Variable { name: name.to_owned() };
+        if !rest.contains(DOT) {
+            problems.extend(underscore_missing(rest, place));
+            continue;
+        }
+        let path = path_of(rest, config);
+        let Some(word) = value.to_str() else {
+            problems.push(ConfigProblem::BadValue {
+                place,
+                field: path.join("."),
+                value: format!("{:?}", value.to_string_lossy()),
+                reason: "it is no Unicode".to_owned(),
+                allowed: "text".to_owned(),
+            });
+            continue;
+        };
+        let subject = Subject {
+            path: &path,
+            written: &format!("{word:?}"),
+            value: &Raw::Word(word.to_owned()),
+            name_place: &place,
+            value_place: &place,
+        };
+        match schema::assign(config, &subject) {
+            Ok(()) => {
+                places.insert(path.join("."), place);
+            }
+            Err(problem) => problems.push(*problem),
+        }
+    }
+}
+
+fn path_of(rest: &str, config: &ManagerConfig) -> Vec<String> {
+    let mut path: Vec<_> = rest.split(DOT).map(str::to_ascii_lowercase).collect();
+    if let ["caches", name, ..] = &path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        // Names of variables have no other marks than underscores, names of caches have.
+        let plain = |name: &str| name.replace(['-', '.'], "_");
+        let known = config.named().find(|(known, _)| plain(known) == *name);
+        if let Some(known) = known.map(|(known, _)| known.to_owned()) {
+            path[1] = known;
+        }
+    }
+    path
+}
+
+/// `URL_TTL`, which may have been meant to be `URL__TTL`.
+fn underscore_missing(rest: &str, place: Place) -> Option<ConfigProblem> {
+    let lower = rest.to_ascii_lowercase();
+    let sections = schema::sections();
+    let parted =
+        |section: &&str| lower.strip_prefix(*section)?.strip_prefix('_').map(str::to_owned);
+    let (section, field) =
+        sections.iter().find_map(|section| parted(section).map(|field| (*section, field)))?;
+    Some(ConfigProblem::UnknownField {
+        place,
+        field: lower.clone(),
+        allowed: "two underscores between section and setting".to_owned(),
+        suggestion: Some(format!("{PREFIX}{section}{DOT}{field}").to_ascii_uppercase()),
+    })
+}

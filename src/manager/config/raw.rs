@@ -1,0 +1,151 @@
+//! Values before anybody knows what they are to be, and their reading.
+
+use super::units::{self, DURATION_UNITS, SIZE_UNITS};
+use std::time::Duration;
+
+/// A value as the file or the environment has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Raw {
+    /// From a file, where types show.
+    Text(String),
+    Integer(String, u32),
+    Float(String),
+    Boolean(bool),
+    Table,
+    Array,
+    Date,
+    /// From the environment, where everything is text.
+    Word(String),
+}
+
+/// Why a value is not what it ought to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// Something else altogether.
+    Type,
+    Value(String),
+}
+
+impl Raw {
+    /// What it is, in words.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::Word(_) => "a text",
+            Self::Integer(..) => "an integer",
+            Self::Float(_) => "a number with a point",
+            Self::Boolean(_) => "a boolean",
+            Self::Table => "a table",
+            Self::Array => "an array",
+            Self::Date => "a date or a time",
+        }
+    }
+
+    fn text(&self) -> Result<&str, Unfit> {
+        match self {
+            Self::Text(text) | Self::Word(text) => Ok(text.trim()),
+            _ => Err(Unfit::Type),
+        }
+    }
+
+    pub(super) fn integer(&self) -> Result<u64, Unfit> {
+        let (digits, radix) = match self {
+            Self::Integer(digits, radix) => (digits.clone(), *radix),
+            Self::Word(word) => (word.trim().replace('_', ""), 10),
+            _ => return Err(Unfit::Type),
+        };
+        u64::from_str_radix(&digits, radix).map_err(|error| Unfit::Value(error.to_string()))
+    }
+
+    pub(super) fn number<N: TryFrom<u64>>(&self) -> Result<N, Unfit> {
+        let number = self.integer()?;
+        N::try_from(number).map_err(|_| Unfit::Value("it is too large".to_owned()))
+    }
+
+    /// A share, or another number that may have a point.
+    pub(super) fn float(&self) -> Result<f64, Unfit> {
+        let digits = match self {
+            Self::Integer(digits, 10) | Self::Float(digits) => digits,
+            Self::Word(word) => word.trim(),
+            _ => return Err(Unfit::Type),
+        };
+        digits.parse().map_err(|_| Unfit::Value("it is no number".to_owned()))
+    }
+
+    pub(super) fn boolean(&self) -> Result<bool, Unfit> {
+        match self {
+            Self::Boolean(boolean) => Ok(*boolean),
+            Self::Word(word) => match word.trim() {
+                "true" => Ok(true),
+                "false" => Ok(false),
+                _ => Err(Unfit::Value("it is neither".to_owned())),
+            },
+            _ => Err(Unfit::Type),
+        }
+    }
+
+    pub(super) fn duration(&self) -> Result<Duration, Unfit> {
+        units::duration(self.text()?).map_err(|error| Unfit::Value(error.to_string()))
+    }
+
+    /// Bytes, as a text with its unit or as a number.
+    pub(super) fn size(&self) -> Result<u64, Unfit> {
+        match self {
+            Self::Integer(..) => self.integer(),
+            _ => units::size(self.text()?).map_err(|error| Unfit::Value(error.to_string())),
+        }
+    }
+
+    /// `None` for the word `none`; otherwise what `read` makes of it.
+    pub(super) fn unless<T>(
+        &self,
+        none: &str,
+        read: impl FnOnce(&Self) -> Result<T, Unfit>,
+    ) -> Result<Option<T>, Unfit> {
+        if self.text() == Ok(none) { Ok(None) } else { read(self).map(Some) }
+    }
+
+    pub(super) fn one_of<T: Copy>(&self, names: &[(&str, T)]) -> Result<T, Unfit> {
+        let text = self.text()?;
+        let found = names.iter().find(|(name, _)| *name == text);
+        found.map(|(_, value)| *value).ok_or_else(|| Unfit::Value("it is none of them".to_owned()))
+    }
+}
+
+/// What a duration looks like, for error messages.
+pub(super) fn duration_looks() -> String {
+    format!("a duration such as \"1h 30m\" (units: {DURATION_UNITS})")
+}
+
+/// What a size looks like, for error messages.
+pub(super) fn size_looks() -> String {
+    format!("bytes, or a size such as \"64 MiB\" (units: {SIZE_UNITS})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_has_words_for_everything() {
+        let word = |text: &str| Raw::Word(text.to_owned());
+        assert_eq!(word("5_000 ").integer(), Ok(5000));
+        assert_eq!(word("0.5").float(), Ok(0.5));
+        assert_eq!(word("true").boolean(), Ok(true));
+        assert_eq!(word("64 KiB").size(), Ok(65_536));
+        assert_eq!(word("none").unless("none", Raw::size), Ok(None));
+        assert!(word("yes").boolean().is_err());
+        assert!(word("").integer().is_err());
+    }
+
+    #[test]
+    fn in_files_types_count() {
+        let text = |text: &str| Raw::Text(text.to_owned());
+        assert_eq!(text("5000").integer(), Err(Unfit::Type));
+        assert_eq!(text("true").boolean(), Err(Unfit::Type));
+        assert_eq!(Raw::Integer("ff".to_owned(), 16).integer(), Ok(255));
+        assert_eq!(Raw::Integer("30".to_owned(), 10).duration(), Err(Unfit::Type));
+        assert_eq!(Raw::Integer("30".to_owned(), 10).number::<u8>(), Ok(30));
+        assert!(matches!(Raw::Integer("300".to_owned(), 10).number::<u8>(), Err(Unfit::Value(_))));
+        assert!(matches!(Raw::Integer("-3".to_owned(), 10).integer(), Err(Unfit::Value(_))));
+    }
+}

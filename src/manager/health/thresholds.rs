@@ -1,0 +1,162 @@
+//! From when on something is not well.
+
+use super::super::window::LONGEST;
+use std::{fmt::Display, time::Duration};
+
+/// Two bounds of one thing: beyond the first a cache is degraded, beyond the second it is critical.
+///
+/// ```
+/// use larder::manager::Levels;
+/// let floor = Levels { degraded: 0.8, critical: 0.5 };
+/// assert_eq!(floor, Levels::new(0.8, 0.5));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Levels<T> {
+    /// Beyond that, [`Degraded`](super::HealthStatus::Degraded).
+    pub degraded: T,
+    /// Beyond that, [`Critical`](super::HealthStatus::Critical).
+    pub critical: T,
+}
+
+impl<T> Levels<T> {
+    /// Both bounds.
+    #[must_use]
+    pub const fn new(degraded: T, critical: T) -> Self {
+        Self { degraded, critical }
+    }
+}
+
+/// From when on a cache, or the manager, is not well. What is `None` is not looked at.
+///
+/// Those of a manager hold for all its caches but those that have their own:
+/// [`health_thresholds`](crate::manager::CacheManagerBuilder::health_thresholds),
+/// [`health_thresholds_of`](crate::manager::CacheManagerBuilder::health_thresholds_of).
+///
+/// ```
+/// use larder::manager::{HealthThresholds, Levels};
+///
+/// let strict = HealthThresholds {
+///     hit_ratio: Some(Levels::new(0.9, 0.7)),
+///     turnover: None,
+///     ..HealthThresholds::default()
+/// };
+/// assert!(strict.validate().is_ok());
+///
+/// let nonsense = HealthThresholds { hit_ratio: Some(Levels::new(0.5, 0.7)), ..strict };
+/// assert_eq!(
+///     nonsense.validate().unwrap_err().to_string(),
+///     "hit_ratio.critical: 0.7 is out of range; allowed are 0.0 to hit_ratio.degraded, which is 0.5"
+/// );
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
+pub struct HealthThresholds {
+    /// Over how long hit ratio and turnover are taken, 10 seconds to 15 minutes: 5 minutes, if nothing
+    /// else is said.
+    pub window: Duration,
+    /// In a window with fewer lookups the hit ratio says nothing: 1,000.
+    pub min_lookups: u64,
+    /// Floors of the hit ratio, 0.0 to 1.0: 0.5 and 0.1. A lower one is not well.
+    pub hit_ratio: Option<Levels<f64>>,
+    /// How often a minute as many unexpired entries are evicted as the cache has: 1 and 10. A higher one
+    /// is not well, the cache is too small for what goes through it. Only of the manager's own thresholds
+    /// and those of a cache; 0.0 and more.
+    pub turnover: Option<Levels<f64>>,
+    /// The share of its memory that the process uses, 0.0 to 1.0: 0.85 and 0.95. A higher one is not
+    /// well. Of the process, so what a single cache's thresholds say does not matter.
+    pub memory: Option<Levels<f64>>,
+    /// How late the maintenance thread is: 5 seconds and a minute. Of the process, too.
+    pub lateness: Option<Levels<Duration>>,
+}
+
+impl Default for HealthThresholds {
+    fn default() -> Self {
+        Self {
+            window: Duration::from_secs(5 * 60),
+            min_lookups: 1_000,
+            hit_ratio: Some(Levels::new(0.5, 0.1)),
+            turnover: Some(Levels::new(1.0, 10.0)),
+            memory: Some(Levels::new(0.85, 0.95)),
+            lateness: Some(Levels::new(Duration::from_secs(5), Duration::from_secs(60))),
+        }
+    }
+}
+
+/// Why [`HealthThresholds::validate`] refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {value} is out of range; allowed are {allowed}")]
+#[non_exhaustive]
+pub struct ThresholdError {
+    /// The threshold, `hit_ratio.critical`, say.
+    pub field: String,
+    /// What it was to be.
+    pub value: String,
+    /// What it may be.
+    pub allowed: String,
+}
+
+impl ThresholdError {
+    fn new(field: impl Into<String>, value: impl Display, allowed: impl Into<String>) -> Self {
+        Self { field: field.into(), value: value.to_string(), allowed: allowed.into() }
+    }
+}
+
+const SHORTEST: Duration = Duration::from_secs(10);
+
+impl HealthThresholds {
+    /// Whether all of them make sense.
+    ///
+    /// # Errors
+    ///
+    /// Names the first that does not, its value, and what is allowed.
+    pub fn validate(&self) -> Result<(), ThresholdError> {
+        if !(SHORTEST..=LONGEST).contains(&self.window) {
+            let window = format!("{:?}", self.window);
+            return Err(ThresholdError::new("window", window, "10 s to 15 min"));
+        }
+        if let Some(Levels { degraded, critical }) = self.hit_ratio {
+            within("hit_ratio.degraded", degraded, 0.0..=1.0, "0.0 to 1.0")?;
+            let allowed = format!("0.0 to hit_ratio.degraded, which is {degraded}");
+            within("hit_ratio.critical", critical, 0.0..=degraded, &allowed)?;
+        }
+        if let Some(levels) = self.turnover {
+            ceiling("turnover", levels, f64::MAX)?;
+        }
+        if let Some(levels) = self.memory {
+            ceiling("memory", levels, 1.0)?;
+        }
+        if let Some(Levels { degraded, critical }) = self.lateness
+            && critical < degraded
+        {
+            let allowed = format!("lateness.degraded, which is {degraded:?}, and more");
+            return Err(ThresholdError::new("lateness.critical", format!("{critical:?}"), allowed));
+        }
+        Ok(())
+    }
+}
+
+fn within(
+    field: &str,
+    value: f64,
+    range: std::ops::RangeInclusive<f64>,
+    allowed: &str,
+) -> Result<(), ThresholdError> {
+    // That is false for what is not a number.
+    if range.contains(&value) { Ok(()) } else { Err(ThresholdError::new(field, value, allowed)) }
+}
+
+/// Of what is not to be more than that: first degraded, then critical.
+fn ceiling(field: &str, levels: Levels<f64>, most: f64) -> Result<(), ThresholdError> {
+    let Levels { degraded, critical } = levels;
+    let upto = |least: &str| {
+        if most == f64::MAX { format!("{least} and more") } else { format!("{least} to {most:?}") }
+    };
+    within(&format!("{field}.degraded"), degraded, 0.0..=most, &upto("0.0"))?;
+    let least = format!("{field}.degraded, which is {degraded},");
+    within(&format!("{field}.critical"), critical, degraded..=most, &upto(&least))
+}

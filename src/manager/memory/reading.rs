@@ -1,0 +1,155 @@
+//! What a probe says, and which of the limits is closest.
+
+use super::bytes::Bytes;
+use std::fmt;
+
+/// Memory of the process, its container and the system, in bytes; `None` is what nobody knows.
+///
+/// ```
+/// use larder::manager::memory::{MemoryReading, StrainSource};
+///
+/// let reading = MemoryReading::default()
+///     .with_resident(300 << 20)
+///     .with_container(512 << 20, Some(460 << 20))
+///     .with_system(16 << 30, 9 << 30);
+/// let strain = reading.strain(None).unwrap();
+/// assert_eq!(strain.source, StrainSource::Container);
+/// assert_eq!(strain.to_string(), "the container uses 460 MiB of 512 MiB (89.8 %)");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryReading {
+    /// What of the process is in memory.
+    pub resident: Option<u64>,
+    /// The whole machine's.
+    pub system: Option<SystemMemory>,
+    /// The container's limit; `None` if there is none, too.
+    pub container: Option<ContainerMemory>,
+}
+
+/// Memory of the machine, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SystemMemory {
+    /// All there is.
+    pub total: u64,
+    /// What can be had without swapping.
+    pub available: u64,
+}
+
+/// Memory of a container, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ContainerMemory {
+    /// The most it may use.
+    pub limit: u64,
+    /// What it uses, files left out that can be given back at once.
+    pub used: Option<u64>,
+}
+
+impl ContainerMemory {
+    /// For comparing: the nearer to its limit the more; and of those whose use is unknown, the less
+    /// is allowed.
+    pub(super) fn nearness(&self) -> f64 {
+        match self.used {
+            Some(used) => used as f64 / self.limit as f64,
+            None => -(self.limit as f64),
+        }
+    }
+}
+
+/// What a [`Strain`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum StrainSource {
+    /// The process, beside the limit that was configured for it.
+    Process,
+    /// The container, beside its limit.
+    Container,
+    /// The machine, beside all that it has.
+    System,
+}
+
+/// How much is used of the limit that is closest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Strain {
+    /// What is limited.
+    pub source: StrainSource,
+    /// Bytes in use.
+    pub used: u64,
+    /// Bytes allowed; never 0.
+    pub limit: u64,
+}
+
+impl Strain {
+    fn new(source: StrainSource, used: u64, limit: u64) -> Option<Self> {
+        (limit > 0).then_some(Self { source, used, limit })
+    }
+
+    /// The share of the limit that is in use: 0.0 is nothing, 1.0 is all of it.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.used as f64 / self.limit as f64
+    }
+}
+
+impl fmt::Display for Strain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = match self.source {
+            StrainSource::Process => "the process",
+            StrainSource::Container => "the container",
+            StrainSource::System => "the system",
+        };
+        let (used, limit) = (Bytes(self.used), Bytes(self.limit));
+        write!(f, "{who} uses {used} of {limit} ({:.1} %)", 100.0 * self.share())
+    }
+}
+
+impl MemoryReading {
+    /// Sets what of the process is in memory.
+    #[must_use]
+    pub fn with_resident(mut self, resident: u64) -> Self {
+        self.resident = Some(resident);
+        self
+    }
+
+    /// Sets the machine's memory.
+    #[must_use]
+    pub fn with_system(mut self, total: u64, available: u64) -> Self {
+        self.system = Some(SystemMemory { total, available });
+        self
+    }
+
+    /// Sets the container's limit, and what is used of it, if known.
+    #[must_use]
+    pub fn with_container(mut self, limit: u64, used: Option<u64>) -> Self {
+        self.container = Some(ContainerMemory { limit, used });
+        self
+    }
+
+    /// How much is used of the limit that is closest: of `process_limit`, beside what of the process
+    /// is in memory; of the container's; and of the machine's memory, unless the container is
+    /// limited to less. `None` if no limit is known or nothing of what is used.
+    #[must_use]
+    pub fn strain(&self, process_limit: Option<u64>) -> Option<Strain> {
+        let process = process_limit
+            .zip(self.resident)
+            .and_then(|(limit, resident)| Strain::new(StrainSource::Process, resident, limit));
+        let container = self.container.and_then(|container| {
+            // The process is at least a part of it.
+            let used = container.used.or(self.resident)?;
+            Strain::new(StrainSource::Container, used, container.limit)
+        });
+        let whole = self.system.and_then(|system| {
+            let used = system.total.saturating_sub(system.available);
+            Strain::new(StrainSource::System, used, system.total)
+        });
+        let confined = |whole: &Strain| container.is_some_and(|own| own.limit < whole.limit);
+        let whole = whole.filter(|whole| !confined(whole));
+        let strains = [process, container, whole];
+        strains.into_iter().flatten().max_by(|one, other| one.share().total_cmp(&other.share()))
+    }
+}

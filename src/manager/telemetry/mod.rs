@@ -1,0 +1,49 @@
+//! What goes out of the house: to a recorder of `metrics`, to a subscriber of `tracing`. Without their
+//! features, nothing, and it costs nothing.
+//!
+//! Neither is on the path of a hit, and neither is ever given a key: keys are many, and may be secret.
+
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "no_metrics.rs"]
+mod metrics;
+#[cfg(feature = "tracing")]
+mod tracing;
+#[cfg(not(feature = "tracing"))]
+#[path = "no_tracing.rs"]
+mod tracing;
+
+use crate::CacheStats;
+pub(super) use metrics::Meters;
+#[cfg(feature = "config")]
+pub(super) use tracing::reloaded;
+pub(super) use tracing::{LoadSpan, health_changed, pressure};
+
+/// A cache's statistics, as they were just now.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    pub(super) name: String,
+    pub(super) stats: CacheStats,
+}
+
+/// What came of a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// A value.
+    Loaded,
+    /// The loader says that there is none.
+    Absent,
+    /// An error.
+    Failed,
+}
+
+impl Outcome {
+    pub(super) fn of_result<T, E>(loaded: &Result<T, E>) -> Self {
+        if loaded.is_ok() { Self::Loaded } else { Self::Failed }
+    }
+
+    pub(super) fn of_option<T>(loaded: &Option<T>) -> Self {
+        if loaded.is_some() { Self::Loaded } else { Self::Absent }
+    }
+}

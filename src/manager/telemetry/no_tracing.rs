@@ -1,0 +1,42 @@
+//! Nobody to tell: without the feature `tracing`.
+
+use super::Outcome;
+#[cfg(feature = "config")]
+use crate::manager::config::Reloaded;
+use crate::manager::{Finding, HealthStatus, ManagedCache, memory::PressureEvent};
+use std::{future::Future, time::Duration};
+
+#[derive(Debug)]
+pub(in super::super) struct LoadSpan;
+
+impl LoadSpan {
+    #[inline(always)]
+    pub(in super::super) fn new(_: &ManagedCache, _: Option<Duration>) -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    pub(in super::super) fn run<T>(
+        self,
+        load: impl FnOnce() -> T,
+        _: impl FnOnce(&T) -> Outcome,
+    ) -> T {
+        load()
+    }
+
+    #[inline(always)]
+    pub(in super::super) fn follow<T, F: Future<Output = T>>(
+        self,
+        load: F,
+        _: impl FnOnce(&T) -> Outcome,
+    ) -> F {
+        load
+    }
+}
+
+pub(in super::super) fn health_changed(_: Option<&str>, _: HealthStatus, _: &[Finding]) {}
+
+pub(in super::super) fn pressure(_: &PressureEvent) {}
+
+#[cfg(feature = "config")]
+pub(in super::super) fn reloaded(_: &Reloaded) {}
