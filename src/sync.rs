@@ -36,6 +36,9 @@ pub(crate) use std::sync::{Arc, OnceLock, Weak};
 /// is about them.
 pub(crate) use std::sync::atomic::AtomicU64 as StaticU64;
 
+/// For settings: numbers that nothing is learned from but what they are. They would make every model larger.
+pub(crate) use std::sync::atomic::AtomicU64 as SettingU64;
+
 /// [`std::cell::UnsafeCell`] with loom's interface.
 #[cfg(not(larder_loom))]
 #[derive(Debug)]

@@ -419,7 +419,12 @@ impl Plan<'_> {
         quote! {
             #[doc = #about]
             #(#lints)*
-            #[allow(dead_code)]
+            #[allow(
+                dead_code,
+                clippy::missing_errors_doc,
+                clippy::missing_panics_doc,
+                clippy::must_use_candidate
+            )]
             #(#cfgs)*
             #vis #sig #block
         }

@@ -10,6 +10,10 @@ mod subject;
 mod suggest;
 mod template;
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/memoize.md")]
+mod memoize_guide {}
+
 use options::{Kind, Options};
 use proc_macro::TokenStream;
 use subject::Subject;
