@@ -41,7 +41,7 @@ use crate::{
     sync::{
         AtomicU64,
         Ordering::{Relaxed, SeqCst},
-        fence,
+        fence, fence_after_swap,
     },
 };
 
@@ -56,17 +56,6 @@ pub(crate) enum Asked {
     InTime,
     /// Unpark the thread.
     Wake,
-}
-
-/// A full fence for who has just left work by a locked instruction, which on x86 is one already. (By the
-/// letter of the memory model it is not, so models have the real one.)
-#[inline(always)]
-fn fence_after_swap() {
-    if cfg!(all(target_arch = "x86_64", not(larder_loom), not(miri))) {
-        std::sync::atomic::compiler_fence(SeqCst);
-    } else {
-        fence(SeqCst);
-    }
 }
 
 impl Alarm {

@@ -4,8 +4,7 @@ use crate::{
     CacheBuilder, CacheStats, Iter, Maintenance, Pinned, Policy, ResizeError,
     engine::{
         Engine, Tended,
-        insert::{IfPresent, Inserted, Terms},
-        lifetimes::Span,
+        insert::{IfPresent, Inserted},
         nodes::Entry,
     },
 };
@@ -16,7 +15,6 @@ use std::{
     hash::{BuildHasher, Hash},
     panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
-    time::Duration,
 };
 
 /// A concurrent cache of at most [`max_capacity`](CacheBuilder::max_capacity) entries.
@@ -131,21 +129,28 @@ impl<K, V, S> Cache<K, V, S> {
     /// Sets the most entries that the cache may hold, or what they may weigh together. If that is less
     /// than there is, evicts what is too much before it returns. O(what is evicted + shards).
     ///
+    /// If it is more than there is room for, the cache gets more room: twice as much, or as much as is
+    /// needed. Entries stay where they are and nobody waits; what was set aside before stays with the
+    /// cache, and a lookup that misses looks in one more place. To say beforehand how far a cache may come
+    /// to grow ([`estimated_entries`](CacheBuilder::estimated_entries)) spares it that.
+    ///
     /// # Errors
     ///
-    /// If there is no room for so many entries: the cache was built for as many as its first capacity or
-    /// its [`estimated_entries`](CacheBuilder::estimated_entries) said. A cache with a weigher takes any.
+    /// If the memory for so many entries cannot be had: nothing has changed then. A cache with a weigher
+    /// takes any capacity, and makes room for entries as they come.
     ///
     /// ```
-    /// let cache = larder::Cache::new(100);
+    /// use larder::{Cache, ResizeError};
+    ///
+    /// let cache = Cache::new(100);
     /// cache.insert_many((0..100).map(|i| (i, i)));
     /// cache.set_max_capacity(10)?;
     /// assert_eq!((cache.entry_count(), cache.policy().max_capacity()), (10, 10));
-    /// assert_eq!(
-    ///     cache.set_max_capacity(1_000).unwrap_err().to_string(),
-    ///     "max_capacity: 1000 is more than the 100 entries that the cache was built for; \
-    ///      build it with estimated_entries(1000)"
-    /// );
+    /// cache.set_max_capacity(1_000)?;
+    /// cache.insert_many((0..900).map(|i| (i, i)));
+    /// assert_eq!(cache.entry_count(), 900);
+    /// let refused = cache.set_max_capacity(1 << 60);
+    /// assert_eq!(refused, Err(ResizeError::NoRoom { max_capacity: 1 << 60, room: 1_000 }));
     /// # Ok::<(), larder::ResizeError>(())
     /// ```
     pub fn set_max_capacity(&self, max_capacity: u64) -> Result<(), ResizeError> {
@@ -217,25 +222,6 @@ impl<K, V, S> Cache<K, V, S> {
     /// ```
     pub fn iter(&self) -> Iter<'_, K, V, S> {
         Iter::new(self)
-    }
-
-    /// Takes out what is expired or invalidated, and frees what waits to be freed, as far as other threads
-    /// do not look at it any more.
-    ///
-    /// Never needed for correctness: writers do it a little at a time. Useful when a cache goes
-    /// quiet, or when destructors should run now. O(what waits + shards), and O(capacity) after
-    /// [`invalidate_all`](Cache::invalidate_all) or [`invalidate_tag`](Cache::invalidate_tag).
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// let (cache, value) = (larder::Cache::new(10), Arc::new(()));
-    /// cache.insert(1, value.clone());
-    /// cache.invalidate(&1);
-    /// cache.run_pending_tasks();
-    /// assert_eq!(Arc::strong_count(&value), 1);
-    /// ```
-    pub fn run_pending_tasks(&self) {
-        self.engine().maintain();
     }
 }
 
@@ -350,80 +336,6 @@ where
     pub fn add(&self, key: K, value: V) -> bool {
         let hash = self.hash(&key);
         self.engine().insert(hash, Entry { key, value }, IfPresent::Keep) == Inserted::Added
-    }
-
-    /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that lives for `duration`,
-    /// whatever the cache's [`time_to_live`](CacheBuilder::time_to_live). Its
-    /// [`time_to_idle`](CacheBuilder::time_to_idle) holds. O(1).
-    ///
-    /// A duration of zero removes the key; one beyond 584 million years is no limit.
-    ///
-    /// ```
-    /// use larder::{Cache, ManualClock};
-    /// use std::time::Duration;
-    ///
-    /// let clock = ManualClock::new();
-    /// let cache = Cache::builder().max_capacity(10).clock(&clock).build();
-    /// cache.insert_with_ttl("token", 1234, Duration::from_secs(30));
-    /// clock.advance(Duration::from_secs(29));
-    /// assert_eq!(cache.get("token"), Some(1234));
-    /// clock.advance(Duration::from_secs(1));
-    /// assert_eq!(cache.get("token"), None);
-    /// ```
-    pub fn insert_with_ttl(&self, key: K, value: V, duration: Duration)
-    where
-        K: Send + Sync + 'static,
-        V: Send + Sync + 'static,
-    {
-        self.tend();
-        let hash = self.hash(&key);
-        let terms = Terms { span: Span::For(duration), ..Terms::BY_RULE };
-        self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, &terms);
-    }
-
-    /// How long the entry of a key has yet to live, if nobody uses it: [`Duration::MAX`] if there is no
-    /// limit, `None` if the key is absent. Does not count as use. O(1).
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// let cache = larder::Cache::new(10);
-    /// cache.insert_with_ttl(1, "one", Duration::from_secs(60));
-    /// cache.insert(2, "two");
-    /// assert!(cache.ttl(&1).unwrap() > Duration::from_secs(59));
-    /// assert_eq!((cache.ttl(&2), cache.ttl(&3)), (Some(Duration::MAX), None));
-    /// ```
-    pub fn ttl<Q>(&self, key: &Q) -> Option<Duration>
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-    {
-        let life = self.engine().life(self.hash(key), |other| key.equivalent(other))?;
-        Some(self.engine().lifetimes().remaining(life.deadline).unwrap_or(Duration::MAX))
-    }
-
-    /// Has the entry of a key live for `duration` from now on, whatever was said before; false if it is
-    /// absent. Does not count as use. O(1).
-    ///
-    /// ```
-    /// use larder::{Cache, ManualClock};
-    /// use std::time::Duration;
-    ///
-    /// let clock = ManualClock::new();
-    /// let minute = Duration::from_secs(60);
-    /// let cache = Cache::builder().max_capacity(10).time_to_live(minute).clock(&clock).build();
-    /// cache.insert(1, "one");
-    /// assert!(cache.touch(&1, 5 * minute));
-    /// clock.advance(4 * minute);
-    /// assert_eq!(cache.get(&1), Some("one"));
-    /// assert!(!cache.touch(&2, minute));
-    /// ```
-    pub fn touch<Q>(&self, key: &Q, duration: Duration) -> bool
-    where
-        Q: Hash + Equivalent<K> + ?Sized,
-        K: Send + Sync + 'static,
-        V: Send + Sync + 'static,
-    {
-        self.tend();
-        self.engine().touch(self.hash(key), |other| key.equivalent(other), duration)
     }
 
     pub(crate) fn tend(&self)

@@ -6,6 +6,8 @@ use crate::{
     loading::{Always, Fallible, Optional, Question},
     ops::compute::{CompResult, Op},
 };
+mod future;
+
 use equivalent::Equivalent;
 use std::{
     borrow::Cow,
@@ -170,6 +172,9 @@ where
 ///   once, and it wins over a load that is under way.
 /// - A computation is neither hit nor miss. A replacement counts as use, and one that changes nothing
 ///   does not, nor does it disturb a load that is under way.
+///
+/// - The forms with `_async` take a closure that returns a future. It runs unpinned, so it may take its time;
+///   the more often others write the key meanwhile, the more often it runs again.
 ///
 /// O(1) and the closure, for each time that it runs. Key and value are cloned for the closure, for the
 /// cache and for the answer.

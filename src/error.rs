@@ -4,15 +4,15 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResizeError {
-    /// There is no room for so many entries.
+    /// There is no room for so many entries, and no memory to make more.
     #[error(
-        "max_capacity: {max_capacity} is more than the {room} entries that the cache was built for; \
-         build it with estimated_entries({max_capacity})"
+        "max_capacity: {max_capacity} is more than the {room} entries that there is room for, and the \
+         memory for more cannot be had; ask for fewer"
     )]
     NoRoom {
         /// What was asked for.
         max_capacity: u64,
-        /// The most that is possible.
+        /// The most that is possible now.
         room: u64,
     },
 }

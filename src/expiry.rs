@@ -1,6 +1,18 @@
 //! How long entries live, as the user says it.
 
-use std::time::{Duration, Instant};
+use crate::{
+    Cache,
+    engine::{
+        insert::{IfPresent, Terms},
+        lifetimes::Span,
+        nodes::Entry,
+    },
+};
+use equivalent::Equivalent;
+use std::{
+    hash::{BuildHasher, Hash},
+    time::{Duration, Instant},
+};
 
 /// Decides for each entry how long it lives.
 ///
@@ -63,5 +75,85 @@ pub trait Expiry<K, V>: Send + Sync {
     ) -> Option<Duration> {
         let _ = (key, value, updated_at);
         remaining
+    }
+}
+
+impl<K, V, S> Cache<K, V, S>
+where
+    K: Hash + Eq,
+    S: BuildHasher,
+{
+    /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that lives for `duration`,
+    /// whatever the cache's [`time_to_live`](CacheBuilder::time_to_live). Its
+    /// [`time_to_idle`](CacheBuilder::time_to_idle) holds. O(1).
+    ///
+    /// A duration of zero removes the key; one beyond 584 million years is no limit.
+    ///
+    /// ```
+    /// use larder::{Cache, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// let cache = Cache::builder().max_capacity(10).clock(&clock).build();
+    /// cache.insert_with_ttl("token", 1234, Duration::from_secs(30));
+    /// clock.advance(Duration::from_secs(29));
+    /// assert_eq!(cache.get("token"), Some(1234));
+    /// clock.advance(Duration::from_secs(1));
+    /// assert_eq!(cache.get("token"), None);
+    /// ```
+    pub fn insert_with_ttl(&self, key: K, value: V, duration: Duration)
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        self.tend();
+        let hash = self.hash(&key);
+        let terms = Terms { span: Span::For(duration), ..Terms::BY_RULE };
+        self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, &terms);
+    }
+
+    /// How long the entry of a key has yet to live, if nobody uses it: [`Duration::MAX`] if there is no
+    /// limit, `None` if the key is absent. Does not count as use. O(1).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert_with_ttl(1, "one", Duration::from_secs(60));
+    /// cache.insert(2, "two");
+    /// assert!(cache.ttl(&1).unwrap() > Duration::from_secs(59));
+    /// assert_eq!((cache.ttl(&2), cache.ttl(&3)), (Some(Duration::MAX), None));
+    /// ```
+    pub fn ttl<Q>(&self, key: &Q) -> Option<Duration>
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        let life = self.engine().life(self.hash(key), |other| key.equivalent(other))?;
+        Some(self.engine().lifetimes().remaining(life.deadline).unwrap_or(Duration::MAX))
+    }
+
+    /// Has the entry of a key live for `duration` from now on, whatever was said before; false if it is
+    /// absent. Does not count as use. O(1).
+    ///
+    /// ```
+    /// use larder::{Cache, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// let minute = Duration::from_secs(60);
+    /// let cache = Cache::builder().max_capacity(10).time_to_live(minute).clock(&clock).build();
+    /// cache.insert(1, "one");
+    /// assert!(cache.touch(&1, 5 * minute));
+    /// clock.advance(4 * minute);
+    /// assert_eq!(cache.get(&1), Some("one"));
+    /// assert!(!cache.touch(&2, minute));
+    /// ```
+    pub fn touch<Q>(&self, key: &Q, duration: Duration) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        self.tend();
+        self.engine().touch(self.hash(key), |other| key.equivalent(other), duration)
     }
 }

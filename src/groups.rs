@@ -154,7 +154,7 @@ where
         self.engine().invalidate_tag(self.place(tag));
     }
 
-    fn place<T: Hash + ?Sized>(&self, tag: &T) -> Place {
+    pub(crate) fn place<T: Hash + ?Sized>(&self, tag: &T) -> Place {
         Place::of_hash(self.hash(tag))
     }
 

@@ -76,13 +76,13 @@ impl<K: Clone, V: Clone, S> Iterator for Drain<'_, K, V, S> {
 
     fn next(&mut self) -> Option<(K, V)> {
         let engine = self.cache.engine();
-        while self.shard < engine.shard_count() {
+        while self.shard < engine.shard_numbers() {
             let taken = engine.take_next(self.shard, self.bucket, &mut self.slot, pair);
             if taken.is_some() {
                 return taken;
             }
             (self.bucket, self.slot) = (self.bucket + 1, 0);
-            if self.bucket == engine.buckets() {
+            if self.bucket >= engine.buckets(self.shard) {
                 (self.shard, self.bucket) = (self.shard + 1, 0);
             }
         }

@@ -29,7 +29,7 @@ impl<T> Walk<T> {
             if let Some(entry) = self.ready.pop() {
                 return Some(entry);
             }
-            if self.shard == engine.shard_count() {
+            if self.shard == engine.shard_numbers() {
                 return None;
             }
             let ready = &mut self.ready;

@@ -87,7 +87,10 @@ mod listener;
 mod loading;
 mod maintenance;
 pub mod manager;
+#[cfg(feature = "macros")]
+pub mod memo;
 pub mod ops;
+mod pending;
 mod pinned;
 mod removals;
 mod stats;
@@ -108,8 +111,13 @@ pub use eviction::EvictionPolicy;
 pub use expiry::Expiry;
 pub use inspect::{Drain, Keys, Metadata};
 pub use iter::Iter;
+#[cfg(feature = "axum")]
+pub use larder_macros::cache_view;
+#[cfg(feature = "macros")]
+pub use larder_macros::{cache_method_result, cache_query, cache_result};
 pub use listener::RemovalCause;
 pub use maintenance::Maintenance;
+pub use pending::Pending;
 pub use pinned::Pinned;
 pub use removals::{Removal, Removals};
 pub use stats::{CacheStats, LoadTimes, Policy};

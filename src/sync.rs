@@ -36,6 +36,9 @@ pub(crate) use std::sync::{Arc, OnceLock, Weak};
 /// is about them.
 pub(crate) use std::sync::atomic::AtomicU64 as StaticU64;
 
+/// For settings: numbers that nothing is learned from but what they are. They would make every model larger.
+pub(crate) use std::sync::atomic::AtomicU64 as SettingU64;
+
 /// [`std::cell::UnsafeCell`] with loom's interface.
 #[cfg(not(larder_loom))]
 #[derive(Debug)]
@@ -52,5 +55,18 @@ impl<T> UnsafeCell<T> {
     #[inline(always)]
     pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         f(self.0.get())
+    }
+}
+
+/// A SeqCst fence where a locked instruction stands between every store before it and every load
+/// behind it that it has to order, or no store comes before it. On x86 these are full fences
+/// already, and loads keep their order. (By the letter of the memory model they are not, so models
+/// have the real one.)
+#[inline(always)]
+pub(crate) fn fence_after_swap() {
+    if cfg!(all(target_arch = "x86_64", not(larder_loom), not(miri))) {
+        std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
+    } else {
+        fence(Ordering::SeqCst);
     }
 }

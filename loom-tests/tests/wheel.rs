@@ -229,6 +229,29 @@ fn who_comes_late_leaves_the_next_lap_alone() {
     );
 }
 
+/// Somebody finds the mark set that another entry has left behind, and a thread that comes a lap late
+/// takes that.
+#[test]
+fn a_mark_that_is_set_already_will_do() {
+    let next_lap = |wheel: &WheelDoor| {
+        let claimed = wheel.advance(3, ALL);
+        wheel.set(2, 6);
+        wheel.end(2);
+        wheel.set(1, 6);
+        claimed
+    };
+    let late = |wheel: &WheelDoor| wheel.advance(2, ALL);
+    model(
+        3,
+        || WheelDoor::new(2),
+        [late, next_lap],
+        |wheel, claimed| {
+            assert_eq!(claimed.concat(), []);
+            assert_eq!(wheel.advance(6, ALL), [(1, 6)]);
+        },
+    );
+}
+
 /// A slot is used for the next lap as soon as it is closed: who goes by `next_due` still comes in
 /// time.
 #[test]

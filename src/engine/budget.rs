@@ -43,13 +43,18 @@
 
 use crate::{
     engine::{
-        extents::{OutOfMemory, zeroed},
+        extents::{Extents, OutOfMemory},
         hooks::{Step, step},
         plant::{Bug, planted},
     },
     sync::{AtomicU64, Ordering},
 };
 use crossbeam_utils::CachePadded;
+
+/// Shards that may come, at most.
+const SHARDS_TO_COME: usize = 1 << 18;
+
+const WORD_BITS: usize = u64::BITS as usize;
 
 /// A shard's own credits.
 #[derive(Debug)]
@@ -115,10 +120,12 @@ impl Credits {
 #[derive(Debug)]
 pub(crate) struct Budget {
     capacity: AtomicU64,
-    shards: u64,
+    /// More come with each storey.
+    shards: AtomicU64,
     /// The most that a shard draws at once, beyond what it needs.
     batch: u64,
-    spare: Box<[AtomicU64]>,
+    /// Words of bits, for the shards that there are now and those that may come.
+    spare: Extents<AtomicU64>,
     /// Credits that are out, but too many.
     debt: AtomicU64,
     pool: CachePadded<AtomicU64>,
@@ -137,10 +144,11 @@ impl Budget {
     pub(crate) fn new(capacity: u64, shards: usize, batch_max: u64) -> Result<Self, OutOfMemory> {
         // A batch is small beside a shard, so that the first shard to draw does not run far ahead.
         let batch = (capacity / shards as u64 / 16).clamp(1, batch_max);
-        let spare = zeroed(shards.div_ceil(64))?;
+        let words = shards.div_ceil(WORD_BITS);
+        let spare = Extents::new(words, words + SHARDS_TO_COME / WORD_BITS)?;
         Ok(Self {
             capacity: AtomicU64::new(capacity),
-            shards: shards as u64,
+            shards: AtomicU64::new(shards as u64),
             batch,
             spare,
             debt: AtomicU64::new(0),
@@ -150,6 +158,19 @@ impl Budget {
 
     pub(crate) fn capacity(&self) -> u64 {
         self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Has room for the bits of `shards` shards, before the new ones have credits.
+    pub(crate) fn admit(&self, shards: usize) -> Result<(), OutOfMemory> {
+        (0..shards.div_ceil(WORD_BITS)).try_for_each(|word| self.spare.ensure(word))?;
+        // Release: who sees so many shards finds their words.
+        self.shards.fetch_max(shards as u64, Ordering::Release);
+        Ok(())
+    }
+
+    fn word(&self, word: usize) -> Option<&AtomicU64> {
+        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+        self.spare.find(word).map(|word| unsafe { word.as_ref() })
     }
 
     /// Sets the capacity. What there is more goes into the pool; what there is less is owed.
@@ -237,7 +258,7 @@ impl Budget {
         while pool > 0 {
             // Ever smaller batches towards the end, or shards that are rarely used would sit on
             // what the others need.
-            let fair = pool / (2 * self.shards) + 1;
+            let fair = pool / (2 * self.shards.load(Ordering::Relaxed)) + 1;
             let batch = fair.min(self.batch).max(most).min(pool);
             match self.pool.compare_exchange(
                 pool,
@@ -261,7 +282,8 @@ impl Budget {
         shard: impl Fn(usize) -> &'a Credits,
     ) -> u64 {
         let mut taken = 0;
-        for (i, word) in self.spare.iter().enumerate() {
+        let words = (self.shards.load(Ordering::Acquire) as usize).div_ceil(WORD_BITS);
+        for (i, word) in (0..words).filter_map(|i| Some((i, self.word(i)?))) {
             let mut bits = word.load(Ordering::Relaxed);
             while bits != 0 {
                 let bit = bits.trailing_zeros();
@@ -269,7 +291,7 @@ impl Budget {
                 word.fetch_and(!(1 << bit), Ordering::Relaxed);
                 let order =
                     if planted(Bug::SpareRelaxed) { Ordering::Relaxed } else { Ordering::Release };
-                let stolen = shard(i * 64 + bit as usize).0.swap(0, order);
+                let stolen = shard(i * WORD_BITS + bit as usize).0.swap(0, order);
                 taken += self.keep_rest(own, credits, stolen, most - taken);
                 if taken == most {
                     return taken;
@@ -302,7 +324,9 @@ impl Budget {
             return;
         }
         credits.0.fetch_add(count, Ordering::Acquire);
-        let (word, bit) = (&self.spare[own / 64], 1 << (own % 64));
+        // A shard is admitted before anybody can find it.
+        let Some(word) = self.word(own / WORD_BITS) else { return };
+        let bit = 1 << (own % WORD_BITS);
         // Looked at before it is written: most often it is set already.
         if word.load(Ordering::Relaxed) & bit == 0 {
             word.fetch_or(bit, Ordering::Relaxed);

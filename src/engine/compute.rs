@@ -52,6 +52,7 @@ use crate::{
         plant::{Bug, planted},
         shard::{Context, DEAD_PER_WRITE, Shard},
         stats::Event,
+        storeys::{Ascent, Seat, Spot},
         word::{Control, NodeId},
     },
     listener::RemovalCause,
@@ -137,7 +138,7 @@ impl<K: Eq, V> Engine<K, V> {
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-        mut f: impl FnMut(Option<(&Entry<K, V>, NodeId)>) -> Decision<K, V>,
+        mut f: impl FnMut(Option<(&Entry<K, V>, Spot)>) -> Decision<K, V>,
     ) -> Computed {
         let mut attempt = |if_exhausted| {
             loop {
@@ -170,17 +171,20 @@ impl<K: Eq, V> Engine<K, V> {
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-        f: impl FnMut(Option<(&Entry<K, V>, NodeId)>) -> Decision<K, V>,
+        f: impl FnMut(Option<(&Entry<K, V>, Spot)>) -> Decision<K, V>,
         if_exhausted: IfExhausted,
     ) -> Tried<K, V> {
         self.prefetch(hash);
-        let (own, shard) = self.shard_of(hash);
+        let (own, shard) = self.ground(hash);
         self.do_upkeep(own, shard);
         let leaving = Leaving::new(&self.common);
         let tried = self.compute_pinned(&pin(), &leaving, hash, eq, f, if_exhausted);
         drop(leaving);
         self.pay_if_owing();
         shard.drop_dead(DEAD_PER_WRITE);
+        if self.common.storeys.has_grown() {
+            self.drop_dead(hash, DEAD_PER_WRITE);
+        }
         tried
     }
 
@@ -190,16 +194,17 @@ impl<K: Eq, V> Engine<K, V> {
         leaving: &Leaving<'_, K, V>,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-        mut f: impl FnMut(Option<(&Entry<K, V>, NodeId)>) -> Decision<K, V>,
+        mut f: impl FnMut(Option<(&Entry<K, V>, Spot)>) -> Decision<K, V>,
         if_exhausted: IfExhausted,
     ) -> Tried<K, V> {
         hooks::step(hooks::Step::Pinned);
-        let (own, shard) = self.shard_of(hash);
         let cx = self.context(pin, leaving);
-        let sight = shard.look(&cx, own, hash, eq);
+        let ((own, shard), sight) = self.look(&cx, hash, eq);
         let live = match sight {
-            // SAFETY: pinned, and found in the index since.
-            Sight::Live(found) => Some((unsafe { shard.nodes.get(found.node) }, found.node)),
+            Sight::Live(Found { node, .. }) => {
+                // SAFETY: pinned, and found in the index since.
+                Some((unsafe { shard.nodes.get(node) }, Spot { own, node }))
+            }
             Sight::Absent(_) | Sight::Expired(_) => None,
         };
         let entry = match f(live) {
@@ -211,7 +216,8 @@ impl<K: Eq, V> Engine<K, V> {
         };
         let (entry, terms) = entry.unzip();
         let target = entry.as_ref().zip(terms.as_ref());
-        let target = target.map(|(entry, terms)| self.target_of(hash, terms, entry));
+        let target =
+            target.map(|(entry, terms)| Target { own, ..self.target_of(hash, terms, entry) });
         self.supersede(pin, hash);
         let (Some(entry), Some(target)) = (entry, target) else {
             return match shard.take_out_seen(&cx, own, sight) {
@@ -219,11 +225,14 @@ impl<K: Eq, V> Engine<K, V> {
                 false => Tried::Lost,
             };
         };
-        let too_heavy = self.is_too_heavy(target) || !self.can_keep(target);
+        // A sealed home that is the end of the way: there was no memory for what is above.
+        let no_place = self.is_too_heavy(target)
+            || !self.can_keep(target, shard)
+            || matches!(sight, Sight::Absent(control) if control.is_sealed());
         let tried =
-            if too_heavy { Tried::Exhausted(entry) } else { shard.put(&cx, target, sight, entry) };
+            if no_place { Tried::Exhausted(entry) } else { shard.put(&cx, target, sight, entry) };
         match tried {
-            Tried::Exhausted(entry) if too_heavy || if_exhausted == IfExhausted::Reject => {
+            Tried::Exhausted(entry) if no_place || if_exhausted == IfExhausted::Reject => {
                 if !shard.take_out_seen(&cx, own, sight) {
                     return Tried::Lost;
                 }
@@ -235,21 +244,38 @@ impl<K: Eq, V> Engine<K, V> {
     }
 }
 
-impl<K: Eq, V> Shard<K, V> {
+impl<K: Eq, V> Engine<K, V> {
+    /// Looks for a key where it is, or is to be if it is absent.
     fn look(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-    ) -> Sight<'_> {
+    ) -> (Seat<'_, K, V>, Sight<'_>) {
+        let seat = self.ground(hash);
+        let sight = seat.1.look(cx, hash, &eq);
+        let goes_on = |sight| matches!(sight, Sight::Absent(control) if control.is_sealed());
+        let mut seen = (seat, sight);
+        if goes_on(sight) || self.common.storeys.has_grown() {
+            self.common.ascend(hash, |(own, shard)| {
+                let sight = shard.look(cx, hash, &eq);
+                seen = ((own, shard), sight);
+                if goes_on(sight) { Ascent::GoesOn } else { Ascent::Ends }
+            });
+        }
+        seen
+    }
+}
+
+impl<K: Eq, V> Shard<K, V> {
+    fn look(&self, cx: &Context<'_, K, V>, hash: u64, eq: impl Fn(&K) -> bool) -> Sight<'_> {
         let home = self.index.home(hash);
         loop {
             let control = self.index.settled(home);
             let Some(found) = self.find(cx.guard, home, hash, &eq) else {
                 return Sight::Absent(control);
             };
-            if self.is_live(cx.common, cx.watch, own, found.node) {
+            if self.is_live(cx.common, cx.watch, found.node) {
                 return Sight::Live(found);
             }
             // Perhaps it has been replaced in time, and only this thread was late.
@@ -293,6 +319,11 @@ impl<K: Eq, V> Shard<K, V> {
             }
             Inserted::Rejected => Tried::Done(Computed::Put(Version::NONE)),
             Inserted::Kept | Inserted::Superseded => Tried::Lost,
+            Inserted::Outgrown => {
+                // What was computed is dropped; the next attempt looks further up.
+                self.retire_unseen(cx, node);
+                Tried::Lost
+            }
         }
     }
 
@@ -318,7 +349,7 @@ impl<K: Eq, V> Shard<K, V> {
                 Inserted::Kept
             };
         }
-        let swapped = self.swap(cx, target.own, sight, |found| self.index.replace(found, node));
+        let swapped = self.swap(cx, sight, |found| self.index.replace(found, node));
         if let Some(found) = swapped {
             credit.add(Credit::of_removed_entry(self.weight_of(found.node)));
             credit = credit.spend(target.price.weight());
@@ -353,8 +384,8 @@ impl<K: Eq, V> Shard<K, V> {
             return true;
         }
         let remove = |found: Found<'_>| self.index.remove(self.index.loc(found), found.word);
-        let Some(found) = self.swap(cx, own, sight, remove) else { return false };
-        let cause = self.cause(cx, own, found.node, RemovalCause::Explicit);
+        let Some(found) = self.swap(cx, sight, remove) else { return false };
+        let cause = self.cause(cx, found.node, RemovalCause::Explicit);
         self.depart(cx, own, self.index.loc(found), found.word, cause);
         true
     }
@@ -363,14 +394,13 @@ impl<K: Eq, V> Shard<K, V> {
     fn swap<'i>(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         sight: Sight<'i>,
         swap: impl Fn(Found<'i>) -> bool,
     ) -> Option<Found<'i>> {
         let mut found = sight.found()?;
         loop {
             if let Sight::Live(_) = sight
-                && !self.is_live(cx.common, cx.watch, own, found.node)
+                && !self.is_live(cx.common, cx.watch, found.node)
             {
                 return None;
             }

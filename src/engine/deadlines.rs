@@ -54,7 +54,8 @@
 use crate::{
     clock::{DEAD, NEVER, PAST},
     engine::{
-        extents::{Extents, OutOfMemory},
+        extents::{Element, Extents, OutOfMemory},
+        hooks::{Step, step},
         plant::{Bug, planted},
         word::NodeId,
     },
@@ -62,7 +63,7 @@ use crate::{
 };
 
 /// Nodes that are looked at together.
-pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 32 };
+pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 16 };
 
 /// A block of neighbouring nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,13 +73,31 @@ impl Block {
     /// The block that `node` is in.
     #[inline(always)]
     pub(crate) fn of(node: NodeId) -> Self {
-        Block((node - 1) / BLOCK as u32)
+        Block((node - 1) / BLOCK as NodeId)
+    }
+
+    /// The number of its first node.
+    #[inline(always)]
+    fn first(self) -> NodeId {
+        self.0 * BLOCK as NodeId + 1
     }
 
     /// How many blocks there are of `nodes` nodes.
     pub(crate) fn count(nodes: usize) -> usize {
         nodes.div_ceil(BLOCK)
     }
+}
+
+/// A column in which no block straddles extents.
+pub(super) fn column<T: Element>(planned: usize, max: usize) -> Result<Extents<T>, OutOfMemory> {
+    Extents::new(planned.next_multiple_of(BLOCK), max)
+}
+
+/// Asks for the lines of a block in a column.
+#[inline]
+pub(super) fn prefetch_in<T: Element>(column: &Extents<T>, block: Block) {
+    let words = column.find_run(block.first() as usize - 1, BLOCK).unwrap_or_default();
+    words.chunks(64 / size_of::<T>()).for_each(|line| super::prefetch(&line[0]));
 }
 
 /// What became of a deadline that was to be changed.
@@ -98,7 +117,7 @@ pub(crate) struct Deadlines(Extents<AtomicU64>);
 
 impl Deadlines {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self(Extents::new(planned, max_nodes)?))
+        Ok(Self(column(planned, max_nodes)?))
     }
 
     /// Makes sure that a node has a word; without one it has no deadline.
@@ -150,7 +169,12 @@ impl Deadlines {
             word.store(!DEAD, Ordering::Relaxed);
             return unchanged;
         }
-        word.compare_exchange(!seen, !DEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        let claimed =
+            word.compare_exchange(!seen, !DEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if claimed {
+            step(Step::Claimed);
+        }
+        claimed
     }
 
     /// Gives the entry of a node another deadline if it still has the one that was seen, which had not
@@ -178,7 +202,10 @@ impl Deadlines {
                 return true;
             }
             match word.compare_exchange_weak(!seen, !PAST, Ordering::Relaxed, Ordering::Relaxed) {
-                Ok(_) => return true,
+                Ok(_) => {
+                    step(Step::Settled);
+                    return true;
+                }
                 Err(there) => seen = !there,
             }
         }
@@ -210,24 +237,34 @@ impl Deadlines {
         }
     }
 
-    /// Looks at the nodes of a block up to number `fresh`. Has `due` claim those whose deadline has
-    /// come, and returns the earliest deadline of the others, [`NEVER`] if there is none.
+    /// Looks at the nodes of a block up to number `fresh`, for [`Deadlines::expire`].
     ///
     /// `fresh` is to be read after the mark of the block was taken: it has to cover every node
     /// that was scheduled before.
-    pub(crate) fn expire(
-        &self,
-        block: Block,
-        fresh: NodeId,
-        now: u64,
-        mut due: impl FnMut(NodeId, u64),
-    ) -> u64 {
-        let first = block.0 * BLOCK as u32 + 1;
-        let last = fresh.min(first - 1 + BLOCK as u32);
-        let mut earliest = NEVER;
-        for node in first..=last {
-            let load = || self.load(node);
-            let mut deadline = load();
+    #[inline]
+    pub(crate) fn look(&self, block: Block, fresh: NodeId, now: u64) -> Look {
+        let first = block.first();
+        let len = (fresh.saturating_add(1).saturating_sub(first) as usize).min(BLOCK);
+        let mut look = Look { first, due: 0, earliest: NEVER };
+        // Blocks do not straddle extents: see `new`.
+        let words = self.0.find_run(first as usize - 1, len).unwrap_or_default();
+        for (i, word) in words.iter().enumerate() {
+            let deadline = !word.load(Ordering::Relaxed);
+            // Without branches, since it is unpredictable which are due. DEAD less one is the largest of
+            // all numbers.
+            look.due |= u32::from(deadline.wrapping_sub(1) < now) << i;
+            let left = if deadline > now { deadline } else { NEVER };
+            look.earliest = look.earliest.min(left);
+        }
+        look
+    }
+
+    /// Has `due` claim what a look at a block has found due, and returns the earliest deadline of the
+    /// others, [`NEVER`] if there is none.
+    pub(crate) fn expire(&self, look: Look, now: u64, mut due: impl FnMut(NodeId, u64)) -> u64 {
+        let mut earliest = look.earliest;
+        for node in look.due() {
+            let mut deadline = self.load(node);
             if deadline != DEAD && deadline <= now {
                 due(node, deadline);
                 if planted(Bug::DueLookedAtOnce) {
@@ -235,13 +272,74 @@ impl Deadlines {
                 }
                 // It may have been changed before it could be claimed, to a later one that nobody
                 // has scheduled.
-                deadline = load();
+                deadline = self.load(node);
             }
             if deadline > now {
                 earliest = earliest.min(deadline);
             }
         }
         earliest
+    }
+
+    /// Asks for the lines of a block.
+    #[inline]
+    pub(crate) fn prefetch_block(&self, block: Block) {
+        prefetch_in(&self.0, block);
+    }
+}
+
+/// What a look at a block found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    first: NodeId,
+    /// A bit per node whose deadline had come.
+    due: u32,
+    /// The earliest deadline of the others.
+    earliest: u64,
+}
+
+impl Look {
+    pub(crate) const NONE: Look = Look { first: 1, due: 0, earliest: NEVER };
+
+    /// The earliest deadline of those that had not.
+    #[inline(always)]
+    pub(crate) fn earliest(self) -> u64 {
+        self.earliest
+    }
+
+    /// The nodes whose deadlines had come.
+    #[inline]
+    pub(crate) fn due(self) -> impl Iterator<Item = NodeId> {
+        let mut due = self.due;
+        std::iter::from_fn(move || {
+            let i = (due != 0).then(|| due.trailing_zeros())?;
+            due &= due - 1;
+            Some(self.first + i)
+        })
+    }
+}
+
+/// What tests and models have an advance do.
+#[cfg(any(test, larder_loom))]
+pub(crate) struct Looking<'a, F> {
+    pub(crate) deadlines: &'a Deadlines,
+    pub(crate) nodes: NodeId,
+    pub(crate) now: u64,
+    pub(crate) due: F,
+}
+
+#[cfg(any(test, larder_loom))]
+impl<F: FnMut(NodeId, u64)> super::wheel::Visit for Looking<'_, F> {
+    fn approach(&mut self, block: Block) {
+        self.deadlines.prefetch_block(block);
+    }
+
+    fn look(&mut self, block: Block) -> Look {
+        self.deadlines.look(block, self.nodes, self.now)
+    }
+
+    fn finish(&mut self, look: Look) -> u64 {
+        self.deadlines.expire(look, self.now, &mut self.due)
     }
 }
 
@@ -286,8 +384,8 @@ mod tests {
 
     #[test]
     fn memory_is_a_word_per_node() {
-        let deadlines = Deadlines::new(1_000, 1_000).expect("memory");
-        assert_eq!(deadlines.allocated_bytes(), 8_000);
+        let deadlines = Deadlines::new(1_024, 1_024).expect("memory");
+        assert_eq!(deadlines.allocated_bytes(), 8 * 1_024);
     }
 
     #[test]
@@ -295,7 +393,8 @@ mod tests {
         let deadlines = deadlines(150);
         let expire = |block, fresh, now| {
             let mut due = Vec::new();
-            let next = deadlines.expire(Block(block), fresh, now, |node, seen| {
+            let look = deadlines.look(Block(block), fresh, now);
+            let next = deadlines.expire(look, now, |node, seen| {
                 assert!(deadlines.claim(node, seen));
                 due.push(node);
             });
@@ -307,10 +406,12 @@ mod tests {
         }
         deadlines.store(32, NEVER);
         assert_eq!(expire(0, 150, 29), (vec![1, 2], 30));
-        assert_eq!(expire(0, 150, 310), ((3..=31).collect(), NEVER));
-        assert_eq!(expire(1, 34, 10_000), (vec![33, 34], NEVER), "the others are not handed out");
-        assert_eq!(expire(1, 150, 0), (vec![], 350));
-        assert_eq!(expire(4, 150, 1_495), ((129..=149).collect(), 1_500));
+        assert_eq!(expire(0, 150, 150), ((3..=15).collect(), 160));
+        assert_eq!(expire(1, 150, 310), ((17..=31).collect(), NEVER));
+        assert_eq!(expire(2, 34, 10_000), (vec![33, 34], NEVER), "the others are not handed out");
+        assert_eq!(expire(2, 150, 0), (vec![], 350));
+        assert_eq!(expire(3, 40, 10_000), (vec![], NEVER), "none of it is");
+        assert_eq!(expire(9, 150, 1_495), ((145..=149).collect(), 1_500));
     }
 
     #[test]
@@ -322,8 +423,8 @@ mod tests {
         assert!(deadlines.settle(1, |seen| seen <= 20) && deadlines.settle(1, |_| false));
         assert_eq!(deadlines.change(1, 30, |_| false), Change::TooLate);
         let mut due = vec![];
-        deadlines
-            .expire(Block(0), 1, 20, |node, seen| due.push((node, deadlines.claim(node, seen))));
+        let look = deadlines.look(Block(0), 1, 20);
+        deadlines.expire(look, 20, |node, seen| due.push((node, deadlines.claim(node, seen))));
         assert_eq!(due, [(1, true)]);
     }
 
@@ -333,7 +434,8 @@ mod tests {
         {
             deadlines.store(1, 10);
             deadlines.store(2, 900);
-            let next = deadlines.expire(Block(0), 2, 20, |node, seen| {
+            let look = deadlines.look(Block(0), 2, 20);
+            let next = deadlines.expire(look, 20, |node, seen| {
                 assert_eq!(deadlines.change(node, 500, |seen| seen <= 9), Change::Later);
                 assert!(!deadlines.claim(node, seen));
             });

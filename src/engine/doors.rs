@@ -10,11 +10,12 @@ use crate::{
     engine::{
         Engine,
         budget::{Budget, Credit, Credits},
-        deadlines::{Block, Change, Deadlines},
+        deadlines::{Block, Change, Deadlines, Looking},
         epoch::pin,
         extents::zeroed,
         flight::Outcome,
         index::Loc,
+        late::Late,
         lifetimes::Lifetimes,
         plan::{Plan, ShardPlan},
         recycle::{NodePlan, Recycler},
@@ -61,7 +62,10 @@ impl Tiny {
             planned_nodes: nodes,
             nodes: plan,
         };
-        let plan = Plan { capacity: capacity.into(), entries: capacity.into(), shards: 1, shard };
+        // Every storey is like the ground floor.
+        let next = |plan: &Plan, _| Ok(plan.clone());
+        let entries = capacity.into();
+        let plan = Plan { capacity: entries, entries, shards: 1, shard, next };
         Cache::from_parts(
             Engine::new(&plan, None, None, None, Lifetimes::endless(Clock::default()))
                 .expect("memory"),
@@ -89,6 +93,16 @@ pub fn collect() {
     for _ in 0..3 {
         pin().guard.flush();
     }
+}
+
+/// Puts a storey on top of what there is.
+///
+/// # Panics
+///
+/// If there is no memory for it.
+pub fn grow<K, V, S>(cache: &Cache<K, V, S>) {
+    let common = &cache.engine().common;
+    common.grow(common.storeys.height(), 0).expect("memory");
 }
 
 /// Does what the sweep has to do now.
@@ -292,6 +306,11 @@ impl WheelDoor {
         self.wheel.schedule(Block::of(node), deadline);
     }
 
+    /// What becomes of a node's deadline when its entry leaves.
+    pub fn end(&self, node: u32) {
+        self.deadlines.store(node, DEAD);
+    }
+
     /// Changes a deadline, and schedules it if it has to be. False if it was too late.
     pub fn change(&self, node: u32, deadline: u64, now: u64) -> bool {
         let change = self.deadlines.change(node, deadline, |seen| seen <= now);
@@ -310,22 +329,23 @@ impl WheelDoor {
     pub fn advance(&self, now: u64, budget: u32) -> Vec<(u32, u64)> {
         let mut claimed = Vec::new();
         // How far it came is seen from what comes up later.
-        let _ = self.wheel.advance(now * TICK, budget, |block| {
-            let due = |node, deadline| {
-                if self.deadlines.claim(node, deadline) {
-                    claimed.push((node, deadline));
-                }
-            };
-            self.deadlines.expire(block, self.nodes, now, due)
+        self.advance_with(now, budget, |node, deadline| {
+            if self.deadlines.claim(node, deadline) {
+                claimed.push((node, deadline));
+            }
         });
         claimed
     }
 
+    fn advance_with(&self, now: u64, mut budget: u32, due: impl FnMut(u32, u64)) {
+        let Self { wheel, deadlines, nodes } = self;
+        let _ =
+            wheel.advance(now * TICK, &mut budget, Looking { deadlines, nodes: *nodes, now, due });
+    }
+
     /// An advance that finds none of the nodes in the index, so that it must not claim them.
     pub fn advance_over_absent(&self, now: u64) {
-        let _ = self.wheel.advance(now * TICK, u32::MAX, |block| {
-            self.deadlines.expire(block, self.nodes, now, |_, _| ())
-        });
+        self.advance_with(now, u32::MAX, |_, _| ());
     }
 
     /// The beginning of an advance, as of a thread that is stopped there.
@@ -336,6 +356,22 @@ impl WheelDoor {
     /// See [`WheelDoor::advance`]: when it has something to do next.
     pub fn next_due(&self) -> Option<u64> {
         self.wheel.next_due()
+    }
+}
+
+/// A value that appears when it is first needed.
+#[derive(Debug, Default)]
+pub struct LateDoor(Late<u32>);
+
+impl LateDoor {
+    /// Makes the value, if it is not there.
+    pub fn make(&self) {
+        let _ = self.0.get_or_try_make(|| Ok::<_, ()>(1));
+    }
+
+    /// Whether the value is there; if not, who makes it sees what this thread has done.
+    pub fn is_there_or_precede(&self) -> bool {
+        self.0.get_or_precede().is_some()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         leading::Leading,
         refresh::Refresh,
         shard::Common,
-        word::NodeId,
+        storeys::Spot,
     },
     errands,
     sync::{Arc, Weak},
@@ -33,7 +33,7 @@ pub(crate) struct Errand<K, V> {
     cache: Weak<Common<K, V>>,
     flight: Arc<Flight<K, V>>,
     hash: u64,
-    node: NodeId,
+    spot: Spot,
     stage: Stage,
 }
 
@@ -49,9 +49,9 @@ impl<K, V> Errand<K, V> {
         cache: &Arc<Common<K, V>>,
         flight: Arc<Flight<K, V>>,
         hash: u64,
-        node: NodeId,
+        spot: Spot,
     ) -> Self {
-        Self { cache: Arc::downgrade(cache), flight, hash, node, stage: Stage::Sent }
+        Self { cache: Arc::downgrade(cache), flight, hash, spot, stage: Stage::Sent }
     }
 }
 
@@ -109,7 +109,7 @@ where
         self.stage = Stage::Over;
         engine.count_load(took.wall, loaded.is_none());
         let lead = Leader::new(&engine, Arc::clone(&self.flight));
-        let refresh = Refresh::new(&engine, lead, self.hash, self.node);
+        let refresh = Refresh::new(&engine, lead, self.hash, self.spot);
         let outcome = loaded.map_or(Outcome::Nothing, Outcome::Value);
         refresh.end(|| self.flight.key().clone(), outcome, took.by_clock);
     }
@@ -122,7 +122,7 @@ impl<K, V> Drop for Errand<K, V> {
         }
         // Without a cache there is nobody left whom it concerns.
         let Some(engine) = Engine::engine_of(&self.cache) else { return };
-        engine.count_refresh(self.hash, self.node, true);
+        engine.count_refresh(self.spot, true);
         match self.stage {
             Stage::Leading => drop(Leader::new(&engine, Arc::clone(&self.flight))),
             Stage::Sent | Stage::Over => self.flight.decline(&engine),

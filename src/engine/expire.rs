@@ -6,7 +6,7 @@ use crate::{
     clock::{DEAD, NEVER, PAST},
     engine::{
         Engine,
-        deadlines::{Block, Change},
+        deadlines::{Block, Change, Look},
         epoch::pin,
         extents::OutOfMemory,
         groups::Watch,
@@ -16,7 +16,7 @@ use crate::{
         nodes::Entry,
         shard::{Common, Context, Shard},
         timing::Timing,
-        wheel::Advance,
+        wheel::{Advance, Visit},
         word::{NodeId, Word},
     },
     listener::RemovalCause,
@@ -38,14 +38,14 @@ impl<K, V> Engine<K, V> {
     /// time to live concerns those entries for which `by_rule` holds. What is inserted at this moment may
     /// live as long as it was said before. For caches that had rules when they were built. O(capacity).
     pub(crate) fn shorten_lives(&self, by_rule: impl Fn(&Entry<K, V>) -> bool) {
-        for (own, shard) in self.common.shards.iter().enumerate() {
+        for (_, shard) in self.common.storeys.iter() {
             let Some(timing) = shard.timing.get() else { continue };
             for bucket in 0.. {
                 let _pin = pin();
                 let watch = self.common.watch();
                 let Some(members) = shard.index.members_of(bucket) else { break };
                 for found in members {
-                    if shard.is_live(&self.common, watch, own, found.node) {
+                    if shard.is_live(&self.common, watch, found.node) {
                         shard.shorten(&self.common, timing, found, &by_rule);
                     }
                 }
@@ -64,14 +64,8 @@ impl<K, V> Shard<K, V> {
 
     /// What the entry of a node counts for that was found in the index. If it is expired, that is settled.
     #[inline(always)]
-    fn standing(
-        &self,
-        common: &Common<K, V>,
-        watch: Watch<'_>,
-        own: usize,
-        node: NodeId,
-    ) -> Standing {
-        if watch.is_some_and(|groups| groups.is_stale(own, node)) {
+    fn standing(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Standing {
+        if watch.is_some_and(|groups| groups.is_stale(&self.births, node)) {
             return Standing::Invalidated;
         }
         let clock = &common.lifetimes.clock;
@@ -88,14 +82,8 @@ impl<K, V> Shard<K, V> {
 
     /// Whether the entry of a node that was found in the index is neither expired nor stale.
     #[inline(always)]
-    pub(crate) fn is_live(
-        &self,
-        common: &Common<K, V>,
-        watch: Watch<'_>,
-        own: usize,
-        node: NodeId,
-    ) -> bool {
-        self.standing(common, watch, own, node) == Standing::Live
+    pub(crate) fn is_live(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> bool {
+        self.standing(common, watch, node) == Standing::Live
     }
 
     /// Why the value of a node leaves: that it was absent already, for whoever looked, counts more than
@@ -104,11 +92,10 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn cause(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         node: NodeId,
         cause: RemovalCause,
     ) -> RemovalCause {
-        match self.standing(cx.common, cx.watch, own, node) {
+        match self.standing(cx.common, cx.watch, node) {
             Standing::Live => cause,
             Standing::Expired => RemovalCause::Expired,
             Standing::Invalidated => RemovalCause::Invalidated,
@@ -141,8 +128,7 @@ impl<K, V> Shard<K, V> {
         // Only the user's own rules ask for that.
         let replaced = found
             .filter(|found| {
-                lifetimes.expiry.is_some()
-                    && self.is_live(cx.common, cx.watch, target.own, found.node)
+                lifetimes.expiry.is_some() && self.is_live(cx.common, cx.watch, found.node)
             })
             .map(|found| timing.life(found.node).own);
         lifetimes.begin(entry, target.hash, target.terms.span, replaced)
@@ -161,7 +147,7 @@ impl<K, V> Shard<K, V> {
         if let Some(timing) = self.timing.get() {
             timing.begin(node, life.unwrap_or(Life::ENDLESS))?;
         }
-        self.bear(cx, target.own, node, target.terms.tags)
+        self.bear(cx, node, target.terms.tags)
     }
 
     /// Says where an owned node will be published.
@@ -265,23 +251,18 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Takes out what is past, and past its grace, from no more than `budget` blocks.
+    /// Takes out what is past, and past its grace, from no more than `budget` blocks, which are taken off that.
     pub(crate) fn expire(
         &self,
         cx: &Context<'_, K, V>,
         own: usize,
         now: u64,
-        budget: u32,
+        budget: &mut u32,
     ) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         let grace = cx.common.lifetimes.grace;
         let past = now.saturating_sub(grace);
-        timing.wheel.advance(now, budget, |block| {
-            let due = |node, _| self.expire_node(cx, own, timing, node, past);
-            // Read after the mark was taken: it covers every node that was scheduled before.
-            let left = timing.deadlines.expire(block, self.recycler.fresh(), past, due);
-            left.saturating_add(grace)
-        })
+        timing.wheel.advance(now, budget, Expiring { shard: self, cx, own, timing, past, grace })
     }
 
     /// Takes a node's entry out if it is in the index and its deadline is not after `past`.
@@ -315,5 +296,37 @@ impl<K, V> Shard<K, V> {
             }
         }
         self.take_out(cx, own, loc, node, RemovalCause::Expired);
+    }
+}
+
+/// An advance of a shard's wheel.
+struct Expiring<'a, K, V> {
+    shard: &'a Shard<K, V>,
+    cx: &'a Context<'a, K, V>,
+    own: usize,
+    timing: &'a Timing,
+    past: u64,
+    grace: u64,
+}
+
+impl<K, V> Visit for Expiring<'_, K, V> {
+    fn approach(&mut self, block: Block) {
+        self.timing.prefetch_block(block);
+    }
+
+    fn look(&mut self, block: Block) -> Look {
+        // Read after the mark was taken: it covers every node that was scheduled before.
+        let fresh = self.shard.recycler.fresh();
+        let look = self.timing.deadlines.look(block, fresh, self.past);
+        for loc in look.due().filter_map(|node| self.timing.loc(node)) {
+            self.shard.index.prefetch_loc(loc);
+        }
+        look
+    }
+
+    fn finish(&mut self, look: Look) -> u64 {
+        let Self { shard, cx, own, timing, past, grace } = *self;
+        let due = |node, _| shard.expire_node(cx, own, timing, node, past);
+        timing.deadlines.expire(look, past, due).saturating_add(grace)
     }
 }

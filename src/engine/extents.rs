@@ -178,6 +178,19 @@ impl<T: Element> Extents<T> {
         Some(unsafe { extent.add(i % Self::SPILL) })
     }
 
+    /// The elements from `start` on, `len` of them, if they have addresses and lie in one extent.
+    #[inline]
+    pub(crate) fn find_run(&self, start: usize, len: usize) -> Option<&[T]> {
+        let (first, room) = if start < self.first_len {
+            (self.find(start)?, self.first_len - start)
+        } else {
+            (self.find(start)?, Self::SPILL - (start - self.first_len) % Self::SPILL)
+        };
+        // SAFETY: `first` has an address, and so have all up to the end of its extent, which is zeroed
+        // and stays where it is as long as `self`.
+        (len <= room).then(|| unsafe { std::slice::from_raw_parts(first.as_ptr(), len) })
+    }
+
     /// Makes sure that element `i` has an address.
     #[inline]
     pub(crate) fn ensure(&self, i: usize) -> Result<(), OutOfMemory> {

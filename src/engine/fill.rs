@@ -72,6 +72,7 @@ use crate::{
         nodes::Entry,
         shard::DEAD_PER_WRITE,
         stats::Event,
+        storeys::Spot,
         word::NodeId,
     },
     listener::RemovalCause,
@@ -84,9 +85,16 @@ use std::time::{Duration, Instant};
 pub(crate) struct Load<'a, K, V> {
     pub(crate) post: &'a Post<Flight<K, V>>,
     /// The node whose value the new one is to replace, if it is a refresh.
-    pub(crate) replaces: Option<NodeId>,
+    pub(crate) replaces: Option<Spot>,
     pub(crate) terms: &'a Terms,
     pub(crate) took: Duration,
+}
+
+impl<K, V> Load<'_, K, V> {
+    /// Whether it is the value in this node that the new one is to replace.
+    pub(crate) fn is_to_replace(&self, own: usize, node: NodeId) -> bool {
+        self.replaces == Some(Spot { own, node })
+    }
 }
 
 impl<K, V> Clone for Load<'_, K, V> {
@@ -112,17 +120,12 @@ impl<K, V> Engine<K, V> {
     #[inline(always)]
     pub(super) fn supersede(&self, pin: &Pin, hash: u64) {
         if !self.common.flights.is_quiet(hash, &pin.guard) {
-            self.common.flights.supersede(hash, &pin.guard, |hash| self.bump(hash));
+            self.common.flights.supersede(hash, &pin.guard, |hash| self.common.bump(hash));
         }
     }
 
     pub(super) fn supersede_all(&self, pin: &Pin) {
-        self.common.flights.supersede_all(&pin.guard, |hash| self.bump(hash));
-    }
-
-    fn bump(&self, hash: u64) {
-        let (_, shard) = self.shard_of(hash);
-        shard.index.bump(shard.index.home(hash));
+        self.common.flights.supersede_all(&pin.guard, |hash| self.common.bump(hash));
     }
 
     /// A place in the load of the key that `eq` accepts: that which is under way, or a new one.
@@ -168,7 +171,7 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let target = self.target_of(hash, load.terms, &entry);
-        if self.is_too_heavy(target) || !self.can_keep(target) {
+        if self.is_too_heavy(target) || !self.can_keep(target, self.ground(hash).1) {
             // If the key is there somebody has written it, and that stays.
             self.reject(target, &entry, IfPresent::Keep);
             return Filled::Rejected;
@@ -178,7 +181,7 @@ impl<K, V> Engine<K, V> {
         match filled {
             Ok(Inserted::Added | Inserted::Updated) => Filled::Stored,
             Ok(Inserted::Rejected) => Filled::Rejected,
-            Ok(Inserted::Kept | Inserted::Superseded) => Filled::Superseded,
+            Ok(Inserted::Kept | Inserted::Superseded | Inserted::Outgrown) => Filled::Superseded,
             Err(entry) => {
                 self.common.counters.count(pin().number, Event::Rejection);
                 self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
@@ -196,19 +199,20 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let (_, shard) = self.shard_of(target.hash);
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
-            shard.insert_loaded(&self.context(&pin, &leaving), target, entry, load)
+            let cx = self.context(&pin, &leaving);
+            self.place(target.hash, entry, |(own, shard), entry| {
+                if !self.can_keep(target, shard) {
+                    return Placed::Exhausted(entry);
+                }
+                shard.insert_loaded(&cx, Target { own, ..target }, entry, load)
+            })
         };
         self.pay_if_owing();
-        shard.drop_dead(DEAD_PER_WRITE);
-        match placed {
-            Placed::Done(inserted) => Ok(inserted),
-            Placed::Kept(_) => Ok(Inserted::Kept),
-            Placed::Exhausted(entry) => Err(entry),
-        }
+        self.drop_dead(target.hash, DEAD_PER_WRITE);
+        placed.into_inserted()
     }
 
     /// Ends the post of a load that is over.

@@ -37,12 +37,13 @@
 
 use crate::{
     engine::{
-        Engine,
+        Engine, Sighted,
         compute::{Computed, Decision},
         extents::{Extents, OutOfMemory},
         nodes::Entry,
         plant::{Bug, planted},
         shard::Shard,
+        storeys::Spot,
         word::NodeId,
     },
     sync::{AtomicU64, Ordering},
@@ -124,12 +125,47 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Version)> {
-        let (own, shard) = self.shard_of(hash);
         let pin = super::epoch::pin();
-        let found = self.find((own, shard), &pin, shard.index.home(hash), hash, eq)?;
+        let Sighted { own, shard, found } = self.find(&pin, hash, eq)?;
         let version = shard.version(own, found.node);
         // SAFETY: pinned, and found in the index since.
         Some((unsafe { shard.nodes.with(found.node, f) }, version))
+    }
+
+    /// [`Engine::peek`] with the version.
+    pub(crate) fn peek_versioned<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Version)> {
+        let pin = super::epoch::pin();
+        let Sighted { own, shard, found } = self.find_live(&pin, hash, eq)?;
+        let version = shard.version(own, found.node);
+        // SAFETY: pinned, and found in the index since.
+        Some((unsafe { shard.nodes.with(found.node, f) }, version))
+    }
+
+    /// [`Engine::compute`] if the key still has the version that was seen, or is absent if none was.
+    /// False if it is not: nothing is decided then.
+    pub(crate) fn compute_as_seen(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        seen: Option<Version>,
+        mut f: impl FnMut(Option<&Entry<K, V>>) -> Decision<K, V>,
+    ) -> bool
+    where
+        K: Eq,
+    {
+        let mut as_seen = false;
+        self.compute_by_node(hash, eq, |found| {
+            let version = |Spot { own, node }| self.common.storeys.shard(own).version(own, node);
+            let now = found.map(|(_, spot)| version(spot));
+            as_seen = now == seen;
+            if as_seen { f(found.map(|(entry, _)| entry)) } else { Decision::Keep }
+        });
+        as_seen
     }
 
     /// Puts `value` in the place of the one whose version is `expected`.
@@ -143,13 +179,13 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq + Clone,
     {
-        let (own, shard) = self.shard_of(hash);
         let mut was = Swapped::Absent;
         let computed = self.compute_by_node(hash, eq, |found| {
-            let Some((entry, node)) = found else {
+            let Some((entry, Spot { own, node })) = found else {
                 was = Swapped::Absent;
                 return Decision::Keep;
             };
+            let shard = self.common.storeys.shard(own);
             if expected == Version::NONE || shard.version(own, node) != expected {
                 was = Swapped::Changed;
                 return Decision::Keep;

@@ -63,6 +63,10 @@
 //! when the collector says that everybody who was pinned then has unpinned. Until that the cache is
 //! armed.
 //!
+//! The same fences see to a cache that grows (`storeys.rs`). The sweep counts the pairs of buckets after
+//! its fence. If it does not count those of a storey, and ends the round, it has not seen an entry there
+//! either: then the insert that published it sees the stamp.
+//!
 //! # Loads in flight
 //!
 //! Who invalidates has superseded all loads before it takes its stamp (`fill.rs`). A fill reads its
@@ -94,7 +98,6 @@ use crate::{
     },
     sync::{Arc, AtomicBool, AtomicU64, Ordering, fence},
 };
-use std::ops::Range;
 
 /// The most tags that an entry may have.
 pub(crate) const TAGS_MAX: usize = 8;
@@ -102,8 +105,11 @@ pub(crate) const TAGS_MAX: usize = 8;
 /// Places for tags' stamps; the first stays free.
 const PLACES: usize = if cfg!(larder_loom) { 4 } else { 1 << 16 };
 
-const POSITION_BITS: u32 = 20;
+const POSITION_BITS: u32 = 28;
 const POSITION_MAX: u64 = (1 << POSITION_BITS) - 1;
+/// The position behind all pairs of buckets, however many there are.
+const END: u64 = POSITION_MAX;
+const ROUND_MASK: u64 = u64::MAX >> POSITION_BITS;
 
 /// Where a tag's stamp is: 1 to `PLACES - 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,25 +171,45 @@ unsafe impl Element for Record {
     }
 }
 
-/// The births and tags of one shard's nodes.
+/// The births and tags of one shard's nodes, if any of them has such a thing.
 #[derive(Debug)]
-struct Column(Extents<Record>);
-
-impl Column {
-    #[inline(always)]
-    fn record(&self, node: NodeId) -> Option<&Record> {
-        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
-        self.0.find(node as usize - 1).map(|record| unsafe { record.as_ref() })
-    }
+pub(crate) struct Births {
+    column: Late<Extents<Record>>,
+    planned_nodes: usize,
+    max_nodes: usize,
 }
 
-/// The measures of a shard that the column follows.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Measures {
-    pub(crate) planned_nodes: usize,
-    pub(crate) max_nodes: usize,
-    /// An even number.
-    pub(crate) buckets: usize,
+impl Births {
+    pub(crate) fn new(planned_nodes: usize, max_nodes: usize) -> Self {
+        Self { column: Late::new(), planned_nodes, max_nodes }
+    }
+
+    #[inline(always)]
+    fn record(&self, node: NodeId) -> Option<&Record> {
+        let column = self.column.get()?;
+        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+        column.find(node as usize - 1).map(|record| unsafe { record.as_ref() })
+    }
+
+    fn ensure(&self, node: NodeId) -> Result<(), OutOfMemory> {
+        let make = || Extents::new(self.planned_nodes, self.max_nodes);
+        self.column.get_or_try_make(make)?.ensure(node as usize - 1)
+    }
+
+    fn of(&self, node: NodeId) -> u64 {
+        self.record(node).map_or(0, |record| record.birth.load(Ordering::Relaxed))
+    }
+
+    /// The tags of a node that is in the index.
+    pub(crate) fn tags(&self, node: NodeId) -> Tags {
+        self.record(node).map_or(Tags::NONE, |record| {
+            Tags(record.tags.each_ref().map(|four| four.load(Ordering::Relaxed)))
+        })
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.column.get().map_or(0, |column| size_of_val(column) + column.allocated_bytes())
+    }
 }
 
 /// The groups of a cache that knows of such a thing.
@@ -196,22 +222,10 @@ pub(crate) struct Groups {
     done: Arc<AtomicU64>,
     announced: AtomicBool,
     tags: Late<Box<[AtomicU64]>>,
-    columns: Box<[Column]>,
-    pairs_per_shard: u64,
-    pairs_per_step: u64,
-    /// Steps of a round.
-    steps: u64,
 }
 
 /// The groups, if there may be stale entries: as an operation found it when it began.
 pub(crate) type Watch<'a> = Option<&'a Groups>;
-
-/// A pair of neighbouring buckets.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pair {
-    pub(crate) shard: usize,
-    pub(crate) buckets: [usize; 2],
-}
 
 /// A step of the sweep that is to be done.
 #[derive(Debug)]
@@ -220,29 +234,17 @@ pub(crate) struct Step {
 }
 
 impl Groups {
-    /// For `shards` shards of these measures.
-    pub(crate) fn new(shards: usize, measures: Measures) -> Result<Self, OutOfMemory> {
-        let Measures { planned_nodes, max_nodes, buckets } = measures;
-        let column = |_| Extents::new(planned_nodes, max_nodes).map(Column);
-        let columns: Result<Box<[_]>, _> = (0..shards).map(column).collect();
-        let pairs_per_shard = buckets as u64 / 2;
-        let pairs = pairs_per_shard * shards as u64;
-        let pairs_per_step = pairs.div_ceil(POSITION_MAX);
-        let steps = pairs.div_ceil(pairs_per_step);
+    pub(crate) fn new() -> Self {
         let done = u64::from(planted(Bug::ColumnUnannounced));
-        Ok(Self {
+        Self {
             // The making of all this: see "Overlapping inserts".
             begun: AtomicU64::new(1),
             valid_from: AtomicU64::new(0),
-            progress: AtomicU64::new(Self::pack(done, steps)),
+            progress: AtomicU64::new(Self::pack(done, END)),
             done: Arc::new(AtomicU64::new(done)),
             announced: AtomicBool::new(planted(Bug::ColumnUnannounced)),
             tags: Late::new(),
-            columns: columns?,
-            pairs_per_shard,
-            pairs_per_step,
-            steps,
-        })
+        }
     }
 
     /// To be done once these groups are published: `after_grace` has the collector do something when
@@ -262,7 +264,7 @@ impl Groups {
     #[inline(always)]
     pub(crate) fn is_armed(&self) -> bool {
         let progress = self.progress.load(Ordering::Acquire);
-        progress != Self::pack(self.begun.load(Ordering::Acquire), self.steps)
+        progress != Self::pack(self.begun.load(Ordering::Acquire), END)
     }
 
     /// Makes everything stale that is there when the call begins.
@@ -291,86 +293,77 @@ impl Groups {
     }
 
     /// Gives an owned node its tags and its birth; to be done after the look for its key.
-    pub(crate) fn begin(&self, shard: usize, node: NodeId, tags: Tags) -> Result<(), OutOfMemory> {
-        let column = &self.columns[shard];
-        column.0.ensure(node as usize - 1)?;
-        if let Some(record) = column.record(node) {
+    pub(crate) fn begin(
+        &self,
+        births: &Births,
+        node: NodeId,
+        tags: Tags,
+    ) -> Result<(), OutOfMemory> {
+        births.ensure(node)?;
+        if let Some(record) = births.record(node) {
             for (place, four) in record.tags.iter().zip(tags.0) {
                 place.store(four, Ordering::Relaxed);
             }
         }
         if !planted(Bug::BirthLate) {
-            self.stamp(shard, node);
+            self.stamp(births, node);
         }
         Ok(())
     }
 
     /// Gives an owned node its birth; to be done after each look for its key.
     #[inline]
-    pub(crate) fn stamp(&self, shard: usize, node: NodeId) {
-        if let Some(record) = self.columns[shard].record(node) {
+    pub(crate) fn stamp(&self, births: &Births, node: NodeId) {
+        if let Some(record) = births.record(node) {
             record.birth.store(self.begun.load(Ordering::Acquire), Ordering::Relaxed);
         }
     }
 
-    fn birth(&self, shard: usize, node: NodeId) -> u64 {
-        let record = self.columns[shard].record(node);
-        record.map_or(0, |record| record.birth.load(Ordering::Relaxed))
-    }
-
-    /// The tags of a node that is in the index.
-    pub(crate) fn tags(&self, shard: usize, node: NodeId) -> Tags {
-        let record = self.columns[shard].record(node);
-        record.map_or(Tags::NONE, |record| {
-            Tags(record.tags.each_ref().map(|four| four.load(Ordering::Relaxed)))
-        })
-    }
-
     /// Whether the entry of a node that was found in the index is stale.
     #[inline(never)]
-    pub(crate) fn is_stale(&self, shard: usize, node: NodeId) -> bool {
-        let birth = self.birth(shard, node);
+    pub(crate) fn is_stale(&self, births: &Births, node: NodeId) -> bool {
+        let birth = births.of(node);
         if birth < self.valid_from.load(Ordering::Acquire) {
             return true;
         }
         self.tags.get().is_some_and(|stamps| {
             let outlived = |place: usize| birth < stamps[place].load(Ordering::Acquire);
-            self.tags(shard, node).places().any(outlived)
+            births.tags(node).places().any(outlived)
         })
     }
 
     /// Whether what this thread has published may stay: see "Overlapping inserts".
-    pub(crate) fn may_stay(&self, shard: usize, node: NodeId) -> bool {
+    pub(crate) fn may_stay(&self, births: &Births, node: NodeId) -> bool {
         if planted(Bug::PublishUnchecked) {
             return true;
         }
         if planted(Bug::BirthLate) {
-            self.stamp(shard, node);
+            self.stamp(births, node);
         }
         if !planted(Bug::SecondLookUnfenced) {
             fence(Ordering::SeqCst);
         }
-        self.birth(shard, node) == self.begun.load(Ordering::Acquire) || !self.is_stale(shard, node)
+        births.of(node) == self.begun.load(Ordering::Acquire) || !self.is_stale(births, node)
     }
 
     /// Whether there is no step to be done: a look that is free, but may be late.
     pub(crate) fn has_swept_all_it_can(&self) -> bool {
         let progress = self.progress.load(Ordering::Relaxed);
-        progress == Self::pack(self.done.load(Ordering::Relaxed), self.steps)
+        progress == Self::pack(self.done.load(Ordering::Relaxed), END)
     }
 
     /// The next step of the sweep, if there is one: the caller looks at its buckets after this.
     pub(crate) fn next_step(&self) -> Option<Step> {
         loop {
             let progress = self.progress.load(Ordering::Acquire);
-            if progress & POSITION_MAX < self.steps {
+            if progress & POSITION_MAX != END {
                 if !planted(Bug::SweepUnfenced) {
                     fence(Ordering::SeqCst);
                 }
                 return Some(Step { progress });
             }
             let done = self.done.load(Ordering::Acquire);
-            if done == progress >> POSITION_BITS {
+            if done & ROUND_MASK == progress >> POSITION_BITS {
                 return None;
             }
             // Failure: the round has begun.
@@ -378,26 +371,17 @@ impl Groups {
         }
     }
 
-    /// The buckets of a step.
-    pub(crate) fn pairs(&self, step: &Step) -> impl Iterator<Item = Pair> + use<> {
-        let (per_shard, shards) = (self.pairs_per_shard, self.columns.len() as u64);
-        let first = (step.progress & POSITION_MAX) * self.pairs_per_step;
-        let range: Range<u64> = first..(first + self.pairs_per_step).min(per_shard * shards);
-        range.map(move |pair| {
-            let first = (pair % per_shard) as usize * 2;
-            Pair { shard: (pair / per_shard) as usize, buckets: [first, first + 1] }
-        })
-    }
-
-    /// A step is done: its buckets hold nothing that was stale when the round began.
-    pub(crate) fn finish(&self, step: &Step) {
+    /// A step is done: its buckets hold nothing that was stale when the round began. `pairs` is how many
+    /// there are, as it was found after the step was begun.
+    pub(crate) fn finish(&self, step: &Step, pairs: u64) {
         let next = step.progress + 1;
-        let ends = next & POSITION_MAX == self.steps;
+        let ends = next & POSITION_MAX >= pairs;
         if planted(Bug::DisarmLatest) && ends {
             let begun = self.begun.load(Ordering::Acquire);
-            self.progress.store(Self::pack(begun, self.steps), Ordering::Release);
+            self.progress.store(Self::pack(begun, END), Ordering::Release);
             return;
         }
+        let next = if ends { step.progress | END } else { next };
         // Failure: somebody else has done it, too.
         let _ = self.advance(step.progress, next);
     }
@@ -406,16 +390,15 @@ impl Groups {
         self.progress.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed)
     }
 
-    /// Steps that are enough to end the round that is under way, and one more.
-    pub(crate) fn two_rounds(&self) -> u64 {
-        2 * self.steps
-    }
-
     pub(crate) fn allocated_bytes(&self) -> usize {
-        let columns: usize = self.columns.iter().map(|column| column.0.allocated_bytes()).sum();
-        size_of_val(&*self.columns)
-            + columns
-            + self.tags.get().map_or(0, |tags| size_of_val(&**tags))
+        self.tags.get().map_or(0, |tags| size_of_val(&**tags))
+    }
+}
+
+impl Step {
+    /// The pair of buckets to look at.
+    pub(crate) fn pair(&self) -> u64 {
+        self.progress & POSITION_MAX
     }
 }
 

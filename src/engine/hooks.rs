@@ -39,11 +39,31 @@ pub enum Step {
     Bumped,
     /// A load is over; its post can still be found.
     LoadOver,
+    /// There is another storey; nothing is in it.
+    StoreyAdded,
+    /// A key's home was sealed in an older storey; the key is nowhere newer yet.
+    Sealed,
+    /// A tick of the wheel was closed; its slots are not vacated yet.
+    TickClosed,
+    /// The slots that came count as vacant; their marks are where they were.
+    SlotsVacated,
+    /// Blocks were made ready; their marks are not cleared yet.
+    MadeReady,
+    /// Marks were cleared; those that came in between are not made ready yet.
+    MarksCleared,
+    /// All slots that came are empty; the tick is not done yet.
+    SlotsEmptied,
+    /// Blocks were taken in hand; nobody else looks at them.
+    BlocksTaken,
+    /// A deadline was claimed; its entry is still in the index.
+    Claimed,
+    /// A deadline that has come was settled; who did so has not said yet that the entry is absent.
+    Settled,
 }
 
 impl Step {
     /// Every step, for tests that stop at each.
-    pub const ALL: [Step; 16] = [
+    pub const ALL: [Step; 26] = [
         Step::Pinned,
         Step::NodeFilled,
         Step::CreditTaken,
@@ -60,6 +80,16 @@ impl Step {
         Step::LoadSuperseded,
         Step::Bumped,
         Step::LoadOver,
+        Step::StoreyAdded,
+        Step::Sealed,
+        Step::TickClosed,
+        Step::SlotsVacated,
+        Step::MadeReady,
+        Step::MarksCleared,
+        Step::SlotsEmptied,
+        Step::BlocksTaken,
+        Step::Claimed,
+        Step::Settled,
     ];
 }
 

@@ -86,7 +86,7 @@
 //! - `Member(n)` or `Tentative(n)` read and compared later is the same incarnation of n; its key is
 //!   the same.
 //! - A control word read and compared later stands for the same decisions: each one raises the
-//!   version and takes a node, no node is recycled twice during one pin, and 2^31 versions are more
+//!   version and takes a node, no node is recycled twice during one pin, and 2^30 versions are more
 //!   than twice the 2^20 nodes. A bump ([`Index::bump`]) raises the version, too, and takes none:
 //!   but a thread bumps once at most for each load that was under way, and the post of none of them is
 //!   freed during the pin.
@@ -378,15 +378,37 @@ impl Index {
     }
 
     /// Makes every insert that has read the control word of `home`, and has not decided, look again;
-    /// what was decided before is published when this returns (`fill.rs`).
+    /// what was decided before is published when this returns (`fill.rs`). Returns the word as it was.
     #[cold]
-    pub(crate) fn bump(&self, home: usize) {
+    pub(crate) fn bump(&self, home: usize) -> Control {
         let word = &self.bucket(home).control;
-        while !planted(Bug::SkipBump) {
+        loop {
             let unsettled = planted(Bug::BumpUnsettled);
             let control = if unsettled { self.control(home) } else { self.settled(home) };
             let (old, new) = (control.bits(), control.bump().bits());
+            if planted(Bug::SkipBump)
+                || word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+            {
+                return control;
+            }
+        }
+    }
+
+    /// Lets nothing more be decided in the bucket `home`; what was decided is published when this
+    /// returns (`storeys.rs`).
+    pub(crate) fn seal(&self, home: usize) {
+        let word = &self.bucket(home).control;
+        loop {
+            let unsettled = planted(Bug::SealUnsettled);
+            let control = if unsettled { self.control(home) } else { self.settled(home) };
+            if control.is_sealed() {
+                return;
+            }
+            let (old, new) = (control.bits(), control.seal().bits());
+            // Acquire: the seal comes after every decision. Release: who finds the bucket sealed knows
+            // what this thread knows, above all that there is another storey.
             if word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                step(Step::Sealed);
                 return;
             }
         }
@@ -539,6 +561,7 @@ impl Index {
         if planted(Bug::SkipDecide) {
             return true;
         }
+        debug_assert!(!control.is_sealed(), "a decision in a sealed bucket");
         let mut counted = claim.place;
         if planted(Bug::DisplacedUncounted) {
             counted.displaced = false;

@@ -44,6 +44,9 @@ pub(crate) enum Inserted {
     Rejected,
     /// A write came before what was loaded could be stored: it is not.
     Superseded,
+    /// The key is not on this floor and cannot be added: it belongs further up (`storeys.rs`). The node is
+    /// still the caller's.
+    Outgrown,
 }
 
 /// How far one attempt to insert came.
@@ -55,6 +58,20 @@ pub(crate) enum Placed<K, V> {
     Kept(Entry<K, V>),
     /// There was no node for it.
     Exhausted(Entry<K, V>),
+    /// The key is not on this floor and cannot be added: it belongs further up.
+    Outgrown(Entry<K, V>),
+}
+
+impl<K, V> Placed<K, V> {
+    /// What became of the insert; the entry, if it was not taken up.
+    #[inline(always)]
+    pub(crate) fn into_inserted(self) -> Result<Inserted, Entry<K, V>> {
+        match self {
+            Placed::Done(inserted) => Ok(inserted),
+            Placed::Kept(_) => Ok(Inserted::Kept),
+            Placed::Exhausted(entry) | Placed::Outgrown(entry) => Err(entry),
+        }
+    }
 }
 
 /// Where an insert goes.
@@ -117,10 +134,12 @@ impl<K: Eq, V> Shard<K, V> {
         let home = self.index.home(target.hash);
         let control = self.index.settled(home);
         let found = self.find(cx.guard, home, target.hash, |key| *key == entry.key);
-        if if_present == IfPresent::Keep
-            && found.is_some_and(|found| self.keeps(cx, target.own, found))
-        {
+        if if_present == IfPresent::Keep && found.is_some_and(|found| self.keeps(cx, found)) {
             return Placed::Kept(entry);
+        }
+        let unsealed = planted(Bug::SealSkipped) && cx.common.storeys.height() > self.level();
+        if found.is_none() && (control.is_sealed() || unsealed) {
+            return Placed::Outgrown(entry);
         }
         let life = self.life(cx, target, &entry, found);
         let node = match self.fill(cx, target, entry) {
@@ -130,10 +149,29 @@ impl<K: Eq, V> Shard<K, V> {
         if self.begin(cx, target, node, life).is_err() {
             return Placed::Done(self.reject_filled(cx, target, node, if_present));
         }
-        Placed::Done(match found {
+        let inserted = match found {
             None => self.insert_absent(cx, target, control, node, if_present),
             Some(found) => self.update(cx, target, found, node, if_present),
-        })
+        };
+        match inserted {
+            Inserted::Outgrown => self.outgrown(cx, target, node, if_present),
+            inserted => Placed::Done(inserted),
+        }
+    }
+
+    /// The end of an insert that goes on further up.
+    #[cold]
+    fn outgrown(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target<'_>,
+        node: NodeId,
+        if_present: IfPresent,
+    ) -> Placed<K, V> {
+        match self.take_back(cx, node) {
+            Some(entry) => Placed::Outgrown(entry),
+            None => Placed::Done(self.reject_filled(cx, target, node, if_present)),
+        }
     }
 
     #[inline]
@@ -156,8 +194,8 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// Whether what was found is there for an insert that keeps what is there.
     #[inline]
-    fn keeps(&self, cx: &Context<'_, K, V>, own: usize, found: Found<'_>) -> bool {
-        planted(Bug::StaleKept) || self.is_live(cx.common, cx.watch, own, found.node)
+    fn keeps(&self, cx: &Context<'_, K, V>, found: Found<'_>) -> bool {
+        planted(Bug::StaleKept) || self.is_live(cx.common, cx.watch, found.node)
     }
 
     /// One attempt in a straight line. It runs no code of the user's, so nothing unwinds, and what it
@@ -223,11 +261,15 @@ impl<K: Eq, V> Shard<K, V> {
         entry: Entry<K, V>,
         load: Load<'_, K, V>,
     ) -> Placed<K, V> {
-        let replaced = load.replaces.and_then(|node| {
-            let home = self.index.home(target.hash);
-            let found = self.find(cx.guard, home, target.hash, |key| *key == entry.key);
-            found.filter(|found| found.node == node)
-        });
+        let home = self.index.home(target.hash);
+        let is_sealed = self.index.control(home).is_sealed();
+        let found = (is_sealed || load.replaces.is_some())
+            .then(|| self.find(cx.guard, home, target.hash, |key| *key == entry.key))
+            .flatten();
+        if is_sealed && found.is_none() {
+            return Placed::Outgrown(entry);
+        }
+        let replaced = found.filter(|found| load.is_to_replace(target.own, found.node));
         let life = self.life(cx, target, &entry, replaced);
         let node = match self.fill(cx, target, entry) {
             Ok(node) => node,
@@ -241,7 +283,10 @@ impl<K: Eq, V> Shard<K, V> {
         }
         let mut attempt = Attempt::new(self, cx, target, node);
         attempt.loaded_by = Some(load);
-        Placed::Done(attempt.run(IfPresent::Keep))
+        match attempt.run(IfPresent::Keep) {
+            Inserted::Outgrown => self.outgrown(cx, target, node, IfPresent::Keep),
+            inserted => Placed::Done(inserted),
+        }
     }
 
     /// There is no node, since some thread has stayed pinned for long. The new value cannot be kept,
@@ -256,7 +301,7 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> Inserted {
         cx.count(Event::Rejection);
         if if_present == IfPresent::Replace {
-            self.remove(cx, target.own, target.hash, |other| other == key, |_| ());
+            cx.common.remove(cx, target.hash, |other| other == key, |_| ());
         }
         Inserted::Rejected
     }
@@ -280,6 +325,7 @@ impl<K: Eq, V> Shard<K, V> {
             let mut sink = |evicted| self.discard(cx, own, evicted);
             self.policy.link(self.pace(), &self.index, segment, claim.loc, &mut sink);
         }
+        self.grow_if_crowded(cx, source);
         self.schedule(cx.common, claim.node());
         self.second_look(cx, own, claim.loc, claim.node());
         Inserted::Added
@@ -295,7 +341,7 @@ impl<K: Eq, V> Shard<K, V> {
         node: NodeId,
     ) -> Inserted {
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
-        let cause = self.cause(cx, own, found.node, RemovalCause::Replaced);
+        let cause = self.cause(cx, found.node, RemovalCause::Replaced);
         cx.count(Event::of_departure(cause));
         self.retire(cx, own, found.node, cause);
         self.schedule(cx.common, node);
@@ -321,7 +367,7 @@ impl<K: Eq, V> Shard<K, V> {
         if if_present == IfPresent::Replace {
             // SAFETY: this thread owns the node and has written it.
             let own = unsafe { self.nodes.get(node) };
-            self.remove(cx, target.own, target.hash, |key| *key == own.key, |_| ());
+            cx.common.remove(cx, target.hash, |key| *key == own.key, |_| ());
         }
         attempt.rejected()
     }
@@ -352,9 +398,10 @@ impl<'a, K, V> Attempt<'a, K, V> {
     }
 
     fn is_to_replace(&self, found: Found<'_>) -> bool {
-        self.loaded_by
-            .and_then(|load| load.replaces)
-            .is_some_and(|node| node == found.node || planted(Bug::RefreshBlind))
+        self.loaded_by.is_some_and(|load| {
+            load.is_to_replace(self.target.own, found.node)
+                || load.replaces.is_some() && planted(Bug::RefreshBlind)
+        })
     }
 
     fn is_superseded(&self) -> bool {
@@ -371,6 +418,14 @@ impl<'a, K, V> Attempt<'a, K, V> {
         this.cx.count(Event::Rejection);
         this.shard.retire(this.cx, this.target.own, this.node, RemovalCause::Rejected);
         Inserted::Rejected
+    }
+
+    /// Leaves the node to the caller, who takes it further up.
+    fn outgrown(self) -> Inserted {
+        let mut this = ManuallyDrop::new(self);
+        this.abort_claim();
+        this.give_back_credit();
+        Inserted::Outgrown
     }
 
     fn updated(self, found: Found<'_>) -> Inserted
@@ -435,7 +490,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             if let Some(found) = found {
                 if if_present == IfPresent::Keep
                     && !self.is_to_replace(found)
-                    && shard.keeps(cx, own, found)
+                    && shard.keeps(cx, found)
                 {
                     return Inserted::Kept;
                 }
@@ -459,6 +514,9 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             if self.is_superseded() {
                 return Inserted::Superseded;
             }
+            if control.is_sealed() {
+                return self.outgrown();
+            }
             if !self.top_up(weight) {
                 return self.rejected();
             }
@@ -476,8 +534,14 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 let (credit, source) = self.credit.take().expect("topped up above");
                 return self.added(&claim, credit, source);
             }
-            if self.claim.is_none() && !shard.make_room(cx, own, home) {
-                return self.rejected();
+            if self.claim.is_none() {
+                let source = self.credit.as_ref().map_or(Source::Evicted, |&(_, source)| source);
+                if shard.is_outgrown(cx, hash, source) {
+                    return self.outgrown();
+                }
+                if !shard.make_room(cx, own, home) {
+                    return self.rejected();
+                }
             }
         }
     }
@@ -488,7 +552,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             && !planted(Bug::BirthOnce)
             && !planted(Bug::BirthLate)
         {
-            groups.stamp(self.target.own, self.node);
+            groups.stamp(&self.shard.births, self.node);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     engine::{
-        Engine,
+        Engine, Sighted,
         epoch::pin,
         groups::Tags,
         index::{Found, Index},
@@ -47,33 +47,31 @@ pub(crate) struct Facts {
 
 impl<K, V> Engine<K, V> {
     /// The number of a shard's buckets.
-    pub(crate) fn buckets(&self) -> usize {
-        self.common.shards[0].index.bucket_count()
+    pub(crate) fn buckets(&self, own: usize) -> usize {
+        self.common.storeys.get(own).map_or(0, |shard| shard.index.bucket_count())
     }
 
     /// What is known of a key's entry, without counting as use.
     pub(crate) fn facts(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Facts> {
-        let (own, shard) = self.shard_of(hash);
         let pin = pin();
-        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
-        let groups = self.common.groups.get();
+        let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
         Some(Facts {
             uses: found.word.uses(),
             life: shard.timing.get().map(|timing| timing.life(found.node)),
-            tags: groups.map_or(Tags::NONE, |groups| groups.tags(own, found.node)),
+            tags: shard.births.tags(found.node),
             weight: shard.weight_of(found.node),
         })
     }
 
     /// Calls `f` with each entry and its rank.
     pub(crate) fn rank_all(&self, mut f: impl FnMut(Rank, &Entry<K, V>)) {
-        for (own, shard) in self.common.shards.iter().enumerate() {
+        for (_, shard) in self.common.storeys.iter() {
             let protected = shard.protected_slots();
             for bucket in 0..shard.index.bucket_count() {
                 let _pin = pin();
                 let watch = self.common.watch();
                 for found in shard.index.members_of(bucket).into_iter().flatten() {
-                    if shard.is_live(&self.common, watch, own, found.node) {
+                    if shard.is_live(&self.common, watch, found.node) {
                         let rank = Rank::new(protected[shard.index.loc(found).number()], found);
                         // SAFETY: pinned, and found in the index since.
                         unsafe { shard.nodes.with(found.node, |entry| f(rank, entry)) };
@@ -92,13 +90,13 @@ impl<K, V> Engine<K, V> {
         slot: &mut usize,
         copy: impl Fn(&Entry<K, V>) -> T,
     ) -> Option<T> {
-        let shard = &self.common.shards[own];
+        let shard = self.common.storeys.get(own)?;
         let leaving = Leaving::new(&self.common);
         let pin = pin();
         let cx = self.context(&pin, &leaving);
         let taken = shard.index.members_of(bucket)?.find_map(|found| {
             let loc = shard.index.loc(found);
-            if loc.slot() < *slot || !shard.is_live(&self.common, cx.watch, own, found.node) {
+            if loc.slot() < *slot || !shard.is_live(&self.common, cx.watch, found.node) {
                 return None;
             }
             *slot = loc.slot() + 1;

@@ -3,7 +3,10 @@
 //! A compare-and-swap publishes it (Release), finding it is an Acquire load, and who comes second
 //! drops its own: nobody waits.
 
-use crate::sync::{AtomicPtr, Ordering};
+use crate::{
+    engine::plant::{Bug, planted},
+    sync::{AtomicPtr, Ordering},
+};
 use std::{fmt, marker::PhantomData, ptr};
 
 /// A `T`, once somebody has needed it.
@@ -21,6 +24,18 @@ impl<T> Late<T> {
     pub(crate) fn get(&self) -> Option<&T> {
         // SAFETY: null, or a published value, which stays as long as `self`.
         unsafe { self.value.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The value. If there is none, whoever publishes one later acquires what this thread has released
+    /// so far: a look that is a write.
+    pub(crate) fn get_or_precede(&self) -> Option<&T> {
+        if planted(Bug::PrecedeBlind) {
+            return self.get();
+        }
+        let null = ptr::null_mut();
+        let found = self.value.compare_exchange(null, null, Ordering::AcqRel, Ordering::Acquire);
+        // SAFETY: as in `get`.
+        found.err().and_then(|value| unsafe { value.as_ref() })
     }
 
     /// The value; `make` makes it if there is none, perhaps in vain.
@@ -45,6 +60,12 @@ impl<T> Late<T> {
                 unsafe { &*theirs }
             }
         }
+    }
+}
+
+impl<T> Default for Late<T> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

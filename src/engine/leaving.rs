@@ -47,7 +47,7 @@ impl<'a, K, V> Leaving<'a, K, V> {
     #[inline(never)]
     fn tell(&mut self) {
         for Gone { shard, node, cause } in std::mem::take(self.gone.get_mut()) {
-            let shard = &self.common.shards[shard];
+            let shard = self.common.storeys.shard(shard);
             // SAFETY: this thread took the node out of the index and retires it only below.
             unsafe {
                 shard.nodes.with(node, |entry| self.common.tell(&entry.key, &entry.value, cause));

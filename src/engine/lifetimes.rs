@@ -4,7 +4,7 @@ use crate::{
     clock::{Clock, NEVER, Reading, Until},
     engine::{nodes::Entry, refresh::Freshness},
     expiry::Expiry,
-    sync::{AtomicU64, Ordering::Relaxed},
+    sync::{Ordering::Relaxed, SettingU64},
 };
 use std::{fmt, time::Duration};
 
@@ -29,13 +29,13 @@ pub(crate) struct Lifetimes<K, V> {
 
 /// A duration, or none; may be changed at any time, and holds for what begins afterwards.
 #[derive(Debug)]
-pub(crate) struct Limit(AtomicU64);
+pub(crate) struct Limit(SettingU64);
 
 impl Limit {
     const NONE: u64 = u64::MAX;
 
     pub(crate) fn none() -> Self {
-        Self(AtomicU64::new(Self::NONE))
+        Self(SettingU64::new(Self::NONE))
     }
 
     /// What is longer than 584,000 years is no limit.
@@ -62,11 +62,11 @@ impl Limit {
 
 /// A part of one; may be changed at any time.
 #[derive(Debug)]
-pub(crate) struct Share(AtomicU64);
+pub(crate) struct Share(SettingU64);
 
 impl Share {
     pub(crate) fn none() -> Self {
-        Self(AtomicU64::new(0))
+        Self(SettingU64::new(0))
     }
 
     pub(crate) fn set(&self, share: f64) {

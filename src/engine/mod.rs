@@ -24,6 +24,7 @@ pub(crate) mod groups;
     allow(unreachable_pub, dead_code, reason = "exported for the tests that stop threads")
 )]
 pub mod hooks;
+mod husks;
 pub(crate) mod index;
 pub(crate) mod insert;
 pub(crate) mod inspect;
@@ -45,6 +46,7 @@ pub(crate) mod scan;
 pub(crate) mod shard;
 pub(crate) mod stats;
 pub(crate) mod stock;
+pub(crate) mod storeys;
 pub(crate) mod stripes;
 mod sweep;
 pub(crate) mod timing;
@@ -59,6 +61,7 @@ pub(crate) mod word;
 use crate::{
     error::BuildError,
     listener::{Listener, RemovalCause},
+    pending::Pending,
     sync::{Arc, AtomicU64, yield_now},
 };
 use budget::Budget;
@@ -66,6 +69,7 @@ use crossbeam_utils::CachePadded;
 use deadlines::Change;
 use epoch::{Pin, pin};
 use flights::Flights;
+use husks::Husks;
 use index::{Found, Index};
 use insert::{IfPresent, Inserted, Placed, Price, Target, Terms};
 use late::Late;
@@ -77,7 +81,8 @@ use plan::Plan;
 use plant::{Bug, planted};
 use shard::{Common, Context, DEAD_PER_WRITE, OnDrop, Shard};
 use stats::{Counters, EVENTS, Event};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use storeys::{FROM_THE_TOP, Seat, Spot, Storeys};
 use weights::{Weigher, Weights};
 use wheel::Advance;
 
@@ -86,8 +91,20 @@ use wheel::Advance;
 pub(crate) struct Engine<K, V> {
     /// Counted, since the maintenance thread may be at work on it when the cache is dropped.
     common: Arc<Common<K, V>>,
-    /// The number of shards, a power of two, less one.
-    shard_mask: usize,
+}
+
+/// An entry that a lookup has found.
+#[derive(Debug)]
+pub(crate) struct Sighted<'s, K, V> {
+    pub(crate) own: usize,
+    pub(crate) shard: &'s Shard<K, V>,
+    pub(crate) found: Found<'s>,
+}
+
+impl<K, V> Sighted<'_, K, V> {
+    pub(crate) fn spot(&self) -> Spot {
+        Spot { own: self.own, node: self.found.node }
+    }
 }
 
 impl<K, V> Engine<K, V> {
@@ -99,19 +116,15 @@ impl<K, V> Engine<K, V> {
         lifetimes: Lifetimes<K, V>,
     ) -> Result<Self, BuildError> {
         let out_of_memory = |_| BuildError::OutOfMemory { max_capacity: plan.capacity };
-        let shards: Result<Box<[_]>, _> =
-            (0..plan.shards).map(|_| Shard::new(&plan.shard)).collect();
-        assert!(plan.shards.is_power_of_two(), "{} shards", plan.shards);
         let engine = Self {
             common: Arc::new(Common {
-                shards: shards.map_err(out_of_memory)?,
+                storeys: Storeys::new(plan).map_err(out_of_memory)?,
                 budget: Budget::new(
                     plan.capacity,
                     plan.shards,
                     if plan.shard.weighted { u64::MAX } else { 64 },
                 )
                 .map_err(out_of_memory)?,
-                entries_planned: plan.entries,
                 counters: Counters::new(),
                 weigher,
                 coster,
@@ -123,10 +136,9 @@ impl<K, V> Engine<K, V> {
                 load_times: CachePadded::new(LoadTimes::new()),
                 groups: Late::new(),
             }),
-            shard_mask: plan.shards - 1,
         };
         if engine.common.lifetimes.timed {
-            for shard in &engine.common.shards {
+            for (_, shard) in engine.common.storeys.iter() {
                 shard.timing_for(&engine.common).map_err(out_of_memory)?;
             }
         }
@@ -138,8 +150,14 @@ impl<K, V> Engine<K, V> {
         tended.register(&self.common);
     }
 
+    /// The number of shards that new entries go to.
     pub(crate) fn shard_count(&self) -> usize {
-        self.common.shards.len()
+        self.common.storeys.plan().shards
+    }
+
+    /// One more than the largest number of a shard.
+    pub(crate) fn shard_numbers(&self) -> usize {
+        self.common.storeys.count()
     }
 
     pub(crate) fn capacity(&self) -> u64 {
@@ -165,11 +183,13 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Sets what entries may weigh together, and evicts what is too much. Says how many entries there is
-    /// room for if that is not enough.
+    /// room for if that is not enough, and there is no memory for more.
     pub(crate) fn resize(&self, capacity: u64) -> Result<(), u64> {
-        let planned = self.common.entries_planned;
-        if self.common.weigher.is_none() && capacity > planned {
-            return Err(planned);
+        let common = &*self.common;
+        while common.weigher.is_none() && capacity > common.storeys.plan().entries {
+            let (level, room) = (common.storeys.height(), common.storeys.plan().entries);
+            // At least twice as many, so that many small steps do not make for many storeys.
+            common.grow(level, capacity.max(room.saturating_mul(2))).map_err(|_| room)?;
         }
         self.common.budget.resize(capacity);
         self.common.pay_debt();
@@ -187,29 +207,21 @@ impl<K, V> Engine<K, V> {
         total(Event::Insert).saturating_sub(left.map(total).iter().sum())
     }
 
-    /// The shard of a hash: its top bits, which neither bucket nor tag is made of.
+    /// The shard of a hash on the ground floor, where every operation begins.
     #[inline(always)]
-    fn shard_of(&self, hash: u64) -> (usize, &Shard<K, V>) {
-        let own = (hash >> 48) as usize & self.shard_mask;
-        // SAFETY: the mask is one less than the number of shards.
-        (own, unsafe { self.common.shards.get_unchecked(own) })
+    fn ground(&self, hash: u64) -> Seat<'_, K, V> {
+        self.common.storeys.ground(hash)
     }
 
     #[inline(always)]
     fn context<'a>(&'a self, pin: &'a Pin, leaving: &'a Leaving<'a, K, V>) -> Context<'a, K, V> {
-        Context {
-            guard: &pin.guard,
-            number: pin.number,
-            common: &self.common,
-            leaving,
-            watch: self.common.watch(),
-        }
+        self.common.context(pin, leaving)
     }
 
     /// Asks for the first cache line that an operation on this hash will need.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: u64) {
-        let (_, shard) = self.shard_of(hash);
+        let (_, shard) = self.ground(hash);
         shard.index.prefetch(shard.index.home(hash));
     }
 
@@ -221,12 +233,10 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        let (own, shard) = self.shard_of(hash);
-        let home = shard.index.home(hash);
         // Before pinning, whose locked instruction takes as long as the line does to come.
-        shard.index.prefetch(home);
+        self.prefetch(hash);
         let pin = pin();
-        let found = self.find((own, shard), &pin, home, hash, eq)?;
+        let Sighted { shard, found, .. } = self.find(&pin, hash, eq)?;
         // SAFETY: pinned, and found in the index since.
         Some(unsafe { shard.nodes.with(found.node, f) })
     }
@@ -239,25 +249,18 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
-        let (own, shard) = self.shard_of(hash);
-        let found = self.find((own, shard), pin, shard.index.home(hash), hash, eq)?;
+        let Sighted { shard, found, .. } = self.find(pin, hash, eq)?;
         // SAFETY: found in the index while `pin` pins, and borrowed from it.
         Some(unsafe { shard.nodes.get(found.node) })
     }
 
     #[inline(always)]
-    fn find<'s>(
-        &self,
-        (own, shard): (usize, &'s Shard<K, V>),
-        pin: &Pin,
-        home: usize,
-        hash: u64,
-        eq: impl FnMut(&K) -> bool,
-    ) -> Option<Found<'s>> {
-        let Some(found) = self.find_live((own, shard), pin, home, hash, eq) else {
+    fn find(&self, pin: &Pin, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Sighted<'_, K, V>> {
+        let Some(sighted) = self.find_live(pin, hash, eq) else {
             self.common.counters.count(pin.number, Event::Miss);
             return None;
         };
+        let Sighted { shard, found, .. } = sighted;
         Index::touch(found);
         if let Some(timing) = shard.timing.get()
             && self.common.lifetimes.heed_reads()
@@ -266,29 +269,49 @@ impl<K, V> Engine<K, V> {
             shard.heed_read(&self.common, timing, found);
         }
         self.common.counters.count(pin.number, Event::Hit);
-        Some(found)
+        Some(sighted)
     }
 
     /// Looks a key up, and takes what is expired or stale for absent.
     #[inline(always)]
-    fn find_live<'s>(
+    pub(super) fn find_live(
         &self,
-        (own, shard): (usize, &'s Shard<K, V>),
         pin: &Pin,
-        home: usize,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
-    ) -> Option<Found<'s>> {
+    ) -> Option<Sighted<'_, K, V>> {
         let watch = self.common.watch();
+        let (mut own, mut shard) = self.ground(hash);
+        let mut level = FROM_THE_TOP;
         loop {
-            let found = shard.find(&pin.guard, home, hash, &mut eq)?;
-            if shard.is_live(&self.common, watch, own, found.node) {
-                return Some(found);
+            if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
+                if shard.is_live(&self.common, watch, found.node) {
+                    return Some(Sighted { own, shard, found });
+                }
+                // Perhaps it has been replaced in time, and only this thread was late.
+                if shard.index.still_names(found) {
+                    return None;
+                }
+            } else {
+                (level, (own, shard)) = self.common.storeys.next(level, hash)?;
             }
-            // Perhaps it has been replaced in time, and only this thread was late.
-            if shard.index.still_names(found) {
-                return None;
+        }
+    }
+
+    /// Looks a key up, live or not.
+    fn find_any(
+        &self,
+        pin: &Pin,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'_, K, V>> {
+        let (mut own, mut shard) = self.ground(hash);
+        let mut level = FROM_THE_TOP;
+        loop {
+            if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
+                return Some(Sighted { own, shard, found });
             }
+            (level, (own, shard)) = self.common.storeys.next(level, hash)?;
         }
     }
 
@@ -300,9 +323,8 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        let (own, shard) = self.shard_of(hash);
         let pin = pin();
-        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
+        let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
         // SAFETY: pinned, and found in the index since.
         Some(unsafe { shard.nodes.with(found.node, f) })
     }
@@ -328,22 +350,21 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let target = self.target_of(hash, terms, &entry);
-        if self.can_keep(target) {
+        if self.can_keep(target, self.ground(hash).1) {
             return self.insert_at(target, entry, if_present);
         }
         self.reject_write(target, &entry, if_present)
     }
 
-    /// Whether there is memory for what is said about an entry.
-    pub(super) fn can_keep(&self, target: Target) -> bool {
+    /// Whether there is memory for what is said about an entry in the shard that it goes to.
+    pub(super) fn can_keep(&self, target: Target<'_>, shard: &Shard<K, V>) -> bool {
         let Terms { span, tags } = target.terms;
-        let (_, shard) = self.shard_of(target.hash);
         let timed = matches!(span, Span::ByRule) || shard.timing_for(&self.common).is_ok();
         timed && (tags.is_empty() || self.has_tags())
     }
 
     #[inline(always)]
-    fn insert_at(&self, target: Target, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
+    fn insert_at(&self, target: Target<'_>, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
     where
         K: Eq,
     {
@@ -368,7 +389,7 @@ impl<K, V> Engine<K, V> {
             weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
         };
         let price = Price::new(ask(&self.common.weigher), ask(&self.common.coster));
-        Target { own: self.shard_of(hash).0, hash, terms, price }
+        Target { own: self.ground(hash).0, hash, terms, price }
     }
 
     /// Whether an entry of that weight could not be kept if it was alone.
@@ -408,8 +429,8 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let Target { own, hash, .. } = target;
-        // The same as `shards[own]`, but the compiler cannot know.
-        let (_, shard) = self.shard_of(hash);
+        // `own` is its number, but the compiler cannot know.
+        let (_, shard) = self.ground(hash);
         shard.index.prefetch(shard.index.home(hash));
         self.do_upkeep(own, shard);
         let leaving = Leaving::new(&self.common);
@@ -417,15 +438,43 @@ impl<K, V> Engine<K, V> {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
             self.supersede(&pin, hash);
-            shard.insert(&self.context(&pin, &leaving), target, entry, if_present)
+            let cx = self.context(&pin, &leaving);
+            if self.common.storeys.has_grown() {
+                self.insert_grown(&cx, target, entry, if_present)
+            } else {
+                match shard.insert(&cx, target, entry, if_present) {
+                    Placed::Outgrown(entry) => self.insert_grown(&cx, target, entry, if_present),
+                    placed => placed,
+                }
+            }
         };
         self.pay_if_owing();
         shard.drop_dead(DEAD_PER_WRITE);
-        match placed {
-            Placed::Done(inserted) => Ok(inserted),
-            Placed::Kept(_) => Ok(Inserted::Kept),
-            Placed::Exhausted(entry) => Err(entry),
+        if self.common.storeys.has_grown() {
+            self.drop_dead(hash, DEAD_PER_WRITE);
         }
+        placed.into_inserted()
+    }
+
+    /// Inserts in a cache that has more than the ground floor.
+    #[cold]
+    #[inline(never)]
+    fn insert_grown(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target<'_>,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Placed<K, V>
+    where
+        K: Eq,
+    {
+        self.place(target.hash, entry, |(own, shard), entry| {
+            if !self.can_keep(target, shard) {
+                return Placed::Exhausted(entry);
+            }
+            shard.insert(cx, Target { own, ..target }, entry, if_present)
+        })
     }
 
     #[cold]
@@ -450,7 +499,7 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let shard = &self.common.shards[target.own];
+        let (_, shard) = self.ground(target.hash);
         let leaving = Leaving::new(&self.common);
         let rejected =
             shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
@@ -484,23 +533,23 @@ impl<K, V> Engine<K, V> {
         mut entry: Entry<K, V>,
         mut again: impl FnMut(Entry<K, V>) -> Result<R, Entry<K, V>>,
     ) -> Result<R, Entry<K, V>> {
-        let (_, shard) = self.shard_of(hash);
-        let hopeful = shard.recycler.is_hopeful();
+        let seats = || self.common.storeys.seats(hash).map(|(_, shard)| shard);
+        let hopeful = seats().any(|shard| shard.recycler.is_hopeful());
         for _ in 0..plan::YIELDS {
-            shard.recycler.seal_all(&pin().guard);
+            seats().for_each(|shard| shard.recycler.seal_all(&pin().guard));
             if hopeful {
                 yield_now();
             }
             // Each pin sees the latest epoch; a flush may advance it once more.
             pin().guard.flush();
-            while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
+            seats().for_each(|shard| while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {});
             match again(entry) {
                 Ok(done) => return Ok(done),
                 Err(back) => entry = back,
             }
         }
         if hopeful {
-            shard.recycler.give_up();
+            seats().for_each(|shard| shard.recycler.give_up());
         }
         Err(entry)
     }
@@ -514,35 +563,35 @@ impl<K, V> Engine<K, V> {
             self.prefetch(*hash);
         }
         let mut batch = batch.drain(..);
-        if self.common.weigher.is_some() || self.common.coster.is_some() {
+        let priced = self.common.weigher.is_some() || self.common.coster.is_some();
+        if priced || self.common.storeys.has_grown() {
             // Weighing is user code, and what is too heavy is told at once.
             return batch
                 .for_each(|(hash, entry)| _ = self.insert(hash, entry, IfPresent::Replace));
         }
-        let mut writes = vec![0; self.common.shards.len()];
+        let mut writes = vec![0; self.common.storeys.count()];
         self.sweep_by_the_way();
         let leaving = Leaving::new(&self.common);
         let exhausted = {
             let pin = pin();
             let cx = self.context(&pin, &leaving);
             batch.by_ref().find_map(|(hash, entry)| {
-                let (own, shard) = self.shard_of(hash);
+                let (own, shard) = self.ground(hash);
                 writes[own] += 1;
                 self.supersede(&pin, hash);
                 let target = Target { own, hash, terms: &Terms::BY_RULE, price: Price::UNIT };
                 match shard.insert(&cx, target, entry, IfPresent::Replace) {
-                    Placed::Exhausted(entry) => Some((hash, entry)),
+                    Placed::Exhausted(entry) | Placed::Outgrown(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,
                 }
             })
         };
         drop(leaving);
-        for (shard, writes) in
-            self.common.shards.iter().zip(writes).filter(|(_, writes)| *writes > 0)
-        {
+        let written = self.common.storeys.iter().zip(writes).filter(|(_, writes)| *writes > 0);
+        for ((_, shard), writes) in written {
             shard.drop_dead(writes * DEAD_PER_WRITE);
         }
-        // One by one, and in their order, if a node was missing.
+        // One by one, and in their order, if a node was missing or the cache grows.
         for (hash, entry) in exhausted.into_iter().chain(batch) {
             self.insert(hash, entry, IfPresent::Replace);
         }
@@ -557,17 +606,20 @@ impl<K, V> Engine<K, V> {
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         self.prefetch(hash);
-        let (own, shard) = self.shard_of(hash);
+        let (_, shard) = self.ground(hash);
         self.sweep_by_the_way();
         let leaving = Leaving::new(&self.common);
         let removed = {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
             self.supersede(&pin, hash);
-            shard.remove(&self.context(&pin, &leaving), own, hash, eq, take)
+            self.common.remove(&self.context(&pin, &leaving), hash, eq, take)
         };
         drop(leaving);
         shard.drop_dead(DEAD_PER_WRITE);
+        if self.common.storeys.has_grown() {
+            self.drop_dead(hash, DEAD_PER_WRITE);
+        }
         removed
     }
 
@@ -578,11 +630,11 @@ impl<K, V> Engine<K, V> {
         bucket: usize,
         mut f: impl FnMut(&Entry<K, V>),
     ) -> bool {
-        let shard = &self.common.shards[own];
+        let Some(shard) = self.common.storeys.get(own) else { return false };
         let _pin = pin();
         let watch = self.common.watch();
         let Some(members) = shard.index.members_of(bucket) else { return false };
-        for found in members.filter(|found| shard.is_live(&self.common, watch, own, found.node)) {
+        for found in members.filter(|found| shard.is_live(&self.common, watch, found.node)) {
             // SAFETY: pinned, and found in the index since.
             unsafe { shard.nodes.with(found.node, &mut f) };
         }
@@ -598,11 +650,22 @@ impl<K, V> Engine<K, V> {
         self.common.reclaim();
     }
 
+    /// The same for about as long as `budget`, or until nothing is left to be done at present.
+    pub(crate) fn maintain_for(&self, budget: Duration) -> Pending {
+        let started = Instant::now();
+        loop {
+            match self.common.maintain_some() {
+                Advance::Done => return Pending::Done,
+                Advance::More if started.elapsed() >= budget => return Pending::More,
+                Advance::More => {}
+            }
+        }
+    }
+
     /// The times of a key's entry, without counting as use.
     pub(crate) fn life(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Life> {
-        let (own, shard) = self.shard_of(hash);
         let pin = pin();
-        let found = self.find_live((own, shard), &pin, shard.index.home(hash), hash, eq)?;
+        let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
         Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
     }
 
@@ -614,13 +677,11 @@ impl<K, V> Engine<K, V> {
         mut eq: impl FnMut(&K) -> bool,
         duration: Duration,
     ) -> bool {
-        let (own, shard) = self.shard_of(hash);
-        let Ok(timing) = shard.timing_for(&self.common) else { return false };
         let pin = pin();
         loop {
-            let home = shard.index.home(hash);
-            let found = self.find_live((own, shard), &pin, home, hash, &mut eq);
-            let Some(found) = found else { return false };
+            let sighted = self.find_live(&pin, hash, &mut eq);
+            let Some(Sighted { shard, found, .. }) = sighted else { return false };
+            let Ok(timing) = shard.timing_for(&self.common) else { return false };
             let touched = shard.touch(&self.common, timing, found, duration);
             // A value that takes the place of this one meanwhile has a time of its own.
             if touched != Change::TooLate && shard.index.still_names(found) {
@@ -635,9 +696,7 @@ impl<K, V> Engine<K, V> {
 
     /// Bytes that the cache's structures take now, keys' and values' own allocations aside.
     pub(crate) fn allocated_bytes(&self) -> usize {
-        let shards: usize = self.common.shards.iter().map(Shard::allocated_bytes).sum();
-        size_of_val(&*self.common.shards)
-            + shards
+        self.common.storeys.allocated_bytes()
             + self.common.counters.allocated_bytes()
             + self.common.flights.allocated_bytes()
             + self.common.groups.get().map_or(0, |it| size_of_val(it) + it.allocated_bytes())
@@ -666,14 +725,19 @@ impl<K, V> Shard<K, V> {
         if planted(Bug::DropSkipsPending) {
             self.recycler.for_each_unsealed_or_dead(|node| holds[node as usize - 1] = false);
         }
+        if let Some(husks) = self.husks.get() {
+            (1..=fresh)
+                .filter(|&node| husks.contains(node))
+                .for_each(|n| holds[n as usize - 1] = false);
+        }
         let mut next = 0;
         // If an entry's drop panics, the rest are dropped while unwinding.
         let mut drop_rest = OnDrop(|| {
             while let Some(&holding) = holds.get(next) {
                 next += 1;
                 if holding {
-                    // SAFETY: every node up to `fresh` that is not free holds an entry, nobody else
-                    // uses the cache, and each comes up once.
+                    // SAFETY: every node up to `fresh` that is not free and no husk holds an entry, nobody
+                    // else uses the cache, and each comes up once.
                     unsafe { self.nodes.drop_entry(next as u32) };
                 }
             }
@@ -686,6 +750,8 @@ impl<K, V> Shard<K, V> {
             + self.recycler.allocated_bytes()
             + self.index.allocated_bytes()
             + self.policy.allocated_bytes()
+            + self.births.allocated_bytes()
+            + self.husks.get().map_or(0, Husks::allocated_bytes)
             + self.weights.as_ref().map_or(0, Weights::allocated_bytes)
             + self.timing.get().map_or(0, |timing| size_of_val(timing) + timing.allocated_bytes())
             + self

@@ -128,6 +128,18 @@ impl<K, V> Nodes<K, V> {
         cell.with(|p| unsafe { (*p).assume_init_ref() })
     }
 
+    /// Moves the entry out of a node.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns `node` and has written it; and sees to it that its entry is not dropped again.
+    pub(crate) unsafe fn take(&self, node: NodeId) -> Entry<K, V> {
+        // SAFETY: handed out, since the caller owns it.
+        let cell = unsafe { &self.node(node).0 };
+        // SAFETY: the owner is the only one to touch it, and has written it.
+        cell.with_mut(|p| unsafe { (*p).assume_init_read() })
+    }
+
     /// Drops the entry of a node.
     ///
     /// # Safety

@@ -26,6 +26,9 @@ const SHARD_MAX: u64 = 1 << 15;
 /// The most shards that can be asked for.
 pub(crate) const SHARDS_MAX: usize = 1 << 16;
 
+/// The most pairs of buckets that a cache may have, all storeys together: `groups.rs` counts them.
+pub(crate) const PAIRS_MAX: u64 = (1 << 28) - 1;
+
 /// Nodes beyond one and a half times the entries that may wait for the end of a grace period, by
 /// count and by bytes.
 const SPARE_NODES: u64 = 1 << 13;
@@ -80,6 +83,8 @@ pub(crate) struct Plan {
     /// A power of two.
     pub(crate) shards: usize,
     pub(crate) shard: ShardPlan,
+    /// Plans a storey for so many entries on top of one that is planned like this.
+    pub(crate) next: fn(&Plan, u64) -> Result<Plan, BuildError>,
 }
 
 impl ShardPlan {
@@ -140,9 +145,28 @@ impl Plan {
             planned_nodes: (share + uneven + 4 * nodes.batch).min(nodes.max_nodes),
             nodes,
         };
-        let plan = Self { capacity, entries: capacity, shards, shard };
+        let plan = Self { capacity, entries: capacity, shards, shard, next: Self::above::<K, V> };
+        if plan.pairs() > PAIRS_MAX {
+            return Err(out_of_memory());
+        }
         plan.probe_memory::<K, V>().ok_or_else(out_of_memory)?;
         Ok(plan)
+    }
+
+    /// Plans a storey of no fewer shards than the one below.
+    fn above<K, V>(below: &Plan, entries: u64) -> Result<Self, BuildError> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut plan = Self::new::<K, V>(entries, None, cores)?;
+        if plan.shards < below.shards {
+            plan = Self::new::<K, V>(entries, Some(below.shards), cores)?;
+        }
+        plan.shard.weighted = below.shard.weighted;
+        Ok(plan.ruled_by(below.shard.rules))
+    }
+
+    /// Pairs of buckets.
+    pub(crate) fn pairs(&self) -> u64 {
+        (self.shards * (self.shard.buckets / 2)) as u64
     }
 
     /// Whether the allocator would give all of it at once. Asked before the first shard is built:

@@ -105,10 +105,16 @@ pub(crate) enum Bug {
     DueLookedAtOnce,
     /// A mark is set without looking whether its slot was closed meanwhile.
     ClosedLookedAtOnce,
-    /// A mark does not release the deadline that it is for.
-    MarkRelaxed,
-    /// The words of a slot that has come are only loaded.
-    MarksLoaded,
+    /// A mark that is found set is relied on with no fence before the look at it.
+    MarkFoundUnfenced,
+    /// Whether the slot was closed meanwhile is looked at with no fence after the mark.
+    MarkUnfenced,
+    /// A column is marked for the first time, and who advances does not hear of it.
+    ReachForgotten,
+    /// Slots are looked at with no fence after they were closed.
+    TurnUnfenced,
+    /// Blocks are looked at with no fence after they were taken.
+    TakenUnfenced,
     /// Marks are cleared that were set after the look, and their blocks do not become ready.
     ReadyOnce,
     /// A tick counts as done before its slots are looked at.
@@ -117,6 +123,20 @@ pub(crate) enum Bug {
     RestForgotten,
     /// A slot's occupied bit is cleared after its marks were taken.
     VacatedLate,
+    /// An insert goes up without sealing the floors below.
+    SealSkipped,
+    /// A seal does not publish what was decided before it.
+    SealUnsettled,
+    /// A write that supersedes a load bumps the control word of the ground floor only.
+    BumpGroundOnly,
+    /// A removal looks on the ground floor only.
+    RemoveGroundOnly,
+    /// The node of an insert that went up is retired, as if its entry was still there.
+    HuskRetired,
+    /// A lookup takes a sealed bucket for an empty one.
+    SealedOverlooked,
+    /// Who finds that a shard was not made leaves no trace of having looked.
+    PrecedeBlind,
 }
 
 #[cfg(larder_loom)]

@@ -28,7 +28,7 @@
 use crate::{
     clock::{Clock, DEAD, NEVER, Until},
     engine::{
-        Engine,
+        Engine, Sighted,
         epoch::pin,
         errand::Errand,
         fill::Load,
@@ -38,8 +38,9 @@ use crate::{
         leading::Leading,
         lifetimes::Life,
         nodes::Entry,
-        shard::{Common, Shard},
+        shard::Common,
         stats::Event,
+        storeys::{Seat, Spot},
         word::NodeId,
     },
     errands::{self, Job},
@@ -143,7 +144,7 @@ fn chance() -> f64 {
 pub(crate) enum Need {
     Nothing,
     /// That of this node.
-    Refresh(NodeId),
+    Refresh(Spot),
 }
 
 /// Who is to refresh a value.
@@ -169,22 +170,56 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Need)> {
-        let (own, shard) = self.shard_of(hash);
         let pin = pin();
-        let found = self.find((own, shard), &pin, shard.index.home(hash), hash, eq)?;
-        let need = self.need(shard, found.node);
+        let Sighted { own, shard, found } = self.find(&pin, hash, eq)?;
+        let need = self.need((own, shard), found.node);
         // SAFETY: pinned, and found in the index since.
         Some((unsafe { shard.nodes.with(found.node, f) }, need))
     }
 
-    fn need(&self, shard: &Shard<K, V>, node: NodeId) -> Need {
+    /// [`Engine::get`], and where the value is.
+    #[cfg(feature = "macros")]
+    pub(crate) fn get_at<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Spot)> {
+        let pin = pin();
+        let Sighted { own, shard, found } = self.find(&pin, hash, eq)?;
+        // SAFETY: pinned, and found in the index since.
+        Some((unsafe { shard.nodes.with(found.node, f) }, Spot { own, node: found.node }))
+    }
+
+    /// [`Engine::peek`], and where the value is. What is found by the leader of a load is what that load may
+    /// replace: the post was visible before.
+    #[cfg(feature = "macros")]
+    pub(crate) fn peek_at<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Spot)> {
+        let pin = pin();
+        let Sighted { own, shard, found } = self.find_live(&pin, hash, eq)?;
+        // SAFETY: pinned, and found in the index since.
+        Some((unsafe { shard.nodes.with(found.node, f) }, Spot { own, node: found.node }))
+    }
+
+    /// Has nobody join a load of this hash that is under way, nor what it brings stored, as a write would.
+    #[cfg(feature = "macros")]
+    pub(crate) fn supersede_load(&self, hash: u64) {
+        self.supersede(&pin(), hash);
+    }
+
+    fn need(&self, (own, shard): Seat<'_, K, V>, node: NodeId) -> Need {
         let lifetimes = &self.common.lifetimes;
         let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) else {
             return Need::Nothing;
         };
         let (life, load) = (timing.life(node), timing.load(node));
         match freshness.has_need(&lifetimes.clock, life, load, timing.rested(node)) {
-            true => Need::Refresh(node),
+            true => Need::Refresh(Spot { own, node }),
             false => Need::Nothing,
         }
     }
@@ -197,50 +232,47 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl Fn(&K) -> bool,
         key: impl FnOnce() -> K,
-        node: NodeId,
+        spot: Spot,
     ) -> Begun<'_, K, V> {
-        let Some(lead) = self.post_refresh(hash, eq, key, node) else { return Begun::NotHere };
+        let Some(lead) = self.post_refresh(hash, eq, key, spot) else { return Begun::NotHere };
         let freshness = self.common.lifetimes.freshness.as_deref();
         let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
-            return Begun::Here(Refresh::new(self, lead, hash, node));
+            return Begun::Here(Refresh::new(self, lead, hash, spot));
         };
-        let errand = Errand::new(&self.common, lead.step_back(), hash, node);
+        let errand = Errand::new(&self.common, lead.step_back(), hash, spot);
         // What it does with the errand is its business: the caller has its value.
         let _ = errands::caught(|| send(errand, freshness.executor.as_deref()));
         Begun::NotHere
     }
 
     /// The lead of a load that is to replace the value in `node`.
-    fn post_refresh(
+    pub(crate) fn post_refresh(
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
         key: impl FnOnce() -> K,
-        node: NodeId,
+        spot: Spot,
     ) -> Option<Leader<'_, K, V>> {
         let lead = match self.post(hash, &eq, key) {
             Boarded::Joined(_) => return None,
             Boarded::Posted(flight) => Leader::new(self, flight),
         };
-        let (own, shard) = self.shard_of(hash);
-        let found = self.find_live((own, shard), &pin(), shard.index.home(hash), hash, eq)?;
-        (found.node == node).then_some(lead)
+        let there = self.find_live(&pin(), hash, eq)?.spot();
+        (there == spot).then_some(lead)
     }
 
     /// Where a key's value is.
     #[cfg(larder_loom)]
-    pub(crate) fn node_of(&self, hash: u64, eq: impl Fn(&K) -> bool) -> Option<NodeId> {
-        let (own, shard) = self.shard_of(hash);
-        let found = self.find_live((own, shard), &pin(), shard.index.home(hash), hash, eq)?;
-        Some(found.node)
+    pub(crate) fn node_of(&self, hash: u64, eq: impl Fn(&K) -> bool) -> Option<Spot> {
+        Some(self.find_live(&pin(), hash, eq)?.spot())
     }
 
     pub(super) fn engine_of(cache: &Weak<Common<K, V>>) -> Option<Self> {
         let common = cache.upgrade()?;
-        Some(Self { shard_mask: common.shards.len() - 1, common })
+        Some(Self { common })
     }
 
-    pub(super) fn count_refresh(&self, hash: u64, node: NodeId, failed: bool) {
+    pub(super) fn count_refresh(&self, spot: Spot, failed: bool) {
         let counters = &self.common.counters;
         let number = pin().number;
         counters.count(number, Event::Refresh);
@@ -249,9 +281,9 @@ impl<K, V> Engine<K, V> {
         }
         counters.count(number, Event::RefreshFailure);
         let lifetimes = &self.common.lifetimes;
-        let (_, shard) = self.shard_of(hash);
+        let shard = self.common.storeys.shard(spot.own);
         if let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) {
-            timing.rest(node, freshness.rest(&lifetimes.clock));
+            timing.rest(spot.node, freshness.rest(&lifetimes.clock));
         }
     }
 
@@ -264,12 +296,11 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         let lifetimes = &self.common.lifetimes;
-        let (own, shard) = self.shard_of(hash);
         let pin = pin();
         // Asked before the look, as every lookup does.
         let watch = self.common.watch();
-        let found = shard.find(&pin.guard, shard.index.home(hash), hash, eq)?;
-        if watch.is_some_and(|groups| groups.is_stale(own, found.node)) {
+        let Sighted { shard, found, .. } = self.find_any(&pin, hash, eq)?;
+        if watch.is_some_and(|groups| groups.is_stale(&shard.births, found.node)) {
             return None;
         }
         let deadline = shard.timing.get()?.expiry(found.node);
@@ -284,7 +315,7 @@ impl<K, V> Engine<K, V> {
 pub(crate) struct Refresh<'e, K, V> {
     engine: &'e Engine<K, V>,
     hash: u64,
-    node: NodeId,
+    spot: Spot,
     lead: Option<Leader<'e, K, V>>,
 }
 
@@ -293,9 +324,9 @@ impl<'e, K, V> Refresh<'e, K, V> {
         engine: &'e Engine<K, V>,
         lead: Leader<'e, K, V>,
         hash: u64,
-        node: NodeId,
+        spot: Spot,
     ) -> Self {
-        Self { engine, hash, node, lead: Some(lead) }
+        Self { engine, hash, spot, lead: Some(lead) }
     }
 
     fn lead(&self) -> &Leader<'_, K, V> {
@@ -328,7 +359,7 @@ impl<'e, K, V> Refresh<'e, K, V> {
             let entry = Entry { key: key(), value: value.clone() };
             let load = Load {
                 post: self.lead().post(),
-                replaces: Some(self.node),
+                replaces: Some(self.spot),
                 terms: &Terms::BY_RULE,
                 took,
             };
@@ -336,7 +367,7 @@ impl<'e, K, V> Refresh<'e, K, V> {
         }
         let failed = value.is_none();
         let lead = self.lead.take().expect("it has not ended");
-        self.engine.count_refresh(self.hash, self.node, failed);
+        self.engine.count_refresh(self.spot, failed);
         if let Outcome::Nothing = outcome {
             // Who waits, since the old value is gone meanwhile, has a loader of its own to ask.
             drop(lead);
@@ -349,14 +380,14 @@ impl<'e, K, V> Refresh<'e, K, V> {
 impl<K, V> Drop for Refresh<'_, K, V> {
     fn drop(&mut self) {
         if self.lead.is_some() {
-            self.engine.count_refresh(self.hash, self.node, true);
+            self.engine.count_refresh(self.spot, true);
         }
     }
 }
 
 impl<K, V> fmt::Debug for Refresh<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refresh").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("Refresh").field("spot", &self.spot).finish_non_exhaustive()
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{
         flight::Flight,
         flights::Flights,
         generations::Generations,
-        groups::{Groups, Watch},
+        groups::{Births, Groups, Watch},
+        husks::Husks,
         index::{Departure, Found, Index, Loc},
         insert::Target,
         late::Late,
@@ -21,18 +22,20 @@ use crate::{
         load_times::LoadTimes,
         nodes::{Entry, Nodes},
         plan::ShardPlan,
+        plant::{Bug, planted},
         policy::{Evicted, Pace, Policy, Search, Worth},
         recycle::Recycler,
         ring::Ring,
         stats::{Counters, Event},
+        storeys::{FACTOR, Storeys},
         timing::Timing,
         weights::{Weigher, Weights},
-        word::{NodeId, Word},
+        word::{NodeId, SLOTS, Word},
     },
     eviction::EvictionPolicy,
     listener::{Listener, RemovalCause},
     maintenance::Registration,
-    sync::{Arc, AtomicU64},
+    sync::{Arc, AtomicU32, AtomicU64, Ordering},
 };
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
@@ -42,6 +45,8 @@ use crossbeam_utils::CachePadded;
 struct Hot {
     pace: Pace,
     credits: Credits,
+    /// Evictions for this shard, for caches that have grown.
+    ticks: AtomicU32,
 }
 
 /// A part of the cache: the keys of one range of hashes.
@@ -58,6 +63,13 @@ pub(crate) struct Shard<K, V> {
     rules: EvictionPolicy,
     /// If anybody has asked for a version.
     pub(crate) generations: Late<Generations>,
+    pub(crate) births: Births,
+    /// If an entry was ever moved out of its node.
+    pub(crate) husks: Late<Husks>,
+    /// The floor that it is on.
+    level: usize,
+    /// Entries that it is planned for.
+    planned: u32,
     planned_nodes: usize,
     max_nodes: usize,
     hot: CachePadded<Hot>,
@@ -66,10 +78,8 @@ pub(crate) struct Shard<K, V> {
 /// What the operations on all shards share.
 #[derive(Debug)]
 pub(crate) struct Common<K, V> {
-    pub(crate) shards: Box<[Shard<K, V>]>,
+    pub(crate) storeys: Storeys<K, V>,
     pub(crate) budget: Budget,
-    /// Entries that there is room for.
-    pub(crate) entries_planned: u64,
     pub(crate) counters: Counters,
     pub(crate) weigher: Option<Weigher<K, V>>,
     pub(crate) coster: Option<Weigher<K, V>>,
@@ -84,6 +94,16 @@ pub(crate) struct Common<K, V> {
     pub(crate) load_times: CachePadded<LoadTimes>,
     /// If anything was ever invalidated together, or has tags.
     pub(crate) groups: Late<Groups>,
+}
+
+/// What a removal found.
+#[derive(Debug)]
+pub(crate) enum Taken<R> {
+    /// No such key.
+    Nothing,
+    /// An entry that was expired or stale.
+    Past,
+    Entry(R),
 }
 
 /// What every operation of a pinned thread needs.
@@ -111,8 +131,12 @@ impl<K, V> Context<'_, K, V> {
 /// pile up.
 pub(crate) const DEAD_PER_WRITE: u32 = 8;
 
+/// One in so many evictions is from below the top floor.
+const EMPTYING: u32 = 4;
+
 impl<K, V> Shard<K, V> {
-    pub(crate) fn new(plan: &ShardPlan) -> Result<Self, OutOfMemory> {
+    /// A shard of the floor `level`.
+    pub(crate) fn new(plan: &ShardPlan, level: usize) -> Result<Self, OutOfMemory> {
         let drops = std::mem::needs_drop::<Entry<K, V>>();
         let (planned, max) = (plan.planned_nodes as usize, plan.nodes.max_nodes as usize);
         let (probation, protected) = Policy::ring_lens(plan.ring_capacity());
@@ -132,11 +156,19 @@ impl<K, V> Shard<K, V> {
                 .then(|| Weights::new(planned, max))
                 .transpose()?,
             generations: Late::new(),
+            births: Births::new(planned, max),
+            husks: Late::new(),
+            level,
+            planned: plan.capacity,
             rules: plan.rules,
             planned_nodes: planned,
             max_nodes: max,
-            hot: CachePadded::new(Hot { pace, credits: Credits::new() }),
+            hot: CachePadded::new(Hot { pace, credits: Credits::new(), ticks: AtomicU32::new(0) }),
         })
+    }
+
+    pub(super) fn level(&self) -> usize {
+        self.level
     }
 
     pub(super) fn planned_nodes(&self) -> usize {
@@ -166,13 +198,16 @@ impl<K, V> Shard<K, V> {
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'_>> {
+        if planted(Bug::SealedOverlooked) && self.index.control(home).is_sealed() {
+            return None;
+        }
         self.index.find(home, hash, |node| {
             // SAFETY: pinned, and the index read `node` from a member word with Acquire.
             unsafe { self.nodes.with(node, |entry| eq(&entry.key)) }
         })
     }
 
-    /// Takes a key out; `take` gets the entry, which nobody can find any more.
+    /// Takes a key out of this shard; `take` gets the entry, which nobody can find any more.
     pub(crate) fn remove<R>(
         &self,
         cx: &Context<'_, K, V>,
@@ -180,20 +215,22 @@ impl<K, V> Shard<K, V> {
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Option<R> {
+    ) -> Taken<R> {
         let home = self.index.home(hash);
         loop {
-            let found = self.find(cx.guard, home, hash, &mut eq)?;
+            let Some(found) = self.find(cx.guard, home, hash, &mut eq) else {
+                return Taken::Nothing;
+            };
             let loc = self.index.loc(found);
             if self.index.remove(loc, found.word) {
-                let cause = self.cause(cx, own, found.node, RemovalCause::Explicit);
+                let cause = self.cause(cx, found.node, RemovalCause::Explicit);
                 // From here on it is gone, even if `take` panics.
                 let _gone = OnDrop(|| self.depart(cx, own, loc, found.word, cause));
                 if cause != RemovalCause::Explicit {
-                    return None;
+                    return Taken::Past;
                 }
                 // SAFETY: as in `find`; it is retired when `_gone` is dropped, not before.
-                return Some(unsafe { self.nodes.with(found.node, take) });
+                return Taken::Entry(unsafe { self.nodes.with(found.node, take) });
             }
         }
     }
@@ -223,7 +260,7 @@ impl<K, V> Shard<K, V> {
     ) -> Credit {
         self.index.forget(loc, word, Departure::Key);
         let node = self.index.layout().node(word);
-        let cause = self.cause(cx, own, node, cause);
+        let cause = self.cause(cx, node, cause);
         cx.count(Event::of_departure(cause));
         if let Some(timing) = self.timing.get() {
             timing.end(node);
@@ -262,6 +299,12 @@ impl<K, V> Shard<K, V> {
         }
     }
 
+    /// Retires a node that this thread has filled and never published.
+    #[cold]
+    pub(super) fn retire_unseen(&self, cx: &Context<'_, K, V>, node: NodeId) {
+        self.recycler.retire(node, cx.number, cx.guard);
+    }
+
     #[inline]
     pub(super) fn alloc(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
         let node = self.recycler.alloc(cx.number, |index| {
@@ -290,11 +333,14 @@ impl<K, V> Shard<K, V> {
             return self.credit_by_weight(cx, target);
         }
         let own = target.own;
-        let unused = cx.budget().take(own, self.credits(), 1, |i| cx.common.shards[i].credits());
+        let at = |i: usize| cx.common.storeys.shard(i).credits();
+        let unused = cx.budget().take(own, self.credits(), 1, at);
         if unused.amount() > 0 {
             return Some((unused, Source::Unused));
         }
-        if let Some(credit) = self.evict(cx, own, Search::Everywhere) {
+        if !cx.common.storeys.has_grown()
+            && let Some(credit) = self.evict(cx, own, Search::Everywhere)
+        {
             self.policy.prefetch_next(self.pace(), &self.index);
             return Some((credit, Source::Evicted));
         }
@@ -329,30 +375,31 @@ impl<K, V> Shard<K, V> {
         weight: u64,
         credit: &mut Credit,
     ) -> Option<Source> {
-        let shards = cx.common.shards.len();
+        let shards = cx.common.storeys.count();
         // What is heavy beside a shard is to be made room for by all of them.
         let is_heavy = weight > cx.budget().capacity() / (8 * shards as u64);
         let mut source = Source::Unused;
         for turn in 0.. {
             if credit.amount() < weight {
                 let most = weight - credit.amount();
-                let at = |i: usize| cx.common.shards[i].credits();
+                let at = |i: usize| cx.common.storeys.shard(i).credits();
                 credit.add(cx.budget().take(own, self.credits(), most, at));
             }
             if credit.amount() >= weight {
                 break;
             }
             let first = if is_heavy { (own + turn) % shards } else { self.giver(cx, own, turn) };
-            let mut order = (0..shards).map(|i| (first + i) % shards);
+            let order = (0..shards).map(|i| (first + i) % shards);
+            let mut order = order.filter_map(|i| Some((i, cx.common.storeys.get(i)?)));
             // Rings first. What is in none belongs to threads that have not come that far, or turned up
             // too often without being used.
             let evicted = order
                 .clone()
-                .find_map(|i| cx.common.shards[i].evict(cx, i, Search::Heads))
+                .find_map(|(i, shard)| shard.evict(cx, i, Search::Heads))
                 .or_else(|| {
-                    order.clone().find_map(|i| cx.common.shards[i].evict(cx, i, Search::Everywhere))
+                    order.clone().find_map(|(i, shard)| shard.evict(cx, i, Search::Everywhere))
                 })
-                .or_else(|| order.find_map(|i| cx.common.shards[i].evict_any(cx, i)));
+                .or_else(|| order.find_map(|(i, shard)| shard.evict_any(cx, i)));
             credit.add(evicted?);
             source = Source::Evicted;
         }
@@ -363,16 +410,68 @@ impl<K, V> Shard<K, V> {
     /// another. Where entries weigh differently, one that is evicted frees more or less than is needed,
     /// so shards that only evicted their own would drift apart, and those with fewer entries, which have
     /// more misses, lose ever more.
+    ///
+    /// In a cache that has grown, one in [`EMPTYING`] comes from below the top: entries there are as old as
+    /// they are few, and the sooner they are gone the better.
     #[inline]
     fn giver(&self, cx: &Context<'_, K, V>, own: usize, turn: usize) -> usize {
-        let shards = &cx.common.shards;
-        if self.weights.is_none() || shards.len() == 1 {
+        let storeys = &cx.common.storeys;
+        let (below, shards) = (storeys.below_top(), storeys.count());
+        let entries = |i: usize| storeys.get(i).map_or(0, Shard::entries);
+        if below > 0 {
+            // A lost tick does not matter.
+            let tick = self.hot.ticks.load(Ordering::Relaxed).wrapping_add(1);
+            self.hot.ticks.store(tick, Ordering::Relaxed);
+            let old = (tick / EMPTYING) as usize % below;
+            if tick.is_multiple_of(EMPTYING) && entries(old) > 0 {
+                return old;
+            }
+        }
+        let on_top = shards - below;
+        if on_top == 1 || below == 0 && self.weights.is_none() {
             return own;
         }
         let step = self.policy.evictions(self.pace()).wrapping_add(turn as u32) as usize;
-        let other = (own + 1 + step % (shards.len() - 1)) % shards.len();
-        let entries = |i: usize| shards[i].policy.entries(shards[i].pace());
+        let other = below + (own + 1 + step % (on_top - 1)) % on_top;
         if entries(other) > entries(own) { other } else { own }
+    }
+
+    /// How many entries there are, about.
+    fn entries(&self) -> u32 {
+        self.policy.entries(self.pace())
+    }
+
+    /// Both buckets of a key that is to be added are full, although there is weight left: whether it goes
+    /// to the floor above, which may come to be for it (`storeys.rs`).
+    #[cold]
+    pub(super) fn is_outgrown(&self, cx: &Context<'_, K, V>, hash: u64, source: Source) -> bool {
+        let crowded = self.entries() >= self.planned / 4 * 3 && source == Source::Unused;
+        let is_top = cx.common.storeys.height() == self.level;
+        if is_top && !(crowded && cx.common.weigher.is_some() && self.grow(cx)) {
+            return false;
+        }
+        cx.common.has_top(hash)
+    }
+
+    /// Adds a storey if there are more entries than was planned for, and there was room for the last one
+    /// all the same.
+    #[inline]
+    pub(super) fn grow_if_crowded(&self, cx: &Context<'_, K, V>, source: Source) {
+        if self.weights.is_some()
+            && source == Source::Unused
+            && self.entries() > self.planned + self.planned / 8 + SLOTS as u32
+            && cx.common.weigher.is_some()
+            && cx.common.storeys.height() == self.level
+        {
+            // If there is no memory for it: it will be tried again.
+            let _ = self.grow(cx);
+        }
+    }
+
+    #[cold]
+    fn grow(&self, cx: &Context<'_, K, V>) -> bool {
+        let entries = cx.common.storeys.plan().entries;
+        cx.common.grow(self.level, entries.saturating_mul(FACTOR)).is_ok()
     }
 
     /// Evicts the entry that this shard can best do without; its credit.
@@ -430,6 +529,22 @@ impl<K, V> Shard<K, V> {
             }
             _ => frequency,
         })
+    }
+
+    /// Moves the entry out of a node that this thread has filled and nobody else has looked at; None if
+    /// that is not possible for want of memory. The node is not this thread's any more if it was.
+    #[cold]
+    pub(super) fn take_back(&self, cx: &Context<'_, K, V>, node: NodeId) -> Option<Entry<K, V>> {
+        if std::mem::needs_drop::<Entry<K, V>>() && !planted(Bug::HuskRetired) {
+            self.husks.get_or_try_make(|| Husks::new(self.max_nodes)).ok()?.note(node);
+        }
+        // SAFETY: filled by this thread, which owns it, and never published. It is either noted as empty
+        // now and never used again, or has nothing to be dropped in it.
+        let entry = unsafe { self.nodes.take(node) };
+        if !std::mem::needs_drop::<Entry<K, V>>() || planted(Bug::HuskRetired) {
+            self.recycler.retire(node, cx.number, cx.guard);
+        }
+        Some(entry)
     }
 
     /// Drops the entries of up to `most` dead nodes; says how many they were. Runs destructors: not

@@ -7,7 +7,7 @@ use crate::{
         Engine,
         epoch::pin,
         extents::OutOfMemory,
-        groups::{Groups, Measures, Pair, Place, Step, Tags, Watch},
+        groups::{Groups, Place, Step, Tags, Watch},
         index::Loc,
         leaving::Leaving,
         nodes::Entry,
@@ -34,15 +34,7 @@ impl<K, V> Common<K, V> {
 
     /// The groups, made if this is the first time that they are needed.
     fn groups_made(&self) -> Result<&Groups, OutOfMemory> {
-        let groups = self.groups.get_or_try_make(|| {
-            let first = &self.shards[0];
-            let measures = Measures {
-                planned_nodes: first.planned_nodes(),
-                max_nodes: first.max_nodes(),
-                buckets: first.index.bucket_count(),
-            };
-            Groups::new(self.shards.len(), measures)
-        })?;
+        let groups = self.groups.get_or_try_make(|| Ok(Groups::new()))?;
         groups.announce(|announcement| {
             let guard = pin().guard;
             guard.defer(move || announcement.everybody_knows());
@@ -60,11 +52,11 @@ impl<K, V> Common<K, V> {
     /// The same, whether there may be any or not.
     pub(super) fn stale_by(&self, groups: &Groups) -> Stale {
         let mut stale = Stale::default();
-        for (own, shard) in self.shards.iter().enumerate() {
+        for (_, shard) in self.storeys.iter() {
             for bucket in 0..shard.index.bucket_count() {
                 let _pin = pin();
                 let members = shard.index.members_of(bucket).into_iter().flatten();
-                for found in members.filter(|found| groups.is_stale(own, found.node)) {
+                for found in members.filter(|found| groups.is_stale(&shard.births, found.node)) {
                     stale.entries += 1;
                     stale.weight += shard.weight_of(found.node);
                 }
@@ -91,37 +83,31 @@ impl<K, V> Common<K, V> {
     /// A step of the sweep; false if there is none to be done.
     #[cold]
     pub(crate) fn sweep_some(&self, groups: &Groups) -> bool {
-        // Declared before the pin, so the listener hears of it after.
         let leaving = Leaving::new(self);
         let pin = pin();
-        let cx = Context {
-            guard: &pin.guard,
-            number: pin.number,
-            common: self,
-            leaving: &leaving,
-            watch: Some(groups),
-        };
+        let cx = self.context(&pin, &leaving);
         let Some(step) = groups.next_step() else { return false };
         self.sweep_step(&cx, groups, &step);
         drop(pin);
         drop(leaving);
-        for Pair { shard, .. } in groups.pairs(&step) {
-            self.shards[shard].drop_dead(4 * DEAD_PER_WRITE);
+        if let Some(((_, shard), _)) = self.storeys.pair(step.pair()) {
+            shard.drop_dead(4 * DEAD_PER_WRITE);
         }
         true
     }
 
     fn sweep_step(&self, cx: &Context<'_, K, V>, groups: &Groups, step: &Step) {
-        for Pair { shard: own, buckets } in groups.pairs(step) {
-            let shard = &self.shards[own];
+        let pairs = self.storeys.pairs();
+        if let Some(((own, shard), first)) = self.storeys.pair(step.pair()) {
+            let buckets = [first, first + 1];
             for found in buckets.into_iter().filter_map(|b| shard.index.members_of(b)).flatten() {
-                if groups.is_stale(own, found.node) {
+                if groups.is_stale(&shard.births, found.node) {
                     let loc = shard.index.loc(found);
                     shard.take_out(cx, own, loc, found.node, RemovalCause::Invalidated);
                 }
             }
         }
-        groups.finish(step);
+        groups.finish(step, pairs);
     }
 }
 
@@ -201,7 +187,7 @@ impl<K, V> Engine<K, V> {
         bucket: usize,
         mut doomed: impl FnMut(&Entry<K, V>) -> bool,
     ) -> u64 {
-        let shard = &self.common.shards[own];
+        let shard = self.common.storeys.shard(own);
         let leaving = Leaving::new(&self.common);
         let pin = pin();
         let cx = self.context(&pin, &leaving);
@@ -209,7 +195,7 @@ impl<K, V> Engine<K, V> {
         let has_grace = self.common.lifetimes.grace > 0;
         let taken = members
             // What is expired may still come up instead of an error.
-            .filter(|found| has_grace || shard.is_live(&self.common, cx.watch, own, found.node))
+            .filter(|found| has_grace || shard.is_live(&self.common, cx.watch, found.node))
             // SAFETY: pinned, and found in the index since.
             .filter(|found| unsafe { shard.nodes.with(found.node, &mut doomed) })
             .filter(|&found| {
@@ -224,7 +210,7 @@ impl<K, V> Engine<K, V> {
     }
 
     fn for_each_bucket(&self, mut f: impl FnMut(usize, usize)) {
-        for (own, shard) in self.common.shards.iter().enumerate() {
+        for (own, shard) in self.common.storeys.iter() {
             (0..shard.index.bucket_count()).for_each(|bucket| f(own, bucket));
         }
     }
@@ -236,13 +222,12 @@ impl<K, V> Shard<K, V> {
     pub(super) fn bear(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         node: NodeId,
         tags: Tags,
     ) -> Result<(), OutOfMemory> {
         match cx.common.groups.get() {
             None => Ok(()),
-            Some(groups) => groups.begin(own, node, tags),
+            Some(groups) => groups.begin(&self.births, node, tags),
         }
     }
 
@@ -263,7 +248,7 @@ impl<K, V> Shard<K, V> {
         loc: Loc,
         node: NodeId,
     ) {
-        if !groups.may_stay(own, node) {
+        if !groups.may_stay(&self.births, node) {
             self.take_out(cx, own, loc, node, RemovalCause::Invalidated);
         }
     }

@@ -26,7 +26,7 @@
 use crate::{
     clock::{DEAD, PAST},
     engine::{
-        deadlines::Deadlines,
+        deadlines::{Block, Deadlines, column, prefetch_in},
         extents::{Element, Extents, OutOfMemory},
         index::Loc,
         lifetimes::Life,
@@ -76,7 +76,7 @@ impl Timing {
     pub(crate) fn new(planned: usize, max_nodes: usize, now: u64) -> Result<Self, OutOfMemory> {
         Ok(Self {
             deadlines: Deadlines::new(planned, max_nodes)?,
-            locs: Extents::new(planned, max_nodes)?,
+            locs: column(planned, max_nodes)?,
             details: Extents::new(planned, max_nodes)?,
             wheel: Wheel::new(max_nodes, now)?,
         })
@@ -102,6 +102,13 @@ impl Timing {
         if let Some(detail) = self.detail(node) {
             super::prefetch(detail);
         }
+    }
+
+    /// Asks for the lines that a look at a block takes, and what comes of it.
+    #[inline]
+    pub(crate) fn prefetch_block(&self, block: Block) {
+        self.deadlines.prefetch_block(block);
+        prefetch_in(&self.locs, block);
     }
 
     /// Gives an owned node its times, before it is published.

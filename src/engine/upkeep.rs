@@ -5,11 +5,12 @@ use crate::{
     clock::NEVER,
     engine::{
         budget::Credit,
-        epoch::pin,
+        epoch::{Pin, pin},
         leaving::Leaving,
         plan,
-        shard::{Common, Context, Shard},
+        shard::{Common, Context},
         stats::Event,
+        storeys::Seat,
         wheel::Advance,
     },
     maintenance::{self, Next, Task},
@@ -18,9 +19,11 @@ use crate::{
 use std::{fmt, sync::Weak};
 
 /// Blocks with expired entries that are dealt with under one pin.
-const BLOCKS_PER_PIN: u32 = 16;
+const BLOCKS_PER_PIN: u32 = 64;
+/// What a writer takes out by the way, if there is no thread for it.
+const BLOCKS_PER_WRITE: u32 = 2;
 /// The same for one pass of the maintenance thread: a few thousand entries.
-const BLOCKS_PER_PASS: u32 = 64;
+const BLOCKS_PER_PASS: u32 = 128;
 /// Steps of the sweep for one pass.
 const STEPS_PER_PASS: u64 = 256;
 /// Flushes of the collector that may be needed for what everybody has to know first.
@@ -29,14 +32,31 @@ const FLUSHES_TO_DISARM: u32 = 3;
 const STALLED: u64 = 1_000;
 
 impl<K, V> Common<K, V> {
-    /// Takes out what is past, from no more than `budget` blocks, about.
+    /// What every operation of a thread needs that has just pinned. `leaving` is made before the pin, so
+    /// that the listener hears of what left after it.
+    #[inline(always)]
+    pub(super) fn context<'a>(
+        &'a self,
+        pin: &'a Pin,
+        leaving: &'a Leaving<'a, K, V>,
+    ) -> Context<'a, K, V> {
+        let Pin { guard, number } = pin;
+        Context { guard, number: *number, common: self, leaving, watch: self.watch() }
+    }
+
+    /// Takes out what is past, from no more than `budget` blocks.
     pub(super) fn expire(&self, mut budget: u32) -> Advance {
         let now = self.lifetimes.clock.now();
-        for own in 0..self.shards.len() {
-            while self.expire_in(own, now, BLOCKS_PER_PIN) == Advance::More {
-                budget = budget.saturating_sub(BLOCKS_PER_PIN);
-                if budget == 0 {
-                    return Advance::More;
+        for (own, _) in self.storeys.iter() {
+            loop {
+                let mut under_one_pin = budget.min(BLOCKS_PER_PIN);
+                budget -= under_one_pin;
+                let advance = self.expire_in(own, now, &mut under_one_pin);
+                budget += under_one_pin;
+                match advance {
+                    Advance::Done => break,
+                    Advance::More if budget == 0 => return Advance::More,
+                    Advance::More => {}
                 }
             }
         }
@@ -46,30 +66,59 @@ impl<K, V> Common<K, V> {
     /// What a writer does if there is no thread for it.
     #[cold]
     pub(super) fn expire_some(&self, own: usize) {
-        let _ = self.expire_in(own, self.lifetimes.clock.now(), 1);
+        let _ = self.expire_in(own, self.lifetimes.clock.now(), &mut { BLOCKS_PER_WRITE });
     }
 
-    fn expire_in(&self, own: usize, now: u64, budget: u32) -> Advance {
-        let shard = &self.shards[own];
+    fn expire_in(&self, own: usize, now: u64, budget: &mut u32) -> Advance {
+        let shard = self.storeys.shard(own);
         if shard.timing.get().is_none() {
             return Advance::Done;
         }
-        // Declared before the pin, so the listener hears of it after.
         let leaving = Leaving::new(self);
         let pin = pin();
-        let cx = Context {
-            guard: &pin.guard,
-            number: pin.number,
-            common: self,
-            leaving: &leaving,
-            watch: self.watch(),
-        };
-        shard.expire(&cx, own, now, budget)
+        shard.expire(&self.context(&pin, &leaving), own, now, budget)
+    }
+
+    /// Does some of what is due, an amount of it that is bounded.
+    pub(super) fn maintain_some(&self) -> Advance {
+        let advance = self.expire(BLOCKS_PER_PIN);
+        if advance == Advance::More || self.pay_some() == Payment::Made {
+            return Advance::More;
+        }
+        if self.sweep(&mut { STEPS_PER_PASS }) == Advance::More {
+            return Advance::More;
+        }
+        if self.watch().is_some() {
+            pin().guard.flush();
+        }
+        self.reclaim_some()
+    }
+
+    /// The same for what is dead, or may be soon.
+    fn reclaim_some(&self) -> Advance {
+        let mut most = plan::DEAD_PER_PASS;
+        for (_, shard) in self.storeys.iter() {
+            most -= shard.drop_dead(most);
+            if most == 0 {
+                return Advance::More;
+            }
+        }
+        for (_, shard) in self.storeys.iter() {
+            shard.recycler.seal_all(&pin().guard);
+        }
+        let before = self.pending();
+        for _ in 0..plan::FLUSHES_IN_VAIN.min(before) {
+            pin().guard.flush();
+            if self.pending() < before {
+                return Advance::More;
+            }
+        }
+        Advance::Done
     }
 
     /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
     pub(super) fn reclaim(&self) {
-        for shard in &self.shards {
+        for (_, shard) in self.storeys.iter() {
             shard.recycler.seal_all(&pin().guard);
         }
         // A flush advances the epoch once at most, and hands back a few batches whose epoch is two
@@ -82,65 +131,68 @@ impl<K, V> Common<K, V> {
             in_vain = if now < before { 0 } else { in_vain + 1 };
             before = now;
         }
-        for shard in &self.shards {
+        for (_, shard) in self.storeys.iter() {
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
         }
     }
 
     /// What the entries weigh together.
     pub(crate) fn weight(&self) -> u64 {
-        let unused = self.budget.unused(self.shards.iter().map(Shard::credits));
+        let unused = self.budget.unused(self.storeys.iter().map(|(_, shard)| shard.credits()));
         (self.budget.capacity() + self.budget.debt()).saturating_sub(unused)
     }
 
     /// Takes back what was given out beyond a capacity that was made smaller, by evicting entries. What is
     /// in the hands of threads that insert at this moment is left for the next time.
     pub(super) fn pay_debt(&self) {
-        while let Some(due) = self.budget.take_debt() {
-            let own = due as usize % self.shards.len();
-            let leaving = Leaving::new(self);
-            let pin = pin();
-            let cx = Context {
-                guard: &pin.guard,
-                number: pin.number,
-                common: self,
-                leaving: &leaving,
-                watch: self.watch(),
-            };
-            let shard = &self.shards[own];
-            let mut credit = Credit::NONE;
-            let gathered = shard.gather(&cx, own, due, &mut credit);
-            let paid = credit.amount().min(due);
-            self.budget.give(own, shard.credits(), credit.spend(paid));
-            self.budget.owe(due - paid);
-            if gathered.is_none() {
-                return;
-            }
-        }
+        while self.pay_some() == Payment::Made {}
+    }
+
+    /// Takes back a part of it.
+    fn pay_some(&self) -> Payment {
+        let Some(due) = self.budget.take_debt() else { return Payment::None };
+        // Any shard will do: it asks others for what it has not got.
+        let (own, shard) = self.storeys.ground(due << 48);
+        let leaving = Leaving::new(self);
+        let pin = pin();
+        let mut credit = Credit::NONE;
+        let gathered = shard.gather(&self.context(&pin, &leaving), own, due, &mut credit);
+        let paid = credit.amount().min(due);
+        self.budget.give(own, shard.credits(), credit.spend(paid));
+        self.budget.owe(due - paid);
+        if gathered.is_some() { Payment::Made } else { Payment::None }
     }
 
     /// Takes out everything that is stale, and has births looked at no more if pinned threads allow.
     pub(super) fn sweep_all(&self) {
         let Some(groups) = self.groups.get() else { return };
         for _ in 0..FLUSHES_TO_DISARM {
-            let _ = self.sweep(&mut groups.two_rounds());
+            let _ = self.sweep(&mut (2 * self.storeys.pairs()));
             if !groups.is_armed() {
                 return;
             }
             pin().guard.flush();
         }
-        let _ = self.sweep(&mut groups.two_rounds());
+        let _ = self.sweep(&mut (2 * self.storeys.pairs()));
     }
 
     /// Batches that wait for the end of their grace period.
     fn pending(&self) -> u32 {
-        self.shards.iter().map(|shard| shard.recycler.pending()).sum()
+        self.storeys.iter().map(|(_, shard)| shard.recycler.pending()).sum()
     }
 
     fn next_due(&self) -> Option<u64> {
-        let due = |shard: &Shard<K, V>| shard.timing.get()?.wheel.next_due();
-        self.shards.iter().filter_map(due).min()
+        let due = |(_, shard): Seat<'_, K, V>| shard.timing.get()?.wheel.next_due();
+        self.storeys.iter().filter_map(due).min()
     }
+}
+
+/// Whether a part of the debt was paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Payment {
+    Made,
+    /// There is no debt, or nothing to pay it with.
+    None,
 }
 
 impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {

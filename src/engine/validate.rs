@@ -17,10 +17,20 @@ impl<K: Eq, V> Engine<K, V> {
     /// If one does not hold.
     pub(crate) fn validate(&self, hash: impl Fn(&K) -> u64) {
         let (mut members, mut weight) = (0, 0);
-        for (own, shard) in self.common.shards.iter().enumerate() {
+        for (own, shard) in self.common.storeys.iter() {
             let (shard_members, shard_weight) = shard.validate(|key| {
                 let hash = hash(key);
-                assert_eq!(self.shard_of(hash).0, own, "a key in another key's shard");
+                let mut floors = self.common.storeys.seats(hash).map(|(own, _)| own);
+                assert!(floors.any(|other| other == own), "a key in another key's shard");
+                let has = |shard: &Shard<K, V>| {
+                    let found = shard.index.find(shard.index.home(hash), hash, |node| {
+                        // SAFETY: nobody else uses the cache, and members' nodes hold entries.
+                        unsafe { shard.nodes.with(node, |entry| entry.key == *key) }
+                    });
+                    found.is_some()
+                };
+                let floors = self.common.storeys.seats(hash).filter(|(_, shard)| has(shard));
+                assert_eq!(floors.count(), 1, "a key on two floors");
                 hash
             });
             members += shard_members;

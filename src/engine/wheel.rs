@@ -15,14 +15,17 @@
 //! from coarse slots to finer ones, lets a deadline move to later without a word to the wheel, and
 //! puts back what a thread that comes late has taken from a later lap.
 //!
+//! Blocks are taken a few at once, so that their lines may come together: see [`Visit`].
+//!
 //! # Slots
 //!
-//! Time goes in ticks of 8 ms. There are five levels of 64 slots, and a slot of level k is 64^k
-//! ticks wide; a lap of them is 0.5 s, 33 s, 35 min, 37 h, 99 days. A tick lies on the lowest level
+//! Time goes in ticks of 4 ms. There are five levels of 64 slots, and a slot of level k is 64^k
+//! ticks wide; a lap of them is 0.26 s, 16 s, 17 min, 19 h, 50 days. A tick lies on the lowest level
 //! on which it is less than 64 slots away, always in a slot that has yet to come; a tick beyond the
 //! top level is put in its last slot and found not due. A slot *comes* when its first tick does.
 //!
-//! A slot is a bitmap with a bit per block, a few words, and so is what is *ready*.
+//! A slot is a bitmap with a bit per block, a few words, and so is what is *ready*. The words of 64
+//! blocks for all slots lie together, a *column*: what is due in turn is marked there, too.
 //!
 //! # Transitions
 //!
@@ -30,25 +33,40 @@
 //! slots have been emptied. Both only grow, and `done <= closed`.
 //!
 //! ```text
-//! schedule   choose a slot by closed; set the mark; set the slot's occupied bit, if it is not set;
-//!            look at closed again: if the slot was closed meanwhile, begin again
+//! schedule   fence; choose a slot by closed; set the mark, if it is not set; raise reach to the
+//!            column, if it is lower; fence; set the slot's occupied bit, if it is not set; look at
+//!            closed again: if the slot was closed meanwhile, begin again
 //! close      raise closed to n
-//! empty      for each slot that came after done and up to n (64 per level are all there are):
-//!            clear its occupied bit; look at each word; make the blocks ready; clear their marks;
-//!            make those ready that were cleared
+//! vacate     clear the occupied bits of the slots that came after done and up to n (64 per level
+//!            are all there are); fence
+//! empty      for each column that reach covers: look at its word for each of those slots; make the
+//!            blocks ready; clear their marks; make those ready that were cleared
 //! finish     raise done to n
-//! take       clear the ready bit of one block; who cleared it looks at the block, and schedules it
+//! take       clear the ready bits of a few blocks; fence; who cleared them looks at the blocks, and
+//!            schedules them
 //! ```
 //!
-//! *No mark is missed.* Look and mark are read-modify-writes of one word. If the mark is first, the
-//! look sees it. If the look is first, the mark's maker acquires what the look released: it sees
-//! `closed` at n, and begins again. So when `done` passes a slot, every mark in it that anybody
-//! relies on has been made ready. A mark that came too late stays and costs one look, a lap later.
+//! Fences are SeqCst, and so of two of them one comes first. Below, X is one of who schedules, Y one
+//! of who advances. What is said of a load that comes after a fence is said of its thread's.
+//!
+//! *No mark is missed.* Close comes before Y, and the looks after it; the mark, set or found set,
+//! comes before the second X, and the second look at `closed` after it. If Y is first, that look sees
+//! n, and the thread begins again. If X is first, the look at `reach`, which only grows, sees the
+//! column, and the look at the word sees the mark, or that somebody has
+//! cleared it, who has made the block ready before. So when `done` passes a slot, every mark in it
+//! that anybody relies on has been made ready. A mark that came too late stays and costs one look, a
+//! lap later.
+//!
+//! *A mark that is set already* will do, though who set it knew nothing of this deadline. The deadline
+//! is stored and its entry published before the first X, and the mark found set after it. The mark is
+//! cleared before Y, that of whoever takes the block for it, and the look at the block comes after. If Y
+//! was first, the mark would have been found clear. So X is, and the look sees the deadline, and the
+//! entry in the index.
 //!
 //! *Marks of the next lap* may use a slot as soon as it is closed. Between look and clear the same
-//! bit may be set for one, and would be lost with it: hence ready bits are set once more, for what
-//! was cleared. They are set before, too, so that a thread which stops in between takes nothing
-//! with it.
+//! bit may be set for one, or found set, and would be lost with it: hence ready bits are set once
+//! more, for what was cleared. They are set before, too, so that a thread which stops in between takes
+//! nothing with it.
 //!
 //! *Ready bits* are apart from the slots so that an advance which may not take them all can finish.
 //! If it left them in their slots, blocks that were looked at and scheduled for the next lap would
@@ -56,13 +74,14 @@
 //!
 //! *Stopped threads.* `done` moves after the work, so who stops while emptying leaves it to the
 //! next thread that advances. Occupied bits do not matter for that: it looks at the words
-//! themselves. A thread that stops between taking a block and scheduling it again holds up the
-//! expiry of that block, 32 nodes, until it goes on or another mark of the block comes up. Nobody
+//! themselves. A thread that stops with blocks in hand holds up the expiry of those, of 384 nodes at
+//! most, until it goes on or other marks of the blocks come up. Nobody
 //! gets an expired entry for that: readers look at deadlines. (A thread that stops right after it
 //! cleared a mark of the next lap, see above, holds up those blocks in the same way.)
 //!
-//! *Occupied bits* are for [`Wheel::next_due`] only. They are cleared before the look, and set, if
-//! need be, after the mark. If the mark is before the look, the block becomes ready; else the maker
+//! *Occupied bits* are for [`Wheel::next_due`] only. They are cleared before Y, and the looks come
+//! after; the mark is before X, and the look at the occupied bit after. If X is first the block
+//! becomes ready; else the maker
 //! sees the bit cleared and sets it. So no mark is relied on under a cleared bit, unless a thread
 //! is between clearing it and the look: then `done` is behind, and `next_due` says "at once".
 //! (Unless that thread comes a lap late: if it stops just there, `next_due` may be too late until
@@ -70,16 +89,19 @@
 //!
 //! # Precision
 //!
-//! A deadline comes up in the first advance to a time not before it, rounded up to 8 ms; with the
+//! A deadline comes up in the first advance to a time not before it, rounded up to 4 ms; with the
 //! next tick if it was past when it was scheduled, or if another thread closes its tick at the same
 //! moment or has the block in hand. Never before it, since the deadline itself decides.
 //!
 //! # Orderings
 //!
-//! Mark, look, clear, make ready and take are AcqRel: who takes a block sees the deadlines for
-//! which it was marked. By the argument above the second load of `closed` may be Relaxed. `done` is
-//! Release and Acquire: who skips slots sees what was made ready. Clearing an occupied bit is
+//! Mark and reach are Relaxed, since there are the fences. Look, clear, make ready and take are AcqRel or
+//! Acquire: who takes a block comes after who cleared its mark. `done` is
+//! Release and Acquire: who skips slots sees what was made ready. Clearing occupied bits is
 //! Release for `next_due`, which looks at the bits (Acquire) before it looks at `closed`.
+//!
+//! On x86 a fence is free where a locked instruction stands between the stores before it and the loads
+//! behind it (`sync.rs`): all of these but the one after vacating, of which there is one per turn.
 //!
 //! # ABA
 //!
@@ -87,26 +109,28 @@
 //!
 //! # Progress
 //!
-//! Schedule is lock-free: to begin again means that time has gone on by a tick. Most often it is
-//! one locked instruction. Advance makes one pass over the slots that came, 64 per level however
-//! long ago the last one was, with one locked instruction per slot and one per word; and it takes
+//! Schedule is lock-free: to begin again means that time has gone on by a tick. Most often it finds
+//! its mark set and writes nothing. Advance makes one pass over the slots that came, 64 per level however
+//! long ago the last one was, which are loads where there are no marks; and it takes
 //! no more blocks than it is told to.
 
 use crate::{
-    clock::NEVER,
+    clock::{DEAD, NEVER},
     engine::{
-        deadlines::Block,
+        deadlines::{Block, Look},
         extents::{OutOfMemory, zeroed},
+        hooks::{Step, step},
         plant::{Bug, planted},
     },
-    sync::{AtomicU64, Ordering},
+    sync::{AtomicU32, AtomicU64, Ordering, fence, fence_after_swap},
 };
 use crossbeam_utils::CachePadded;
+use std::ops::RangeInclusive;
 
 #[cfg(not(larder_loom))]
 mod measures {
     /// Milliseconds per tick.
-    pub(crate) const TICK: u64 = 8;
+    pub(crate) const TICK: u64 = 4;
     pub(crate) const LEVELS: usize = 5;
     /// Slots per level, as a power of two.
     pub(super) const BITS: u32 = 6;
@@ -121,8 +145,12 @@ mod measures {
 }
 
 pub(crate) use measures::{LEVELS, TICK};
+/// So many blocks are taken at once, and by as many the steps of a visit are apart (see [`Visit`]).
+const STEP: u32 = if cfg!(larder_loom) { 1 } else { 8 };
 const SLOTS: u64 = 1 << measures::BITS;
 const WORD_BITS: usize = u64::BITS as usize;
+/// Words of a column.
+const WORDS: usize = LEVELS * SLOTS as usize;
 
 /// How far an advance came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +208,8 @@ impl Slot {
 struct Hands {
     closed: AtomicU64,
     done: AtomicU64,
+    /// Columns in which there may be marks, or ready bits.
+    reach: AtomicU32,
     /// A bit per slot of each level.
     occupied: [AtomicU64; LEVELS],
 }
@@ -188,7 +218,7 @@ struct Hands {
 #[derive(Debug)]
 pub(crate) struct Wheel {
     hands: CachePadded<Hands>,
-    /// Level by level, slot by slot: a bit per block.
+    /// Column by column, level by level, slot by slot: a bit per block.
     marks: Box<[AtomicU64]>,
     /// A bit per block: its slot has come.
     ready: Box<[AtomicU64]>,
@@ -202,10 +232,11 @@ impl Wheel {
             hands: CachePadded::new(Hands {
                 closed: AtomicU64::new(tick),
                 done: AtomicU64::new(tick),
+                reach: AtomicU32::new(0),
                 occupied: std::array::from_fn(|_| AtomicU64::new(0)),
             }),
-            marks: zeroed(words_per_slot(max_nodes) * SLOTS as usize * LEVELS)?,
-            ready: zeroed(words_per_slot(max_nodes))?,
+            marks: zeroed(columns(max_nodes) * WORDS)?,
+            ready: zeroed(columns(max_nodes))?,
         })
     }
 
@@ -221,11 +252,14 @@ impl Wheel {
             return;
         }
         let hands = &*self.hands;
+        if !planted(Bug::MarkFoundUnfenced) {
+            // The entry was published, or its deadline changed, by a swap.
+            fence_after_swap();
+        }
         let mut closed = hands.closed.load(Ordering::Relaxed);
         loop {
             let slot = Slot::of(deadline.div_ceil(TICK).max(closed + 1), closed);
             self.mark(slot, block);
-            // See "No mark is missed" for why this need not acquire.
             closed = hands.closed.load(Ordering::Relaxed);
             if closed < slot.first_tick() || planted(Bug::ClosedLookedAtOnce) {
                 return;
@@ -235,34 +269,57 @@ impl Wheel {
 
     #[inline]
     fn mark(&self, slot: Slot, block: Block) {
-        let block = block.0 as usize;
-        let order = if planted(Bug::MarkRelaxed) { Ordering::Relaxed } else { Ordering::AcqRel };
-        self.words_of(slot)[block / WORD_BITS].fetch_or(1 << (block % WORD_BITS), order);
+        let (column, bit) = column_of(block);
+        let word = self.word(slot, column);
+        // Looked at before they are written: most often both are set already.
+        if word.load(Ordering::Relaxed) & bit == 0 {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        if !planted(Bug::ReachForgotten) && self.reach() <= column {
+            self.hands.reach.fetch_max(column as u32 + 1, Ordering::Relaxed);
+        }
+        if !planted(Bug::MarkUnfenced) {
+            // On x86 loads keep their order, if there was no swap.
+            fence_after_swap();
+        }
         let (occupied, bit) = (&self.hands.occupied[slot.level], 1 << slot.index());
-        // Looked at before it is written: most often it is set already.
         if occupied.load(Ordering::Relaxed) & bit == 0 {
             occupied.fetch_or(bit, Ordering::Relaxed);
         }
     }
 
     #[inline]
-    fn words_of(&self, slot: Slot) -> &[AtomicU64] {
-        let place = slot.level * SLOTS as usize + slot.index() as usize;
-        let words = self.ready.len();
-        &self.marks[place * words..][..words]
+    fn word(&self, slot: Slot, column: usize) -> &AtomicU64 {
+        &self.marks[column * WORDS + slot.level * SLOTS as usize + slot.index() as usize]
     }
 
-    /// Has `visit` look at the blocks that have come up by `now`, `budget` of them at most. It has
-    /// what is due expired, and returns the earliest deadline that is left in the block.
-    ///
-    /// If it panics the block comes up again with the next tick.
+    /// Asks for the line that a mark for `deadline` goes to, if the time does not go on before.
     #[inline]
-    pub(crate) fn advance(
-        &self,
-        now: u64,
-        budget: u32,
-        visit: impl FnMut(Block) -> u64,
-    ) -> Advance {
+    fn prefetch(&self, block: Block, deadline: u64) {
+        if deadline != NEVER {
+            let closed = self.hands.closed.load(Ordering::Relaxed);
+            let slot = Slot::of(deadline.div_ceil(TICK).max(closed + 1), closed);
+            super::prefetch(self.word(slot, column_of(block).0));
+        }
+    }
+
+    #[inline]
+    fn reach(&self) -> usize {
+        self.hands.reach.load(Ordering::Relaxed) as usize
+    }
+
+    /// What is ready, column by column.
+    #[inline]
+    fn ready(&self) -> &[AtomicU64] {
+        &self.ready[..self.reach()]
+    }
+
+    /// Has `visit` deal with the blocks that have come up by `now`, `budget` of them at most, which are
+    /// taken off that.
+    ///
+    /// If it panics the blocks that it has not finished come up again with the next tick.
+    #[inline]
+    pub(crate) fn advance(&self, now: u64, budget: &mut u32, visit: impl Visit) -> Advance {
         let (tick, done) = (now / TICK, self.hands.done.load(Ordering::Acquire));
         if tick > done {
             self.turn(done, tick);
@@ -274,13 +331,23 @@ impl Wheel {
     #[cold]
     fn turn(&self, done: u64, tick: u64) {
         self.close(tick);
-        for level in (0..LEVELS).rev() {
+        // On each level the numbers of the slots that came: a lap is all there is.
+        let came: [_; LEVELS] = std::array::from_fn(|level| {
             let (before, last) = (Slot::number_at(level, done), Slot::number_at(level, tick));
-            // A lap is all there is.
-            for number in before + 1..=last.min(before + SLOTS) {
-                self.empty(Slot { level, number });
-            }
+            before + 1..=last.min(before + SLOTS)
+        });
+        if !planted(Bug::VacatedLate) {
+            self.vacate(&came);
         }
+        if !planted(Bug::TurnUnfenced) {
+            fence(Ordering::SeqCst);
+        }
+        step(Step::SlotsVacated);
+        (0..self.reach()).for_each(|column| self.empty(column, &came));
+        if planted(Bug::VacatedLate) {
+            self.vacate(&came);
+        }
+        step(Step::SlotsEmptied);
         self.hands.done.fetch_max(tick, Ordering::AcqRel);
     }
 
@@ -289,61 +356,68 @@ impl Wheel {
         if planted(Bug::DoneTooSoon) {
             self.hands.done.fetch_max(tick, Ordering::AcqRel);
         }
+        step(Step::TickClosed);
     }
 
-    fn empty(&self, slot: Slot) {
-        if !planted(Bug::VacatedLate) {
-            self.vacate(slot);
-        }
-        for (word, ready) in self.words_of(slot).iter().zip(&self.ready) {
-            let marks = if planted(Bug::MarksLoaded) {
-                word.load(Ordering::Acquire)
-            } else {
-                // A write, though it changes nothing: see "No mark is missed".
-                word.fetch_or(0, Ordering::AcqRel)
-            };
-            if marks != 0 {
-                ready.fetch_or(marks, Ordering::AcqRel);
-                let cleared = word.fetch_and(!marks, Ordering::AcqRel) & marks;
-                if !planted(Bug::ReadyOnce) {
-                    ready.fetch_or(cleared, Ordering::AcqRel);
-                }
+    /// Clears the bits that say that there are marks.
+    fn vacate(&self, came: &[RangeInclusive<u64>; LEVELS]) {
+        for (occupied, numbers) in self.hands.occupied.iter().zip(came) {
+            let bits = numbers.clone().fold(0, |bits, number| bits | 1 << (number % SLOTS));
+            if bits != 0 {
+                occupied.fetch_and(!bits, Ordering::Release);
             }
         }
-        if planted(Bug::VacatedLate) {
-            self.vacate(slot);
-        }
     }
 
-    /// Clears the bit that says that there are marks.
-    fn vacate(&self, slot: Slot) {
-        self.hands.occupied[slot.level].fetch_and(!(1 << slot.index()), Ordering::Release);
+    /// Makes the blocks of a column ready that have marks in slots that came. From slot to slot, not
+    /// slot by slot: most words are zero, and what is to be written can be put together.
+    fn empty(&self, column: usize, came: &[RangeInclusive<u64>; LEVELS]) {
+        let words = || {
+            came.iter().enumerate().flat_map(move |(level, numbers)| {
+                numbers.clone().map(move |number| self.word(Slot { level, number }, column))
+            })
+        };
+        let marks = words().fold(0, |marks, word| marks | word.load(Ordering::Acquire));
+        if marks == 0 {
+            return;
+        }
+        let ready = &self.ready[column];
+        ready.fetch_or(marks, Ordering::AcqRel);
+        step(Step::MadeReady);
+        let clear = |word: &AtomicU64| match word.load(Ordering::Relaxed) & marks {
+            0 => 0,
+            _ => word.fetch_and(!marks, Ordering::AcqRel) & marks,
+        };
+        let cleared = words().fold(0, |cleared, word| cleared | clear(word));
+        step(Step::MarksCleared);
+        if !planted(Bug::ReadyOnce) {
+            ready.fetch_or(cleared, Ordering::AcqRel);
+        }
     }
 
     #[inline]
     fn nothing_ready(&self) -> bool {
-        self.ready.iter().all(|word| word.load(Ordering::Acquire) == 0)
+        self.ready().iter().all(|word| word.load(Ordering::Acquire) == 0)
     }
 
     #[cold]
-    fn visit_ready(&self, mut budget: u32, mut visit: impl FnMut(Block) -> u64) -> Advance {
-        for (i, word) in self.ready.iter().enumerate() {
+    fn visit_ready(&self, budget: &mut u32, visit: impl Visit) -> Advance {
+        let mut hand = Hand::of(self, visit);
+        for (column, word) in self.ready().iter().enumerate() {
             let mut blocks = word.load(Ordering::Acquire);
             while blocks != 0 {
-                if budget == 0 {
+                if *budget == 0 {
+                    hand.finish_but(0);
                     return Advance::More;
                 }
-                let bit = blocks & blocks.wrapping_neg();
-                blocks ^= bit;
-                // One by one: a thread that stops has one in hand.
-                if word.fetch_and(!bit, Ordering::AcqRel) & bit != 0 {
-                    budget -= 1;
-                    let block = Block((i * WORD_BITS) as u32 + bit.trailing_zeros());
-                    let mut taken = Taken { wheel: self, block, left: 0 };
-                    taken.left = visit(block);
-                }
+                let bits = lowest(blocks, STEP.min(*budget));
+                blocks ^= bits;
+                let taken = word.fetch_and(!bits, Ordering::AcqRel) & bits;
+                *budget -= taken.count_ones();
+                hand.take(column, taken);
             }
         }
+        hand.finish_but(0);
         Advance::Done
     }
 
@@ -380,22 +454,114 @@ fn first_after(present: u64, occupied: u64) -> Option<u64> {
     }
 }
 
-fn words_per_slot(max_nodes: usize) -> usize {
+fn columns(max_nodes: usize) -> usize {
     Block::count(max_nodes).div_ceil(WORD_BITS)
 }
 
-/// A block in the hands of this thread. Dropping it, also by unwinding, schedules the block again.
-struct Taken<'a> {
-    wheel: &'a Wheel,
-    block: Block,
-    /// The earliest deadline that is left. Until the visitor has said so that is "long ago".
-    left: u64,
+/// The word of a slot that a block's mark is in, and the mark.
+#[inline]
+fn column_of(block: Block) -> (usize, u64) {
+    let block = block.0 as usize;
+    (block / WORD_BITS, 1 << (block % WORD_BITS))
 }
 
-impl Drop for Taken<'_> {
+/// The lowest bits of a word, `most` of them.
+fn lowest(mut word: u64, most: u32) -> u64 {
+    let all = word;
+    (0..most).for_each(|_| word &= word.saturating_sub(1));
+    all ^ word
+}
+
+/// What is done with blocks that have come up. Nearly all of the time goes by waiting for cache lines, so
+/// it is done in three steps, of different blocks in turn, and each asks for what the next one reads.
+pub(crate) trait Visit {
+    fn approach(&mut self, block: Block);
+    /// Sees what is due.
+    fn look(&mut self, block: Block) -> Look;
+    /// Has it expired, and returns the earliest deadline that is left in the block.
+    fn finish(&mut self, look: Look) -> u64;
+}
+
+/// A block that this thread has taken.
+#[derive(Clone, Copy)]
+struct Taken {
+    block: Block,
+    look: Look,
+}
+
+/// The blocks in the hands of this thread: a queue. Dropping it, also by unwinding, schedules those that
+/// were not finished for the next tick.
+struct Hand<'a, V: Visit> {
+    wheel: &'a Wheel,
+    visit: V,
+    queue: [Taken; 4 * STEP as usize],
+    /// How many were finished, looked at and taken.
+    finished: u32,
+    looked: u32,
+    taken: u32,
+}
+
+impl<'a, V: Visit> Hand<'a, V> {
+    fn of(wheel: &'a Wheel, visit: V) -> Self {
+        let nothing = Taken { block: Block(0), look: Look::NONE };
+        let queue = [nothing; 4 * STEP as usize];
+        Self { wheel, visit, queue, finished: 0, looked: 0, taken: 0 }
+    }
+
+    fn at(&mut self, number: u32) -> &mut Taken {
+        &mut self.queue[number as usize % (4 * STEP as usize)]
+    }
+
+    /// Takes in up to [`STEP`] blocks whose ready bits were cleared.
+    fn take(&mut self, column: usize, mut bits: u64) {
+        let before = self.taken;
+        while bits != 0 {
+            let block = Block((column * WORD_BITS) as u32 + bits.trailing_zeros());
+            self.at(self.taken).block = block;
+            self.taken += 1;
+            bits &= bits - 1;
+        }
+        if !planted(Bug::TakenUnfenced) {
+            fence_after_swap();
+        }
+        step(Step::BlocksTaken);
+        for number in before..self.taken {
+            let block = self.at(number).block;
+            self.visit.approach(block);
+        }
+        self.look_at_all_but(STEP);
+        self.finish_but(2 * STEP);
+    }
+
+    fn look_at_all_but(&mut self, most: u32) {
+        while self.taken - self.looked > most {
+            let block = self.at(self.looked).block;
+            let look = self.visit.look(block);
+            self.wheel.prefetch(block, look.earliest());
+            self.at(self.looked).look = look;
+            self.looked += 1;
+        }
+    }
+
+    fn finish_but(&mut self, most: u32) {
+        self.look_at_all_but(most);
+        while self.taken - self.finished > most {
+            let Taken { block, look } = *self.at(self.finished);
+            let left = self.visit.finish(look);
+            self.finished += 1;
+            if !planted(Bug::RestForgotten) {
+                self.wheel.schedule(block, left);
+            }
+        }
+    }
+}
+
+impl<V: Visit> Drop for Hand<'_, V> {
     fn drop(&mut self) {
-        if !planted(Bug::RestForgotten) {
-            self.wheel.schedule(self.block, self.left);
+        while self.finished < self.taken {
+            let block = self.at(self.finished).block;
+            self.finished += 1;
+            self.wheel.schedule(block, DEAD);
         }
     }
 }

@@ -22,12 +22,13 @@
 //! # Control word, 64 bits
 //!
 //! ```text
-//!  63 ......... 33 | 32 ...... 25 | 24 ... 20 | 19 ... 0
-//!    version 31       displaced 8    place 5     node 20
+//!  63 ......... 34 |   33   | 32 ...... 25 | 24 ... 20 | 19 ... 0
+//!    version 30      sealed   displaced 8    place 5     node 20
 //! ```
 //!
 //! The last insert that was decided in this bucket (`node` at `place`, or none), how many keys of
-//! this bucket live next door, and a version that every decision raises.
+//! this bucket live next door, whether nothing more is decided here (`storeys.rs`), and a version that
+//! every decision raises.
 
 /// Slots of one bucket: with the control word they fill a cache line.
 #[cfg(not(larder_loom))]
@@ -339,7 +340,8 @@ const CTL_PLACE_SHIFT: u32 = 20;
 const CTL_PLACE_DISPLACED: u64 = 1 << 24;
 const CTL_DISPLACED_SHIFT: u32 = 25;
 const CTL_DISPLACED_ONE: u64 = 1 << CTL_DISPLACED_SHIFT;
-const CTL_VERSION_ONE: u64 = 1 << 33;
+const CTL_SEALED: u64 = 1 << 33;
+const CTL_VERSION_ONE: u64 = 1 << 34;
 /// The count of displaced keys stops here; a bucket that has reached it displaces no more.
 const CTL_DISPLACED_MAX: u64 = 0xFF;
 
@@ -386,6 +388,17 @@ impl Control {
             | if place.displaced { CTL_PLACE_DISPLACED } else { 0 };
         let displaced = if place.displaced { CTL_DISPLACED_ONE } else { 0 };
         Control((keep | place_bits | u64::from(node)).wrapping_add(displaced + CTL_VERSION_ONE))
+    }
+
+    /// Whether nothing more is decided in this bucket.
+    #[inline(always)]
+    pub(crate) fn is_sealed(self) -> bool {
+        self.0 & CTL_SEALED != 0
+    }
+
+    /// The word that lets nothing more be decided.
+    pub(crate) fn seal(self) -> Control {
+        Control(self.0 | CTL_SEALED)
     }
 
     /// The word with the next version, and nothing decided by it.
@@ -471,7 +484,7 @@ mod tests {
             let before = control;
             control = control.decide(round, place);
             assert_eq!(control.decided(), Some((round, place)));
-            assert_ne!(control.bits() >> 33, before.bits() >> 33, "the version moves");
+            assert_ne!(control.bits() >> 34, before.bits() >> 34, "the version moves");
         }
         assert_eq!(control.displaced(), 10);
         let same = control.forget(7, false);
@@ -482,12 +495,22 @@ mod tests {
 
     #[test]
     fn the_version_wraps_without_touching_its_neighbours() {
-        let control = Control::from_bits(u64::MAX << 33);
+        let control = Control::from_bits(u64::MAX << 34);
         let next = control.decide(5, Place { slot: 1, displaced: false });
         assert_eq!(next.decided(), Some((5, Place { slot: 1, displaced: false })));
-        assert_eq!((next.bits() >> 33, next.displaced()), (0, 0));
+        assert_eq!((next.bits() >> 34, next.displaced()), (0, 0));
         let bumped = next.bump();
-        assert_eq!((bumped.bits() >> 33, bumped.decided()), (1, next.decided()));
-        assert_eq!(Control::from_bits(u64::MAX << 33).bump().bits(), 0);
+        assert_eq!((bumped.bits() >> 34, bumped.decided()), (1, next.decided()));
+        assert_eq!(Control::from_bits(u64::MAX << 34).bump().bits(), 0);
+    }
+
+    #[test]
+    fn a_seal_stays() {
+        let place = Place { slot: 3, displaced: true };
+        let open = Control::from_bits(u64::MAX << 34).decide(5, place);
+        assert!(!open.is_sealed());
+        let sealed = open.seal();
+        assert_eq!((sealed.decided(), sealed.displaced()), (open.decided(), open.displaced()));
+        assert!(sealed.bump().is_sealed() && sealed.forget(5, true).is_sealed());
     }
 }

@@ -265,14 +265,15 @@ impl ManagedCache {
 
     fn sampled_bytes(&self) -> u64 {
         let engine = self.0.cache.engine();
-        let (shards, buckets) = (engine.shard_count(), engine.buckets());
         let stride = self.entry_count().div_ceil(SAMPLE).max(1) as usize;
         let (mut entries, mut bytes) = (0, 0);
-        for place in (0..shards * buckets).step_by(stride) {
-            engine.visit_bucket(place / buckets, place % buckets, |entry| {
-                entries += 1;
-                bytes += u64::from(entry.value.bytes());
-            });
+        for own in 0..engine.shard_numbers() {
+            for bucket in (0..engine.buckets(own)).step_by(stride) {
+                engine.visit_bucket(own, bucket, |entry| {
+                    entries += 1;
+                    bytes += u64::from(entry.value.bytes());
+                });
+            }
         }
         match entries {
             0 => 0,

@@ -33,6 +33,10 @@ use std::{
 #[derive(Clone)]
 pub struct CacheManager(pub(super) Arc<Inner>);
 
+// A probe, a loader or a subscriber that panics leaves nothing half done.
+impl std::panic::UnwindSafe for CacheManager {}
+impl std::panic::RefUnwindSafe for CacheManager {}
+
 pub(super) struct Inner {
     kinds: [ManagedCache; CacheKind::ALL.len()],
     named: RwLock<BTreeMap<String, ManagedCache>>,

@@ -62,3 +62,13 @@ pub use performance::{CachePerformance, LoadPercentiles, Performance, Window, Wi
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};
 pub use stored::Freshness;
 pub use view::View;
+#[cfg(feature = "macros")]
+pub(crate) use {
+    key::{Query, StoredKey},
+    managed::Entries,
+    stored::{Held, StoredValue, Times},
+    view::{REFERENCES, Tag},
+};
+
+#[cfg(feature = "macros")]
+pub use crate::memo::{FunctionInfo, FunctionStats, functions, invalidate_table};

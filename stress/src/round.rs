@@ -27,7 +27,23 @@ pub struct Setup {
     pub stalls: bool,
     /// How long entries live, if one thread is to let time go on.
     pub span: Option<Span>,
+    /// Whether it comes to hold more than it was built for.
+    pub growth: Growth,
 }
+
+/// How a cache grows while threads are at work on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Growth {
+    /// It does not.
+    Never,
+    /// It has a weigher, and was built for a single entry.
+    ByWeight,
+    /// A thread gives it a larger capacity now and then.
+    WhenTold,
+}
+
+/// Where that comes to an end.
+const GROWN: u64 = 1024;
 
 impl Setup {
     /// Setups to go through: small caches, in which everything happens that can happen to an entry.
@@ -53,12 +69,21 @@ impl Setup {
                 rules,
                 stalls,
                 span: None,
+                growth: Growth::Never,
             }
         };
         let mut all: Vec<_> = evicting.map(setup(Rules::Evicting, false)).into();
         all.extend(storing.map(setup(Rules::Storing, false)));
         all.push(setup(Rules::Keeping, false)((64, One, 18)));
         all.extend([(16, Spread, 12), (40, One, 30)].map(setup(Rules::Evicting, true)));
+        let growing = |growth| move |setup| Setup { growth, ..setup };
+        let by_weight = [(4096, Spread, 100), (4096, Spread, 1_000)];
+        all.extend(by_weight.map(setup(Rules::Storing, false)).map(growing(Growth::ByWeight)));
+        all.push(growing(Growth::ByWeight)(setup(Rules::Keeping, false)((4096, Four, 18))));
+        let full = [(64, Spread, 200), (100, Four, 200)];
+        all.extend(full.map(setup(Rules::Evicting, false)).map(growing(Growth::ByWeight)));
+        let told = [(4, Spread, 100), (8, Four, 60), (16, Spread, 1_000)];
+        all.extend(told.map(setup(Rules::Evicting, false)).map(growing(Growth::WhenTold)));
         let timed = [
             (64, Spread, 4, Span::ToLive(20)),
             (40, One, 30, Span::ToLive(50)),
@@ -87,6 +112,9 @@ impl Setup {
         }
         if let Some(Span::ToLiveAndIdle(_, idle)) = self.span {
             builder = builder.time_to_idle(millis(idle));
+        }
+        if self.growth == Growth::ByWeight {
+            builder = builder.weigher(|_, _| 1).estimated_entries(1);
         }
         builder.build()
     }
@@ -243,9 +271,15 @@ impl Campaign {
             970..990 => recorder.pinned(&self.pick_some(rng), |recorder| recorder.insert(key)),
             990..997 => recorder.maintain(),
             997 if thread == 1 => recorder.clear(),
+            997..999 if thread == 0 && self.setup.growth == Growth::WhenTold => self.grow(),
             _ if self.setup.keys < 50 => recorder.iterate(),
             _ => recorder.get(key),
         }
+    }
+
+    fn grow(&self) {
+        let capacity = (2 * self.cache.policy().max_capacity()).min(GROWN);
+        self.cache.set_max_capacity(capacity).expect("memory");
     }
 
     /// One of the operations that are about time.
@@ -308,8 +342,9 @@ impl Campaign {
             return fail(format!("evictions or rejections where there is room for all: {stats:?}"));
         }
         let total = self.sum_up()?;
-        if total.entries > self.setup.capacity {
-            return fail(format!("{} entries exceed {}", total.entries, self.setup.capacity));
+        let capacity = self.cache.policy().max_capacity();
+        if total.entries > capacity {
+            return fail(format!("{} entries exceed {capacity}", total.entries));
         }
         #[cfg(larder_internals)]
         self.cache.validate();

@@ -194,3 +194,23 @@ fn threads_that_read_and_write_meanwhile_find_their_own() {
     assert!((0..3).flat_map(|a| (0..50).map(move |b| (a, b))).all(within), "{limit:?}");
     assert!(cache.entry_count() <= settings.max_entries);
 }
+
+#[test]
+fn a_cache_grows_beyond_what_it_was_built_for_and_its_times_hold_there_too() {
+    let (cache, clock) = cache(CacheSettings::new(100).time_to_live(10 * MINUTE));
+    let view = cache.view();
+    (0..100).for_each(|key| view.set(&key, key));
+    cache.apply(&cache.settings().max_entries(5_000)).unwrap();
+    (0..5_000).for_each(|key| view.set(&key, key));
+    assert_eq!(cache.entry_count(), 5_000);
+    assert!((0..5_000).all(|key| view.ttl(&key) == Some(10 * MINUTE)));
+    clock.advance(MINUTE);
+    cache.apply(&cache.settings().time_to_live(2 * MINUTE)).unwrap();
+    assert!((0..5_000).all(|key| view.ttl(&key) == Some(MINUTE)));
+    let memory = cache.memory().values;
+    assert!((5_000 * 40..5_000 * 80).contains(&memory), "{memory}");
+    clock.advance(MINUTE);
+    assert!((0..5_000).all(|key| view.get(&key).is_none()));
+    cache.run_pending_tasks();
+    assert_eq!(cache.entry_count(), 0);
+}

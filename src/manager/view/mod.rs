@@ -60,10 +60,10 @@ pub struct View<V> {
 
 /// A tag, as all views of a cache hash it.
 #[derive(Hash)]
-struct Tag<T>(u64, T);
+pub(crate) struct Tag<T>(u64, T);
 
 impl<T> Tag<T> {
-    fn new(tag: T) -> Self {
+    pub(crate) fn new(tag: T) -> Self {
         Self(0, tag)
     }
 }
@@ -274,7 +274,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 }
 
 /// What the allocations of key and value have besides: two counts each.
-const REFERENCES: usize = 4 * size_of::<usize>();
+pub(crate) const REFERENCES: usize = 4 * size_of::<usize>();
 
 impl<V> Clone for View<V> {
     fn clone(&self) -> Self {

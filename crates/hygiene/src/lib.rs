@@ -1,0 +1,141 @@
+//! Functions under every attribute, in a crate that has `larder` by another name only, takes no warnings, has no
+//! prelude, forbids unsafe code, and calls things of its own by names that the expansions might use.
+#![no_implicit_prelude]
+#![forbid(unsafe_code)]
+#![deny(warnings, missing_docs, unused, nonstandard_style, rust_2018_idioms, future_incompatible)]
+#![deny(clippy::all)]
+
+/// Would be taken for the crate, if somebody meant that.
+pub mod larder {}
+/// Would be taken for the standard library's.
+pub mod std {}
+/// Likewise.
+pub mod core {}
+
+/// Not that one.
+#[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy)]
+pub struct Option;
+/// Not that one either.
+#[derive(::core::fmt::Debug, ::core::clone::Clone, ::core::marker::Copy)]
+pub struct Result;
+
+use ::core::{
+    clone::Clone,
+    cmp::Eq,
+    convert::From,
+    hash::Hash,
+    marker::{Send, Sync},
+};
+
+/// Twice.
+#[must_use]
+#[::pantry::cache_result(crate = ::pantry, ttl = "1m", tags("n:{n}"))]
+pub fn twice(n: u32) -> u32 {
+    n * 2
+}
+
+/// A value and its kind.
+#[::pantry::cache_result(crate = ::pantry, key = "{one:?}:{other}")]
+pub fn generic<T, const N: usize>(one: T, other: &str) -> [usize; N]
+where
+    T: ::core::fmt::Debug + Hash + Eq + Clone + Send + Sync + 'static,
+{
+    let _ = one;
+    [other.len(); N]
+}
+
+/// A function whose arguments are named as unluckily as can be.
+///
+/// # Errors
+///
+/// If there is no text.
+#[::pantry::cache_result(crate = ::pantry, stale_if_error = "1m", when = |value| *value > 0)]
+pub async fn unlucky(
+    function: u32,
+    key: &str,
+    shape: u8,
+    turn: bool,
+) -> ::core::result::Result<u32, ::std::string::String> {
+    if key.is_empty() {
+        return ::core::result::Result::Err(::std::string::String::new());
+    }
+    ::core::result::Result::Ok(
+        function + <u32 as From<u8>>::from(shape) + <u32 as From<bool>>::from(turn),
+    )
+}
+
+/// Has methods.
+#[derive(::core::fmt::Debug)]
+pub struct Shop {
+    /// Its number.
+    pub id: u32,
+}
+
+impl Shop {
+    /// A price.
+    #[must_use]
+    #[::pantry::cache_method_result(crate = ::pantry, self_key = self.id)]
+    pub fn price(&self, item: u32) -> u32 {
+        self.id + item
+    }
+
+    /// Sets one.
+    #[::pantry::cache_query(crate = ::pantry, writes("prices"))]
+    pub fn set_price(&mut self, id: u32) {
+        self.id = id;
+    }
+}
+
+/// Reads.
+#[must_use]
+#[::pantry::cache_query(crate = ::pantry, reads("prices"))]
+pub fn prices() -> u32 {
+    7
+}
+
+/// Answers.
+#[::pantry::cache_view(crate = ::pantry)]
+pub async fn home(page: u32) -> ::std::string::String {
+    ::std::format!("page {page}")
+}
+
+#[allow(dead_code)]
+#[::pantry::cache_result(crate = ::pantry)]
+fn never_used(n: u32) -> u32 {
+    n
+}
+
+/// In macros, too.
+macro_rules! made {
+    ($name:ident, $argument:ident) => {
+        /// Made by a macro.
+        #[must_use]
+        #[::pantry::cache_result(crate = ::pantry, tags("made:{n}"), key = |n, $argument| (*n, *$argument))]
+        pub fn $name(n: u8, $argument: u8) -> u8 {
+            n + $argument
+        }
+    };
+}
+
+made!(made, other);
+
+#[cfg(test)]
+mod tests {
+    use super::{generic, home, made, prices, twice, unlucky, Shop};
+    use ::core::{assert, assert_eq, prelude::v1::test};
+
+    #[test]
+    fn all_of_it_works() {
+        assert_eq!((twice(2), twice(2), twice::stats().hits), (4, 4, 1));
+        assert_eq!(generic::<_, 2>(1_u8, "abc"), [3, 3]);
+        assert_eq!(generic::peek::<_, 2>(1_u8, "abc"), ::core::option::Option::Some([3, 3]));
+        let answer = ::futures::executor::block_on(unlucky(1, "k", 2, true));
+        assert_eq!(answer, ::core::result::Result::Ok(4));
+        let mut shop = Shop { id: 1 };
+        assert_eq!((shop.price(2), prices()), (3, 7));
+        shop.set_price(2);
+        assert_eq!((shop.price(2), prices::peek()), (4, ::core::option::Option::None));
+        assert_eq!((made(1, 2), made::peek(1, 2)), (3, ::core::option::Option::Some(3)));
+        assert!(::futures::executor::block_on(home(1)).status().is_success());
+    }
+}

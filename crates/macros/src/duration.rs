@@ -1,0 +1,86 @@
+//! Durations as people write them: "5m", "1h 30m".
+
+use std::time::Duration;
+
+const UNITS: &[(&[&str], u64)] = &[
+    (&["ms", "millis", "millisecond", "milliseconds"], 1),
+    (&["s", "sec", "secs", "second", "seconds"], 1_000),
+    (&["m", "min", "mins", "minute", "minutes"], 60_000),
+    (&["h", "hr", "hrs", "hour", "hours"], 3_600_000),
+    (&["d", "day", "days"], 86_400_000),
+    (&["w", "week", "weeks"], 604_800_000),
+];
+
+/// A century.
+const MAX_MILLIS: u64 = 36_525 * 86_400_000;
+
+/// The duration, or what is wrong with it.
+pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    let mut rest = text.trim();
+    let mut total: u64 = 0;
+    if rest.is_empty() {
+        return Err("is empty; a duration is written as \"90s\", \"5m\" or \"1h 30m\"".to_owned());
+    }
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, after) = rest.split_at(digits);
+        let after = after.trim_start();
+        let letters = after.len() - after.trim_start_matches(|c: char| c.is_alphabetic()).len();
+        let (unit, next) = after.split_at(letters);
+        rest = next.trim_start();
+        if number.is_empty() {
+            return Err(format!(
+                "{text:?} is no duration; one is written as \"90s\", \"5m\" or \"1h 30m\""
+            ));
+        }
+        if unit.is_empty() {
+            return Err(format!("{text:?} has no unit; did you mean \"{number}s\"?"));
+        }
+        let Some((_, millis)) = UNITS.iter().find(|(names, _)| names.contains(&unit)) else {
+            return Err(format!("{unit:?} is no unit of time; there are ms, s, m, h, d and w"));
+        };
+        let sum = number.parse().ok().and_then(|n: u64| n.checked_mul(*millis)?.checked_add(total));
+        match sum {
+            Some(sum) if sum <= MAX_MILLIS => total = sum,
+            _ => return Err(format!("{text:?} is too long; a century is the most")),
+        }
+    }
+    match total {
+        0 => Err(format!("{text:?} is no time at all; the least is \"1ms\"")),
+        millis => Ok(Duration::from_millis(millis)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_meant() {
+        for (text, millis) in [
+            ("5m", 300_000),
+            ("1h 30m", 5_400_000),
+            ("1h30m", 5_400_000),
+            ("250 ms", 250),
+            ("2 days", 172_800_000),
+            ("1w", 604_800_000),
+        ] {
+            assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (text, wrong) in [
+            ("", "is empty"),
+            ("soon", "no duration"),
+            ("300", "did you mean \"300s\""),
+            ("5 fortnights", "no unit of time"),
+            ("0s", "no time at all"),
+            ("99999999999w", "too long"),
+            ("99999999999999999999999s", "too long"),
+        ] {
+            assert!(parse(text).unwrap_err().contains(wrong), "{text}");
+        }
+    }
+}

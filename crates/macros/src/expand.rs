@@ -1,0 +1,643 @@
+//! What an attribute makes of a function: the function itself, which asks the cache first, and its
+//! companions.
+//!
+//! Beside a free function `f` stands an empty enum `f`, whose associated functions they are: types and
+//! functions do not share names, so both can be called `f`, wherever functions can be. Unlike a module,
+//! it sees what the function sees, also within another function. Beside a method `m`, in an `impl` block,
+//! there is room for functions only; so there they are called `m_invalidate` and so on.
+
+use crate::{
+    generics::turbofish,
+    key::{KeyPlan, shown_at, taken_apart},
+    options::{Kind, Options},
+    subject::Subject,
+};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use std::time::Duration;
+use syn::{Attribute, FnArg, Generics, Pat, PatIdent, Result, Signature, spanned::Spanned};
+
+/// Everything that expressions are made of.
+struct Plan<'a> {
+    subject: &'a Subject,
+    options: &'a Options,
+    rt: TokenStream,
+    key: KeyPlan,
+    /// Where companions are found from anywhere.
+    companions: Companions,
+}
+
+enum Companions {
+    /// `f::name`
+    InEnum(Ident),
+    /// `Self::f_name`
+    Beside(Ident),
+}
+
+impl Companions {
+    fn name(&self, companion: &str) -> Ident {
+        match self {
+            Companions::InEnum(_) => Ident::new(companion, Span::call_site()),
+            Companions::Beside(method) => {
+                let method = plain(method);
+                match companion.strip_prefix("__") {
+                    Some(hidden) => format_ident!("__{method}_{hidden}", span = Span::call_site()),
+                    None => format_ident!("{method}_{companion}", span = Span::call_site()),
+                }
+            }
+        }
+    }
+
+    fn path(&self, companion: &str) -> TokenStream {
+        let name = self.name(companion);
+        match self {
+            Companions::InEnum(function) => {
+                let function = at_call_site(function);
+                quote!(#function::#name)
+            }
+            Companions::Beside(_) => quote!(Self::#name),
+        }
+    }
+}
+
+pub(crate) fn expand(subject: &Subject, options: &Options) -> Result<TokenStream> {
+    let krate = options.krate();
+    let rt = quote!(#krate::memo::rt);
+    let name = subject.name().clone();
+    let companions =
+        if subject.is_method() { Companions::Beside(name) } else { Companions::InEnum(name) };
+    if options.writes.is_some() {
+        return Ok(expand_write(subject, options, &rt, &companions));
+    }
+    let key = KeyPlan::new(subject, options, &rt)?;
+    Ok(Plan { subject, options, rt, key, companions }.expand())
+}
+
+impl Plan<'_> {
+    fn expand(&self) -> TokenStream {
+        let Subject { item, .. } = self.subject;
+        let attributes = Attributes::of(&item.attrs);
+        let (outer, cfgs) = (&attributes.outer, &attributes.cfgs);
+        let (vis, sig) = (&item.vis, self.signature(&item.sig.ident));
+        let documentation = self.documentation();
+        let call = self.call("look_up");
+        let companions = self.companion_functions(&attributes);
+        let function = quote! {
+            #(#outer)*
+            #documentation
+            #vis #sig {
+                #call
+            }
+        };
+        match &self.companions {
+            Companions::Beside(_) => quote!(#function #companions),
+            Companions::InEnum(name) => {
+                let about = format!(" Companions of the cached function `{}`.", plain(name));
+                let name = at_call_site(name);
+                quote! {
+                    #function
+
+                    #[doc = #about]
+                    #[allow(non_camel_case_types, missing_debug_implementations, dead_code)]
+                    #(#cfgs)*
+                    #vis enum #name {}
+
+                    #[allow(dead_code)]
+                    #(#cfgs)*
+                    impl #name {
+                        #companions
+                    }
+                }
+            }
+        }
+    }
+
+    /// The function's signature, by another name perhaps, with plain names for arguments.
+    fn signature(&self, name: &Ident) -> Signature {
+        let mut sig = self.subject.item.sig.clone();
+        sig.ident = name.clone();
+        let mut arguments = self.subject.arguments.iter();
+        for input in &mut sig.inputs {
+            match input {
+                FnArg::Typed(typed) => {
+                    let argument = arguments.next().expect("there is one for each");
+                    *typed.pat = plain_pattern(&argument.name);
+                }
+                FnArg::Receiver(receiver) => receiver.mutability = None,
+            }
+        }
+        if self.subject.kind == Kind::View {
+            let rt = &self.rt;
+            sig.output = syn::parse_quote!(-> #rt::Response);
+        }
+        sig
+    }
+
+    /// What the function returns.
+    fn output(&self) -> TokenStream {
+        let (rt, returns) = (&self.rt, &self.subject.returns);
+        match self.subject.kind {
+            Kind::View => quote!(#rt::Response),
+            _ => quote!(#returns),
+        }
+    }
+
+    /// An expression for the shape of what is returned; if it `checks`, with what has to hold of that.
+    fn shape(&self, checks: bool) -> TokenStream {
+        let (rt, options) = (&self.rt, self.options);
+        let returns = match self.subject.kind {
+            Kind::View => quote!(::core::result::Result<#rt::KeptResponse, #rt::Response>),
+            _ => self.output(),
+        };
+        let at = match self.subject.kind {
+            Kind::View => Span::call_site(),
+            _ => self.subject.returns.span(),
+        };
+        let rt = &shown_at(rt, at);
+        let mut needs = TokenStream::new();
+        if options.stale_if_error.is_some() && self.subject.kind != Kind::View {
+            needs.extend(quote_spanned!(at=> #rt::stale_if_error::<#returns>();));
+        }
+        if options.keep_err.is_some() {
+            needs.extend(quote_spanned!(at=> #rt::keep_err::<#returns>();));
+        }
+        if options.keep_none.is_some() {
+            needs.extend(quote_spanned!(at=> #rt::keep_none::<#returns>();));
+        }
+        if options.keep_err.is_some() || options.keep_none.is_some() {
+            return self.checked(&quote!(#rt::Whole::<#returns>::new()), &needs, checks, at);
+        }
+        let form = form_of(&returns, rt, at);
+        self.checked(&form, &needs, checks, at)
+    }
+
+    /// A form, if what it is of can be kept.
+    fn checked(
+        &self,
+        form: &TokenStream,
+        needs: &TokenStream,
+        checks: bool,
+        at: Span,
+    ) -> TokenStream {
+        let rt = shown_at(&self.rt, at);
+        let checks = checks.then(|| quote_spanned!(at=> #needs #rt::check_kept(__larder_form);));
+        let form = quote_spanned!(at=> let __larder_form = #form;);
+        let shape = quote_spanned!(at=> #rt::Formed(__larder_form).shape());
+        let rt = &self.rt;
+        quote! {{
+            #[allow(unused_imports)]
+            use #rt::OtherForm as _;
+            #form
+            #checks
+            #shape
+        }}
+    }
+
+    fn function(&self) -> TokenStream {
+        let path = self.companions.path("__larder");
+        quote!(#path())
+    }
+
+    /// The call by way of the cache, with all arguments; `first` is to be `look_up` or `refresh`.
+    fn call(&self, first: &str) -> TokenStream {
+        let Self { rt, options, subject, .. } = self;
+        let KeyPlan { bindings, expression, .. } = &self.key;
+        let checks = first == "look_up";
+        let (shape, function) = (self.shape(checks), self.function());
+        let checks = checks.then_some(&self.key.checks);
+        let uncached = self.call_of("uncached");
+        let when = match &options.when {
+            Some(when) => {
+                let when = &when.value;
+                quote!(#when)
+            }
+            None => quote!(#rt::always),
+        };
+        let tagged = match (&options.tags, &options.reads) {
+            (None, None) => TokenStream::new(),
+            (tags, reads) => {
+                let templates = || tags.iter().chain(reads).flat_map(|said| &said.value);
+                let names =
+                    templates().flat_map(|template| &template.holes).map(|hole| hole.root.clone());
+                let bindings = taken_apart(subject, &names.collect());
+                let tags = tags.iter().flat_map(|said| &said.value).map(|tag| tag.expand());
+                let reads = reads.iter().flat_map(|said| &said.value).map(|table| table.expand());
+                quote! {
+                    let __larder_turn = {
+                        #bindings
+                        let __larder_turn = __larder_turn.tagged(&[#(#tags),*], &[#(#reads),*]);
+                        __larder_turn
+                    };
+                }
+            }
+        };
+        let load = match (subject.kind, subject.is_async()) {
+            (Kind::View, _) => quote! {
+                __larder_turn
+                    .load_async(#when, async move { #rt::keep_response(#uncached.await).await })
+                    .await
+            },
+            (_, true) => quote!(__larder_turn.load_async(#when, #uncached).await),
+            (_, false) => quote!(__larder_turn.load(#when, || #uncached)),
+        };
+        let first_name = Ident::new(first, Span::call_site());
+        // What borrows from the arguments is over before they are moved.
+        let begin = quote! {
+            let __larder_found = {
+                #bindings
+                #checks
+                let __larder_found = #rt::#first_name(#function, #shape, &#expression);
+                __larder_found
+            };
+        };
+        let result = if first == "look_up" {
+            quote! {
+                match __larder_found {
+                    #rt::Looked::Found(__larder_output) => __larder_output,
+                    #rt::Looked::Missing(__larder_turn) => {
+                        #tagged
+                        #load
+                    }
+                }
+            }
+        } else {
+            quote! {
+                let __larder_turn = __larder_found;
+                #tagged
+                #load
+            }
+        };
+        match subject.kind {
+            Kind::View => quote!(#begin #rt::respond({ #result })),
+            _ => quote!(#begin #result),
+        }
+    }
+
+    /// A call of a companion with all arguments.
+    fn call_of(&self, companion: &str) -> TokenStream {
+        call_with_all(self.subject, &self.companions.path(companion))
+    }
+
+    /// A companion that gets what the key is made of.
+    fn of_key(
+        &self,
+        companion: &str,
+        about: &str,
+        more: &TokenStream,
+        returns: &TokenStream,
+        body: &TokenStream,
+    ) -> TokenStream {
+        let KeyPlan { arguments, has_self, generics, bindings, .. } = &self.key;
+        let (cfgs, vis) = (Attributes::of(&self.subject.item.attrs).cfgs, &self.subject.item.vis);
+        let name = self.companions.name(companion);
+        let receiver = self.subject.item.sig.receiver().filter(|_| *has_self);
+        let receiver = receiver.map(|receiver| {
+            let mut receiver = receiver.clone();
+            receiver.mutability = None;
+            quote!(#receiver,)
+        });
+        let inputs = arguments.iter().map(|place| {
+            let argument = &self.subject.arguments[*place];
+            let (name, ty) = (&argument.name, &argument.ty);
+            quote!(#name: #ty)
+        });
+        let Generics { where_clause, .. } = generics;
+        let (parameters, _, _) = generics.split_for_impl();
+        quote! {
+            #[doc = #about]
+            #[allow(dead_code, clippy::all, clippy::pedantic)]
+            #(#cfgs)*
+            #vis fn #name #parameters (#receiver #more #(#inputs),*) #returns #where_clause {
+                #bindings
+                #body
+            }
+        }
+    }
+
+    fn companion_functions(&self, attributes: &Attributes) -> TokenStream {
+        let Self { rt, subject, key, .. } = self;
+        let (cfgs, vis) = (&attributes.cfgs, &subject.item.vis);
+        let (expression, function, shape, output) =
+            (&key.expression, self.function(), self.shape(false), self.output());
+        let this = format!("`{}`", plain(subject.name()));
+        let none = TokenStream::new();
+        let respond = |body: TokenStream| match subject.kind {
+            Kind::View => quote!(::core::option::Option::map(#body, #rt::respond)),
+            _ => body,
+        };
+
+        let invalidate = self.of_key(
+            "invalidate",
+            &format!(
+                " Removes what {this} has returned for these arguments; true if it was there. What is being loaded \
+                 for them at this moment goes to those who wait, and is not kept."
+            ),
+            &none,
+            &quote!(-> bool),
+            &quote!(#rt::invalidate(#function, #shape, &#expression)),
+        );
+        let peek = respond(quote!(#rt::peek(#function, #shape, &#expression)));
+        let peek = self.of_key(
+            "peek",
+            &format!(" What {this} has returned for these arguments, if that is kept. Runs nothing and counts nothing."),
+            &none,
+            &quote!(-> ::core::option::Option<#output>),
+            &peek,
+        );
+        let krate = self.options.krate();
+        let key_digest = self.of_key(
+            "key_digest",
+            &format!(" A short name for the key of {this} with these arguments, for logs or other stores."),
+            &quote!(__larder_secret: &#krate::memo::DigestKey,),
+            &quote!(-> #krate::memo::Digest),
+            &quote!(#rt::digest(#function, __larder_secret, &#expression)),
+        );
+
+        let name = self.companions.name("refresh");
+        let refresh_sig = self.signature(&name);
+        let refresh = self.call("refresh");
+        let refresh_about = format!(
+            " Runs {this} and keeps what it returns in the place of what is kept, which others get until then."
+        );
+        let all = self.companions.name("invalidate_all");
+        let all_about = format!(
+            " Removes all that {this} has returned, in O(1). What is being loaded at this moment is not kept."
+        );
+        let stats = self.companions.name("stats");
+        let stats_about = format!(" Hits, misses and loads of {this} so far.");
+        let hidden = self.companions.name("__larder");
+        let declaration = self.declaration();
+        let uncached = self.uncached(attributes);
+        let quiet = quote!(#[allow(dead_code, clippy::all, clippy::pedantic)]);
+        quote! {
+            #invalidate
+            #peek
+            #key_digest
+
+            #[doc = #refresh_about]
+            #quiet
+            #(#cfgs)*
+            #vis #refresh_sig {
+                #refresh
+            }
+
+            #[doc = #all_about]
+            #quiet
+            #(#cfgs)*
+            #vis fn #all() {
+                #rt::invalidate_all(#function)
+            }
+
+            #[doc = #stats_about]
+            #quiet
+            #(#cfgs)*
+            #vis fn #stats() -> #krate::memo::FunctionStats {
+                #function.stats()
+            }
+
+            #uncached
+
+            #[doc(hidden)]
+            #quiet
+            #(#cfgs)*
+            #[inline]
+            fn #hidden() -> &'static #rt::Function {
+                #declaration
+            }
+        }
+    }
+
+    /// The function as it was written.
+    fn uncached(&self, attributes: &Attributes) -> TokenStream {
+        let Subject { item, .. } = self.subject;
+        let (cfgs, lints) = (&attributes.cfgs, &attributes.lints);
+        let about =
+            format!(" `{}` itself: asks no cache, and keeps nothing.", plain(self.subject.name()));
+        let (vis, block) = (&item.vis, &item.block);
+        let mut sig = item.sig.clone();
+        sig.ident = self.companions.name("uncached");
+        quote! {
+            #[doc = #about]
+            #(#lints)*
+            #[allow(dead_code)]
+            #(#cfgs)*
+            #vis #sig #block
+        }
+    }
+
+    /// The static that knows the function.
+    fn declaration(&self) -> TokenStream {
+        let Self { rt, options, subject, .. } = self;
+        let written = plain(subject.name());
+        let name = match &options.name {
+            Some(name) => {
+                let name = &name.value;
+                quote!(#name)
+            }
+            None => {
+                let infix = if subject.is_method() { "::<_>::" } else { "::" };
+                quote!(::core::concat!(::core::module_path!(), #infix, #written))
+            }
+        };
+        let cache = options.cache.as_ref().map_or("general", |cache| cache.value.as_str());
+        let duration = |said: Option<Duration>| match said {
+            None => quote!(::core::option::Option::None),
+            Some(duration) => {
+                let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                quote!(::core::option::Option::Some(::core::time::Duration::from_millis(#millis)))
+            }
+        };
+        let ttl = duration(options.ttl.as_ref().map(|said| said.value));
+        let refresh = duration(options.refresh.as_ref().map(|said| said.value));
+        let stale = duration(options.stale_if_error.as_ref().map(|said| said.value));
+        let jitter = match &options.jitter {
+            None => quote!(::core::option::Option::None),
+            Some(said) => {
+                let share = said.value;
+                quote!(::core::option::Option::Some(#share))
+            }
+        };
+        let version = options.version.as_ref().map_or(1, |said| said.value);
+        let single_flight = options.single_flight.as_ref().is_none_or(|said| said.value);
+        let reads = options.reads.is_some();
+        let text = &options.text;
+        let function = if subject.is_method() {
+            quote!(__LARDER_FUNCTION.of::<Self>())
+        } else {
+            quote!(&__LARDER_FUNCTION)
+        };
+        quote! {
+            static __LARDER_FUNCTION: #rt::Function = #rt::Function::new(#rt::Declared {
+                name: #name,
+                cache: #cache,
+                ttl: #ttl,
+                jitter: #jitter,
+                refresh: #refresh,
+                stale_if_error: #stale,
+                version: #version,
+                single_flight: #single_flight,
+                reads: #reads,
+                options: #text,
+            });
+            #rt::inventory::submit! { #rt::Registered(&__LARDER_FUNCTION) }
+            #function
+        }
+    }
+
+    fn documentation(&self) -> TokenStream {
+        let cache = self.options.cache.as_ref().map_or("general", |cache| cache.value.as_str());
+        let options = match self.options.text.as_str() {
+            "" => String::new(),
+            text => format!(" (`{}`)", text.replace('`', "'")),
+        };
+        let name = plain(self.subject.name());
+        let companions = match &self.companions {
+            Companions::InEnum(_) => format!(
+                "`{name}::invalidate`, `{name}::invalidate_all`, `{name}::peek`, `{name}::refresh`, \
+                 `{name}::uncached`, `{name}::stats` and `{name}::key_digest`"
+            ),
+            Companions::Beside(_) => format!(
+                "`{name}_invalidate`, `{name}_invalidate_all`, `{name}_peek`, `{name}_refresh`, \
+                 `{name}_uncached`, `{name}_stats` and `{name}_key_digest`"
+            ),
+        };
+        let text = format!(
+            "\n# Cached\n\nWhat it returns is kept in the cache `{cache}`{options}. Its companions are {companions}."
+        );
+        quote!(#[doc = #text])
+    }
+}
+
+/// A function that makes stale what others have read.
+fn expand_write(
+    subject: &Subject,
+    options: &Options,
+    rt: &TokenStream,
+    companions: &Companions,
+) -> TokenStream {
+    let Subject { item, returns, .. } = subject;
+    let attributes = Attributes::of(&item.attrs);
+    let (outer, lints, cfgs) = (&attributes.outer, &attributes.lints, &attributes.cfgs);
+    let tables = options.writes.iter().flat_map(|said| &said.value).map(|table| table.expand());
+    let hidden = match companions {
+        Companions::InEnum(_) => Ident::new("__larder_write", Span::call_site()),
+        Companions::Beside(_) => companions.name("__larder_write"),
+    };
+    let path = match companions {
+        Companions::InEnum(_) => quote!(#hidden),
+        Companions::Beside(_) => quote!(Self::#hidden),
+    };
+    let mut inner = item.sig.clone();
+    inner.ident = hidden;
+    let block = &item.block;
+    let inner = quote!(#(#lints)* #(#cfgs)* #inner #block);
+    let (nested, beside) = match companions {
+        Companions::InEnum(_) => (Some(inner), None),
+        Companions::Beside(_) => (None, Some(quote!(#[doc(hidden)] #inner))),
+    };
+    let mut sig = item.sig.clone();
+    for (input, argument) in sig
+        .inputs
+        .iter_mut()
+        .filter(|input| matches!(input, FnArg::Typed(_)))
+        .zip(&subject.arguments)
+    {
+        if let FnArg::Typed(typed) = input {
+            *typed.pat = plain_pattern(&argument.name);
+        }
+    }
+    if let Some(FnArg::Receiver(receiver)) = sig.inputs.first_mut() {
+        receiver.mutability = None;
+    }
+    let vis = &item.vis;
+    let call = call_with_all(subject, &path);
+    let awaited = subject.is_async().then(|| quote!(.await));
+    let shape = form_of(&quote!(#returns), rt, returns.span());
+    quote! {
+        #(#outer)*
+        #vis #sig {
+            #nested
+            let __larder_write_begun = #rt::Write::new(::std::vec![#(#tables),*]);
+            let __larder_output = #call #awaited;
+            __larder_write_begun.end(#shape, __larder_output)
+        }
+        #beside
+    }
+}
+
+fn form_of(returns: &TokenStream, rt: &TokenStream, at: Span) -> TokenStream {
+    let asked = quote_spanned!(at=> (&#rt::Returned::<#returns>::new()).shape());
+    quote! {{
+        #[allow(unused_imports)]
+        use #rt::{OtherResult as _, OtherValue as _};
+        #asked
+    }}
+}
+
+fn call_with_all(subject: &Subject, path: &TokenStream) -> TokenStream {
+    let own = subject.item.sig.receiver().map(|receiver| {
+        let own = &receiver.self_token;
+        quote!(#own,)
+    });
+    let names = subject.arguments.iter().map(|argument| &argument.name);
+    let turbofish = turbofish(&subject.item.sig.generics);
+    quote!(#path #turbofish (#own #(#names),*))
+}
+
+/// The function's attributes, by where they belong.
+struct Attributes {
+    /// On the function that asks the cache.
+    outer: Vec<TokenStream>,
+    /// On the function as it was written, too.
+    lints: Vec<Attribute>,
+    /// On everything.
+    cfgs: Vec<Attribute>,
+}
+
+impl Attributes {
+    fn of(all: &[Attribute]) -> Self {
+        let is = |attribute: &Attribute, names: &[&str]| {
+            names.iter().any(|name| attribute.path().is_ident(name))
+        };
+        let outer = all.iter().map(|attribute| {
+            // What is expected happens in the body, and that is elsewhere.
+            if is(attribute, &["expect"])
+                && let syn::Meta::List(list) = &attribute.meta
+            {
+                let lints = &list.tokens;
+                return quote!(#[allow(#lints)]);
+            }
+            quote!(#attribute)
+        });
+        let pick =
+            |names: &[&str]| all.iter().filter(|attribute| is(attribute, names)).cloned().collect();
+        Self {
+            outer: outer.collect(),
+            lints: pick(&["allow", "expect", "warn", "deny", "forbid"]),
+            cfgs: pick(&["cfg"]),
+        }
+    }
+}
+
+fn plain_pattern(name: &Ident) -> Pat {
+    Pat::Ident(PatIdent {
+        attrs: Vec::new(),
+        by_ref: None,
+        mutability: None,
+        ident: name.clone(),
+        subpat: None,
+    })
+}
+
+/// A name without `r#`.
+fn plain(name: &Ident) -> String {
+    let name = name.to_string();
+    name.strip_prefix("r#").unwrap_or(&name).to_owned()
+}
+
+/// The same name, of which no lint is told that the user has written it.
+fn at_call_site(name: &Ident) -> Ident {
+    let mut name = name.clone();
+    name.set_span(Span::call_site());
+    name
+}

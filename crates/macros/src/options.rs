@@ -1,0 +1,485 @@
+//! What stands between the parentheses of an attribute.
+
+use crate::{duration, suggest::suggest, template::Template};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote};
+use std::time::Duration;
+use syn::{
+    Expr, ExprClosure, LitFloat, LitInt, LitStr, Path, Result, Token,
+    ext::IdentExt,
+    parenthesized,
+    parse::{Error, Parse, ParseStream, Parser},
+    punctuated::Punctuated,
+    spanned::Spanned,
+};
+
+/// Which attribute it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Result,
+    Method,
+    Query,
+    View,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Result => "cache_result",
+            Kind::Method => "cache_method_result",
+            Kind::Query => "cache_query",
+            Kind::View => "cache_view",
+        }
+    }
+}
+
+const KINDS: [&str; 5] = ["url", "user", "analytics", "session", "general"];
+
+/// All options; `reads` and `writes` are for queries.
+const NAMES: [&str; 17] = [
+    "ttl",
+    "cache",
+    "key",
+    "self_key",
+    "skip",
+    "tags",
+    "refresh",
+    "stale_if_error",
+    "jitter",
+    "version",
+    "when",
+    "single_flight",
+    "name",
+    "keep_err",
+    "keep_none",
+    "crate",
+    "reads",
+];
+
+/// A value, and where its option's name stands.
+pub(crate) struct Said<T> {
+    pub(crate) at: Span,
+    pub(crate) value: T,
+}
+
+pub(crate) enum Key {
+    Template(Template),
+    Closure(ExprClosure),
+}
+
+/// The options of one attribute.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) ttl: Option<Said<Duration>>,
+    pub(crate) cache: Option<Said<String>>,
+    pub(crate) key: Option<Said<Key>>,
+    pub(crate) self_key: Option<Said<Expr>>,
+    pub(crate) skip: Option<Said<Vec<Ident>>>,
+    pub(crate) tags: Option<Said<Vec<Template>>>,
+    pub(crate) refresh: Option<Said<Duration>>,
+    pub(crate) stale_if_error: Option<Said<Duration>>,
+    pub(crate) jitter: Option<Said<f64>>,
+    pub(crate) version: Option<Said<u64>>,
+    pub(crate) when: Option<Said<ExprClosure>>,
+    pub(crate) single_flight: Option<Said<bool>>,
+    pub(crate) name: Option<Said<String>>,
+    pub(crate) keep_err: Option<Said<()>>,
+    pub(crate) keep_none: Option<Said<()>>,
+    pub(crate) krate: Option<Said<Path>>,
+    pub(crate) reads: Option<Said<Vec<Template>>>,
+    pub(crate) writes: Option<Said<Vec<Template>>>,
+    /// As they are written.
+    pub(crate) text: String,
+}
+
+impl Options {
+    pub(crate) fn parse(kind: Kind, tokens: TokenStream) -> Result<Self> {
+        let mut options = Self { text: written(&tokens), ..Self::default() };
+        let parser = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                options.parse_one(kind, input)?;
+                if input.is_empty() {
+                    break;
+                }
+                if !input.peek(Token![,]) {
+                    return Err(input.error("expected `,` between options"));
+                }
+                input.parse::<Token![,]>()?;
+            }
+            Ok(())
+        };
+        parser.parse2(tokens)?;
+        options.check(kind)?;
+        Ok(options)
+    }
+
+    /// Has all templates mean these arguments.
+    pub(crate) fn resolve(&mut self, arguments: &[Ident]) {
+        let lists = [&mut self.tags, &mut self.reads, &mut self.writes];
+        let lists = lists.into_iter().flatten().flat_map(|said| &mut said.value);
+        let key = self.key.iter_mut().filter_map(|said| match &mut said.value {
+            Key::Template(template) => Some(template),
+            Key::Closure(_) => None,
+        });
+        lists.chain(key).for_each(|template| template.resolve(arguments));
+    }
+
+    /// The path of larder.
+    pub(crate) fn krate(&self) -> TokenStream {
+        match &self.krate {
+            Some(path) => path.value.to_token_stream(),
+            None => quote!(::larder),
+        }
+    }
+
+    fn parse_one(&mut self, kind: Kind, input: ParseStream<'_>) -> Result<()> {
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error("expected the name of an option, as in `ttl = \"5m\"`"));
+        }
+        let name = input.call(Ident::parse_any)?;
+        let at = name.span();
+        match name.to_string().as_str() {
+            "ttl" => set(&mut self.ttl, &name, time(&name, input)?),
+            "refresh" => set(&mut self.refresh, &name, time(&name, input)?),
+            "stale_if_error" => set(&mut self.stale_if_error, &name, time(&name, input)?),
+            "cache" => set(&mut self.cache, &name, cache(&name, input)?),
+            "key" => set(&mut self.key, &name, key(&name, input)?),
+            "self_key" if kind == Kind::Method || kind == Kind::Query => {
+                set(&mut self.self_key, &name, value(&name, input, "self_key = self.id")?)
+            }
+            "skip" => {
+                let names = list(&name, input, "skip(argument)", Ident::parse_any)?;
+                set(&mut self.skip, &name, names)
+            }
+            "tags" => set(&mut self.tags, &name, templates(&name, input, "tags(\"user:{id}\")")?),
+            "reads" if kind == Kind::Query => {
+                set(&mut self.reads, &name, templates(&name, input, "reads(\"urls\")")?)
+            }
+            "writes" if kind == Kind::Query => {
+                set(&mut self.writes, &name, templates(&name, input, "writes(\"urls\")")?)
+            }
+            "reads" | "writes" => Err(Error::new(
+                at,
+                format!(
+                    "`{name}` is an option of `cache_query`; use that for functions that query tables"
+                ),
+            )),
+            "jitter" => set(&mut self.jitter, &name, share(&name, input)?),
+            "version" => {
+                let number: LitInt = value(&name, input, "version = 2")?;
+                set(&mut self.version, &name, number.base10_parse()?)
+            }
+            "when" => set(&mut self.when, &name, condition(&name, input)?),
+            "single_flight" => {
+                let said: syn::LitBool = value(&name, input, "single_flight = false")?;
+                set(&mut self.single_flight, &name, said.value)
+            }
+            "name" => {
+                let said: LitStr = value(&name, input, "name = \"users by id\"")?;
+                if said.value().trim().is_empty() {
+                    return Err(Error::new(said.span(), "`name` is empty"));
+                }
+                set(&mut self.name, &name, said.value())
+            }
+            "keep_err" => set(&mut self.keep_err, &name, flag(&name, input)?),
+            "keep_none" => set(&mut self.keep_none, &name, flag(&name, input)?),
+            "crate" => {
+                expect_equals(&name, input, "crate = ::my_larder")?;
+                let path = input.call(Path::parse_mod_style)?;
+                set(&mut self.krate, &name, path)
+            }
+            "self_key" => Err(Error::new(at, "`self_key` is for methods: there is no `self` here")),
+            unknown => {
+                let mut names = NAMES.to_vec();
+                match kind {
+                    Kind::Query => names.push("writes"),
+                    _ => names.retain(|name| *name != "reads"),
+                }
+                if matches!(kind, Kind::Result | Kind::View) {
+                    names.retain(|name| *name != "self_key");
+                }
+                let hint = suggest(unknown, names);
+                Err(Error::new(at, format!("`{}` has no option `{unknown}`{hint}", kind.name())))
+            }
+        }
+    }
+
+    fn check(&self, kind: Kind) -> Result<()> {
+        if let (Some(refresh), Some(ttl)) = (&self.refresh, &self.ttl)
+            && refresh.value >= ttl.value
+        {
+            return Err(Error::new(
+                refresh.at,
+                "`refresh` is not less than `ttl`: the result would be gone before it is loaded anew",
+            ));
+        }
+        if let (Some(keep), Some(_)) = (&self.keep_err, &self.stale_if_error) {
+            return Err(Error::new(
+                keep.at,
+                "`keep_err` and `stale_if_error` exclude each other: an error is either kept or made up for",
+            ));
+        }
+        if let (Some(keep), Some(_)) = (&self.keep_err, &self.keep_none) {
+            return Err(Error::new(
+                keep.at,
+                "`keep_err` and `keep_none` exclude each other: a function returns one or the other",
+            ));
+        }
+        if let (Some(skip), Some(key)) = (&self.skip, &self.key)
+            && skip.value.iter().any(|name| name != "Self")
+        {
+            let _ = key;
+            return Err(Error::new(
+                skip.at,
+                "`skip` is of no use beside `key`, which says all that the key is made of; remove it",
+            ));
+        }
+        if let (Some(own), Some(_)) = (&self.self_key, &self.key) {
+            return Err(Error::new(
+                own.at,
+                "`self_key` is of no use beside `key`, which says all that the key is made of; remove it",
+            ));
+        }
+        let tags = self.tags.as_ref().map_or(0, |tags| tags.value.len());
+        let reads = self.reads.as_ref().map_or(0, |reads| reads.value.len());
+        if tags + reads > 8 {
+            let said = self.tags.as_ref().or(self.reads.as_ref());
+            return Err(Error::new(
+                said.map_or_else(Span::call_site, |said| said.at),
+                format!(
+                    "{} tags and tables are too many for one result; eight are allowed",
+                    tags + reads
+                ),
+            ));
+        }
+        if kind == Kind::Query {
+            self.check_query()?;
+        }
+        Ok(())
+    }
+
+    fn check_query(&self) -> Result<()> {
+        let Some(writes) = &self.writes else {
+            return match &self.reads {
+                Some(_) => Ok(()),
+                None => Err(Error::new(
+                    Span::call_site(),
+                    "`cache_query` has to know the tables: say `reads(\"table\")` or `writes(\"table\")`",
+                )),
+            };
+        };
+        if let Some(reads) = &self.reads {
+            return Err(Error::new(
+                reads.at,
+                "a function that writes is not cached, so what it reads is of no matter; remove `reads`",
+            ));
+        }
+        let others = [
+            ("ttl", self.ttl.as_ref().map(|said| said.at)),
+            ("cache", self.cache.as_ref().map(|said| said.at)),
+            ("key", self.key.as_ref().map(|said| said.at)),
+            ("self_key", self.self_key.as_ref().map(|said| said.at)),
+            ("skip", self.skip.as_ref().map(|said| said.at)),
+            ("tags", self.tags.as_ref().map(|said| said.at)),
+            ("refresh", self.refresh.as_ref().map(|said| said.at)),
+            ("stale_if_error", self.stale_if_error.as_ref().map(|said| said.at)),
+            ("jitter", self.jitter.as_ref().map(|said| said.at)),
+            ("version", self.version.as_ref().map(|said| said.at)),
+            ("when", self.when.as_ref().map(|said| said.at)),
+            ("single_flight", self.single_flight.as_ref().map(|said| said.at)),
+            ("name", self.name.as_ref().map(|said| said.at)),
+            ("keep_err", self.keep_err.as_ref().map(|said| said.at)),
+            ("keep_none", self.keep_none.as_ref().map(|said| said.at)),
+        ];
+        let _ = &writes.value;
+        match others.into_iter().find_map(|(name, at)| Some((name, at?))) {
+            None => Ok(()),
+            Some((name, at)) => Err(Error::new(
+                at,
+                format!("a function that `writes` is not cached; remove `{name}`"),
+            )),
+        }
+    }
+}
+
+fn set<T>(place: &mut Option<Said<T>>, name: &Ident, value: T) -> Result<()> {
+    if place.is_some() {
+        return Err(Error::new(name.span(), format!("`{name}` is said twice")));
+    }
+    *place = Some(Said { at: name.span(), value });
+    Ok(())
+}
+
+fn expect_equals(name: &Ident, input: ParseStream<'_>, example: &str) -> Result<()> {
+    if input.peek(Token![=]) {
+        input.parse::<Token![=]>()?;
+        return Ok(());
+    }
+    Err(Error::new(name.span(), format!("`{name}` needs a value: `{example}`")))
+}
+
+/// `name = value`.
+fn value<T: Parse>(name: &Ident, input: ParseStream<'_>, example: &str) -> Result<T> {
+    expect_equals(name, input, example)?;
+    let at = input.span();
+    input.parse().map_err(|_| Error::new(at, format!("`{name}` is written `{example}`")))
+}
+
+/// `name`, or `name = true`.
+fn flag(name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    if !input.peek(Token![=]) {
+        return Ok(());
+    }
+    let said: syn::LitBool = value(name, input, &format!("{name} = true"))?;
+    if said.value {
+        return Ok(());
+    }
+    Err(Error::new(said.span(), format!("not to is what happens anyway; remove `{name}`")))
+}
+
+/// `name(item, item)`.
+fn list<T>(
+    name: &Ident,
+    input: ParseStream<'_>,
+    example: &str,
+    item: fn(ParseStream<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    if !input.peek(syn::token::Paren) {
+        return Err(Error::new(name.span(), format!("`{name}` is a list: `{example}`")));
+    }
+    let content;
+    parenthesized!(content in input);
+    if content.is_empty() {
+        return Err(Error::new(
+            name.span(),
+            format!("`{name}` is empty; say `{example}`, or remove it"),
+        ));
+    }
+    let items = Punctuated::<T, Token![,]>::parse_terminated_with(&content, item)?;
+    Ok(items.into_iter().collect())
+}
+
+fn templates(name: &Ident, input: ParseStream<'_>, example: &str) -> Result<Vec<Template>> {
+    let literals = list(name, input, example, |input| {
+        let at = input.span();
+        input.parse().map_err(|_| Error::new(at, "expected a text in double quotes"))
+    })?;
+    literals.into_iter().map(Template::parse).collect()
+}
+
+fn time(name: &Ident, input: ParseStream<'_>) -> Result<Duration> {
+    expect_equals(name, input, &format!("{name} = \"5m\""))?;
+    if input.peek(LitInt) {
+        let number: LitInt = input.parse()?;
+        let digits = number.base10_digits();
+        return Err(Error::new(
+            number.span(),
+            format!("`{name}` needs a unit: did you mean `{name} = \"{digits}s\"`?"),
+        ));
+    }
+    let at = input.span();
+    let text: LitStr = input
+        .parse()
+        .map_err(|_| Error::new(at, format!("`{name}` is a duration in double quotes: \"5m\"")))?;
+    duration::parse(&text.value())
+        .map_err(|wrong| Error::new(text.span(), format!("`{name}`: {wrong}")))
+}
+
+fn cache(name: &Ident, input: ParseStream<'_>) -> Result<String> {
+    expect_equals(name, input, "cache = \"user\"")?;
+    if input.peek(LitStr) {
+        let kind: LitStr = input.parse()?;
+        let text = kind.value();
+        if KINDS.contains(&text.as_str()) {
+            return Ok(text);
+        }
+        let hint = suggest(&text, KINDS);
+        return Err(Error::new(
+            kind.span(),
+            format!(
+                "{text:?} is no kind of cache{hint} (a cache of your own is `cache = named({text:?})`)"
+            ),
+        ));
+    }
+    let at = input.span();
+    let wrong =
+        || Error::new(at, "`cache` is one of the five kinds, `\"user\"`, or `named(\"reports\")`");
+    let named: Ident = input.parse().map_err(|_| wrong())?;
+    if named != "named" || !input.peek(syn::token::Paren) {
+        return Err(wrong());
+    }
+    let content;
+    parenthesized!(content in input);
+    let text: LitStr = content.parse().map_err(|_| wrong())?;
+    if !content.is_empty() || text.value().is_empty() {
+        return Err(wrong());
+    }
+    Ok(text.value())
+}
+
+fn key(name: &Ident, input: ParseStream<'_>) -> Result<Key> {
+    expect_equals(name, input, "key = \"{id}\"")?;
+    let at = input.span();
+    if input.peek(LitStr) {
+        let template = Template::parse(input.parse()?)?;
+        if template.holes.is_empty() {
+            return Err(Error::new(
+                at,
+                "the key names no argument, so all calls would share one result; \
+                 to leave arguments out, use `skip(..)`",
+            ));
+        }
+        return Ok(Key::Template(template));
+    }
+    match input.parse()? {
+        Expr::Closure(closure) => Ok(Key::Closure(closure)),
+        other => Err(Error::new(
+            other.span(),
+            "`key` is a template, `\"{id}:{page}\"`, or a closure, `|id, page| (*id, *page)`",
+        )),
+    }
+}
+
+fn share(name: &Ident, input: ParseStream<'_>) -> Result<f64> {
+    expect_equals(name, input, "jitter = 0.1")?;
+    let negative = input.peek(Token![-]);
+    if negative {
+        input.parse::<Token![-]>()?;
+    }
+    let at = input.span();
+    let share: f64 = if input.peek(LitInt) {
+        input.parse::<LitInt>()?.base10_parse()?
+    } else {
+        let number: LitFloat =
+            input.parse().map_err(|_| Error::new(at, "`jitter` is a number: `jitter = 0.1`"))?;
+        number.base10_parse()?
+    };
+    if negative || !(0.0..=1.0).contains(&share) {
+        return Err(Error::new(at, "`jitter` is a share of the time to live, from 0.0 to 1.0"));
+    }
+    Ok(share)
+}
+
+fn condition(name: &Ident, input: ParseStream<'_>) -> Result<ExprClosure> {
+    expect_equals(name, input, "when = |result| result.is_complete()")?;
+    let example =
+        "`when` is a closure that looks at the result: `when = |result| !result.is_empty()`";
+    match input.parse()? {
+        Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(closure),
+        Expr::Closure(closure) => Err(Error::new(
+            closure.inputs.span(),
+            format!("{example}; this one takes {} arguments", closure.inputs.len()),
+        )),
+        other => Err(Error::new(other.span(), example)),
+    }
+}
+
+/// Tokens, spaced as people do.
+fn written(tokens: &TokenStream) -> String {
+    let span = tokens.clone().into_iter().next().and_then(|first| {
+        let last = tokens.clone().into_iter().last()?;
+        first.span().join(last.span())?.source_text()
+    });
+    let text = span.unwrap_or_else(|| tokens.to_string());
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,6 @@
+use larder::cache_result;
+
+#[cache_result]
+struct Blog;
+
+fn main() {}

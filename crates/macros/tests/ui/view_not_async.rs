@@ -1,0 +1,8 @@
+use larder::cache_view;
+
+#[cache_view]
+fn f() -> &'static str {
+    "hello"
+}
+
+fn main() {}

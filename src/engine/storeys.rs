@@ -1,0 +1,478 @@
+//! Storeys: a cache that grows while it is in use, without moving an entry.
+//!
+//! The shards that a cache is built with are its *ground floor*. Growing puts a *storey* on top: more
+//! shards, planned for more entries, with indexes, nodes, rings and columns of their own. A key may be on
+//! any floor, on one at a time, and stays where it is until it is removed or evicted. New keys go to the
+//! top, so the floors below empty by and by. A floor's number is its *level*, the ground's is 0.
+//!
+//! # States and transitions
+//!
+//! ```text
+//! add     upper[h]: null -> storey, then height: h -> h + 1   anyone; the first swap counts, and whoever
+//!                                                             finds a storey above the height raises it
+//! make    shard of a storey: null -> shard                    the first who needs it; it has to be there
+//!                                                             before anything below is sealed for it
+//! seal    control word of a home bucket: open -> sealed       an insert that knows of a floor above,
+//!                                                             from a word that it has settled
+//! decide  fails on a sealed word                              `index.rs`, step 5
+//! ```
+//!
+//! None of these is ever undone. In a sealed bucket keys are found, replaced, removed and evicted as ever;
+//! but none is added.
+//!
+//! # One copy per key
+//!
+//! An insert goes up from the ground. On each floor below the top (as it knows it) it seals the key's
+//! home, and then looks for the key. If it is there, the insert replaces it there and is done. If not, the
+//! key is not on this floor *and never will be again*: whatever was decided before the seal was published
+//! before the look, and nothing is decided afterwards. On the top floor it follows the six steps of
+//! `index.rs`. So at the moment of a decision on floor f
+//!
+//! - no floor below has the key, for its homes are sealed and it was not there;
+//! - no floor above has it, or its home on f would be sealed, and the decision fail;
+//! - nor has f itself, by the argument of `index.rs`.
+//!
+//! An insert that does not know of the newest floor decides on an older one, if the home there is not
+//! sealed; that is all right, since who knows better has not looked there yet. If it is sealed the insert
+//! learns of the newer floor: the seal is AcqRel, and who sets it has seen the height. It then takes its
+//! entry out of the node that it has filled (below) and goes on up.
+//!
+//! # Lookups
+//!
+//! They look on the ground floor, and if there are others, from the top down. Any order is right: a
+//! present key stays in its slot, so who does not find it ran while it was absent, at the start or
+//! between a removal and an insert. And since there is one copy, no lookup sees an old value after the
+//! new one. Ground first, since a cache that never grew pays for the others only on a miss, with one load;
+//! and when there are others the ground is the smallest floor, hence cached.
+//!
+//! # Loads
+//!
+//! A writer bumps the control word of the key's home (`fill.rs`) on every floor from the ground up to the
+//! first where it is not sealed. A fill that decides further up has to seal that one first: if it does so
+//! after the bump it sees the flag that was set before the bump, and gives up; if before, the bump finds
+//! the seal, and the writer goes on up. A shard that is not there yet ends the writer's way like an open
+//! bucket: it looks by a swap of null for null, so that who makes the shard later sees the flag.
+//!
+//! # Nodes of inserts that went on
+//!
+//! An insert may fill a node on one floor and then learn that the key goes to another, whose shard has
+//! nodes of its own. Its claim is aborted and was not decided, so nobody but the insert has ever looked at
+//! the node's key and value: they can be moved out. What is left is a *husk*. If there is nothing to be
+//! dropped in it, it is retired like any node. Otherwise it is noted (`husks.rs`) and not used again until
+//! the cache is dropped: it takes a race between a seal, or a removal below the top, and one insert
+//! to make a husk, so there are few.
+//!
+//! # When to grow
+//!
+//! A cache with a weigher adds a storey of [`FACTOR`] times as many entries when a shard of its top floor
+//! has more entries than it was planned for, and an eighth more, and there was weight left for the last
+//! one; or when both buckets of a key are full, and the shard is three quarters full. (Not earlier: keys
+//! whose hashes are all the same fill their buckets in a cache of any size.) A cache without a weigher
+//! adds one when it is given a larger capacity than it has room for. If there is no memory for it, a
+//! cache gives up entries as if it could not grow.
+//!
+//! # ABA
+//!
+//! Storeys and shards stay until the cache is dropped, and seals for ever; the version of a control word
+//! goes on rising when it is sealed.
+//!
+//! # Progress
+//!
+//! Lock-free. Nobody waits for a storey: who needs one makes it, perhaps in vain. A seal fails only if an
+//! insert was decided or a key next door came or went. An insert starts again from the ground only if the
+//! cache has grown meanwhile, at most [`UPPER`] times.
+
+use crate::{
+    engine::{
+        Engine,
+        extents::OutOfMemory,
+        hooks::{Step, step},
+        insert::Placed,
+        late::Late,
+        nodes::Entry,
+        plan::{PAIRS_MAX, Plan},
+        plant::{Bug, planted},
+        shard::{Common, Context, Shard, Taken},
+        word::NodeId,
+    },
+    sync::{AtomicU32, Ordering},
+};
+
+/// The most storeys on top of the ground floor: each has at least twice the room of the one below.
+const UPPER: usize = if cfg!(larder_loom) { 2 } else { 24 };
+
+/// How much larger the next storey of a cache with a weigher is.
+pub(super) const FACTOR: u64 = 4;
+
+/// A shard, with its number.
+pub(crate) type Seat<'s, K, V> = (usize, &'s Shard<K, V>);
+
+/// A node of one of the shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spot {
+    pub(crate) own: usize,
+    pub(crate) node: NodeId,
+}
+
+/// All floors of a cache. Shards are numbered from the ground up.
+#[derive(Debug)]
+pub(crate) struct Storeys<K, V> {
+    ground: Box<[Shard<K, V>]>,
+    plan: Plan,
+    /// How many storeys there are on top of the ground floor.
+    height: AtomicU32,
+    upper: [Late<Storey<K, V>>; UPPER],
+}
+
+#[derive(Debug)]
+struct Storey<K, V> {
+    /// The number of its first shard.
+    first: usize,
+    /// A power of two; each is made when it is first needed.
+    shards: Box<[Late<Shard<K, V>>]>,
+    plan: Plan,
+}
+
+/// Where a lookup goes on that has not found its key on the ground floor: down from here.
+pub(crate) const FROM_THE_TOP: usize = usize::MAX;
+
+impl<K, V> Storeys<K, V> {
+    pub(crate) fn new(plan: &Plan) -> Result<Self, OutOfMemory> {
+        assert!(plan.shards.is_power_of_two(), "{} shards", plan.shards);
+        let ground: Result<_, _> = (0..plan.shards).map(|_| Shard::new(&plan.shard, 0)).collect();
+        Ok(Self {
+            ground: ground?,
+            plan: plan.clone(),
+            height: AtomicU32::new(0),
+            upper: std::array::from_fn(|_| Late::new()),
+        })
+    }
+
+    /// The level of the top floor.
+    #[inline(always)]
+    pub(crate) fn height(&self) -> usize {
+        self.height.load(Ordering::Acquire) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) fn has_grown(&self) -> bool {
+        self.height() > 0
+    }
+
+    /// The number of a hash's shard on its floor: its top bits, which neither bucket nor tag is made of.
+    #[inline(always)]
+    fn place(hash: u64, shards: usize) -> usize {
+        (hash >> 48) as usize & (shards - 1)
+    }
+
+    /// The shard of a hash on the ground floor.
+    #[inline(always)]
+    pub(crate) fn ground(&self, hash: u64) -> Seat<'_, K, V> {
+        let own = Self::place(hash, self.ground.len());
+        // SAFETY: the number of shards is a power of two, and one less is the mask.
+        (own, unsafe { self.ground.get_unchecked(own) })
+    }
+
+    fn storey(&self, level: usize) -> Option<&Storey<K, V>> {
+        self.upper.get(level.checked_sub(1)?)?.get()
+    }
+
+    /// The shard of a hash on a floor, if it was made.
+    fn seat(&self, level: usize, hash: u64) -> Option<Seat<'_, K, V>> {
+        let Some(storey) = self.storey(level) else {
+            return (level == 0).then(|| self.ground(hash));
+        };
+        let place = Self::place(hash, storey.shards.len());
+        Some((storey.first + place, storey.shards[place].get()?))
+    }
+
+    /// The same; if it was not made, whoever uses it later knows what this thread knows.
+    fn seat_or_precede(&self, level: usize, hash: u64) -> Option<&Shard<K, V>> {
+        let Some(storey) = self.storey(level) else {
+            return (level == 0).then(|| self.ground(hash).1);
+        };
+        storey.shards[Self::place(hash, storey.shards.len())].get_or_precede()
+    }
+
+    /// The shards of a hash, from the ground up.
+    pub(crate) fn seats(&self, hash: u64) -> impl Iterator<Item = Seat<'_, K, V>> {
+        (0..=self.height()).filter_map(move |level| self.seat(level, hash))
+    }
+
+    /// The next shard where a key may be that was not found on the floor `level`, and which floor that is.
+    #[inline(always)]
+    pub(crate) fn next(&self, level: usize, hash: u64) -> Option<(usize, Seat<'_, K, V>)> {
+        if self.has_grown() { self.next_upper(level, hash) } else { None }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn next_upper(&self, level: usize, hash: u64) -> Option<(usize, Seat<'_, K, V>)> {
+        let above = if level == FROM_THE_TOP { self.height() + 1 } else { level };
+        (1..above).rev().find_map(|level| Some((level, self.seat(level, hash)?)))
+    }
+
+    /// A shard by its number, if it was made.
+    #[inline]
+    pub(crate) fn get(&self, own: usize) -> Option<&Shard<K, V>> {
+        match self.ground.get(own) {
+            Some(shard) => Some(shard),
+            None => self.get_upper(own),
+        }
+    }
+
+    #[cold]
+    fn get_upper(&self, own: usize) -> Option<&Shard<K, V>> {
+        let storeys = self.upper.iter().map_while(Late::get);
+        storeys.filter(|storey| own >= storey.first).last()?.get(own)
+    }
+
+    /// The shard of this number, of which it is known that it was made.
+    #[inline]
+    pub(crate) fn shard(&self, own: usize) -> &Shard<K, V> {
+        self.get(own).expect("the number of a shard that was made")
+    }
+
+    /// One more than the largest number of a shard.
+    #[inline]
+    pub(crate) fn count(&self) -> usize {
+        self.storey(self.height()).map_or(self.ground.len(), Storey::end)
+    }
+
+    /// Shards below the top floor: those with lower numbers than this.
+    pub(crate) fn below_top(&self) -> usize {
+        self.storey(self.height()).map_or(0, |storey| storey.first)
+    }
+
+    /// Every shard that was made, with its number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Seat<'_, K, V>> {
+        (0..self.count()).filter_map(|own| Some((own, self.get(own)?)))
+    }
+
+    /// How the top floor is planned.
+    pub(crate) fn plan(&self) -> &Plan {
+        self.storey(self.height()).map_or(&self.plan, |storey| &storey.plan)
+    }
+
+    /// Makes the shard of a hash on a floor, if it is not there; `made` is the last step of making one.
+    fn seat_made(
+        &self,
+        level: usize,
+        hash: u64,
+        made: impl FnOnce(&Shard<K, V>) -> Result<(), OutOfMemory>,
+    ) -> Result<Seat<'_, K, V>, OutOfMemory> {
+        let Some(storey) = self.storey(level) else { return Ok(self.ground(hash)) };
+        let place = Self::place(hash, storey.shards.len());
+        let shard = storey.shards[place].get_or_try_make(|| {
+            let shard = Shard::new(&storey.plan.shard, level)?;
+            made(&shard).map(|()| shard)
+        })?;
+        Ok((storey.first + place, shard))
+    }
+
+    /// Puts a storey with room for `entries` on the floor `level`, unless there is one. `admit` gets to know
+    /// how many shards there will be, before anybody can find one.
+    fn add(
+        &self,
+        level: usize,
+        entries: u64,
+        admit: impl FnOnce(usize) -> Result<(), OutOfMemory>,
+    ) -> Result<(), OutOfMemory> {
+        let storey = self.upper.get(level).ok_or(OutOfMemory)?.get_or_try_make(|| {
+            let (below, first) = match self.storey(level) {
+                Some(storey) => (&storey.plan, storey.end()),
+                None => (&self.plan, self.ground.len()),
+            };
+            let plan = (below.next)(below, entries).map_err(|_| OutOfMemory)?;
+            if self.pairs() + plan.pairs() > PAIRS_MAX {
+                return Err(OutOfMemory);
+            }
+            let mut shards = Vec::new();
+            shards.try_reserve_exact(plan.shards).map_err(|_| OutOfMemory)?;
+            shards.resize_with(plan.shards, Late::new);
+            Ok(Storey { first, shards: shards.into_boxed_slice(), plan })
+        })?;
+        admit(storey.end())?;
+        step(Step::StoreyAdded);
+        self.height.fetch_max(level as u32 + 1, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// The plans of all floors, with the numbers of their first shards.
+    fn floors(&self) -> impl Iterator<Item = (usize, &Plan)> {
+        let upper = (1..=self.height()).filter_map(|level| self.storey(level));
+        std::iter::once((0, &self.plan)).chain(upper.map(|storey| (storey.first, &storey.plan)))
+    }
+
+    /// Pairs of buckets, of all floors.
+    pub(crate) fn pairs(&self) -> u64 {
+        self.floors().map(|(_, plan)| plan.pairs()).sum()
+    }
+
+    /// A pair of buckets by its number: the shard, if it was made, and the first of the two.
+    pub(crate) fn pair(&self, mut number: u64) -> Option<(Seat<'_, K, V>, usize)> {
+        for (first, plan) in self.floors() {
+            if number < plan.pairs() {
+                let per_shard = (plan.shard.buckets / 2) as u64;
+                let own = first + (number / per_shard) as usize;
+                return Some(((own, self.get(own)?), (number % per_shard) as usize * 2));
+            }
+            number -= plan.pairs();
+        }
+        None
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        let shard = |(_, shard): Seat<'_, K, V>| size_of_val(shard) + shard.allocated_bytes();
+        let storeys = self.upper.iter().map_while(Late::get);
+        self.iter().map(shard).sum::<usize>()
+            + storeys.map(|it| size_of_val(it) + size_of_val(&*it.shards)).sum::<usize>()
+    }
+}
+
+impl<K, V> Storey<K, V> {
+    fn end(&self) -> usize {
+        self.first + self.shards.len()
+    }
+
+    fn get(&self, own: usize) -> Option<&Shard<K, V>> {
+        self.shards.get(own - self.first)?.get()
+    }
+}
+
+impl<K, V> Common<K, V> {
+    /// Puts a storey with room for `entries` on the floor `level`, if that is the top.
+    #[cold]
+    pub(crate) fn grow(&self, level: usize, entries: u64) -> Result<(), OutOfMemory> {
+        self.storeys.add(level, entries, |shards| self.budget.admit(shards))
+    }
+
+    /// The shard of a hash on a floor, made if need be.
+    fn seat_made(&self, level: usize, hash: u64) -> Result<Seat<'_, K, V>, OutOfMemory> {
+        self.storeys.seat_made(level, hash, |shard| match self.lifetimes.timed {
+            true => shard.timing_for(self).map(|_| ()),
+            false => Ok(()),
+        })
+    }
+
+    /// Whether a hash has a shard on the top floor, made if need be.
+    pub(crate) fn has_top(&self, hash: u64) -> bool {
+        self.seat_made(self.storeys.height(), hash).is_ok()
+    }
+
+    /// The level of the highest floor that a hash has a shard on, all below included; makes those that are
+    /// missing. It is the top, unless there is no memory.
+    fn top_made(&self, hash: u64) -> usize {
+        let made = |&level: &usize| self.seat_made(level, hash).is_ok();
+        (0..=self.storeys.height()).take_while(made).last().unwrap_or(0)
+    }
+
+    /// Seals a key's home on every floor below the top, from the ground up, and has `look` look on each
+    /// after that, and on the top. It says whether to go on. False if there is no floor left to look at.
+    pub(super) fn ascend<'s>(
+        &'s self,
+        hash: u64,
+        mut look: impl FnMut(Seat<'s, K, V>) -> Ascent,
+    ) -> bool {
+        let mut height = self.storeys.height();
+        loop {
+            let top = self.top_made(hash);
+            for level in 0..=top {
+                let Some((own, shard)) = self.storeys.seat(level, hash) else { break };
+                if level < top && !planted(Bug::SealSkipped) {
+                    shard.index.seal(shard.index.home(hash));
+                }
+                if look((own, shard)) == Ascent::Ends {
+                    return true;
+                }
+            }
+            // It has grown, or there was no memory for a shard further up.
+            let now = self.storeys.height();
+            if now == height {
+                return false;
+            }
+            height = now;
+        }
+    }
+
+    /// Takes a key out, on whatever floor it is.
+    pub(crate) fn remove<R>(
+        &self,
+        cx: &Context<'_, K, V>,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+        take: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let mut take = Some(take);
+        let (mut own, mut shard) = self.storeys.ground(hash);
+        let mut level = FROM_THE_TOP;
+        loop {
+            let take_once = |entry: &_| take.take().map(|take| take(entry));
+            match shard.remove(cx, own, hash, &mut eq, take_once) {
+                Taken::Entry(taken) => return taken,
+                Taken::Past => return None,
+                Taken::Nothing if planted(Bug::RemoveGroundOnly) => return None,
+                Taken::Nothing => (level, (own, shard)) = self.storeys.next(level, hash)?,
+            }
+        }
+    }
+
+    /// Makes every insert that has read the control word of the key's home, and has not decided, look
+    /// again: see "Loads".
+    #[cold]
+    pub(super) fn bump(&self, hash: u64) {
+        for level in 0.. {
+            let Some(shard) = self.storeys.seat_or_precede(level, hash) else { return };
+            let control = shard.index.bump(shard.index.home(hash));
+            if !control.is_sealed() || planted(Bug::BumpGroundOnly) {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether an operation goes on to the next floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ascent {
+    GoesOn,
+    Ends,
+}
+
+impl<K, V> Engine<K, V> {
+    /// Has `put` put an entry where it belongs in a cache that has grown. It gives it back as
+    /// [`Placed::Outgrown`] where the key is not and cannot be added.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn place(
+        &self,
+        hash: u64,
+        entry: Entry<K, V>,
+        mut put: impl FnMut(Seat<'_, K, V>, Entry<K, V>) -> Placed<K, V>,
+    ) -> Placed<K, V> {
+        let mut placed = Placed::Outgrown(entry);
+        self.common.ascend(hash, |seat| {
+            let now = std::mem::replace(&mut placed, Placed::Done(super::insert::Inserted::Kept));
+            placed = match now {
+                Placed::Outgrown(entry) => put(seat, entry),
+                ended => ended,
+            };
+            match placed {
+                Placed::Outgrown(_) => Ascent::GoesOn,
+                _ => Ascent::Ends,
+            }
+        });
+        match placed {
+            // As if there was no node for it.
+            Placed::Outgrown(entry) => Placed::Exhausted(entry),
+            placed => placed,
+        }
+    }
+
+    /// Drops a few entries that died earlier in the shards of a hash.
+    #[cold]
+    pub(super) fn drop_dead(&self, hash: u64, most: u32) {
+        for (_, shard) in self.common.storeys.seats(hash) {
+            shard.drop_dead(most);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The same in futures, of any runtime or none.
+
+use super::{Entry, EntrySelector, follow};
+use crate::{
+    engine::flight::Outcome,
+    loading::{Always, Fallible, Optional, Question},
+    ops::compute::{CompResult, Op},
+    version::Version,
+};
+use equivalent::Equivalent;
+use std::{
+    convert::Infallible,
+    future::Future,
+    hash::{BuildHasher, Hash},
+    sync::Arc,
+};
+
+/// # In futures
+///
+/// As the methods of the same name without `_async`. The `or_` methods share loads with those and with
+/// [`get_with_async`](crate::Cache::get_with_async), whose rules hold. All may be dropped at any time, and
+/// nothing has changed then.
+impl<K, Q, V, S> EntrySelector<'_, K, Q, V, S>
+where
+    K: Hash + Eq + Clone,
+    Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
+    V: Clone,
+    S: BuildHasher,
+{
+    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled otherwise.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let cache = larder::Cache::new(10);
+    /// let entry = cache.entry("four").or_insert_with_async(async { 2 + 2 }).await;
+    /// assert!(entry.is_fresh());
+    /// assert_eq!(entry.into_value(), 4);
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    pub async fn or_insert_with_async(self, init: impl Future<Output = V>) -> Entry<K, V> {
+        let (key, value, is_fresh) = self.get_or_load_async::<Always>(init).await;
+        Entry::new(key, value, is_fresh)
+    }
+
+    /// The key's entry; if it is absent, the value of `init` is inserted, unless it is an error.
+    ///
+    /// # Errors
+    ///
+    /// What `init` returns: its caller's, and that of all who waited for it.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let cache = larder::Cache::new(10);
+    /// let entry = cache.entry("12").or_try_insert_with_async(async { "12".parse::<u32>() }).await;
+    /// assert_eq!(entry.map(|entry| entry.into_value()), Ok(12));
+    /// assert!(cache.entry("").or_try_insert_with_async(async { "".parse::<u32>() }).await.is_err());
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    pub async fn or_try_insert_with_async<E>(
+        self,
+        init: impl Future<Output = Result<V, E>>,
+    ) -> Result<Entry<K, V>, Arc<E>>
+    where
+        E: Send + Sync + 'static,
+    {
+        let (key, answer, is_fresh) = self.get_or_load_async::<Fallible<E>>(init).await;
+        answer.map(|value| Entry::new(key, value, is_fresh))
+    }
+
+    /// The key's entry; if it is absent, the value of `init` is inserted, if it is any.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let cache = larder::Cache::new(10);
+    /// let none = cache.entry("").or_optionally_insert_with_async(async { "".chars().next() }).await;
+    /// assert!(none.is_none() && !cache.contains_key(""));
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    pub async fn or_optionally_insert_with_async(
+        self,
+        init: impl Future<Output = Option<V>>,
+    ) -> Option<Entry<K, V>> {
+        let (key, answer, is_fresh) = self.get_or_load_async::<Optional>(init).await;
+        answer.map(|value| Entry::new(key, value, is_fresh))
+    }
+
+    /// The key, the answer, and whether it comes from `init`.
+    async fn get_or_load_async<A: Question<V>>(
+        self,
+        init: impl Future<Output = A::Loaded>,
+    ) -> (K, A::Answer, bool) {
+        let Self { cache, key } = self;
+        if let Some(answer) = cache.get(&*key).and_then(|value| A::answer(Outcome::Value(value))) {
+            return (key.into_owned(), answer, false);
+        }
+        let (owned, mut is_fresh) = (Q::to_owned(&key), false);
+        let init = async {
+            is_fresh = true;
+            init.await
+        };
+        let answer = cache.load_async::<A>(key, init).await;
+        (owned, answer, is_fresh)
+    }
+
+    /// Sets the value of the key to what `f` makes of its entry, or of `None`.
+    ///
+    /// `f` may run more than once: see [above](#computing).
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let cache = larder::Cache::new(10);
+    /// let visit = async |old: Option<larder::Entry<_, u32>>| old.map_or(1, |old| old.value() + 1);
+    /// assert_eq!(cache.entry("visits").and_upsert_with_async(visit).await.into_value(), 1);
+    /// assert_eq!(cache.entry("visits").and_upsert_with_async(visit).await.into_value(), 2);
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `f` does, or there is no memory for versions: 8 bytes for each entry that the shard is planned for.
+    pub async fn and_upsert_with_async<F: Future<Output = V>>(
+        self,
+        mut f: impl FnMut(Option<Entry<K, V>>) -> F,
+    ) -> Entry<K, V> {
+        let put = |old| {
+            let value = f(old);
+            async { Op::Put(value.await) }
+        };
+        let result = self.and_compute_with_async(put).await;
+        result.into_entry().expect("what was put is there, or was")
+    }
+
+    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it, or
+    /// leaves it as it is.
+    ///
+    /// `f` may run more than once: see [above](#computing).
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use larder::{Cache, ops::compute::{CompResult, Op}};
+    ///
+    /// let stock = Cache::new(10);
+    /// stock.insert("nails", 1_u32);
+    /// let take = async |left: Option<larder::Entry<&str, u32>>| match left.map(|left| left.into_value()) {
+    ///     None => Op::Nop,
+    ///     Some(1) => Op::Remove,
+    ///     Some(left) => Op::Put(left - 1),
+    /// };
+    /// let taken = stock.entry("nails").and_compute_with_async(take).await;
+    /// assert!(matches!(taken, CompResult::Removed(_)));
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`and_upsert_with_async`](EntrySelector::and_upsert_with_async).
+    pub async fn and_compute_with_async<F: Future<Output = Op<V>>>(
+        self,
+        mut f: impl FnMut(Option<Entry<K, V>>) -> F,
+    ) -> CompResult<K, V> {
+        let succeed = |old| {
+            let op = f(old);
+            async { Ok::<_, Infallible>(op.await) }
+        };
+        match self.and_try_compute_with_async(succeed).await {
+            Ok(result) => result,
+            Err(never) => match never {},
+        }
+    }
+
+    /// [`and_compute_with_async`](EntrySelector::and_compute_with_async) with a closure that may fail.
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns. Nothing has changed then.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// use larder::{Cache, ops::compute::Op};
+    ///
+    /// let cache = Cache::new(10);
+    /// cache.insert("counter", "seven".to_owned());
+    /// let next = cache.entry("counter").and_try_compute_with_async(async |old: Option<larder::Entry<_, String>>| {
+    ///     let old = old.map_or(Ok(0), |entry| entry.value().parse::<u32>())?;
+    ///     Ok::<_, std::num::ParseIntError>(Op::Put((old + 1).to_string()))
+    /// });
+    /// assert!(next.await.is_err());
+    /// assert_eq!(cache.get("counter").as_deref(), Some("seven"));
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`and_upsert_with_async`](EntrySelector::and_upsert_with_async).
+    pub async fn and_try_compute_with_async<E, F: Future<Output = Result<Op<V>, E>>>(
+        self,
+        mut f: impl FnMut(Option<Entry<K, V>>) -> F,
+    ) -> Result<CompResult<K, V>, E> {
+        let Self { cache, key } = self;
+        let hash = cache.hash(&*key);
+        let answer = loop {
+            let eq = |other: &K| key.equivalent(other);
+            let (old, seen) = cache.engine().peek_versioned(hash, eq, Entry::found).unzip();
+            assert_ne!(
+                seen,
+                Some(Version::NONE),
+                "no memory for the versions of a shard's entries"
+            );
+            let (op, mut answer) = (f(old).await?, None);
+            let as_seen = cache.engine().compute_as_seen(hash, eq, seen, |found| {
+                let (decision, result) = follow(op.clone(), found, || Q::to_owned(&key));
+                answer = Some(result);
+                decision
+            });
+            if let (true, Some(answer)) = (as_seen, answer) {
+                break answer;
+            }
+        };
+        // Not behind the result: if that panics, the result would be leaked.
+        drop((f, key));
+        Ok(answer)
+    }
+}

@@ -1,0 +1,85 @@
+//! Short names for keys, where one is needed outside of this process's caches.
+
+use super::{
+    function::Function,
+    key::{Arguments, Part},
+};
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::{
+    fmt,
+    hash::{BuildHasher, Hash, RandomState},
+};
+
+/// The secret under which keys are digested.
+///
+/// ```
+/// use larder::memo::DigestKey;
+///
+/// #[larder::cache_result]
+/// fn double(n: u64) -> u64 {
+///     2 * n
+/// }
+///
+/// let secret = DigestKey::new(*b"sixteen bytes...");
+/// assert_eq!(double::key_digest(&secret, 7), double::key_digest(&secret, 7));
+/// assert_ne!(double::key_digest(&secret, 7), double::key_digest(&secret, 8));
+/// assert_ne!(double::key_digest(&secret, 7), double::key_digest(&DigestKey::random(), 7));
+/// assert_eq!(double::key_digest(&secret, 7).to_string().len(), 32);
+/// ```
+#[derive(Clone)]
+pub struct DigestKey([u8; 16]);
+
+impl DigestKey {
+    /// A secret of your own: whoever has it, and runs the same program, gets the same digests.
+    #[must_use]
+    pub const fn new(secret: [u8; 16]) -> Self {
+        Self(secret)
+    }
+
+    /// A secret that nobody else has, not even this program when it runs again.
+    #[must_use]
+    pub fn random() -> Self {
+        let word = || RandomState::new().hash_one(()).to_ne_bytes();
+        let (one, other) = (word(), word());
+        Self(std::array::from_fn(|i| if i < 8 { one[i] } else { other[i - 8] }))
+    }
+}
+
+/// Tells nothing.
+impl fmt::Debug for DigestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DigestKey(..)")
+    }
+}
+
+/// 128 bits for a key, by SipHash-2-4 under a [`DigestKey`]: for logs, or as the key of another store.
+///
+/// It covers the function's name and `version`, and the arguments with their types. Who does not have the
+/// secret cannot make two arguments with one digest; by chance that happens once in 2^64 keys or so. It is as
+/// stable as `Hash` is: for one build of a program, on one kind of machine. Displayed as 32 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(u128);
+
+impl Digest {
+    /// As a number.
+    #[must_use]
+    pub const fn to_u128(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// That of a function's key.
+#[must_use]
+pub fn digest<P: Part>(function: &Function, secret: &DigestKey, key: &Arguments<P>) -> Digest {
+    let mut hasher = SipHasher24::new_with_key(&secret.0);
+    let declared = function.declared();
+    (declared.name, declared.version).hash(&mut hasher);
+    key.0.digest(&mut hasher);
+    Digest(hasher.finish128().as_u128())
+}

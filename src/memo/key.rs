@@ -1,0 +1,239 @@
+//! Keys made of arguments.
+
+use crate::manager::Key;
+use std::{
+    any::type_name,
+    borrow::Borrow,
+    fmt,
+    hash::{Hash, Hasher},
+    marker::PhantomData,
+};
+
+/// An argument that can be part of a key.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of the key of a cached function",
+    label = "is not `Hash + Eq`, or has no owned form that is `Send + Sync + 'static`",
+    note = "leave the argument out of the key with `skip(..)`, or say with `key = ..` what stands for it"
+)]
+pub trait Argument: ToOwned<Owned = Self::Kept> + Hash + Eq {
+    /// Its owned form.
+    type Kept: Borrow<Self> + Hash + Eq + Send + Sync + 'static;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Argument for T
+where
+    T: ToOwned + Hash + Eq,
+    T::Owned: Hash + Eq + Send + Sync + 'static,
+{
+    type Kept = T::Owned;
+}
+
+/// A part of a key, borrowed; what is stored of it hashes alike.
+pub trait Part: Hash {
+    /// What is stored of it.
+    type Stored: Hash + Eq + Send + Sync + 'static;
+
+    /// Whether it is what is stored as that.
+    fn matches(&self, stored: &Self::Stored) -> bool;
+
+    /// Makes what is stored of it.
+    fn to_stored(&self) -> Self::Stored;
+
+    /// Hashes it with its type.
+    fn digest<H: Hasher>(&self, state: &mut H) {
+        type_name::<Self::Stored>().hash(state);
+        self.hash(state);
+    }
+}
+
+/// A borrowed argument.
+#[derive(Debug, Hash)]
+pub struct Ref<'a, T: ?Sized>(&'a T);
+
+/// Compiles if it can be part of a key.
+#[inline(always)]
+pub fn check<T: Argument + ?Sized>(_: &T) {}
+
+/// An argument, or part of one. Its method `part` makes a part of it; or, where it cannot be one, something that can,
+/// by [`OtherArgument`]. So it is [`check`] that says so, once, and nothing else does.
+#[derive(Debug)]
+pub struct Given<'a, T: ?Sized>(pub &'a T);
+
+impl<'a, T: Argument + ?Sized> Given<'a, T> {
+    /// It as a part of a key.
+    #[inline(always)]
+    pub fn part(self) -> Ref<'a, T> {
+        Ref(self.0)
+    }
+}
+
+/// An argument that is an `Option` of a reference.
+#[derive(Debug)]
+pub struct GivenOption<'a, T: ?Sized>(pub Option<&'a T>);
+
+impl<'a, T: Argument + ?Sized> GivenOption<'a, T> {
+    /// It as a part of a key.
+    #[inline(always)]
+    pub fn part(self) -> Optional<'a, T> {
+        Optional(self.0)
+    }
+}
+
+/// What cannot be part of a key.
+pub trait OtherArgument: Sized {
+    /// A part that is never made, since what has this does not compile.
+    fn part(self) -> Ref<'static, ()> {
+        Ref(&())
+    }
+}
+
+impl<T: ?Sized> OtherArgument for Given<'_, T> {}
+
+impl<T: ?Sized> OtherArgument for GivenOption<'_, T> {}
+
+impl<T: Argument + ?Sized> Part for Ref<'_, T> {
+    type Stored = T::Kept;
+
+    #[inline(always)]
+    fn matches(&self, stored: &T::Kept) -> bool {
+        self.0 == stored.borrow()
+    }
+
+    fn to_stored(&self) -> T::Kept {
+        self.0.to_owned()
+    }
+}
+
+/// A borrowed argument that may be missing.
+#[derive(Debug, Hash)]
+pub struct Optional<'a, T: ?Sized>(Option<&'a T>);
+
+impl<T: Argument + ?Sized> Part for Optional<'_, T> {
+    type Stored = Option<T::Kept>;
+
+    #[inline(always)]
+    fn matches(&self, stored: &Option<T::Kept>) -> bool {
+        self.0 == stored.as_ref().map(Borrow::borrow)
+    }
+
+    fn to_stored(&self) -> Option<T::Kept> {
+        self.0.map(ToOwned::to_owned)
+    }
+}
+
+/// What a closure has made of arguments.
+#[derive(Debug, Hash)]
+struct Owned<K>(K);
+
+/// A part that was made for the key.
+#[inline(always)]
+pub fn owned<K: Argument<Kept = K> + Clone + Send + Sync + 'static>(part: K) -> impl Part {
+    Owned(part)
+}
+
+impl<K: Argument<Kept = K> + Clone + Send + Sync + 'static> Part for Owned<K> {
+    type Stored = K;
+
+    #[inline(always)]
+    fn matches(&self, stored: &K) -> bool {
+        self.0 == *stored
+    }
+
+    fn to_stored(&self) -> K {
+        self.0.clone()
+    }
+}
+
+/// A type, as part of a key: its only value is equal to itself, and of no other type.
+struct Of<T: ?Sized>(PhantomData<fn() -> Box<T>>);
+
+/// A type parameter of the function.
+#[inline(always)]
+pub fn of<T: ?Sized + 'static>() -> impl Part {
+    Of::<T>(PhantomData)
+}
+
+impl<T: ?Sized> fmt::Debug for Of<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(type_name::<T>())
+    }
+}
+
+impl<T: ?Sized> Hash for Of<T> {
+    #[inline(always)]
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl<T: ?Sized> PartialEq for Of<T> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<T: ?Sized> Eq for Of<T> {}
+
+impl<T: ?Sized + 'static> Part for Of<T> {
+    type Stored = Of<T>;
+
+    #[inline(always)]
+    fn matches(&self, _: &Of<T>) -> bool {
+        true
+    }
+
+    fn to_stored(&self) -> Of<T> {
+        Of(PhantomData)
+    }
+}
+
+/// The parts together, as what a cache is asked with.
+#[derive(Debug, Hash)]
+pub struct Arguments<P>(pub P);
+
+impl<P: Part> Key for Arguments<P> {
+    type Stored = P::Stored;
+
+    #[inline(always)]
+    fn matches(&self, stored: &P::Stored) -> bool {
+        self.0.matches(stored)
+    }
+
+    fn to_stored(&self) -> P::Stored {
+        self.0.to_stored()
+    }
+}
+
+macro_rules! tuples {
+    ($($name:ident $place:tt),*) => {
+        impl<$($name: Part),*> Part for ($($name,)*) {
+            type Stored = ($($name::Stored,)*);
+
+            #[inline(always)]
+            #[allow(unused_variables)]
+            fn matches(&self, stored: &Self::Stored) -> bool {
+                true $(&& self.$place.matches(&stored.$place))*
+            }
+
+            #[allow(clippy::unused_unit)]
+            fn to_stored(&self) -> Self::Stored {
+                ($(self.$place.to_stored(),)*)
+            }
+
+            #[allow(unused_variables)]
+            fn digest<H: Hasher>(&self, state: &mut H) {
+                $(self.$place.digest(state);)*
+            }
+        }
+    };
+}
+
+// Longer ones are tuples of tuples.
+tuples!();
+tuples!(A 0);
+tuples!(A 0, B 1);
+tuples!(A 0, B 1, C 2);
+tuples!(A 0, B 1, C 2, D 3);
+tuples!(A 0, B 1, C 2, D 3, E 4);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuples!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H0 7);

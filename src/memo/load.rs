@@ -1,0 +1,479 @@
+//! From a call to its result: look it up, or have it loaded.
+//!
+//! The key is borrowed from the arguments, and they are to go to the function if there is no result. So a
+//! call has two halves: [`look_up`] borrows the key and gives it back; if nothing was found there is a
+//! [`Turn`], which owns its key, and the arguments may be moved.
+//!
+//! Loads are the engine's (`engine/flight.rs`): one per key, and superseded by whatever invalidates the key, or
+//! any tag, meanwhile. What a function has beyond that is an entry's second and third time: when it is no longer
+//! fresh and kept for want of better only, and when one of those who find it is to load it anew. Either
+//! way the load *replaces* what is there, as a refresh does (`engine/fill.rs`).
+
+use super::{
+    function::{Declared, Function, Home},
+    shape::Shape,
+    writes::Table,
+};
+use crate::{
+    clock::NEVER,
+    engine::{
+        fill::Load,
+        flight::{Boarding, Leader, Outcome, Turn as Flown},
+        groups::Tags,
+        insert::Terms,
+        lifetimes::Span,
+        nodes::Entry,
+        stats::Event,
+        storeys::Spot,
+    },
+    manager::{Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times},
+};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    hash::{BuildHasher, RandomState},
+    pin::pin,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+/// For how long a refresh that has failed is not tried again.
+const REST: Duration = Duration::from_secs(1);
+
+/// A result as it is kept.
+struct Kept<V> {
+    value: V,
+    fresh_until: u64,
+    refresh_at: AtomicU64,
+}
+
+/// What [`look_up`] comes to.
+#[derive(Debug)]
+pub enum Looked<S: Shape> {
+    /// The result.
+    Found(S::Output),
+    /// There is none, or it is old.
+    Missing(Turn<S>),
+}
+
+/// A call that has to load, or to wait for somebody who does.
+pub struct Turn<S: Shape> {
+    function: &'static Function,
+    key: StoredKey,
+    hash: u64,
+    /// Of the key.
+    bytes: usize,
+    tags: Tags,
+    start: Start<S::Value>,
+}
+
+/// What a load starts from.
+enum Start<V> {
+    /// No result.
+    Absent,
+    /// One that is to be loaded anew, by one caller.
+    Old(V, Spot),
+    /// Whatever there is, it is not wanted.
+    Forced,
+}
+
+/// Looks the result of a call up.
+#[inline(always)]
+pub fn look_up<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Looked<S> {
+    let Declared { refresh, stale_if_error, .. } = function.declared();
+    if refresh.is_some() || stale_if_error.is_some() {
+        return look_up_aged(function, key);
+    }
+    let home = function.home();
+    let query = query::<S, Q>(home, key);
+    let found = home.entries.get_ref(&query, |stored| {
+        // Pinned already, which makes it cheap.
+        home.count(Event::Hit);
+        kept::<S>(stored).value.clone()
+    });
+    match found {
+        Some(value) => Looked::Found(S::join(value)),
+        None => Looked::Missing(Turn::missing(function, query, Start::Absent)),
+    }
+}
+
+#[inline(never)]
+fn look_up_aged<S: Shape, Q: Key>(function: &'static Function, key: &Q) -> Looked<S> {
+    let home = function.home();
+    let query = query::<S, Q>(home, key);
+    let entries = &home.entries;
+    let eq = |other: &StoredKey| equivalent::Equivalent::equivalent(&query, other);
+    let found = entries.engine().get_at(entries.hash(&query), eq, |entry| {
+        let kept = kept::<S>(&entry.value);
+        let fresh = !home.clock.is_past(kept.fresh_until);
+        fresh.then(|| (kept.value.clone(), home.clock.is_past(kept.refresh_at.load(Relaxed))))
+    });
+    match found {
+        Some((Some((value, false)), _)) => {
+            home.count(Event::Hit);
+            Looked::Found(S::join(value))
+        }
+        Some((Some((value, true)), spot)) => {
+            Looked::Missing(Turn::new(function, query, Start::Old(value, spot)))
+        }
+        Some((None, _)) | None => Looked::Missing(Turn::missing(function, query, Start::Absent)),
+    }
+}
+
+/// The result of a call, if there is one that is fresh; leaves no trace.
+pub fn peek<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Option<S::Output> {
+    let home = function.home();
+    let query = query::<S, Q>(home, key);
+    let entries = &home.entries;
+    let eq = |other: &StoredKey| equivalent::Equivalent::equivalent(&query, other);
+    let fresh = |entry: &Entry<StoredKey, StoredValue>| {
+        let kept = kept::<S>(&entry.value);
+        (!home.clock.is_past(kept.fresh_until)).then(|| kept.value.clone())
+    };
+    entries.engine().peek(entries.hash(&query), eq, fresh).flatten().map(S::join)
+}
+
+/// Removes the result of a call, and has what is being loaded not kept; whether there was one.
+pub fn invalidate<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> bool {
+    let home = function.home();
+    home.entries.invalidate(&query::<S, Q>(home, key))
+}
+
+/// Removes all results, and has what is being loaded not kept.
+pub fn invalidate_all(function: &'static Function) {
+    function.home().namespace.incr_version();
+}
+
+/// Has a result loaded whether there is one or not.
+pub fn refresh<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Turn<S> {
+    let home = function.home();
+    let turn = Turn::missing(function, query::<S, Q>(home, key), Start::Forced);
+    // What began before the call may bring what is older than it.
+    home.entries.engine().supersede_load(turn.hash);
+    turn
+}
+
+/// What `when` is, if it is not said.
+pub fn always<V>(_: &V) -> bool {
+    true
+}
+
+#[inline(always)]
+fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, Q, Kept<S::Value>> {
+    Query::new(home.namespace.space(), key)
+}
+
+#[inline(always)]
+fn kept<S: Shape>(stored: &StoredValue) -> &Kept<S::Value> {
+    &stored.held::<Kept<S::Value>>().expect("the key says of what type its value is").value
+}
+
+/// The lead of a load.
+struct Lead<V> {
+    leader: Leader<'static, StoredKey, StoredValue>,
+    /// What there is of old, where, and whether it is still to be given out.
+    old: Option<(V, Spot)>,
+}
+
+/// How a turn goes on.
+enum Next<S: Shape> {
+    Done(S::Output),
+    Lead(Lead<S::Value>),
+    /// To run the function for this caller only.
+    Alone,
+}
+
+impl<S: Shape> Turn<S> {
+    #[cold]
+    #[inline(never)]
+    fn missing<Q: Key>(
+        function: &'static Function,
+        query: Query<'_, Q, Kept<S::Value>>,
+        start: Start<S::Value>,
+    ) -> Self {
+        function.home().count(Event::Miss);
+        Self::new(function, query, start)
+    }
+
+    fn new<Q: Key>(
+        function: &'static Function,
+        query: Query<'_, Q, Kept<S::Value>>,
+        start: Start<S::Value>,
+    ) -> Self {
+        let hash = function.home().entries.hash(&query);
+        let (key, bytes) = (query.to_stored(), query.bytes());
+        Self { function, key, hash, bytes, tags: Tags::NONE, start }
+    }
+
+    /// Gives what is loaded tags, of your own and tables.
+    ///
+    /// # Panics
+    ///
+    /// If they are more than eight.
+    #[must_use]
+    pub fn tagged(mut self, tags: &[String], tables: &[String]) -> Self {
+        let entries = &self.function.home().entries;
+        let tags = tags.iter().map(|tag| entries.place(&Tag::new(tag.as_str())));
+        let tables = tables.iter().map(|table| entries.place(&Table::new(table)));
+        self.tags = Tags::new(tags.chain(tables));
+        self
+    }
+
+    /// The result, by `run` if it is this call's turn. It is kept if `keep` agrees.
+    #[cold]
+    #[inline(never)]
+    pub fn load(
+        self,
+        keep: impl FnOnce(&S::Value) -> bool,
+        run: impl FnOnce() -> S::Output,
+    ) -> S::Output {
+        let lead = loop {
+            let board = match self.refresh() {
+                Some(next) => next,
+                None => self.next(self.board().map(Boarding::turn_blocking)),
+            };
+            match board {
+                Some(Next::Done(output)) => return output,
+                Some(Next::Alone) => return self.alone(run),
+                Some(Next::Lead(lead)) => break lead,
+                None => {}
+            }
+        };
+        let started = Instant::now();
+        let stopwatch = self.home().entries.engine().time_load();
+        let output = {
+            let _leading = lead.leader.leading();
+            stopwatch.watch(run)
+        };
+        let split = S::split(output);
+        let took = stopwatch.stop(S::FAILS && split.is_err());
+        self.end(lead, split, keep, started, took)
+    }
+
+    /// [`load`](Self::load) in a future.
+    #[cold]
+    pub async fn load_async(
+        self,
+        keep: impl FnOnce(&S::Value) -> bool,
+        run: impl Future<Output = S::Output>,
+    ) -> S::Output {
+        let mut run = pin!(run);
+        let lead = loop {
+            let next = match self.refresh() {
+                Some(next) => next,
+                None => match self.board() {
+                    None => self.next(None),
+                    Some(boarding) => {
+                        let turn = boarding.turn().await;
+                        self.next(Some(turn))
+                    }
+                },
+            };
+            match next {
+                Some(Next::Done(output)) => return output,
+                Some(Next::Alone) => {
+                    let started = Instant::now();
+                    return self.ran_alone(started, run.await);
+                }
+                Some(Next::Lead(lead)) => break lead,
+                None => {}
+            }
+        };
+        let started = Instant::now();
+        let stopwatch = self.home().entries.engine().time_load();
+        let output = poll_fn(|context| {
+            let _leading = lead.leader.leading();
+            stopwatch.watch(|| run.as_mut().poll(context))
+        })
+        .await;
+        let split = S::split(output);
+        let took = stopwatch.stop(S::FAILS && split.is_err());
+        self.end(lead, split, keep, started, took)
+    }
+
+    fn home(&self) -> &'static Home {
+        self.function.home()
+    }
+
+    fn eq(&self) -> impl Fn(&StoredKey) -> bool + '_ {
+        |other| self.key == *other
+    }
+
+    /// If there is an old result: who is to load it anew.
+    #[allow(clippy::option_option)]
+    fn refresh(&self) -> Option<Option<Next<S>>> {
+        let Start::Old(value, spot) = &self.start else { return None };
+        let engine = self.home().entries.engine();
+        Some(Some(match engine.post_refresh(self.hash, self.eq(), || self.key.clone(), *spot) {
+            Some(leader) => {
+                self.home().count(Event::Miss);
+                Next::Lead(Lead { leader, old: Some((value.clone(), *spot)) })
+            }
+            None => {
+                self.home().count(Event::Hit);
+                Next::Done(S::join(value.clone()))
+            }
+        }))
+    }
+
+    /// A place in the load; None for those who do not wait.
+    fn board(&self) -> Option<Boarding<'static, StoredKey, StoredValue>> {
+        let engine = self.home().entries.engine();
+        let boarding = engine.board(self.hash, self.eq(), || self.key.clone());
+        let waits = matches!(boarding, Boarding::Wait(_));
+        (!waits || self.function.declared().single_flight).then_some(boarding)
+    }
+
+    /// None to start anew.
+    fn next(&self, turn: Option<Flown<'static, StoredKey, StoredValue>>) -> Option<Next<S>> {
+        let Some(turn) = turn else { return Some(Next::Alone) };
+        match turn {
+            Flown::Over(flight) => Some(match flight.outcome()? {
+                Outcome::Value(stored) => Next::Done(S::join(kept::<S>(stored).value.clone())),
+                Outcome::Error(shared) => match S::shared(shared) {
+                    Some(rest) => Next::Done(S::rest(rest)),
+                    None => Next::Alone,
+                },
+                Outcome::Nothing => Next::Alone,
+            }),
+            Flown::Lead(leader) => Some(self.lead(leader)),
+        }
+    }
+
+    fn lead(&self, leader: Leader<'static, StoredKey, StoredValue>) -> Next<S> {
+        let home = self.home();
+        let found =
+            home.entries.engine().peek_at(self.hash, self.eq(), |entry| entry.value.clone());
+        let Some((stored, spot)) = found else { return Next::Lead(Lead { leader, old: None }) };
+        let kept = kept::<S>(&stored);
+        let value = kept.value.clone();
+        // Somebody may have stored it between the lookup and the boarding.
+        if !home.clock.is_past(kept.fresh_until) && !matches!(self.start, Start::Forced) {
+            leader.land(Outcome::Value(stored));
+            return Next::Done(S::join(value));
+        }
+        Next::Lead(Lead { leader, old: Some((value, spot)) })
+    }
+
+    fn alone(&self, run: impl FnOnce() -> S::Output) -> S::Output {
+        let started = Instant::now();
+        self.ran_alone(started, run())
+    }
+
+    fn ran_alone(&self, started: Instant, output: S::Output) -> S::Output {
+        let split = S::split(output);
+        self.home().count_load(started.elapsed(), S::FAILS && split.is_err());
+        split.map_or_else(S::rest, S::join)
+    }
+
+    /// Keeps what was loaded, and hands it to those who wait.
+    fn end(
+        self,
+        lead: Lead<S::Value>,
+        split: Result<S::Value, S::Rest>,
+        keep: impl FnOnce(&S::Value) -> bool,
+        started: Instant,
+        took: Duration,
+    ) -> S::Output {
+        let home = self.home();
+        home.count_load(started.elapsed(), S::FAILS && split.is_err());
+        match split {
+            Ok(value) => {
+                let (stored, span) = self.store(value.clone(), took);
+                if !keep(&value) {
+                    self.forget(&lead);
+                } else if !lead.leader.post().is_superseded() {
+                    let entries = &home.entries;
+                    entries.tend();
+                    let entry = Entry { key: self.key.clone(), value: stored.clone() };
+                    let load = Load {
+                        post: lead.leader.post(),
+                        replaces: lead.old.as_ref().map(|(_, spot)| *spot),
+                        terms: &Terms { span, tags: self.tags },
+                        took,
+                    };
+                    entries.engine().fill(self.hash, entry, load);
+                }
+                lead.leader.land(Outcome::Value(stored));
+                S::join(value)
+            }
+            Err(rest) => match lead {
+                Lead { leader, old: Some((value, _)) }
+                    if S::FAILS && !matches!(self.start, Start::Forced) =>
+                {
+                    self.rest();
+                    leader.land(Outcome::Value(self.store(value.clone(), took).0));
+                    S::join(value)
+                }
+                lead => {
+                    if !S::FAILS {
+                        self.forget(&lead);
+                    }
+                    lead.leader.land(S::share(&rest).map_or(Outcome::Nothing, Outcome::Error));
+                    S::rest(rest)
+                }
+            },
+        }
+    }
+
+    /// There is no such result any more.
+    fn forget(&self, lead: &Lead<S::Value>) {
+        if lead.old.is_some() {
+            self.home().entries.invalidate(&self.key);
+        }
+    }
+
+    /// Has what is old rest for a while.
+    fn rest(&self) {
+        let home = self.home();
+        let rested = home.clock.deadline_after(REST);
+        home.entries.engine().peek(self.hash, self.eq(), |entry| {
+            kept::<S>(&entry.value).refresh_at.store(rested, Relaxed);
+        });
+    }
+
+    fn store(&self, value: S::Value, took: Duration) -> (StoredValue, Span) {
+        let home = self.home();
+        let Declared { ttl, jitter, refresh, stale_if_error, .. } = *self.function.declared();
+        let own = ttl.is_some() || jitter.is_some() || stale_if_error.is_some();
+        let after = |duration: Option<Duration>| {
+            duration.map_or(NEVER, |duration| home.clock.deadline_after(duration))
+        };
+        let (mut fresh_until, mut span) = (NEVER, Span::ByRule);
+        if own {
+            let settings = home.cache.settings();
+            if let Some(ttl) = ttl.or(settings.time_to_live) {
+                let ttl = shortened(ttl, jitter.unwrap_or(settings.jitter));
+                if let Some(grace) = stale_if_error {
+                    fresh_until = home.clock.deadline_after(ttl);
+                    span = Span::For(ttl.saturating_add(grace));
+                } else {
+                    span = Span::For(ttl);
+                }
+            }
+        }
+        let refresh_at = AtomicU64::new(after(refresh));
+        let bytes = self.bytes + REFERENCES + size_of::<Held<Kept<S::Value>>>();
+        let by_rule = matches!(span, Span::ByRule);
+        let held = Held { value: Kept { value, fresh_until, refresh_at }, times: Times::NEVER };
+        (StoredValue::new(held, bytes, took, by_rule), span)
+    }
+}
+
+/// A duration of which a share is left to chance.
+fn shortened(duration: Duration, share: f64) -> Duration {
+    if share == 0.0 {
+        return duration;
+    }
+    // Each is made with random keys, of which the low bits of a hash are as good as any.
+    let chance = (RandomState::new().hash_one(0) >> 11) as f64 / (1_u64 << 53) as f64;
+    duration.mul_f64(1.0 - share * chance)
+}
+
+impl<S: Shape> fmt::Debug for Turn<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn")
+            .field("function", &self.function.declared().name)
+            .finish_non_exhaustive()
+    }
+}
