@@ -2,9 +2,11 @@
 
 use super::{
     health::{Health, HealthThresholds},
-    managed::locked,
-    manager::{CacheManager, CacheManagerBuilder, Inner, ManagerError, seen},
+    managed::{ManagedCache, locked},
+    manager::{CacheManager, CacheManagerBuilder, Inner, ManagerError},
+    monitor::Look,
     performance::Performance,
+    telemetry::Seen,
 };
 use crate::{
     Maintenance,
@@ -219,4 +221,17 @@ impl Task for Inner {
     fn pass(&self) -> Next {
         Next::At(self.monitor.pass(&|| self.look()))
     }
+}
+
+impl Inner {
+    /// What is to be seen of the caches now, and what was last seen of the memory.
+    pub(super) fn look(&self) -> Look {
+        let memory = self.watch.latest().and_then(|sample| sample.strain);
+        Look { caches: self.caches().iter().map(seen).collect(), memory }
+    }
+}
+
+/// What its statistics say.
+pub(super) fn seen(cache: &ManagedCache) -> Seen {
+    Seen { name: cache.name().to_owned(), stats: cache.stats() }
 }
