@@ -149,7 +149,8 @@ impl CacheManager {
 /// What is looked at, and what is thought of it.
 impl CacheManagerBuilder {
     /// How often the caches are looked at, 1 to 60 seconds: 10, if nothing else is said. So much may windows
-    /// be longer than they are meant to be, and so old may be what metrics say.
+    /// be longer than they are meant to be, and so old may be what metrics say. The samples of a quarter of an hour
+    /// take 35 KiB per cache at ten seconds, ten times as much at one.
     #[must_use]
     pub fn sample_every(mut self, interval: Duration) -> Self {
         self.sample_every = interval;
