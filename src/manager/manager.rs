@@ -5,9 +5,9 @@ use super::{
     kind::CacheKind,
     managed::ManagedCache,
     memory::{MemoryProbe, MemorySettings, Watch},
-    monitor::{self, Look, Monitor, Thresholds},
+    monitor::{self, Monitor, Thresholds},
+    observe::seen,
     settings::{CacheSettings, SettingsError},
-    telemetry::Seen,
     view::View,
 };
 use crate::{BuildError, Clock, Maintenance, maintenance::Registration};
@@ -42,7 +42,7 @@ pub(super) struct Inner {
     named: RwLock<BTreeMap<String, ManagedCache>>,
     pub(super) clock: Clock,
     pub(super) maintenance: Maintenance,
-    watch: Arc<Watch>,
+    pub(super) watch: Arc<Watch>,
     pub(super) monitor: Monitor,
     /// While there is one, the maintenance thread looks at the caches.
     pub(super) registration: Mutex<Option<Registration>>,
@@ -278,20 +278,9 @@ impl Inner {
         self.named.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn caches(&self) -> Vec<ManagedCache> {
+    pub(super) fn caches(&self) -> Vec<ManagedCache> {
         self.kinds.iter().chain(self.named().values()).cloned().collect()
     }
-
-    /// What is to be seen of the caches now, and what was last seen of the memory.
-    pub(super) fn look(&self) -> Look {
-        let memory = self.watch.latest().and_then(|sample| sample.strain);
-        Look { caches: self.caches().iter().map(seen).collect(), memory }
-    }
-}
-
-/// What its statistics say.
-pub(super) fn seen(cache: &ManagedCache) -> Seen {
-    Seen { name: cache.name().to_owned(), stats: cache.stats() }
 }
 
 impl Default for CacheManager {
