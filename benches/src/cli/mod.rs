@@ -21,7 +21,7 @@ use crate::table::Table;
 use crate::throughput::{self, Matrix, Scenario};
 use crate::trace::Trace;
 use crate::workload::Dist;
-use crate::{bound, expiry, latency, memory, sizes, trace, versions};
+use crate::{bound, expiry, growth, latency, memory, sizes, trace, versions};
 
 /// Measures larder beside its peers.
 #[derive(Debug, Parser)]
@@ -64,6 +64,8 @@ enum Command {
     Sizes(SizesArgs),
     /// What deadlines cost, and how punctual they are
     Expiry(ExpiryArgs),
+    /// What inserts take while a cache comes to hold far more than it was built for
+    Growth(GrowthArgs),
     /// The few numbers that larder promises something about, beside quick_cache
     Headline(HeadlineArgs),
     /// One cache's memory, for `memory`, which starts this once for each
@@ -182,6 +184,16 @@ struct ExpiryArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+struct GrowthArgs {
+    /// Entries in the end; 10M needs some 1 GB
+    #[arg(long, default_value = "10M", value_parser = parse_count)]
+    entries: u32,
+    /// Entries that the cache is built for
+    #[arg(long, default_value = "1k", value_parser = parse_count)]
+    estimate: u32,
+}
+
+#[derive(Clone, Debug, Args)]
 struct HeadlineArgs {
     /// A folder with traces; a generated trace where there is none
     traces: Option<PathBuf>,
@@ -228,6 +240,11 @@ impl Cli {
                 let plan = expiry::Plan { entries, rounds: rounds as usize, seed: common.seed };
                 let numbers = expiry::run(plan);
                 common.show(&numbers, &[expiry::table(&numbers)])
+            }
+            Command::Growth(GrowthArgs { entries, estimate }) => {
+                let plan = growth::Plan { entries, estimate };
+                let numbers = growth::run(plan);
+                common.show(&numbers, &[growth::table(plan, &numbers)])
             }
             Command::Latency(args) => {
                 let plan = args.plan(&common);
