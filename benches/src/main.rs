@@ -5,6 +5,7 @@ mod bound;
 mod cli;
 mod data;
 mod expiry;
+mod growth;
 mod headline;
 mod kinds;
 mod latency;

@@ -43,11 +43,11 @@
 
 use crate::{
     engine::{
-        extents::{Extents, OutOfMemory},
+        extents::{Extents, OutOfMemory, zeroed},
         hooks::{Step, step},
         plant::{Bug, planted},
     },
-    sync::{AtomicU64, Ordering},
+    sync::{AtomicU32, AtomicU64, Ordering},
 };
 use crossbeam_utils::CachePadded;
 
@@ -124,8 +124,11 @@ pub(crate) struct Budget {
     shards: AtomicU64,
     /// The most that a shard draws at once, beyond what it needs.
     batch: u64,
-    /// Words of bits, for the shards that there are now and those that may come.
-    spare: Extents<AtomicU64>,
+    spare: Box<[AtomicU64]>,
+    /// The same for shards that have come.
+    spare_above: Extents<AtomicU64>,
+    /// How many words there are together.
+    words: AtomicU32,
     /// Credits that are out, but too many.
     debt: AtomicU64,
     pool: CachePadded<AtomicU64>,
@@ -144,13 +147,14 @@ impl Budget {
     pub(crate) fn new(capacity: u64, shards: usize, batch_max: u64) -> Result<Self, OutOfMemory> {
         // A batch is small beside a shard, so that the first shard to draw does not run far ahead.
         let batch = (capacity / shards as u64 / 16).clamp(1, batch_max);
-        let words = shards.div_ceil(WORD_BITS);
-        let spare = Extents::new(words, words + SHARDS_TO_COME / WORD_BITS)?;
+        let spare = zeroed(shards.div_ceil(WORD_BITS))?;
         Ok(Self {
             capacity: AtomicU64::new(capacity),
             shards: AtomicU64::new(shards as u64),
             batch,
+            words: AtomicU32::new(spare.len() as u32),
             spare,
+            spare_above: Extents::new(0, SHARDS_TO_COME / WORD_BITS)?,
             debt: AtomicU64::new(0),
             pool: CachePadded::new(AtomicU64::new(capacity)),
         })
@@ -162,15 +166,21 @@ impl Budget {
 
     /// Has room for the bits of `shards` shards, before the new ones have credits.
     pub(crate) fn admit(&self, shards: usize) -> Result<(), OutOfMemory> {
-        (0..shards.div_ceil(WORD_BITS)).try_for_each(|word| self.spare.ensure(word))?;
-        // Release: who sees so many shards finds their words.
-        self.shards.fetch_max(shards as u64, Ordering::Release);
+        let words = shards.div_ceil(WORD_BITS);
+        let above = words.saturating_sub(self.spare.len());
+        (0..above).try_for_each(|word| self.spare_above.ensure(word))?;
+        // Who has seen a shard's storey has seen these: they are written before its height is.
+        self.words.fetch_max(words as u32, Ordering::Relaxed);
+        self.shards.fetch_max(shards as u64, Ordering::Relaxed);
         Ok(())
     }
 
     fn word(&self, word: usize) -> Option<&AtomicU64> {
-        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
-        self.spare.find(word).map(|word| unsafe { word.as_ref() })
+        match word.checked_sub(self.spare.len()) {
+            None => self.spare.get(word),
+            // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+            Some(above) => self.spare_above.find(above).map(|word| unsafe { word.as_ref() }),
+        }
     }
 
     /// Sets the capacity. What there is more goes into the pool; what there is less is owed.
@@ -282,21 +292,52 @@ impl Budget {
         shard: impl Fn(usize) -> &'a Credits,
     ) -> u64 {
         let mut taken = 0;
-        let words = (self.shards.load(Ordering::Acquire) as usize).div_ceil(WORD_BITS);
-        for (i, word) in (0..words).filter_map(|i| Some((i, self.word(i)?))) {
-            let mut bits = word.load(Ordering::Relaxed);
-            while bits != 0 {
-                let bit = bits.trailing_zeros();
-                bits &= bits - 1;
-                word.fetch_and(!(1 << bit), Ordering::Relaxed);
-                let order =
-                    if planted(Bug::SpareRelaxed) { Ordering::Relaxed } else { Ordering::Release };
-                let stolen = shard(i * WORD_BITS + bit as usize).0.swap(0, order);
-                taken += self.keep_rest(own, credits, stolen, most - taken);
-                if taken == most {
-                    return taken;
-                }
+        for (i, word) in self.spare.iter().enumerate() {
+            if taken < most && word.load(Ordering::Relaxed) != 0 {
+                taken += self.steal_under(i, word, own, credits, most - taken, &shard);
             }
+        }
+        if taken < most && self.words.load(Ordering::Relaxed) as usize > self.spare.len() {
+            taken += self.steal_above(own, credits, most - taken, &shard);
+        }
+        taken
+    }
+
+    /// Of shards that have come since the cache was built.
+    #[cold]
+    fn steal_above<'a>(
+        &self,
+        own: usize,
+        credits: &Credits,
+        most: u64,
+        shard: &impl Fn(usize) -> &'a Credits,
+    ) -> u64 {
+        let words = self.spare.len()..self.words.load(Ordering::Relaxed) as usize;
+        words.filter_map(|i| Some((i, self.word(i)?))).fold(0, |taken, (i, word)| {
+            taken + self.steal_under(i, word, own, credits, most - taken, shard)
+        })
+    }
+
+    /// Of the shards whose bits are set in one word.
+    fn steal_under<'a>(
+        &self,
+        i: usize,
+        word: &AtomicU64,
+        own: usize,
+        credits: &Credits,
+        most: u64,
+        shard: &impl Fn(usize) -> &'a Credits,
+    ) -> u64 {
+        let mut taken = 0;
+        let mut bits = word.load(Ordering::Relaxed);
+        while bits != 0 && taken < most {
+            let bit = bits.trailing_zeros();
+            bits &= bits - 1;
+            word.fetch_and(!(1 << bit), Ordering::Relaxed);
+            let order =
+                if planted(Bug::SpareRelaxed) { Ordering::Relaxed } else { Ordering::Release };
+            let stolen = shard(i * WORD_BITS + bit as usize).0.swap(0, order);
+            taken += self.keep_rest(own, credits, stolen, most - taken);
         }
         taken
     }

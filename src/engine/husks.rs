@@ -52,9 +52,7 @@ mod tests {
     fn each_node_has_its_own_bit() {
         let husks = Husks::new(128).expect("memory");
         let noted = [1, 63, 64, 65, 128];
-        for node in noted {
-            husks.note(node);
-        }
+        noted.into_iter().for_each(|node| husks.note(node));
         let found: Vec<_> = (1..=128).filter(|&node| husks.contains(node)).collect();
         assert_eq!(found, noted);
     }

@@ -428,6 +428,9 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
+        if self.common.storeys.has_grown() {
+            return self.try_insert_grown(target, entry, if_present);
+        }
         let Target { own, hash, .. } = target;
         // `own` is its number, but the compiler cannot know.
         let (_, shard) = self.ground(hash);
@@ -438,43 +441,44 @@ impl<K, V> Engine<K, V> {
             let pin = pin();
             hooks::step(hooks::Step::Pinned);
             self.supersede(&pin, hash);
-            let cx = self.context(&pin, &leaving);
-            if self.common.storeys.has_grown() {
-                self.insert_grown(&cx, target, entry, if_present)
-            } else {
-                match shard.insert(&cx, target, entry, if_present) {
-                    Placed::Outgrown(entry) => self.insert_grown(&cx, target, entry, if_present),
-                    placed => placed,
-                }
-            }
+            shard.insert(&self.context(&pin, &leaving), target, entry, if_present)
         };
         self.pay_if_owing();
         shard.drop_dead(DEAD_PER_WRITE);
-        if self.common.storeys.has_grown() {
-            self.drop_dead(hash, DEAD_PER_WRITE);
-        }
         placed.into_inserted()
     }
 
-    /// Inserts in a cache that has more than the ground floor.
+    /// The same in a cache that has more than the ground floor.
     #[cold]
     #[inline(never)]
-    fn insert_grown(
+    fn try_insert_grown(
         &self,
-        cx: &Context<'_, K, V>,
         target: Target<'_>,
         entry: Entry<K, V>,
         if_present: IfPresent,
-    ) -> Placed<K, V>
+    ) -> Result<Inserted, Entry<K, V>>
     where
         K: Eq,
     {
-        self.place(target.hash, entry, |(own, shard), entry| {
-            if !self.can_keep(target, shard) {
-                return Placed::Exhausted(entry);
-            }
-            shard.insert(cx, Target { own, ..target }, entry, if_present)
-        })
+        let (own, shard) = self.ground(target.hash);
+        self.do_upkeep(own, shard);
+        let leaving = Leaving::new(&self.common);
+        let placed = {
+            let pin = pin();
+            hooks::step(hooks::Step::Pinned);
+            self.supersede(&pin, target.hash);
+            let cx = self.context(&pin, &leaving);
+            self.place(target.hash, entry, |(own, shard), entry| {
+                if !self.can_keep(target, shard) {
+                    return Placed::Exhausted(entry);
+                }
+                shard.insert(&cx, Target { own, ..target }, entry, if_present)
+            })
+        };
+        drop(leaving);
+        self.pay_if_owing();
+        self.drop_dead(target.hash, DEAD_PER_WRITE);
+        placed.into_inserted()
     }
 
     #[cold]
@@ -489,7 +493,11 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let again = |entry| self.try_insert(target, entry, if_present);
-        self.retry_exhausted(target.hash, entry, again)
+        // It may have grown while this one was under way.
+        let grown = self.common.storeys.has_grown();
+        let tried = if grown { again(entry) } else { Err(entry) };
+        tried
+            .or_else(|entry| self.retry_exhausted(target.hash, entry, again))
             .unwrap_or_else(|entry| self.reject(target, &entry, if_present))
     }
 

@@ -118,6 +118,8 @@ pub(crate) struct Spot {
 #[derive(Debug)]
 pub(crate) struct Storeys<K, V> {
     ground: Box<[Shard<K, V>]>,
+    /// One less than their number, which is a power of two.
+    mask: usize,
     plan: Plan,
     /// How many storeys there are on top of the ground floor.
     height: AtomicU32,
@@ -142,6 +144,7 @@ impl<K, V> Storeys<K, V> {
         let ground: Result<_, _> = (0..plan.shards).map(|_| Shard::new(&plan.shard, 0)).collect();
         Ok(Self {
             ground: ground?,
+            mask: plan.shards - 1,
             plan: plan.clone(),
             height: AtomicU32::new(0),
             upper: std::array::from_fn(|_| Late::new()),
@@ -154,13 +157,14 @@ impl<K, V> Storeys<K, V> {
         self.height.load(Ordering::Acquire) as usize
     }
 
+    /// Whether there is more than the ground floor. It may be late: who goes on as if there was not finds
+    /// out from a seal.
     #[inline(always)]
     pub(crate) fn has_grown(&self) -> bool {
-        self.height() > 0
+        self.height.load(Ordering::Relaxed) > 0
     }
 
     /// The number of a hash's shard on its floor: its top bits, which neither bucket nor tag is made of.
-    #[inline(always)]
     fn place(hash: u64, shards: usize) -> usize {
         (hash >> 48) as usize & (shards - 1)
     }
@@ -168,8 +172,8 @@ impl<K, V> Storeys<K, V> {
     /// The shard of a hash on the ground floor.
     #[inline(always)]
     pub(crate) fn ground(&self, hash: u64) -> Seat<'_, K, V> {
-        let own = Self::place(hash, self.ground.len());
-        // SAFETY: the number of shards is a power of two, and one less is the mask.
+        let own = (hash >> 48) as usize & self.mask;
+        // SAFETY: the mask is one less than the number of shards.
         (own, unsafe { self.ground.get_unchecked(own) })
     }
 
@@ -202,7 +206,7 @@ impl<K, V> Storeys<K, V> {
     /// The next shard where a key may be that was not found on the floor `level`, and which floor that is.
     #[inline(always)]
     pub(crate) fn next(&self, level: usize, hash: u64) -> Option<(usize, Seat<'_, K, V>)> {
-        if self.has_grown() { self.next_upper(level, hash) } else { None }
+        if self.height() > 0 { self.next_upper(level, hash) } else { None }
     }
 
     #[cold]

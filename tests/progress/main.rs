@@ -28,8 +28,12 @@ const VICTIM_KEY: u64 = 7;
 /// A victim does its operation this often, to reach also what happens only now and then.
 const ATTEMPTS: u64 = 200;
 
-fn build(entries: u64) -> TestCache {
-    let cache = Cache::builder().max_capacity(CAPACITY).shards(1).build();
+fn build(entries: u64, grows: bool) -> TestCache {
+    let mut builder = Cache::builder().max_capacity(CAPACITY).shards(1);
+    if grows {
+        builder = builder.weigher(|_, _| 1).estimated_entries(1);
+    }
+    let cache = builder.build();
     for key in 0..entries {
         cache.insert(Key(key), Value::new(key, 0));
     }
@@ -41,15 +45,18 @@ struct Operation {
     name: &'static str,
     /// Keys that are inserted before.
     entries: u64,
+    /// Whether the cache is built for a single entry, and comes to hold more.
+    grows: bool,
     act: fn(&TestCache, u64),
     /// Steps that it is known to come past: if it does not, a stop point was lost.
     steps: &'static [Step],
 }
 
-const OPERATIONS: [Operation; 8] = [
+const OPERATIONS: [Operation; 9] = [
     Operation {
         name: "insert, absent",
         entries: 0,
+        grows: false,
         act: |cache, i| {
             cache.insert(Key(VICTIM_KEY + 1_000 * i), Value::new(VICTIM_KEY + 1_000 * i, 9));
         },
@@ -66,12 +73,14 @@ const OPERATIONS: [Operation; 8] = [
     Operation {
         name: "insert, present",
         entries: 50,
+        grows: false,
         act: |cache, _| cache.insert(Key(VICTIM_KEY), Value::new(VICTIM_KEY, 9)),
         steps: &[Step::Pinned, Step::NodeFilled, Step::Replaced, Step::Retired, Step::BatchTaken],
     },
     Operation {
         name: "insert, full",
         entries: 2 * KEYS,
+        grows: false,
         act: |cache, i| {
             cache.insert(Key(VICTIM_KEY + KEYS * i), Value::new(VICTIM_KEY + KEYS * i, 9))
         },
@@ -91,18 +100,21 @@ const OPERATIONS: [Operation; 8] = [
     Operation {
         name: "add",
         entries: 2 * KEYS,
+        grows: false,
         act: |cache, i| _ = cache.add(Key(KEYS * i), Value::new(KEYS * i, 9)),
         steps: &[Step::Pinned, Step::NodeFilled, Step::Decided, Step::Published, Step::Unlinked],
     },
     Operation {
         name: "remove",
         entries: 60,
+        grows: false,
         act: |cache, i| _ = cache.remove(&Key(i % 60)),
         steps: &[Step::Pinned, Step::Unlinked, Step::Retired],
     },
     Operation {
         name: "compute",
         entries: 60,
+        grows: false,
         act: |cache, i| {
             let key = i % 80;
             cache.entry(Key(key)).and_compute_with(|entry| match entry {
@@ -123,6 +135,7 @@ const OPERATIONS: [Operation; 8] = [
     Operation {
         name: "remove and insert",
         entries: 60,
+        grows: false,
         act: |cache, i| {
             cache.invalidate(&Key(i % 60));
             cache.insert(Key(i % 60), Value::new(i % 60, 9));
@@ -132,6 +145,7 @@ const OPERATIONS: [Operation; 8] = [
     Operation {
         name: "load, and remove meanwhile",
         entries: 60,
+        grows: false,
         act: |cache, i| {
             let key = VICTIM_KEY + KEYS * (i % 2);
             cache.invalidate(&Key(key));
@@ -147,6 +161,22 @@ const OPERATIONS: [Operation; 8] = [
             Step::LoadSuperseded,
             Step::Bumped,
             Step::LoadOver,
+            Step::SlotClaimed,
+            Step::Decided,
+            Step::Published,
+        ],
+    },
+    Operation {
+        name: "insert, growing",
+        entries: 0,
+        grows: true,
+        act: |cache, i| {
+            let key = VICTIM_KEY + i;
+            cache.insert(Key(key), Value::new(key, 9));
+        },
+        steps: &[
+            Step::StoreyAdded,
+            Step::Sealed,
             Step::SlotClaimed,
             Step::Decided,
             Step::Published,
@@ -247,7 +277,7 @@ fn a_thread_stopped_at_any_step_stops_nobody() {
     for operation in &OPERATIONS {
         for step in untimed() {
             let which = format!("{} stopped at {step:?}", operation.name);
-            let cache = build(operation.entries);
+            let cache = build(operation.entries, operation.grows);
             let (handle, act) = (cache.clone(), operation.act);
             let victim = Victim::spawn(At::Step(step), move || {
                 (0..ATTEMPTS).for_each(|i| act(&handle, i));
@@ -272,7 +302,7 @@ fn two_threads_stopped_at_two_steps_stop_nobody() {
     let steps = [Step::Decided, Step::RingFilled, Step::RingTaken, Step::Unlinked];
     for (first, second) in steps.iter().flat_map(|a| steps.iter().map(move |b| (*a, *b))) {
         let which = format!("two inserts stopped at {first:?} and {second:?}");
-        let cache = build(2 * KEYS);
+        let cache = build(2 * KEYS, false);
         let victims = [first, second].map(|step| {
             let handle = cache.clone();
             Victim::spawn(At::Step(step), move || {
@@ -318,7 +348,7 @@ fn a_thread_suspended_in_user_code_stops_nobody() {
     for (name, act, places) in table {
         for place in places {
             let which = format!("{name} suspended in {place:?}");
-            let cache = build(50);
+            let cache = build(50, false);
             let handle = cache.clone();
             let victim = Victim::spawn(*place, move || act(&handle))
                 .unwrap_or_else(|| panic!("{which}: never came there"));

@@ -22,7 +22,9 @@ use crate::table::Table;
 use crate::throughput::{self, Matrix, Scenario};
 use crate::trace::Trace;
 use crate::workload::Dist;
-use crate::{bound, expiry, kinds, latency, memo, memory, sizes, telemetry, trace, versions};
+use crate::{
+    bound, expiry, growth, kinds, latency, memo, memory, sizes, telemetry, trace, versions,
+};
 
 /// Measures larder beside its peers.
 #[derive(Debug, Parser)]
@@ -71,6 +73,8 @@ enum Command {
     Expiry(ExpiryArgs),
     /// What it costs that a manager tells a recorder of metrics
     Telemetry(TelemetryArgs),
+    /// What inserts take while a cache comes to hold far more than it was built for
+    Growth(GrowthArgs),
     /// The few numbers that larder promises something about, beside quick_cache
     Headline(HeadlineArgs),
     /// One cache's memory, for `memory`, which starts this once for each
@@ -231,6 +235,16 @@ struct TelemetryArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+struct GrowthArgs {
+    /// Entries in the end; 10M needs some 1 GB
+    #[arg(long, default_value = "10M", value_parser = parse_count)]
+    entries: u32,
+    /// Entries that the cache is built for
+    #[arg(long, default_value = "1k", value_parser = parse_count)]
+    estimate: u32,
+}
+
+#[derive(Clone, Debug, Args)]
 struct HeadlineArgs {
     /// A folder with traces; a generated trace where there is none
     traces: Option<PathBuf>,
@@ -296,6 +310,11 @@ impl Cli {
                 let plan = telemetry::Plan { rounds, ops, threads, seed: common.seed };
                 let numbers = telemetry::run(plan)?;
                 common.show(&numbers, &[telemetry::table(&numbers)])
+            }
+            Command::Growth(GrowthArgs { entries, estimate }) => {
+                let plan = growth::Plan { entries, estimate };
+                let numbers = growth::run(plan);
+                common.show(&numbers, &[growth::table(plan, &numbers)])
             }
             Command::Latency(args) => {
                 let plan = args.plan(&common);
