@@ -213,6 +213,12 @@ impl Clock {
         }
     }
 
+    /// By how much a deadline is later than the time from which it was reckoned, in milliseconds.
+    pub(crate) fn span(&self, duration: Duration) -> u64 {
+        let nanos = duration.as_nanos() + u128::from(self.granule());
+        u64::try_from(nanos.div_ceil(NANOS_PER_MILLI.into())).unwrap_or(NEVER)
+    }
+
     /// A time that is past for everybody.
     #[cold]
     fn just_past(&self, now: Reading) -> u64 {

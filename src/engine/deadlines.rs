@@ -37,7 +37,9 @@
 //!
 //! # Orderings
 //!
-//! All Relaxed, for a deadline is a number and nothing else is learned from it. Who finds a node in
+//! A deadline is a number and nothing else is learned from it, but that some entries have ends of their
+//! own: change is Release, and the load of who moves a deadline by its own rules Acquire (`timing.rs`).
+//! Everything else is Relaxed. Who finds a node in
 //! the index (Acquire of the slot) sees what its owner stored, or something later. Who takes a mark
 //! of the wheel (Acquire) sees what was stored before the mark was made. Claim and change are
 //! read-modify-writes, which see the last word.
@@ -159,6 +161,12 @@ impl Deadlines {
         self.word(node).map_or(NEVER, |word| !word.load(Ordering::Relaxed))
     }
 
+    /// The same for who moves it.
+    #[inline(always)]
+    pub(crate) fn load_to_move(&self, node: NodeId) -> u64 {
+        self.word(node).map_or(NEVER, |word| !word.load(Ordering::Acquire))
+    }
+
     /// Claims the entry of a node for its expiry, if its deadline still is `seen`. One caller gets
     /// it.
     pub(crate) fn claim(&self, node: NodeId, seen: u64) -> bool {
@@ -228,7 +236,7 @@ impl Deadlines {
             if seen == deadline {
                 return Change::Later;
             }
-            match word.compare_exchange_weak(!seen, !deadline, Ordering::Relaxed, Ordering::Relaxed)
+            match word.compare_exchange_weak(!seen, !deadline, Ordering::Release, Ordering::Relaxed)
             {
                 Ok(_) if deadline < seen => return Change::Earlier,
                 Ok(_) => return Change::Later,

@@ -10,7 +10,7 @@ use crate::{
         groups::Watch,
         index::{Found, Loc},
         insert::Target,
-        lifetimes::Life,
+        lifetimes::{Heed, Life},
         nodes::Entry,
         shard::{Common, Context, Shard},
         timing::Timing,
@@ -32,11 +32,25 @@ enum Standing {
 }
 
 impl<K, V> Shard<K, V> {
-    /// The shard's times, made if this is the first entry that may expire.
+    /// The shard's times, for entries that live as the cache's rules say.
+    pub(crate) fn timing_by_rule(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
+        let lifetimes = &common.lifetimes;
+        let timing = self.timing.get_or_try_make(|| {
+            let (planned, max) = (self.planned_nodes(), self.max_nodes());
+            Timing::new(planned, max, lifetimes.clock.now(), lifetimes.span())
+        })?;
+        if !lifetimes.are_plain() {
+            timing.ensure_details()?;
+        }
+        Ok(timing)
+    }
+
+    /// The same before an entry is told something else.
     pub(crate) fn timing_for(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
-        self.timing.get_or_try_make(|| {
-            Timing::new(self.planned_nodes(), self.max_nodes(), common.lifetimes.clock.now())
-        })
+        let timing = self.timing_by_rule(common)?;
+        timing.ensure_details()?;
+        timing.announce_ends();
+        Ok(timing)
     }
 
     /// What the entry of a node counts for that was found in the index. If it is expired, that is settled.
@@ -102,6 +116,10 @@ impl<K, V> Shard<K, V> {
         found: Option<Found<'_>>,
     ) -> Option<Life> {
         let timing = self.timing.get()?;
+        if let Some(found) = found {
+            // Whether it was expired is asked when it has been replaced.
+            timing.deadlines.prefetch(found.node);
+        }
         Some(self.life_by_rule(cx, timing, target, entry, found))
     }
 
@@ -169,9 +187,23 @@ impl<K, V> Shard<K, V> {
     }
 
     /// What a lookup that counts as use makes of an entry's times.
+    #[inline]
+    pub(crate) fn heed_read(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
+        let seen = timing.deadlines.load_to_move(found.node);
+        match common.lifetimes.heed_read_at(seen) {
+            Heed::Nothing => {}
+            // Only from what it was when it was read: somebody's touch is not to be undone. The mark comes
+            // too early then, and that will do.
+            Heed::Move(deadline) if !timing.has_ends() => {
+                let _ = timing.deadlines.swap(found.node, seen, deadline);
+            }
+            Heed::Move(_) | Heed::Ask => self.heed_read_by_rule(common, timing, found),
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    pub(crate) fn heed_read(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
+    fn heed_read_by_rule(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
         let lifetimes = &common.lifetimes;
         let life = timing.life(found.node);
         if life.deadline == DEAD || life.deadline == PAST {
@@ -180,10 +212,9 @@ impl<K, V> Shard<K, V> {
         // SAFETY: pinned, and found in the index since.
         let new = unsafe { self.nodes.with(found.node, |entry| lifetimes.after_read(entry, life)) };
         let Some(new) = new else { return };
-        // Only from what it was when it was read: somebody's touch is not to be undone.
+        // As above.
         if timing.deadlines.swap(found.node, life.deadline, new.deadline) {
             timing.note_own(found.node, new.own);
-            // For a later one the mark comes too early, and that will do.
             if new.deadline < life.deadline {
                 self.schedule_at(common, timing, found.node, new.deadline);
             }

@@ -128,7 +128,7 @@ impl<K, V> Engine<K, V> {
         };
         if engine.common.lifetimes.limit() {
             for shard in &engine.common.shards {
-                shard.timing_for(&engine.common).map_err(out_of_memory)?;
+                shard.timing_by_rule(&engine.common).map_err(out_of_memory)?;
             }
         }
         Ok(engine)
@@ -256,7 +256,6 @@ impl<K, V> Engine<K, V> {
         Index::touch(found);
         if let Some(timing) = shard.timing.get()
             && self.common.lifetimes.heed_reads()
-            && self.common.lifetimes.heed_read_at(timing.deadlines.load(found.node))
         {
             shard.heed_read(&self.common, timing, found);
         }

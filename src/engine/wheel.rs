@@ -295,7 +295,7 @@ impl Wheel {
 
     /// Asks for the line that a mark for `deadline` goes to, if the time does not go on before.
     #[inline]
-    fn prefetch(&self, block: Block, deadline: u64) {
+    pub(crate) fn prefetch(&self, block: Block, deadline: u64) {
         if deadline != NEVER {
             let closed = self.hands.closed.load(Ordering::Relaxed);
             let slot = Slot::of(deadline.div_ceil(TICK).max(closed + 1), closed);
