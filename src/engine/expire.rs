@@ -163,7 +163,7 @@ impl<K, V> Shard<K, V> {
     #[inline(always)]
     pub(super) fn place(&self, node: NodeId, loc: impl FnOnce() -> Loc) {
         if let Some(timing) = self.timing.get() {
-            timing.place(node, loc());
+            timing.deadlines.place(node, loc());
         }
     }
 
@@ -233,7 +233,7 @@ impl<K, V> Shard<K, V> {
         let life = timing.life(node);
         let new = common.lifetimes.touched(life, duration);
         // An entry from before the shard knew of times has not been placed.
-        timing.place(node, self.index.loc(found));
+        timing.deadlines.place(node, self.index.loc(found));
         // Before the deadline changes, so that a read that sees that one does not go by the old end.
         timing.note(node, new);
         let clock = &common.lifetimes.clock;
@@ -267,7 +267,7 @@ impl<K, V> Shard<K, V> {
         node: NodeId,
         past: u64,
     ) {
-        let Some(loc) = timing.loc(node) else { return };
+        let Some(loc) = timing.deadlines.loc(node) else { return };
         let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
         // What is not there yet is not to be judged by its deadline.
         if !holds(self.index.word(loc)) {
@@ -304,14 +304,14 @@ struct Expiring<'a, K, V> {
 
 impl<K, V> Visit for Expiring<'_, K, V> {
     fn approach(&mut self, block: Block) {
-        self.timing.prefetch_block(block);
+        self.timing.deadlines.prefetch_block(block);
     }
 
     fn look(&mut self, block: Block) -> Look {
         // Read after the mark was taken: it covers every node that was scheduled before.
         let fresh = self.shard.recycler.fresh();
         let look = self.timing.deadlines.look(block, fresh, self.past);
-        for loc in look.due().filter_map(|node| self.timing.loc(node)) {
+        for loc in look.due().filter_map(|node| self.timing.deadlines.loc(node)) {
             self.shard.index.prefetch_loc(loc);
         }
         look

@@ -30,9 +30,8 @@
 use crate::{
     clock::{DEAD, NEVER, PAST},
     engine::{
-        deadlines::{Block, Deadlines, column, prefetch_in},
+        deadlines::{Block, Deadlines},
         extents::{Element, Extents, OutOfMemory},
-        index::Loc,
         late::Late,
         lifetimes::Life,
         wheel::Wheel,
@@ -71,8 +70,6 @@ unsafe impl Element for Detail {
 #[derive(Debug)]
 pub(crate) struct Timing {
     pub(crate) deadlines: Deadlines,
-    /// Where each node was published. Apart from the details, since expiry wants nothing else.
-    locs: Extents<AtomicU32>,
     details: Late<Extents<Detail>>,
     planned: usize,
     max_nodes: usize,
@@ -93,7 +90,6 @@ impl Timing {
     ) -> Result<Self, OutOfMemory> {
         Ok(Self {
             deadlines: Deadlines::new(planned, max_nodes)?,
-            locs: column(planned, max_nodes)?,
             details: Late::new(),
             planned,
             max_nodes,
@@ -105,7 +101,6 @@ impl Timing {
 
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.deadlines.allocated_bytes()
-            + self.locs.allocated_bytes()
             + self.details.get().map_or(0, Extents::allocated_bytes)
             + self.wheel.allocated_bytes()
     }
@@ -143,18 +138,10 @@ impl Timing {
         }
     }
 
-    /// Asks for the lines that a look at a block takes, and what comes of it.
-    #[inline]
-    pub(crate) fn prefetch_block(&self, block: Block) {
-        self.deadlines.prefetch_block(block);
-        prefetch_in(&self.locs, block);
-    }
-
     /// Gives an owned node its times, before it is published.
     #[inline]
     pub(crate) fn begin(&self, node: NodeId, life: Life) -> Result<(), OutOfMemory> {
         self.deadlines.ensure(node)?;
-        self.locs.ensure(node as usize - 1)?;
         if let Some(details) = self.details.get() {
             details.ensure(node as usize - 1)?;
             self.note(node, life);
@@ -229,24 +216,6 @@ impl Timing {
             PAST => self.detail(node).map_or(PAST, |detail| detail.settled.load(Ordering::Relaxed)),
             deadline => deadline,
         }
-    }
-
-    /// Says where an owned node will be published.
-    #[inline(always)]
-    pub(crate) fn place(&self, node: NodeId, loc: Loc) {
-        if let Some(place) = self.loc_word(node) {
-            place.store(loc.0, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn loc(&self, node: NodeId) -> Option<Loc> {
-        self.loc_word(node).map(|loc| Loc(loc.load(Ordering::Relaxed)))
-    }
-
-    #[inline(always)]
-    fn loc_word(&self, node: NodeId) -> Option<&AtomicU32> {
-        // SAFETY: as in `detail`.
-        self.locs.find(node as usize - 1).map(|loc| unsafe { loc.as_ref() })
     }
 
     /// The times of a node that is in the index.

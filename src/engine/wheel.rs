@@ -125,7 +125,7 @@ use crate::{
     sync::{AtomicU32, AtomicU64, Ordering, fence, fence_after_swap},
 };
 use crossbeam_utils::CachePadded;
-use std::ops::RangeInclusive;
+use std::ops::Range;
 
 #[cfg(not(larder_loom))]
 mod measures {
@@ -331,11 +331,7 @@ impl Wheel {
     #[cold]
     fn turn(&self, done: u64, tick: u64) {
         self.close(tick);
-        // On each level the numbers of the slots that came: a lap is all there is.
-        let came: [_; LEVELS] = std::array::from_fn(|level| {
-            let (before, last) = (Slot::number_at(level, done), Slot::number_at(level, tick));
-            before + 1..=last.min(before + SLOTS)
-        });
+        let came = std::array::from_fn(|level| slots_after(level, done, tick));
         if !planted(Bug::VacatedLate) {
             self.vacate(&came);
         }
@@ -360,9 +356,9 @@ impl Wheel {
     }
 
     /// Clears the bits that say that there are marks.
-    fn vacate(&self, came: &[RangeInclusive<u64>; LEVELS]) {
-        for (occupied, numbers) in self.hands.occupied.iter().zip(came) {
-            let bits = numbers.clone().fold(0, |bits, number| bits | 1 << (number % SLOTS));
+    fn vacate(&self, came: &Came) {
+        for (occupied, slots) in self.hands.occupied.iter().zip(came) {
+            let bits = slots.iter().cloned().flatten().fold(0, |bits, slot| bits | 1_u64 << slot);
             if bits != 0 {
                 occupied.fetch_and(!bits, Ordering::Release);
             }
@@ -371,12 +367,9 @@ impl Wheel {
 
     /// Makes the blocks of a column ready that have marks in slots that came. From slot to slot, not
     /// slot by slot: most words are zero, and what is to be written can be put together.
-    fn empty(&self, column: usize, came: &[RangeInclusive<u64>; LEVELS]) {
-        let words = || {
-            came.iter().enumerate().flat_map(move |(level, numbers)| {
-                numbers.clone().map(move |number| self.word(Slot { level, number }, column))
-            })
-        };
+    fn empty(&self, column: usize, came: &Came) {
+        let levels = self.marks[column * WORDS..][..WORDS].chunks_exact(SLOTS as usize);
+        let words = || levels.clone().zip(came).flat_map(|(words, slots)| words_of(words, slots));
         let marks = words().fold(0, |marks, word| marks | word.load(Ordering::Acquire));
         if marks == 0 {
             return;
@@ -439,6 +432,25 @@ impl Wheel {
         let tick = if closed == done && self.nothing_ready() { next? } else { closed };
         Some(tick.saturating_mul(TICK))
     }
+}
+
+/// The slots of each level that came: places within the lap, up to its end and from its beginning.
+type Came = [[Range<usize>; 2]; LEVELS];
+
+/// The slots of a level that come after `done` and up to `tick`: a lap is all there is.
+fn slots_after(level: usize, done: u64, tick: u64) -> [Range<usize>; 2] {
+    let (before, last) = (Slot::number_at(level, done), Slot::number_at(level, tick));
+    let first = ((before + 1) % SLOTS) as usize;
+    let count = (last - before).min(SLOTS) as usize;
+    let end = (first + count).min(SLOTS as usize);
+    [first..end, 0..first + count - end]
+}
+
+fn words_of<'a>(
+    words: &'a [AtomicU64],
+    [some, others]: &[Range<usize>; 2],
+) -> impl Iterator<Item = &'a AtomicU64> + use<'a> {
+    words[some.clone()].iter().chain(&words[others.clone()])
 }
 
 /// The number of the first slot after `present` whose bit is set.
