@@ -6,7 +6,7 @@ use crate::{
     Cache, Clock, EvictionPolicy, Expiry, Maintenance, Removals,
     engine::{
         Engine, Tended,
-        lifetimes::Lifetimes,
+        lifetimes::{Lifetimes, Rules},
         plan::Plan,
         policy::{SHARE_MAX, SHARE_MIN},
         weights::Weigher,
@@ -33,6 +33,13 @@ use std::{fmt, hash::BuildHasher, marker::PhantomData, time::Duration};
 /// );
 /// ```
 pub struct CacheBuilder<K, V, S = RandomState> {
+    settings: Settings<K, V>,
+    hasher: S,
+    cache: PhantomData<fn(K, V)>,
+}
+
+/// What does not depend on the hasher.
+struct Settings<K, V> {
     name: Option<String>,
     max_capacity: Option<u64>,
     shards: Option<usize>,
@@ -45,8 +52,6 @@ pub struct CacheBuilder<K, V, S = RandomState> {
     lifetimes: Lifetimes<K, V>,
     maintenance: Maintenance,
     tended: Option<Tended<K, V>>,
-    hasher: S,
-    cache: PhantomData<fn(K, V)>,
 }
 
 /// Entries that a cache with a weigher has room for if nobody says how many there will be.
@@ -54,7 +59,7 @@ const ENTRIES_OF_UNKNOWN_WEIGHT: u64 = 1 << 16;
 
 impl<K, V> CacheBuilder<K, V> {
     pub(crate) fn new() -> Self {
-        Self {
+        let settings = Settings {
             name: None,
             max_capacity: None,
             shards: None,
@@ -67,9 +72,8 @@ impl<K, V> CacheBuilder<K, V> {
             lifetimes: Lifetimes::endless(Clock::default()),
             maintenance: Maintenance::default(),
             tended: None,
-            hasher: RandomState::new(),
-            cache: PhantomData,
-        }
+        };
+        Self { settings, hasher: RandomState::new(), cache: PhantomData }
     }
 }
 
@@ -77,7 +81,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// A name, for logs and [`Debug`].
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
+        self.settings.name = Some(name.into());
         self
     }
 
@@ -88,7 +92,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// operating system hands out the pages of large caches as they are first used.
     #[must_use]
     pub fn max_capacity(mut self, entries: u64) -> Self {
-        self.max_capacity = Some(entries);
+        self.settings.max_capacity = Some(entries);
         self
     }
 
@@ -104,7 +108,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn shards(mut self, shards: usize) -> Self {
-        self.shards = Some(shards);
+        self.settings.shards = Some(shards);
         self
     }
 
@@ -122,38 +126,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn hasher<T: BuildHasher>(self, hasher: T) -> CacheBuilder<K, V, T> {
-        let Self {
-            name,
-            max_capacity,
-            shards,
-            estimated_entries,
-            weigher,
-            coster,
-            eviction_policy,
-            probation,
-            listener,
-            lifetimes,
-            maintenance,
-            tended,
-            hasher: _,
-            cache,
-        } = self;
-        CacheBuilder {
-            name,
-            max_capacity,
-            shards,
-            estimated_entries,
-            weigher,
-            coster,
-            eviction_policy,
-            probation,
-            listener,
-            lifetimes,
-            maintenance,
-            tended,
-            hasher,
-            cache,
-        }
+        CacheBuilder { settings: self.settings, hasher, cache: self.cache }
     }
 
     /// What each entry weighs: bytes, say. [`max_capacity`](Self::max_capacity) is then the most that all
@@ -181,7 +154,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u32 + Send + Sync + 'static) -> Self {
-        self.weigher = Some(Weigher::new(weigher));
+        self.settings.weigher = Some(Weigher::new(weigher));
         self
     }
 
@@ -203,7 +176,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn eviction_policy(mut self, policy: EvictionPolicy) -> Self {
-        self.eviction_policy = policy;
+        self.settings.eviction_policy = policy;
         self
     }
 
@@ -227,7 +200,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn probation(mut self, share: f64) -> Self {
-        self.probation = Some(share);
+        self.settings.probation = Some(share);
         self
     }
 
@@ -251,7 +224,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn cost(mut self, cost: impl Fn(&K, &V) -> u32 + Send + Sync + 'static) -> Self {
-        self.coster = Some(Weigher::new(cost));
+        self.settings.coster = Some(Weigher::new(cost));
         self
     }
 
@@ -276,7 +249,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn estimated_entries(mut self, entries: u64) -> Self {
-        self.estimated_entries = Some(entries);
+        self.settings.estimated_entries = Some(entries);
         self
     }
 
@@ -311,7 +284,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         mut self,
         listener: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static,
     ) -> Self {
-        self.listener = Some(Listener::new(listener));
+        self.settings.listener = Some(Listener::new(listener));
         self
     }
 
@@ -345,7 +318,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
-        self.lifetimes.clock = clock.into();
+        self.settings.lifetimes.clock = clock.into();
         self
     }
 
@@ -365,7 +338,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn maintenance(mut self, maintenance: Maintenance) -> Self {
-        self.maintenance = maintenance;
+        self.settings.maintenance = maintenance;
         self
     }
 
@@ -387,7 +360,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// ```
     #[must_use]
     pub fn jitter(self, share: f64) -> Self {
-        self.lifetimes.jitter.set(share);
+        self.settings.lifetimes.jitter.set(share);
         self
     }
 
@@ -414,39 +387,46 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// assert_eq!(refused.err(), Some(BuildError::OutOfMemory { max_capacity: 1 << 60 }));
     /// ```
     pub fn try_build(self) -> Result<Cache<K, V, S>, BuildError> {
-        let max_capacity = self.max_capacity.ok_or(BuildError::NoCapacity)?;
+        let max_capacity = self.settings.max_capacity.ok_or(BuildError::NoCapacity)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let settings = self.settings;
         let estimate =
-            self.estimated_entries.unwrap_or(max_capacity.min(ENTRIES_OF_UNKNOWN_WEIGHT));
-        let plan = if self.weigher.is_some() {
+            settings.estimated_entries.unwrap_or(max_capacity.min(ENTRIES_OF_UNKNOWN_WEIGHT));
+        let plan = if settings.weigher.is_some() {
             // A little more, so that an estimate which is right does not have the cache grow.
             let entries = estimate.saturating_add(estimate / 4);
-            Plan::new::<K, V>(entries, self.shards, cores)?.weighted(max_capacity)
+            Plan::new::<K, V>(entries, settings.shards, cores)?.weighted(max_capacity)
         } else {
-            let entries = max_capacity.max(self.estimated_entries.unwrap_or(0));
-            Plan { capacity: max_capacity, ..Plan::new::<K, V>(entries, self.shards, cores)? }
+            let entries = max_capacity.max(settings.estimated_entries.unwrap_or(0));
+            Plan { capacity: max_capacity, ..Plan::new::<K, V>(entries, settings.shards, cores)? }
         };
-        let jitter = self.lifetimes.jitter.get();
+        let mut lifetimes = settings.lifetimes;
+        let jitter = lifetimes.jitter.get();
         if !(0.0..=1.0).contains(&jitter) {
             return Err(BuildError::Jitter { jitter: jitter.to_string() });
         }
-        if let Some(beta) = self.lifetimes.freshness.as_ref().map(|freshness| freshness.beta)
+        if let Some(beta) = lifetimes.freshness.as_ref().map(|freshness| freshness.beta)
             && !(0.0..f64::INFINITY).contains(&beta)
         {
             return Err(BuildError::EarlyRefresh { beta: beta.to_string() });
         }
         let shares = SHARE_MIN..=SHARE_MAX;
-        if let Some(share) = self.probation.filter(|share| !shares.contains(share)) {
+        if let Some(share) = settings.probation.filter(|share| !shares.contains(share)) {
             return Err(BuildError::Probation { probation: share.to_string() });
         }
-        let plan = plan.ruled_by(self.eviction_policy).beginning_with(self.probation);
-        let engine = Engine::new(&plan, self.weigher, self.coster, self.listener, self.lifetimes)?;
-        if self.maintenance == Maintenance::Thread
-            && let Some(tended) = self.tended
+        let plan = plan.ruled_by(settings.eviction_policy).beginning_with(settings.probation);
+        if settings.listener.is_some() && !lifetimes.heed_reads() {
+            // Who listens wants to hear in time. Reads are not to pay for it.
+            lifetimes.clock = lifetimes.clock.exact();
+        }
+        let Settings { weigher, coster, listener, .. } = settings;
+        let engine = Engine::new(&plan, weigher, coster, listener, lifetimes)?;
+        if settings.maintenance == Maintenance::Thread
+            && let Some(tended) = settings.tended
         {
             engine.tend(tended);
         }
-        Ok(Cache::from_parts(engine, self.hasher, self.name, self.maintenance))
+        Ok(Cache::from_parts(engine, self.hasher, settings.name, settings.maintenance))
     }
 }
 
@@ -477,7 +457,7 @@ where
     /// ```
     #[must_use]
     pub fn time_to_live(self, duration: Duration) -> Self {
-        self.lifetimes.to_live.set(Some(duration));
+        self.settings.lifetimes.to_live.set(Some(duration));
         self.tended()
     }
 
@@ -502,20 +482,29 @@ where
     /// ```
     #[must_use]
     pub fn time_to_idle(self, duration: Duration) -> Self {
-        self.lifetimes.to_idle.set(Some(duration));
+        self.settings.lifetimes.to_idle.set(Some(duration));
         self.tended()
     }
 
     /// Has `expiry` say for each entry how long it lives: see [`Expiry`].
     #[must_use]
     pub fn expire_after(mut self, expiry: impl Expiry<K, V> + 'static) -> Self {
-        self.lifetimes.expiry = Some(Box::new(expiry));
+        self.settings.lifetimes.expiry = Some(Box::new(expiry));
+        self.tended()
+    }
+
+    /// Has times to live and to idle that can be changed while the cache is in use, whether it has any now
+    /// or not.
+    pub(crate) fn changing_times(mut self) -> Self {
+        self.settings.lifetimes.rules = Rules::Changing;
         self.tended()
     }
 
     fn tended(mut self) -> Self {
-        self.lifetimes.timed = true;
-        self.tended = Some(Tended::new());
+        if self.settings.lifetimes.rules == Rules::None {
+            self.settings.lifetimes.rules = Rules::Fixed;
+        }
+        self.settings.tended = Some(Tended::new());
         self
     }
 }
@@ -523,9 +512,9 @@ where
 impl<K, V, S> fmt::Debug for CacheBuilder<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CacheBuilder")
-            .field("name", &self.name)
-            .field("max_capacity", &self.max_capacity)
-            .field("shards", &self.shards)
+            .field("name", &self.settings.name)
+            .field("max_capacity", &self.settings.max_capacity)
+            .field("shards", &self.settings.shards)
             .finish_non_exhaustive()
     }
 }

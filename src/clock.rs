@@ -6,7 +6,8 @@
 //! The system's clock is the kernel's coarse one, where there is one that is fine enough: it lags
 //! behind by up to its granule, and is read in a quarter of the time. Deadlines are set a granule
 //! later for that, so nothing expires early; by as much, and by as much again for lagging when it is
-//! checked, something may expire late.
+//! checked, something may expire late. A cache whose listener waits for what expires sets deadlines by the
+//! exact clock, and its maintenance checks by that; reads still check by the coarse one.
 
 use crate::{
     horizon::{Horizon, SLACK, Use},
@@ -53,6 +54,8 @@ pub struct Clock(Source);
 enum Source {
     #[default]
     System,
+    /// The same, read exactly but for [`Clock::is_past`].
+    Exact,
     Manual(ManualClock),
 }
 
@@ -130,7 +133,7 @@ impl fmt::Debug for ManualClock {
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Source::System => f.write_str("Clock(System)"),
+            Source::System | Source::Exact => f.write_str("Clock(System)"),
             Source::Manual(clock) => {
                 write!(f, "Clock(Manual({:?}))", Duration::from_nanos(clock.nanos()))
             }
@@ -173,8 +176,8 @@ impl Clock {
             return false;
         }
         match &self.0 {
-            Source::System if HORIZON.is_before(deadline) => false,
-            Source::System => is_past_by_system(deadline),
+            Source::System | Source::Exact if HORIZON.is_before(deadline) => false,
+            Source::System | Source::Exact => is_past_by_system(deadline),
             Source::Manual(clock) => millis(clock.nanos()) >= deadline,
         }
     }
@@ -198,7 +201,7 @@ impl Clock {
     /// The same, from a time that was read.
     pub(crate) fn deadline_from(&self, now: Reading, duration: Duration) -> u64 {
         if duration.is_zero() {
-            return now.millis();
+            return self.just_past(now);
         }
         let latest_now = now.nanos().saturating_add(self.granule());
         // In 64 bits, if that will do: a division of 128 takes longer than all the rest.
@@ -207,6 +210,29 @@ impl Clock {
                 (latest_now + nanos).div_ceil(NANOS_PER_MILLI) + ORIGIN
             }
             _ => far_deadline(latest_now, duration),
+        }
+    }
+
+    /// By how much a deadline is later than the time from which it was reckoned, in milliseconds.
+    pub(crate) fn span(&self, duration: Duration) -> u64 {
+        let nanos = duration.as_nanos() + u128::from(self.granule());
+        u64::try_from(nanos.div_ceil(NANOS_PER_MILLI.into())).unwrap_or(NEVER)
+    }
+
+    /// A time that is past for everybody.
+    #[cold]
+    fn just_past(&self, now: Reading) -> u64 {
+        match &self.0 {
+            Source::Exact => millis(System::get().nanos()),
+            Source::System | Source::Manual(_) => now.millis(),
+        }
+    }
+
+    /// The same clock without lagging, for who must hear of what expires soon after. Takes 20 ns longer.
+    pub(crate) fn exact(self) -> Self {
+        match self.0 {
+            Source::System | Source::Exact => Self(Source::Exact),
+            Source::Manual(clock) => Self(Source::Manual(clock)),
         }
     }
 
@@ -229,7 +255,7 @@ impl Clock {
     /// and what it has been advanced by.
     pub(crate) fn instant(&self, time: u64) -> Instant {
         let origin = match &self.0 {
-            Source::System => System::get().origin,
+            Source::System | Source::Exact => System::get().origin,
             Source::Manual(clock) => clock.0.origin,
         };
         let since = Duration::from_millis(time.saturating_sub(ORIGIN));
@@ -239,13 +265,14 @@ impl Clock {
 
     /// Whether waiting makes deadlines past. For a manual clock, only advancing does.
     pub(crate) fn runs(&self) -> bool {
-        matches!(self.0, Source::System)
+        matches!(self.0, Source::System | Source::Exact)
     }
 
     #[inline]
     fn nanos(&self) -> u64 {
         match &self.0 {
             Source::System => System::get().nanos(),
+            Source::Exact => System::get().exact_nanos(),
             Source::Manual(clock) => clock.nanos(),
         }
     }
@@ -255,7 +282,7 @@ impl Clock {
     fn granule(&self) -> u64 {
         match &self.0 {
             Source::System => System::get().granule,
-            Source::Manual(_) => 0,
+            Source::Exact | Source::Manual(_) => 0,
         }
     }
 }
@@ -314,6 +341,19 @@ impl System {
         {
             return nanos;
         }
+        self.elapsed()
+    }
+
+    fn exact_nanos(&self) -> u64 {
+        if self.coarse
+            && let Some(nanos) = coarse::precise_nanos()
+        {
+            return nanos;
+        }
+        self.elapsed()
+    }
+
+    fn elapsed(&self) -> u64 {
         u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }

@@ -84,8 +84,8 @@ where
     S: BuildHasher,
 {
     /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that lives for `duration`,
-    /// whatever the cache's [`time_to_live`](CacheBuilder::time_to_live). Its
-    /// [`time_to_idle`](CacheBuilder::time_to_idle) holds. O(1).
+    /// whatever the cache's [`time_to_live`](crate::CacheBuilder::time_to_live). Its
+    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) holds. O(1).
     ///
     /// A duration of zero removes the key; one beyond 584 million years is no limit.
     ///

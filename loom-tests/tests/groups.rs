@@ -103,33 +103,34 @@ fn an_invalidation_against_a_get() {
     });
 }
 
-/// What was taken for stale is not found later.
+/// Puts `A` in; what it finds then.
+fn insert_and_look(cache: &TinyCache) -> Option<u32> {
+    cache.insert(A, 1);
+    cache.peek(&A)
+}
+
+fn invalidate_and_sweep(cache: &TinyCache) -> Option<u32> {
+    cache.invalidate_all();
+    doors::sweep(cache);
+    None
+}
+
+/// What was taken for stale by who inserted it is not found later.
+fn it_stays_away<const N: usize>(cache: &TinyCache, found: [Option<u32>; N]) {
+    let [found, left] = [found[0], cache.peek(&A)];
+    assert!(found.is_some() || left.is_none(), "it came back");
+    rest(cache);
+    assert_eq!(cache.peek(&A), left);
+}
+
 #[test]
 fn a_sweep_against_an_insert_from_before() {
-    let insert = |cache: &TinyCache| {
-        cache.insert(A, 1);
-        cache.peek(&A)
-    };
-    let sweep = |cache: &TinyCache| {
-        cache.invalidate_all();
-        doors::sweep(cache);
-        None
-    };
-    model(2, disarmed, [insert, sweep], |cache, [found, _]| {
-        let left = cache.peek(&A);
-        assert!(found.is_some() || left.is_none(), "it came back");
-        rest(cache);
-        assert_eq!(cache.peek(&A), left);
-    });
+    model(2, disarmed, [insert_and_look, invalidate_and_sweep], it_stays_away);
 }
 
 /// The same if the sweeping thread has pinned before the invalidation.
 #[test]
 fn a_sweep_against_an_insert_and_an_invalidation() {
-    let insert = |cache: &TinyCache| {
-        cache.insert(A, 1);
-        cache.peek(&A)
-    };
     let sweep = |cache: &TinyCache| {
         doors::sweep_once(cache);
         None
@@ -138,32 +139,13 @@ fn a_sweep_against_an_insert_and_an_invalidation() {
         cache.invalidate_all();
         None
     };
-    model(2, disarmed, [insert, sweep, invalidate], |cache, [found, ..]| {
-        let left = cache.peek(&A);
-        assert!(found.is_some() || left.is_none(), "it came back");
-        rest(cache);
-        assert_eq!(cache.peek(&A), left);
-    });
+    model(2, disarmed, [insert_and_look, sweep, invalidate], it_stays_away);
 }
 
 /// The same if the insert may not know of births.
 #[test]
 fn the_first_invalidation_against_an_insert() {
-    let insert = |cache: &TinyCache| {
-        cache.insert(A, 1);
-        cache.peek(&A)
-    };
-    let sweep = |cache: &TinyCache| {
-        cache.invalidate_all();
-        doors::sweep(cache);
-        None
-    };
-    model(2, unaware, [insert, sweep], |cache, [found, _]| {
-        let left = cache.peek(&A);
-        assert!(found.is_some() || left.is_none(), "it came back");
-        rest(cache);
-        assert_eq!(cache.peek(&A), left);
-    });
+    model(2, unaware, [insert_and_look, invalidate_and_sweep], it_stays_away);
 }
 
 /// A stale entry is swept, or replaced, once.

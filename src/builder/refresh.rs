@@ -40,7 +40,7 @@ where
     #[must_use]
     pub fn stale_if_error(mut self, duration: Duration) -> Self {
         let millis = duration.as_nanos().div_ceil(1_000_000);
-        self.lifetimes.grace = u64::try_from(millis).unwrap_or(u64::MAX);
+        self.settings.lifetimes.grace = u64::try_from(millis).unwrap_or(u64::MAX);
         self
     }
 
@@ -87,7 +87,7 @@ where
     }
 
     fn freshness(&mut self) -> &mut Freshness<K, V> {
-        self.lifetimes.freshness.get_or_insert_default()
+        self.settings.lifetimes.freshness.get_or_insert_default()
     }
 }
 

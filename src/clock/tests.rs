@@ -86,3 +86,19 @@ fn times_are_instants() {
     assert!(far > before + Duration::from_secs(1 << 30));
     assert!(clock.instant(DEAD) <= before);
 }
+
+#[test]
+fn the_exact_clock_is_the_same_clock() {
+    let (coarse, exact) = (Clock::default(), Clock::default().exact());
+    for millis in [0, 1, 20] {
+        let wait = Duration::from_millis(millis);
+        let before = Instant::now();
+        let deadline = exact.deadline_after(wait);
+        assert!(coarse.now() <= exact.now(), "the coarse one lags");
+        assert!(exact.is_past(deadline) || !wait.is_zero(), "zero is past for everybody");
+        while exact.now() < deadline {
+            std::thread::yield_now();
+        }
+        assert!(before.elapsed() >= wait);
+    }
+}

@@ -37,7 +37,9 @@
 //!
 //! # Orderings
 //!
-//! All Relaxed, for a deadline is a number and nothing else is learned from it. Who finds a node in
+//! A deadline is a number and nothing else is learned from it, but that some entries have ends of their
+//! own: change is Release, and the load of who moves a deadline by its own rules Acquire (`timing.rs`).
+//! Everything else is Relaxed. Who finds a node in
 //! the index (Acquire of the slot) sees what its owner stored, or something later. Who takes a mark
 //! of the wheel (Acquire) sees what was stored before the mark was made. Claim and change are
 //! read-modify-writes, which see the last word.
@@ -56,10 +58,11 @@ use crate::{
     engine::{
         extents::{Element, Extents, OutOfMemory},
         hooks::{Step, step},
+        index::Loc,
         plant::{Bug, planted},
         word::NodeId,
     },
-    sync::{AtomicU64, Ordering},
+    sync::{AtomicU32, AtomicU64, Ordering},
 };
 
 /// Nodes that are looked at together.
@@ -88,18 +91,6 @@ impl Block {
     }
 }
 
-/// A column in which no block straddles extents.
-pub(super) fn column<T: Element>(planned: usize, max: usize) -> Result<Extents<T>, OutOfMemory> {
-    Extents::new(planned.next_multiple_of(BLOCK), max)
-}
-
-/// Asks for the lines of a block in a column.
-#[inline]
-pub(super) fn prefetch_in<T: Element>(column: &Extents<T>, block: Block) {
-    let words = column.find_run(block.first() as usize - 1, BLOCK).unwrap_or_default();
-    words.chunks(64 / size_of::<T>()).for_each(|line| super::prefetch(&line[0]));
-}
-
 /// What became of a deadline that was to be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -111,13 +102,31 @@ pub(crate) enum Change {
     TooLate,
 }
 
+/// What an expiry reads of a node: in one place, since it waits for nothing as long as for memory.
+#[derive(Debug)]
+#[repr(C, align(16))]
+struct Timer {
+    deadline: AtomicU64,
+    /// Where the node was published: see `timing.rs`.
+    place: AtomicU32,
+}
+
+// SAFETY: atomic integers only, and padding.
+unsafe impl Element for Timer {
+    #[cfg(larder_loom)]
+    fn zero() -> Self {
+        Self { deadline: AtomicU64::new(0), place: AtomicU32::new(0) }
+    }
+}
+
 /// The deadlines of one shard's nodes.
 #[derive(Debug)]
-pub(crate) struct Deadlines(Extents<AtomicU64>);
+pub(crate) struct Deadlines(Extents<Timer>);
 
 impl Deadlines {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self(column(planned, max_nodes)?))
+        // So that no block straddles extents.
+        Ok(Self(Extents::new(planned.next_multiple_of(BLOCK), max_nodes)?))
     }
 
     /// Makes sure that a node has a word; without one it has no deadline.
@@ -131,9 +140,28 @@ impl Deadlines {
     }
 
     #[inline(always)]
-    fn word(&self, node: NodeId) -> Option<&AtomicU64> {
+    fn timer(&self, node: NodeId) -> Option<&Timer> {
         // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
-        self.0.find(node as usize - 1).map(|word| unsafe { word.as_ref() })
+        self.0.find(node as usize - 1).map(|timer| unsafe { timer.as_ref() })
+    }
+
+    #[inline(always)]
+    fn word(&self, node: NodeId) -> Option<&AtomicU64> {
+        self.timer(node).map(|timer| &timer.deadline)
+    }
+
+    /// Says where an owned node will be published.
+    #[inline(always)]
+    pub(crate) fn place(&self, node: NodeId, loc: Loc) {
+        if let Some(timer) = self.timer(node) {
+            timer.place.store(loc.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Where a node was published, if it ever was.
+    #[inline(always)]
+    pub(crate) fn loc(&self, node: NodeId) -> Option<Loc> {
+        self.timer(node).map(|timer| Loc(timer.place.load(Ordering::Relaxed)))
     }
 
     /// Asks for the line of a node.
@@ -157,6 +185,12 @@ impl Deadlines {
     #[inline(always)]
     pub(crate) fn load(&self, node: NodeId) -> u64 {
         self.word(node).map_or(NEVER, |word| !word.load(Ordering::Relaxed))
+    }
+
+    /// The same for who moves it.
+    #[inline(always)]
+    pub(crate) fn load_to_move(&self, node: NodeId) -> u64 {
+        self.word(node).map_or(NEVER, |word| !word.load(Ordering::Acquire))
     }
 
     /// Claims the entry of a node for its expiry, if its deadline still is `seen`. One caller gets
@@ -228,7 +262,7 @@ impl Deadlines {
             if seen == deadline {
                 return Change::Later;
             }
-            match word.compare_exchange_weak(!seen, !deadline, Ordering::Relaxed, Ordering::Relaxed)
+            match word.compare_exchange_weak(!seen, !deadline, Ordering::Release, Ordering::Relaxed)
             {
                 Ok(_) if deadline < seen => return Change::Earlier,
                 Ok(_) => return Change::Later,
@@ -247,9 +281,9 @@ impl Deadlines {
         let len = (fresh.saturating_add(1).saturating_sub(first) as usize).min(BLOCK);
         let mut look = Look { first, due: 0, earliest: NEVER };
         // Blocks do not straddle extents: see `new`.
-        let words = self.0.find_run(first as usize - 1, len).unwrap_or_default();
-        for (i, word) in words.iter().enumerate() {
-            let deadline = !word.load(Ordering::Relaxed);
+        let timers = self.0.find_run(first as usize - 1, len).unwrap_or_default();
+        for (i, timer) in timers.iter().enumerate() {
+            let deadline = !timer.deadline.load(Ordering::Relaxed);
             // Without branches, since it is unpredictable which are due. DEAD less one is the largest of
             // all numbers.
             look.due |= u32::from(deadline.wrapping_sub(1) < now) << i;
@@ -284,7 +318,9 @@ impl Deadlines {
     /// Asks for the lines of a block.
     #[inline]
     pub(crate) fn prefetch_block(&self, block: Block) {
-        prefetch_in(&self.0, block);
+        let start = block.first() as usize - 1;
+        let timers = self.0.find_run(start, BLOCK).unwrap_or_default();
+        timers.chunks(64 / size_of::<Timer>()).for_each(|line| super::prefetch(&line[0]));
     }
 }
 
@@ -383,9 +419,9 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_a_word_per_node() {
+    fn memory_is_two_words_per_node() {
         let deadlines = Deadlines::new(1_024, 1_024).expect("memory");
-        assert_eq!(deadlines.allocated_bytes(), 8 * 1_024);
+        assert_eq!(deadlines.allocated_bytes(), 16 * 1_024);
     }
 
     #[test]

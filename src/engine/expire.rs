@@ -12,7 +12,7 @@ use crate::{
         groups::Watch,
         index::{Found, Loc},
         insert::Target,
-        lifetimes::Life,
+        lifetimes::{Heed, Life, Rules},
         nodes::Entry,
         shard::{Common, Context, Shard},
         timing::Timing,
@@ -36,8 +36,10 @@ enum Standing {
 impl<K, V> Engine<K, V> {
     /// Has the rules, which have changed, hold for the entries that are there: no life gets longer, and a
     /// time to live concerns those entries for which `by_rule` holds. What is inserted at this moment may
-    /// live as long as it was said before. For caches that had rules when they were built. O(capacity).
+    /// live as long as it was said before. For caches with [`Rules::Changing`], whose entries have all their
+    /// times noted. O(capacity).
     pub(crate) fn shorten_lives(&self, by_rule: impl Fn(&Entry<K, V>) -> bool) {
+        debug_assert_eq!(self.common.lifetimes.rules, Rules::Changing);
         for (_, shard) in self.common.storeys.iter() {
             let Some(timing) = shard.timing.get() else { continue };
             for bucket in 0.. {
@@ -55,11 +57,25 @@ impl<K, V> Engine<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// The shard's times, made if this is the first entry that may expire.
+    /// The shard's times, for entries that live as the cache's rules say.
+    pub(crate) fn timing_by_rule(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
+        let lifetimes = &common.lifetimes;
+        let timing = self.timing.get_or_try_make(|| {
+            let (planned, max) = (self.planned_nodes(), self.max_nodes());
+            Timing::new(planned, max, lifetimes.clock.now(), lifetimes.span())
+        })?;
+        if !lifetimes.are_plain() {
+            timing.ensure_details()?;
+        }
+        Ok(timing)
+    }
+
+    /// The same before an entry is told something else.
     pub(crate) fn timing_for(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
-        self.timing.get_or_try_make(|| {
-            Timing::new(self.planned_nodes(), self.max_nodes(), common.lifetimes.clock.now())
-        })
+        let timing = self.timing_by_rule(common)?;
+        timing.ensure_details()?;
+        timing.announce_ends();
+        Ok(timing)
     }
 
     /// What the entry of a node counts for that was found in the index. If it is expired, that is settled.
@@ -112,6 +128,10 @@ impl<K, V> Shard<K, V> {
         found: Option<Found<'_>>,
     ) -> Option<Life> {
         let timing = self.timing.get()?;
+        if let Some(found) = found {
+            // Whether it was expired is asked when it has been replaced.
+            timing.deadlines.prefetch(found.node);
+        }
         Some(self.life_by_rule(cx, timing, target, entry, found))
     }
 
@@ -154,7 +174,7 @@ impl<K, V> Shard<K, V> {
     #[inline(always)]
     pub(super) fn place(&self, node: NodeId, loc: impl FnOnce() -> Loc) {
         if let Some(timing) = self.timing.get() {
-            timing.place(node, loc());
+            timing.deadlines.place(node, loc());
         }
     }
 
@@ -178,9 +198,23 @@ impl<K, V> Shard<K, V> {
     }
 
     /// What a lookup that counts as use makes of an entry's times.
+    #[inline]
+    pub(crate) fn heed_read(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
+        let seen = timing.deadlines.load_to_move(found.node);
+        match common.lifetimes.heed_read_at(seen) {
+            Heed::Nothing => {}
+            // Only from what it was when it was read: somebody's touch is not to be undone. The mark comes
+            // too early then, and that will do.
+            Heed::Move(deadline) if !timing.has_ends() => {
+                let _ = timing.deadlines.swap(found.node, seen, deadline);
+            }
+            Heed::Move(_) | Heed::Ask => self.heed_read_by_rule(common, timing, found),
+        }
+    }
+
     #[cold]
     #[inline(never)]
-    pub(crate) fn heed_read(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
+    fn heed_read_by_rule(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
         let lifetimes = &common.lifetimes;
         let life = timing.life(found.node);
         if life.deadline == DEAD || life.deadline == PAST {
@@ -189,10 +223,9 @@ impl<K, V> Shard<K, V> {
         // SAFETY: pinned, and found in the index since.
         let new = unsafe { self.nodes.with(found.node, |entry| lifetimes.after_read(entry, life)) };
         let Some(new) = new else { return };
-        // Only from what it was when it was read: somebody's touch is not to be undone.
+        // As above.
         if timing.deadlines.swap(found.node, life.deadline, new.deadline) {
             timing.note_own(found.node, new.own);
-            // For a later one the mark comes too early, and that will do.
             if new.deadline < life.deadline {
                 self.schedule_at(common, timing, found.node, new.deadline);
             }
@@ -211,7 +244,7 @@ impl<K, V> Shard<K, V> {
         let life = timing.life(node);
         let new = common.lifetimes.touched(life, duration);
         // An entry from before the shard knew of times has not been placed.
-        timing.place(node, self.index.loc(found));
+        timing.deadlines.place(node, self.index.loc(found));
         // Before the deadline changes, so that a read that sees that one does not go by the old end.
         timing.note(node, new);
         let clock = &common.lifetimes.clock;
@@ -240,7 +273,7 @@ impl<K, V> Shard<K, V> {
             }
             let new = common.lifetimes.shortened(life, by_rule);
             // As in `touch`: the place, then the end, then the deadline.
-            timing.place(node, self.index.loc(found));
+            timing.deadlines.place(node, self.index.loc(found));
             timing.note_end(node, new.end);
             if new.deadline == life.deadline {
                 return;
@@ -274,7 +307,7 @@ impl<K, V> Shard<K, V> {
         node: NodeId,
         past: u64,
     ) {
-        let Some(loc) = timing.loc(node) else { return };
+        let Some(loc) = timing.deadlines.loc(node) else { return };
         let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
         // What is not there yet is not to be judged by its deadline.
         if !holds(self.index.word(loc)) {
@@ -311,14 +344,14 @@ struct Expiring<'a, K, V> {
 
 impl<K, V> Visit for Expiring<'_, K, V> {
     fn approach(&mut self, block: Block) {
-        self.timing.prefetch_block(block);
+        self.timing.deadlines.prefetch_block(block);
     }
 
     fn look(&mut self, block: Block) -> Look {
         // Read after the mark was taken: it covers every node that was scheduled before.
         let fresh = self.shard.recycler.fresh();
         let look = self.timing.deadlines.look(block, fresh, self.past);
-        for loc in look.due().filter_map(|node| self.timing.loc(node)) {
+        for loc in look.due().filter_map(|node| self.timing.deadlines.loc(node)) {
             self.shard.index.prefetch_loc(loc);
         }
         look

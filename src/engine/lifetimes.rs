@@ -1,7 +1,7 @@
 //! How long the entries of a cache live: the rules, and what they come to for one entry.
 
 use crate::{
-    clock::{Clock, NEVER, Reading, Until},
+    clock::{Clock, NEVER, PAST, Reading, Until},
     engine::{nodes::Entry, refresh::Freshness},
     expiry::Expiry,
     sync::{Ordering::Relaxed, SettingU64},
@@ -9,13 +9,12 @@ use crate::{
 use std::{fmt, time::Duration};
 
 /// By how much an idle deadline must have moved for a read to write it, in milliseconds.
-const IDLE_GRANULE: u64 = 2;
+const IDLE_GRANULE: u64 = 1;
 
 /// The rules of one cache.
 pub(crate) struct Lifetimes<K, V> {
     pub(crate) clock: Clock,
-    /// Whether entries have times from the first on, be it because the rules may come to limit them.
-    pub(crate) timed: bool,
+    pub(crate) rules: Rules,
     pub(crate) to_live: Limit,
     pub(crate) to_idle: Limit,
     /// The share of `to_live` that is left to chance.
@@ -25,6 +24,17 @@ pub(crate) struct Lifetimes<K, V> {
     pub(crate) grace: u64,
     /// When a value is loaded anew before its time is over, if ever.
     pub(crate) freshness: Option<Box<Freshness<K, V>>>,
+}
+
+/// Whether entries have times by rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    /// They have none, but for those that are told so.
+    None,
+    /// The same ones for as long as the cache is there.
+    Fixed,
+    /// Those that hold at the moment, if any.
+    Changing,
 }
 
 /// A duration, or none; may be changed at any time, and holds for what begins afterwards.
@@ -79,6 +89,16 @@ impl Share {
     }
 }
 
+/// What a read does to its entry's deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heed {
+    Nothing,
+    /// It is that from now on, unless the entry has an end of its own.
+    Move(u64),
+    /// All that is known of the entry is to be looked at.
+    Ask,
+}
+
 /// Who says how long an entry lives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Span {
@@ -110,7 +130,7 @@ impl<K, V> Lifetimes<K, V> {
     pub(crate) fn endless(clock: Clock) -> Self {
         Self {
             clock,
-            timed: false,
+            rules: Rules::None,
             to_live: Limit::none(),
             to_idle: Limit::none(),
             jitter: Share::none(),
@@ -157,16 +177,40 @@ impl<K, V> Lifetimes<K, V> {
         Life { deadline: end.min(own).min(idle), end, own, written: now.millis() }
     }
 
-    /// Whether a read may change an entry's deadline: false if that is known at a glance.
+    /// Whether an entry's deadline says all that there is to know of its times, unless it is told something
+    /// else: where all have the same time to live.
+    pub(crate) fn are_plain(&self) -> bool {
+        self.rules == Rules::Fixed
+            && self.to_live.is_some()
+            && !self.to_idle.is_some()
+            && self.expiry.is_none()
+            && self.freshness.is_none()
+            && self.jitter.get() == 0.0
+            && self.grace == 0
+    }
+
+    /// How much later than its writing an entry's deadline is, in milliseconds, where that is the same for
+    /// all.
+    pub(crate) fn span(&self) -> u64 {
+        self.to_live.get().map_or(0, |to_live| self.clock.span(to_live))
+    }
+
+    /// What becomes of a deadline when its entry is read.
     #[inline]
-    pub(crate) fn heed_read_at(&self, deadline: u64) -> bool {
+    pub(crate) fn heed_read_at(&self, deadline: u64) -> Heed {
         if self.expiry.is_some() {
-            return true;
+            return Heed::Ask;
         }
-        // Another read has moved it within the last granule.
-        self.to_idle
-            .get()
-            .is_some_and(|to_idle| deadline < self.clock.deadline_from(self.clock.read(), to_idle))
+        let Some(to_idle) = self.to_idle.get() else { return Heed::Nothing };
+        let idle = self.clock.deadline_from(self.clock.read(), to_idle);
+        // Not each read writes: a deadline that is later by a granule will do for those that follow.
+        if deadline >= idle {
+            Heed::Nothing
+        } else if self.rules == Rules::Changing || self.to_live.is_some() || deadline <= PAST {
+            Heed::Ask
+        } else {
+            Heed::Move(idle.saturating_add(IDLE_GRANULE))
+        }
     }
 
     /// What a read makes of an entry's life; None if it leaves things as they are.
@@ -186,7 +230,6 @@ impl<K, V> Lifetimes<K, V> {
         });
         let others = life.end.min(own);
         let deadline = others.min(self.after(now, self.to_idle.get()));
-        // Not each read writes: a deadline that is later by a granule will do for those that follow.
         let late_enough = deadline..=deadline.saturating_add(IDLE_GRANULE);
         if own == life.own && late_enough.contains(&life.deadline) {
             return None;

@@ -74,7 +74,7 @@ use index::{Found, Index};
 use insert::{IfPresent, Inserted, Placed, Price, Target, Terms};
 use late::Late;
 use leaving::Leaving;
-use lifetimes::{Life, Lifetimes, Span};
+use lifetimes::{Life, Lifetimes, Rules, Span};
 use load_times::LoadTimes;
 use nodes::Entry;
 use plan::Plan;
@@ -137,9 +137,9 @@ impl<K, V> Engine<K, V> {
                 groups: Late::new(),
             }),
         };
-        if engine.common.lifetimes.timed {
+        if engine.common.lifetimes.rules != Rules::None {
             for (_, shard) in engine.common.storeys.iter() {
-                shard.timing_for(&engine.common).map_err(out_of_memory)?;
+                shard.timing_by_rule(&engine.common).map_err(out_of_memory)?;
             }
         }
         Ok(engine)
@@ -264,7 +264,6 @@ impl<K, V> Engine<K, V> {
         Index::touch(found);
         if let Some(timing) = shard.timing.get()
             && self.common.lifetimes.heed_reads()
-            && self.common.lifetimes.heed_read_at(timing.deadlines.load(found.node))
         {
             shard.heed_read(&self.common, timing, found);
         }
@@ -544,7 +543,9 @@ impl<K, V> Engine<K, V> {
         let seats = || self.common.storeys.seats(hash).map(|(_, shard)| shard);
         let hopeful = seats().any(|shard| shard.recycler.is_hopeful());
         for _ in 0..plan::YIELDS {
-            seats().for_each(|shard| shard.recycler.seal_all(&pin().guard));
+            for shard in seats() {
+                shard.recycler.seal_all(&pin().guard);
+            }
             if hopeful {
                 yield_now();
             }

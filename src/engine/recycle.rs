@@ -324,24 +324,30 @@ impl Recycler {
         hand_on(held);
     }
 
-    /// Hands to the collector what every thread has retired so far, and lets it work.
+    /// Hands to the collector what every thread has retired so far, and lets it work. Says how many batches
+    /// it made of that.
     #[cold]
-    pub(crate) fn seal_all(self: &Arc<Self>, pinned: &Guard) {
-        self.stocks.iter().for_each(|stock| self.seal(stock, pinned));
+    pub(crate) fn seal_all(self: &Arc<Self>, pinned: &Guard) -> u32 {
+        self.stocks.iter().map(|stock| u32::from(self.seal(stock, pinned))).sum()
     }
 
     #[cold]
     #[inline(never)]
-    fn seal(self: &Arc<Self>, stock: &Stock, pinned: &Guard) {
+    fn seal(self: &Arc<Self>, stock: &Stock, pinned: &Guard) -> bool {
+        if stock.has_retired_none() {
+            return false;
+        }
         // Without memory for a magazine they stay where they are, for the next time.
-        let Some(held) = self.magazines.hold_empty() else { return };
+        let Some(held) = self.magazines.hold_empty() else { return false };
         // Each node was unlinked before it was retired, so before the grace period begins.
-        if stock.take_retired(&self.magazines, &held) {
+        let taken = stock.take_retired(&self.magazines, &held);
+        if taken {
             step(Step::BatchTaken);
             self.defer(held, pinned);
         } else {
             self.magazines.release(held);
         }
+        taken
     }
 
     fn defer(self: &Arc<Self>, held: Held, pinned: &Guard) {

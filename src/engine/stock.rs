@@ -119,6 +119,11 @@ impl Stock {
         &self.retired[position as usize % QUEUE]
     }
 
+    /// Whether there is nothing to take, as far as this thread can see.
+    pub(crate) fn has_retired_none(&self) -> bool {
+        self.tail.load(Ordering::Relaxed) == self.head.load(Ordering::Relaxed)
+    }
+
     /// Takes retired nodes into `held`, as many as it has room for; for anyone. False if there are none.
     pub(crate) fn take_retired(&self, magazines: &Magazines, held: &Held) -> bool {
         loop {

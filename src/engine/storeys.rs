@@ -89,6 +89,7 @@ use crate::{
         hooks::{Step, step},
         insert::Placed,
         late::Late,
+        lifetimes::Rules,
         nodes::Entry,
         plan::{PAIRS_MAX, Plan},
         plant::{Bug, planted},
@@ -353,9 +354,9 @@ impl<K, V> Common<K, V> {
 
     /// The shard of a hash on a floor, made if need be.
     fn seat_made(&self, level: usize, hash: u64) -> Result<Seat<'_, K, V>, OutOfMemory> {
-        self.storeys.seat_made(level, hash, |shard| match self.lifetimes.timed {
-            true => shard.timing_for(self).map(|_| ()),
-            false => Ok(()),
+        self.storeys.seat_made(level, hash, |shard| match self.lifetimes.rules {
+            Rules::None => Ok(()),
+            Rules::Fixed | Rules::Changing => shard.timing_by_rule(self).map(|_| ()),
         })
     }
 

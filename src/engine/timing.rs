@@ -5,6 +5,10 @@
 //! (Where it comes late, a node that was handed out before has no deadline, as fresh memory says; and
 //! who gets a node from somebody who knew of the column knows of it, too.)
 //!
+//! What else there is to know of an entry is a column of its own, too, the *details*. Where all entries
+//! have the same time to live, deadlines say it all, and it comes with the first entry that is told
+//! something else. An entry whose details nobody has noted is as old as its deadline says.
+//!
 //! # Expiry
 //!
 //! A lookup that finds an entry whose deadline is past takes it for absent. To take it out is the
@@ -24,16 +28,16 @@
 //! block is looked at is not forgotten.
 
 use crate::{
-    clock::{DEAD, PAST},
+    clock::{DEAD, NEVER, PAST},
     engine::{
-        deadlines::{Block, Deadlines, column, prefetch_in},
+        deadlines::{Block, Deadlines},
         extents::{Element, Extents, OutOfMemory},
-        index::Loc,
+        late::Late,
         lifetimes::Life,
         wheel::Wheel,
         word::NodeId,
     },
-    sync::{AtomicU32, AtomicU64, Ordering},
+    sync::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 use std::time::Duration;
 
@@ -66,33 +70,63 @@ unsafe impl Element for Detail {
 #[derive(Debug)]
 pub(crate) struct Timing {
     pub(crate) deadlines: Deadlines,
-    /// Where each node was published. Apart from the details, since expiry wants nothing else.
-    locs: Extents<AtomicU32>,
-    details: Extents<Detail>,
+    details: Late<Extents<Detail>>,
+    planned: usize,
+    max_nodes: usize,
+    /// How long entries live whose details nobody has noted, in milliseconds.
+    span: u64,
+    /// Whether an entry has, or may have, an end that its deadline does not say.
+    has_ends: AtomicBool,
     pub(crate) wheel: Wheel,
 }
 
 impl Timing {
-    pub(crate) fn new(planned: usize, max_nodes: usize, now: u64) -> Result<Self, OutOfMemory> {
+    /// For entries that live for `span` milliseconds, if nothing else is noted.
+    pub(crate) fn new(
+        planned: usize,
+        max_nodes: usize,
+        now: u64,
+        span: u64,
+    ) -> Result<Self, OutOfMemory> {
         Ok(Self {
             deadlines: Deadlines::new(planned, max_nodes)?,
-            locs: column(planned, max_nodes)?,
-            details: Extents::new(planned, max_nodes)?,
+            details: Late::new(),
+            planned,
+            max_nodes,
+            span,
+            has_ends: AtomicBool::new(false),
             wheel: Wheel::new(max_nodes, now)?,
         })
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.deadlines.allocated_bytes()
-            + self.locs.allocated_bytes()
-            + self.details.allocated_bytes()
+            + self.details.get().map_or(0, Extents::allocated_bytes)
             + self.wheel.allocated_bytes()
+    }
+
+    /// Makes room for details: before anything is noted that deadlines do not say.
+    pub(crate) fn ensure_details(&self) -> Result<(), OutOfMemory> {
+        let make = || Extents::new(self.planned, self.max_nodes);
+        self.details.get_or_try_make(make).map(|_| ())
+    }
+
+    /// Says that entries may have ends of their own; before one gets it.
+    pub(crate) fn announce_ends(&self) {
+        if !self.has_ends() {
+            self.has_ends.store(true, Ordering::Release);
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn has_ends(&self) -> bool {
+        self.has_ends.load(Ordering::Acquire)
     }
 
     #[inline(always)]
     fn detail(&self, node: NodeId) -> Option<&Detail> {
         // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
-        self.details.find(node as usize - 1).map(|detail| unsafe { detail.as_ref() })
+        self.details.get()?.find(node as usize - 1).map(|detail| unsafe { detail.as_ref() })
     }
 
     /// Asks for the lines of a node.
@@ -104,23 +138,18 @@ impl Timing {
         }
     }
 
-    /// Asks for the lines that a look at a block takes, and what comes of it.
-    #[inline]
-    pub(crate) fn prefetch_block(&self, block: Block) {
-        self.deadlines.prefetch_block(block);
-        prefetch_in(&self.locs, block);
-    }
-
     /// Gives an owned node its times, before it is published.
     #[inline]
     pub(crate) fn begin(&self, node: NodeId, life: Life) -> Result<(), OutOfMemory> {
         self.deadlines.ensure(node)?;
-        self.locs.ensure(node as usize - 1)?;
-        self.details.ensure(node as usize - 1)?;
-        self.note(node, life);
-        self.note_load(node, Duration::ZERO);
-        self.rest(node, DEAD);
+        if let Some(details) = self.details.get() {
+            details.ensure(node as usize - 1)?;
+            self.note(node, life);
+            self.note_load(node, Duration::ZERO);
+            self.rest(node, DEAD);
+        }
         self.deadlines.store(node, life.deadline);
+        self.wheel.prefetch(Block::of(node), life.deadline);
         Ok(())
     }
 
@@ -196,33 +225,24 @@ impl Timing {
         }
     }
 
-    /// Says where an owned node will be published.
-    #[inline(always)]
-    pub(crate) fn place(&self, node: NodeId, loc: Loc) {
-        if let Some(place) = self.loc_word(node) {
-            place.store(loc.0, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn loc(&self, node: NodeId) -> Option<Loc> {
-        self.loc_word(node).map(|loc| Loc(loc.load(Ordering::Relaxed)))
-    }
-
-    #[inline(always)]
-    fn loc_word(&self, node: NodeId) -> Option<&AtomicU32> {
-        // SAFETY: as in `detail`.
-        self.locs.find(node as usize - 1).map(|loc| unsafe { loc.as_ref() })
-    }
-
     /// The times of a node that is in the index.
     pub(crate) fn life(&self, node: NodeId) -> Life {
         let deadline = self.deadlines.load(node);
-        self.detail(node).map_or(Life::ENDLESS, |detail| Life {
-            deadline,
-            end: !detail.end.load(Ordering::Relaxed),
-            own: !detail.own.load(Ordering::Relaxed),
-            written: detail.written.load(Ordering::Relaxed),
-        })
+        match self.detail(node) {
+            Some(detail) if detail.written.load(Ordering::Relaxed) != Life::ENDLESS.written => {
+                Life {
+                    deadline,
+                    end: !detail.end.load(Ordering::Relaxed),
+                    own: !detail.own.load(Ordering::Relaxed),
+                    written: detail.written.load(Ordering::Relaxed),
+                }
+            }
+            _ if deadline == NEVER => Life::ENDLESS,
+            _ => {
+                let written = deadline.saturating_sub(self.span);
+                Life { deadline, end: deadline, written, ..Life::ENDLESS }
+            }
+        }
     }
 
     /// Spares the wheel the look at a node that this thread took out of the index. Not for one that was

@@ -24,6 +24,8 @@ const BLOCKS_PER_PIN: u32 = 64;
 const BLOCKS_PER_WRITE: u32 = 2;
 /// The same for one pass of the maintenance thread: a few thousand entries.
 const BLOCKS_PER_PASS: u32 = 128;
+/// Batches that are handed to the collector in one step of [`Common::maintain_some`].
+const BATCHES_PER_STEP: u32 = 8;
 /// Steps of the sweep for one pass.
 const STEPS_PER_PASS: u64 = 256;
 /// Flushes of the collector that may be needed for what everybody has to know first.
@@ -103,8 +105,12 @@ impl<K, V> Common<K, V> {
                 return Advance::More;
             }
         }
+        let mut sealed = 0;
         for (_, shard) in self.storeys.iter() {
-            shard.recycler.seal_all(&pin().guard);
+            sealed += shard.recycler.seal_all(&pin().guard);
+            if sealed >= BATCHES_PER_STEP {
+                return Advance::More;
+            }
         }
         let before = self.pending();
         for _ in 0..plan::FLUSHES_IN_VAIN.min(before) {

@@ -114,10 +114,14 @@
 //! long ago the last one was, which are loads where there are no marks; and it takes
 //! no more blocks than it is told to.
 
+mod hand;
+
+pub(crate) use hand::Visit;
+
 use crate::{
-    clock::{DEAD, NEVER},
+    clock::NEVER,
     engine::{
-        deadlines::{Block, Look},
+        deadlines::Block,
         extents::{OutOfMemory, zeroed},
         hooks::{Step, step},
         plant::{Bug, planted},
@@ -125,7 +129,8 @@ use crate::{
     sync::{AtomicU32, AtomicU64, Ordering, fence, fence_after_swap},
 };
 use crossbeam_utils::CachePadded;
-use std::ops::RangeInclusive;
+use hand::{Hand, STEP};
+use std::ops::Range;
 
 #[cfg(not(larder_loom))]
 mod measures {
@@ -145,8 +150,6 @@ mod measures {
 }
 
 pub(crate) use measures::{LEVELS, TICK};
-/// So many blocks are taken at once, and by as many the steps of a visit are apart (see [`Visit`]).
-const STEP: u32 = if cfg!(larder_loom) { 1 } else { 8 };
 const SLOTS: u64 = 1 << measures::BITS;
 const WORD_BITS: usize = u64::BITS as usize;
 /// Words of a column.
@@ -295,7 +298,7 @@ impl Wheel {
 
     /// Asks for the line that a mark for `deadline` goes to, if the time does not go on before.
     #[inline]
-    fn prefetch(&self, block: Block, deadline: u64) {
+    pub(crate) fn prefetch(&self, block: Block, deadline: u64) {
         if deadline != NEVER {
             let closed = self.hands.closed.load(Ordering::Relaxed);
             let slot = Slot::of(deadline.div_ceil(TICK).max(closed + 1), closed);
@@ -331,11 +334,7 @@ impl Wheel {
     #[cold]
     fn turn(&self, done: u64, tick: u64) {
         self.close(tick);
-        // On each level the numbers of the slots that came: a lap is all there is.
-        let came: [_; LEVELS] = std::array::from_fn(|level| {
-            let (before, last) = (Slot::number_at(level, done), Slot::number_at(level, tick));
-            before + 1..=last.min(before + SLOTS)
-        });
+        let came = std::array::from_fn(|level| slots_after(level, done, tick));
         if !planted(Bug::VacatedLate) {
             self.vacate(&came);
         }
@@ -360,9 +359,9 @@ impl Wheel {
     }
 
     /// Clears the bits that say that there are marks.
-    fn vacate(&self, came: &[RangeInclusive<u64>; LEVELS]) {
-        for (occupied, numbers) in self.hands.occupied.iter().zip(came) {
-            let bits = numbers.clone().fold(0, |bits, number| bits | 1 << (number % SLOTS));
+    fn vacate(&self, came: &Came) {
+        for (occupied, slots) in self.hands.occupied.iter().zip(came) {
+            let bits = slots.iter().cloned().flatten().fold(0, |bits, slot| bits | 1_u64 << slot);
             if bits != 0 {
                 occupied.fetch_and(!bits, Ordering::Release);
             }
@@ -371,12 +370,9 @@ impl Wheel {
 
     /// Makes the blocks of a column ready that have marks in slots that came. From slot to slot, not
     /// slot by slot: most words are zero, and what is to be written can be put together.
-    fn empty(&self, column: usize, came: &[RangeInclusive<u64>; LEVELS]) {
-        let words = || {
-            came.iter().enumerate().flat_map(move |(level, numbers)| {
-                numbers.clone().map(move |number| self.word(Slot { level, number }, column))
-            })
-        };
+    fn empty(&self, column: usize, came: &Came) {
+        let levels = self.marks[column * WORDS..][..WORDS].chunks_exact(SLOTS as usize);
+        let words = || levels.clone().zip(came).flat_map(|(words, slots)| words_of(words, slots));
         let marks = words().fold(0, |marks, word| marks | word.load(Ordering::Acquire));
         if marks == 0 {
             return;
@@ -441,6 +437,25 @@ impl Wheel {
     }
 }
 
+/// The slots of each level that came: places within the lap, up to its end and from its beginning.
+type Came = [[Range<usize>; 2]; LEVELS];
+
+/// The slots of a level that come after `done` and up to `tick`: a lap is all there is.
+fn slots_after(level: usize, done: u64, tick: u64) -> [Range<usize>; 2] {
+    let (before, last) = (Slot::number_at(level, done), Slot::number_at(level, tick));
+    let first = ((before + 1) % SLOTS) as usize;
+    let count = (last - before).min(SLOTS) as usize;
+    let end = (first + count).min(SLOTS as usize);
+    [first..end, 0..first + count - end]
+}
+
+fn words_of<'a>(
+    words: &'a [AtomicU64],
+    [some, others]: &[Range<usize>; 2],
+) -> impl Iterator<Item = &'a AtomicU64> + use<'a> {
+    words[some.clone()].iter().chain(&words[others.clone()])
+}
+
 /// The number of the first slot after `present` whose bit is set.
 fn first_after(present: u64, occupied: u64) -> Option<u64> {
     let (lap, index) = (present - present % SLOTS, present % SLOTS);
@@ -470,100 +485,6 @@ fn lowest(mut word: u64, most: u32) -> u64 {
     let all = word;
     (0..most).for_each(|_| word &= word.saturating_sub(1));
     all ^ word
-}
-
-/// What is done with blocks that have come up. Nearly all of the time goes by waiting for cache lines, so
-/// it is done in three steps, of different blocks in turn, and each asks for what the next one reads.
-pub(crate) trait Visit {
-    fn approach(&mut self, block: Block);
-    /// Sees what is due.
-    fn look(&mut self, block: Block) -> Look;
-    /// Has it expired, and returns the earliest deadline that is left in the block.
-    fn finish(&mut self, look: Look) -> u64;
-}
-
-/// A block that this thread has taken.
-#[derive(Clone, Copy)]
-struct Taken {
-    block: Block,
-    look: Look,
-}
-
-/// The blocks in the hands of this thread: a queue. Dropping it, also by unwinding, schedules those that
-/// were not finished for the next tick.
-struct Hand<'a, V: Visit> {
-    wheel: &'a Wheel,
-    visit: V,
-    queue: [Taken; 4 * STEP as usize],
-    /// How many were finished, looked at and taken.
-    finished: u32,
-    looked: u32,
-    taken: u32,
-}
-
-impl<'a, V: Visit> Hand<'a, V> {
-    fn of(wheel: &'a Wheel, visit: V) -> Self {
-        let nothing = Taken { block: Block(0), look: Look::NONE };
-        let queue = [nothing; 4 * STEP as usize];
-        Self { wheel, visit, queue, finished: 0, looked: 0, taken: 0 }
-    }
-
-    fn at(&mut self, number: u32) -> &mut Taken {
-        &mut self.queue[number as usize % (4 * STEP as usize)]
-    }
-
-    /// Takes in up to [`STEP`] blocks whose ready bits were cleared.
-    fn take(&mut self, column: usize, mut bits: u64) {
-        let before = self.taken;
-        while bits != 0 {
-            let block = Block((column * WORD_BITS) as u32 + bits.trailing_zeros());
-            self.at(self.taken).block = block;
-            self.taken += 1;
-            bits &= bits - 1;
-        }
-        if !planted(Bug::TakenUnfenced) {
-            fence_after_swap();
-        }
-        step(Step::BlocksTaken);
-        for number in before..self.taken {
-            let block = self.at(number).block;
-            self.visit.approach(block);
-        }
-        self.look_at_all_but(STEP);
-        self.finish_but(2 * STEP);
-    }
-
-    fn look_at_all_but(&mut self, most: u32) {
-        while self.taken - self.looked > most {
-            let block = self.at(self.looked).block;
-            let look = self.visit.look(block);
-            self.wheel.prefetch(block, look.earliest());
-            self.at(self.looked).look = look;
-            self.looked += 1;
-        }
-    }
-
-    fn finish_but(&mut self, most: u32) {
-        self.look_at_all_but(most);
-        while self.taken - self.finished > most {
-            let Taken { block, look } = *self.at(self.finished);
-            let left = self.visit.finish(look);
-            self.finished += 1;
-            if !planted(Bug::RestForgotten) {
-                self.wheel.schedule(block, left);
-            }
-        }
-    }
-}
-
-impl<V: Visit> Drop for Hand<'_, V> {
-    fn drop(&mut self) {
-        while self.finished < self.taken {
-            let block = self.at(self.finished).block;
-            self.finished += 1;
-            self.wheel.schedule(block, DEAD);
-        }
-    }
 }
 
 #[cfg(all(test, not(larder_loom)))]

@@ -96,7 +96,6 @@ impl ManagedCache {
         clock: Clock,
         maintenance: Maintenance,
     ) -> Result<Self, BuildError> {
-        let limitless = |limit: Option<Duration>| limit.unwrap_or(Duration::MAX);
         let (to_live, to_idle) = settings.limits();
         let builder = Cache::builder()
             .name(name)
@@ -106,9 +105,16 @@ impl ManagedCache {
             .jitter(settings.jitter)
             .max_capacity(settings.capacity())
             .clock(clock)
-            .maintenance(maintenance);
-        // Without end, too, so that the cache can be told otherwise later.
-        let builder = builder.time_to_live(limitless(to_live)).time_to_idle(limitless(to_idle));
+            .maintenance(maintenance)
+            .changing_times();
+        let builder = match to_live {
+            None => builder,
+            Some(duration) => builder.time_to_live(duration),
+        };
+        let builder = match to_idle {
+            None => builder,
+            Some(duration) => builder.time_to_idle(duration),
+        };
         let builder = match settings.max_bytes {
             None => builder,
             Some(_) => builder.weigher(|_: &StoredKey, value: &StoredValue| value.bytes()),
