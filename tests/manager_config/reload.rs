@@ -101,7 +101,7 @@ fn what_is_for_life_is_refused_before_anything_changes() {
     let error = manager
         .reload(&config(
             "[url]\nmax_entries = 10\n\
-             [user]\nshards = 3\nprobation = 0.3\neviction_policy = 'lru'\n\
+             [user]\nshards = 3\nprobation = 0.2\neviction_policy = 'lru'\n\
              [session]\nmax_bytes = '1 MiB'\n\
              [caches.bytes]\nmax_bytes = 6000\nmax_entries = 3\n\
              [caches.new]\n\
@@ -112,7 +112,7 @@ fn what_is_for_life_is_refused_before_anything_changes() {
         error.to_string().lines().collect::<Vec<_>>(),
         [
             "user.shards: 3 was asked for, but it is unset until the next start",
-            "user.probation: 0.3 was asked for, but it is unset until the next start",
+            "user.probation: 0.2 was asked for, but it is 0.3 until the next start",
             "user.eviction_policy: Lru was asked for, but it is SegmentedLru until the next start",
             "session.max_bytes: 1048576 was asked for, but it is unset until the next start",
             "caches.bytes.max_entries: 3 was asked for, but it is 1000 until the next start",
