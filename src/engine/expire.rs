@@ -5,7 +5,7 @@
 use crate::{
     clock::{DEAD, NEVER, PAST},
     engine::{
-        Engine,
+        Engine, Sighted,
         deadlines::{Block, Change, Look},
         epoch::pin,
         extents::OutOfMemory,
@@ -34,6 +34,34 @@ enum Standing {
 }
 
 impl<K, V> Engine<K, V> {
+    /// The times of a key's entry, without counting as use.
+    pub(crate) fn life(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Life> {
+        let pin = pin();
+        let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
+        Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
+    }
+
+    /// Has a key's entry live for `duration` from now on; false if it is absent, or there is no memory
+    /// for its time.
+    pub(crate) fn touch(
+        &self,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+        duration: Duration,
+    ) -> bool {
+        let pin = pin();
+        loop {
+            let sighted = self.find_live(&pin, hash, &mut eq);
+            let Some(Sighted { shard, found, .. }) = sighted else { return false };
+            let Ok(timing) = shard.timing_for(&self.common) else { return false };
+            let touched = shard.touch(&self.common, timing, found, duration);
+            // A value that takes the place of this one meanwhile has a time of its own.
+            if touched != Change::TooLate && shard.index.still_names(found) {
+                return true;
+            }
+        }
+    }
+
     /// Has the rules, which have changed, hold for the entries that are there: no life gets longer, and a
     /// time to live concerns those entries for which `by_rule` holds. What is inserted at this moment may
     /// live as long as it was said before. For caches with [`Rules::Changing`], whose entries have all their

@@ -4,6 +4,7 @@
 use crate::{
     clock::NEVER,
     engine::{
+        Engine,
         budget::Credit,
         epoch::{Pin, pin},
         leaving::Leaving,
@@ -14,9 +15,14 @@ use crate::{
         wheel::Advance,
     },
     maintenance::{self, Next, Task},
+    pending::Pending,
     sync::{Arc, Ordering},
 };
-use std::{fmt, sync::Weak};
+use std::{
+    fmt,
+    sync::Weak,
+    time::{Duration, Instant},
+};
 
 /// Blocks with expired entries that are dealt with under one pin.
 const BLOCKS_PER_PIN: u32 = 64;
@@ -199,6 +205,29 @@ enum Payment {
     Made,
     /// There is no debt, or nothing to pay it with.
     None,
+}
+
+impl<K, V> Engine<K, V> {
+    /// Takes out what is expired or stale, brings reclamation as far as pinned threads allow, and drops
+    /// everything that is dead.
+    pub(crate) fn maintain(&self) {
+        while self.common.expire(u32::MAX) == Advance::More {}
+        self.common.pay_debt();
+        self.common.sweep_all();
+        self.common.reclaim();
+    }
+
+    /// The same for about as long as `budget`, or until nothing is left to be done at present.
+    pub(crate) fn maintain_for(&self, budget: Duration) -> Pending {
+        let started = Instant::now();
+        loop {
+            match self.common.maintain_some() {
+                Advance::Done => return Pending::Done,
+                Advance::More if started.elapsed() >= budget => return Pending::More,
+                Advance::More => {}
+            }
+        }
+    }
 }
 
 impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {

@@ -1,0 +1,160 @@
+//! Looking keys up, on whatever floor they are.
+
+use crate::engine::{
+    Engine,
+    epoch::{Pin, pin},
+    index::{Found, Index},
+    nodes::Entry,
+    shard::Shard,
+    stats::Event,
+    storeys::{FROM_THE_TOP, Spot},
+};
+
+/// An entry that a lookup has found.
+#[derive(Debug)]
+pub(crate) struct Sighted<'s, K, V> {
+    pub(crate) own: usize,
+    pub(crate) shard: &'s Shard<K, V>,
+    pub(crate) found: Found<'s>,
+}
+
+impl<K, V> Sighted<'_, K, V> {
+    pub(crate) fn spot(&self) -> Spot {
+        Spot { own: self.own, node: self.found.node }
+    }
+}
+
+impl<K, V> Engine<K, V> {
+    /// Asks for the first cache line that an operation on this hash will need.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        let (_, shard) = self.ground(hash);
+        shard.index.prefetch(shard.index.home(hash));
+    }
+
+    /// Looks a key up and counts the use; `f` gets the entry while it is pinned.
+    #[inline(always)]
+    pub(crate) fn get<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        // Before pinning, whose locked instruction takes as long as the line does to come.
+        self.prefetch(hash);
+        let pin = pin();
+        let Sighted { shard, found, .. } = self.find(&pin, hash, eq)?;
+        // SAFETY: pinned, and found in the index since.
+        Some(unsafe { shard.nodes.with(found.node, f) })
+    }
+
+    /// [`Engine::get`] for a thread that is pinned already: the entry, for as long as it is.
+    #[inline(always)]
+    pub(crate) fn get_in<'g>(
+        &'g self,
+        pin: &'g Pin,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<&'g Entry<K, V>> {
+        let Sighted { shard, found, .. } = self.find(pin, hash, eq)?;
+        // SAFETY: found in the index while `pin` pins, and borrowed from it.
+        Some(unsafe { shard.nodes.get(found.node) })
+    }
+
+    #[inline(always)]
+    pub(super) fn find(
+        &self,
+        pin: &Pin,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'_, K, V>> {
+        let Some(sighted) = self.find_live(pin, hash, eq) else {
+            self.common.counters.count(pin.number, Event::Miss);
+            return None;
+        };
+        let Sighted { shard, found, .. } = sighted;
+        Index::touch(found);
+        if let Some(timing) = shard.timing.get()
+            && self.common.lifetimes.heed_reads()
+        {
+            shard.heed_read(&self.common, timing, found);
+        }
+        self.common.counters.count(pin.number, Event::Hit);
+        Some(sighted)
+    }
+
+    /// Looks a key up, and takes what is expired or stale for absent.
+    #[inline(always)]
+    pub(super) fn find_live(
+        &self,
+        pin: &Pin,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'_, K, V>> {
+        let watch = self.common.watch();
+        let (mut own, mut shard) = self.ground(hash);
+        let mut level = FROM_THE_TOP;
+        loop {
+            if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
+                if shard.is_live(&self.common, watch, found.node) {
+                    return Some(Sighted { own, shard, found });
+                }
+                // Perhaps it has been replaced in time, and only this thread was late.
+                if shard.index.still_names(found) {
+                    return None;
+                }
+            } else {
+                (level, (own, shard)) = self.common.storeys.next(level, hash)?;
+            }
+        }
+    }
+
+    /// Looks a key up, live or not.
+    pub(super) fn find_any(
+        &self,
+        pin: &Pin,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'_, K, V>> {
+        let (mut own, mut shard) = self.ground(hash);
+        let mut level = FROM_THE_TOP;
+        loop {
+            if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
+                return Some(Sighted { own, shard, found });
+            }
+            (level, (own, shard)) = self.common.storeys.next(level, hash)?;
+        }
+    }
+
+    /// Looks a key up and leaves no trace.
+    #[inline]
+    pub(crate) fn peek<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let pin = pin();
+        let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
+        // SAFETY: pinned, and found in the index since.
+        Some(unsafe { shard.nodes.with(found.node, f) })
+    }
+
+    /// Calls `f` with each entry of one bucket; false behind the last bucket of the shard.
+    pub(crate) fn visit_bucket(
+        &self,
+        own: usize,
+        bucket: usize,
+        mut f: impl FnMut(&Entry<K, V>),
+    ) -> bool {
+        let Some(shard) = self.common.storeys.get(own) else { return false };
+        let _pin = pin();
+        let watch = self.common.watch();
+        let Some(members) = shard.index.members_of(bucket) else { return false };
+        for found in members.filter(|found| shard.is_live(&self.common, watch, found.node)) {
+            // SAFETY: pinned, and found in the index since.
+            unsafe { shard.nodes.with(found.node, &mut f) };
+        }
+        true
+    }
+}

@@ -1,0 +1,334 @@
+//! Inserting and removing: what is done around the steps of a shard, before the pin and after it.
+
+use crate::{
+    engine::{
+        Engine,
+        epoch::pin,
+        hooks,
+        insert::{IfPresent, Inserted, Placed, Price, Target, Terms},
+        leaving::Leaving,
+        lifetimes::Span,
+        nodes::Entry,
+        plan,
+        shard::{DEAD_PER_WRITE, Shard},
+        weights::Weigher,
+    },
+    listener::RemovalCause,
+    sync::yield_now,
+};
+
+impl<K, V> Engine<K, V> {
+    /// Inserts, then drops a few entries that died earlier.
+    #[inline]
+    pub(crate) fn insert(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
+    where
+        K: Eq,
+    {
+        self.insert_at(self.target_of(hash, &Terms::BY_RULE, &entry), entry, if_present)
+    }
+
+    /// Inserts an entry about which more is said than the cache's rules do.
+    pub(crate) fn insert_on(
+        &self,
+        hash: u64,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+        terms: &Terms,
+    ) -> Inserted
+    where
+        K: Eq,
+    {
+        let target = self.target_of(hash, terms, &entry);
+        if self.can_keep(target, self.ground(hash).1) {
+            return self.insert_at(target, entry, if_present);
+        }
+        self.reject_write(target, &entry, if_present)
+    }
+
+    /// Whether there is memory for what is said about an entry in the shard that it goes to.
+    pub(super) fn can_keep(&self, target: Target<'_>, shard: &Shard<K, V>) -> bool {
+        let Terms { span, tags } = target.terms;
+        let timed = matches!(span, Span::ByRule) || shard.timing_for(&self.common).is_ok();
+        timed && (tags.is_empty() || self.has_tags())
+    }
+
+    #[inline(always)]
+    pub(super) fn insert_at(
+        &self,
+        target: Target<'_>,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Inserted
+    where
+        K: Eq,
+    {
+        if self.is_too_heavy(target) {
+            return self.reject_write(target, &entry, if_present);
+        }
+        match self.try_insert(target, entry, if_present) {
+            Ok(inserted) => inserted,
+            Err(entry) => self.insert_exhausted(target, entry, if_present),
+        }
+    }
+
+    /// Where an entry goes, and what it weighs and costs.
+    #[inline(always)]
+    pub(super) fn target_of<'t>(
+        &self,
+        hash: u64,
+        terms: &'t Terms,
+        entry: &Entry<K, V>,
+    ) -> Target<'t> {
+        let ask = |weigher: &Option<Weigher<K, V>>| {
+            weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
+        };
+        let price = Price::new(ask(&self.common.weigher), ask(&self.common.coster));
+        Target { own: self.ground(hash).0, hash, terms, price }
+    }
+
+    /// Whether an entry of that weight could not be kept if it was alone.
+    #[inline(always)]
+    pub(super) fn is_too_heavy(&self, target: Target<'_>) -> bool {
+        self.common.weigher.is_some() && target.price.weight() > self.capacity()
+    }
+
+    /// Takes part in reaching a capacity that was made smaller while this thread had credits in hand; when
+    /// it has unpinned.
+    #[inline(always)]
+    pub(super) fn pay_if_owing(&self) {
+        if self.common.budget.debt() > 0 {
+            self.common.pay_debt();
+        }
+    }
+
+    /// What a write does for a cache that no maintenance thread tends, or in which stale entries are to be
+    /// swept.
+    #[inline(always)]
+    pub(super) fn do_upkeep(&self, own: usize, shard: &Shard<K, V>) {
+        if shard.timing.get().is_some() && self.common.registration.get().is_none() {
+            self.common.expire_some(own);
+        }
+        self.sweep_by_the_way();
+    }
+
+    /// Inserts, or gives the entry back if there is no node for it.
+    #[inline(always)]
+    pub(super) fn try_insert(
+        &self,
+        target: Target<'_>,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Result<Inserted, Entry<K, V>>
+    where
+        K: Eq,
+    {
+        if self.common.storeys.has_grown() {
+            return self.try_insert_grown(target, entry, if_present);
+        }
+        let Target { own, hash, .. } = target;
+        // `own` is its number, but the compiler cannot know.
+        let (_, shard) = self.ground(hash);
+        shard.index.prefetch(shard.index.home(hash));
+        self.do_upkeep(own, shard);
+        let leaving = Leaving::new(&self.common);
+        let placed = {
+            let pin = pin();
+            hooks::step(hooks::Step::Pinned);
+            self.supersede(&pin, hash);
+            shard.insert(&self.context(&pin, &leaving), target, entry, if_present)
+        };
+        self.pay_if_owing();
+        shard.drop_dead(DEAD_PER_WRITE);
+        placed.into_inserted()
+    }
+
+    /// The same in a cache that has more than the ground floor.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn try_insert_grown(
+        &self,
+        target: Target<'_>,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Result<Inserted, Entry<K, V>>
+    where
+        K: Eq,
+    {
+        let (own, shard) = self.ground(target.hash);
+        self.do_upkeep(own, shard);
+        let leaving = Leaving::new(&self.common);
+        let placed = {
+            let pin = pin();
+            hooks::step(hooks::Step::Pinned);
+            self.supersede(&pin, target.hash);
+            let cx = self.context(&pin, &leaving);
+            self.place(target.hash, entry, |(own, shard), entry| {
+                if !self.can_keep(target, shard) {
+                    return Placed::Exhausted(entry);
+                }
+                shard.insert(&cx, Target { own, ..target }, entry, if_present)
+            })
+        };
+        drop(leaving);
+        self.pay_if_owing();
+        self.drop_dead(target.hash, DEAD_PER_WRITE);
+        placed.into_inserted()
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn insert_exhausted(
+        &self,
+        target: Target<'_>,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Inserted
+    where
+        K: Eq,
+    {
+        let again = |entry| self.try_insert(target, entry, if_present);
+        // It may have grown while this one was under way.
+        let grown = self.common.storeys.has_grown();
+        let tried = if grown { again(entry) } else { Err(entry) };
+        tried
+            .or_else(|entry| self.retry_exhausted(target.hash, entry, again))
+            .unwrap_or_else(|entry| self.reject(target, &entry, if_present))
+    }
+
+    /// There is no room for an entry: it is not stored, and the one that it was to replace is gone.
+    #[cold]
+    pub(super) fn reject(
+        &self,
+        target: Target<'_>,
+        entry: &Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Inserted
+    where
+        K: Eq,
+    {
+        let (_, shard) = self.ground(target.hash);
+        let leaving = Leaving::new(&self.common);
+        let rejected =
+            shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
+        drop(leaving);
+        self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
+        rejected
+    }
+
+    /// The same if nothing was tried before. It is a write even so: what is being loaded is older.
+    #[cold]
+    pub(super) fn reject_write(
+        &self,
+        target: Target<'_>,
+        entry: &Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Inserted
+    where
+        K: Eq,
+    {
+        self.supersede(&pin(), target.hash);
+        self.reject(target, entry, if_present)
+    }
+
+    /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
+    /// they were removed. On a machine with more runnable threads than cores these are threads that
+    /// were interrupted at a bad moment, so let them run: but only a few times, and not again before
+    /// there was some progress, since nobody may have to wait for a thread that has stopped.
+    pub(super) fn retry_exhausted<R>(
+        &self,
+        hash: u64,
+        mut entry: Entry<K, V>,
+        mut again: impl FnMut(Entry<K, V>) -> Result<R, Entry<K, V>>,
+    ) -> Result<R, Entry<K, V>> {
+        let seats = || self.common.storeys.seats(hash).map(|(_, shard)| shard);
+        let hopeful = seats().any(|shard| shard.recycler.is_hopeful());
+        for _ in 0..plan::YIELDS {
+            for shard in seats() {
+                shard.recycler.seal_all(&pin().guard);
+            }
+            if hopeful {
+                yield_now();
+            }
+            // Each pin sees the latest epoch; a flush may advance it once more.
+            pin().guard.flush();
+            seats().for_each(|shard| while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {});
+            match again(entry) {
+                Ok(done) => return Ok(done),
+                Err(back) => entry = back,
+            }
+        }
+        if hopeful {
+            seats().for_each(|shard| shard.recycler.give_up());
+        }
+        Err(entry)
+    }
+
+    /// Inserts several under one pin.
+    pub(crate) fn insert_batch(&self, batch: &mut Vec<(u64, Entry<K, V>)>)
+    where
+        K: Eq,
+    {
+        for (hash, _) in batch.iter() {
+            self.prefetch(*hash);
+        }
+        let mut batch = batch.drain(..);
+        let priced = self.common.weigher.is_some() || self.common.coster.is_some();
+        if priced || self.common.storeys.has_grown() {
+            // Weighing is user code, and what is too heavy is told at once.
+            return batch
+                .for_each(|(hash, entry)| _ = self.insert(hash, entry, IfPresent::Replace));
+        }
+        let mut writes = vec![0; self.common.storeys.count()];
+        self.sweep_by_the_way();
+        let leaving = Leaving::new(&self.common);
+        let exhausted = {
+            let pin = pin();
+            let cx = self.context(&pin, &leaving);
+            batch.by_ref().find_map(|(hash, entry)| {
+                let (own, shard) = self.ground(hash);
+                writes[own] += 1;
+                self.supersede(&pin, hash);
+                let target = Target { own, hash, terms: &Terms::BY_RULE, price: Price::UNIT };
+                match shard.insert(&cx, target, entry, IfPresent::Replace) {
+                    Placed::Exhausted(entry) | Placed::Outgrown(entry) => Some((hash, entry)),
+                    Placed::Done(_) | Placed::Kept(_) => None,
+                }
+            })
+        };
+        drop(leaving);
+        let written = self.common.storeys.iter().zip(writes).filter(|(_, writes)| *writes > 0);
+        for ((_, shard), writes) in written {
+            shard.drop_dead(writes * DEAD_PER_WRITE);
+        }
+        // One by one, and in their order, if a node was missing or the cache grows.
+        for (hash, entry) in exhausted.into_iter().chain(batch) {
+            self.insert(hash, entry, IfPresent::Replace);
+        }
+    }
+
+    /// Removes; `take` gets the entry.
+    #[inline]
+    pub(crate) fn remove<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        take: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        self.prefetch(hash);
+        let (_, shard) = self.ground(hash);
+        self.sweep_by_the_way();
+        let leaving = Leaving::new(&self.common);
+        let removed = {
+            let pin = pin();
+            hooks::step(hooks::Step::Pinned);
+            self.supersede(&pin, hash);
+            self.common.remove(&self.context(&pin, &leaving), hash, eq, take)
+        };
+        drop(leaving);
+        shard.drop_dead(DEAD_PER_WRITE);
+        if self.common.storeys.has_grown() {
+            self.drop_dead(hash, DEAD_PER_WRITE);
+        }
+        removed
+    }
+}
