@@ -6,16 +6,25 @@
 //! it sees what the function sees, also within another function. Beside a method `m`, in an `impl` block,
 //! there is room for functions only; so there they are called `m_invalidate` and so on.
 
+mod attributes;
+mod companions;
+mod names;
+mod write;
+
 use crate::{
     generics::turbofish,
     key::{KeyPlan, shown_at, taken_apart},
     options::{Kind, Options},
     subject::Subject,
 };
+use attributes::Attributes;
+use companions::Companions;
+use names::{at_call_site, plain};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use std::time::Duration;
-use syn::{Attribute, FnArg, Generics, Pat, PatIdent, Result, Signature, spanned::Spanned};
+use syn::{FnArg, Pat, PatIdent, Result, Signature, spanned::Spanned};
+use write::expand_write;
 
 /// Everything that expressions are made of.
 struct Plan<'a> {
@@ -25,39 +34,6 @@ struct Plan<'a> {
     key: KeyPlan,
     /// Where companions are found from anywhere.
     companions: Companions,
-}
-
-enum Companions {
-    /// `f::name`
-    InEnum(Ident),
-    /// `Self::f_name`
-    Beside(Ident),
-}
-
-impl Companions {
-    fn name(&self, companion: &str) -> Ident {
-        match self {
-            Companions::InEnum(_) => Ident::new(companion, Span::call_site()),
-            Companions::Beside(method) => {
-                let method = plain(method);
-                match companion.strip_prefix("__") {
-                    Some(hidden) => format_ident!("__{method}_{hidden}", span = Span::call_site()),
-                    None => format_ident!("{method}_{companion}", span = Span::call_site()),
-                }
-            }
-        }
-    }
-
-    fn path(&self, companion: &str) -> TokenStream {
-        let name = self.name(companion);
-        match self {
-            Companions::InEnum(function) => {
-                let function = at_call_site(function);
-                quote!(#function::#name)
-            }
-            Companions::Beside(_) => quote!(Self::#name),
-        }
-    }
 }
 
 pub(crate) fn expand(subject: &Subject, options: &Options) -> Result<TokenStream> {
@@ -278,158 +254,6 @@ impl Plan<'_> {
         call_with_all(self.subject, &self.companions.path(companion))
     }
 
-    /// A companion that gets what the key is made of.
-    fn of_key(
-        &self,
-        companion: &str,
-        about: &str,
-        more: &TokenStream,
-        returns: &TokenStream,
-        body: &TokenStream,
-    ) -> TokenStream {
-        let KeyPlan { arguments, has_self, generics, bindings, .. } = &self.key;
-        let (cfgs, vis) = (Attributes::of(&self.subject.item.attrs).cfgs, &self.subject.item.vis);
-        let name = self.companions.name(companion);
-        let receiver = self.subject.item.sig.receiver().filter(|_| *has_self);
-        let receiver = receiver.map(|receiver| {
-            let mut receiver = receiver.clone();
-            receiver.mutability = None;
-            quote!(#receiver,)
-        });
-        let inputs = arguments.iter().map(|place| {
-            let argument = &self.subject.arguments[*place];
-            let (name, ty) = (&argument.name, &argument.ty);
-            quote!(#name: #ty)
-        });
-        let Generics { where_clause, .. } = generics;
-        let (parameters, _, _) = generics.split_for_impl();
-        quote! {
-            #[doc = #about]
-            #[allow(dead_code, clippy::all, clippy::pedantic)]
-            #(#cfgs)*
-            #vis fn #name #parameters (#receiver #more #(#inputs),*) #returns #where_clause {
-                #bindings
-                #body
-            }
-        }
-    }
-
-    fn companion_functions(&self, attributes: &Attributes) -> TokenStream {
-        let Self { rt, subject, key, .. } = self;
-        let (cfgs, vis) = (&attributes.cfgs, &subject.item.vis);
-        let (expression, function, shape, output) =
-            (&key.expression, self.function(), self.shape(false), self.output());
-        let this = format!("`{}`", plain(subject.name()));
-        let none = TokenStream::new();
-        let respond = |body: TokenStream| match subject.kind {
-            Kind::View => quote!(::core::option::Option::map(#body, #rt::respond)),
-            _ => body,
-        };
-
-        let invalidate = self.of_key(
-            "invalidate",
-            &format!(
-                " Removes what {this} has returned for these arguments; true if it was there. What is being loaded \
-                 for them at this moment goes to those who wait, and is not kept."
-            ),
-            &none,
-            &quote!(-> bool),
-            &quote!(#rt::invalidate(#function, #shape, &#expression)),
-        );
-        let peek = respond(quote!(#rt::peek(#function, #shape, &#expression)));
-        let peek = self.of_key(
-            "peek",
-            &format!(" What {this} has returned for these arguments, if that is kept. Runs nothing and counts nothing."),
-            &none,
-            &quote!(-> ::core::option::Option<#output>),
-            &peek,
-        );
-        let krate = self.options.krate();
-        let key_digest = self.of_key(
-            "key_digest",
-            &format!(" A short name for the key of {this} with these arguments, for logs or other stores."),
-            &quote!(__larder_secret: &#krate::memo::DigestKey,),
-            &quote!(-> #krate::memo::Digest),
-            &quote!(#rt::digest(#function, __larder_secret, &#expression)),
-        );
-
-        let name = self.companions.name("refresh");
-        let refresh_sig = self.signature(&name);
-        let refresh = self.call("refresh");
-        let refresh_about = format!(
-            " Runs {this} and keeps what it returns in the place of what is kept, which others get until then."
-        );
-        let all = self.companions.name("invalidate_all");
-        let all_about = format!(
-            " Removes all that {this} has returned, in O(1). What is being loaded at this moment is not kept."
-        );
-        let stats = self.companions.name("stats");
-        let stats_about = format!(" Hits, misses and loads of {this} so far.");
-        let hidden = self.companions.name("__larder");
-        let declaration = self.declaration();
-        let uncached = self.uncached(attributes);
-        let quiet = quote!(#[allow(dead_code, clippy::all, clippy::pedantic)]);
-        quote! {
-            #invalidate
-            #peek
-            #key_digest
-
-            #[doc = #refresh_about]
-            #quiet
-            #(#cfgs)*
-            #vis #refresh_sig {
-                #refresh
-            }
-
-            #[doc = #all_about]
-            #quiet
-            #(#cfgs)*
-            #vis fn #all() {
-                #rt::invalidate_all(#function)
-            }
-
-            #[doc = #stats_about]
-            #quiet
-            #(#cfgs)*
-            #vis fn #stats() -> #krate::memo::FunctionStats {
-                #function.stats()
-            }
-
-            #uncached
-
-            #[doc(hidden)]
-            #quiet
-            #(#cfgs)*
-            #[inline]
-            fn #hidden() -> &'static #rt::Function {
-                #declaration
-            }
-        }
-    }
-
-    /// The function as it was written.
-    fn uncached(&self, attributes: &Attributes) -> TokenStream {
-        let Subject { item, .. } = self.subject;
-        let (cfgs, lints) = (&attributes.cfgs, &attributes.lints);
-        let about =
-            format!(" `{}` itself: asks no cache, and keeps nothing.", plain(self.subject.name()));
-        let (vis, block) = (&item.vis, &item.block);
-        let mut sig = item.sig.clone();
-        sig.ident = self.companions.name("uncached");
-        quote! {
-            #[doc = #about]
-            #(#lints)*
-            #[allow(
-                dead_code,
-                clippy::missing_errors_doc,
-                clippy::missing_panics_doc,
-                clippy::must_use_candidate
-            )]
-            #(#cfgs)*
-            #vis #sig #block
-        }
-    }
-
     /// The static that knows the function.
     fn declaration(&self) -> TokenStream {
         let Self { rt, options, subject, .. } = self;
@@ -513,63 +337,6 @@ impl Plan<'_> {
     }
 }
 
-/// A function that makes stale what others have read.
-fn expand_write(
-    subject: &Subject,
-    options: &Options,
-    rt: &TokenStream,
-    companions: &Companions,
-) -> TokenStream {
-    let Subject { item, returns, .. } = subject;
-    let attributes = Attributes::of(&item.attrs);
-    let (outer, lints, cfgs) = (&attributes.outer, &attributes.lints, &attributes.cfgs);
-    let tables = options.writes.iter().flat_map(|said| &said.value).map(|table| table.expand());
-    let hidden = match companions {
-        Companions::InEnum(_) => Ident::new("__larder_write", Span::call_site()),
-        Companions::Beside(_) => companions.name("__larder_write"),
-    };
-    let path = match companions {
-        Companions::InEnum(_) => quote!(#hidden),
-        Companions::Beside(_) => quote!(Self::#hidden),
-    };
-    let mut inner = item.sig.clone();
-    inner.ident = hidden;
-    let block = &item.block;
-    let inner = quote!(#(#lints)* #(#cfgs)* #inner #block);
-    let (nested, beside) = match companions {
-        Companions::InEnum(_) => (Some(inner), None),
-        Companions::Beside(_) => (None, Some(quote!(#[doc(hidden)] #inner))),
-    };
-    let mut sig = item.sig.clone();
-    for (input, argument) in sig
-        .inputs
-        .iter_mut()
-        .filter(|input| matches!(input, FnArg::Typed(_)))
-        .zip(&subject.arguments)
-    {
-        if let FnArg::Typed(typed) = input {
-            *typed.pat = plain_pattern(&argument.name);
-        }
-    }
-    if let Some(FnArg::Receiver(receiver)) = sig.inputs.first_mut() {
-        receiver.mutability = None;
-    }
-    let vis = &item.vis;
-    let call = call_with_all(subject, &path);
-    let awaited = subject.is_async().then(|| quote!(.await));
-    let shape = form_of(&quote!(#returns), rt, returns.span());
-    quote! {
-        #(#outer)*
-        #vis #sig {
-            #nested
-            let __larder_write_begun = #rt::Write::new(::std::vec![#(#tables),*]);
-            let __larder_output = #call #awaited;
-            __larder_write_begun.end(#shape, __larder_output)
-        }
-        #beside
-    }
-}
-
 fn form_of(returns: &TokenStream, rt: &TokenStream, at: Span) -> TokenStream {
     let asked = quote_spanned!(at=> (&#rt::Returned::<#returns>::new()).shape());
     quote! {{
@@ -589,41 +356,6 @@ fn call_with_all(subject: &Subject, path: &TokenStream) -> TokenStream {
     quote!(#path #turbofish (#own #(#names),*))
 }
 
-/// The function's attributes, by where they belong.
-struct Attributes {
-    /// On the function that asks the cache.
-    outer: Vec<TokenStream>,
-    /// On the function as it was written, too.
-    lints: Vec<Attribute>,
-    /// On everything.
-    cfgs: Vec<Attribute>,
-}
-
-impl Attributes {
-    fn of(all: &[Attribute]) -> Self {
-        let is = |attribute: &Attribute, names: &[&str]| {
-            names.iter().any(|name| attribute.path().is_ident(name))
-        };
-        let outer = all.iter().map(|attribute| {
-            // What is expected happens in the body, and that is elsewhere.
-            if is(attribute, &["expect"])
-                && let syn::Meta::List(list) = &attribute.meta
-            {
-                let lints = &list.tokens;
-                return quote!(#[allow(#lints)]);
-            }
-            quote!(#attribute)
-        });
-        let pick =
-            |names: &[&str]| all.iter().filter(|attribute| is(attribute, names)).cloned().collect();
-        Self {
-            outer: outer.collect(),
-            lints: pick(&["allow", "expect", "warn", "deny", "forbid"]),
-            cfgs: pick(&["cfg"]),
-        }
-    }
-}
-
 fn plain_pattern(name: &Ident) -> Pat {
     Pat::Ident(PatIdent {
         attrs: Vec::new(),
@@ -632,17 +364,4 @@ fn plain_pattern(name: &Ident) -> Pat {
         ident: name.clone(),
         subpat: None,
     })
-}
-
-/// A name without `r#`.
-fn plain(name: &Ident) -> String {
-    let name = name.to_string();
-    name.strip_prefix("r#").unwrap_or(&name).to_owned()
-}
-
-/// The same name, of which no lint is told that the user has written it.
-fn at_call_site(name: &Ident) -> Ident {
-    let mut name = name.clone();
-    name.set_span(Span::call_site());
-    name
 }
