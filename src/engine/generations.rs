@@ -106,6 +106,12 @@ impl<K, V> Shard<K, V> {
     }
 }
 
+impl<K, V> Sighted<'_, K, V> {
+    fn version(&self) -> Version {
+        self.shard.version(self.own, self.found.node)
+    }
+}
+
 /// Whether a value was swapped for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Swapped {
@@ -126,10 +132,7 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Version)> {
         let pin = super::epoch::pin();
-        let Sighted { own, shard, found } = self.find(&pin, hash, eq)?;
-        let version = shard.version(own, found.node);
-        // SAFETY: pinned, and found in the index since.
-        Some((unsafe { shard.nodes.with(found.node, f) }, version))
+        self.find(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.version()))
     }
 
     /// [`Engine::peek`] with the version.
@@ -140,10 +143,7 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Version)> {
         let pin = super::epoch::pin();
-        let Sighted { own, shard, found } = self.find_live(&pin, hash, eq)?;
-        let version = shard.version(own, found.node);
-        // SAFETY: pinned, and found in the index since.
-        Some((unsafe { shard.nodes.with(found.node, f) }, version))
+        self.find_live(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.version()))
     }
 
     /// [`Engine::compute`] if the key still has the version that was seen, or is absent if none was.

@@ -10,7 +10,7 @@ use crate::engine::{
     storeys::{FROM_THE_TOP, Spot},
 };
 
-/// An entry that a lookup has found.
+/// An entry that a lookup has found; borrows from the pin under which it was found.
 #[derive(Debug)]
 pub(crate) struct Sighted<'s, K, V> {
     pub(crate) own: usize,
@@ -19,6 +19,13 @@ pub(crate) struct Sighted<'s, K, V> {
 }
 
 impl<K, V> Sighted<'_, K, V> {
+    /// What `f` makes of the entry.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&Entry<K, V>) -> R) -> R {
+        // SAFETY: it was found in the index under a pin that is still held.
+        unsafe { self.shard.nodes.with(self.found.node, f) }
+    }
+
     pub(crate) fn spot(&self) -> Spot {
         Spot { own: self.own, node: self.found.node }
     }
@@ -43,9 +50,7 @@ impl<K, V> Engine<K, V> {
         // Before pinning, whose locked instruction takes as long as the line does to come.
         self.prefetch(hash);
         let pin = pin();
-        let Sighted { shard, found, .. } = self.find(&pin, hash, eq)?;
-        // SAFETY: pinned, and found in the index since.
-        Some(unsafe { shard.nodes.with(found.node, f) })
+        self.find(&pin, hash, eq).map(|sighted| sighted.with(f))
     }
 
     /// [`Engine::get`] for a thread that is pinned already: the entry, for as long as it is.
@@ -62,12 +67,12 @@ impl<K, V> Engine<K, V> {
     }
 
     #[inline(always)]
-    pub(super) fn find(
-        &self,
-        pin: &Pin,
+    pub(super) fn find<'s>(
+        &'s self,
+        pin: &'s Pin,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
-    ) -> Option<Sighted<'_, K, V>> {
+    ) -> Option<Sighted<'s, K, V>> {
         let Some(sighted) = self.find_live(pin, hash, eq) else {
             self.common.counters.count(pin.number, Event::Miss);
             return None;
@@ -85,12 +90,12 @@ impl<K, V> Engine<K, V> {
 
     /// Looks a key up, and takes what is expired or stale for absent.
     #[inline(always)]
-    pub(super) fn find_live(
-        &self,
-        pin: &Pin,
+    pub(super) fn find_live<'s>(
+        &'s self,
+        pin: &'s Pin,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
-    ) -> Option<Sighted<'_, K, V>> {
+    ) -> Option<Sighted<'s, K, V>> {
         let watch = self.common.watch();
         let (mut own, mut shard) = self.ground(hash);
         let mut level = FROM_THE_TOP;
@@ -110,12 +115,12 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Looks a key up, live or not.
-    pub(super) fn find_any(
-        &self,
-        pin: &Pin,
+    pub(super) fn find_any<'s>(
+        &'s self,
+        pin: &'s Pin,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
-    ) -> Option<Sighted<'_, K, V>> {
+    ) -> Option<Sighted<'s, K, V>> {
         let (mut own, mut shard) = self.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
@@ -135,9 +140,7 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         let pin = pin();
-        let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
-        // SAFETY: pinned, and found in the index since.
-        Some(unsafe { shard.nodes.with(found.node, f) })
+        self.find_live(&pin, hash, eq).map(|sighted| sighted.with(f))
     }
 
     /// Calls `f` with each entry of one bucket; false behind the last bucket of the shard.

@@ -171,10 +171,9 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Need)> {
         let pin = pin();
-        let Sighted { own, shard, found } = self.find(&pin, hash, eq)?;
-        let need = self.need((own, shard), found.node);
-        // SAFETY: pinned, and found in the index since.
-        Some((unsafe { shard.nodes.with(found.node, f) }, need))
+        let sighted = self.find(&pin, hash, eq)?;
+        let need = self.need((sighted.own, sighted.shard), sighted.found.node);
+        Some((sighted.with(f), need))
     }
 
     /// [`Engine::get`], and where the value is.
@@ -186,9 +185,7 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Spot)> {
         let pin = pin();
-        let Sighted { own, shard, found } = self.find(&pin, hash, eq)?;
-        // SAFETY: pinned, and found in the index since.
-        Some((unsafe { shard.nodes.with(found.node, f) }, Spot { own, node: found.node }))
+        self.find(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.spot()))
     }
 
     /// [`Engine::peek`], and where the value is. What is found by the leader of a load is what that load may
@@ -201,9 +198,7 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Spot)> {
         let pin = pin();
-        let Sighted { own, shard, found } = self.find_live(&pin, hash, eq)?;
-        // SAFETY: pinned, and found in the index since.
-        Some((unsafe { shard.nodes.with(found.node, f) }, Spot { own, node: found.node }))
+        self.find_live(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.spot()))
     }
 
     /// Has nobody join a load of this hash that is under way, nor what it brings stored, as a write would.
