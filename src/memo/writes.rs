@@ -40,18 +40,15 @@ pub fn invalidate_table(table: &str) {
     }
 }
 
-/// The caches where functions keep what they have read.
-fn caches_of_queries() -> &'static [ManagedCache] {
-    static CACHES: OnceLock<Vec<ManagedCache>> = OnceLock::new();
-    CACHES.get_or_init(|| {
-        let names: BTreeSet<_> = all()
-            .map(|function| function.declared())
-            .filter(|declared| declared.reads)
-            .map(|declared| declared.cache)
-            .collect();
-        // Where there is no such cache, no such function has kept anything.
-        names.into_iter().filter_map(|name| global().get_cache(name).ok()).collect()
-    })
+/// The caches where functions keep what they have read. A named one may be made at any time; as long as it is not
+/// there, no function has kept anything in it.
+fn caches_of_queries() -> impl Iterator<Item = ManagedCache> {
+    static NAMES: OnceLock<BTreeSet<&'static str>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| {
+        let declared = all().map(|function| function.declared());
+        declared.filter(|declared| declared.reads).map(|declared| declared.cache).collect()
+    });
+    names.iter().filter_map(|name| global().get_cache(name).ok())
 }
 
 /// A write that is under way. If it is left early, by a panic or because its future is dropped, nobody knows
