@@ -161,6 +161,28 @@ fn a_query_in_flight_does_not_bring_old_rows_back() {
     assert_eq!(held(), 1);
 }
 
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
+
+#[cache_query(reads("written"))]
+fn written() -> u64 {
+    WRITTEN.load(SeqCst)
+}
+
+#[cache_query(writes("written"))]
+fn write_slowly(number: u64) {
+    // A query that comes while the write is under way, and is kept.
+    assert_eq!((written(), written()), (number - 1, number - 1));
+    WRITTEN.store(number, SeqCst);
+}
+
+#[test]
+fn what_was_read_during_a_write_is_stale_after_it() {
+    for number in 1..3 {
+        write_slowly(number);
+        assert_eq!(written(), number);
+    }
+}
+
 static STRESSED: Table = Table::new();
 /// What writes to each row have returned.
 static CONFIRMED: Table = Table::new();
@@ -187,7 +209,11 @@ async fn read_row_async(row: usize) -> u64 {
 
 #[cache_query(writes("stressed"))]
 fn write_row(row: usize) -> Result<u64, ()> {
-    Ok(STRESSED.rows[row].fetch_add(1, SeqCst) + 1)
+    // Time for a read to come before the row is written, and after.
+    std::thread::yield_now();
+    let number = STRESSED.rows[row].fetch_add(1, SeqCst) + 1;
+    std::thread::yield_now();
+    Ok(number)
 }
 
 /// The history that is checked: each row's versions only grow, so a read may return none that is less than
