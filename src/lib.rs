@@ -28,7 +28,37 @@
 //! let manager = CacheManager::new();
 //! let profiles = manager.view::<String>(CacheKind::User);
 //! assert_eq!(profiles.get_with(&7, || "Ada".to_owned()), "Ada");
+//! profiles.set_with_ttl(&8, "Grace".to_owned(), std::time::Duration::from_secs(60));
+//! assert!(profiles.has_key(&8) && profiles.delete(&8));
+//!
+//! // All that is kept under these keys, stale at once.
+//! profiles.clear();
+//! assert_eq!(profiles.get(&7), None);
+//! println!("{}", manager.health());
 //! ```
+//!
+//! With the feature `macros`, attributes keep in these caches what functions return:
+//!
+#![cfg_attr(feature = "macros", doc = "```")]
+#![cfg_attr(not(feature = "macros"), doc = "```ignore")]
+//! #[larder::cache_query(reads("users"), ttl = "5m")]
+//! fn profile(id: u64) -> Option<String> {
+//!     Some(format!("user {id}"))
+//! }
+//!
+//! #[larder::cache_query(writes("users"))]
+//! fn rename(id: u64, name: &str) {
+//!     println!("user {id} is {name} from now on");
+//! }
+//!
+//! assert_eq!((profile(7), profile(7)), (Some("user 7".to_owned()), Some("user 7".to_owned())));
+//! rename(7, "Ada"); // what was read of the table is stale
+//! profile::invalidate(7);
+//! assert_eq!(profile::stats().hits, 1);
+//! ```
+//!
+//! Guides are in the repository's `docs/`: `manager.md`, with configuration, memory, health and metrics,
+//! `memoize.md`, and `from-moka.md`.
 //!
 //! # Consistency
 //!
