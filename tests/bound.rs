@@ -3,12 +3,12 @@
 mod common;
 
 use common::{join, validate};
-use larder::Cache;
+use larder::{Cache, Maintenance};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     sync::{
         Barrier,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering, Ordering::Relaxed},
     },
     thread,
 };
@@ -87,5 +87,39 @@ fn entries_never_exceed_the_capacity_and_are_counted_exactly_at_rest() {
             assert!(entries <= capacity && entries * 100 >= capacity * 97, "{which}: {entries}");
             validate(&cache);
         }
+    }
+}
+
+/// One thread takes out what was invalidated while another counts.
+#[test]
+fn what_is_swept_meanwhile_makes_no_difference_to_who_counts() {
+    const ROUNDS: u32 = 300;
+    for weighed in [false, true] {
+        let builder = Cache::builder().max_capacity(1_000).maintenance(Maintenance::Manual);
+        let builder = if weighed { builder.weigher(|_, _| 2) } else { builder };
+        let cache: Cache<u32, u32> = builder.build();
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Relaxed) {
+                    cache.run_pending_tasks();
+                }
+            });
+            for round in 0..ROUNDS {
+                cache.insert_many((0..400).map(|key| (key, round)));
+                cache.invalidate_all();
+                for _ in 0..3 {
+                    let stats = cache.stats();
+                    assert_eq!(
+                        (cache.entry_count(), cache.weighted_size(), stats.entries),
+                        (0, 0, 0)
+                    );
+                    assert_eq!(stats.inserts - stats.departures(), 0);
+                }
+            }
+            over.store(true, Relaxed);
+        });
+        assert_eq!(cache.stats().inserts, u64::from(ROUNDS) * 400);
+        validate(&cache);
     }
 }

@@ -16,11 +16,13 @@ use crate::{
         flight::Outcome,
         index::Loc,
         late::Late,
-        lifetimes::Lifetimes,
+        lifetimes::{Life, Lifetimes},
         plan::{Plan, ShardPlan},
+        postpone::PutOff,
         recycle::{NodePlan, Recycler},
         refresh::Begun,
         ring::{Ends, Ring},
+        timing::Timing,
         wheel::{TICK, Wheel},
         word::Layout,
     },
@@ -276,6 +278,51 @@ impl AlarmDoor {
     /// When the next pass is due.
     pub fn time(&self) -> u64 {
         self.alarm.latest_time()
+    }
+}
+
+/// The times of one entry, that of node 1, which is in use and has no end.
+#[derive(Debug)]
+pub struct TimesDoor(Timing);
+
+impl TimesDoor {
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn new(deadline: u64) -> Self {
+        let timing = Timing::new(2, 2, 0, 0).expect("memory");
+        timing.ensure_details().expect("memory");
+        timing.begin(1, Life { deadline, written: 1, ..Life::ENDLESS }).expect("memory");
+        Self(timing)
+    }
+
+    /// Sets an end, and with it the deadline, which may be earlier.
+    pub fn set_end(&self, deadline: u64, end: u64) {
+        self.0.announce_ends();
+        self.0.note(1, Life { deadline, end, written: 1, ..Life::ENDLESS });
+        let _ = self.0.deadlines.change(1, deadline, |_| false);
+    }
+
+    /// A read after which the entry may idle until `idle`.
+    pub fn read(&self, idle: u64) {
+        let seen = self.0.deadlines.load_to_move(1);
+        if seen < idle && self.0.put_off(1, seen, idle) == PutOff::Ask {
+            self.read_by_rule(idle);
+        }
+    }
+
+    /// The same where it is known that entries may have ends.
+    pub fn read_by_rule(&self, idle: u64) {
+        let rule = |life: Life| {
+            let deadline = life.end.min(idle);
+            (deadline != life.deadline).then_some(Life { deadline, ..life })
+        };
+        let _ = self.0.put_off_by(1, rule);
+    }
+
+    /// What lookups go by.
+    pub fn deadline(&self) -> u64 {
+        self.0.deadlines.load(1)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
         insert::Target,
         lifetimes::{Heed, Life, Rules},
         nodes::Entry,
+        postpone::PutOff,
         shard::{Common, Context, Shard},
         timing::Timing,
         wheel::{Advance, Visit},
@@ -229,34 +230,26 @@ impl<K, V> Shard<K, V> {
     #[inline]
     pub(crate) fn heed_read(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
         let seen = timing.deadlines.load_to_move(found.node);
-        match common.lifetimes.heed_read_at(seen) {
-            Heed::Nothing => {}
-            // Only from what it was when it was read: somebody's touch is not to be undone. The mark comes
-            // too early then, and that will do.
-            Heed::Move(deadline) if !timing.has_ends() => {
-                let _ = timing.deadlines.swap(found.node, seen, deadline);
-            }
-            Heed::Move(_) | Heed::Ask => self.heed_read_by_rule(common, timing, found),
+        let ask = match common.lifetimes.heed_read_at(seen) {
+            Heed::Nothing => return,
+            Heed::Move(deadline) => timing.put_off(found.node, seen, deadline),
+            Heed::Ask => PutOff::Ask,
+        };
+        if ask == PutOff::Ask {
+            self.heed_read_by_rule(common, timing, found);
         }
     }
 
     #[cold]
     #[inline(never)]
     fn heed_read_by_rule(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
-        let lifetimes = &common.lifetimes;
-        let life = timing.life(found.node);
-        if life.deadline == DEAD || life.deadline == PAST {
-            return;
-        }
+        let node = found.node;
         // SAFETY: pinned, and found in the index since.
-        let new = unsafe { self.nodes.with(found.node, |entry| lifetimes.after_read(entry, life)) };
-        let Some(new) = new else { return };
-        // As above.
-        if timing.deadlines.swap(found.node, life.deadline, new.deadline) {
-            timing.note_own(found.node, new.own);
-            if new.deadline < life.deadline {
-                self.schedule_at(common, timing, found.node, new.deadline);
-            }
+        let rule = |life| unsafe {
+            self.nodes.with(node, |entry| common.lifetimes.after_read(entry, life))
+        };
+        if let Some(deadline) = timing.put_off_by(node, rule) {
+            self.schedule_at(common, timing, node, deadline);
         }
     }
 
@@ -273,7 +266,7 @@ impl<K, V> Shard<K, V> {
         let new = common.lifetimes.touched(life, duration);
         // An entry from before the shard knew of times has not been placed.
         timing.deadlines.place(node, self.index.loc(found));
-        // Before the deadline changes, so that a read that sees that one does not go by the old end.
+        // Before the deadline changes: `postpone.rs`.
         timing.note(node, new);
         let clock = &common.lifetimes.clock;
         let change = timing.deadlines.change(node, new.deadline, |seen| clock.is_past(seen));
@@ -296,18 +289,18 @@ impl<K, V> Shard<K, V> {
         let by_rule = unsafe { self.nodes.with(node, by_rule) };
         loop {
             let life = timing.life(node);
-            if life.deadline == DEAD || life.deadline == PAST {
+            if life.is_over() {
                 return;
             }
             let new = common.lifetimes.shortened(life, by_rule);
-            // As in `touch`: the place, then the end, then the deadline.
+            // As in `touch`: the place, then the end, then the deadline, even if that stays the same.
             timing.deadlines.place(node, self.index.loc(found));
             timing.note_end(node, new.end);
-            if new.deadline == life.deadline {
-                return;
-            }
             if timing.deadlines.swap(node, life.deadline, new.deadline) {
-                return self.schedule_at(common, timing, node, new.deadline);
+                if new.deadline < life.deadline {
+                    self.schedule_at(common, timing, node, new.deadline);
+                }
+                return;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! How long the entries of a cache live: the rules, and what they come to for one entry.
 
 use crate::{
-    clock::{Clock, NEVER, PAST, Reading, Until},
+    clock::{Clock, DEAD, NEVER, PAST, Reading, Until},
     engine::{nodes::Entry, refresh::Freshness},
     expiry::Expiry,
     sync::{Ordering::Relaxed, SettingU64},
@@ -123,6 +123,11 @@ pub(crate) struct Life {
 
 impl Life {
     pub(crate) const ENDLESS: Life = Life { deadline: NEVER, end: NEVER, own: NEVER, written: 0 };
+
+    /// Whether it has been settled that it is.
+    pub(crate) fn is_over(self) -> bool {
+        self.deadline == DEAD || self.deadline == PAST
+    }
 }
 
 impl<K, V> Lifetimes<K, V> {

@@ -41,6 +41,7 @@ pub(crate) mod parker;
 pub(crate) mod plan;
 pub(crate) mod plant;
 pub(crate) mod policy;
+mod postpone;
 pub(crate) mod recycle;
 pub(crate) mod refresh;
 pub(crate) mod ring;
@@ -148,20 +149,25 @@ impl<K, V> Engine<K, V> {
 
     /// What was counted, and the number of entries. What is stale counts as gone.
     pub(crate) fn totals(&self) -> ([u64; EVENTS], u64) {
-        let (mut totals, stale) = (self.common.counters.totals(), self.common.stale().entries);
-        totals[Event::Invalidation as usize] += stale;
-        (totals, self.residents().saturating_sub(stale))
+        let mut totals = self.common.counters.totals();
+        let Some(fresh) = self.common.fresh() else { return (totals, self.residents()) };
+        let of = |event: Event| totals[event as usize];
+        let others =
+            of(Event::Removal) + of(Event::Eviction) + of(Event::Expiration) + fresh.entries;
+        let gone = of(Event::Insert).saturating_sub(others);
+        totals[Event::Invalidation as usize] = of(Event::Invalidation).max(gone);
+        (totals, fresh.entries)
     }
 
     /// Entries in the cache, and those that are being inserted at this moment. O(capacity) while there
     /// may be stale ones, which do not count.
     pub(crate) fn entries(&self) -> u64 {
-        self.residents().saturating_sub(self.common.stale().entries)
+        self.common.fresh().map_or_else(|| self.residents(), |fresh| fresh.entries)
     }
 
     /// The same for what they weigh together.
     pub(crate) fn weight(&self) -> u64 {
-        self.common.weight().saturating_sub(self.common.stale().weight)
+        self.common.fresh().map_or_else(|| self.common.weight(), |fresh| fresh.weight)
     }
 
     /// Sets what entries may weigh together, and evicts what is too much. Says how many entries there is

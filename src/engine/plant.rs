@@ -99,6 +99,12 @@ pub(crate) enum Bug {
     OfferDropped,
     /// A deadline is claimed by load and store.
     ClaimBlind,
+    /// A read that has put a deadline off does not look for an end again.
+    EndUnasked,
+    /// A change to the deadline that is there writes nothing.
+    ChangeSilent,
+    /// Nobody says that there are ends.
+    EndsUnannounced,
     /// An entry is taken for absent without settling its deadline.
     SettleBlind,
     /// A deadline that was changed before it could be claimed is taken for one that was claimed.

@@ -1,0 +1,38 @@
+//! No read puts a deadline off beyond an end: `src/engine/postpone.rs`.
+#![cfg(larder_loom)]
+
+use larder::doors::TimesDoor;
+use larder_loom_tests::model;
+
+/// The touch comes to another deadline than that which is there.
+#[test]
+fn a_read_against_an_earlier_end() {
+    model(
+        3,
+        || TimesDoor::new(10),
+        [|times: &TimesDoor| times.read(15), |times| times.set_end(9, 9)],
+        |times, [(), ()]| assert_eq!(times.deadline(), 9),
+    );
+}
+
+/// The touch comes to the very deadline that the read has seen.
+#[test]
+fn a_read_against_an_end_at_the_deadline_that_is_there() {
+    model(
+        3,
+        || TimesDoor::new(10),
+        [|times: &TimesDoor| times.read(15), |times| times.set_end(10, 10)],
+        |times, [(), ()]| assert_eq!(times.deadline(), 10),
+    );
+}
+
+/// The reader knows that there may be ends, since another entry has one.
+#[test]
+fn a_read_by_rule_against_an_end() {
+    model(
+        3,
+        || TimesDoor::new(10),
+        [|times: &TimesDoor| times.read_by_rule(15), |times| times.set_end(10, 10)],
+        |times, [(), ()]| assert_eq!(times.deadline(), 10),
+    );
+}
