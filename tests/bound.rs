@@ -8,7 +8,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     sync::{
         Barrier,
-        atomic::{AtomicBool, AtomicU32, Ordering, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering},
     },
     thread,
 };
@@ -98,26 +98,22 @@ fn what_is_swept_meanwhile_makes_no_difference_to_who_counts() {
         let builder = Cache::builder().max_capacity(1_000).maintenance(Maintenance::Manual);
         let builder = if weighed { builder.weigher(|_, _| 2) } else { builder };
         let cache: Cache<u32, u32> = builder.build();
-        let over = AtomicBool::new(false);
         thread::scope(|scope| {
-            scope.spawn(|| {
-                while !over.load(Relaxed) {
-                    cache.run_pending_tasks();
+            let counting = scope.spawn(|| {
+                for round in 0..ROUNDS {
+                    cache.insert_many((0..400).map(|key| (key, round)));
+                    cache.invalidate_all();
+                    for _ in 0..3 {
+                        let stats = cache.stats();
+                        assert_eq!((cache.entry_count(), cache.weighted_size()), (0, 0));
+                        assert_eq!((stats.entries, stats.inserts - stats.departures()), (0, 0));
+                    }
                 }
             });
-            for round in 0..ROUNDS {
-                cache.insert_many((0..400).map(|key| (key, round)));
-                cache.invalidate_all();
-                for _ in 0..3 {
-                    let stats = cache.stats();
-                    assert_eq!(
-                        (cache.entry_count(), cache.weighted_size(), stats.entries),
-                        (0, 0, 0)
-                    );
-                    assert_eq!(stats.inserts - stats.departures(), 0);
-                }
+            while !counting.is_finished() {
+                cache.run_pending_tasks();
             }
-            over.store(true, Relaxed);
+            join([counting]);
         });
         assert_eq!(cache.stats().inserts, u64::from(ROUNDS) * 400);
         validate(&cache);

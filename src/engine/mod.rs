@@ -81,6 +81,7 @@ use plan::Plan;
 use shard::{Common, Context};
 use stats::{Counters, EVENTS, Event};
 use storeys::{Seat, Storeys};
+use sweep::Fresh;
 use weights::Weigher;
 
 /// A cache of entries by hash. Hashing is the caller's, comparing keys too.
@@ -149,25 +150,30 @@ impl<K, V> Engine<K, V> {
 
     /// What was counted, and the number of entries. What is stale counts as gone.
     pub(crate) fn totals(&self) -> ([u64; EVENTS], u64) {
+        // First: what a sweep has counted before it was over is in the totals.
+        let fresh = self.common.fresh();
         let mut totals = self.common.counters.totals();
-        let Some(fresh) = self.common.fresh() else { return (totals, self.residents()) };
+        let Some(Fresh { entries, .. }) = fresh else { return (totals, self.residents()) };
+        let entries = entries.min(self.residents());
         let of = |event: Event| totals[event as usize];
-        let others =
-            of(Event::Removal) + of(Event::Eviction) + of(Event::Expiration) + fresh.entries;
+        let others = of(Event::Removal) + of(Event::Eviction) + of(Event::Expiration) + entries;
         let gone = of(Event::Insert).saturating_sub(others);
         totals[Event::Invalidation as usize] = of(Event::Invalidation).max(gone);
-        (totals, fresh.entries)
+        (totals, entries)
     }
 
     /// Entries in the cache, and those that are being inserted at this moment. O(capacity) while there
     /// may be stale ones, which do not count.
     pub(crate) fn entries(&self) -> u64 {
-        self.common.fresh().map_or_else(|| self.residents(), |fresh| fresh.entries)
+        // A walk meets entries that make room for others behind it: these are no more than fit, together.
+        let fresh = self.common.fresh().map_or(u64::MAX, |fresh| fresh.entries);
+        self.residents().min(fresh)
     }
 
     /// The same for what they weigh together.
     pub(crate) fn weight(&self) -> u64 {
-        self.common.fresh().map_or_else(|| self.common.weight(), |fresh| fresh.weight)
+        let fresh = self.common.fresh().map_or(u64::MAX, |fresh| fresh.weight);
+        self.common.weight().min(fresh)
     }
 
     /// Sets what entries may weigh together, and evicts what is too much. Says how many entries there is
