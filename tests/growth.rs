@@ -176,7 +176,7 @@ fn a_cache_without_a_weigher_grows_when_it_is_told_to() {
 #[test]
 fn what_no_memory_can_hold_is_refused_and_nothing_has_changed() {
     let cache = Cache::new(1_000);
-    (0..1_000).for_each(|key: u64| cache.insert(key, key));
+    (0..2_000).for_each(|key: u64| cache.insert(key, key));
     for max_capacity in [1 << 50, u64::MAX] {
         let refused = cache.set_max_capacity(max_capacity);
         assert_eq!(refused, Err(ResizeError::NoRoom { max_capacity, room: 1_000 }));

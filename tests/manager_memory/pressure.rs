@@ -26,10 +26,12 @@ fn simulated(probe: impl MemoryProbe + 'static) -> (CacheManager, ManualClock) {
     (manager, clock)
 }
 
+/// Writes twice as many keys as fit: of just as many, one may find no room in its pair of buckets
+/// before the cache is full.
 fn fill(manager: &CacheManager) {
     for cache in manager.caches() {
         let view = cache.view::<u64>();
-        for key in 0..cache.capacity() {
+        for key in 0..2 * cache.capacity() {
             view.set(&key, key);
         }
         assert_eq!(cache.entry_count(), cache.capacity(), "{}", cache.name());
