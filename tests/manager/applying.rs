@@ -200,7 +200,7 @@ fn a_cache_grows_beyond_what_it_was_built_for_and_its_times_hold_there_too() {
     let (cache, clock) = cache(CacheSettings::new(100).time_to_live(10 * MINUTE));
     let view = cache.view();
     (0..100).for_each(|key| view.set(&key, key));
-    cache.apply(&cache.settings().max_entries(6_000)).unwrap();
+    cache.apply(&cache.settings().max_entries(20_000)).unwrap();
     (0..5_000).for_each(|key| view.set(&key, key));
     assert_eq!(cache.entry_count(), 5_000);
     assert!((0..5_000).all(|key| view.ttl(&key) == Some(10 * MINUTE)));

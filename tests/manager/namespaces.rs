@@ -67,15 +67,15 @@ fn a_namespace_that_goes_back_finds_what_it_had() {
 
 #[test]
 fn what_is_stale_makes_room_for_what_is_not() {
-    let (cache, _) = cache(CacheSettings::new(100));
+    let (cache, _) = cache(CacheSettings::new(1_000));
     let view = cache.view();
-    (0..100).for_each(|key| view.set(&key, 1));
-    (0..100).for_each(|key| assert_eq!(view.get(&key), Some(1)));
+    (0..900).for_each(|key| view.set(&key, 1));
+    (0..900).for_each(|key| assert_eq!(view.get(&key), Some(1)));
     view.clear();
     for round in 0..3 {
-        (0..50).for_each(|key| _ = view.get_with(&key, || round));
+        (0..500).for_each(|key| _ = view.get_with(&key, || round));
     }
-    let found = view.get_many(&(0..50).collect::<Vec<i32>>());
+    let found = view.get_many(&(0..500).collect::<Vec<i32>>());
     let kept = found.iter().flatten().count();
-    assert!(kept >= 45, "{kept} of 50 that are in use, beside 100 that are stale");
+    assert!(kept >= 450, "{kept} of 500 that are in use, beside 900 that are stale");
 }
