@@ -143,7 +143,7 @@ fn a_new_set_of_keys_takes_the_place_of_the_old_one() {
 #[test]
 fn what_is_only_peeked_at_is_not_in_use() {
     let cache = cache(CAPACITY);
-    (0..CAPACITY).for_each(|key| cache.insert(key, key));
+    (0..CAPACITY * 3 / 4).for_each(|key| cache.insert(key, key));
     let (peeked, used) = (0..CAPACITY / 4, CAPACITY / 4..CAPACITY / 2);
     for _ in 0..10 {
         peeked.clone().for_each(|key| assert!(cache.peek(&key).is_some()));
