@@ -1,8 +1,8 @@
 //! Operations of one thread on a cache with everything: time that passes, entries that weigh
-//! differently, loads, and a listener.
+//! differently, loads, and a listener or a channel.
 //!
-//! The listener makes the model exact. A value that was inserted and that the listener has not heard
-//! of is there, unless its time is over; so after every operation the cache's weight is known, too.
+//! What the cache tells there makes the model exact. A value that was inserted and not told of is there,
+//! unless its time is over; so after every operation the cache's weight is known, too.
 #![no_main]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -380,7 +380,8 @@ impl Run {
 
     fn run_pending_tasks(&mut self) {
         self.cache.run_pending_tasks();
-        self.hear_all(self.told.take().into_iter());
+        let told = self.told.take();
+        self.hear_all(told.into_iter());
         for (number, Entry { life, .. }) in &self.there {
             let dead = life.latest_end().saturating_add(TICK) <= self.now;
             assert!(!dead, "{number} is still there at {}: {life:?}", self.now);
@@ -454,12 +455,13 @@ impl Run {
 fuzz_target!(|input: Input| {
     let Input { rules, setup, mut operations } = input;
     operations.reverse();
-    let (census, told) = (Census::default(), Told::default());
+    let census = Census::default();
     let (builder, clock) = rules.builder(&setup);
+    let (builder, told) = Told::listen(&rules, builder);
     let mut run = Run {
         rules,
         setup,
-        cache: told.listen(builder).build(),
+        cache: builder.build(),
         census,
         clock,
         now: 0,

@@ -349,7 +349,7 @@ fn pause(turns: u8) {
 }
 
 /// Now that nothing is left, each value was told of once, or not stored.
-fn audit(told: &Told, stored: &[HashSet<u32>; 2]) {
+fn audit(told: &mut Told, stored: &[HashSet<u32>; 2]) {
     let mut times: HashMap<(u8, u32), u32> = HashMap::new();
     for (writer, sequence, _) in told.take() {
         *times.entry((writer & 1, sequence)).or_default() += 1;
@@ -364,8 +364,12 @@ fn audit(told: &Told, stored: &[HashSet<u32>; 2]) {
 fuzz_target!(|input: Input| {
     let Input { setup, rules, listens, threads } = input;
     let (builder, clock) = rules.builder(&setup);
-    let told = Told::default();
-    let builder = if listens { told.listen(builder) } else { builder };
+    let (builder, told) = if listens {
+        let (builder, told) = Told::listen(&rules, builder);
+        (builder, Some(told))
+    } else {
+        (builder, None)
+    };
     let capacities = threads.iter().flatten().filter_map(|operation| match operation {
         Operation::Resize(capacity) => Some(u64::from(*capacity)),
         _ => None,
@@ -401,10 +405,10 @@ fuzz_target!(|input: Input| {
         handles.map(|handle| handle.join().expect("the worker has reported its failure"))
     });
     common.cache.validate();
-    if listens {
+    if let Some(mut told) = told {
         common.cache.invalidate_all();
         common.cache.run_pending_tasks();
-        audit(&told, &stored);
+        audit(&mut told, &stored);
     }
     settle(common.cache, &setup, &common.census);
 });

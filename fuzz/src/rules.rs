@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arbitrary::Arbitrary;
-use larder::{Expiry, Maintenance, ManualClock, RemovalCause};
+use larder::{Expiry, Maintenance, ManualClock, RemovalCause, Removals};
 
 use crate::setup::{CacheBuilder, Key};
 use crate::{Setup, Value};
@@ -28,6 +28,11 @@ impl Rules {
     /// Whether entries weigh what their values say. Otherwise each weighs 1.
     pub fn weighted(&self) -> bool {
         self.bits & 1 != 0
+    }
+
+    /// Whether the cache tells of what leaves it through a channel. Otherwise it has a listener.
+    fn sends(&self) -> bool {
+        self.bits & 32 != 0
     }
 
     /// How long entries live.
@@ -144,23 +149,48 @@ impl Life {
     }
 }
 
-/// What an eviction listener has heard: writer and number of the value, and the cause.
-#[derive(Clone, Debug, Default)]
-pub struct Told(Arc<Mutex<Vec<(u8, u32, RemovalCause)>>>);
+/// Of what left a cache: writer and number of the value, and the cause.
+pub type Left = (u8, u32, RemovalCause);
+
+/// What a cache has told of, to a listener or through a channel.
+#[derive(Debug)]
+pub enum Told {
+    /// What the listener has heard.
+    Heard(Arc<Mutex<Vec<Left>>>),
+    /// Where the rest is to be received.
+    Sent(Removals<Key, Value>),
+}
 
 impl Told {
-    /// Has the listener of a cache note here what it hears.
-    pub fn listen(&self, builder: CacheBuilder) -> CacheBuilder {
-        let told = self.clone();
-        builder.eviction_listener(move |key, value, cause| {
-            assert_eq!(**key, value.key(), "another key's value");
-            let mut told = told.0.lock().unwrap_or_else(PoisonError::into_inner);
-            told.push((value.writer(), value.sequence(), cause));
-        })
+    /// Has a cache tell of what leaves it, in the way that the rules say.
+    pub fn listen(rules: &Rules, builder: CacheBuilder) -> (CacheBuilder, Self) {
+        if rules.sends() {
+            let (builder, removals) = builder.removal_channel();
+            return (builder, Self::Sent(removals));
+        }
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let told = Self::Heard(heard.clone());
+        let builder = builder.eviction_listener(move |key, value, cause| {
+            let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.push(left(key, value, cause));
+        });
+        (builder, told)
     }
 
-    /// What it has heard since the last time.
-    pub fn take(&self) -> Vec<(u8, u32, RemovalCause)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What it has told of since the last time.
+    pub fn take(&mut self) -> Vec<Left> {
+        match self {
+            Self::Heard(heard) => {
+                std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+            Self::Sent(removals) => std::iter::from_fn(|| removals.try_recv())
+                .map(|removal| left(&removal.key, &removal.value, removal.cause))
+                .collect(),
+        }
     }
+}
+
+fn left(key: &Key, value: &Value, cause: RemovalCause) -> Left {
+    assert_eq!(**key, value.key(), "another key's value");
+    (value.writer(), value.sequence(), cause)
 }
