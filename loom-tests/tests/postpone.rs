@@ -36,3 +36,67 @@ fn a_read_by_rule_against_an_end() {
         |times, [(), ()]| assert_eq!(times.deadline(), 10),
     );
 }
+
+fn ends_at_10() -> TimesDoor {
+    let times = TimesDoor::new(10);
+    times.set_end(10, 10);
+    times
+}
+
+#[test]
+fn rules_that_get_laxer_against_a_later_end() {
+    model(
+        3,
+        ends_at_10,
+        [|times: &TimesDoor| times.shorten(30), |times| times.set_end(50, 50)],
+        |times, [(), ()]| {
+            assert!(
+                matches!((times.deadline(), times.end()), (30, 30) | (50, 50)),
+                "{:?}",
+                (times.deadline(), times.end())
+            );
+        },
+    );
+}
+
+#[test]
+fn rules_that_get_stricter_against_a_later_end() {
+    model(
+        3,
+        ends_at_10,
+        [|times: &TimesDoor| times.shorten(5), |times| times.set_end(50, 50)],
+        |times, [(), ()]| {
+            assert!(
+                matches!((times.deadline(), times.end()), (5, 5) | (50, 50)),
+                "{:?}",
+                (times.deadline(), times.end())
+            );
+        },
+    );
+}
+
+#[test]
+fn rules_that_get_stricter_against_the_end_that_is_there() {
+    model(
+        3,
+        ends_at_10,
+        [|times: &TimesDoor| times.shorten(5), |times| times.set_end(10, 10)],
+        |times, [(), ()]| {
+            assert!(
+                matches!((times.deadline(), times.end()), (5, 5) | (10, 10)),
+                "{:?}",
+                (times.deadline(), times.end())
+            );
+        },
+    );
+}
+
+#[test]
+fn a_read_against_rules_that_get_stricter() {
+    model(
+        3,
+        ends_at_10,
+        [|times: &TimesDoor| times.read_by_rule(15), |times| times.shorten(5)],
+        |times, [(), ()]| assert_eq!((times.deadline(), times.end()), (5, 5)),
+    );
+}

@@ -38,7 +38,8 @@
 //! # Orderings
 //!
 //! A deadline is a number and nothing else is learned from it, but that some entries have ends of their
-//! own: change is Release, and the load of who moves a deadline by its own rules Acquire (`timing.rs`).
+//! own: change and swap are AcqRel, and the load of who moves a deadline by its own rules Acquire
+//! (`postpone.rs`).
 //! Everything else is Relaxed. Who finds a node in
 //! the index (Acquire of the slot) sees what its owner stored, or something later. Who takes a mark
 //! of the wheel (Acquire) sees what was stored before the mark was made. Claim and change are
@@ -263,7 +264,7 @@ impl Deadlines {
                 return Change::Later;
             }
             // Written even if it is that already: `postpone.rs`.
-            match word.compare_exchange_weak(!seen, !deadline, Ordering::Release, Ordering::Relaxed)
+            match word.compare_exchange_weak(!seen, !deadline, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) if deadline < seen => return Change::Earlier,
                 Ok(_) => return Change::Later,

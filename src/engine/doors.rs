@@ -299,8 +299,17 @@ impl TimesDoor {
     /// Sets an end, and with it the deadline, which may be earlier.
     pub fn set_end(&self, deadline: u64, end: u64) {
         self.0.announce_ends();
-        self.0.note(1, Life { deadline, end, written: 1, ..Life::ENDLESS });
-        let _ = self.0.deadlines.change(1, deadline, |_| false);
+        let life = Life { deadline, end, written: 1, ..Life::ENDLESS };
+        let _ = self.0.set_end(1, life, |_| false);
+    }
+
+    /// Rules that change: the entry lives until `rule` at most.
+    pub fn shorten(&self, rule: u64) {
+        let shortened = |life: Life| {
+            let end = life.end.min(rule);
+            Life { deadline: life.deadline.min(end), end, ..life }
+        };
+        let _ = self.0.shorten(1, shortened);
     }
 
     /// A read after which the entry may idle until `idle`.
@@ -323,6 +332,11 @@ impl TimesDoor {
     /// What lookups go by.
     pub fn deadline(&self) -> u64 {
         self.0.deadlines.load(1)
+    }
+
+    /// What reads go by.
+    pub fn end(&self) -> u64 {
+        self.0.life(1).end
     }
 }
 

@@ -266,12 +266,10 @@ impl<K, V> Shard<K, V> {
         let new = common.lifetimes.touched(life, duration);
         // An entry from before the shard knew of times has not been placed.
         timing.deadlines.place(node, self.index.loc(found));
-        // Before the deadline changes: `postpone.rs`.
-        timing.note(node, new);
         let clock = &common.lifetimes.clock;
-        let change = timing.deadlines.change(node, new.deadline, |seen| clock.is_past(seen));
+        let (change, deadline) = timing.set_end(node, new, |seen| clock.is_past(seen));
         if change == Change::Earlier {
-            self.schedule_at(common, timing, node, new.deadline);
+            self.schedule_at(common, timing, node, deadline);
         }
         change
     }
@@ -287,21 +285,10 @@ impl<K, V> Shard<K, V> {
         let node = found.node;
         // SAFETY: pinned, and found in the index since.
         let by_rule = unsafe { self.nodes.with(node, by_rule) };
-        loop {
-            let life = timing.life(node);
-            if life.is_over() {
-                return;
-            }
-            let new = common.lifetimes.shortened(life, by_rule);
-            // As in `touch`: the place, then the end, then the deadline, even if that stays the same.
-            timing.deadlines.place(node, self.index.loc(found));
-            timing.note_end(node, new.end);
-            if timing.deadlines.swap(node, life.deadline, new.deadline) {
-                if new.deadline < life.deadline {
-                    self.schedule_at(common, timing, node, new.deadline);
-                }
-                return;
-            }
+        timing.deadlines.place(node, self.index.loc(found));
+        let rule = |life| common.lifetimes.shortened(life, by_rule);
+        if let Some(deadline) = timing.shorten(node, rule) {
+            self.schedule_at(common, timing, node, deadline);
         }
     }
 

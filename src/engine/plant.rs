@@ -105,6 +105,12 @@ pub(crate) enum Bug {
     ChangeSilent,
     /// Nobody says that there are ends.
     EndsUnannounced,
+    /// Who has set an end does not look whether it has become an earlier one.
+    SetUnasked,
+    /// Rules that change overwrite whatever end there is.
+    ShortenBlind,
+    /// Rules that have changed a deadline do not look whether there is another end.
+    ShortenUnasked,
     /// An entry is taken for absent without settling its deadline.
     SettleBlind,
     /// A deadline that was changed before it could be claimed is taken for one that was claimed.

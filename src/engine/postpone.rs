@@ -7,23 +7,31 @@
 //! # Steps
 //!
 //! ```text
-//! set an end   announce that there are ends; note the end; change the deadline (`Deadlines::change`)
+//! set an end   announce that there are ends; note the end; change the deadline (`Deadlines::change`);
+//!              read the end again
+//! shorten      read the deadline, then the end; swap the end for one that is not later; swap the deadline
+//!              that was read (`Deadlines::swap`); read the end again
 //! put off      read the deadline, then the end if there are any; swap the deadline that was read for a
-//!              later one (`Deadlines::swap`); read the end again
+//!              later one; read the end again
 //! ```
 //!
-//! Any thread may do either, for an entry that it has found in the index while it is pinned. An end stays,
-//! or gets earlier or later by another setting; that there are ends is never taken back.
+//! Any thread may do each, for an entry that it has found in the index while it is pinned. Whoever reads
+//! another end at last than it has gone by starts again, or brings the deadline down to it. That there are
+//! ends is never taken back.
 //!
 //! # No deadline lies behind its end
 //!
-//! Change and swap are read-modify-write operations on one word, so one is before the other. If the swap is
-//! first, the change sees what it wrote, and replaces it. If the change is first, the swap has read a value
-//! that it wrote, or that a later one did: it is an Acquire, the change a Release, so the second look at the
-//! end finds the one that was noted before, or a later one; and if that is before the deadline, the read
-//! starts again, and brings it down. That the value it swapped was *the same* as the one it had read says
-//! nothing: a change may write the deadline that is there already, as a touch does in the millisecond in
-//! which the entry was used. This is why a change writes even then.
+//! All of them write the deadline by read-modify-write operations, so one is before the other. The later
+//! one has read what the earlier one wrote, or something later: it is an Acquire, the other a Release, so
+//! the second look at the end finds what had been noted before that, or a later one. That the value it
+//! swapped was *the same* as the one it had read says nothing: a change may write the deadline that is
+//! there already, as a touch does in the millisecond in which the entry was used. This is why a change
+//! writes even then.
+//!
+//! # No end is lost
+//!
+//! Rules that change make an end of the one that is there. A touch may set one meanwhile that has nothing
+//! to do with that; therefore they swap. So entries live as if one had been before the other.
 //!
 //! A deadline that was put off beyond its end stands there between the swap and the correction. A lookup
 //! in between may return the entry until then: the correction is a few instructions away, and if its thread
@@ -31,9 +39,10 @@
 //!
 //! # Progress
 //!
-//! Lock-free. A read starts again only if somebody has set an end meanwhile.
+//! Lock-free. Each starts again only if somebody has set an end or moved the deadline meanwhile.
 
 use crate::engine::{
+    deadlines::Change,
     lifetimes::Life,
     plant::{Bug, planted},
     timing::Timing,
@@ -63,6 +72,53 @@ impl Timing {
             PutOff::Ask
         } else {
             PutOff::Done
+        }
+    }
+
+    /// Gives a node another end, and with it the deadline, unless `has_come` says so of the one that is
+    /// there. If that is earlier than before, the wheel needs a mark for it.
+    pub(crate) fn set_end(
+        &self,
+        node: NodeId,
+        new: Life,
+        has_come: impl Fn(u64) -> bool,
+    ) -> (Change, u64) {
+        self.note_anew(node, new);
+        let mut change = self.deadlines.change(node, new.deadline, has_come);
+        let mut deadline = new.deadline;
+        while change != Change::TooLate && !planted(Bug::SetUnasked) {
+            let life = self.life(node);
+            if life.is_over() || life.deadline <= life.end {
+                break;
+            }
+            if self.deadlines.swap(node, life.deadline, life.end) {
+                (change, deadline) = (Change::Earlier, life.end);
+            }
+        }
+        (change, deadline)
+    }
+
+    /// Gives a node the life that `rule` makes of its own, no longer than that. Returns a deadline that is
+    /// earlier than before, for which the wheel needs a mark.
+    pub(crate) fn shorten(&self, node: NodeId, rule: impl Fn(Life) -> Life) -> Option<u64> {
+        let mut earlier = None;
+        loop {
+            let life = self.life(node);
+            if life.is_over() {
+                return earlier;
+            }
+            let new = rule(life);
+            if !self.swap_end(node, life.end, new.end)
+                || !self.deadlines.swap(node, life.deadline, new.deadline)
+            {
+                continue;
+            }
+            if new.deadline < life.deadline {
+                earlier = Some(new.deadline);
+            }
+            if self.life(node).end == new.end || planted(Bug::ShortenUnasked) {
+                return earlier;
+            }
         }
     }
 

@@ -154,9 +154,9 @@ impl Timing {
         Ok(())
     }
 
-    /// Notes everything but the deadline.
+    /// Notes everything but the deadline of an owned node.
     #[inline]
-    pub(crate) fn note(&self, node: NodeId, life: Life) {
+    fn note(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
             detail.end.store(!life.end, Ordering::Relaxed);
             detail.own.store(!life.own, Ordering::Relaxed);
@@ -164,11 +164,24 @@ impl Timing {
         }
     }
 
-    /// Notes which end no read postpones.
-    pub(crate) fn note_end(&self, node: NodeId, end: u64) {
+    /// The same for a node that is in the index. Its end others may be about to swap; by a swap, too, since
+    /// loom takes a store to come between what another thread reads and what it puts there.
+    pub(crate) fn note_anew(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
-            detail.end.store(!end, Ordering::Relaxed);
+            detail.end.swap(!life.end, Ordering::Relaxed);
+            detail.own.store(!life.own, Ordering::Relaxed);
+            detail.written.store(life.written, Ordering::Relaxed);
         }
+    }
+
+    /// Notes which end no read postpones, if it is `seen` as yet.
+    pub(crate) fn swap_end(&self, node: NodeId, seen: u64, end: u64) -> bool {
+        let Some(detail) = self.detail(node) else { return true };
+        if planted(Bug::ShortenBlind) {
+            detail.end.store(!end, Ordering::Relaxed);
+            return true;
+        }
+        detail.end.compare_exchange(!seen, !end, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Notes what the user's own rules said last.
