@@ -95,6 +95,20 @@
 //! usable, its counters right, and nothing is leaked. They must not be called back into the same cache
 //! for the same key from `Eq`, nor may a loader load its own key; everything else, recursion included,
 //! is allowed.
+//!
+//! # Cargo features
+//!
+//! None is on unless asked for; the cache and the manager need none.
+//!
+//! | feature | for |
+//! |---|---|
+//! | `macros` | the attributes `cache_result`, `cache_method_result` and `cache_query` |
+//! | `axum` | `cache_view`, for handlers; includes `macros` |
+//! | `config` | the manager's settings from TOML and the environment, and reloading them |
+//! | `sysinfo` | the memory of the process and the machine in the manager's samples |
+//! | `metrics` | the caches' numbers for a recorder of the crate metrics |
+//! | `tracing` | what the manager does, for a subscriber of the crate tracing |
+//! | `serde` | health and performance, serialized |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(test(attr(deny(warnings))))]
 
