@@ -12,14 +12,15 @@ fn unknown_settings_and_sections() {
     assert_eq!(
         mistake("[url]\n\n  tll = '5m'"),
         "larder.toml:3:3: url.tll: there is no such setting; did you mean ttl? Allowed are \
-         max_entries, max_bytes, ttl, expiry, jitter, shards, probation, eviction_policy, priority"
+         max_entries, max_bytes, ttl, expiry, jitter, shards, probation, eviction_policy, priority, \
+         health"
     );
     // By its name in the program.
     assert!(mistake("[url]\ntime_to_live = '5m'").contains("did you mean ttl?"));
     assert_eq!(
         mistake("# all about\n[sesion]\nttl = '5m'\ntll = 3"),
         "larder.toml:2:2: sesion: there is no such setting; did you mean session? Allowed are \
-         url, user, analytics, session, general, caches, memory"
+         url, user, analytics, session, general, caches, memory, health"
     );
     assert_eq!(
         mistake("[memory]\ncolour = 'blue'"),
