@@ -274,7 +274,12 @@ pub(super) fn section_of<T: Clone>(
 
 /// Whether that one field is in range, or else what is; the others are not asked about.
 fn check_cache(settings: &CacheSettings, field: &'static str) -> Result<(), String> {
-    only(field, settings.validate())
+    // In the program these are none; the word for that in a file is another one.
+    let word = |allowed: String| match field {
+        "shards" | "probation" => allowed.replace("or none", "or \"auto\""),
+        _ => allowed,
+    };
+    only(field, settings.validate()).map_err(word)
 }
 
 /// What depends on another setting is looked at when all are made.
