@@ -61,7 +61,7 @@ impl Subject {
         let mut arguments = Vec::new();
         for (place, input) in item.sig.inputs.iter().enumerate() {
             if let FnArg::Typed(typed) = input {
-                let argument = argument(kind, place, typed)?;
+                let argument = argument(kind, place, typed, writes)?;
                 let skips =
                     |skip: &Vec<Ident>| skip.iter().any(|name| argument.binds(&name.to_string()));
                 let skipped = options.skip.as_ref().is_some_and(|skip| skips(&skip.value))
@@ -124,14 +124,14 @@ impl Subject {
                 ReturnType::Type(..) => Ok(()),
             };
         }
+        if writes {
+            return Ok(());
+        }
         if let Some(at) = find_impl(&self.returns) {
             return refuse(
                 at,
                 "what is cached needs a type with a name; return that instead of an `impl Trait`",
             );
-        }
-        if writes {
-            return Ok(());
         }
         match &self.returns {
             Type::Tuple(tuple) if tuple.elems.is_empty() => {
@@ -323,7 +323,7 @@ fn check_signature(kind: Kind, item: &ItemFn) -> Result<()> {
     }
 }
 
-fn argument(kind: Kind, place: usize, typed: &syn::PatType) -> Result<Argument> {
+fn argument(kind: Kind, place: usize, typed: &syn::PatType, writes: bool) -> Result<Argument> {
     let passing = passing(&typed.ty);
     let is_impl = find_impl(&typed.ty).is_some();
     let made = |name: Ident, bound: Vec<Ident>| Argument {
@@ -346,6 +346,8 @@ fn argument(kind: Kind, place: usize, typed: &syn::PatType) -> Result<Argument> 
             }
             Ok(made(format_ident!("__larder_argument_{place}"), bound.names))
         }
+        // There is no key.
+        _ if writes => Ok(made(format_ident!("__larder_argument_{place}"), Vec::new())),
         Pat::Wild(wild) => Err(Error::new(
             wild.span(),
             "the key needs a name for each argument; give it one, and `skip(..)` it if it is not used",
@@ -397,7 +399,7 @@ fn passing(ty: &Type) -> Passing {
     }
 }
 
-fn find_impl(ty: &Type) -> Option<TokenStream> {
+pub(crate) fn find_impl(ty: &Type) -> Option<TokenStream> {
     struct Find(Option<TokenStream>);
 
     impl<'ast> Visit<'ast> for Find {
