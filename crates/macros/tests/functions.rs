@@ -128,6 +128,21 @@ fn types_are_part_of_the_key() {
     assert_eq!(show::peek("x".to_owned(), 2), None);
 }
 
+struct Link {
+    r#type: u8,
+}
+
+#[cache_result(key = "{type}:{link.type}", tags("type:{type}"))]
+fn typed(r#type: u8, link: &Link, r#ref: u8) -> u8 {
+    r#type + link.r#type + r#ref
+}
+
+#[test]
+fn keywords_are_names_in_templates_as_they_are_in_formats() {
+    assert_eq!((typed(1, &Link { r#type: 2 }, 3), typed(1, &Link { r#type: 2 }, 4)), (6, 6));
+    assert_eq!(typed::peek(1, &Link { r#type: 3 }), None);
+}
+
 struct Db(u32);
 
 #[cache_result(skip(db))]
