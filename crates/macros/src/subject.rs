@@ -77,6 +77,28 @@ impl Subject {
                         ),
                     ));
                 }
+                if let Some(cfg) = typed.attrs.iter().find(|it| it.path().is_ident("cfg")) {
+                    return Err(Error::new_spanned(
+                        cfg,
+                        "whether this argument is there is not known when its key is made; \
+                         put the `#[cfg]` on two functions instead",
+                    ));
+                }
+                if let Some(at) = inner_borrow(&typed.ty)
+                    && kind != Kind::View
+                    && !skipped
+                    && !argument.is_impl
+                {
+                    return Err(Error::new_spanned(
+                        at,
+                        format!(
+                            "a type that borrows has no owned form to be kept as a key; say what stands \
+                             for it, `key = |{name}| ..`, leave it out, `skip({name})`, or take `&str`, \
+                             `&[T]` or `&T` of owned values",
+                            name = argument.name
+                        ),
+                    ));
+                }
                 if argument.is_impl && !skipped {
                     return Err(Error::new_spanned(
                         &typed.ty,
@@ -411,6 +433,27 @@ pub(crate) fn find_impl(ty: &Type) -> Option<TokenStream> {
     let mut find = Find(None);
     find.visit_type(ty);
     find.0
+}
+
+/// What an argument's type borrows beside the reference that it may be: `&str` is kept as a `String`, but
+/// `&[&str]` as nothing.
+fn inner_borrow(ty: &Type) -> Option<TokenStream> {
+    match (ty, passing(ty)) {
+        (Type::Paren(paren), _) => inner_borrow(&paren.elem),
+        (Type::Group(group), _) => inner_borrow(&group.elem),
+        (Type::Reference(reference), _) => find_borrow(&reference.elem),
+        (Type::Path(path), Passing::OptionalReference) => {
+            let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments
+            else {
+                return None;
+            };
+            match arguments.args.first()? {
+                syn::GenericArgument::Type(ty) => inner_borrow(ty),
+                _ => None,
+            }
+        }
+        _ => find_borrow(ty),
+    }
 }
 
 /// The first lifetime in a type, written or not, that is not `'static`.
