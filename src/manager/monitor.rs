@@ -58,14 +58,14 @@ struct Watched {
 }
 
 /// The manager's, and of those caches that have their own.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Thresholds {
     pub(super) common: HealthThresholds,
     pub(super) own: HashMap<String, HealthThresholds>,
 }
 
 impl Thresholds {
-    fn of(&self, cache: &str) -> &HealthThresholds {
+    pub(super) fn of(&self, cache: &str) -> &HealthThresholds {
         self.own.get(cache).unwrap_or(&self.common)
     }
 }
@@ -185,6 +185,19 @@ impl Monitor {
     /// How long ago that time was; zero if it is still to come.
     fn since(&self, time: u64) -> Duration {
         Duration::from_millis(self.clock.now().saturating_sub(time))
+    }
+
+    pub(super) fn thresholds(&self) -> Thresholds {
+        self.state().thresholds.clone()
+    }
+
+    /// All thresholds from now on; whether that changes any.
+    #[cfg(feature = "config")]
+    pub(super) fn change_thresholds(&self, change: impl FnOnce(&mut Thresholds)) -> bool {
+        let mut state = self.state();
+        let before = state.thresholds.clone();
+        change(&mut state.thresholds);
+        state.thresholds != before
     }
 
     /// The thresholds of a cache, or of the manager, from now on.

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// Bits of a [`Space`] that hold the version: enough for one a millisecond for 34 years.
 const VERSION_BITS: u32 = 40;
-const VERSION_MAX: u64 = (1 << VERSION_BITS) - 1;
+pub(super) const VERSION_MAX: u64 = (1 << VERSION_BITS) - 1;
 
 /// A namespace in one of its versions, in one word: part of each key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -101,9 +101,9 @@ impl Namespace {
         Space::new(self.0.id, self.version())
     }
 
-    /// The namespace as it is in a version.
+    /// The namespace as it is in a version that there can be.
     pub(crate) fn space_at(&self, version: u64) -> Space {
-        Space::new(self.0.id, version.min(VERSION_MAX))
+        Space::new(self.0.id, version)
     }
 }
 

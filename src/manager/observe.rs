@@ -3,7 +3,7 @@
 use super::{
     health::{Health, HealthThresholds},
     managed::{ManagedCache, locked},
-    manager::{CacheManager, CacheManagerBuilder, Inner, ManagerError},
+    manager::{CacheManager, CacheManagerBuilder, Inner, ManagerError, UnknownCache},
     monitor::Look,
     performance::Performance,
     telemetry::Seen,
@@ -80,6 +80,30 @@ impl CacheManager {
     /// ```
     pub fn sample(&self) {
         self.0.monitor.sample(&|| self.0.look());
+    }
+
+    /// The thresholds of the manager, and of all caches that have none of their own.
+    #[must_use]
+    pub fn health_thresholds(&self) -> HealthThresholds {
+        self.0.monitor.thresholds().common
+    }
+
+    /// The thresholds that count for one cache: its own, or else the manager's.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such cache.
+    ///
+    /// ```
+    /// use larder::manager::{CacheManager, HealthThresholds};
+    ///
+    /// let manager = CacheManager::new();
+    /// assert_eq!(manager.health_thresholds_of("url").unwrap(), HealthThresholds::default());
+    /// assert!(manager.health_thresholds_of("urls").is_err());
+    /// ```
+    pub fn health_thresholds_of(&self, cache: &str) -> Result<HealthThresholds, UnknownCache> {
+        let cache = self.get_cache(cache)?;
+        Ok(*self.0.monitor.thresholds().of(cache.name()))
     }
 
     /// From now on, the thresholds of the manager, and of all caches that have none of their own.

@@ -170,6 +170,12 @@ impl<T> Returned<T> {
     pub const fn new() -> Self {
         Self(PhantomData)
     }
+
+    /// That of a value whose type has no name.
+    #[must_use]
+    pub const fn of(_: &T) -> Self {
+        Self(PhantomData)
+    }
 }
 
 impl<T> fmt::Debug for Returned<T> {

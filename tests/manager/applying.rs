@@ -154,6 +154,14 @@ fn bytes_bound_a_cache_and_change_in_use() {
 }
 
 #[test]
+fn a_value_that_says_it_is_larger_than_anything_is_not_kept() {
+    let (cache, _) = cache(CacheSettings::new(10).max_bytes(1_000));
+    let view = cache.view::<u32>().weigh(|_| usize::MAX);
+    view.set("key", 1);
+    assert_eq!((view.get("key"), cache.entry_count()), (None, 0));
+}
+
+#[test]
 fn bytes_are_known_without_a_bound_too() {
     let (cache, _) = cache(CacheSettings::new(100_000));
     let view = cache.view::<Vec<u8>>().weigh(Vec::len);

@@ -54,6 +54,19 @@ fn a_key_goes_to_the_next_version_and_back_and_the_others_stay() {
 }
 
 #[test]
+fn before_the_first_version_and_after_the_last_there_is_none() {
+    let view = cache(CacheSettings::new(10)).0.view();
+    let zeroth = view.clone().at_version(0);
+    zeroth.set("key", 0);
+    assert_eq!((zeroth.decr_version("key"), zeroth.get("key")), (None, Some(0)));
+    assert_eq!((zeroth.incr_version("key"), view.get("key")), (Some(1), Some(0)));
+    let last = view.clone().at_version(u64::MAX);
+    assert_eq!(last.version(), (1 << 40) - 1);
+    last.set("key", 9);
+    assert_eq!((last.incr_version("key"), last.get("key")), (None, Some(9)));
+}
+
+#[test]
 fn a_namespace_that_goes_back_finds_what_it_had() {
     let (cache, _) = cache(CacheSettings::new(10));
     let (view, namespace) = (cache.view().in_namespace("pages"), cache.namespace("pages"));

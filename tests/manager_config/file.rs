@@ -25,14 +25,16 @@ fn the_annotated_file_says_what_is_built_in() {
 fn the_annotated_file_names_every_setting() {
     let text = fs::read_to_string(annotated()).unwrap();
     let sections: Vec<_> = text.split("\n[").skip(1).collect();
-    assert_eq!(sections.len(), 7);
+    assert_eq!(sections.len(), 8);
     // An unknown setting is told what there is; each of them is in the file's section.
     for section in sections {
         let (name, body) = section.split_once(']').unwrap();
         let error = ManagerConfig::from_toml_str(&format!("[{name}]\nnonsense = 1")).unwrap_err();
         let error = error.to_string();
         let (_, names) = error.split_once("llowed are ").unwrap();
-        for setting in names.split(", ").filter(|setting| *setting != "pressure") {
+        // What a section below says is in that, or for a cache commented out.
+        let is_section = |setting: &str| ["pressure", "health"].contains(&setting);
+        for setting in names.split(", ").filter(|setting| !is_section(setting)) {
             assert!(body.contains(&format!("\n{setting} = ")), "[{name}] lacks {setting}");
         }
     }
@@ -41,11 +43,16 @@ fn the_annotated_file_names_every_setting() {
 #[test]
 fn what_is_commented_out_is_right_as_well() {
     let text = fs::read_to_string(annotated()).unwrap();
-    let example = text.lines().skip_while(|line| !line.starts_with("# [caches."));
-    let example = example.take_while(|line| line.starts_with("# "));
-    let example: String = example.map(|line| format!("{}\n", &line[2..])).collect();
-    let config = ManagerConfig::from_toml_str(&example).unwrap();
-    assert_eq!(config.cache("thumbnails").unwrap().max_bytes, Some(64 << 20), "{example}");
+    let example = |begin: &str| {
+        let lines = text.lines().skip_while(|line| !line.starts_with(begin));
+        let lines = lines.take_while(|line| line.starts_with("# "));
+        let example: String = lines.map(|line| format!("{}\n", &line[2..])).collect();
+        ManagerConfig::from_toml_str(&example).expect(&example)
+    };
+    let thumbnails = example("# [caches.");
+    assert_eq!(thumbnails.cache("thumbnails").unwrap().max_bytes, Some(64 << 20));
+    let analytics = example("# [analytics.");
+    assert_eq!(analytics.health_of("analytics").unwrap().hit_ratio, None);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![cfg(feature = "config")]
 
 mod file;
+mod health;
 mod merging;
 mod mistakes;
 mod reload;

@@ -12,14 +12,15 @@ fn unknown_settings_and_sections() {
     assert_eq!(
         mistake("[url]\n\n  tll = '5m'"),
         "larder.toml:3:3: url.tll: there is no such setting; did you mean ttl? Allowed are \
-         max_entries, max_bytes, ttl, expiry, jitter, shards, probation, eviction_policy, priority"
+         max_entries, max_bytes, ttl, expiry, jitter, shards, probation, eviction_policy, priority, \
+         health"
     );
     // By its name in the program.
     assert!(mistake("[url]\ntime_to_live = '5m'").contains("did you mean ttl?"));
     assert_eq!(
         mistake("# all about\n[sesion]\nttl = '5m'\ntll = 3"),
         "larder.toml:2:2: sesion: there is no such setting; did you mean session? Allowed are \
-         url, user, analytics, session, general, caches, memory"
+         url, user, analytics, session, general, caches, memory, health"
     );
     assert_eq!(
         mistake("[memory]\ncolour = 'blue'"),
@@ -51,8 +52,8 @@ fn zero_capacities_and_what_else_is_out_of_range() {
     }
     assert!(mistake("[url]\njitter = 1.5").contains("1.5 is out of range; allowed are 0.0 to 1.0"));
     assert!(mistake("[url]\njitter = nan").contains("nan is out of range"));
-    assert!(mistake("[url]\nshards = 0").contains("allowed are 1 to 65536"));
-    assert!(mistake("[url]\nprobation = 0.7").contains("allowed are 0.01 to 0.60"));
+    assert!(mistake("[url]\nshards = 0").contains("allowed are 1 to 65536, or \"auto\""));
+    assert!(mistake("[url]\nprobation = 0.7").contains("allowed are 0.01 to 0.60, or \"auto\""));
     assert!(mistake("[memory]\nsample_every = '1ms'").contains("allowed are 100 ms to 1 day"));
     assert!(mistake("[memory]\nlimit = 5").contains("allowed are 1 MiB"));
     assert!(mistake("[memory.pressure]\nfloor = 0").contains("allowed are 0.01 to 1.0"));
@@ -97,8 +98,8 @@ fn values_that_say_nothing() {
     );
     assert!(mistake("[url]\nmax_bytes = '64 MiBs'").contains("\"MiBs\" is no unit of it"));
     assert!(mistake("[url]\nmax_bytes = '99999999 TiB'").contains("it is too large"));
-    assert!(mistake("[url]\nmax_entries = -1").contains("-1 does not fit"));
-    assert!(mistake("[url]\nmax_entries = 99999999999999999999").contains("does not fit"));
+    assert!(mistake("[url]\nmax_entries = -1").contains("-1 does not fit: it is negative"));
+    assert!(mistake("[url]\nmax_entries = 99999999999999999999").contains("it is too large"));
     assert!(mistake("[url]\npriority = 256").contains("256 does not fit: it is too large"));
     assert!(mistake("[url]\neviction_policy = 'mru'").contains("\"segmented-lru\", \"lru\""));
 }
@@ -193,6 +194,8 @@ fn variables_are_called_by_their_names() {
     assert!(one("LARDER_URL__TTL__SECONDS", "5").contains("is a text; allowed is a duration"));
     assert!(one("LARDER_MEMORY__ENABLED", "yes").contains("allowed is true or false"));
     assert!(one("LARDER_URL__TTL", "").contains("it is empty"));
+    assert!(one("LARDER_URL__MAX_ENTRIES", "").contains("it is empty"));
+    assert!(one("LARDER_URL__MAX_ENTRIES", "1e3").contains("it is no whole number"));
 }
 
 #[cfg(unix)]

@@ -22,7 +22,8 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         return Err("is empty; a duration is written as \"90s\", \"5m\" or \"1h 30m\"".to_owned());
     }
     while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let is_number = |c: char| c.is_ascii_digit() || c == '.';
+        let digits = rest.len() - rest.trim_start_matches(is_number).len();
         let (number, after) = rest.split_at(digits);
         let after = after.trim_start();
         let letters = after.len() - after.trim_start_matches(|c: char| c.is_alphabetic()).len();
@@ -39,7 +40,11 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         let Some((_, millis)) = UNITS.iter().find(|(names, _)| names.contains(&unit)) else {
             return Err(format!("{unit:?} is no unit of time; there are ms, s, m, h, d and w"));
         };
-        let sum = number.parse().ok().and_then(|n: u64| n.checked_mul(*millis)?.checked_add(total));
+        let Some((whole, part)) = parts(number, *millis) else {
+            return Err(format!("{number:?} is no number"));
+        };
+        let whole = whole.parse().ok().and_then(|n: u64| n.checked_mul(*millis));
+        let sum = whole.and_then(|whole| whole.checked_add(part)?.checked_add(total));
         match sum {
             Some(sum) if sum <= MAX_MILLIS => total = sum,
             _ => return Err(format!("{text:?} is too long; a century is the most")),
@@ -49,6 +54,18 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         0 => Err(format!("{text:?} is no time at all; the least is \"1ms\"")),
         millis => Ok(Duration::from_millis(millis)),
     }
+}
+
+/// The digits before the point, and what those after it are worth.
+fn parts(number: &str, millis: u64) -> Option<(&str, u64)> {
+    let Some((whole, fraction)) = number.split_once('.') else { return Some((number, 0)) };
+    // More of them make no difference that counts, and might not fit.
+    let fraction = fraction.get(..9).unwrap_or(fraction);
+    let part: u64 = fraction.parse().ok().filter(|_| !whole.is_empty())?;
+    Some((
+        whole,
+        (u128::from(part) * u128::from(millis) / 10_u128.pow(fraction.len() as u32)) as u64,
+    ))
 }
 
 #[cfg(test)]
@@ -64,6 +81,8 @@ mod tests {
             ("250 ms", 250),
             ("2 days", 172_800_000),
             ("1w", 604_800_000),
+            ("1.5h", 5_400_000),
+            ("0.25s 1.0000000000000001m", 60_250),
         ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
         }
@@ -77,6 +96,10 @@ mod tests {
             ("300", "did you mean \"300s\""),
             ("5 fortnights", "no unit of time"),
             ("0s", "no time at all"),
+            ("0.0001s", "no time at all"),
+            ("1.2.3s", "is no number"),
+            (".5h", "is no number"),
+            ("1.h", "is no number"),
             ("99999999999w", "too long"),
             ("99999999999999999999999s", "too long"),
         ] {

@@ -338,7 +338,12 @@ impl Plan<'_> {
 }
 
 fn form_of(returns: &TokenStream, rt: &TokenStream, at: Span) -> TokenStream {
-    let asked = quote_spanned!(at=> (&#rt::Returned::<#returns>::new()).shape());
+    shape_of(&quote_spanned!(at=> #rt::Returned::<#returns>::new()), rt, at)
+}
+
+/// The shape that `returned` says.
+fn shape_of(returned: &TokenStream, rt: &TokenStream, at: Span) -> TokenStream {
+    let asked = quote_spanned!(at=> (&#returned).shape());
     quote! {{
         #[allow(unused_imports)]
         use #rt::{OtherResult as _, OtherValue as _};

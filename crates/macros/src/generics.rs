@@ -3,7 +3,10 @@
 use proc_macro2::Ident;
 use quote::ToTokens;
 use std::collections::BTreeSet;
-use syn::{GenericParam, Generics, visit::Visit};
+use syn::{
+    AssocType, GenericParam, Generics, ParenthesizedGenericArguments, ReturnType, Type,
+    TypeParamBound, WherePredicate, visit::Visit,
+};
 
 /// All identifiers in a piece of syntax.
 #[derive(Default)]
@@ -42,6 +45,17 @@ pub(crate) fn of_key(
         .map(name)
         .filter(|name| outside.contains(name) && !inside.contains(name))
         .collect();
+    // So does what only follows from them: `R` of `F: Fn() -> R`.
+    loop {
+        let follow: BTreeSet<_> = following(generics, &dropped)
+            .into_iter()
+            .filter(|name| !inside.contains(name) && !dropped.contains(name))
+            .collect();
+        if follow.is_empty() {
+            break;
+        }
+        dropped.extend(follow);
+    }
     // What the others' bounds mention stays.
     loop {
         let needed: BTreeSet<_> = generics
@@ -72,6 +86,50 @@ pub(crate) fn of_key(
         clause.predicates = clause.predicates.iter().filter(|one| stays(one)).cloned().collect();
     }
     kept
+}
+
+/// The type parameters that are known when those are: what closures among them return, and associated types.
+fn following(generics: &Generics, of: &BTreeSet<String>) -> BTreeSet<String> {
+    #[derive(Default)]
+    struct Outputs(Idents);
+
+    impl<'ast> Visit<'ast> for Outputs {
+        fn visit_parenthesized_generic_arguments(
+            &mut self,
+            arguments: &'ast ParenthesizedGenericArguments,
+        ) {
+            if let ReturnType::Type(_, ty) = &arguments.output {
+                self.0.visit_type(ty);
+            }
+        }
+
+        fn visit_assoc_type(&mut self, assoc: &'ast AssocType) {
+            self.0.visit_type(&assoc.ty);
+        }
+    }
+
+    let mut outputs = Outputs::default();
+    let mut look = |bounds: &mut dyn Iterator<Item = &TypeParamBound>| {
+        // Each for itself, as their lifetimes are.
+        bounds.for_each(|bound| {
+            let mut found = Outputs::default();
+            found.visit_type_param_bound(bound);
+            outputs.0.0.extend(found.0.0);
+        });
+    };
+    for param in generics.type_params().filter(|param| of.contains(&param.ident.to_string())) {
+        look(&mut param.bounds.iter());
+    }
+    for predicate in generics.where_clause.iter().flat_map(|clause| &clause.predicates) {
+        if let WherePredicate::Type(predicate) = predicate
+            && let Type::Path(bounded) = &predicate.bounded_ty
+            && bounded.path.get_ident().is_some_and(|name| of.contains(&name.to_string()))
+        {
+            look(&mut predicate.bounds.iter());
+        }
+    }
+    let names: BTreeSet<_> = generics.type_params().map(|param| param.ident.to_string()).collect();
+    outputs.0.0.intersection(&names).cloned().collect()
 }
 
 /// `::<T, N>` for the type and const parameters, if there are any.

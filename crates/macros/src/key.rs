@@ -91,7 +91,10 @@ impl KeyPlan {
             None => {
                 if let Some(own) = &options.self_key {
                     let own = &own.value;
-                    parts.push(Part::of(rt, own.span(), &quote!((&#own))));
+                    let at = own.span();
+                    // In a variable, so that it may be made for this: `self.name()`.
+                    bindings.extend(quote_spanned!(at=> let __larder_self = &(#own);));
+                    parts.push(Part::of(rt, at, &quote_spanned!(at=> __larder_self)));
                 }
                 for argument in &subject.arguments {
                     for name in

@@ -167,7 +167,10 @@ impl Options {
             "jitter" => set(&mut self.jitter, &name, share(&name, input)?),
             "version" => {
                 let number: LitInt = value(&name, input, "version = 2")?;
-                set(&mut self.version, &name, number.base10_parse()?)
+                let version = number.base10_parse().map_err(|_| {
+                    Error::new(number.span(), "`version` is a whole number, less than 2^64")
+                })?;
+                set(&mut self.version, &name, version)
             }
             "when" => set(&mut self.when, &name, condition(&name, input)?),
             "single_flight" => {
@@ -185,7 +188,10 @@ impl Options {
             "keep_none" => set(&mut self.keep_none, &name, flag(&name, input)?),
             "crate" => {
                 expect_equals(&name, input, "crate = ::my_larder")?;
-                let path = input.call(Path::parse_mod_style)?;
+                let at = input.span();
+                let path = input.call(Path::parse_mod_style).map_err(|_| {
+                    Error::new(at, "`crate` is a path without quotes: `crate = ::my_larder`")
+                })?;
                 set(&mut self.krate, &name, path)
             }
             "self_key" => Err(Error::new(at, "`self_key` is for methods: there is no `self` here")),
@@ -411,10 +417,26 @@ fn cache(name: &Ident, input: ParseStream<'_>) -> Result<String> {
     let content;
     parenthesized!(content in input);
     let text: LitStr = content.parse().map_err(|_| wrong())?;
-    if !content.is_empty() || text.value().is_empty() {
+    if !content.is_empty() {
         return Err(wrong());
     }
-    Ok(text.value())
+    let name = text.value();
+    let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
+    let fits = name.len() <= 64
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(allowed);
+    // The manager has none of such a name, so the function's first call would panic.
+    if fits {
+        Ok(name)
+    } else {
+        Err(Error::new(
+            text.span(),
+            format!(
+                "{name:?} is no name for a cache; allowed are 1 to 64 of a-z, 0-9, `_`, `-` and `.`, \
+                 the first of them a letter"
+            ),
+        ))
+    }
 }
 
 fn key(name: &Ident, input: ParseStream<'_>) -> Result<Key> {

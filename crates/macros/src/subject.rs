@@ -61,7 +61,7 @@ impl Subject {
         let mut arguments = Vec::new();
         for (place, input) in item.sig.inputs.iter().enumerate() {
             if let FnArg::Typed(typed) = input {
-                let argument = argument(kind, place, typed)?;
+                let argument = argument(kind, place, typed, writes)?;
                 let skips =
                     |skip: &Vec<Ident>| skip.iter().any(|name| argument.binds(&name.to_string()));
                 let skipped = options.skip.as_ref().is_some_and(|skip| skips(&skip.value))
@@ -74,6 +74,28 @@ impl Subject {
                             "a `&mut` argument is no part of a key, since it is there to be changed; \
                              leave it out: `skip({})`",
                             argument.name
+                        ),
+                    ));
+                }
+                if let Some(cfg) = typed.attrs.iter().find(|it| it.path().is_ident("cfg")) {
+                    return Err(Error::new_spanned(
+                        cfg,
+                        "whether this argument is there is not known when its key is made; \
+                         put the `#[cfg]` on two functions instead",
+                    ));
+                }
+                if let Some(at) = inner_borrow(&typed.ty)
+                    && kind != Kind::View
+                    && !skipped
+                    && !argument.is_impl
+                {
+                    return Err(Error::new_spanned(
+                        at,
+                        format!(
+                            "a type that borrows has no owned form to be kept as a key; say what stands \
+                             for it, `key = |{name}| ..`, leave it out, `skip({name})`, or take `&str`, \
+                             `&[T]` or `&T` of owned values",
+                            name = argument.name
                         ),
                     ));
                 }
@@ -124,14 +146,14 @@ impl Subject {
                 ReturnType::Type(..) => Ok(()),
             };
         }
+        if writes {
+            return Ok(());
+        }
         if let Some(at) = find_impl(&self.returns) {
             return refuse(
                 at,
                 "what is cached needs a type with a name; return that instead of an `impl Trait`",
             );
-        }
-        if writes {
-            return Ok(());
         }
         match &self.returns {
             Type::Tuple(tuple) if tuple.elems.is_empty() => {
@@ -323,7 +345,7 @@ fn check_signature(kind: Kind, item: &ItemFn) -> Result<()> {
     }
 }
 
-fn argument(kind: Kind, place: usize, typed: &syn::PatType) -> Result<Argument> {
+fn argument(kind: Kind, place: usize, typed: &syn::PatType, writes: bool) -> Result<Argument> {
     let passing = passing(&typed.ty);
     let is_impl = find_impl(&typed.ty).is_some();
     let made = |name: Ident, bound: Vec<Ident>| Argument {
@@ -346,6 +368,8 @@ fn argument(kind: Kind, place: usize, typed: &syn::PatType) -> Result<Argument> 
             }
             Ok(made(format_ident!("__larder_argument_{place}"), bound.names))
         }
+        // There is no key.
+        _ if writes => Ok(made(format_ident!("__larder_argument_{place}"), Vec::new())),
         Pat::Wild(wild) => Err(Error::new(
             wild.span(),
             "the key needs a name for each argument; give it one, and `skip(..)` it if it is not used",
@@ -397,7 +421,7 @@ fn passing(ty: &Type) -> Passing {
     }
 }
 
-fn find_impl(ty: &Type) -> Option<TokenStream> {
+pub(crate) fn find_impl(ty: &Type) -> Option<TokenStream> {
     struct Find(Option<TokenStream>);
 
     impl<'ast> Visit<'ast> for Find {
@@ -409,6 +433,27 @@ fn find_impl(ty: &Type) -> Option<TokenStream> {
     let mut find = Find(None);
     find.visit_type(ty);
     find.0
+}
+
+/// What an argument's type borrows beside the reference that it may be: `&str` is kept as a `String`, but
+/// `&[&str]` as nothing.
+fn inner_borrow(ty: &Type) -> Option<TokenStream> {
+    match (ty, passing(ty)) {
+        (Type::Paren(paren), _) => inner_borrow(&paren.elem),
+        (Type::Group(group), _) => inner_borrow(&group.elem),
+        (Type::Reference(reference), _) => find_borrow(&reference.elem),
+        (Type::Path(path), Passing::OptionalReference) => {
+            let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments
+            else {
+                return None;
+            };
+            match arguments.args.first()? {
+                syn::GenericArgument::Type(ty) => inner_borrow(ty),
+                _ => None,
+            }
+        }
+        _ => find_borrow(ty),
+    }
 }
 
 /// The first lifetime in a type, written or not, that is not `'static`.

@@ -2,7 +2,11 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use syn::{Expr, LitStr, Result, parse::Error};
+use syn::{
+    Expr, LitStr, Result,
+    ext::IdentExt,
+    parse::{Error, Parser},
+};
 
 /// A text with holes.
 pub(crate) struct Template {
@@ -84,14 +88,25 @@ impl Hole {
         if place.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(wrong(format!("`{{{place}}}`: arguments go by name, not by number")));
         }
-        let mut parsed: Expr = syn::LitStr::new(place, literal.span()).parse().map_err(|_| {
-            wrong(format!("`{{{place}}}` is neither an argument nor a field of one"))
-        })?;
+        let raw: Vec<_> = place.split('.').map(raw).collect();
+        let mut parsed: Expr =
+            LitStr::new(&raw.join("."), literal.span()).parse().map_err(|_| {
+                wrong(format!("`{{{place}}}` is neither an argument nor a field of one"))
+            })?;
         let root = root_of(&mut parsed).map(|root| root.to_string()).ok_or_else(|| {
             wrong(format!("`{{{place}}}` is neither an argument nor a field of one"))
         })?;
         Ok(Self { root, place: parsed, spec })
     }
+}
+
+/// A name as the compiler wants it: `r#type` for `type`, as in `format!`.
+fn raw(name: &str) -> String {
+    let name = name.trim();
+    let is_keyword = syn::parse_str::<Ident>(name).is_err()
+        && Ident::parse_any.parse_str(name).is_ok()
+        && !["self", "Self", "super", "crate", "_"].contains(&name);
+    if is_keyword { format!("r#{name}") } else { name.to_owned() }
 }
 
 /// The name that a place begins with.

@@ -128,6 +128,21 @@ fn types_are_part_of_the_key() {
     assert_eq!(show::peek("x".to_owned(), 2), None);
 }
 
+struct Link {
+    r#type: u8,
+}
+
+#[cache_result(key = "{type}:{link.type}", tags("type:{type}"))]
+fn typed(r#type: u8, link: &Link, r#ref: u8) -> u8 {
+    r#type + link.r#type + r#ref
+}
+
+#[test]
+fn keywords_are_names_in_templates_as_they_are_in_formats() {
+    assert_eq!((typed(1, &Link { r#type: 2 }, 3), typed(1, &Link { r#type: 2 }, 4)), (6, 6));
+    assert_eq!(typed::peek(1, &Link { r#type: 3 }), None);
+}
+
 struct Db(u32);
 
 #[cache_result(skip(db))]
@@ -166,6 +181,50 @@ fn keys_can_be_said() {
     let path = std::path::Path::new("x");
     assert_eq!(render(1, path, 0.5), render(1, path, 0.7));
     assert_eq!(render::peek(1, path), Some("1\"x\"0.5".to_owned()));
+}
+
+counter!(FETCHED);
+
+#[cache_result(skip(fetch))]
+async fn fetched<F, R>(id: u32, fetch: F) -> u32
+where
+    F: FnOnce(u32) -> R,
+    R: Future<Output = u32>,
+{
+    FETCHED.fetch_add(1, Relaxed);
+    fetch(id).await
+}
+
+#[cache_result(skip(items))]
+fn total<T: Into<u64>>(id: u32, items: impl IntoIterator<Item = T>) -> u64 {
+    FETCHED.fetch_add(1, Relaxed);
+    items.into_iter().map(Into::into).sum::<u64>() + u64::from(id)
+}
+
+#[cache_result(skip(taken))]
+fn taken_by<T: Count + 'static, F: Fn(T) -> u32>(id: u32, taken: F) -> u32 {
+    let _ = taken;
+    id + T::ONE
+}
+
+#[tokio::test]
+async fn what_follows_from_skipped_arguments_is_no_part_of_the_key() {
+    // Each closure has a type of its own, and so has its future.
+    let factor = String::from("2");
+    assert_eq!(fetched(3, |id| async move { id * 2 }).await, 6);
+    assert_eq!(
+        fetched(3, |id| {
+            let factor = &factor;
+            async move { id * factor.parse::<u32>().unwrap() }
+        })
+        .await,
+        6
+    );
+    assert_eq!((FETCHED.load(Relaxed), fetched::peek(3)), (1, Some(6)));
+    assert_eq!((total(1, [1_u8, 2]), total(1, [1_u16, 2])), (4, 4));
+    assert_eq!((FETCHED.load(Relaxed), total::peek(1)), (2, Some(4)));
+    // What is given to a closure does not follow from it.
+    assert_eq!((taken_by(1, |_: Odd| 1), taken_by(1, |_: u8| 1)), (2, 3));
 }
 
 #[test]

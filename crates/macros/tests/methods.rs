@@ -38,6 +38,21 @@ impl Blog {
         self.id % 2 + number
     }
 
+    fn name(&self) -> String {
+        format!("blog {}", self.id)
+    }
+
+    #[cache_method_result(self_key = self.name())]
+    fn about(&self, topic: &str) -> String {
+        self.runs.fetch_add(1, Relaxed);
+        format!("{topic} of {}", self.name())
+    }
+
+    #[cache_method_result(self_key = (self.id, self.name()))]
+    async fn both(&self) -> String {
+        self.name()
+    }
+
     #[cache_method_result(skip(self))]
     fn limit(&self) -> u32 {
         self.runs.fetch_add(1, Relaxed)
@@ -64,6 +79,18 @@ fn the_key_has_the_part_of_self_that_is_said() {
     Blog::post_invalidate_all();
     assert_eq!(other.post_peek(7), None);
     assert_eq!(Blog::post_stats().loads, 3);
+}
+
+#[tokio::test]
+async fn the_part_of_self_may_be_made_for_the_key() {
+    let blog = Blog::new(4);
+    assert_eq!(
+        (blog.about("x"), Blog::new(4).about("x")),
+        ("x of blog 4".into(), "x of blog 4".into())
+    );
+    assert_eq!((blog.runs.load(Relaxed), Blog::about_stats().hits), (1, 1));
+    assert!(Blog::new(4).about_invalidate("x") && blog.about_peek("x").is_none());
+    assert_eq!((blog.both().await, blog.both_peek()), ("blog 4".into(), Some("blog 4".into())));
 }
 
 #[tokio::test]

@@ -53,6 +53,32 @@ async fn add_click(row: usize) -> u64 {
     CLICKS.rows[row].fetch_add(1, SeqCst) + 1
 }
 
+static FORMS: Table = Table::new();
+
+#[cache_query(reads("forms"))]
+fn form(row: usize) -> u64 {
+    FORMS.rows[row].load(SeqCst)
+}
+
+/// A form, as a handler takes it apart, and what that answers.
+#[cache_query(writes("forms"))]
+fn post_form(
+    (row, number): (usize, u64),
+    _: &str,
+) -> Result<impl std::fmt::Display, impl std::fmt::Debug> {
+    let written = number > 0;
+    if written {
+        FORMS.rows[row].store(number, SeqCst);
+    }
+    written.then_some(number).ok_or("no number")
+}
+
+#[cache_query(writes("forms"))]
+async fn put_form(row: usize) -> impl Iterator<Item = u64> {
+    FORMS.rows[row].store(9, SeqCst);
+    0..9
+}
+
 struct Repository;
 
 impl Repository {
@@ -78,6 +104,16 @@ fn a_write_makes_stale_what_reads_its_table_wherever_it_is_kept() {
     assert_eq!((url::peek(0), both::peek(0)), (Some(5), Some((5, 0))));
     assert_eq!((Repository.clear(1), url::peek(0)), (None, Some(5)));
     assert_eq!((Repository.clear(0), url::peek(0), Repository.sum()), (Some(()), None, 0));
+}
+
+#[tokio::test]
+async fn writes_take_arguments_apart_and_return_types_without_names() {
+    assert_eq!(form(7), 0);
+    assert!(post_form((7, 0), "").is_err() && form::peek(7) == Some(0));
+    assert_eq!(post_form((7, 3), "").unwrap().to_string(), "3");
+    assert_eq!((form::peek(7), form(7)), (None, 3));
+    // Whether that is a success nobody knows, so it is one.
+    assert_eq!((put_form(7).await.count(), form::peek(7)), (9, None));
 }
 
 #[tokio::test]

@@ -4,9 +4,10 @@ use super::{
     ManagerConfig, check_cache_name, environment,
     error::{ConfigError, ConfigProblem, Place},
     file::File,
-    schema,
+    health,
+    schema::{self, Draft},
 };
-use crate::manager::{CacheKind, CacheSettings, SettingsError, memory::MemorySettings};
+use crate::manager::{CacheKind, CacheSettings, HealthThresholds, memory::MemorySettings};
 use std::{collections::HashMap, ffi::OsString, fs, io, path::PathBuf};
 
 /// Puts a [`ManagerConfig`] together; comes from [`ManagerConfig::builder`].
@@ -47,6 +48,19 @@ impl ConfigBuilder {
     /// How memory is looked after, instead of the built-in settings.
     pub fn memory(mut self, settings: MemorySettings) -> Self {
         self.base.memory = settings;
+        self
+    }
+
+    /// From when on the manager is not well, and all caches that have no thresholds of their own.
+    pub fn health(mut self, thresholds: HealthThresholds) -> Self {
+        self.base.health = thresholds;
+        self
+    }
+
+    /// From when on one cache is not well. What a file says of its health changes these; what it says of
+    /// all caches does not.
+    pub fn health_of(mut self, cache: impl Into<String>, thresholds: HealthThresholds) -> Self {
+        self.base.own_health.insert(cache.into(), thresholds);
         self
     }
 
@@ -92,10 +106,11 @@ impl ConfigBuilder {
     ///
     /// All that is wrong, wherever it is.
     pub fn build(self) -> Result<ManagerConfig, ConfigError> {
-        let Self { base: mut config, sources, variables } = self;
+        let Self { base, sources, variables } = self;
+        let mut draft = Draft { config: base, own_health: Vec::new() };
         let mut places = HashMap::new();
         let mut problems = Vec::new();
-        for name in config.named.keys() {
+        for name in draft.config.named.keys() {
             if let Err(allowed) = check_cache_name(name) {
                 problems.push(ConfigProblem::BadValue {
                     place: Place::Program,
@@ -111,20 +126,19 @@ impl ConfigBuilder {
             match source.text() {
                 Ok(Some(text)) => {
                     let file = File { name: &name, text: &text };
-                    file.read(&mut config, &mut places, &mut problems);
+                    file.read(&mut draft, &mut places, &mut problems);
                 }
                 Ok(None) => {}
                 Err(error) => problems.push(ConfigProblem::Unreadable { file: name, error }),
             }
         }
-        environment::read(&variables, &mut config, &mut places, &mut problems);
+        environment::read(&variables, &mut draft, &mut places, &mut problems);
+        let Draft { mut config, own_health } = draft;
+        health::settle(&mut config, own_health);
         // Settings that are wrong were not made, so what is left is what the program said, and what does
         // not go together.
-        problems.extend(check(&config).map(|(field, error)| ConfigProblem::OutOfRange {
-            place: place_of(&field, &places),
-            field,
-            value: error.value,
-            allowed: error.allowed.to_owned(),
+        problems.extend(check(&config).into_iter().map(|Wrong { field, value, allowed }| {
+            ConfigProblem::OutOfRange { place: place_of(&field, &places), field, value, allowed }
         }));
         ConfigError::check(problems)?;
         Ok(config)
@@ -155,21 +169,66 @@ impl Source {
 /// Where a setting was made that is wrong beside another one: that other's place, if it was only that
 /// which was changed.
 fn place_of(field: &str, places: &HashMap<String, Place>) -> Place {
-    let beside = match field {
-        "memory.pressure.low" => "memory.pressure.high",
-        other => other,
-    };
-    places.get(field).or_else(|| places.get(beside)).cloned().unwrap_or(Place::Program)
+    let mut made_at = vec![field.to_owned()];
+    // What a cache's health does not say is as for all.
+    made_at.extend(field.find("health.").map(|at| field[at..].to_owned()));
+    let found = made_at.iter().flat_map(|field| [Some(field.clone()), beside(field)]).flatten();
+    found.into_iter().find_map(|field| places.get(&field)).cloned().unwrap_or(Place::Program)
 }
 
-/// The first thing that is wrong with each section, and which setting that is.
-fn check(config: &ManagerConfig) -> impl Iterator<Item = (String, SettingsError)> {
-    let kinds = CacheKind::ALL.map(|kind| (kind.name().to_owned(), config.kind(kind)));
-    let named = config.named().map(|(name, settings)| (format!("caches.{name}"), settings));
-    let caches = kinds.into_iter().chain(named).filter_map(|(section, settings)| {
-        let error = settings.validate().err()?;
-        Some((format!("{section}.{}", schema::name_of_cache_field(error.field)), error))
+/// What a setting's range depends on.
+fn beside(field: &str) -> Option<String> {
+    match field {
+        "memory.pressure.low" => Some("memory.pressure.high".to_owned()),
+        _ => field.strip_suffix(".critical").map(|levels| format!("{levels}.degraded")),
+    }
+}
+
+/// A setting that is wrong, though each was in range when it was made.
+struct Wrong {
+    field: String,
+    value: String,
+    allowed: String,
+}
+
+/// What is wrong with each section: of caches and memory, the first thing.
+fn check(config: &ManagerConfig) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    let mut names: Vec<&str> = CacheKind::ALL.map(CacheKind::name).to_vec();
+    names.extend(config.named.keys().map(String::as_str));
+    for name in names {
+        let settings = config.cache(name).expect("it is listed");
+        wrong.extend(settings.validate().err().map(|error| Wrong {
+            field: format!("{}.{}", section(name), schema::name_of_cache_field(error.field)),
+            value: error.value,
+            allowed: error.allowed.to_owned(),
+        }));
+    }
+    wrong.extend(config.memory.validate().err().map(|error| Wrong {
+        field: schema::path_of_memory(error.field),
+        value: error.value,
+        allowed: error.allowed.to_owned(),
+    }));
+    let common = config.health.problems();
+    let own = config.own_health.iter().flat_map(|(name, thresholds)| {
+        let own = thresholds.problems().into_iter();
+        // What is wrong for all is told once.
+        own.filter(|error| !common.contains(error))
+            .map(move |error| (format!("{}.health", section(name)), error))
     });
-    let memory = config.memory.validate().err();
-    caches.chain(memory.map(|error| (schema::path_of_memory(error.field), error)))
+    let all = common.iter().map(|error| ("health".to_owned(), error.clone()));
+    wrong.extend(all.chain(own).map(|(section, error)| Wrong {
+        field: format!("{section}.{}", error.field),
+        value: error.value,
+        allowed: error.allowed,
+    }));
+    wrong
+}
+
+/// The section of a cache.
+fn section(cache: &str) -> String {
+    match cache.parse::<CacheKind>() {
+        Ok(kind) => kind.name().to_owned(),
+        Err(_) => format!("caches.{cache}"),
+    }
 }

@@ -8,7 +8,7 @@ use super::{
     ManagerConfig,
     error::{ConfigProblem, Place},
     raw::Raw,
-    schema::{self, Subject},
+    schema::{self, Draft, Subject},
 };
 use std::{collections::HashMap, ffi::OsString};
 
@@ -18,7 +18,7 @@ const DOT: &str = "__";
 /// Makes the settings of all variables that are settings, in the order of their names.
 pub(super) fn read(
     variables: &[(OsString, OsString)],
-    config: &mut ManagerConfig,
+    draft: &mut Draft,
     places: &mut HashMap<String, Place>,
     problems: &mut Vec<ConfigProblem>,
 ) {
@@ -33,7 +33,7 @@ pub(super) fn read(
             problems.extend(underscore_missing(rest, place));
             continue;
         }
-        let path = path_of(rest, config);
+        let path = path_of(rest, &draft.config);
         let Some(word) = value.to_str() else {
             problems.push(ConfigProblem::BadValue {
                 place,
@@ -51,7 +51,7 @@ pub(super) fn read(
             name_place: &place,
             value_place: &place,
         };
-        match schema::assign(config, &subject) {
+        match schema::assign(draft, &subject) {
             Ok(()) => {
                 places.insert(path.join("."), place);
             }

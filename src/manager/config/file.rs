@@ -1,10 +1,9 @@
 //! TOML text, setting by setting.
 
 use super::{
-    ManagerConfig,
     error::{ConfigProblem, Place},
     raw::Raw,
-    schema::{self, Subject},
+    schema::{self, Draft, Subject},
 };
 use std::{collections::HashMap, ops::Range};
 use toml::{
@@ -25,13 +24,13 @@ impl File<'_> {
     /// Makes the file's settings; notes where each was made, and what is wrong.
     pub(super) fn read(
         &self,
-        config: &mut ManagerConfig,
+        draft: &mut Draft,
         places: &mut HashMap<String, Place>,
         problems: &mut Vec<ConfigProblem>,
     ) {
         let (table, mut errors) = DeTable::parse_recoverable(self.text);
         if errors.is_empty() {
-            let mut reader = Reader { file: self, config, places, problems };
+            let mut reader = Reader { file: self, draft, places, problems };
             return reader.table(table.get_ref(), &mut Vec::new());
         }
         // What could be made of it otherwise is nothing to go by.
@@ -64,7 +63,7 @@ impl File<'_> {
 
 struct Reader<'a, 'f> {
     file: &'a File<'f>,
-    config: &'a mut ManagerConfig,
+    draft: &'a mut Draft,
     places: &'a mut HashMap<String, Place>,
     problems: &'a mut Vec<ConfigProblem>,
 }
@@ -84,7 +83,7 @@ impl Reader<'_, '_> {
     fn entry(&mut self, name: Range<usize>, value: &Spanned<DeValue<'_>>, path: &mut Vec<String>) {
         let place = self.file.place(value.span().start);
         let made = schema::assign(
-            self.config,
+            self.draft,
             &Subject {
                 path,
                 written: &self.file.written(value.span()),

@@ -41,7 +41,8 @@
 //!     [
 //!         "larder.toml:2:15: user.max_entries: 0 is out of range; allowed are 1 to 4294967295",
 //!         "larder.toml:3:1: user.tll: there is no such setting; did you mean ttl? Allowed are \
-//!          max_entries, max_bytes, ttl, expiry, jitter, shards, probation, eviction_policy, priority",
+//!          max_entries, max_bytes, ttl, expiry, jitter, shards, probation, eviction_policy, priority, \
+//!          health",
 //!         "environment variable LARDER_URL__TTL: url.ttl: \"soon\" does not fit: \
 //!          \"soon\" does not begin with a number; allowed is a duration such as \"1h 30m\" \
 //!          (units: ms, s, m, h, d, w), or \"none\"",
@@ -53,6 +54,7 @@ mod builder;
 mod environment;
 mod error;
 mod file;
+mod health;
 mod raw;
 mod reload;
 mod schema;
@@ -62,10 +64,10 @@ pub use builder::ConfigBuilder;
 pub use error::{ConfigError, ConfigProblem, Place};
 pub use reload::{FixedSetting, ReloadError, Reloaded};
 
-use super::{CacheKind, CacheSettings, memory::MemorySettings};
+use super::{CacheKind, CacheSettings, HealthThresholds, memory::MemorySettings};
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// The settings of a whole manager: of the five kinds of caches, of named ones, and of memory.
+/// The settings of a whole manager: of the five kinds of caches, of named ones, of memory, and of health.
 ///
 /// ```
 /// use larder::manager::{CacheKind, config::ManagerConfig};
@@ -81,6 +83,9 @@ pub struct ManagerConfig {
     kinds: [CacheSettings; CacheKind::ALL.len()],
     named: BTreeMap<String, CacheSettings>,
     memory: MemorySettings,
+    health: HealthThresholds,
+    /// Of caches that have their own, by name.
+    own_health: BTreeMap<String, HealthThresholds>,
 }
 
 impl Default for ManagerConfig {
@@ -89,6 +94,8 @@ impl Default for ManagerConfig {
             kinds: CacheKind::ALL.map(CacheKind::settings),
             named: BTreeMap::new(),
             memory: MemorySettings::default(),
+            health: HealthThresholds::default(),
+            own_health: BTreeMap::new(),
         }
     }
 }
@@ -150,6 +157,30 @@ impl ManagerConfig {
     #[must_use]
     pub fn memory(&self) -> &MemorySettings {
         &self.memory
+    }
+
+    /// From when on the manager is not well, and all caches that have no thresholds of their own.
+    #[must_use]
+    pub fn health(&self) -> &HealthThresholds {
+        &self.health
+    }
+
+    /// From when on one cache is not well; `None` if it has no thresholds of its own.
+    ///
+    /// ```
+    /// use larder::manager::{Levels, config::ManagerConfig};
+    ///
+    /// let config = ManagerConfig::from_toml_str(
+    ///     "[health]\nmin_lookups = 100\n[analytics.health]\nhit_ratio.degraded = 0.2",
+    /// )?;
+    /// let analytics = config.health_of("analytics").unwrap();
+    /// assert_eq!((analytics.min_lookups, analytics.hit_ratio), (100, Some(Levels::new(0.2, 0.1))));
+    /// assert_eq!(config.health_of("url"), None);
+    /// # Ok::<(), larder::manager::config::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn health_of(&self, cache: &str) -> Option<&HealthThresholds> {
+        self.own_health.get(cache)
     }
 
     fn kind_mut(&mut self, kind: CacheKind) -> &mut CacheSettings {

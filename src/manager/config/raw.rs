@@ -1,7 +1,7 @@
 //! Values before anybody knows what they are to be, and their reading.
 
 use super::units::{self, DURATION_UNITS, SIZE_UNITS};
-use std::time::Duration;
+use std::{num::IntErrorKind, time::Duration};
 
 /// A value as the file or the environment has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,15 @@ impl Raw {
             Self::Word(word) => (word.trim().replace('_', ""), 10),
             _ => return Err(Unfit::Type),
         };
-        u64::from_str_radix(&digits, radix).map_err(|error| Unfit::Value(error.to_string()))
+        u64::from_str_radix(&digits, radix).map_err(|error| {
+            let reason = match error.kind() {
+                IntErrorKind::PosOverflow => "it is too large",
+                IntErrorKind::Empty => "it is empty",
+                _ if digits.starts_with('-') => "it is negative",
+                _ => "it is no whole number",
+            };
+            Unfit::Value(reason.to_owned())
+        })
     }
 
     pub(super) fn number<N: TryFrom<u64>>(&self) -> Result<N, Unfit> {

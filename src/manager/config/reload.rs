@@ -10,6 +10,7 @@ use crate::manager::{
     ApplyError, CacheKind, CacheManager, CacheManagerBuilder, CacheSettings, ManagedCache,
     ManagerError,
     managed::{self, locked},
+    monitor::Thresholds,
     telemetry,
 };
 use std::fmt;
@@ -26,6 +27,8 @@ pub struct Reloaded {
     pub unmentioned: Vec<String>,
     /// Whether it has changed how memory is looked after.
     pub memory_changed: bool,
+    /// Whether it has changed from when on something is not well.
+    pub health_changed: bool,
 }
 
 /// Why a reload has changed nothing.
@@ -75,7 +78,7 @@ fn lines(fixed: &[FixedSetting]) -> String {
 #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
 impl CacheManagerBuilder {
     /// The settings of a configuration, instead of those that were there: for all five kinds, for the named
-    /// caches that it mentions, and for memory.
+    /// caches that it mentions, for memory, and for health.
     ///
     /// ```
     /// use larder::manager::{CacheManager, config::ManagerConfig};
@@ -94,7 +97,17 @@ impl CacheManagerBuilder {
         for (name, settings) in config.named() {
             self = self.named(name, settings.clone());
         }
+        self.thresholds.configure(config);
         self.memory(config.memory().clone())
+    }
+}
+
+impl Thresholds {
+    /// As is configured; caches that are not mentioned keep their own.
+    fn configure(&mut self, config: &ManagerConfig) {
+        self.common = config.health;
+        self.own.retain(|cache, _| config.cache(cache).is_none());
+        self.own.extend(config.own_health.iter().map(|(cache, own)| (cache.clone(), *own)));
     }
 }
 
@@ -121,8 +134,8 @@ impl CacheManager {
 
     /// Changes a manager that is running to what is configured now. Entries that still fit stay.
     ///
-    /// Capacities, times to live and what they count from, jitter, priorities and how memory is looked
-    /// after may change, and named caches may be new. A new time to live counts for entries that are
+    /// Capacities, times to live and what they count from, jitter, priorities, how memory is looked after
+    /// and from when on something is not well may change, and named caches may be new. A new time to live counts for entries that are
     /// written from then on, and a shorter one for those that are there, too; a cache that shrinks gives up
     /// entries as if it were full. Named caches that are not mentioned any more stay as they are.
     ///
@@ -179,8 +192,9 @@ impl CacheManager {
         if memory_changed {
             self.set_memory_settings(config.memory().clone()).map_err(ManagerError::Memory)?;
         }
+        let health_changed = self.0.monitor.change_thresholds(|health| health.configure(config));
         let changed = changes.iter().map(|change| change.cache.name().to_owned()).collect();
-        let reloaded = Reloaded { changed, created, unmentioned, memory_changed };
+        let reloaded = Reloaded { changed, created, unmentioned, memory_changed, health_changed };
         telemetry::reloaded(&reloaded);
         Ok(reloaded)
     }

@@ -3,6 +3,7 @@
 use super::{
     ManagerConfig,
     error::{ConfigProblem, Place},
+    health,
     raw::{Raw, Unfit, duration_looks, size_looks},
 };
 use crate::{
@@ -11,13 +12,14 @@ use crate::{
 };
 
 /// One setting of a section.
-struct Field<T> {
-    name: &'static str,
+#[derive(Debug)]
+pub(super) struct Field<T> {
+    pub(super) name: &'static str,
     /// Its name in [`SettingsError`], and in the program.
-    field: &'static str,
+    pub(super) field: &'static str,
     /// What its values look like, without their range.
-    looks: fn() -> String,
-    set: fn(&mut T, &Raw) -> Result<(), Unfit>,
+    pub(super) looks: fn() -> String,
+    pub(super) set: fn(&mut T, &Raw) -> Result<(), Unfit>,
 }
 
 const POLICIES: &[(&str, EvictionPolicy)] = &[
@@ -145,7 +147,7 @@ fn boolean_looks() -> String {
     "true or false".to_owned()
 }
 
-fn share_looks() -> String {
+pub(super) fn share_looks() -> String {
     "a number from 0.0 to 1.0".to_owned()
 }
 
@@ -160,7 +162,27 @@ fn names<T>(fields: &[Field<T>]) -> Vec<&'static str> {
 
 /// The names of sections: of kinds, and the others.
 pub(super) fn sections() -> Vec<&'static str> {
-    CacheKind::ALL.map(CacheKind::name).into_iter().chain(["caches", "memory"]).collect()
+    CacheKind::ALL.map(CacheKind::name).into_iter().chain(["caches", "memory", "health"]).collect()
+}
+
+/// A configuration that is still read.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) config: ManagerConfig,
+    /// What is said of the health of single caches.
+    pub(super) own_health: Vec<health::Own>,
+}
+
+impl Draft {
+    fn of_own_health(
+        &mut self,
+        cache: &str,
+        rest: &[&str],
+        subject: &Subject<'_>,
+    ) -> Result<(), Box<ConfigProblem>> {
+        self.own_health.extend(health::assign_own(cache, rest, subject)?);
+        Ok(())
+    }
 }
 
 /// What an assignment is about, and where it was made.
@@ -174,15 +196,17 @@ pub(super) struct Subject<'a> {
 }
 
 /// Sets one setting, checked for itself; tables are checked for being known, and make named caches.
-pub(super) fn assign(
-    config: &mut ManagerConfig,
-    subject: &Subject<'_>,
-) -> Result<(), Box<ConfigProblem>> {
+pub(super) fn assign(draft: &mut Draft, subject: &Subject<'_>) -> Result<(), Box<ConfigProblem>> {
     let path: Vec<_> = subject.path.iter().map(String::as_str).collect();
     let (section, rest) = path.split_first().expect("a path has at least one part");
+    let config = &mut draft.config;
     if let Ok(kind) = section.parse() {
-        let settings = config.kind_mut(kind);
-        return section_of(settings, CACHE, &[], rest, subject, check_cache);
+        return match rest {
+            ["health", rest @ ..] => draft.of_own_health(section, rest, subject),
+            rest => {
+                section_of(config.kind_mut(kind), CACHE, &["health"], rest, subject, check_cache)
+            }
+        };
     }
     match (*section, rest) {
         ("caches", []) => table(subject),
@@ -191,7 +215,10 @@ pub(super) fn assign(
                 return Err(unfit_name(subject, name, allowed));
             }
             let settings = config.named_mut(name);
-            section_of(settings, CACHE, &[], rest, subject, check_cache)
+            match rest {
+                ["health", rest @ ..] => draft.of_own_health(name, rest, subject),
+                rest => section_of(settings, CACHE, &["health"], rest, subject, check_cache),
+            }
         }
         ("memory", ["pressure", rest @ ..]) => {
             section_of(&mut config.memory, PRESSURE, &[], rest, subject, check_memory)
@@ -199,18 +226,19 @@ pub(super) fn assign(
         ("memory", rest) => {
             section_of(&mut config.memory, MEMORY, &["pressure"], rest, subject, check_memory)
         }
+        ("health", rest) => health::assign(config, rest, subject),
         _ => Err(unknown(subject, section, &sections())),
     }
 }
 
 /// `rest` is the path within the section; `below` are the sections in it.
-fn section_of<T: Clone>(
+pub(super) fn section_of<T: Clone>(
     settings: &mut T,
     fields: &[Field<T>],
     below: &[&'static str],
     rest: &[&str],
     subject: &Subject<'_>,
-    check: fn(&T, &'static str) -> Result<(), SettingsError>,
+    check: fn(&T, &'static str) -> Result<(), String>,
 ) -> Result<(), Box<ConfigProblem>> {
     let Some((name, deeper)) = rest.split_first() else { return table(subject) };
     let Some(field) = fields.iter().find(|field| field.name == *name) else {
@@ -232,32 +260,44 @@ fn section_of<T: Clone>(
             allowed: (field.looks)(),
         }),
     })?;
-    check(&changed, field.field).map_err(|error| {
+    check(&changed, field.field).map_err(|allowed| {
         Box::new(ConfigProblem::OutOfRange {
             place: subject.value_place.clone(),
             field: subject.path.join("."),
             value: subject.written.to_owned(),
-            allowed: error.allowed.to_owned(),
+            allowed,
         })
     })?;
     *settings = changed;
     Ok(())
 }
 
-/// Whether that one field is in range; the others are not asked about.
-fn check_cache(settings: &CacheSettings, field: &'static str) -> Result<(), SettingsError> {
-    settings.validate().or_else(|error| if error.field == field { Err(error) } else { Ok(()) })
+/// Whether that one field is in range, or else what is; the others are not asked about.
+fn check_cache(settings: &CacheSettings, field: &'static str) -> Result<(), String> {
+    // In the program these are none; the word for that in a file is another one.
+    let word = |allowed: String| match field {
+        "shards" | "probation" => allowed.replace("or none", "or \"auto\""),
+        _ => allowed,
+    };
+    only(field, settings.validate()).map_err(word)
 }
 
 /// What depends on another setting is looked at when all are made.
-fn check_memory(settings: &MemorySettings, field: &'static str) -> Result<(), SettingsError> {
+fn check_memory(settings: &MemorySettings, field: &'static str) -> Result<(), String> {
     let mut settings = settings.clone();
     match field {
         "pressure.high" => settings.pressure.low = f64::MIN_POSITIVE,
         "pressure.low" => settings.pressure.high = 1.0,
         _ => {}
     }
-    settings.validate().or_else(|error| if error.field == field { Err(error) } else { Ok(()) })
+    only(field, settings.validate())
+}
+
+fn only(field: &str, found: Result<(), SettingsError>) -> Result<(), String> {
+    match found {
+        Err(error) if error.field == field => Err(error.allowed.to_owned()),
+        _ => Ok(()),
+    }
 }
 
 fn table(subject: &Subject<'_>) -> Result<(), Box<ConfigProblem>> {

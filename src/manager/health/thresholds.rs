@@ -114,28 +114,52 @@ impl HealthThresholds {
     ///
     /// Names the first that does not, its value, and what is allowed.
     pub fn validate(&self) -> Result<(), ThresholdError> {
-        if !(SHORTEST..=LONGEST).contains(&self.window) {
-            let window = format!("{:?}", self.window);
-            return Err(ThresholdError::new("window", window, "10 s to 15 min"));
+        self.problems().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// What makes no sense: of each threshold, the first thing.
+    pub(in super::super) fn problems(&self) -> Vec<ThresholdError> {
+        let checks = [
+            self.check_window(),
+            self.check_hit_ratio(),
+            self.check_turnover(),
+            self.check_memory(),
+            self.check_lateness(),
+        ];
+        checks.into_iter().filter_map(Result::err).collect()
+    }
+
+    fn check_window(&self) -> Result<(), ThresholdError> {
+        if (SHORTEST..=LONGEST).contains(&self.window) {
+            return Ok(());
         }
-        if let Some(Levels { degraded, critical }) = self.hit_ratio {
-            within("hit_ratio.degraded", degraded, 0.0..=1.0, "0.0 to 1.0")?;
-            let allowed = format!("0.0 to hit_ratio.degraded, which is {degraded}");
-            within("hit_ratio.critical", critical, 0.0..=degraded, &allowed)?;
+        let window = format!("{:?}", self.window);
+        Err(ThresholdError::new("window", window, "10 s to 15 min"))
+    }
+
+    fn check_hit_ratio(&self) -> Result<(), ThresholdError> {
+        let Some(Levels { degraded, critical }) = self.hit_ratio else { return Ok(()) };
+        within("hit_ratio.degraded", degraded, 0.0..=1.0, "0.0 to 1.0")?;
+        let allowed = format!("0.0 to hit_ratio.degraded, which is {degraded}");
+        within("hit_ratio.critical", critical, 0.0..=degraded, &allowed)
+    }
+
+    fn check_turnover(&self) -> Result<(), ThresholdError> {
+        self.turnover.map_or(Ok(()), |levels| ceiling("turnover", levels, f64::MAX))
+    }
+
+    fn check_memory(&self) -> Result<(), ThresholdError> {
+        self.memory.map_or(Ok(()), |levels| ceiling("memory", levels, 1.0))
+    }
+
+    fn check_lateness(&self) -> Result<(), ThresholdError> {
+        match self.lateness {
+            Some(Levels { degraded, critical }) if critical < degraded => {
+                let allowed = format!("lateness.degraded, which is {degraded:?}, and more");
+                Err(ThresholdError::new("lateness.critical", format!("{critical:?}"), allowed))
+            }
+            _ => Ok(()),
         }
-        if let Some(levels) = self.turnover {
-            ceiling("turnover", levels, f64::MAX)?;
-        }
-        if let Some(levels) = self.memory {
-            ceiling("memory", levels, 1.0)?;
-        }
-        if let Some(Levels { degraded, critical }) = self.lateness
-            && critical < degraded
-        {
-            let allowed = format!("lateness.degraded, which is {degraded:?}, and more");
-            return Err(ThresholdError::new("lateness.critical", format!("{critical:?}"), allowed));
-        }
-        Ok(())
     }
 }
 

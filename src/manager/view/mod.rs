@@ -241,7 +241,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         took: Duration,
     ) -> StoredValue {
         let heap = self.heap.map_or(0, |heap| heap(&value));
-        let bytes = query.bytes() + REFERENCES + size_of::<Held<V>>() + heap;
+        let bytes = (query.bytes() + REFERENCES + size_of::<Held<V>>()).saturating_add(heap);
         let by_rule = matches!(terms.span, Span::ByRule);
         StoredValue::new(Held { value, times: self.times() }, bytes, took, by_rule)
     }

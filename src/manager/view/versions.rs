@@ -1,7 +1,7 @@
 //! Versions of a view, and keys that go from one to the next.
 
 use super::View;
-use crate::manager::Key;
+use crate::manager::{Key, namespace::VERSION_MAX};
 
 /// # Versions
 ///
@@ -9,7 +9,8 @@ use crate::manager::Key;
 /// [`Namespace::incr_version`](crate::manager::Namespace::incr_version) makes what is there stale. A view of
 /// one version stays with that.
 impl<V: Clone + Send + Sync + 'static> View<V> {
-    /// The same view, of one version of its namespace, whatever its current one is.
+    /// The same view, of one version of its namespace, whatever its current one is. There are 2^40 of them;
+    /// what is beyond is the last.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -21,7 +22,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// ```
     #[must_use]
     pub fn at_version(self, version: u64) -> Self {
-        Self { version: Some(version), ..self }
+        Self { version: Some(version.min(VERSION_MAX)), ..self }
     }
 
     /// The version that this is a view of at the moment.
@@ -30,8 +31,8 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         self.version.unwrap_or_else(|| self.namespace.version())
     }
 
-    /// Takes a key's value from this version to the next, and returns that; `None` if the key is absent.
-    /// Its time begins anew. Not atomic: for a moment it is in both. O(1).
+    /// Takes a key's value from this version to the next, and returns that; `None` if the key is absent, or
+    /// there is none after. Its time begins anew. Not atomic: for a moment it is in both. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -42,7 +43,8 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!(pages.incr_version("/"), None);
     /// ```
     pub fn incr_version<Q: Key + ?Sized>(&self, key: &Q) -> Option<u64> {
-        self.take_to(key, self.version() + 1)
+        let next = self.version() + 1;
+        (next <= VERSION_MAX).then(|| self.take_to(key, next)).flatten()
     }
 
     /// Takes a key's value from this version to the one before, and returns that; `None` if the key is
@@ -56,7 +58,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!((second.get("/"), second.clone().at_version(1).get("/")), (None, Some("welcome")));
     /// ```
     pub fn decr_version<Q: Key + ?Sized>(&self, key: &Q) -> Option<u64> {
-        let before = self.version() - 1;
+        let before = self.version().saturating_sub(1);
         (before > 0).then(|| self.take_to(key, before)).flatten()
     }
 

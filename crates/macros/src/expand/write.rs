@@ -1,9 +1,12 @@
 //! What an attribute makes of a function that writes.
 
 use super::{
-    attributes::Attributes, call_with_all, companions::Companions, form_of, plain_pattern,
+    attributes::Attributes, call_with_all, companions::Companions, form_of, plain_pattern, shape_of,
 };
-use crate::{options::Options, subject::Subject};
+use crate::{
+    options::Options,
+    subject::{Subject, find_impl},
+};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::{FnArg, spanned::Spanned};
@@ -52,14 +55,19 @@ pub(super) fn expand_write(
     let vis = &item.vis;
     let call = call_with_all(subject, &path);
     let awaited = subject.is_async().then(|| quote!(.await));
-    let shape = form_of(&quote!(#returns), rt, returns.span());
+    let shape = match find_impl(returns) {
+        // Nobody but the compiler can say what that is.
+        Some(_) => shape_of(&quote!(#rt::Returned::of(&__larder_output)), rt, returns.span()),
+        None => form_of(&quote!(#returns), rt, returns.span()),
+    };
     quote! {
         #(#outer)*
         #vis #sig {
             #nested
             let __larder_write_begun = #rt::Write::new(::std::vec![#(#tables),*]);
             let __larder_output = #call #awaited;
-            __larder_write_begun.end(#shape, __larder_output)
+            let __larder_shape = #shape;
+            __larder_write_begun.end(__larder_shape, __larder_output)
         }
         #beside
     }
