@@ -15,7 +15,10 @@ use std::{
     collections::HashMap,
     fmt,
     hash::Hash,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -41,6 +44,8 @@ struct Inner {
     /// What it has of its settings' capacity, which is less while memory is short. Changed under the
     /// lock of the settings.
     share: Mutex<Share>,
+    /// Entries that were evicted because the capacity got smaller.
+    shed: AtomicU64,
     namespaces: Mutex<HashMap<String, Namespace>>,
     /// That of those who name none.
     unnamed: Namespace,
@@ -139,6 +144,7 @@ impl ManagedCache {
             cache: builder.try_build()?,
             settings: Mutex::new(settings),
             share: Mutex::new(Share::WHOLE),
+            shed: AtomicU64::new(0),
             namespaces: Mutex::default(),
             unnamed: Namespace::new("", 0),
         })))
@@ -198,7 +204,7 @@ impl ManagedCache {
         if let Some((field, current, value)) = fixed(&current, settings).into_iter().next() {
             return Err(ApplyError::Fixed { field, value, current });
         }
-        self.0.cache.set_max_capacity(self.share().of(settings.capacity()))?;
+        self.resize(self.share().of(settings.capacity()))?;
         if (settings.time_to_live, settings.expiry) != (current.time_to_live, current.expiry)
             || settings.jitter != current.jitter
         {
@@ -223,9 +229,23 @@ impl ManagedCache {
     /// Makes it have that much of its settings' capacity, now and when they change.
     pub(crate) fn set_share(&self, share: Share) -> Result<(), ResizeError> {
         let settings = self.locked_settings();
-        self.0.cache.set_max_capacity(share.of(settings.capacity()))?;
+        self.resize(share.of(settings.capacity()))?;
         *locked(&self.0.share) = share;
         Ok(())
+    }
+
+    /// Under the lock of the settings.
+    fn resize(&self, capacity: u64) -> Result<(), ResizeError> {
+        let before = self.stats().evictions;
+        self.0.cache.set_max_capacity(capacity)?;
+        // What others evict meanwhile is counted in.
+        self.0.shed.fetch_add(self.stats().evictions.saturating_sub(before), Relaxed);
+        Ok(())
+    }
+
+    /// How many entries have been evicted because the capacity got smaller.
+    pub(super) fn shed(&self) -> u64 {
+        self.0.shed.load(Relaxed)
     }
 
     fn rule_lives(&self, settings: &CacheSettings) {

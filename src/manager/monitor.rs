@@ -122,7 +122,7 @@ impl Monitor {
         let seen = look();
         let now = self.clock.now();
         for cache in &seen.caches {
-            state.watched(&self.clock, self.interval, cache).history.record(now, cache.stats);
+            state.watched(&self.clock, self.interval, cache).history.record(now, cache.unforced());
         }
         let health = self.judge(&state, &seen, now);
         let changes = state.note(&health);
@@ -154,7 +154,7 @@ impl Monitor {
         for cache in caches {
             let history = &state.watched(&self.clock, self.interval, &cache).history;
             let windowed =
-                Windowed::new(cache.stats, |length| history.last(length, now, cache.stats));
+                Windowed::new(cache.stats, |length| history.last(length, now, cache.unforced()));
             each.push(CachePerformance { windows: Windows::of_one(&windowed), name: cache.name });
             all.push(windowed);
         }
@@ -172,10 +172,11 @@ impl Monitor {
 
     /// All of the caches are watched by now.
     fn judge(&self, state: &State, seen: &Look, now: u64) -> Health {
-        let judged = seen.caches.iter().filter_map(|Seen { name, stats }| {
-            let thresholds = state.thresholds.of(name);
-            let window = state.caches.get(name)?.history.last(thresholds.window, now, *stats);
-            Some(health::of_cache(name, &window, thresholds))
+        let judged = seen.caches.iter().filter_map(|cache| {
+            let thresholds = state.thresholds.of(&cache.name);
+            let history = &state.caches.get(&cache.name)?.history;
+            let window = history.last(thresholds.window, now, cache.unforced());
+            Some(health::of_cache(&cache.name, &window, thresholds))
         });
         let late = state.due.map(|due| state.late.max(self.since(due)));
         let findings = health::of_process(seen.memory, late, &state.thresholds.common);
@@ -220,7 +221,7 @@ enum Change {
 impl State {
     fn watched(&mut self, clock: &Clock, interval: Duration, cache: &Seen) -> &mut Watched {
         self.caches.entry(cache.name.clone()).or_insert_with(|| Watched {
-            history: History::new(interval, clock.now(), cache.stats),
+            history: History::new(interval, clock.now(), cache.unforced()),
             status: HealthStatus::Ok,
         })
     }

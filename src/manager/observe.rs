@@ -258,5 +258,7 @@ impl Inner {
 
 /// What its statistics say.
 pub(super) fn seen(cache: &ManagedCache) -> Seen {
-    Seen { name: cache.name().to_owned(), stats: cache.stats() }
+    // Before the statistics: what is shed is an eviction by then.
+    let shed = cache.shed();
+    Seen { name: cache.name().to_owned(), stats: cache.stats(), shed }
 }

@@ -92,6 +92,20 @@ fn evictions_of_unexpired_entries_are_found_and_expirations_are_not() {
 }
 
 #[test]
+fn what_leaves_a_cache_that_is_to_be_smaller_is_not_found() {
+    let clock = ManualClock::new();
+    let manager = manual(&clock).build();
+    let urls = manager.cache(CacheKind::Url);
+    let fill = |keys: u32| (0..keys).for_each(|key| urls.view().set(&key, key));
+    fill(4_000);
+    urls.apply(&urls.settings().max_entries(10)).unwrap();
+    assert!(urls.stats().evictions >= 3_990);
+    assert_eq!(manager.health().to_string(), "ok");
+    fill(1_000);
+    assert_eq!(manager.health().status, HealthStatus::Critical, "{}", manager.health());
+}
+
+#[test]
 fn each_cache_may_have_thresholds_of_its_own() {
     let clock = ManualClock::new();
     let strict = HealthThresholds {

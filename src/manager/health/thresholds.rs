@@ -64,7 +64,8 @@ pub struct HealthThresholds {
     /// Floors of the hit ratio, 0.0 to 1.0: 0.5 and 0.1. A lower one is not well.
     pub hit_ratio: Option<Levels<f64>>,
     /// How often a minute as many unexpired entries are evicted as the cache has: 1 and 10. A higher one
-    /// is not well: the cache is too small for what goes through it. 0.0 and more.
+    /// is not well: the cache is too small for what goes through it. Those do not count that leave a cache
+    /// because it is to be smaller. 0.0 and more.
     pub turnover: Option<Levels<f64>>,
     /// The share of its memory that the process uses, 0.0 to 1.0: 0.85 and 0.95. A higher one is not
     /// well. Of the process, so what a single cache's thresholds say does not matter.

@@ -35,7 +35,7 @@ impl Meters {
             *self = Self { recorder: Some(recorder), caches: HashMap::new() };
             describe();
         }
-        for Seen { name, stats } in caches {
+        for Seen { name, stats, .. } in caches {
             if !self.caches.contains_key(name) {
                 self.caches.insert(name.clone(), CacheMeters::new(name));
             }

@@ -25,6 +25,15 @@ pub(super) use tracing::{LoadSpan, health_changed, pressure};
 pub(super) struct Seen {
     pub(super) name: String,
     pub(super) stats: CacheStats,
+    /// How many of the evictions made a cache fit that was to be smaller.
+    pub(super) shed: u64,
+}
+
+impl Seen {
+    /// The statistics, with those evictions only that came of inserts.
+    pub(super) fn unforced(&self) -> CacheStats {
+        CacheStats { evictions: self.stats.evictions.saturating_sub(self.shed), ..self.stats }
+    }
 }
 
 /// What came of a load.
