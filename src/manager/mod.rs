@@ -71,4 +71,6 @@ pub(crate) use {
 };
 
 #[cfg(feature = "macros")]
-pub use crate::memo::{FunctionInfo, FunctionStats, functions, invalidate_table};
+pub use crate::memo::{
+    FunctionInfo, FunctionStats, functions, invalidate_function, invalidate_table,
+};

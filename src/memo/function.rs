@@ -248,6 +248,40 @@ pub fn functions() -> Vec<FunctionInfo> {
     functions
 }
 
+/// Removes all that the functions of this name have returned, as their companion `invalidate_all` does; how
+/// many such functions there are. For those without companions, and for whoever knows them from
+/// [`functions`]. O(functions).
+///
+/// ```
+/// use larder::{cache_method_result, manager};
+///
+/// trait Store {
+///     fn price(&self, id: u64) -> u64;
+/// }
+///
+/// struct Shop;
+///
+/// impl Store for Shop {
+///     #[cache_method_result(skip(self), companions = false, name = "prices")]
+///     fn price(&self, id: u64) -> u64 {
+///         10 * id
+///     }
+/// }
+///
+/// assert_eq!((Shop.price(7), Shop.price(7)), (70, 70));
+/// assert_eq!((manager::invalidate_function("prices"), Shop.price(7)), (1, 70));
+/// let functions = manager::functions();
+/// assert_eq!(functions.iter().find(|function| function.name == "prices").unwrap().stats.misses, 2);
+/// assert_eq!(manager::invalidate_function("price"), 0);
+/// ```
+pub fn invalidate_function(name: &str) -> usize {
+    let named = all().filter(|function| function.name() == name);
+    // What was never called has returned nothing.
+    named
+        .inspect(|function| _ = function.home.get().map(|home| home.namespace.incr_version()))
+        .count()
+}
+
 pub(super) fn all() -> impl Iterator<Item = &'static Function> {
     inventory::iter::<Registered>().map(|registered| registered.0)
 }

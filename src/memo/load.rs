@@ -153,6 +153,11 @@ pub fn refresh<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
     turn
 }
 
+/// A block as what it is the body of: so the compiler knows what its `?` returns.
+pub fn future_of<T, F: Future<Output = T>>(body: F) -> F {
+    body
+}
+
 /// What `when` is, if it is not said.
 pub fn always<V>(_: &V) -> bool {
     true

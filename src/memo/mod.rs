@@ -26,7 +26,7 @@ mod shape;
 mod writes;
 
 pub use digest::{Digest, DigestKey};
-pub use function::{FunctionInfo, FunctionStats, functions};
+pub use function::{FunctionInfo, FunctionStats, functions, invalidate_function};
 pub use writes::invalidate_table;
 
 /// What the attributes' expansions call. No part of the public API: it changes with them.
@@ -38,7 +38,9 @@ pub mod rt {
         digest::digest,
         function::{Declared, Function, Registered},
         key::{Arguments, Given, GivenOption, OtherArgument, check, of, owned},
-        load::{Looked, Turn, always, invalidate, invalidate_all, look_up, peek, refresh},
+        load::{
+            Looked, Turn, always, future_of, invalidate, invalidate_all, look_up, peek, refresh,
+        },
         shape::{
             Formed, OtherForm, OtherResult, OtherValue, Returned, Whole, check_kept, keep_err,
             keep_none, stale_if_error,

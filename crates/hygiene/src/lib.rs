@@ -88,6 +88,45 @@ impl Shop {
     }
 }
 
+/// Sells.
+pub trait Sale {
+    /// What it costs.
+    fn discount(&self, item: u32) -> u32;
+    /// Another price.
+    ///
+    /// # Errors
+    ///
+    /// If it is no lower one.
+    fn lower(&mut self, id: u32) -> ::core::result::Result<(), ::std::string::String>;
+    /// In a while.
+    fn later(
+        &self,
+        item: u32,
+    ) -> impl ::core::future::Future<Output = ::core::result::Result<u32, ::std::string::String>>;
+}
+
+impl Sale for Shop {
+    #[::pantry::cache_method_result(crate = ::pantry, self_key = self.id, companions = false)]
+    fn discount(&self, mut item: u32) -> u32 {
+        item += self.id;
+        item / 2
+    }
+
+    #[::pantry::cache_query(crate = ::pantry, writes("prices"), companions = false)]
+    fn lower(&mut self, id: u32) -> ::core::result::Result<(), ::std::string::String> {
+        if id > self.id {
+            return ::core::result::Result::Err(::std::string::String::new());
+        }
+        self.id = id;
+        ::core::result::Result::Ok(())
+    }
+
+    #[::pantry::cache_method_result(crate = ::pantry, skip(self), companions = false)]
+    async fn later(&self, item: u32) -> ::core::result::Result<u32, ::std::string::String> {
+        ::core::result::Result::Ok(item)
+    }
+}
+
 /// Reads.
 #[must_use]
 #[::pantry::cache_query(crate = ::pantry, reads("prices"))]
@@ -123,7 +162,7 @@ made!(made, other);
 
 #[cfg(test)]
 mod tests {
-    use super::{generic, home, made, prices, twice, unlucky, Shop};
+    use super::{generic, home, made, prices, twice, unlucky, Sale, Shop};
     use ::core::{assert, assert_eq, prelude::v1::test};
 
     #[test]
@@ -139,5 +178,7 @@ mod tests {
         assert_eq!((shop.price(2), prices::peek()), (4, ::core::option::Option::None));
         assert_eq!((made(1, 2), made::peek(1, 2)), (3, ::core::option::Option::Some(3)));
         assert!(::futures::executor::block_on(home(1)).status().is_success());
+        assert_eq!((shop.discount(4), shop.discount(4), shop.lower(1).is_ok()), (3, 3, true));
+        assert_eq!(::futures::executor::block_on(shop.later(5)), ::core::result::Result::Ok(5));
     }
 }

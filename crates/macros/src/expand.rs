@@ -4,11 +4,13 @@
 //! Beside a free function `f` stands an empty enum `f`, whose associated functions they are: types and
 //! functions do not share names, so both can be called `f`, wherever functions can be. Unlike a module,
 //! it sees what the function sees, also within another function. Beside a method `m`, in an `impl` block,
-//! there is room for functions only; so there they are called `m_invalidate` and so on.
+//! there is room for functions only; so there they are called `m_invalidate` and so on. Where a trait is
+//! implemented there is no room at all: without companions everything is within the function.
 
 mod attributes;
 mod companions;
 mod names;
+mod within;
 mod write;
 
 use crate::{
@@ -40,8 +42,17 @@ pub(crate) fn expand(subject: &Subject, options: &Options) -> Result<TokenStream
     let krate = options.krate();
     let rt = quote!(#krate::memo::rt);
     let name = subject.name().clone();
-    let companions =
-        if subject.is_method() { Companions::Beside(name) } else { Companions::InEnum(name) };
+    let none = options.companions.as_ref().is_some_and(|said| !said.value);
+    let companions = match subject.is_method() {
+        true if none => Companions::Nowhere,
+        true => Companions::Beside(name),
+        // It needs none, and hides what it calls.
+        false if none && options.writes.is_none() => Companions::Nowhere,
+        false => Companions::InEnum(name),
+    };
+    if matches!(companions, Companions::Nowhere) {
+        within::check(subject)?;
+    }
     if options.writes.is_some() {
         return Ok(expand_write(subject, options, &rt, &companions));
     }
@@ -57,17 +68,26 @@ impl Plan<'_> {
         let (vis, sig) = (&item.vis, self.signature(&item.sig.ident));
         let documentation = self.documentation();
         let call = self.call("look_up");
-        let companions = self.companion_functions(&attributes);
+        let declaration = match self.companions {
+            Companions::Nowhere => Some(self.declared_within()),
+            _ => None,
+        };
         let function = quote! {
             #(#outer)*
             #documentation
             #vis #sig {
+                #declaration
                 #call
             }
         };
         match &self.companions {
-            Companions::Beside(_) => quote!(#function #companions),
+            Companions::Nowhere => function,
+            Companions::Beside(_) => {
+                let companions = self.companion_functions(&attributes);
+                quote!(#function #companions)
+            }
             Companions::InEnum(name) => {
+                let companions = self.companion_functions(&attributes);
                 let about = format!(" Companions of the cached function `{}`.", plain(name));
                 let name = at_call_site(name);
                 quote! {
@@ -170,6 +190,9 @@ impl Plan<'_> {
     }
 
     fn function(&self) -> TokenStream {
+        if let Companions::Nowhere = self.companions {
+            return quote!(__larder_function);
+        }
         let path = self.companions.path("__larder");
         quote!(#path())
     }
@@ -181,7 +204,7 @@ impl Plan<'_> {
         let checks = first == "look_up";
         let (shape, function) = (self.shape(checks), self.function());
         let checks = checks.then_some(&self.key.checks);
-        let uncached = self.call_of("uncached");
+        let uncached = self.uncached_call();
         let when = match &options.when {
             Some(when) => {
                 let when = &when.value;
@@ -214,7 +237,7 @@ impl Plan<'_> {
                     .await
             },
             (_, true) => quote!(__larder_turn.load_async(#when, #uncached).await),
-            (_, false) => quote!(__larder_turn.load(#when, || #uncached)),
+            (_, false) => quote!(__larder_turn.load(#when, #uncached)),
         };
         let first_name = Ident::new(first, Span::call_site());
         // What borrows from the arguments is over before they are moved.
@@ -249,9 +272,14 @@ impl Plan<'_> {
         }
     }
 
-    /// A call of a companion with all arguments.
-    fn call_of(&self, companion: &str) -> TokenStream {
-        call_with_all(self.subject, &self.companions.path(companion))
+    /// The function as it was written: a future of it, or a closure that calls it.
+    fn uncached_call(&self) -> TokenStream {
+        let Self { rt, subject, .. } = self;
+        if let Companions::Nowhere = self.companions {
+            return within::body(subject, rt);
+        }
+        let call = call_with_all(subject, &self.companions.path("uncached"));
+        if subject.is_async() { call } else { quote!(|| #call) }
     }
 
     /// The static that knows the function.
@@ -320,19 +348,22 @@ impl Plan<'_> {
             text => format!(" (`{}`)", text.replace('`', "'")),
         };
         let name = plain(self.subject.name());
+        let kept =
+            format!("\n# Cached\n\nWhat it returns is kept in the cache `{cache}`{options}.");
         let companions = match &self.companions {
             Companions::InEnum(_) => format!(
                 "`{name}::invalidate`, `{name}::invalidate_all`, `{name}::peek`, `{name}::refresh`, \
                  `{name}::uncached`, `{name}::stats` and `{name}::key_digest`"
             ),
+            Companions::Nowhere => {
+                return quote!(#[doc = #kept]);
+            }
             Companions::Beside(_) => format!(
                 "`{name}_invalidate`, `{name}_invalidate_all`, `{name}_peek`, `{name}_refresh`, \
                  `{name}_uncached`, `{name}_stats` and `{name}_key_digest`"
             ),
         };
-        let text = format!(
-            "\n# Cached\n\nWhat it returns is kept in the cache `{cache}`{options}. Its companions are {companions}."
-        );
+        let text = format!("{kept} Its companions are {companions}.");
         quote!(#[doc = #text])
     }
 }

@@ -60,6 +60,7 @@ use subject::Subject;
 /// | `single_flight = false` | callers do not wait for each other |
 /// | `version = 2` | part of the digests of its keys |
 /// | `name = "users by id"` | its name in lists, instead of its path |
+/// | `companions = false` | of methods: none, as in `impl Trait for ..` |
 /// | `crate = ::my_larder` | where larder is, if it has another name |
 ///
 /// # Companions
@@ -110,8 +111,9 @@ pub fn cache_result(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// In an `impl` block there is room for functions only. So the companions of `posts` are called
 /// `posts_invalidate`, `posts_invalidate_all`, `posts_peek`, `posts_refresh`, `posts_uncached`, `posts_stats` and
-/// `posts_key_digest`; those that need `self` for the key are methods. For the same reason the attribute does not work
-/// where a trait is implemented: put it on a method that this one calls.
+/// `posts_key_digest`; those that need `self` for the key are methods. Where a trait is implemented there is no room
+/// even for these: say `companions = false`. What was kept can then be invalidated by tags and tables, and with
+/// `larder::manager::invalidate_function`.
 ///
 /// ```
 /// use larder::cache_method_result;

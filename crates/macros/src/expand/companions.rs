@@ -15,12 +15,14 @@ pub(super) enum Companions {
     InEnum(Ident),
     /// `Self::f_name`
     Beside(Ident),
+    /// It has none.
+    Nowhere,
 }
 
 impl Companions {
     pub(super) fn name(&self, companion: &str) -> Ident {
         match self {
-            Companions::InEnum(_) => Ident::new(companion, Span::call_site()),
+            Companions::InEnum(_) | Companions::Nowhere => Ident::new(companion, Span::call_site()),
             Companions::Beside(method) => {
                 let method = plain(method);
                 match companion.strip_prefix("__") {
@@ -38,7 +40,7 @@ impl Companions {
                 let function = at_call_site(function);
                 quote!(#function::#name)
             }
-            Companions::Beside(_) => quote!(Self::#name),
+            Companions::Beside(_) | Companions::Nowhere => quote!(Self::#name),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What an attribute makes of a function that writes.
 
 use super::{
-    attributes::Attributes, call_with_all, companions::Companions, form_of, plain_pattern, shape_of,
+    attributes::Attributes, call_with_all, companions::Companions, form_of, plain_pattern,
+    shape_of, within,
 };
 use crate::{
     options::Options,
@@ -22,13 +23,14 @@ pub(super) fn expand_write(
     let attributes = Attributes::of(&item.attrs);
     let (outer, lints, cfgs) = (&attributes.outer, &attributes.lints, &attributes.cfgs);
     let tables = options.writes.iter().flat_map(|said| &said.value).map(|table| table.expand());
-    let hidden = match companions {
-        Companions::InEnum(_) => Ident::new("__larder_write", Span::call_site()),
-        Companions::Beside(_) => companions.name("__larder_write"),
-    };
-    let path = match companions {
-        Companions::InEnum(_) => quote!(#hidden),
-        Companions::Beside(_) => quote!(Self::#hidden),
+    let (hidden, path) = match companions {
+        Companions::InEnum(_) | Companions::Nowhere => {
+            let hidden = Ident::new("__larder_write", Span::call_site());
+            (hidden.clone(), quote!(#hidden))
+        }
+        Companions::Beside(_) => {
+            (companions.name("__larder_write"), companions.path("__larder_write"))
+        }
     };
     let mut inner = item.sig.clone();
     inner.ident = hidden;
@@ -37,6 +39,7 @@ pub(super) fn expand_write(
     let (nested, beside) = match companions {
         Companions::InEnum(_) => (Some(inner), None),
         Companions::Beside(_) => (None, Some(quote!(#[doc(hidden)] #inner))),
+        Companions::Nowhere => (None, None),
     };
     let mut sig = item.sig.clone();
     for (input, argument) in sig
@@ -53,7 +56,13 @@ pub(super) fn expand_write(
         receiver.mutability = None;
     }
     let vis = &item.vis;
-    let call = call_with_all(subject, &path);
+    let call = match companions {
+        Companions::Nowhere => {
+            let body = within::body(subject, rt);
+            if subject.is_async() { body } else { quote!((#body)()) }
+        }
+        _ => call_with_all(subject, &path),
+    };
     let awaited = subject.is_async().then(|| quote!(.await));
     let shape = match find_impl(returns) {
         // Nobody but the compiler can say what that is.
@@ -65,6 +74,7 @@ pub(super) fn expand_write(
         #vis #sig {
             #nested
             let __larder_write_begun = #rt::Write::new(::std::vec![#(#tables),*]);
+            #[allow(clippy::redundant_closure_call)]
             let __larder_output = #call #awaited;
             let __larder_shape = #shape;
             __larder_write_begun.end(__larder_shape, __larder_output)
