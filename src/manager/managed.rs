@@ -320,6 +320,13 @@ impl ManagedCache {
 
     /// The namespace of that name, made if it is not there yet. The empty name is that of views that name
     /// none.
+    ///
+    /// It stays as long as the cache: namespaces are for parts of a program. For what there are many of,
+    /// such as users, use keys and tags.
+    ///
+    /// # Panics
+    ///
+    /// If the cache has 16,777,215 namespaces and is to have another.
     #[must_use]
     pub fn namespace(&self, name: &str) -> Namespace {
         if name.is_empty() {

@@ -38,10 +38,11 @@ pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
     while !rest.is_empty() {
         let (number, unit, after) = next(rest)?;
         let scale = match unit {
-            "ms" => NANOS / 1000,
-            "s" | "sec" | "second" | "seconds" => NANOS,
-            "m" | "min" | "minute" | "minutes" => 60 * NANOS,
-            "h" | "hour" | "hours" => 3600 * NANOS,
+            // The same words as in the attributes.
+            "ms" | "millis" | "millisecond" | "milliseconds" => NANOS / 1000,
+            "s" | "sec" | "secs" | "second" | "seconds" => NANOS,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60 * NANOS,
+            "h" | "hr" | "hrs" | "hour" | "hours" => 3600 * NANOS,
             "d" | "day" | "days" => 24 * 3600 * NANOS,
             "w" | "week" | "weeks" => 7 * 24 * 3600 * NANOS,
             _ => return Err(unit_error(number, unit)),
@@ -129,6 +130,7 @@ mod tests {
         assert_eq!(seconds("1h 30m"), Ok(5400.0));
         assert_eq!(seconds(" 1h30m 15 s "), Ok(5415.0));
         assert_eq!(seconds("1.5 hours"), Ok(5400.0));
+        assert_eq!(seconds("2 hrs 5 mins 3 secs 500 millis"), Ok(7503.5));
         assert_eq!(seconds("250ms"), Ok(0.25));
         assert_eq!(seconds("1_000 s"), Ok(1000.0));
         assert_eq!(seconds("1w 1d"), Ok(8.0 * 86_400.0));

@@ -83,7 +83,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         }
     }
 
-    /// The same view of another namespace, in its current version.
+    /// The same view of another [`namespace`](ManagedCache::namespace), in its current version.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
