@@ -25,6 +25,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    pub(crate) const ALL: [Kind; 4] = [Kind::Result, Kind::Method, Kind::Query, Kind::View];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Result => "cache_result",

@@ -303,6 +303,15 @@ fn function(kind: Kind, tokens: TokenStream) -> Result<ItemFn> {
 }
 
 fn check_signature(kind: Kind, item: &ItemFn) -> Result<()> {
+    let is_ours = |path: &syn::Path| {
+        path.segments.last().is_some_and(|last| Kind::ALL.iter().any(|it| last.ident == it.name()))
+    };
+    if let Some(other) = item.attrs.iter().find(|attribute| is_ours(attribute.path())) {
+        return Err(Error::new_spanned(
+            other,
+            "the function is cached already, by the attribute above; keep one of the two",
+        ));
+    }
     let sig = &item.sig;
     let refuse = |at: Span, what: &str| Err(Error::new(at, what));
     if let Some(constness) = &sig.constness {
