@@ -69,4 +69,5 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("HuskRetired", "storeys", "an_insert_that_goes_up_against_a_removal"),
     ("BumpGroundOnly", "storeys", "a_load_above_the_ground_against_an_invalidation"),
     ("PrecedeBlind", "storeys", "who_makes_a_shard_knows_what_was_before"),
+    ("SpareUnordered", "storeys", "a_credit_that_lies_in_a_new_shard_can_be_stolen"),
 ];

@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex};
 
 const A: u32 = key(0, 1);
 const B: u32 = key(0, 2);
+/// At home elsewhere.
+const C: u32 = key(1, 1);
 
 const TINY: Tiny = Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 };
 
@@ -184,6 +186,21 @@ fn an_insert_that_goes_up_against_a_removal() {
         }
         drop(notes.cache.lock().expect("no panic").take());
         assert_eq!(*notes.drops.lock().expect("no panic"), [1, 1]);
+    });
+}
+
+/// The only credit is given to a shard that the other insert does not know of.
+#[test]
+fn a_credit_that_lies_in_a_new_shard_can_be_stolen() {
+    let setup = || Tiny { capacity: 1, ..TINY }.cache(Placed);
+    let climber = |cache: &TinyCache| {
+        grow(cache);
+        cache.insert(A, 1);
+        cache.invalidate(&A);
+    };
+    model(2, setup, [climber, |cache| cache.insert(C, 2)], |cache, _| {
+        cache.validate();
+        assert_eq!(cache.get(&A), None);
     });
 }
 

@@ -143,6 +143,8 @@ pub(crate) enum Bug {
     SealedOverlooked,
     /// Who finds that a shard was not made leaves no trace of having looked.
     PrecedeBlind,
+    /// Who finds a spare bit set does not know of the shard that it stands for.
+    SpareUnordered,
 }
 
 #[cfg(larder_loom)]
