@@ -222,8 +222,9 @@ impl<K, V> Shard<K, V> {
                 return Taken::Nothing;
             };
             let loc = self.index.loc(found);
+            // Asked before the swap: nobody finds the key afterwards, so what ends then was in time.
+            let cause = self.cause(cx, found.node, RemovalCause::Explicit);
             if self.index.remove(loc, found.word) {
-                let cause = self.cause(cx, found.node, RemovalCause::Explicit);
                 // From here on it is gone, even if `take` panics.
                 let _gone = OnDrop(|| self.depart(cx, own, loc, found.word, cause));
                 if cause != RemovalCause::Explicit {
