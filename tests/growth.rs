@@ -280,3 +280,17 @@ fn a_load_finds_its_place_on_every_floor_and_a_write_wins_over_it() {
     }
     validate(&cache);
 }
+
+/// A walk that has come to its end stays there.
+#[test]
+fn walks_are_over_when_they_are_though_the_cache_grows() {
+    let cache = Cache::builder().max_capacity(100).shards(1).build();
+    (0..100).for_each(|key: u64| cache.insert(key, key));
+    let mut iter = cache.iter();
+    assert_eq!(iter.by_ref().count(), 100);
+    let mut drain = cache.drain();
+    assert_eq!(drain.by_ref().count(), 100);
+    cache.set_max_capacity(10_000).unwrap();
+    (0..10_000).for_each(|key| cache.insert(key, key));
+    assert_eq!((iter.next(), drain.next()), (None, None));
+}
