@@ -294,3 +294,23 @@ fn walks_are_over_when_they_are_though_the_cache_grows() {
     (0..10_000).for_each(|key| cache.insert(key, key));
     assert_eq!((iter.next(), drain.next()), (None, None));
 }
+
+#[test]
+fn writes_take_out_what_has_expired_on_every_floor() {
+    let (clock, second) = (ManualClock::new(), Duration::from_secs(1));
+    for rule in [true, false] {
+        let builder = light(1_000_000, 100).clock(&clock).maintenance(Maintenance::Manual);
+        let cache = if rule { builder.time_to_live(second).build() } else { builder.build() };
+        for key in 0..20_000 {
+            if rule {
+                cache.insert(key, key);
+            } else {
+                cache.insert_with_ttl(key, key, second);
+            }
+        }
+        clock.advance(2 * second);
+        (20_000..60_000).for_each(|key| cache.insert(key, key));
+        assert_eq!(cache.stats().expirations, 20_000);
+        validate(&cache);
+    }
+}

@@ -111,6 +111,17 @@ impl<K, V> Engine<K, V> {
         self.sweep_by_the_way();
     }
 
+    /// The same for the shards of a hash above the ground floor.
+    #[cold]
+    pub(super) fn do_upkeep_above(&self, hash: u64) {
+        if self.common.registration.get().is_none() {
+            let above = self.common.storeys.seats(hash).skip(1);
+            above
+                .filter(|(_, shard)| shard.timing.get().is_some())
+                .for_each(|(own, _)| self.common.expire_some(own));
+        }
+    }
+
     /// Inserts, or gives the entry back if there is no node for it.
     #[inline(always)]
     pub(super) fn try_insert(
@@ -156,6 +167,7 @@ impl<K, V> Engine<K, V> {
     {
         let (own, shard) = self.ground(target.hash);
         self.do_upkeep(own, shard);
+        self.do_upkeep_above(target.hash);
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
