@@ -451,7 +451,7 @@ impl<K, V> Shard<K, V> {
         if is_top && !(crowded && cx.common.weigher.is_some() && self.grow(cx)) {
             return false;
         }
-        cx.common.has_top(hash)
+        cx.common.has_above(self.level, hash)
     }
 
     /// Adds a storey if there are more entries than was planned for, and there was room for the last one

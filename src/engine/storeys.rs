@@ -360,13 +360,13 @@ impl<K, V> Common<K, V> {
         })
     }
 
-    /// Whether a hash has a shard on the top floor, made if need be.
-    pub(crate) fn has_top(&self, hash: u64) -> bool {
-        self.seat_made(self.storeys.height(), hash).is_ok()
+    /// Whether an insert that goes up comes to a floor above `level`.
+    pub(crate) fn has_above(&self, level: usize, hash: u64) -> bool {
+        self.top_made(hash) > level
     }
 
-    /// The level of the highest floor that a hash has a shard on, all below included; makes those that are
-    /// missing. It is the top, unless there is no memory.
+    /// The level of the highest floor that an insert can go to: a hash has a shard on it, all below
+    /// included; makes those that are missing. It is the top, unless there is no memory.
     fn top_made(&self, hash: u64) -> usize {
         let made = |&level: &usize| self.seat_made(level, hash).is_ok();
         (0..=self.storeys.height()).take_while(made).last().unwrap_or(0)
@@ -481,3 +481,6 @@ impl<K, V> Engine<K, V> {
         }
     }
 }
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests;

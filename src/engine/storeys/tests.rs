@@ -1,0 +1,61 @@
+use crate::{
+    clock::Clock,
+    engine::{
+        Engine,
+        compute::{Computed, Decision},
+        insert::IfPresent,
+        lifetimes::Lifetimes,
+        nodes::Entry,
+        plan::Plan,
+        word::SLOTS,
+    },
+    error::BuildError,
+};
+use std::thread;
+
+/// So large that no address space has room for as many nodes as have numbers.
+type Large = [u8; 1 << 16];
+
+/// Nobody can make a shard of the first storey; those of the second are like the ground floor's.
+fn above(below: &Plan, entries: u64) -> Result<Plan, BuildError> {
+    let mut plan = below.clone();
+    plan.shard.planned_nodes = if entries == 1 { u32::MAX } else { 100 };
+    plan.shard.nodes.max_nodes = plan.shard.planned_nodes;
+    Ok(plan)
+}
+
+/// An insert cannot pass a floor for whose shard there is no memory, whatever is above it.
+#[test]
+fn a_full_bucket_is_no_reason_to_try_for_ever_to_go_up() {
+    // Unoptimized code copies each value many times.
+    let test = thread::Builder::new().stack_size(1 << 26).spawn(compute_in_a_full_bucket);
+    test.expect("a thread").join().expect("no panic");
+}
+
+fn compute_in_a_full_bucket() {
+    let mut plan = Plan::new::<u64, Large>(100, Some(1), 1).expect("memory");
+    (plan.shard.buckets, plan.next) = (2, above);
+    let engine: Engine<u64, Large> =
+        Engine::new(&plan, None, None, None, Lifetimes::endless(Clock::default())).expect("memory");
+    let entry = |key| Entry { key, value: [0; 1 << 16] };
+    let full = 2 * SLOTS as u64;
+    for key in 0..full {
+        engine.insert(key << 16, entry(key), IfPresent::Replace);
+    }
+    for level in 0..2 {
+        engine.common.grow(level, 1 + level as u64).expect("memory for a storey without shards");
+    }
+    let mut asked = 0;
+    let computed = engine.compute(
+        full << 16,
+        |&key| key == full,
+        |_| {
+            asked += 1;
+            assert!(asked < 100, "it is tried for ever");
+            Decision::Put(entry(full))
+        },
+    );
+    assert!(matches!(computed, Computed::Put(_)));
+    assert!(engine.peek(full << 16, |&key| key == full, |_| ()).is_some());
+    assert_eq!(engine.residents(), full, "one has made room");
+}
