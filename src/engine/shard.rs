@@ -464,7 +464,7 @@ impl<K, V> Shard<K, V> {
             && cx.common.weigher.is_some()
             && cx.common.storeys.height() == self.level
         {
-            // If there is no memory for it: it will be tried again.
+            // If there is no memory for it: it will be tried again, by and by.
             let _ = self.grow(cx);
         }
     }
@@ -472,7 +472,7 @@ impl<K, V> Shard<K, V> {
     #[cold]
     fn grow(&self, cx: &Context<'_, K, V>) -> bool {
         let entries = cx.common.storeys.plan().entries;
-        cx.common.grow(self.level, entries.saturating_mul(FACTOR)).is_ok()
+        cx.common.grow_patiently(self.level, entries.saturating_mul(FACTOR)).is_ok()
     }
 
     /// Evicts the entry that this shard can best do without; its credit.

@@ -69,7 +69,8 @@
 //! one; or when both buckets of a key are full, and the shard is three quarters full. (Not earlier: keys
 //! whose hashes are all the same fill their buckets in a cache of any size.) A cache without a weigher
 //! adds one when it is given a larger capacity than it has room for. If there is no memory for it, a
-//! cache gives up entries as if it could not grow.
+//! cache gives up entries as if it could not grow; of the inserts that want it one in [`PATIENCE`] tries
+//! again, since planning a storey takes as long as a hundred inserts.
 //!
 //! # ABA
 //!
@@ -105,6 +106,9 @@ const UPPER: usize = if cfg!(larder_loom) { 2 } else { 24 };
 /// How much larger the next storey of a cache with a weigher is.
 pub(super) const FACTOR: u64 = 4;
 
+/// Inserts that do without a storey before it is tried again for which there was no memory.
+const PATIENCE: u32 = 1024;
+
 /// A shard, with its number.
 pub(crate) type Seat<'s, K, V> = (usize, &'s Shard<K, V>);
 
@@ -124,6 +128,8 @@ pub(crate) struct Storeys<K, V> {
     plan: Plan,
     /// How many storeys there are on top of the ground floor.
     height: AtomicU32,
+    /// Inserts that are to do without a further one: a hint.
+    patience: AtomicU32,
     upper: [Late<Storey<K, V>>; UPPER],
 }
 
@@ -148,6 +154,7 @@ impl<K, V> Storeys<K, V> {
             mask: plan.shards - 1,
             plan: plan.clone(),
             height: AtomicU32::new(0),
+            patience: AtomicU32::new(0),
             upper: std::array::from_fn(|_| Late::new()),
         })
     }
@@ -350,6 +357,18 @@ impl<K, V> Common<K, V> {
     #[cold]
     pub(crate) fn grow(&self, level: usize, entries: u64) -> Result<(), OutOfMemory> {
         self.storeys.add(level, entries, |shards| self.budget.admit(shards))
+    }
+
+    /// The same for an insert: not each time, if there was no memory for it.
+    pub(crate) fn grow_patiently(&self, level: usize, entries: u64) -> Result<(), OutOfMemory> {
+        let patience = &self.storeys.patience;
+        let left = patience.load(Ordering::Relaxed);
+        if left > 0 {
+            // Two threads may count as one.
+            patience.store(left - 1, Ordering::Relaxed);
+            return Err(OutOfMemory);
+        }
+        self.grow(level, entries).inspect_err(|_| patience.store(PATIENCE, Ordering::Relaxed))
     }
 
     /// The shard of a hash on a floor, made if need be.

@@ -7,11 +7,15 @@ use crate::{
         lifetimes::Lifetimes,
         nodes::Entry,
         plan::Plan,
+        weights::Weigher,
         word::SLOTS,
     },
     error::BuildError,
 };
-use std::thread;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+};
 
 /// So large that no address space has room for as many nodes as have numbers.
 type Large = [u8; 1 << 16];
@@ -58,4 +62,26 @@ fn compute_in_a_full_bucket() {
     assert!(matches!(computed, Computed::Put(_)));
     assert!(engine.peek(full << 16, |&key| key == full, |_| ()).is_some());
     assert_eq!(engine.residents(), full, "one has made room");
+}
+
+/// Planning takes longer than inserting.
+#[test]
+fn a_storey_that_cannot_be_had_is_not_planned_with_each_insert() {
+    static PLANNED: AtomicU32 = AtomicU32::new(0);
+    let next = |_: &Plan, _| {
+        PLANNED.fetch_add(1, Ordering::Relaxed);
+        Err(BuildError::OutOfMemory { max_capacity: 0 })
+    };
+    let plan = Plan::new::<u64, u64>(100, Some(1), 1).expect("memory").weighted(1 << 40);
+    let plan = Plan { next, ..plan };
+    let weigher = Some(Weigher::new(|_: &u64, _: &u64| 1));
+    let engine: Engine<u64, u64> =
+        Engine::new(&plan, weigher, None, None, Lifetimes::endless(Clock::default()))
+            .expect("memory");
+    for key in 0..100_000_u64 {
+        let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        engine.insert(hash, Entry { key, value: key }, IfPresent::Replace);
+    }
+    let planned = PLANNED.load(Ordering::Relaxed);
+    assert!((10..=200).contains(&planned), "{planned} times");
 }
