@@ -406,6 +406,9 @@ impl<K, V> Common<K, V> {
                 if level < top && !planted(Bug::SealSkipped) {
                     shard.index.seal(shard.index.home(hash));
                 }
+                if level < top && planted(Bug::BelowUnlooked) {
+                    continue;
+                }
                 if look((own, shard)) == Ascent::Ends {
                     return true;
                 }
