@@ -70,7 +70,8 @@
 //! whose hashes are all the same fill their buckets in a cache of any size.) A cache without a weigher
 //! adds one when it is given a larger capacity than it has room for. If there is no memory for it, a
 //! cache gives up entries as if it could not grow; of the inserts that want it one in [`PATIENCE`] tries
-//! again, since planning a storey takes as long as a hundred inserts.
+//! again, since planning a storey takes as long as a hundred inserts. Where entries come to hold all nodes,
+//! a few are given up at once ([`Shard::relieve`]).
 //!
 //! # ABA
 //!

@@ -255,6 +255,9 @@ impl<K, V> Engine<K, V> {
         let seats = || self.common.storeys.seats(hash).map(|(_, shard)| shard);
         let hopeful = seats().any(|shard| shard.recycler.is_hopeful());
         for _ in 0..plan::YIELDS {
+            if self.common.weigher.is_some() {
+                self.relieve(hash);
+            }
             for shard in seats() {
                 shard.recycler.seal_all(&pin().guard);
             }
@@ -273,6 +276,15 @@ impl<K, V> Engine<K, V> {
             seats().for_each(|shard| shard.recycler.give_up());
         }
         Err(entry)
+    }
+
+    /// Where entries hold all nodes, since there was no memory for another storey, some have to go.
+    #[cold]
+    fn relieve(&self, hash: u64) {
+        let leaving = Leaving::new(&self.common);
+        let pin = pin();
+        let cx = self.context(&pin, &leaving);
+        self.common.storeys.seats(hash).for_each(|(own, shard)| shard.relieve(&cx, own));
     }
 
     /// Inserts several under one pin.

@@ -13,6 +13,7 @@ use crate::{
     error::BuildError,
 };
 use std::{
+    ops::Range,
     sync::atomic::{AtomicU32, Ordering},
     thread,
 };
@@ -64,6 +65,24 @@ fn compute_in_a_full_bucket() {
     assert_eq!(engine.residents(), full, "one has made room");
 }
 
+/// A cache with room for any weight.
+fn light(entries: u64, next: fn(&Plan, u64) -> Result<Plan, BuildError>) -> Engine<u64, u64> {
+    let plan = Plan::new::<u64, u64>(entries, Some(1), 1).expect("memory").weighted(1 << 40);
+    let weigher = Some(Weigher::new(|_: &u64, _: &u64| 1));
+    let lifetimes = Lifetimes::endless(Clock::default());
+    Engine::new(&Plan { next, ..plan }, weigher, None, None, lifetimes).expect("memory")
+}
+
+fn hash(key: u64) -> u64 {
+    key.wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+fn fill(engine: &Engine<u64, u64>, keys: Range<u64>) {
+    for key in keys {
+        engine.insert(hash(key), Entry { key, value: key }, IfPresent::Replace);
+    }
+}
+
 /// Planning takes longer than inserting.
 #[test]
 fn a_storey_that_cannot_be_had_is_not_planned_with_each_insert() {
@@ -72,16 +91,23 @@ fn a_storey_that_cannot_be_had_is_not_planned_with_each_insert() {
         PLANNED.fetch_add(1, Ordering::Relaxed);
         Err(BuildError::OutOfMemory { max_capacity: 0 })
     };
-    let plan = Plan::new::<u64, u64>(100, Some(1), 1).expect("memory").weighted(1 << 40);
-    let plan = Plan { next, ..plan };
-    let weigher = Some(Weigher::new(|_: &u64, _: &u64| 1));
-    let engine: Engine<u64, u64> =
-        Engine::new(&plan, weigher, None, None, Lifetimes::endless(Clock::default()))
-            .expect("memory");
-    for key in 0..100_000_u64 {
-        let hash = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        engine.insert(hash, Entry { key, value: key }, IfPresent::Replace);
-    }
+    fill(&light(100, next), 0..100_000);
     let planned = PLANNED.load(Ordering::Relaxed);
     assert!((10..=200).contains(&planned), "{planned} times");
+}
+
+/// There are more slots than nodes, and nodes run out first.
+#[test]
+fn a_cache_that_cannot_grow_gives_entries_up_for_others() {
+    let engine = light(20_000, |_, _| Err(BuildError::OutOfMemory { max_capacity: 0 }));
+    fill(&engine, 0..40_000);
+    let is_there = |key: &u64| engine.peek(hash(*key), |other| other == key, |_| ()).is_some();
+    // Other tests' threads, if they are pinned, keep nodes back for a while.
+    let stays = |round: u64| {
+        let latest = 100_000 + round * 1_000..101_000 + round * 1_000;
+        fill(&engine, latest.clone());
+        thread::yield_now();
+        latest.filter(is_there).count() > 900
+    };
+    assert!((0..1_000).any(stays), "what comes is rejected");
 }
