@@ -86,6 +86,8 @@ impl<K: Clone, V: Clone, S> Iterator for Drain<'_, K, V, S> {
                 (self.shard, self.bucket) = (self.shard + 1, 0);
             }
         }
+        // For good, though the cache may grow.
+        self.shard = usize::MAX;
         None
     }
 }

@@ -29,7 +29,9 @@ impl<T> Walk<T> {
             if let Some(entry) = self.ready.pop() {
                 return Some(entry);
             }
-            if self.shard == engine.shard_numbers() {
+            if self.shard >= engine.shard_numbers() {
+                // For good, though the cache may grow.
+                self.shard = usize::MAX;
                 return None;
             }
             let ready = &mut self.ready;

@@ -6,7 +6,14 @@ use common::{Census, Counted, validate};
 use larder::{Cache, CacheBuilder, Maintenance, ManualClock, ResizeError, ops::compute::Op};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    cell::Cell,
+    collections::{HashMap, HashSet},
+    hash::{Hash, Hasher},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -279,4 +286,215 @@ fn a_load_finds_its_place_on_every_floor_and_a_write_wins_over_it() {
         assert_eq!((loaded, cache.get(&key)), (2, Some(1)));
     }
     validate(&cache);
+}
+
+/// A walk that has come to its end stays there.
+#[test]
+fn walks_are_over_when_they_are_though_the_cache_grows() {
+    let cache = Cache::builder().max_capacity(100).shards(1).build();
+    (0..100).for_each(|key: u64| cache.insert(key, key));
+    let mut iter = cache.iter();
+    assert_eq!(iter.by_ref().count(), 100);
+    let mut drain = cache.drain();
+    assert_eq!(drain.by_ref().count(), 100);
+    cache.set_max_capacity(10_000).unwrap();
+    (0..10_000).for_each(|key| cache.insert(key, key));
+    assert_eq!((iter.next(), drain.next()), (None, None));
+}
+
+#[test]
+fn writes_take_out_what_has_expired_on_every_floor() {
+    let (clock, second) = (ManualClock::new(), Duration::from_secs(1));
+    for rule in [true, false] {
+        let builder = light(1_000_000, 100).clock(&clock).maintenance(Maintenance::Manual);
+        let cache = if rule { builder.time_to_live(second).build() } else { builder.build() };
+        for key in 0..20_000 {
+            if rule {
+                cache.insert(key, key);
+            } else {
+                cache.insert_with_ttl(key, key, second);
+            }
+        }
+        clock.advance(2 * second);
+        (20_000..60_000).for_each(|key| cache.insert(key, key));
+        assert_eq!(cache.stats().expirations, 20_000);
+        validate(&cache);
+    }
+}
+
+/// All that can be done with a cache, while it grows, shrinks and grows again: each value that was put in
+/// is told once when it leaves.
+#[test]
+fn every_value_is_told_once_whatever_floor_it_leaves() {
+    const THREADS: u64 = 3;
+    for seed in 0..12 {
+        let told = Arc::new(Mutex::new(HashMap::<u64, u32>::new()));
+        let clock = ManualClock::new();
+        let hear = Arc::clone(&told);
+        let weighted = seed % 2 == 0;
+        let builder = Cache::builder()
+            .max_capacity(if weighted { 20_000 } else { 40 })
+            .shards(1 << (seed % 3))
+            .clock(&clock)
+            .maintenance(Maintenance::Manual)
+            .eviction_listener(move |_: &u64, value: &Arc<u64>, _| {
+                *hear.lock().unwrap().entry(**value).or_default() += 1;
+            });
+        let cache = if weighted {
+            builder.estimated_entries(10).weigher(|key, _| (key % 5) as u32).build()
+        } else {
+            builder.build()
+        };
+        let (serial, sure) = (AtomicU64::new(0), Mutex::new(HashSet::new()));
+        thread::scope(|scope| {
+            for id in 0..THREADS {
+                let (cache, clock, serial, sure) = (&cache, &clock, &serial, &sure);
+                scope.spawn(move || {
+                    let mut rng = SmallRng::seed_from_u64(seed * 16 + id);
+                    let mut own = Vec::new();
+                    let value = || Arc::new(serial.fetch_add(1, Ordering::Relaxed));
+                    for i in 0..6_000_u64 {
+                        let key = rng.random_range(0..30 + i / 4);
+                        match rng.random_range(0..1_000) {
+                            0..400 => {
+                                let value = value();
+                                own.push(*value);
+                                cache.insert(key, value);
+                            }
+                            400..450 => {
+                                let value = value();
+                                own.push(*value);
+                                let ttl = Duration::from_millis(rng.random_range(1..50));
+                                cache.insert_with_ttl(key, value, ttl);
+                            }
+                            450..500 => {
+                                let value = value();
+                                own.push(*value);
+                                cache.insert_tagged(key, value, [key % 3]).unwrap();
+                            }
+                            500..600 => drop(cache.remove(&key)),
+                            600..650 => _ = cache.add(key, value()),
+                            650..700 => {
+                                cache.entry(key).and_compute_with(|entry| match entry {
+                                    Some(_) if i % 3 == 0 => Op::Remove,
+                                    _ => Op::Put(value()),
+                                });
+                            }
+                            700..750 => _ = cache.get_with(key, value),
+                            750..760 => clock.advance(Duration::from_millis(5)),
+                            760..763 => cache.invalidate_tag(&(key % 3)),
+                            763 => cache.invalidate_all(),
+                            764 if !weighted => {
+                                let capacity = rng.random_range(20..(100 + i));
+                                cache.set_max_capacity(capacity).unwrap();
+                            }
+                            765 => drop(cache.drain().take(20).count()),
+                            766 => cache.run_pending_tasks(),
+                            767..800 => {
+                                if let Some((_, version)) = cache.get_versioned(&key) {
+                                    let _ = cache.compare_and_swap(&key, version, value());
+                                }
+                            }
+                            _ => _ = cache.get(&key),
+                        }
+                    }
+                    sure.lock().unwrap().extend(own);
+                });
+            }
+        });
+        // Beyond every time to live, lest entries be past that are not told yet.
+        clock.advance(Duration::from_secs(1));
+        cache.run_pending_tasks();
+        validate(&cache);
+        let told = told.lock().unwrap();
+        let twice: Vec<_> = told.iter().filter(|&(_, &times)| times > 1).collect();
+        assert!(twice.is_empty(), "seed {seed}: {twice:?}");
+        let here: HashSet<_> = cache.iter().map(|(_, value)| *value).collect();
+        assert!(here.iter().all(|value| !told.contains_key(value)), "seed {seed}");
+        let sure = sure.into_inner().unwrap();
+        let lost = sure.iter().filter(|&value| !here.contains(value) && !told.contains_key(value));
+        assert_eq!(lost.count(), 0, "seed {seed}: neither there nor told");
+    }
+}
+
+thread_local! {
+    /// One in so many calls of user code panics in this thread; 0 for none.
+    static PANICS: Cell<u32> = const { Cell::new(0) };
+    static CALLS: Cell<u32> = const { Cell::new(0) };
+}
+
+fn may_panic() {
+    let call = CALLS.get().wrapping_add(1);
+    CALLS.set(call);
+    let one_in = PANICS.get();
+    if one_in > 0 && call.is_multiple_of(one_in) {
+        resume_unwind(Box::new("bang"));
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Touchy(u64);
+
+impl Hash for Touchy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl PartialEq for Touchy {
+    fn eq(&self, other: &Self) -> bool {
+        may_panic();
+        self.0 == other.0
+    }
+}
+
+impl Eq for Touchy {}
+
+#[test]
+fn panics_of_user_code_lose_nothing_on_whatever_floor() {
+    let census = Census::default();
+    for seed in 0..6 {
+        let cache: Cache<Touchy, Arc<Counted>> = Cache::builder()
+            .max_capacity(100_000)
+            .estimated_entries(10)
+            .weigher(|_, _| {
+                may_panic();
+                1
+            })
+            .build();
+        thread::scope(|scope| {
+            for id in 0..3 {
+                let (cache, census) = (&cache, &census);
+                scope.spawn(move || {
+                    let mut rng = SmallRng::seed_from_u64(seed * 8 + id);
+                    PANICS.set(61 + id as u32);
+                    for i in 0..5_000 {
+                        let key = Touchy(rng.random_range(0..200 + i / 4));
+                        let value = Arc::new(census.value(i));
+                        let operation = rng.random_range(0..8);
+                        let _ = catch_unwind(AssertUnwindSafe(|| match operation {
+                            0..4 => cache.insert(key, value),
+                            4 => drop(cache.remove(&key)),
+                            5 => _ = cache.get_with(key, || value),
+                            6 => _ = cache.add(key, value),
+                            _ => {
+                                cache.entry(key).and_compute_with(|entry| {
+                                    may_panic();
+                                    if entry.is_some() {
+                                        Op::Remove
+                                    } else {
+                                        Op::Put(value.clone())
+                                    }
+                                });
+                            }
+                        }));
+                    }
+                    PANICS.set(0);
+                });
+            }
+        });
+        validate(&cache);
+        drop(cache);
+        assert_eq!(census.alive(), 0, "seed {seed}");
+    }
 }

@@ -72,4 +72,11 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("HuskRetired", "storeys", "an_insert_that_goes_up_against_a_removal"),
     ("BumpGroundOnly", "storeys", "a_load_above_the_ground_against_an_invalidation"),
     ("PrecedeBlind", "storeys", "who_makes_a_shard_knows_what_was_before"),
+    ("BelowUnlooked", "storeys", "only_one_of_two_adds_succeeds_on_different_floors"),
+    ("BelowUnlooked", "storeys", "two_increments_one_of_which_knows_of_a_storey"),
+    ("ClaimLeft", "storeys", "a_seal_against_the_insert_of_another_key"),
+    ("LateRelaxed", "storeys", "a_key_that_changes_floors_against_two_lookups"),
+    ("BumpGroundOnly", "storeys", "a_load_that_goes_up_against_an_invalidation"),
+    ("SpareUnordered", "storeys", "a_credit_that_lies_in_a_new_shard_can_be_stolen"),
+    ("PairsCountedEarly", "storeys", "a_sweep_against_an_insert_into_a_new_storey"),
 ];

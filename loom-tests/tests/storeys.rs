@@ -4,13 +4,18 @@
 //! recycled.
 #![cfg(larder_loom)]
 
-use larder::doors::{LateDoor, Tiny, grow};
+use larder::{
+    doors::{LateDoor, Tiny, collect, grow, is_armed, sweep},
+    ops::compute::Op,
+};
 use larder_loom_tests::{Placed, TinyCache, key, model};
 use loom::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 const A: u32 = key(0, 1);
 const B: u32 = key(0, 2);
+/// At home elsewhere.
+const C: u32 = key(1, 1);
 
 const TINY: Tiny = Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 };
 
@@ -187,6 +192,21 @@ fn an_insert_that_goes_up_against_a_removal() {
     });
 }
 
+/// The only credit is given to a shard that the other insert does not know of.
+#[test]
+fn a_credit_that_lies_in_a_new_shard_can_be_stolen() {
+    let setup = || Tiny { capacity: 1, ..TINY }.cache(Placed);
+    let climber = |cache: &TinyCache| {
+        grow(cache);
+        cache.insert(A, 1);
+        cache.invalidate(&A);
+    };
+    model(2, setup, [climber, |cache| cache.insert(C, 2)], |cache, _| {
+        cache.validate();
+        assert_eq!(cache.get(&A), None);
+    });
+}
+
 /// A cache that has grown, and where its values come from.
 struct Source {
     cache: TinyCache,
@@ -244,4 +264,73 @@ fn who_makes_a_shard_knows_what_was_before() {
         ],
         |_, [there, marked]| assert!(there || marked),
     );
+}
+
+/// The floor above comes while the value is loaded.
+#[test]
+fn a_load_that_goes_up_against_an_invalidation() {
+    let setup = || Source { cache: empty(), value: AtomicU32::new(1) };
+    let load = |source: &Source| {
+        source.cache.get_with(A, || {
+            let value = source.value.load(Relaxed);
+            grow(&source.cache);
+            value
+        })
+    };
+    let change_and_look = |source: &Source| {
+        source.value.store(2, Relaxed);
+        source.cache.invalidate(&A);
+        source.cache.peek(&A).unwrap_or(2)
+    };
+    model(2, setup, [load, change_and_look], |source, [loaded, after]| {
+        source.cache.validate();
+        assert!(matches!(loaded, 1 | 2));
+        assert_eq!(after, 2, "seen by the thread that invalidated");
+        assert!(matches!(source.cache.get(&A), None | Some(2)));
+    });
+}
+
+/// Neither count is lost, on whatever floor.
+#[test]
+fn two_increments_one_of_which_knows_of_a_storey() {
+    fn increment(cache: &TinyCache) {
+        cache.entry(A).and_compute_with(|entry| Op::Put(entry.map_or(1, |it| it.value() + 1)));
+    }
+    let climber = |cache: &TinyCache| {
+        grow(cache);
+        increment(cache);
+    };
+    model(2, empty, [climber, increment], |cache, _| {
+        cache.validate();
+        assert_eq!(cache.get(&A), Some(2));
+    });
+}
+
+/// The sweep may not know of the storey in which the entry is that it is to take out.
+#[test]
+fn a_sweep_against_an_insert_into_a_new_storey() {
+    fn settle(cache: &TinyCache) {
+        collect();
+        sweep(cache);
+        sweep(cache);
+        assert!(!is_armed(cache), "the sweep has come to its end");
+    }
+    let setup = || {
+        let cache = empty();
+        cache.invalidate_all();
+        settle(&cache);
+        cache
+    };
+    let climber = |cache: &TinyCache| {
+        grow(cache);
+        cache.insert(A, 1);
+    };
+    let invalidate = |cache: &TinyCache| {
+        cache.invalidate_all();
+        sweep(cache);
+    };
+    model(2, setup, [climber, invalidate], |cache, _| {
+        settle(cache);
+        cache.validate();
+    });
 }

@@ -37,6 +37,10 @@
 //! otherwise the swap got the credits. A bit may be set for nothing, but credits at rest never lie
 //! under a cleared one.
 //!
+//! A bit says, too, that its shard was made, of which the thief may know nothing yet (`storeys.rs`). So it
+//! is set with Release and found with Acquire. In between the word is changed by read-modify-write only,
+//! so who finds a bit set sees the shard, whichever change it was that he read.
+//!
 //! # Progress
 //!
 //! Lock-free; `steal` makes one pass over the set bits.
@@ -293,6 +297,7 @@ impl Budget {
     ) -> u64 {
         let mut taken = 0;
         for (i, word) in self.spare.iter().enumerate() {
+            // Only a hint: the word is read again.
             if taken < most && word.load(Ordering::Relaxed) != 0 {
                 taken += self.steal_under(i, word, own, credits, most - taken, &shard);
             }
@@ -329,7 +334,9 @@ impl Budget {
         shard: &impl Fn(usize) -> &'a Credits,
     ) -> u64 {
         let mut taken = 0;
-        let mut bits = word.load(Ordering::Relaxed);
+        let unordered = planted(Bug::SpareUnordered);
+        // Acquire: a bit's shard is there.
+        let mut bits = word.load(if unordered { Ordering::Relaxed } else { Ordering::Acquire });
         while bits != 0 && taken < most {
             let bit = bits.trailing_zeros();
             bits &= bits - 1;
@@ -370,7 +377,8 @@ impl Budget {
         let bit = 1 << (own % WORD_BITS);
         // Looked at before it is written: most often it is set already.
         if word.load(Ordering::Relaxed) & bit == 0 {
-            word.fetch_or(bit, Ordering::Relaxed);
+            // Release: who sees it sees the shard, too.
+            word.fetch_or(bit, Ordering::Release);
         }
     }
 

@@ -177,6 +177,9 @@ impl<K: Eq, V> Engine<K, V> {
         self.prefetch(hash);
         let (own, shard) = self.ground(hash);
         self.do_upkeep(own, shard);
+        if self.common.storeys.has_grown() {
+            self.do_upkeep_above(hash);
+        }
         let leaving = Leaving::new(&self.common);
         let tried = self.compute_pinned(&pin(), &leaving, hash, eq, f, if_exhausted);
         drop(leaving);

@@ -423,7 +423,9 @@ impl<'a, K, V> Attempt<'a, K, V> {
     /// Leaves the node to the caller, who takes it further up.
     fn outgrown(self) -> Inserted {
         let mut this = ManuallyDrop::new(self);
-        this.abort_claim();
+        if !planted(Bug::ClaimLeft) {
+            this.abort_claim();
+        }
         this.give_back_credit();
         Inserted::Outgrown
     }

@@ -50,7 +50,9 @@ impl<T> Late<T> {
     fn publish(&self, value: T) -> &T {
         let own = Box::into_raw(Box::new(value));
         let null = ptr::null_mut();
-        match self.value.compare_exchange(null, own, Ordering::AcqRel, Ordering::Acquire) {
+        let relaxed = planted(Bug::LateRelaxed);
+        let order = if relaxed { Ordering::Relaxed } else { Ordering::AcqRel };
+        match self.value.compare_exchange(null, own, order, Ordering::Acquire) {
             // SAFETY: published, so it stays as long as `self`.
             Ok(_) => unsafe { &*own },
             Err(theirs) => {

@@ -149,6 +149,16 @@ pub(crate) enum Bug {
     SealedOverlooked,
     /// Who finds that a shard was not made leaves no trace of having looked.
     PrecedeBlind,
+    /// An insert that goes up looks for its key on the top floor only.
+    BelowUnlooked,
+    /// An insert that goes up leaves the slot behind that it has claimed.
+    ClaimLeft,
+    /// A shard that is made is published with a relaxed swap.
+    LateRelaxed,
+    /// Who finds a spare bit set does not know of the shard that it stands for.
+    SpareUnordered,
+    /// The sweep counts the pairs of buckets before its fence.
+    PairsCountedEarly,
 }
 
 #[cfg(larder_loom)]

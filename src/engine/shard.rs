@@ -131,6 +131,9 @@ impl<K, V> Context<'_, K, V> {
 /// pile up.
 pub(crate) const DEAD_PER_WRITE: u32 = 8;
 
+/// Entries that are given up at once where nodes run out although there is weight left.
+const RELIEF: u32 = 16;
+
 /// One in so many evictions is from below the top floor.
 const EMPTYING: u32 = 4;
 
@@ -222,8 +225,9 @@ impl<K, V> Shard<K, V> {
                 return Taken::Nothing;
             };
             let loc = self.index.loc(found);
+            // Asked before the swap: nobody finds the key afterwards, so what ends then was in time.
+            let cause = self.cause(cx, found.node, RemovalCause::Explicit);
             if self.index.remove(loc, found.word) {
-                let cause = self.cause(cx, found.node, RemovalCause::Explicit);
                 // From here on it is gone, even if `take` panics.
                 let _gone = OnDrop(|| self.depart(cx, own, loc, found.word, cause));
                 if cause != RemovalCause::Explicit {
@@ -305,12 +309,15 @@ impl<K, V> Shard<K, V> {
         self.recycler.retire(node, cx.number, cx.guard);
     }
 
+    /// Makes sure that the `index`-th node has memory.
+    fn ensure(&self, index: usize) -> Result<(), OutOfMemory> {
+        self.nodes.ensure(index)?;
+        self.weights.as_ref().map_or(Ok(()), |weights| weights.ensure(index))
+    }
+
     #[inline]
     pub(super) fn alloc(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
-        let node = self.recycler.alloc(cx.number, |index| {
-            self.nodes.ensure(index)?;
-            self.weights.as_ref().map_or(Ok(()), |weights| weights.ensure(index))
-        })?;
+        let node = self.recycler.alloc(cx.number, |index| self.ensure(index))?;
         // For this thread's next insert into this shard.
         if let Some(next) = self.recycler.next_free(cx.number) {
             // SAFETY: free numbers were handed out before.
@@ -450,7 +457,7 @@ impl<K, V> Shard<K, V> {
         if is_top && !(crowded && cx.common.weigher.is_some() && self.grow(cx)) {
             return false;
         }
-        cx.common.has_top(hash)
+        cx.common.has_above(self.level, hash)
     }
 
     /// Adds a storey if there are more entries than was planned for, and there was room for the last one
@@ -463,7 +470,7 @@ impl<K, V> Shard<K, V> {
             && cx.common.weigher.is_some()
             && cx.common.storeys.height() == self.level
         {
-            // If there is no memory for it: it will be tried again.
+            // If there is no memory for it: it will be tried again, by and by.
             let _ = self.grow(cx);
         }
     }
@@ -471,7 +478,19 @@ impl<K, V> Shard<K, V> {
     #[cold]
     fn grow(&self, cx: &Context<'_, K, V>) -> bool {
         let entries = cx.common.storeys.plan().entries;
-        cx.common.grow(self.level, entries.saturating_mul(FACTOR)).is_ok()
+        cx.common.grow_patiently(self.level, entries.saturating_mul(FACTOR)).is_ok()
+    }
+
+    /// Gives a few entries up if they hold nearly all nodes that there can be: nobody else would free one.
+    #[cold]
+    pub(super) fn relieve(&self, cx: &Context<'_, K, V>, own: usize) {
+        let fresh = self.recycler.fresh();
+        let is_last = fresh as usize == self.max_nodes || self.ensure(fresh as usize).is_err();
+        if !is_last || self.entries() < fresh / 16 * 15 {
+            return;
+        }
+        let evicted = (0..RELIEF).map_while(|_| self.evict(cx, own, Search::Everywhere));
+        evicted.for_each(|credit| cx.budget().give(own, self.credits(), credit));
     }
 
     /// Evicts the entry that this shard can best do without; its credit.

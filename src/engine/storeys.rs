@@ -69,7 +69,9 @@
 //! one; or when both buckets of a key are full, and the shard is three quarters full. (Not earlier: keys
 //! whose hashes are all the same fill their buckets in a cache of any size.) A cache without a weigher
 //! adds one when it is given a larger capacity than it has room for. If there is no memory for it, a
-//! cache gives up entries as if it could not grow.
+//! cache gives up entries as if it could not grow; of the inserts that want it one in [`PATIENCE`] tries
+//! again, since planning a storey takes as long as a hundred inserts. Where entries come to hold all nodes,
+//! a few are given up at once ([`Shard::relieve`]).
 //!
 //! # ABA
 //!
@@ -105,6 +107,9 @@ const UPPER: usize = if cfg!(larder_loom) { 2 } else { 24 };
 /// How much larger the next storey of a cache with a weigher is.
 pub(super) const FACTOR: u64 = 4;
 
+/// Inserts that do without a storey before it is tried again for which there was no memory.
+const PATIENCE: u32 = 1024;
+
 /// A shard, with its number.
 pub(crate) type Seat<'s, K, V> = (usize, &'s Shard<K, V>);
 
@@ -124,6 +129,8 @@ pub(crate) struct Storeys<K, V> {
     plan: Plan,
     /// How many storeys there are on top of the ground floor.
     height: AtomicU32,
+    /// Inserts that are to do without a further one: a hint.
+    patience: AtomicU32,
     upper: [Late<Storey<K, V>>; UPPER],
 }
 
@@ -148,6 +155,7 @@ impl<K, V> Storeys<K, V> {
             mask: plan.shards - 1,
             plan: plan.clone(),
             height: AtomicU32::new(0),
+            patience: AtomicU32::new(0),
             upper: std::array::from_fn(|_| Late::new()),
         })
     }
@@ -352,6 +360,18 @@ impl<K, V> Common<K, V> {
         self.storeys.add(level, entries, |shards| self.budget.admit(shards))
     }
 
+    /// The same for an insert: not each time, if there was no memory for it.
+    pub(crate) fn grow_patiently(&self, level: usize, entries: u64) -> Result<(), OutOfMemory> {
+        let patience = &self.storeys.patience;
+        let left = patience.load(Ordering::Relaxed);
+        if left > 0 {
+            // Two threads may count as one.
+            patience.store(left - 1, Ordering::Relaxed);
+            return Err(OutOfMemory);
+        }
+        self.grow(level, entries).inspect_err(|_| patience.store(PATIENCE, Ordering::Relaxed))
+    }
+
     /// The shard of a hash on a floor, made if need be.
     fn seat_made(&self, level: usize, hash: u64) -> Result<Seat<'_, K, V>, OutOfMemory> {
         self.storeys.seat_made(level, hash, |shard| match self.lifetimes.rules {
@@ -360,13 +380,13 @@ impl<K, V> Common<K, V> {
         })
     }
 
-    /// Whether a hash has a shard on the top floor, made if need be.
-    pub(crate) fn has_top(&self, hash: u64) -> bool {
-        self.seat_made(self.storeys.height(), hash).is_ok()
+    /// Whether an insert that goes up comes to a floor above `level`.
+    pub(crate) fn has_above(&self, level: usize, hash: u64) -> bool {
+        self.top_made(hash) > level
     }
 
-    /// The level of the highest floor that a hash has a shard on, all below included; makes those that are
-    /// missing. It is the top, unless there is no memory.
+    /// The level of the highest floor that an insert can go to: a hash has a shard on it, all below
+    /// included; makes those that are missing. It is the top, unless there is no memory.
     fn top_made(&self, hash: u64) -> usize {
         let made = |&level: &usize| self.seat_made(level, hash).is_ok();
         (0..=self.storeys.height()).take_while(made).last().unwrap_or(0)
@@ -386,6 +406,9 @@ impl<K, V> Common<K, V> {
                 let Some((own, shard)) = self.storeys.seat(level, hash) else { break };
                 if level < top && !planted(Bug::SealSkipped) {
                     shard.index.seal(shard.index.home(hash));
+                }
+                if level < top && planted(Bug::BelowUnlooked) {
+                    continue;
                 }
                 if look((own, shard)) == Ascent::Ends {
                     return true;
@@ -481,3 +504,6 @@ impl<K, V> Engine<K, V> {
         }
     }
 }
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests;

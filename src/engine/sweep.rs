@@ -11,6 +11,7 @@ use crate::{
         index::Loc,
         leaving::Leaving,
         nodes::Entry,
+        plant::{Bug, planted},
         shard::{Common, Context, DEAD_PER_WRITE, Shard},
         wheel::Advance,
         word::{NodeId, Word},
@@ -84,11 +85,12 @@ impl<K, V> Common<K, V> {
     /// A step of the sweep; false if there is none to be done.
     #[cold]
     pub(crate) fn sweep_some(&self, groups: &Groups) -> bool {
+        let early = planted(Bug::PairsCountedEarly).then(|| self.storeys.pairs());
         let leaving = Leaving::new(self);
         let pin = pin();
         let cx = self.context(&pin, &leaving);
         let Some(step) = groups.next_step() else { return false };
-        self.sweep_step(&cx, groups, &step);
+        self.sweep_step(&cx, groups, &step, early);
         drop(pin);
         drop(leaving);
         if let Some(((_, shard), _)) = self.storeys.pair(step.pair()) {
@@ -97,8 +99,8 @@ impl<K, V> Common<K, V> {
         true
     }
 
-    fn sweep_step(&self, cx: &Context<'_, K, V>, groups: &Groups, step: &Step) {
-        let pairs = self.storeys.pairs();
+    fn sweep_step(&self, cx: &Context<'_, K, V>, groups: &Groups, step: &Step, early: Option<u64>) {
+        let pairs = early.unwrap_or_else(|| self.storeys.pairs());
         if let Some(((own, shard), first)) = self.storeys.pair(step.pair()) {
             let buckets = [first, first + 1];
             for found in buckets.into_iter().filter_map(|b| shard.index.members_of(b)).flatten() {

@@ -143,6 +143,10 @@ impl<K, V> Common<K, V> {
             in_vain = if now < before { 0 } else { in_vain + 1 };
             before = now;
         }
+        self.drop_all_dead();
+    }
+
+    fn drop_all_dead(&self) {
         for (_, shard) in self.storeys.iter() {
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
         }
@@ -244,14 +248,18 @@ impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
         }
         let mut next = self.next_due().unwrap_or(NEVER);
         // Something may have been taken out in this pass or in those before it, or has been waiting since.
+        let waits = self.pending() > 0;
         let expired = self.counters.totals()[Event::Expiration as usize];
         if self.expired.swap(expired, Ordering::Relaxed) != expired
             || steps < STEPS_PER_PASS
-            || self.pending() > 0
+            || waits
         {
             self.reclaim();
+        } else {
+            // What the passes before have waited for, and another thread's collection has handed back.
+            self.drop_all_dead();
         }
-        if self.pending() > 0 || self.watch().is_some() {
+        if waits || self.pending() > 0 || self.watch().is_some() {
             next = next.min(self.lifetimes.clock.now() + STALLED);
         }
         if next == NEVER { Next::Idle } else { Next::At(next) }

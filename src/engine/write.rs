@@ -111,6 +111,17 @@ impl<K, V> Engine<K, V> {
         self.sweep_by_the_way();
     }
 
+    /// The same for the shards of a hash above the ground floor.
+    #[cold]
+    pub(super) fn do_upkeep_above(&self, hash: u64) {
+        if self.common.registration.get().is_none() {
+            let above = self.common.storeys.seats(hash).skip(1);
+            above
+                .filter(|(_, shard)| shard.timing.get().is_some())
+                .for_each(|(own, _)| self.common.expire_some(own));
+        }
+    }
+
     /// Inserts, or gives the entry back if there is no node for it.
     #[inline(always)]
     pub(super) fn try_insert(
@@ -156,6 +167,7 @@ impl<K, V> Engine<K, V> {
     {
         let (own, shard) = self.ground(target.hash);
         self.do_upkeep(own, shard);
+        self.do_upkeep_above(target.hash);
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
@@ -243,6 +255,9 @@ impl<K, V> Engine<K, V> {
         let seats = || self.common.storeys.seats(hash).map(|(_, shard)| shard);
         let hopeful = seats().any(|shard| shard.recycler.is_hopeful());
         for _ in 0..plan::YIELDS {
+            if self.common.weigher.is_some() {
+                self.relieve(hash);
+            }
             for shard in seats() {
                 shard.recycler.seal_all(&pin().guard);
             }
@@ -261,6 +276,15 @@ impl<K, V> Engine<K, V> {
             seats().for_each(|shard| shard.recycler.give_up());
         }
         Err(entry)
+    }
+
+    /// Where entries hold all nodes, since there was no memory for another storey, some have to go.
+    #[cold]
+    fn relieve(&self, hash: u64) {
+        let leaving = Leaving::new(&self.common);
+        let pin = pin();
+        let cx = self.context(&pin, &leaving);
+        self.common.storeys.seats(hash).for_each(|(own, shard)| shard.relieve(&cx, own));
     }
 
     /// Inserts several under one pin.

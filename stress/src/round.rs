@@ -95,6 +95,17 @@ impl Setup {
             span: Some(span),
             ..setup(Rules::Evicting, false)((capacity, hashing, keys))
         }));
+        let timed_above = [
+            (4096, Spread, 100, Span::ToLive(20), Growth::ByWeight),
+            (64, Spread, 200, Span::ToLiveAndIdle(60, 20), Growth::ByWeight),
+            (4, Four, 60, Span::ToLive(50), Growth::WhenTold),
+            (4, Spread, 200, Span::Endless, Growth::WhenTold),
+        ];
+        all.extend(timed_above.map(|(capacity, hashing, keys, span, growth)| Setup {
+            span: Some(span),
+            growth,
+            ..setup(Rules::Evicting, false)((capacity, hashing, keys))
+        }));
         all
     }
 

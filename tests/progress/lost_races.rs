@@ -1,16 +1,19 @@
-//! Inserts that lose a race and then panic: with a node, a credit and a claimed slot in hand.
+//! Operations that are overtaken at a moment to which only the stop points lead.
 //!
-//! One thread can only come there with the help of the stop points: at the moment at which it has
-//! claimed a slot, another key of the same bucket is inserted. So it looks for its key again, and
-//! that comparison panics.
+//! Inserts that lose a race and then panic, with a node, a credit and a claimed slot in hand: at the
+//! moment at which one has claimed a slot, another key of the same bucket is inserted. So it looks for its
+//! key again, and that comparison panics.
+//!
+//! Removals of what ends when it has left the index already.
 
 use crate::stopping::{self, At};
-use larder::{Cache, hooks::Step};
+use larder::{Cache, Maintenance, ManualClock, hooks::Step};
 use std::{
     cell::Cell,
     hash::{BuildHasherDefault, Hash, Hasher},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 thread_local! {
@@ -76,4 +79,32 @@ fn what_an_insert_holds_is_given_back_when_it_panics_after_a_lost_race() {
     assert_eq!(cache.stats().rejections, 0);
     cache.run_pending_tasks();
     assert_eq!(Arc::strong_count(&count) as u64, 1 + ENTRIES, "keys that live, but for ours");
+}
+
+/// Others have found the key absent by then, so it is the removal that has the value.
+#[test]
+fn what_ends_after_it_was_taken_out_was_removed_in_time() {
+    let _alone = stopping::install();
+    let (clock, second) = (ManualClock::new(), Duration::from_secs(1));
+    let cache = Cache::builder()
+        .max_capacity(100)
+        .time_to_live(second)
+        .clock(&clock)
+        .maintenance(Maintenance::Manual)
+        .build();
+    let ends: [fn(&Cache<u32, u32>, &ManualClock); 2] =
+        [|_, clock| clock.advance(Duration::from_secs(2)), |cache, _| cache.invalidate_all()];
+    for end in ends {
+        cache.insert(1, 1);
+        // So that removals look for what is stale.
+        cache.insert(2, 2);
+        cache.invalidate_all();
+        cache.insert(1, 1);
+        let (handle, clock) = (cache.clone(), clock.clone());
+        stopping::do_at(At::Step(Step::Unlinked), move || {
+            assert_eq!(handle.get(&1), None);
+            end(&handle, &clock);
+        });
+        assert_eq!(cache.remove(&1), Some(1));
+    }
 }
