@@ -2,8 +2,7 @@
 
 use super::{Entry, EntrySelector, follow};
 use crate::{
-    engine::flight::Outcome,
-    loading::{Always, Fallible, Optional, Question},
+    loading::{Always, Fallible, Lookup, Optional, Question},
     ops::compute::{CompResult, Op},
     version::Version,
 };
@@ -102,15 +101,22 @@ where
         init: impl Future<Output = A::Loaded>,
     ) -> (K, A::Answer, bool) {
         let Self { cache, key } = self;
-        if let Some(answer) = cache.get(&*key).and_then(|value| A::answer(Outcome::Value(value))) {
-            return (key.into_owned(), answer, false);
-        }
-        let (owned, mut is_fresh) = (Q::to_owned(&key), false);
-        let init = async {
-            is_fresh = true;
-            init.await
+        let old = match cache.lookup(&key) {
+            Lookup::Found(value) => return (key.into_owned(), A::found(value), false),
+            Lookup::Old(value, refresh) => Some((value, refresh)),
+            Lookup::Absent => None,
         };
-        let answer = cache.load_async::<A>(key, init).await;
+        let (owned, mut is_fresh) = (Q::to_owned(&key), false);
+        // If it brings no value, there may be an old one for want of better.
+        let init = async {
+            let loaded = init.await;
+            is_fresh = A::is_value(&loaded);
+            loaded
+        };
+        let answer = match old {
+            Some((value, refresh)) => cache.load_anew_async::<A>(key, init, value, refresh).await,
+            None => cache.load_async::<A>(key, init).await,
+        };
         (owned, answer, is_fresh)
     }
 

@@ -190,7 +190,7 @@ where
     }
 
     #[cold]
-    async fn load_anew_async<A: Question<V>>(
+    pub(crate) async fn load_anew_async<A: Question<V>>(
         &self,
         key: impl Wanted<K>,
         init: impl Future<Output = A::Loaded>,

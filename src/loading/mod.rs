@@ -10,6 +10,8 @@ mod many;
 mod refresh;
 mod sync;
 
+pub(crate) use refresh::Lookup;
+
 use crate::{
     Cache,
     engine::{
@@ -38,6 +40,9 @@ pub(crate) trait Question<V> {
 
     fn outcome(loaded: Self::Loaded) -> Outcome<V>;
 
+    /// Whether the loader has brought a value.
+    fn is_value(loaded: &Self::Loaded) -> bool;
+
     /// The answer if there is a value.
     fn found(value: V) -> Self::Answer;
 
@@ -60,6 +65,10 @@ impl<V> Question<V> for Always {
         Outcome::Value(value)
     }
 
+    fn is_value(_: &V) -> bool {
+        true
+    }
+
     fn found(value: V) -> V {
         value
     }
@@ -78,6 +87,10 @@ impl<V> Question<V> for Optional {
 
     fn outcome(loaded: Option<V>) -> Outcome<V> {
         loaded.map_or(Outcome::Nothing, Outcome::Value)
+    }
+
+    fn is_value(loaded: &Option<V>) -> bool {
+        loaded.is_some()
     }
 
     fn found(value: V) -> Option<V> {
@@ -99,6 +112,10 @@ impl<V, E: Any + Send + Sync> Question<V> for Fallible<E> {
 
     fn outcome(loaded: Result<V, E>) -> Outcome<V> {
         loaded.map_or_else(|error| Outcome::Error(Arc::new(error)), Outcome::Value)
+    }
+
+    fn is_value(loaded: &Result<V, E>) -> bool {
+        loaded.is_ok()
     }
 
     fn found(value: V) -> Result<V, Arc<E>> {

@@ -83,6 +83,25 @@ fn an_early_load_that_fails_leaves_the_old_value() {
 }
 
 #[test]
+fn an_entry_is_fresh_only_if_its_value_is() {
+    let (cache, clock) = nearly_expired();
+    let failed = cache.entry(1).or_try_insert_with(|| Err("no")).unwrap();
+    assert_eq!((failed.is_fresh(), failed.into_value()), (false, 1));
+    clock.advance(SECOND);
+    let failed = cache.entry(1).or_optionally_insert_with_async(async { None });
+    assert!(!futures::executor::block_on(failed).unwrap().is_fresh());
+    clock.advance(SECOND);
+    let loaded = cache.entry(1).or_insert_with(|| 5);
+    assert_eq!((loaded.is_fresh(), loaded.into_value(), refreshes(&cache)), (true, 5, (3, 2)));
+
+    let (cache, clock) = forgiving(&Arc::default());
+    cache.insert(1, 1);
+    clock.advance(2 * SECOND);
+    let past = cache.entry(1).or_try_insert_with(|| Err("no")).unwrap();
+    assert_eq!((past.is_fresh(), past.into_value()), (false, 1));
+}
+
+#[test]
 fn a_write_during_an_early_load_wins() {
     let (cache, _clock) = nearly_expired();
     let loaded = cache.get_with(1, || {
