@@ -44,9 +44,10 @@ use crate::{
         word::NodeId,
     },
     errands::{self, Job},
-    sync::{Weak, thread_local},
+    sync::{Arc, Weak, thread_local},
 };
 use std::{
+    any::Any,
     cell::Cell,
     fmt,
     hash::{BuildHasher, RandomState},
@@ -282,9 +283,23 @@ impl<K, V> Engine<K, V> {
         }
     }
 
+    /// What an error comes to: what is past its time, but not its grace, is better.
+    pub(crate) fn or_past(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        error: Arc<dyn Any + Send + Sync>,
+        copy: impl FnOnce(&Entry<K, V>) -> V,
+    ) -> Outcome<V> {
+        if self.common.lifetimes.grace == 0 {
+            return Outcome::Error(error);
+        }
+        self.peek_past(hash, eq, copy).map_or(Outcome::Error(error), Outcome::Value)
+    }
+
     /// A value whose time is over, but not its grace, or one that is there after all.
     #[cold]
-    pub(crate) fn peek_past<R>(
+    fn peek_past<R>(
         &self,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
@@ -344,23 +359,27 @@ impl<'e, K, V> Refresh<'e, K, V> {
         K: Eq,
         V: Clone,
     {
-        let value = match &outcome {
-            Outcome::Value(value) => Some(value),
-            Outcome::Nothing | Outcome::Error(_) => None,
+        let failed = !matches!(outcome, Outcome::Value(_));
+        let outcome = match outcome {
+            Outcome::Value(value) => {
+                if !self.lead().post().is_superseded() {
+                    let entry = Entry { key: key(), value: value.clone() };
+                    let load = Load {
+                        post: self.lead().post(),
+                        replaces: Some(self.spot),
+                        terms: &Terms::BY_RULE,
+                        took,
+                    };
+                    self.engine.fill(self.hash, entry, load);
+                }
+                Outcome::Value(value)
+            }
+            Outcome::Error(error) => {
+                let key = key();
+                self.engine.or_past(self.hash, |other| *other == key, error, |it| it.value.clone())
+            }
+            Outcome::Nothing => Outcome::Nothing,
         };
-        if let Some(value) = value
-            && !self.lead().post().is_superseded()
-        {
-            let entry = Entry { key: key(), value: value.clone() };
-            let load = Load {
-                post: self.lead().post(),
-                replaces: Some(self.spot),
-                terms: &Terms::BY_RULE,
-                took,
-            };
-            self.engine.fill(self.hash, entry, load);
-        }
-        let failed = value.is_none();
         let lead = self.lead.take().expect("it has not ended");
         self.engine.count_refresh(self.spot, failed);
         if let Outcome::Nothing = outcome {

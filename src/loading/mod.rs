@@ -257,16 +257,12 @@ where
                 let load = Load { post: leader.post(), replaces: None, terms: &terms, took };
                 self.engine().fill(hash, entry, load);
             }
-            Outcome::Error(_) if self.engine().lifetimes().grace > 0 => {
-                // What is past its time, but not its grace, is better than an error.
-                let eq = |other: &K| key.borrowed().equivalent(other);
-                let past = self.engine().peek_past(hash, eq, |entry| entry.value.clone());
+            Outcome::Error(error) => {
+                let (eq, error) = (|other: &K| key.borrowed().equivalent(other), Arc::clone(error));
+                outcome = self.engine().or_past(hash, eq, error, |entry| entry.value.clone());
                 drop(key);
-                if let Some(value) = past {
-                    outcome = Outcome::Value(value);
-                }
             }
-            Outcome::Value(_) | Outcome::Nothing | Outcome::Error(_) => drop(key),
+            Outcome::Value(_) | Outcome::Nothing => drop(key),
         }
         A::answer(leader.land(outcome)).expect("the outcome answers the question it came from")
     }

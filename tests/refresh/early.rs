@@ -170,6 +170,27 @@ fn what_has_expired_is_better_than_an_error() {
 }
 
 #[test]
+fn it_is_so_for_who_waits_for_an_early_load_that_fails() {
+    let clock = ManualClock::new();
+    let builder = timed(&clock).time_to_live(10 * SECOND).early_refresh(1e15);
+    let cache = builder.stale_if_error(2 * SECOND).build();
+    cache.get_with(1, || slowly(&clock, 1));
+    let (fail, fails) = futures::channel::oneshot::channel();
+    let mut early = Box::pin(cache.try_get_with_async(1, async { Err(fails.await.unwrap()) }));
+    let poll = |future: Pin<&mut dyn Future<Output = _>>| {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    };
+    assert!(poll(early.as_mut()).is_pending());
+    clock.advance(10 * SECOND);
+    let mut waiter = Box::pin(cache.try_get_with_async(1, async { unreachable!() }));
+    assert!(poll(waiter.as_mut()).is_pending(), "it has expired");
+    fail.send("no").unwrap();
+    assert_eq!(poll(early.as_mut()), Poll::Ready(Ok(1)));
+    assert_eq!(poll(waiter.as_mut()), Poll::Ready(Ok(1)));
+    assert_eq!(refreshes(&cache), (1, 1));
+}
+
+#[test]
 fn a_load_that_succeeds_replaces_what_has_expired() {
     let told = Arc::default();
     let (cache, clock) = forgiving(&told);
