@@ -14,6 +14,10 @@
 //! itself, and does not stand in line behind other errands. An errand that finds the lead taken has
 //! nothing to do.
 //!
+//! The new entry has the tags of the old one, which are read in that second look. A tag that is invalidated
+//! later takes the new entry along, or supersedes its load; one that was invalidated before has made the
+//! old entry stale, and then the second look finds nothing.
+//!
 //! # When there is need
 //!
 //! - *By age*: the value was written longer than [`Freshness::after`] ago.
@@ -34,6 +38,7 @@ use crate::{
         fill::Load,
         flight::{Leader, Outcome},
         flights::Boarded,
+        groups::Tags,
         insert::Terms,
         leading::Leading,
         lifetimes::Life,
@@ -230,31 +235,33 @@ impl<K, V> Engine<K, V> {
         key: impl FnOnce() -> K,
         spot: Spot,
     ) -> Begun<'_, K, V> {
-        let Some(lead) = self.post_refresh(hash, eq, key, spot) else { return Begun::NotHere };
+        let posted = self.post_refresh(hash, eq, key, spot);
+        let Some((lead, tags)) = posted else { return Begun::NotHere };
         let freshness = self.common.lifetimes.freshness.as_deref();
         let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
-            return Begun::Here(Refresh::new(self, lead, hash, spot));
+            return Begun::Here(Refresh::new(self, lead, hash, spot, tags));
         };
-        let errand = Errand::new(&self.common, lead.step_back(), hash, spot);
+        let errand = Errand::new(&self.common, lead.step_back(), hash, spot, tags);
         // What it does with the errand is its business: the caller has its value.
         let _ = errands::caught(|| send(errand, freshness.executor.as_deref()));
         Begun::NotHere
     }
 
-    /// The lead of a load that is to replace the value in `node`.
+    /// The lead of a load that is to replace the value at `spot`, and the tags of that.
     pub(crate) fn post_refresh(
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
         key: impl FnOnce() -> K,
         spot: Spot,
-    ) -> Option<Leader<'_, K, V>> {
+    ) -> Option<(Leader<'_, K, V>, Tags)> {
         let lead = match self.post(hash, &eq, key) {
             Boarded::Joined(_) => return None,
             Boarded::Posted(flight) => Leader::new(self, flight),
         };
-        let there = self.find_live(&pin(), hash, eq)?.spot();
-        (there == spot).then_some(lead)
+        let pin = pin();
+        let there = self.find_live(&pin, hash, eq)?;
+        (there.spot() == spot).then(|| (lead, there.shard.births.tags(spot.node)))
     }
 
     /// Where a key's value is.
@@ -326,6 +333,8 @@ pub(crate) struct Refresh<'e, K, V> {
     engine: &'e Engine<K, V>,
     hash: u64,
     spot: Spot,
+    /// Of what is there: an invalidation that is to take that must take what comes in its place, too.
+    tags: Tags,
     lead: Option<Leader<'e, K, V>>,
 }
 
@@ -335,8 +344,9 @@ impl<'e, K, V> Refresh<'e, K, V> {
         lead: Leader<'e, K, V>,
         hash: u64,
         spot: Spot,
+        tags: Tags,
     ) -> Self {
-        Self { engine, hash, spot, lead: Some(lead) }
+        Self { engine, hash, spot, tags, lead: Some(lead) }
     }
 
     fn lead(&self) -> &Leader<'_, K, V> {
@@ -367,7 +377,7 @@ impl<'e, K, V> Refresh<'e, K, V> {
                     let load = Load {
                         post: self.lead().post(),
                         replaces: Some(self.spot),
-                        terms: &Terms::BY_RULE,
+                        terms: &Terms { tags: self.tags, ..Terms::BY_RULE },
                         took,
                     };
                     self.engine.fill(self.hash, entry, load);

@@ -301,7 +301,7 @@ fn an_evicted_value_that_is_refreshed_comes_back() {
         .refresh_after(SECOND, |_| Some(100))
         .refresh_executor(jobs.executor())
         .build();
-    cache.insert(1, 1);
+    cache.insert_tagged(1, 1, ["news"]).unwrap();
     clock.advance(SECOND);
     assert_eq!(cache.get_with(1, || unreachable!()), 1);
     let mut other = 2;
@@ -311,6 +311,8 @@ fn an_evicted_value_that_is_refreshed_comes_back() {
     }
     jobs.run();
     assert_eq!((cache.get(&1), cache.entry_count()), (Some(100), 1));
+    cache.invalidate_tag("news");
+    assert_eq!(cache.get(&1), None, "with the tags that the old value had");
     validate(&cache);
 }
 
