@@ -11,6 +11,7 @@ use std::{
     convert::Infallible,
     future::Future,
     hash::{BuildHasher, Hash},
+    pin::{Pin, pin},
     sync::Arc,
 };
 
@@ -41,7 +42,7 @@ where
     ///
     /// If `init` does, or loads the same key.
     pub async fn or_insert_with_async(self, init: impl Future<Output = V>) -> Entry<K, V> {
-        let (key, value, is_fresh) = self.get_or_load_async::<Always>(init).await;
+        let (key, value, is_fresh) = self.get_or_load_async::<Always>(pin!(init)).await;
         Entry::new(key, value, is_fresh)
     }
 
@@ -70,7 +71,7 @@ where
     where
         E: Send + Sync + 'static,
     {
-        let (key, answer, is_fresh) = self.get_or_load_async::<Fallible<E>>(init).await;
+        let (key, answer, is_fresh) = self.get_or_load_async::<Fallible<E>>(pin!(init)).await;
         answer.map(|value| Entry::new(key, value, is_fresh))
     }
 
@@ -91,14 +92,15 @@ where
         self,
         init: impl Future<Output = Option<V>>,
     ) -> Option<Entry<K, V>> {
-        let (key, answer, is_fresh) = self.get_or_load_async::<Optional>(init).await;
+        let (key, answer, is_fresh) = self.get_or_load_async::<Optional>(pin!(init)).await;
         answer.map(|value| Entry::new(key, value, is_fresh))
     }
 
-    /// The key, the answer, and whether it comes from `init`.
+    /// The key, the answer, and whether it comes from `init`, which comes pinned: each function that it was
+    /// moved through would make the future larger by it.
     async fn get_or_load_async<A: Question<V>>(
         self,
-        init: impl Future<Output = A::Loaded>,
+        init: Pin<&mut impl Future<Output = A::Loaded>>,
     ) -> (K, A::Answer, bool) {
         let Self { cache, key } = self;
         let old = match cache.lookup(&key) {
@@ -138,13 +140,10 @@ where
     /// If `f` does, or there is no memory for versions: 8 bytes for each entry that the shard is planned for.
     pub async fn and_upsert_with_async<F: Future<Output = V>>(
         self,
-        mut f: impl FnMut(Option<Entry<K, V>>) -> F,
+        f: impl FnMut(Option<Entry<K, V>>) -> F,
     ) -> Entry<K, V> {
-        let put = |old| {
-            let value = f(old);
-            async { Op::Put(value.await) }
-        };
-        let result = self.and_compute_with_async(put).await;
+        let put = |value| Ok::<_, Infallible>(Op::Put(value));
+        let Ok(result) = self.compute_async(f, put).await;
         result.into_entry().expect("what was put is there, or was")
     }
 
@@ -174,16 +173,10 @@ where
     /// As [`and_upsert_with_async`](EntrySelector::and_upsert_with_async).
     pub async fn and_compute_with_async<F: Future<Output = Op<V>>>(
         self,
-        mut f: impl FnMut(Option<Entry<K, V>>) -> F,
+        f: impl FnMut(Option<Entry<K, V>>) -> F,
     ) -> CompResult<K, V> {
-        let succeed = |old| {
-            let op = f(old);
-            async { Ok::<_, Infallible>(op.await) }
-        };
-        match self.and_try_compute_with_async(succeed).await {
-            Ok(result) => result,
-            Err(never) => match never {},
-        }
+        let Ok(result) = self.compute_async(f, Ok::<_, Infallible>).await;
+        result
     }
 
     /// [`and_compute_with_async`](EntrySelector::and_compute_with_async) with a closure that may fail.
@@ -212,7 +205,17 @@ where
     /// As [`and_upsert_with_async`](EntrySelector::and_upsert_with_async).
     pub async fn and_try_compute_with_async<E, F: Future<Output = Result<Op<V>, E>>>(
         self,
+        f: impl FnMut(Option<Entry<K, V>>) -> F,
+    ) -> Result<CompResult<K, V>, E> {
+        self.compute_async(f, |result| result).await
+    }
+
+    /// Does what `op` makes of the answer of `f`'s future. (To wrap that in a future of our own would make
+    /// it twice as large.)
+    async fn compute_async<E, F: Future>(
+        self,
         mut f: impl FnMut(Option<Entry<K, V>>) -> F,
+        op: impl Fn(F::Output) -> Result<Op<V>, E>,
     ) -> Result<CompResult<K, V>, E> {
         let Self { cache, key } = self;
         let hash = cache.hash(&*key);
@@ -224,7 +227,7 @@ where
                 Some(Version::NONE),
                 "no memory for the versions of a shard's entries"
             );
-            let (op, mut answer) = (f(old).await?, None);
+            let (op, mut answer) = (op(f(old).await)?, None);
             let as_seen = cache.engine().compute_as_seen(hash, eq, seen, |found| {
                 let (decision, result) = follow(op.clone(), found, || Q::to_owned(&key));
                 answer = Some(result);
