@@ -127,13 +127,15 @@ fn a_lazy_iterator_is_part_of_the_load() {
     let recursive = || {
         cache.get_many_with([1, 2], |absent| {
             let cache = cache.clone();
-            absent.to_vec().into_iter().map(move |key| (key, cache.get_with(key, || 7)))
+            let absent = absent.to_vec();
+            absent.into_iter().map(move |key| (key, cache.get_with(key, || 7)))
         })
     };
     assert!(panic_of(recursive).is_some_and(|text| text.contains("recursive load")));
     let recursive = cache.get_many_with_async([1, 2], async |absent: &[u64]| {
         let cache = cache.clone();
-        absent.to_vec().into_iter().map(move |key| (key, cache.get_with(key, || 7)))
+        let absent = absent.to_vec();
+        absent.into_iter().map(move |key| (key, cache.get_with(key, || 7)))
     });
     let block_on = || futures::executor::block_on(recursive);
     assert!(panic_of(block_on).is_some_and(|text| text.contains("recursive load")));
