@@ -86,7 +86,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     }
 
     /// The most entries that the cache may hold, or what they may weigh together if there is a
-    /// [`weigher`](Self::weigher); 0 stores nothing. Required.
+    /// [`weigher`](Self::weigher); 0 stores nothing, or only what weighs nothing. Required.
     ///
     /// Memory for that many is set aside at once: about 30 bytes per entry beyond key and value. The
     /// operating system hands out the pages of large caches as they are first used.
@@ -344,7 +344,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
 
     /// The share of [`time_to_live`](Self::time_to_live) that is left to chance, from 0.0 to 1.0: each
     /// entry lives between `1.0 - share` times as long and as long. So entries that were written together
-    /// do not expire together. Of [`Cache::insert_with_ttl`] nothing is left to chance.
+    /// do not expire together. Of [`Cache::insert_with_ttl`], of times to idle and of what an [`Expiry`] says
+    /// nothing is left to chance.
     ///
     /// ```
     /// use larder::Cache;

@@ -305,9 +305,9 @@ where
     /// Sets the value of a key, and evicts another entry if the cache is full. O(1).
     ///
     /// The new value is visible to all when the call returns, unless it is evicted at once: with
-    /// capacity 0, when memory cannot be reused because a thread has been pinned for long, or when
-    /// every place of a tiny cache is in the hands of threads that insert or remove at this moment
-    /// ([`CacheStats::rejections`] counts these). Even then the old value is gone.
+    /// capacity 0, if it is heavier than the capacity, when memory cannot be reused because a thread has
+    /// been pinned for long, or when every place of a tiny cache is in the hands of threads that insert or
+    /// remove at this moment ([`CacheStats::rejections`] counts these). Even then the old value is gone.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);

@@ -2,8 +2,8 @@
 
 use crate::{
     Cache,
-    engine::{compute::Decision, flight::Outcome, nodes},
-    loading::{Always, Fallible, Optional, Question},
+    engine::{compute::Decision, nodes},
+    loading::{Always, Fallible, Lookup, Optional, Question},
     ops::compute::{CompResult, Op},
 };
 mod future;
@@ -275,17 +275,26 @@ where
     /// The key, the answer, and whether it comes from `init`.
     fn get_or_load<A: Question<V>>(self, init: impl FnOnce() -> A::Loaded) -> (K, A::Answer, bool) {
         let Self { cache, key } = self;
-        let found = cache.get(&*key).and_then(|value| A::answer(Outcome::Value(value)));
-        if let Some(answer) = found {
-            // Not behind the result: if that panics, the result would be leaked.
-            drop(init);
-            return (key.into_owned(), answer, false);
-        }
+        let old = match cache.lookup(&key) {
+            Lookup::Found(value) => {
+                // Not behind the result: if that panics, the result would be leaked.
+                drop(init);
+                return (key.into_owned(), A::found(value), false);
+            }
+            Lookup::Old(value, refresh) => Some((value, refresh)),
+            Lookup::Absent => None,
+        };
         let (owned, mut is_fresh) = (Q::to_owned(&key), false);
-        let answer = cache.load::<A>(key, || {
-            is_fresh = true;
-            init()
-        });
+        // If it brings no value, there may be an old one for want of better.
+        let init = || {
+            let loaded = init();
+            is_fresh = A::is_value(&loaded);
+            loaded
+        };
+        let answer = match old {
+            Some((value, refresh)) => cache.load_anew::<A>(key, init, value, refresh),
+            None => cache.load::<A>(key, init),
+        };
         (owned, answer, is_fresh)
     }
 

@@ -85,7 +85,8 @@ where
 {
     /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that lives for `duration`,
     /// whatever the cache's [`time_to_live`](crate::CacheBuilder::time_to_live). Its
-    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) holds. O(1).
+    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) holds, and what an [`Expiry`] says: the earliest end
+    /// counts. ([`touch`](Cache::touch) sets aside what an `Expiry` has said.) O(1).
     ///
     /// A duration of zero removes the key; one beyond 584 million years is no limit.
     ///
@@ -131,8 +132,9 @@ where
         Some(self.engine().lifetimes().remaining(life.deadline).unwrap_or(Duration::MAX))
     }
 
-    /// Has the entry of a key live for `duration` from now on, whatever was said before; false if it is
-    /// absent. Does not count as use. O(1).
+    /// Has the entry of a key live for `duration` from now on, whatever was said before, but for the cache's
+    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle), which starts anew; false if it is absent. Does not
+    /// count as use. Zero removes it from all lookups. O(1).
     ///
     /// ```
     /// use larder::{Cache, ManualClock};

@@ -68,7 +68,8 @@ where
     /// per entry aside, and half a mebibyte.
     ///
     /// Tags are anything that hashes. They are of the entry, not of the key: the next insert brings its
-    /// own or has none.
+    /// own or has none, and so does any other write, [`incr`](Cache::incr) and its kin included. Only a
+    /// [refresh](crate::CacheBuilder::refresh_after) keeps them.
     ///
     /// ```
     /// let cache = larder::Cache::new(100);

@@ -239,6 +239,9 @@ impl<K, V> Removals<K, V> {
 impl<K, V> Drop for Removals<K, V> {
     fn drop(&mut self) {
         self.channel.open.store(false, Ordering::Relaxed);
+        // The cache keeps the channel, and nobody will ask for these. (What is being sent at this moment
+        // may come too late, one removal per thread.)
+        drop(self.channel.take());
     }
 }
 

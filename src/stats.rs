@@ -43,8 +43,9 @@ pub struct CacheStats {
     pub evictions: u64,
     /// Entries removed because their time was over.
     pub expirations: u64,
-    /// Inserts that found no room: with capacity 0, while a stalled thread keeps memory from being
-    /// reused, or while other threads' operations held every place of a tiny cache.
+    /// Inserts that found no room: with capacity 0, of an entry that is heavier than the capacity, while a
+    /// stalled thread keeps memory from being reused, or while other threads' operations held every place
+    /// of a tiny cache.
     pub rejections: u64,
     /// Calls to the eviction listener that panicked.
     pub listener_panics: u64,

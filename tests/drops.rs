@@ -3,15 +3,16 @@
 mod common;
 
 use common::{Census, Counted, PATIENCE, alone, join, settle, validate};
-use larder::Cache;
+use larder::{Cache, ManualClock};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     sync::{
         Barrier,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 /// Writes to a shard (inserts of any kind and removals that remove something) after which a value
@@ -243,4 +244,79 @@ fn a_reader_drops_nobody_elses_values() {
     let droppers = census.droppers();
     assert!(droppers.len() >= 2, "the writers dropped nothing: this tests nothing");
     assert!(!droppers.contains(&reader), "a lookup dropped a value");
+}
+
+#[test]
+fn one_cache_with_much_to_drop_does_not_keep_the_thread_from_others() {
+    const ENTRIES: u64 = 50_000;
+    static DROPPED: AtomicU64 = AtomicU64::new(0);
+    /// The tenth that is dropped has the other cache's entry expire.
+    struct Moves(ManualClock);
+    impl Drop for Moves {
+        fn drop(&mut self) {
+            if DROPPED.fetch_add(1, Ordering::Relaxed) == 9 {
+                self.0.advance(Duration::from_secs(1));
+            }
+        }
+    }
+    let _alone = alone();
+    let (clock, others) = (ManualClock::new(), ManualClock::new());
+    let second = Duration::from_secs(1);
+    let (sender, told) = mpsc::channel();
+    let listener = move |_: &u64, _: &u64, _| sender.send(DROPPED.load(Ordering::Relaxed)).unwrap();
+    let other = Cache::builder()
+        .max_capacity(10)
+        .time_to_live(second)
+        .clock(&others)
+        .eviction_listener(listener)
+        .build();
+    other.insert(1, 1);
+    let cache = Cache::builder().max_capacity(ENTRIES).time_to_live(second).clock(&clock).build();
+    cache.insert_many((0..ENTRIES).map(|key| (key, Moves(others.clone()))));
+    clock.advance(second);
+    // Its time goes on, in case that some thread was pinned.
+    let dropped = (0..1_000).find_map(|_| {
+        clock.advance(second);
+        told.recv_timeout(PATIENCE / 1_000).ok()
+    });
+    let dropped = dropped.expect("it has expired");
+    assert!(dropped < ENTRIES / 2, "{dropped} before the other cache's turn");
+}
+
+#[test]
+fn an_expired_value_is_dropped_without_traffic_whoever_hands_it_back() {
+    struct Tells(mpsc::Sender<()>);
+    impl Drop for Tells {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let _alone = alone();
+    let second = Duration::from_secs(1);
+    let (clock, others) = (ManualClock::new(), ManualClock::new());
+    let (sender, told) = mpsc::channel();
+    let listener = move |_: &u64, _: &u64, _| sender.send(()).unwrap();
+    let other = Cache::builder().max_capacity(10).time_to_live(second).clock(&others);
+    let other = other.eviction_listener(listener).build();
+    other.insert(1, 1);
+    let cache = Cache::builder().max_capacity(10).time_to_live(second).clock(&clock).build();
+    let (sender, dropped) = mpsc::channel();
+    cache.insert(1, Tells(sender));
+
+    let pinned = other.pin();
+    clock.advance(second);
+    while cache.stats().expirations == 0 {
+        thread::yield_now();
+    }
+    // The thread's next pass is for the other cache: by then it has tried to free the value, in vain.
+    others.advance(second);
+    told.recv_timeout(PATIENCE).unwrap();
+    drop(pinned);
+    // This has the collector hand back what is anybody's.
+    let garbage = Cache::new(10);
+    garbage.insert(1, "value".to_owned());
+    garbage.invalidate(&1);
+    garbage.run_pending_tasks();
+    clock.advance(second);
+    dropped.recv_timeout(PATIENCE).expect("the thread has looked again");
 }

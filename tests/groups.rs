@@ -234,6 +234,7 @@ fn tags_are_of_the_entry_and_not_of_the_key() {
 /// Nodes are used again and again, and with them the places of birth and tags.
 #[test]
 fn a_node_that_is_used_again_has_nothing_of_the_entry_before() {
+    let _alone = alone();
     let cache = builder(100).build();
     for round in 0..200 {
         for key in 0..100 {
@@ -310,6 +311,7 @@ fn a_predicate_takes_what_it_picks_at_once() {
 
 #[test]
 fn a_predicate_may_panic() {
+    let _alone = alone();
     let (cache, heard) = noting(1_000);
     cache.insert_many((0..100).map(|key| (key, key)));
     let mut asked = 0;
@@ -455,6 +457,7 @@ fn racer(cache: &Cache<u64, u64>, clock: &AtomicU64, own: u64) -> Log {
 
 #[test]
 fn nothing_comes_back_and_nothing_is_lost() {
+    let _alone = alone();
     let told: Arc<Mutex<HashMap<u64, u64>>> = Arc::default();
     let notes = told.clone();
     let cache = builder(2_000)

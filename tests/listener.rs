@@ -227,3 +227,17 @@ fn a_channel_wakes_tasks() {
     producer.join().unwrap();
     assert_eq!(count, 9_999);
 }
+
+#[test]
+fn a_channel_that_nobody_receives_from_any_more_keeps_nothing() {
+    let (builder, mut removals) = Cache::builder().max_capacity(10).removal_channel();
+    let cache: Cache<u64, Arc<()>> = builder.build();
+    let value = Arc::new(());
+    (0..100).for_each(|_| cache.insert(1, value.clone()));
+    assert!(removals.try_recv().is_some());
+    drop(removals);
+    cache.insert(1, value.clone());
+    cache.invalidate(&1);
+    cache.run_pending_tasks();
+    assert_eq!(Arc::strong_count(&value), 1);
+}

@@ -13,6 +13,7 @@ use crate::{
         Engine,
         fill::{Timer, Took},
         flight::{Flight, Leader, Outcome},
+        groups::Tags,
         leading::Leading,
         refresh::Refresh,
         shard::Common,
@@ -34,6 +35,7 @@ pub(crate) struct Errand<K, V> {
     flight: Arc<Flight<K, V>>,
     hash: u64,
     spot: Spot,
+    tags: Tags,
     stage: Stage,
 }
 
@@ -50,8 +52,9 @@ impl<K, V> Errand<K, V> {
         flight: Arc<Flight<K, V>>,
         hash: u64,
         spot: Spot,
+        tags: Tags,
     ) -> Self {
-        Self { cache: Arc::downgrade(cache), flight, hash, spot, stage: Stage::Sent }
+        Self { cache: Arc::downgrade(cache), flight, hash, spot, tags, stage: Stage::Sent }
     }
 }
 
@@ -109,7 +112,7 @@ where
         self.stage = Stage::Over;
         engine.count_load(took.wall, loaded.is_none());
         let lead = Leader::new(&engine, Arc::clone(&self.flight));
-        let refresh = Refresh::new(&engine, lead, self.hash, self.spot);
+        let refresh = Refresh::new(&engine, lead, self.hash, self.spot, self.tags);
         let outcome = loaded.map_or(Outcome::Nothing, Outcome::Value);
         refresh.end(|| self.flight.key().clone(), outcome, took.by_clock);
     }

@@ -237,9 +237,10 @@ impl Recycler {
         dropped
     }
 
-    /// Batches that wait for the end of their grace period: a hint for maintenance.
+    /// Batches that wait for the end of their grace period: a hint for maintenance. Who finds none finds
+    /// dead what was one.
     pub(crate) fn pending(&self) -> u32 {
-        self.depot.pending.load(Ordering::Relaxed)
+        self.depot.pending.load(Ordering::Acquire)
     }
 
     /// Whether a batch may come back soon: one has since somebody waited in vain, or it has been a while
@@ -362,7 +363,7 @@ impl Recycler {
         let depot = &self.depot;
         self.magazines.push(if self.drops { &depot.dead } else { &depot.free }, held);
         depot.returned.fetch_add(1, Ordering::Relaxed);
-        depot.pending.fetch_sub(1, Ordering::Relaxed);
+        depot.pending.fetch_sub(1, Ordering::Release);
     }
 }
 

@@ -14,6 +14,10 @@
 //! itself, and does not stand in line behind other errands. An errand that finds the lead taken has
 //! nothing to do.
 //!
+//! The new entry has the tags of the old one, which are read in that second look. A tag that is invalidated
+//! later takes the new entry along, or supersedes its load; one that was invalidated before has made the
+//! old entry stale, and then the second look finds nothing.
+//!
 //! # When there is need
 //!
 //! - *By age*: the value was written longer than [`Freshness::after`] ago.
@@ -34,6 +38,7 @@ use crate::{
         fill::Load,
         flight::{Leader, Outcome},
         flights::Boarded,
+        groups::Tags,
         insert::Terms,
         leading::Leading,
         lifetimes::Life,
@@ -44,9 +49,10 @@ use crate::{
         word::NodeId,
     },
     errands::{self, Job},
-    sync::{Weak, thread_local},
+    sync::{Arc, Weak, thread_local},
 };
 use std::{
+    any::Any,
     cell::Cell,
     fmt,
     hash::{BuildHasher, RandomState},
@@ -229,31 +235,33 @@ impl<K, V> Engine<K, V> {
         key: impl FnOnce() -> K,
         spot: Spot,
     ) -> Begun<'_, K, V> {
-        let Some(lead) = self.post_refresh(hash, eq, key, spot) else { return Begun::NotHere };
+        let posted = self.post_refresh(hash, eq, key, spot);
+        let Some((lead, tags)) = posted else { return Begun::NotHere };
         let freshness = self.common.lifetimes.freshness.as_deref();
         let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
-            return Begun::Here(Refresh::new(self, lead, hash, spot));
+            return Begun::Here(Refresh::new(self, lead, hash, spot, tags));
         };
-        let errand = Errand::new(&self.common, lead.step_back(), hash, spot);
+        let errand = Errand::new(&self.common, lead.step_back(), hash, spot, tags);
         // What it does with the errand is its business: the caller has its value.
         let _ = errands::caught(|| send(errand, freshness.executor.as_deref()));
         Begun::NotHere
     }
 
-    /// The lead of a load that is to replace the value in `node`.
+    /// The lead of a load that is to replace the value at `spot`, and the tags of that.
     pub(crate) fn post_refresh(
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
         key: impl FnOnce() -> K,
         spot: Spot,
-    ) -> Option<Leader<'_, K, V>> {
+    ) -> Option<(Leader<'_, K, V>, Tags)> {
         let lead = match self.post(hash, &eq, key) {
             Boarded::Joined(_) => return None,
             Boarded::Posted(flight) => Leader::new(self, flight),
         };
-        let there = self.find_live(&pin(), hash, eq)?.spot();
-        (there == spot).then_some(lead)
+        let pin = pin();
+        let there = self.find_live(&pin, hash, eq)?;
+        (there.spot() == spot).then(|| (lead, there.shard.births.tags(spot.node)))
     }
 
     /// Where a key's value is.
@@ -282,9 +290,23 @@ impl<K, V> Engine<K, V> {
         }
     }
 
+    /// What an error comes to: what is past its time, but not its grace, is better.
+    pub(crate) fn or_past(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        error: Arc<dyn Any + Send + Sync>,
+        copy: impl FnOnce(&Entry<K, V>) -> V,
+    ) -> Outcome<V> {
+        if self.common.lifetimes.grace == 0 {
+            return Outcome::Error(error);
+        }
+        self.peek_past(hash, eq, copy).map_or(Outcome::Error(error), Outcome::Value)
+    }
+
     /// A value whose time is over, but not its grace, or one that is there after all.
     #[cold]
-    pub(crate) fn peek_past<R>(
+    fn peek_past<R>(
         &self,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
@@ -311,6 +333,8 @@ pub(crate) struct Refresh<'e, K, V> {
     engine: &'e Engine<K, V>,
     hash: u64,
     spot: Spot,
+    /// Of what is there: an invalidation that is to take that must take what comes in its place, too.
+    tags: Tags,
     lead: Option<Leader<'e, K, V>>,
 }
 
@@ -320,8 +344,9 @@ impl<'e, K, V> Refresh<'e, K, V> {
         lead: Leader<'e, K, V>,
         hash: u64,
         spot: Spot,
+        tags: Tags,
     ) -> Self {
-        Self { engine, hash, spot, lead: Some(lead) }
+        Self { engine, hash, spot, tags, lead: Some(lead) }
     }
 
     fn lead(&self) -> &Leader<'_, K, V> {
@@ -344,23 +369,27 @@ impl<'e, K, V> Refresh<'e, K, V> {
         K: Eq,
         V: Clone,
     {
-        let value = match &outcome {
-            Outcome::Value(value) => Some(value),
-            Outcome::Nothing | Outcome::Error(_) => None,
+        let failed = !matches!(outcome, Outcome::Value(_));
+        let outcome = match outcome {
+            Outcome::Value(value) => {
+                if !self.lead().post().is_superseded() {
+                    let entry = Entry { key: key(), value: value.clone() };
+                    let load = Load {
+                        post: self.lead().post(),
+                        replaces: Some(self.spot),
+                        terms: &Terms { tags: self.tags, ..Terms::BY_RULE },
+                        took,
+                    };
+                    self.engine.fill(self.hash, entry, load);
+                }
+                Outcome::Value(value)
+            }
+            Outcome::Error(error) => {
+                let key = key();
+                self.engine.or_past(self.hash, |other| *other == key, error, |it| it.value.clone())
+            }
+            Outcome::Nothing => Outcome::Nothing,
         };
-        if let Some(value) = value
-            && !self.lead().post().is_superseded()
-        {
-            let entry = Entry { key: key(), value: value.clone() };
-            let load = Load {
-                post: self.lead().post(),
-                replaces: Some(self.spot),
-                terms: &Terms::BY_RULE,
-                took,
-            };
-            self.engine.fill(self.hash, entry, load);
-        }
-        let failed = value.is_none();
         let lead = self.lead.take().expect("it has not ended");
         self.engine.count_refresh(self.spot, failed);
         if let Outcome::Nothing = outcome {

@@ -32,6 +32,8 @@ const BLOCKS_PER_WRITE: u32 = 2;
 const BLOCKS_PER_PASS: u32 = 128;
 /// Batches that are handed to the collector in one step of [`Common::maintain_some`].
 const BATCHES_PER_STEP: u32 = 8;
+/// Dead entries that it drops in one pass: their destructors are user code, and others wait for the thread.
+const DEAD_PER_TURN: u32 = 8 * plan::DEAD_PER_PASS;
 /// Steps of the sweep for one pass.
 const STEPS_PER_PASS: u64 = 256;
 /// Flushes of the collector that may be needed for what everybody has to know first.
@@ -104,12 +106,8 @@ impl<K, V> Common<K, V> {
 
     /// The same for what is dead, or may be soon.
     fn reclaim_some(&self) -> Advance {
-        let mut most = plan::DEAD_PER_PASS;
-        for (_, shard) in self.storeys.iter() {
-            most -= shard.drop_dead(most);
-            if most == 0 {
-                return Advance::More;
-            }
+        if self.drop_some(plan::DEAD_PER_PASS) == Advance::More {
+            return Advance::More;
         }
         let mut sealed = 0;
         for (_, shard) in self.storeys.iter() {
@@ -128,8 +126,27 @@ impl<K, V> Common<K, V> {
         Advance::Done
     }
 
+    /// Drops no more than `most` of what is dead.
+    fn drop_some(&self, mut most: u32) -> Advance {
+        for (_, shard) in self.storeys.iter() {
+            most -= shard.drop_dead(most);
+            if most == 0 {
+                return Advance::More;
+            }
+        }
+        Advance::Done
+    }
+
     /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
     pub(super) fn reclaim(&self) {
+        self.collect();
+        for (_, shard) in self.storeys.iter() {
+            while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
+        }
+    }
+
+    /// Brings reclamation as far as pinned threads allow.
+    fn collect(&self) {
         for (_, shard) in self.storeys.iter() {
             shard.recycler.seal_all(&pin().guard);
         }
@@ -142,13 +159,6 @@ impl<K, V> Common<K, V> {
             let now = self.pending();
             in_vain = if now < before { 0 } else { in_vain + 1 };
             before = now;
-        }
-        self.drop_all_dead();
-    }
-
-    fn drop_all_dead(&self) {
-        for (_, shard) in self.storeys.iter() {
-            while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
         }
     }
 
@@ -248,18 +258,20 @@ impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
         }
         let mut next = self.next_due().unwrap_or(NEVER);
         // Something may have been taken out in this pass or in those before it, or has been waiting since.
-        let waits = self.pending() > 0;
         let expired = self.counters.totals()[Event::Expiration as usize];
         if self.expired.swap(expired, Ordering::Relaxed) != expired
             || steps < STEPS_PER_PASS
-            || waits
+            || self.pending() > 0
         {
-            self.reclaim();
-        } else {
-            // What the passes before have waited for, and another thread's collection has handed back.
-            self.drop_all_dead();
+            self.collect();
         }
-        if waits || self.pending() > 0 || self.watch().is_some() {
+        // In this order: what anybody hands back after the first look is for the next pass. And in every
+        // pass: it may not be this one that has brought what is dead to its end.
+        let pending = self.pending() > 0;
+        if self.drop_some(DEAD_PER_TURN) == Advance::More {
+            return Next::More;
+        }
+        if pending || self.watch().is_some() {
             next = next.min(self.lifetimes.clock.now() + STALLED);
         }
         if next == NEVER { Next::Idle } else { Next::At(next) }

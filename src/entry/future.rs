@@ -2,8 +2,7 @@
 
 use super::{Entry, EntrySelector, follow};
 use crate::{
-    engine::flight::Outcome,
-    loading::{Always, Fallible, Optional, Question},
+    loading::{Always, Fallible, Lookup, Optional, Question},
     ops::compute::{CompResult, Op},
     version::Version,
 };
@@ -12,6 +11,7 @@ use std::{
     convert::Infallible,
     future::Future,
     hash::{BuildHasher, Hash},
+    pin::{Pin, pin},
     sync::Arc,
 };
 
@@ -42,7 +42,7 @@ where
     ///
     /// If `init` does, or loads the same key.
     pub async fn or_insert_with_async(self, init: impl Future<Output = V>) -> Entry<K, V> {
-        let (key, value, is_fresh) = self.get_or_load_async::<Always>(init).await;
+        let (key, value, is_fresh) = self.get_or_load_async::<Always>(pin!(init)).await;
         Entry::new(key, value, is_fresh)
     }
 
@@ -71,7 +71,7 @@ where
     where
         E: Send + Sync + 'static,
     {
-        let (key, answer, is_fresh) = self.get_or_load_async::<Fallible<E>>(init).await;
+        let (key, answer, is_fresh) = self.get_or_load_async::<Fallible<E>>(pin!(init)).await;
         answer.map(|value| Entry::new(key, value, is_fresh))
     }
 
@@ -92,25 +92,33 @@ where
         self,
         init: impl Future<Output = Option<V>>,
     ) -> Option<Entry<K, V>> {
-        let (key, answer, is_fresh) = self.get_or_load_async::<Optional>(init).await;
+        let (key, answer, is_fresh) = self.get_or_load_async::<Optional>(pin!(init)).await;
         answer.map(|value| Entry::new(key, value, is_fresh))
     }
 
-    /// The key, the answer, and whether it comes from `init`.
+    /// The key, the answer, and whether it comes from `init`, which comes pinned: each function that it was
+    /// moved through would make the future larger by it.
     async fn get_or_load_async<A: Question<V>>(
         self,
-        init: impl Future<Output = A::Loaded>,
+        init: Pin<&mut impl Future<Output = A::Loaded>>,
     ) -> (K, A::Answer, bool) {
         let Self { cache, key } = self;
-        if let Some(answer) = cache.get(&*key).and_then(|value| A::answer(Outcome::Value(value))) {
-            return (key.into_owned(), answer, false);
-        }
-        let (owned, mut is_fresh) = (Q::to_owned(&key), false);
-        let init = async {
-            is_fresh = true;
-            init.await
+        let old = match cache.lookup(&key) {
+            Lookup::Found(value) => return (key.into_owned(), A::found(value), false),
+            Lookup::Old(value, refresh) => Some((value, refresh)),
+            Lookup::Absent => None,
         };
-        let answer = cache.load_async::<A>(key, init).await;
+        let (owned, mut is_fresh) = (Q::to_owned(&key), false);
+        // If it brings no value, there may be an old one for want of better.
+        let init = async {
+            let loaded = init.await;
+            is_fresh = A::is_value(&loaded);
+            loaded
+        };
+        let answer = match old {
+            Some((value, refresh)) => cache.load_anew_async::<A>(key, init, value, refresh).await,
+            None => cache.load_async::<A>(key, init).await,
+        };
         (owned, answer, is_fresh)
     }
 
@@ -132,13 +140,10 @@ where
     /// If `f` does, or there is no memory for versions: 8 bytes for each entry that the shard is planned for.
     pub async fn and_upsert_with_async<F: Future<Output = V>>(
         self,
-        mut f: impl FnMut(Option<Entry<K, V>>) -> F,
+        f: impl FnMut(Option<Entry<K, V>>) -> F,
     ) -> Entry<K, V> {
-        let put = |old| {
-            let value = f(old);
-            async { Op::Put(value.await) }
-        };
-        let result = self.and_compute_with_async(put).await;
+        let put = |value| Ok::<_, Infallible>(Op::Put(value));
+        let Ok(result) = self.compute_async(f, put).await;
         result.into_entry().expect("what was put is there, or was")
     }
 
@@ -168,16 +173,10 @@ where
     /// As [`and_upsert_with_async`](EntrySelector::and_upsert_with_async).
     pub async fn and_compute_with_async<F: Future<Output = Op<V>>>(
         self,
-        mut f: impl FnMut(Option<Entry<K, V>>) -> F,
+        f: impl FnMut(Option<Entry<K, V>>) -> F,
     ) -> CompResult<K, V> {
-        let succeed = |old| {
-            let op = f(old);
-            async { Ok::<_, Infallible>(op.await) }
-        };
-        match self.and_try_compute_with_async(succeed).await {
-            Ok(result) => result,
-            Err(never) => match never {},
-        }
+        let Ok(result) = self.compute_async(f, Ok::<_, Infallible>).await;
+        result
     }
 
     /// [`and_compute_with_async`](EntrySelector::and_compute_with_async) with a closure that may fail.
@@ -206,7 +205,17 @@ where
     /// As [`and_upsert_with_async`](EntrySelector::and_upsert_with_async).
     pub async fn and_try_compute_with_async<E, F: Future<Output = Result<Op<V>, E>>>(
         self,
+        f: impl FnMut(Option<Entry<K, V>>) -> F,
+    ) -> Result<CompResult<K, V>, E> {
+        self.compute_async(f, |result| result).await
+    }
+
+    /// Does what `op` makes of the answer of `f`'s future. (To wrap that in a future of our own would make
+    /// it twice as large.)
+    async fn compute_async<E, F: Future>(
+        self,
         mut f: impl FnMut(Option<Entry<K, V>>) -> F,
+        op: impl Fn(F::Output) -> Result<Op<V>, E>,
     ) -> Result<CompResult<K, V>, E> {
         let Self { cache, key } = self;
         let hash = cache.hash(&*key);
@@ -218,7 +227,7 @@ where
                 Some(Version::NONE),
                 "no memory for the versions of a shard's entries"
             );
-            let (op, mut answer) = (f(old).await?, None);
+            let (op, mut answer) = (op(f(old).await)?, None);
             let as_seen = cache.engine().compute_as_seen(hash, eq, seen, |found| {
                 let (decision, result) = follow(op.clone(), found, || Q::to_owned(&key));
                 answer = Some(result);

@@ -10,7 +10,7 @@ use std::{
     future::{Future, poll_fn},
     hash::{BuildHasher, Hash},
     ops::ControlFlow,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
 };
 
@@ -45,7 +45,7 @@ where
     ///
     /// If `init` does, or loads the same key.
     pub async fn get_with_async(&self, key: K, init: impl Future<Output = V>) -> V {
-        self.ask_async::<Always>(Own(key), init).await
+        self.ask_async::<Always>(Own(key), pin!(init)).await
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a borrowed key, which is made owned only if it is
@@ -66,7 +66,7 @@ where
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        self.ask_async::<Always>(ByRef(key), init).await
+        self.ask_async::<Always>(ByRef(key), pin!(init)).await
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a loader that may fail.
@@ -95,7 +95,7 @@ where
     where
         E: Send + Sync + 'static,
     {
-        self.ask_async::<Fallible<E>>(Own(key), init).await
+        self.ask_async::<Fallible<E>>(Own(key), pin!(init)).await
     }
 
     /// [`try_get_with_async`](Cache::try_get_with_async) with a borrowed key, which is made owned only
@@ -125,7 +125,7 @@ where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
         E: Send + Sync + 'static,
     {
-        self.ask_async::<Fallible<E>>(ByRef(key), init).await
+        self.ask_async::<Fallible<E>>(ByRef(key), pin!(init)).await
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a loader that may have nothing. `None` goes to
@@ -147,7 +147,7 @@ where
         key: K,
         init: impl Future<Output = Option<V>>,
     ) -> Option<V> {
-        self.ask_async::<Optional>(Own(key), init).await
+        self.ask_async::<Optional>(Own(key), pin!(init)).await
     }
 
     /// [`optionally_get_with_async`](Cache::optionally_get_with_async) with a borrowed key, which is
@@ -172,13 +172,14 @@ where
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        self.ask_async::<Optional>(ByRef(key), init).await
+        self.ask_async::<Optional>(ByRef(key), pin!(init)).await
     }
 
+    /// `init` comes pinned: each function that it was moved through would make the future larger by it.
     async fn ask_async<A: Question<V>>(
         &self,
         key: impl Wanted<K>,
-        init: impl Future<Output = A::Loaded>,
+        init: Pin<&mut impl Future<Output = A::Loaded>>,
     ) -> A::Answer {
         match self.lookup(&key) {
             Lookup::Found(value) => without(key, A::found(value)),
@@ -190,7 +191,7 @@ where
     }
 
     #[cold]
-    async fn load_anew_async<A: Question<V>>(
+    pub(crate) async fn load_anew_async<A: Question<V>>(
         &self,
         key: impl Wanted<K>,
         init: impl Future<Output = A::Loaded>,

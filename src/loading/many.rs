@@ -91,6 +91,9 @@ where
             led: Vec::new(),
             waiting: Vec::new(),
         };
+        // All of them first: the iterator is the user's code, and must not run while flights are posted
+        // that only this thread will end.
+        let keys: Vec<_> = keys.into_iter().collect();
         for (place, key) in keys.into_iter().enumerate() {
             let key = Own(key);
             let answer = match cache.lookup(&key) {
@@ -156,8 +159,8 @@ where
     }
 
     /// Stores what the loader has returned, and ends the flights.
-    fn land(&mut self, loaded: impl IntoIterator<Item = (K, V)>, took: Duration) {
-        // The iterator is the user's code, and its keys come in any order.
+    fn land(&mut self, loaded: Vec<(K, V)>, took: Duration) {
+        // Its keys come in any order.
         let mut values: Vec<Option<V>> = self.led.iter().map(|_| None).collect();
         let mut by_hash: Vec<_> = (0..self.led.len()).collect();
         by_hash.sort_by_key(|&at| self.led[at].0.hash);
@@ -190,7 +193,8 @@ where
         let stopwatch = self.cache.engine().time_load();
         let loaded = {
             let _leading = LeadingAll::new(&self.led);
-            stopwatch.watch(|| init(&keys))
+            // A lazy iterator loads when it is asked, so asking is part of the load.
+            stopwatch.watch(|| init(&keys).into_iter().collect())
         };
         let took = stopwatch.stop(false);
         self.land(loaded, took);
@@ -203,7 +207,7 @@ where
         let Some(keys) = self.to_load() else { return };
         let stopwatch = self.cache.engine().time_load();
         let loaded = {
-            let mut load = pin!(init(&keys));
+            let mut load = pin!(async { init(&keys).await.into_iter().collect() });
             poll_fn(|context| {
                 let _leading = LeadingAll::new(&self.led);
                 stopwatch.watch(|| load.as_mut().poll(context))

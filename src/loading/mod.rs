@@ -10,6 +10,8 @@ mod many;
 mod refresh;
 mod sync;
 
+pub(crate) use refresh::Lookup;
+
 use crate::{
     Cache,
     engine::{
@@ -38,6 +40,9 @@ pub(crate) trait Question<V> {
 
     fn outcome(loaded: Self::Loaded) -> Outcome<V>;
 
+    /// Whether the loader has brought a value.
+    fn is_value(loaded: &Self::Loaded) -> bool;
+
     /// The answer if there is a value.
     fn found(value: V) -> Self::Answer;
 
@@ -60,6 +65,10 @@ impl<V> Question<V> for Always {
         Outcome::Value(value)
     }
 
+    fn is_value(_: &V) -> bool {
+        true
+    }
+
     fn found(value: V) -> V {
         value
     }
@@ -78,6 +87,10 @@ impl<V> Question<V> for Optional {
 
     fn outcome(loaded: Option<V>) -> Outcome<V> {
         loaded.map_or(Outcome::Nothing, Outcome::Value)
+    }
+
+    fn is_value(loaded: &Option<V>) -> bool {
+        loaded.is_some()
     }
 
     fn found(value: V) -> Option<V> {
@@ -99,6 +112,10 @@ impl<V, E: Any + Send + Sync> Question<V> for Fallible<E> {
 
     fn outcome(loaded: Result<V, E>) -> Outcome<V> {
         loaded.map_or_else(|error| Outcome::Error(Arc::new(error)), Outcome::Value)
+    }
+
+    fn is_value(loaded: &Result<V, E>) -> bool {
+        loaded.is_ok()
     }
 
     fn found(value: V) -> Result<V, Arc<E>> {
@@ -240,16 +257,12 @@ where
                 let load = Load { post: leader.post(), replaces: None, terms: &terms, took };
                 self.engine().fill(hash, entry, load);
             }
-            Outcome::Error(_) if self.engine().lifetimes().grace > 0 => {
-                // What is past its time, but not its grace, is better than an error.
-                let eq = |other: &K| key.borrowed().equivalent(other);
-                let past = self.engine().peek_past(hash, eq, |entry| entry.value.clone());
+            Outcome::Error(error) => {
+                let (eq, error) = (|other: &K| key.borrowed().equivalent(other), Arc::clone(error));
+                outcome = self.engine().or_past(hash, eq, error, |entry| entry.value.clone());
                 drop(key);
-                if let Some(value) = past {
-                    outcome = Outcome::Value(value);
-                }
             }
-            Outcome::Value(_) | Outcome::Nothing | Outcome::Error(_) => drop(key),
+            Outcome::Value(_) | Outcome::Nothing => drop(key),
         }
         A::answer(leader.land(outcome)).expect("the outcome answers the question it came from")
     }

@@ -15,7 +15,7 @@ use std::{
 };
 
 /// What a loading lookup finds.
-pub(super) enum Lookup<'c, K, V> {
+pub(crate) enum Lookup<'c, K, V> {
     Absent,
     Found(V),
     /// A value that the caller is to load anew.
@@ -30,7 +30,7 @@ where
 {
     /// [`get`](Cache::get), for those who know how to load.
     #[inline(always)]
-    pub(super) fn lookup<W: Wanted<K>>(&self, key: &W) -> Lookup<'_, K, V> {
+    pub(crate) fn lookup<W: Wanted<K>>(&self, key: &W) -> Lookup<'_, K, V> {
         if self.engine().refreshes() {
             return self.lookup_aged(key);
         }

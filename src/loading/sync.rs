@@ -198,7 +198,7 @@ where
 
     #[cold]
     #[inline(never)]
-    fn load_anew<A: Question<V>>(
+    pub(crate) fn load_anew<A: Question<V>>(
         &self,
         key: impl Wanted<K>,
         init: impl FnOnce() -> A::Loaded,

@@ -310,7 +310,7 @@ impl<S: Shape> Turn<S> {
         let Start::Old(value, spot) = &self.start else { return None };
         let engine = self.home().entries.engine();
         Some(Some(match engine.post_refresh(self.hash, self.eq(), || self.key.clone(), *spot) {
-            Some(leader) => {
+            Some((leader, _)) => {
                 self.home().count(Event::Miss);
                 Next::Lead(Lead { leader, old: Some((value.clone(), *spot)) })
             }

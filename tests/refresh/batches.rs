@@ -120,3 +120,40 @@ fn a_write_during_a_batch_wins_for_its_key() {
     assert_eq!(found, [Some(10), Some(20)]);
     assert_eq!((cache.get(&1), cache.get(&2)), (Some(10), Some(22)));
 }
+
+#[test]
+fn a_lazy_iterator_is_part_of_the_load() {
+    let cache: Cache<u64, u64> = Cache::new(100);
+    let recursive = || {
+        cache.get_many_with([1, 2], |absent| {
+            let cache = cache.clone();
+            let absent = absent.to_vec();
+            absent.into_iter().map(move |key| (key, cache.get_with(key, || 7)))
+        })
+    };
+    assert!(panic_of(recursive).is_some_and(|text| text.contains("recursive load")));
+    let recursive = cache.get_many_with_async([1, 2], async |absent: &[u64]| {
+        let cache = cache.clone();
+        let absent = absent.to_vec();
+        absent.into_iter().map(move |key| (key, cache.get_with(key, || 7)))
+    });
+    let block_on = || futures::executor::block_on(recursive);
+    assert!(panic_of(block_on).is_some_and(|text| text.contains("recursive load")));
+    assert_eq!((cache.stats().loads, cache.stats().load_failures), (2, 2));
+    assert_eq!(cache.get_with(1, || 5), 5, "nobody waits for what has failed");
+}
+
+#[test]
+fn the_iterator_of_keys_may_use_the_cache() {
+    let (cache, clock) = nearly_expired();
+    let keys = (1..3).inspect(|key| {
+        if *key == 2 {
+            // The first would be refreshed by the batch; now it has expired.
+            clock.advance(10 * SECOND);
+            assert_eq!(cache.get_with(1, || 9), 9);
+        }
+    });
+    let found = cache.get_many_with(keys, |absent| [(absent[0], 5)]);
+    assert_eq!(found, [Some(9), Some(5)]);
+    validate(&cache);
+}

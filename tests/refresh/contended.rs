@@ -67,3 +67,16 @@ fn no_refresh_brings_back_what_was_invalidated() {
     assert!(stats.refreshes > stats.refresh_failures && stats.refresh_failures > 0, "{stats:?}");
     common::settle(&cache, &census);
 }
+
+#[test]
+fn what_replaces_a_tagged_value_has_its_tags() {
+    let (cache, clock, jobs) = refreshing();
+    cache.insert_tagged(1, 1, ["news", "user 7"]).unwrap();
+    clock.advance(SECOND);
+    assert_eq!(cache.get_with(1, || unreachable!()), 1);
+    jobs.run();
+    assert_eq!((cache.get(&1), cache.metadata(&1).unwrap().tags), (Some(100), 2));
+    cache.invalidate_tag("user 7");
+    assert_eq!(cache.get(&1), None);
+    validate(&cache);
+}

@@ -83,6 +83,25 @@ fn an_early_load_that_fails_leaves_the_old_value() {
 }
 
 #[test]
+fn an_entry_is_fresh_only_if_its_value_is() {
+    let (cache, clock) = nearly_expired();
+    let failed = cache.entry(1).or_try_insert_with(|| Err("no")).unwrap();
+    assert_eq!((failed.is_fresh(), failed.into_value()), (false, 1));
+    clock.advance(SECOND);
+    let failed = cache.entry(1).or_optionally_insert_with_async(async { None });
+    assert!(!futures::executor::block_on(failed).unwrap().is_fresh());
+    clock.advance(SECOND);
+    let loaded = cache.entry(1).or_insert_with(|| 5);
+    assert_eq!((loaded.is_fresh(), loaded.into_value(), refreshes(&cache)), (true, 5, (3, 2)));
+
+    let (cache, clock) = forgiving(&Arc::default());
+    cache.insert(1, 1);
+    clock.advance(2 * SECOND);
+    let past = cache.entry(1).or_try_insert_with(|| Err("no")).unwrap();
+    assert_eq!((past.is_fresh(), past.into_value()), (false, 1));
+}
+
+#[test]
 fn a_write_during_an_early_load_wins() {
     let (cache, _clock) = nearly_expired();
     let loaded = cache.get_with(1, || {
@@ -148,6 +167,27 @@ fn what_has_expired_is_better_than_an_error() {
     cache.run_pending_tasks();
     assert_eq!((cache.entry_count(), told.load(Relaxed), cache.stats().expirations), (0, 1, 1));
     validate(&cache);
+}
+
+#[test]
+fn it_is_so_for_who_waits_for_an_early_load_that_fails() {
+    let clock = ManualClock::new();
+    let builder = timed(&clock).time_to_live(10 * SECOND).early_refresh(1e15);
+    let cache = builder.stale_if_error(2 * SECOND).build();
+    cache.get_with(1, || slowly(&clock, 1));
+    let (fail, fails) = futures::channel::oneshot::channel();
+    let mut early = Box::pin(cache.try_get_with_async(1, async { Err(fails.await.unwrap()) }));
+    let poll = |future: Pin<&mut dyn Future<Output = _>>| {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    };
+    assert!(poll(early.as_mut()).is_pending());
+    clock.advance(10 * SECOND);
+    let mut waiter = Box::pin(cache.try_get_with_async(1, async { unreachable!() }));
+    assert!(poll(waiter.as_mut()).is_pending(), "it has expired");
+    fail.send("no").unwrap();
+    assert_eq!(poll(early.as_mut()), Poll::Ready(Ok(1)));
+    assert_eq!(poll(waiter.as_mut()), Poll::Ready(Ok(1)));
+    assert_eq!(refreshes(&cache), (1, 1));
 }
 
 #[test]

@@ -105,7 +105,7 @@ fn an_old_value_is_given_out_and_refreshed_once() {
 #[test]
 fn every_loading_lookup_refreshes() {
     type Look = fn(&Cache<u64, u64>) -> bool;
-    let looks: [(&str, Look); 8] = [
+    let looks: [(&str, Look); 13] = [
         ("get_with", |c| c.get_with(1, || 2) == 1),
         ("get_with_by_ref", |c| c.get_with_by_ref(&1, || 2) == 1),
         ("try_get_with", |c| c.try_get_with(1, || Err(())) == Ok(1)),
@@ -114,6 +114,14 @@ fn every_loading_lookup_refreshes() {
         ("optionally_get_with_by_ref", |c| c.optionally_get_with_by_ref(&1, || None) == Some(1)),
         ("get_many_with", |c| c.get_many_with([1], |_| [(1, 2)]) == [Some(1)]),
         ("get_with_async", |c| futures::executor::block_on(c.get_with_async(1, async { 2 })) == 1),
+        ("or_insert", |c| c.entry(1).or_insert(2).into_value() == 1),
+        ("or_insert_with", |c| !c.entry(1).or_insert_with(|| 2).is_fresh()),
+        ("or_try_insert_with", |c| c.entry(1).or_try_insert_with(|| Err(())).is_ok()),
+        ("or_optionally_insert_with", |c| c.entry(1).or_optionally_insert_with(|| None).is_some()),
+        ("or_insert_with_async", |c| {
+            let insert = c.entry(1).or_insert_with_async(async { 2 });
+            futures::executor::block_on(insert).into_value() == 1
+        }),
     ];
     for (name, look) in looks {
         let (cache, clock, jobs) = refreshing();
@@ -293,7 +301,7 @@ fn an_evicted_value_that_is_refreshed_comes_back() {
         .refresh_after(SECOND, |_| Some(100))
         .refresh_executor(jobs.executor())
         .build();
-    cache.insert(1, 1);
+    cache.insert_tagged(1, 1, ["news"]).unwrap();
     clock.advance(SECOND);
     assert_eq!(cache.get_with(1, || unreachable!()), 1);
     let mut other = 2;
@@ -303,6 +311,8 @@ fn an_evicted_value_that_is_refreshed_comes_back() {
     }
     jobs.run();
     assert_eq!((cache.get(&1), cache.entry_count()), (Some(100), 1));
+    cache.invalidate_tag("news");
+    assert_eq!(cache.get(&1), None, "with the tags that the old value had");
     validate(&cache);
 }
 
