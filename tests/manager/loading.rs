@@ -141,3 +141,24 @@ fn a_loader_that_panics_leaves_the_key_to_the_next() {
     assert!(panicked.is_err());
     assert_eq!(view.get_with("a", || 1), 1);
 }
+
+#[test]
+fn futures_are_not_much_larger_than_their_loaders() {
+    const LARGE: usize = 8 << 10;
+    async fn large<T>(value: T) -> T {
+        let state = [1_u8; LARGE];
+        std::future::ready(()).await;
+        assert_eq!(state[LARGE - 1], 1);
+        value
+    }
+    let view = cache(CacheSettings::new(100)).0.view::<u32>();
+    let sizes = [
+        ("get_with", size_of_val(&view.get_with_async("a", large(1)))),
+        ("try_get_with", size_of_val(&view.try_get_with_async("a", large(Ok::<_, ()>(1))))),
+        ("optionally", size_of_val(&view.optionally_get_with_async("a", large(Some(1))))),
+    ];
+    for (name, size) in sizes {
+        // Its place as an argument, and that where it is pinned.
+        assert!(size < 2 * LARGE + 1_024, "{name}: {size} bytes");
+    }
+}

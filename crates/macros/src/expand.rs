@@ -233,10 +233,18 @@ impl Plan<'_> {
         let load = match (subject.kind, subject.is_async()) {
             (Kind::View, _) => quote! {
                 __larder_turn
-                    .load_async(#when, async move { #rt::keep_response(#uncached.await).await })
+                    .load_async(
+                        #when,
+                        ::core::pin::pin!(async move {
+                            #rt::keep_response(#uncached.await).await
+                        }),
+                    )
                     .await
             },
-            (_, true) => quote!(__larder_turn.load_async(#when, #uncached).await),
+            // Where it is moved to would make the future larger by it.
+            (_, true) => {
+                quote!(__larder_turn.load_async(#when, ::core::pin::pin!(#uncached)).await)
+            }
             (_, false) => quote!(__larder_turn.load(#when, #uncached)),
         };
         let first_name = Ident::new(first, Span::call_site());

@@ -241,3 +241,16 @@ fn errors_and_nothing_are_kept_on_request() {
     );
     assert_eq!(kept_nothing::stats().loads, 1);
 }
+
+#[cache_result]
+async fn large(key: usize) -> u8 {
+    let state = [key as u8; 8 << 10];
+    std::future::ready(()).await;
+    state[key]
+}
+
+#[test]
+fn a_future_is_not_much_larger_than_that_of_the_function_itself() {
+    let (cached, uncached) = (size_of_val(&large(1)), size_of_val(&large::uncached(1)));
+    assert!(cached < uncached + 1_024, "{cached} bytes, {uncached} for the function itself");
+}

@@ -9,7 +9,7 @@ use crate::{
         telemetry::{LoadSpan, Outcome},
     },
 };
-use std::{future::Future, sync::Arc};
+use std::{future::Future, pin::pin, sync::Arc};
 
 /// # Loading
 ///
@@ -117,6 +117,8 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         key: &Q,
         init: impl Future<Output = V>,
     ) -> V {
+        // Each function that it was moved through would make the future larger by it.
+        let init = pin!(init);
         let query = self.query(key);
         if let Some(value) = self.look(query, |held| held.value.clone()) {
             return value;
@@ -156,6 +158,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         Q: Key + ?Sized,
         E: Send + Sync + 'static,
     {
+        let init = pin!(init);
         let query = self.query(key);
         if let Some(value) = self.look(query, |held| held.value.clone()) {
             return Ok(value);
@@ -188,6 +191,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         key: &Q,
         init: impl Future<Output = Option<V>>,
     ) -> Option<V> {
+        let init = pin!(init);
         let query = self.query(key);
         if let Some(value) = self.look(query, |held| held.value.clone()) {
             return Some(value);
