@@ -92,7 +92,8 @@ fn what_ends_after_it_was_taken_out_was_removed_in_time() {
         .clock(&clock)
         .maintenance(Maintenance::Manual)
         .build();
-    let ends: [fn(&Cache<u32, u32>, &ManualClock); 2] =
+    type End = fn(&Cache<u32, u32>, &ManualClock);
+    let ends: [End; 2] =
         [|_, clock| clock.advance(Duration::from_secs(2)), |cache, _| cache.invalidate_all()];
     for end in ends {
         cache.insert(1, 1);
