@@ -441,6 +441,40 @@ fn what_finds_no_room_is_evicted_at_once() {
     validate(&cache);
 }
 
+/// What was invalidated while the closure ran is absent: nothing is made of it.
+#[test]
+fn what_was_invalidated_meanwhile_is_not_brought_back() {
+    type Way = (&'static str, fn(&Cache<u32, u32>));
+    let ways: [Way; 4] = [
+        ("all", |cache| cache.invalidate_all()),
+        ("its tag", |cache| cache.invalidate_tag("tag")),
+        ("by predicate", |cache| _ = cache.invalidate_entries_if(|_, _| true)),
+        ("drained", |cache| _ = cache.drain().count()),
+    ];
+    for (name, invalidate) in ways {
+        let cache = Cache::builder().max_capacity(10).maintenance(Maintenance::Manual).build();
+        if name == "its tag" {
+            cache.insert_tagged(1, 10, ["tag"]).unwrap();
+            // Until it is known that nothing there can be invalid.
+            (0..1_000).for_each(|_| cache.run_pending_tasks());
+        } else {
+            cache.insert(1, 10);
+        }
+        let mut seen = Vec::new();
+        let result = cache.entry(1).and_compute_with(|entry| {
+            let old = entry.map(|entry| entry.into_value());
+            if seen.is_empty() {
+                invalidate(&cache);
+            }
+            seen.push(old);
+            old.map_or(Op::Nop, |old| Op::Put(old + 1))
+        });
+        assert_eq!((result, seen), (CompResult::StillNone(1), vec![Some(10), None]), "{name}");
+        assert_eq!(cache.get(&1), None, "{name}");
+        validate(&cache);
+    }
+}
+
 /// A pinned thread keeps every node back. When there is none left the new value cannot be stored, and
 /// the old one is gone all the same.
 #[test]

@@ -27,6 +27,9 @@
 //! Of an entry whose time ends between the closure and the swap the same cannot be said. So 5 looks at
 //! the clock again; what ends between that and the swap counts as having been in time.
 //!
+//! Nor of one that is invalidated together with others. What that comes to is said in `groups.rs`,
+//! "Computations".
+//!
 //! # Loads
 //!
 //! Superseding comes before the work in the index, as `fill.rs` asks of a writer, though after the
@@ -341,6 +344,9 @@ impl<K: Eq, V> Shard<K, V> {
         if let Some(found) = sight.found() {
             self.place(node, || self.index.loc(found));
         }
+        if let Sight::Live(found) = sight {
+            self.births.inherit(found.node, node);
+        }
         let attempt = Attempt::new(self, cx, target, node);
         let mut credit = Credit::NONE;
         if !self.gather_difference(cx, target, sight, &mut credit) {
@@ -402,8 +408,9 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> Option<Found<'i>> {
         let mut found = sight.found()?;
         loop {
+            // Something may have been invalidated since `cx.watch`.
             if let Sight::Live(_) = sight
-                && !self.is_live(cx.common, cx.watch, found.node)
+                && !self.is_live(cx.common, cx.common.watch(), found.node)
             {
                 return None;
             }

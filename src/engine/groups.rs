@@ -67,6 +67,17 @@
 //! its fence. If it does not count those of a storey, and ends the round, it has not seen an entry there
 //! either: then the insert that published it sees the stamp.
 //!
+//! # Computations
+//!
+//! What a computation makes of an entry gets that one's birth, and not one of its own: an invalidation
+//! of everything that comes between the computation's look and its swap makes both stale, or neither. So
+//! the computation came before it, and what it made is gone. (Unless it has tags, and other ones than the
+//! entry had. Then it has a birth of its own, for there may be older stamps of these tags.)
+//!
+//! An invalidation of a tag that the new entry does not have is another thing. The computation looks
+//! whether its entry is stale once more before it swaps it. If it becomes stale between that and the
+//! swap, somebody may have found the key absent, and then find what was made of the entry.
+//!
 //! # Loads in flight
 //!
 //! Who invalidates has superseded all loads before it takes its stamp (`fill.rs`). A fill reads its
@@ -205,6 +216,15 @@ impl Births {
         self.record(node).map_or(Tags::NONE, |record| {
             Tags(record.tags.each_ref().map(|four| four.load(Ordering::Relaxed)))
         })
+    }
+
+    /// Gives an owned node the birth of the one that its entry was made of: see "Computations".
+    pub(crate) fn inherit(&self, old: NodeId, new: NodeId) {
+        let Some(record) = self.record(new) else { return };
+        let tags = self.tags(new);
+        if tags.is_empty() || tags == self.tags(old) {
+            record.birth.store(self.of(old), Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {

@@ -1,5 +1,11 @@
 //! Operations on a cache, each recorded with what came out and when.
 
+mod computing;
+mod together;
+
+pub use computing::Does;
+pub use together::{Keys, Together};
+
 use crate::{
     census::{Census, Key, Number, Value},
     hashing::Hashing,
@@ -45,6 +51,12 @@ pub enum Plant {
     StaleRead,
     /// Now and then a lookup is said to have found nothing.
     FalseMiss,
+    /// Now and then a computation is a lookup and an insert.
+    LostUpdate,
+    /// Now and then a tag is said to have been invalidated.
+    TagKept,
+    /// Now and then entries are said to have been invalidated.
+    NotCulled,
 }
 
 /// When an operation began, by both clocks.
@@ -67,20 +79,26 @@ pub struct Recorder<'a> {
     /// The first value that this thread wrote to each key: what a planted stale read returns.
     shadow: Vec<Option<ValueId>>,
     lookups: u64,
+    /// How many tags there are.
+    tags: u32,
+    /// Computations and invalidations of several keys, for planted faults.
+    others: u64,
     /// What was seen, by key.
     pub events: Vec<(u32, Event)>,
-    /// When everything was cleared.
-    pub cleared: Vec<Event>,
+    /// What was done to many keys together.
+    pub together: Vec<Together>,
 }
 
 impl<'a> Recorder<'a> {
-    /// A recorder whose values are numbered from `first_value` on.
+    /// A recorder whose values are numbered from `first_value` on, and whose keys have one of so many
+    /// tags.
     pub fn new(
         cache: &'a TestCache,
         census: &'a Census,
         clock: &'a Clock,
         hours: &'a Hours,
         keys: u32,
+        tags: u32,
         first_value: ValueId,
     ) -> Self {
         Self {
@@ -92,8 +110,10 @@ impl<'a> Recorder<'a> {
             next_value: first_value,
             shadow: vec![None; keys as usize],
             lookups: 0,
+            tags,
+            others: 0,
             events: Vec::new(),
-            cleared: Vec::new(),
+            together: Vec::new(),
         }
     }
 
@@ -130,6 +150,15 @@ impl<'a> Recorder<'a> {
         (self.census.value(number, id), id)
     }
 
+    /// Whether it is time for this planted fault.
+    fn is_planted(&mut self, plant: Plant) -> bool {
+        if self.plant != Some(plant) {
+            return false;
+        }
+        self.others += 1;
+        self.others.is_multiple_of(4)
+    }
+
     /// What a lookup is said to have found.
     fn found(&mut self, number: u32, id: Option<ValueId>) -> What {
         self.lookups += 1;
@@ -140,7 +169,7 @@ impl<'a> Recorder<'a> {
         match self.plant {
             Some(Plant::StaleRead) => self.shadow[number as usize].map_or(truth, What::Hit),
             Some(Plant::FalseMiss) => What::Miss,
-            None => truth,
+            _ => truth,
         }
     }
 
@@ -151,6 +180,15 @@ impl<'a> Recorder<'a> {
         self.cache.insert(key, value);
         self.record_write(number, begin, What::Inserted(id));
         self.shadow[number as usize].get_or_insert(id);
+    }
+
+    /// `insert_tagged`
+    pub fn insert_tagged(&mut self, number: u32) {
+        let (key, (value, id)) = (self.census.key(number), self.new_value(number));
+        let tag = number % self.tags;
+        let begin = self.begin();
+        self.cache.insert_tagged(key, value, [tag]).expect("one tag is allowed");
+        self.record_write(number, begin, What::InsertedTagged(id));
     }
 
     /// `insert_many`: each may take effect at any moment of it.
@@ -286,14 +324,6 @@ impl<'a> Recorder<'a> {
         let begin = self.begin();
         let found = self.cache.invalidate(&Number(number));
         self.record(number, begin, if found { What::Invalidated } else { What::NothingRemoved });
-    }
-
-    /// `invalidate_all`
-    pub fn clear(&mut self) {
-        let begin = self.begin();
-        self.cache.invalidate_all();
-        let end = self.clock.now();
-        self.cleared.push(Event::new(begin.time, end, What::Cleared));
     }
 
     /// `iter`: what it yields was there at some moment since it began.

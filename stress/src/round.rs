@@ -6,7 +6,7 @@ use crate::{
     history::{self, Event, Rules, Violation},
     hours::{Hours, Span},
     jitter,
-    record::{Clock, Plant, Recorder, TestCache},
+    record::{Clock, Does, Keys, Plant, Recorder, TestCache},
 };
 use larder::{Cache, CacheStats, Maintenance};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
@@ -130,6 +130,11 @@ impl Setup {
         builder.build()
     }
 
+    /// How many tags there are: one if they cannot be told apart.
+    fn tags(&self) -> u32 {
+        if self.hashing == Hashing::Spread { 3 } else { 1 }
+    }
+
     /// Writes per round, all threads together: where nothing may be rejected, fewer than there are
     /// spare nodes, since a thread may be interrupted and keep them all back.
     fn operations(&self) -> usize {
@@ -236,7 +241,8 @@ impl Campaign {
 
     fn recorder<'a>(&'a self, clock: &'a Clock, thread: usize) -> Recorder<'a> {
         let first_value = self.rounds << 40 | (thread as u64) << 32;
-        Recorder::new(&self.cache, &self.census, clock, &self.hours, self.setup.keys, first_value)
+        let (keys, tags) = (self.setup.keys, self.setup.tags());
+        Recorder::new(&self.cache, &self.census, clock, &self.hours, keys, tags, first_value)
     }
 
     fn work<'a>(
@@ -267,24 +273,44 @@ impl Campaign {
         if self.setup.span.is_some() && rng.random_range(0..8) == 0 {
             return Self::step_in_time(recorder, thread, key, rng);
         }
+        if rng.random_range(0..6) == 0 {
+            return Self::step_computing(recorder, key, rng);
+        }
         match rng.random_range(0..1_000) {
             0..120 => recorder.get(key),
             120..200 => recorder.load(key, rng.random_range(0..3)),
             200..260 => recorder.look(key, false),
             260..300 => recorder.look(key, true),
             300..330 => recorder.contains(key),
-            330..600 => recorder.insert(key),
+            330..480 => recorder.insert(key),
+            480..600 => recorder.insert_tagged(key),
             600..730 => recorder.add(key),
             730..860 => recorder.remove(key),
             860..940 => recorder.invalidate(key),
             940..955 => recorder.get_many(&self.pick_some(rng)),
             955..970 => recorder.insert_many(&self.pick_some(rng)),
             970..990 => recorder.pinned(&self.pick_some(rng), |recorder| recorder.insert(key)),
-            990..997 => recorder.maintain(),
+            990..993 => recorder.maintain(),
+            993..995 => recorder.invalidate_tag(key),
+            995 => recorder.cull(Keys::Rest { by: 3, rest: key % 3 }),
+            996 => recorder.drain(rng.random_range(1..40)),
             997 if thread == 1 => recorder.clear(),
             997..999 if thread == 0 && self.setup.growth == Growth::WhenTold => self.grow(),
             _ if self.setup.keys < 50 => recorder.iterate(),
             _ => recorder.get(key),
+        }
+    }
+
+    /// One of the operations that read a key and write it.
+    fn step_computing(recorder: &mut Recorder<'_>, key: u32, rng: &mut SmallRng) {
+        let turns = rng.random_range(0_u32..6).saturating_sub(3);
+        match rng.random_range(0..16) {
+            0..5 => recorder.compute(key, Does::Put, turns),
+            5..7 => recorder.compute(key, Does::Change, turns),
+            7 => recorder.compute(key, Does::Remove, turns),
+            8 => recorder.compute(key, Does::Look, turns),
+            9..12 => recorder.replace(key),
+            _ => recorder.swap(key, turns),
         }
     }
 
@@ -326,7 +352,9 @@ impl Campaign {
             for (number, event) in recorder.events {
                 by_key[number as usize].push(event);
             }
-            by_key.iter_mut().for_each(|events| events.extend(&recorder.cleared));
+            for (number, events) in (0..).zip(&mut by_key) {
+                events.extend(recorder.together.iter().map(|event| event.event_of(number)));
+            }
         }
         let mut unexplained = 0;
         for (number, events) in by_key.iter_mut().enumerate() {

@@ -19,7 +19,13 @@ fn a_sound_cache_gives_a_clean_history() {
 
 #[test]
 fn planted_faults_are_found() {
-    for plant in ["--plant-stale-read", "--plant-false-miss"] {
+    for plant in [
+        "--plant-stale-read",
+        "--plant-false-miss",
+        "--plant-lost-update",
+        "--plant-tag-kept",
+        "--plant-not-culled",
+    ] {
         let output = run(HISTORY, &["--seconds", "20", "--threads", "2", plant]);
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{plant}: {output:?}");

@@ -15,13 +15,16 @@ use std::{
 };
 
 const USAGE: &str = "\
-history [--seconds N] [--threads N] [--seed N] [--plant-stale-read | --plant-false-miss]
+history [--seconds N] [--threads N] [--seed N] [--plant-FAULT]
 
   --seconds N           how long, 10 by default
   --threads N           at work at a time, 4 by default
   --seed N              the first of the seeds that choose what threads do
   --plant-stale-read    say now and then that an old value was read, which has to be found out
-  --plant-false-miss    say now and then that nothing was found, which has to be found out";
+  --plant-false-miss    say now and then that nothing was found, which has to be found out
+  --plant-lost-update   now and then compute in two steps, which has to be found out
+  --plant-tag-kept      say now and then that a tag was invalidated, which has to be found out
+  --plant-not-culled    say now and then that entries were, which has to be found out";
 
 /// Rounds that one cache goes through.
 const ROUNDS: u64 = 8;
@@ -49,6 +52,9 @@ fn arguments() -> Result<Arguments, lexopt::Error> {
             Long("seed") => arguments.seed = parser.value()?.parse()?,
             Long("plant-stale-read") => arguments.plant = Some(Plant::StaleRead),
             Long("plant-false-miss") => arguments.plant = Some(Plant::FalseMiss),
+            Long("plant-lost-update") => arguments.plant = Some(Plant::LostUpdate),
+            Long("plant-tag-kept") => arguments.plant = Some(Plant::TagKept),
+            Long("plant-not-culled") => arguments.plant = Some(Plant::NotCulled),
             _ => return Err(argument.unexpected()),
         }
     }

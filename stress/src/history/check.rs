@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Event, Rules, Time, Verdict, Violation, What,
+    Event, Rules, Time, ValueId, Verdict, Violation, What,
+    chains::chains,
     key_history::{Life, Span, lives},
     loads::{is_overlapped, no_load_outlasts_a_write},
     times::nothing_past_its_end,
@@ -20,12 +21,13 @@ use super::{
 /// If a value was written twice: that is not a history.
 pub fn check(events: &[Event], rules: Rules) -> Result<Verdict, Violation> {
     let by_id = lives(events)?;
-    let lives: Vec<Life> = by_id.values().copied().collect();
-    let forward = forward_zones(&lives)?;
-    nothing_within(&forward, &lives, events)?;
+    let chains = chains(&by_id)?;
+    let forward = forward_zones(&chains)?;
+    nothing_within(&forward, &chains, events)?;
+    nothing_outlives_its_group(&by_id, events)?;
     no_load_outlasts_a_write(&by_id, events)?;
     nothing_past_its_end(&by_id, events)?;
-    let verdict = something_to_find(&lives, events)?;
+    let verdict = something_to_find(&chains, events)?;
     if rules != Rules::Evicting {
         nothing_lost(events, rules)?;
     }
@@ -44,21 +46,45 @@ fn forward_zones(lives: &[Life]) -> Result<Vec<Life>, Violation> {
 
 /// While a value was there, the key was not absent, nor did it have another value.
 fn nothing_within(forward: &[Life], lives: &[Life], events: &[Event]) -> Result<(), Violation> {
-    let around = |span: Span| {
-        // Zones do not overlap: only the last that begins before can reach beyond the end.
-        let before = forward.partition_point(|life| life.first_end < span.begin);
-        let zone = forward[..before].last()?;
-        (span.end < zone.last_begin).then_some(zone.id)
-    };
     for event in events.iter().filter(|event| event.sees_absence()) {
-        if let Some(id) = around(Span { begin: event.begin, end: event.end }) {
-            return Err(Violation::BackFromAbsence(id, *event));
+        if let Some(zone) = around(forward, event.span()) {
+            return Err(Violation::BackFromAbsence(zone.id, *event));
         }
     }
     for life in lives.iter().filter(|life| life.certain && !life.is_forward()) {
         // All its operations overlap: it was there at some moment that they share.
-        if let Some(id) = around(Span { begin: life.last_begin, end: life.first_end }) {
-            return Err(Violation::BackFromReplacement(id, life.id));
+        if let Some(zone) = around(forward, Span { begin: life.last_begin, end: life.first_end }) {
+            return Err(Violation::BackFromReplacement(zone.id, life.id));
+        }
+    }
+    Ok(())
+}
+
+/// The zone that contains all of a span, of those that are in order.
+fn around(forward: &[Life], span: Span) -> Option<&Life> {
+    // Zones do not overlap: only the last that begins before can reach beyond the end.
+    let before = forward.partition_point(|life| life.first_end < span.begin);
+    let zone = forward[..before].last()?;
+    (span.end < zone.last_begin).then_some(zone)
+}
+
+/// What had to take a value out, or to find another, did not leave it there (rules 11 to 13).
+fn nothing_outlives_its_group(
+    lives: &HashMap<ValueId, Life>,
+    events: &[Event],
+) -> Result<(), Violation> {
+    // Those of a chain do not overlap either: it is in order.
+    let mut forward: Vec<Life> = lives.values().copied().filter(Life::is_forward).collect();
+    forward.sort_unstable_by_key(|life| life.first_end);
+    for event in events {
+        let meant = |life: &Life| match event.what {
+            What::TagInvalidated => life.is_tagged,
+            What::Culled => true,
+            What::OtherThan(id) => life.id == id,
+            _ => false,
+        };
+        if let Some(zone) = around(&forward, event.span()).filter(|life| meant(life)) {
+            return Err(Violation::Outlived(zone.id, *event));
         }
     }
     Ok(())
@@ -66,9 +92,17 @@ fn nothing_within(forward: &[Life], lives: &[Life], events: &[Event]) -> Result<
 
 /// When something was found, something may have been there (rule 5).
 fn something_to_find(lives: &[Life], events: &[Event]) -> Result<Verdict, Violation> {
-    let gone = Gone::new(lives, events);
+    let gone = Gone::new(lives, events.iter().filter(|event| event.sees_absence()));
+    let tagged_gone = Gone::new(
+        lives,
+        events.iter().filter(|event| event.sees_absence() || event.what == What::TagInvalidated),
+    );
+    let gone = |life: &Life| match life.is_tagged {
+        true => tagged_gone.certainly_at(life),
+        false => gone.certainly_at(life),
+    };
     let mut candidates: Vec<(Time, Time)> =
-        lives.iter().map(|life| (life.write.begin, gone.certainly_at(life))).collect();
+        lives.iter().map(|life| (life.write.begin, gone(life))).collect();
     candidates.sort_unstable();
     // The latest time at which one of the values written so far may still be there.
     let mut latest = 0;
@@ -84,7 +118,9 @@ fn something_to_find(lives: &[Life], events: &[Event]) -> Result<Verdict, Violat
     for event in events {
         match event.what {
             What::Refused if !explained(event) => verdict.unexplained_refusals += 1,
-            What::Invalidated | What::Present | What::Touched if !explained(event) => {
+            What::Invalidated | What::Present | What::OtherThan(_) | What::Touched
+                if !explained(event) =>
+            {
                 return Err(Violation::NothingToFind(*event));
             }
             _ => {}
@@ -93,7 +129,7 @@ fn something_to_find(lives: &[Life], events: &[Event]) -> Result<Verdict, Violat
     Ok(verdict)
 }
 
-/// Intervals at a moment of which the key was absent or had some value, by begin: any other value
+/// Intervals at a moment of which the key was absent, or had some value, by begin: any other value
 /// that was there before is gone at their end.
 struct Gone {
     begins: Vec<Time>,
@@ -102,11 +138,8 @@ struct Gone {
 }
 
 impl Gone {
-    fn new(lives: &[Life], events: &[Event]) -> Self {
-        let absences = events
-            .iter()
-            .filter(|event| event.sees_absence())
-            .map(|event| (event.begin, event.end));
+    fn new<'a>(lives: &[Life], absences: impl Iterator<Item = &'a Event>) -> Self {
+        let absences = absences.map(|event| (event.begin, event.end));
         // A value that was there over some time was there at its begin.
         let certain = lives.iter().filter(|life| life.certain);
         let replacements = certain.map(|life| match life.is_forward() {
@@ -142,7 +175,9 @@ fn nothing_lost(events: &[Event], rules: Rules) -> Result<(), Violation> {
         .collect();
     let asked = |since: Time| asked.get(&since).copied().unwrap_or(since);
     let writes = running_max(events.iter().filter_map(|event| match event.what {
-        What::Inserted(_) | What::Added(_) => Some((event.end, event.begin)),
+        What::Inserted(_) | What::InsertedTagged(_) | What::Added(_) | What::Replaced { .. } => {
+            Some((event.end, event.begin))
+        }
         What::Loaded { since, .. }
             if rules == Rules::Storing && !overlapped(asked(since), event.end) =>
         {
@@ -150,16 +185,25 @@ fn nothing_lost(events: &[Event], rules: Rules) -> Result<(), Violation> {
         }
         _ => None,
     }));
-    // Of the removals that began by then, the latest end.
-    let removals = running_max(events.iter().filter_map(|event| match event.what {
-        What::Removed(_) | What::Invalidated | What::Cleared => Some((event.begin, event.end)),
-        _ => None,
-    }));
+    // Of those that began by then, the latest end.
+    let latest_end = |meant: fn(What) -> bool| {
+        running_max(events.iter().filter(|e| meant(e.what)).map(|event| (event.begin, event.end)))
+    };
+    let removals = latest_end(|what| {
+        matches!(what, What::Removed(_) | What::Invalidated | What::Cleared | What::Culled)
+    });
+    let of_tag = latest_end(|what| what == What::TagInvalidated);
+    let tagged = latest_end(|what| matches!(what, What::InsertedTagged(_)));
     for event in events {
-        let (What::Miss | What::NothingRemoved | What::Added(_)) = event.what else { continue };
-        if let Some(written) = before(&writes, event.begin)
-            && before(&removals, event.end).is_none_or(|removed| removed < written)
-        {
+        let (What::Miss | What::StillNone | What::NothingRemoved | What::Added(_)) = event.what
+        else {
+            continue;
+        };
+        let Some(written) = before(&writes, event.begin) else { continue };
+        let since =
+            |ends: &[(Time, Time)]| before(ends, event.end).is_some_and(|end| end >= written);
+        // An invalidation of a tag does nothing to a value that was written without.
+        if !since(&removals) && !(since(&of_tag) && since(&tagged)) {
             return Err(Violation::Lost(*event));
         }
     }

@@ -19,11 +19,16 @@ pub(super) struct Life {
     pub(super) first_end: Time,
     /// Their last begin: until here it had not gone for good.
     pub(super) last_begin: Time,
+    /// When it was removed, or another was made of it.
     pub(super) removed: Option<Span>,
     /// Since when it was being loaded, if it was.
     pub(super) loaded_since: Option<Time>,
     /// Whether it was certainly there at some time: it was not loaded, or it was seen.
     pub(super) certain: bool,
+    /// What it was made of in one step, if it was.
+    pub(super) made_of: Option<ValueId>,
+    /// Whether it has the key's tag.
+    pub(super) is_tagged: bool,
     /// When it ends, by what its write said.
     pub(super) until: Millis,
 }
@@ -37,7 +42,7 @@ impl Life {
     /// Whether an event with this value has found it in the cache, and not got it from its load.
     pub(super) fn is_seen_by(&self, event: &Event) -> bool {
         match event.what {
-            What::Hit(_) | What::Removed(_) => true,
+            What::Hit(_) | What::Removed(_) | What::Replaced { .. } => true,
             What::Answered(_) => self.loaded_since.is_none() || self.write.end < event.begin,
             _ => false,
         }
@@ -45,57 +50,73 @@ impl Life {
 }
 
 impl Event {
-    fn span(&self) -> Span {
+    pub(super) fn span(&self) -> Span {
         Span { begin: self.begin, end: self.end }
     }
 
-    /// Whether the key was absent at some moment of it.
+    /// Whether the key was absent at some moment of it, whatever it had.
     pub(super) fn sees_absence(&self) -> bool {
         match self.what {
-            What::Miss | What::NothingRemoved | What::Invalidated | What::Cleared => true,
+            What::Miss
+            | What::StillNone
+            | What::NothingRemoved
+            | What::Invalidated
+            | What::Cleared => true,
             What::Inserted(_)
+            | What::InsertedTagged(_)
             | What::Added(_)
+            | What::Replaced { .. }
             | What::Refused
             | What::Hit(_)
             | What::Loaded { .. }
             | What::Answered(_)
             | What::Present
+            | What::OtherThan(_)
             | What::Touched
-            | What::Removed(_) => false,
+            | What::Removed(_)
+            | What::TagInvalidated
+            | What::Culled
+            | What::LoadsEnded => false,
         }
     }
 
-    /// Whether it keeps what is being loaded from being stored.
+    /// Whether what was loaded before is gone after it.
     pub(super) fn is_write(&self) -> bool {
         match self.what {
             What::Inserted(_)
+            | What::InsertedTagged(_)
             | What::Added(_)
+            | What::Replaced { .. }
             | What::Removed(_)
             | What::Invalidated
             | What::NothingRemoved
             | What::Cleared => true,
-            What::Loaded { .. }
+            What::TagInvalidated
+            | What::Culled
+            | What::LoadsEnded
+            | What::Loaded { .. }
             | What::Refused
             | What::Hit(_)
             | What::Answered(_)
             | What::Present
+            | What::OtherThan(_)
             | What::Touched
+            | What::StillNone
             | What::Miss => false,
         }
     }
 
-    /// Whether a value came out.
-    pub(super) fn returns_value(&self) -> bool {
-        matches!(self.what, What::Hit(_) | What::Answered(_) | What::Removed(_))
+    /// Whether it keeps what is being loaded from being stored, and may leave what has been.
+    pub(super) fn ends_loads_only(&self) -> bool {
+        matches!(self.what, What::TagInvalidated | What::Culled | What::LoadsEnded)
     }
 
-    /// The value that it wrote, perhaps, and since when that was loaded.
-    fn written(&self) -> Option<(ValueId, Option<Time>)> {
-        match self.what {
-            What::Inserted(id) | What::Added(id) => Some((id, None)),
-            What::Loaded { id, since } => Some((id, Some(since))),
-            _ => None,
-        }
+    /// Whether it may keep what is being loaded from being stored.
+    pub(super) fn may_end_loads(&self) -> bool {
+        // An `add` ends the loads of its key before it knows whether it will be refused; a computation
+        // when it has decided, and then it may find the key changed.
+        let perhaps = matches!(self.what, What::Refused | What::StillNone | What::OtherThan(_));
+        perhaps || self.is_write() || self.ends_loads_only()
     }
 }
 
@@ -103,8 +124,12 @@ impl Event {
 pub(super) fn lives(events: &[Event]) -> Result<HashMap<ValueId, Life>, Violation> {
     let mut lives = HashMap::new();
     for event in events {
-        if let Some((id, loaded_since)) = event.written() {
+        if let Some(id) = event.what.written() {
             let write = event.span();
+            let loaded_since = match event.what {
+                What::Loaded { since, .. } => Some(since),
+                _ => None,
+            };
             let life = Life {
                 id,
                 write,
@@ -113,6 +138,8 @@ pub(super) fn lives(events: &[Event]) -> Result<HashMap<ValueId, Life>, Violatio
                 removed: None,
                 loaded_since,
                 certain: loaded_since.is_none(),
+                made_of: event.what.seen(),
+                is_tagged: matches!(event.what, What::InsertedTagged(_)),
                 until: event.until,
             };
             let other = lives.insert(id, life);
@@ -120,7 +147,7 @@ pub(super) fn lives(events: &[Event]) -> Result<HashMap<ValueId, Life>, Violatio
         }
     }
     for event in events {
-        let (What::Hit(id) | What::Answered(id) | What::Removed(id)) = event.what else { continue };
+        let Some(id) = event.what.seen() else { continue };
         let life = lives.get_mut(&id).ok_or(Violation::NeverWritten(*event))?;
         if event.end < life.write.begin {
             return Err(Violation::FromTheFuture(*event));
@@ -131,7 +158,7 @@ pub(super) fn lives(events: &[Event]) -> Result<HashMap<ValueId, Life>, Violatio
         life.certain = true;
         life.first_end = life.first_end.min(event.end);
         life.last_begin = life.last_begin.max(event.begin);
-        if let What::Removed(_) = event.what
+        if let What::Removed(_) | What::Replaced { .. } = event.what
             && life.removed.replace(event.span()).is_some()
         {
             return Err(Violation::RemovedTwice(*event));

@@ -52,7 +52,8 @@
 //!
 //! 7. A value that was loaded is neither found nor answered by an operation that began after a write
 //!    had ended that had begun after the loader had. Writes are inserts, successful adds, and removals and
-//!    invalidations of all kinds, whether they found anything or not.
+//!    invalidations of all kinds, whether they found anything or not. Of those that concern groups (below)
+//!    the same is asked if they ended before the loader did: what was stored before may not concern them.
 //!
 //! # Time
 //!
@@ -63,8 +64,45 @@
 //!    Its end is what its write said, or a touch that may have come between: of these the latest, without
 //!    those that ended before a touch began that ended before the hit began.
 //!
+//! # Computations
+//!
+//! A computation, `replace` or `compare_and_swap` that puts a value in the place of another is one event
+//! ([`What::Replaced`]): it comes upon the old value and writes the new one, at one moment. So the values
+//! that were made of each other, each of the one before, are a *chain*, between two of which the key had no
+//! other value and was not absent. Rules 1 to 3 see it as one value, whose zone is that of all its events.
+//! Two rules are about its inside:
+//!
+//! 9. Each value is removed or replaced in this way once at most. (Two computations from the same
+//!    value: one of them is lost.)
+//! 10. Of two values of a chain, every event of the first begins before any event of the second ends.
+//!
+//! If they hold there is a moment for each event of the chain, within its zone and in this order. (The
+//! latest begin of all that concerns the values before is one for a replacement.) So with evictions what
+//! was said of Gibbons and Korach holds as before.
+//!
+//! A `compare_and_swap` that finds the key changed finds something ([`What::OtherThan`]), and
+//!
+//! 11. the value that it was to replace was not there from before its begin until after its end.
+//!
+//! # Groups
+//!
+//! `invalidate_tag` takes effect on each key at a moment of its own: if the key's value was written with
+//! the tag, it is absent then ([`What::TagInvalidated`]). Nothing that was made of another value has tags.
+//!
+//! 12. No value that was written with the tag was there from before its begin until after its end.
+//!
+//! `invalidate_entries_if` promises less, and so does a `drain` that goes through to its end: the entry that
+//! was there at the begin goes, and one that replaces it meanwhile may stay ([`What::Culled`]).
+//!
+//! 13. No value at all was there from before its begin until after its end. Exact for one such event, not for
+//!     several during one replacement.
+//!
+//! All of them keep what is being loaded from being stored, on every key of the cache
+//! ([`What::LoadsEnded`]).
+//!
 //! The cost is O(n log n) for the n events of a key, if few of its touches overlap.
 
+mod chains;
 mod check;
 mod key_history;
 mod loads;
@@ -113,8 +151,17 @@ impl Event {
 pub enum What {
     /// `insert` of this value. It may have been rejected, which looks like an eviction at once.
     Inserted(ValueId),
-    /// `add` of this value found the key absent.
+    /// The same, with the key's tag.
+    InsertedTagged(ValueId),
+    /// `add` or a computation of this value found the key absent.
     Added(ValueId),
+    /// A computation put one value in the place of another, in one step.
+    Replaced {
+        /// What was there.
+        old: ValueId,
+        /// What was made of it.
+        new: ValueId,
+    },
     /// This value was loaded by a loader that began then, and stored if no write came in between.
     Loaded {
         /// The value.
@@ -130,10 +177,15 @@ pub enum What {
     Answered(ValueId),
     /// Something unknown was found.
     Present,
+    /// Something unknown was found that is not this value.
+    OtherThan(ValueId),
     /// Something unknown was found, and got another end.
     Touched,
     /// A lookup found nothing.
     Miss,
+    /// A computation found nothing, and left it at that. If it found something at first, it may have
+    /// kept what was being loaded from being stored.
+    StillNone,
     /// `remove` returned this value.
     Removed(ValueId),
     /// `invalidate` found something.
@@ -142,26 +194,40 @@ pub enum What {
     NothingRemoved,
     /// `invalidate_all`.
     Cleared,
+    /// `invalidate_tag` of the key's tag.
+    TagInvalidated,
+    /// What was there at the begin was taken out, if it had not been replaced by then.
+    Culled,
+    /// What is being loaded is not stored.
+    LoadsEnded,
 }
 
 impl What {
-    /// The value that it names.
-    fn value(self) -> Option<ValueId> {
+    /// The value that it came upon.
+    fn seen(self) -> Option<ValueId> {
+        match self {
+            What::Hit(id)
+            | What::Answered(id)
+            | What::Removed(id)
+            | What::Replaced { old: id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// The value that it wrote, perhaps.
+    fn written(self) -> Option<ValueId> {
         match self {
             What::Inserted(id)
+            | What::InsertedTagged(id)
             | What::Added(id)
             | What::Loaded { id, .. }
-            | What::Hit(id)
-            | What::Answered(id)
-            | What::Removed(id) => Some(id),
-            What::Refused
-            | What::Present
-            | What::Touched
-            | What::Miss
-            | What::Invalidated
-            | What::NothingRemoved
-            | What::Cleared => None,
+            | What::Replaced { new: id, .. } => Some(id),
+            _ => None,
         }
+    }
+
+    fn is_about(self, id: ValueId) -> bool {
+        self.seen() == Some(id) || self.written() == Some(id) || self == What::OtherThan(id)
     }
 }
 
@@ -190,7 +256,7 @@ pub enum Violation {
     NeverWritten(Event),
     /// This was seen before its write began.
     FromTheFuture(Event),
-    /// The value of this event had been returned by a removal before.
+    /// The value of this event had been returned by a removal before, or replaced by a computation.
     RemovedTwice(Event),
     /// The value of this event had been removed before.
     AfterRemoval(Event),
@@ -200,6 +266,11 @@ pub enum Violation {
     BackFromAbsence(ValueId, Event),
     /// This value was seen both before and after that one.
     BackFromReplacement(ValueId, ValueId),
+    /// The second was made of the first, in one step, and was seen before the first had gone.
+    OutOfOrder(ValueId, ValueId),
+    /// This value was seen both before and after this must have found it and taken it out, or found
+    /// another.
+    Outlived(ValueId, Event),
     /// Something was found when there cannot have been anything.
     NothingToFind(Event),
     /// A value must have been there, and nothing was found.
@@ -219,23 +290,24 @@ impl Violation {
         let near = |at: &Event| {
             event.end.saturating_add(NEAR) > at.begin && event.begin < at.end.saturating_add(NEAR)
         };
-        let about = |id: &ValueId| event.what.value() == Some(*id);
+        let about = |id: &ValueId| event.what.is_about(*id);
+        let same = |at: &Event| at.what.seen().is_some_and(|id| event.what.is_about(id));
+        // Of a chain only the first value is named.
+        let links = |at: &Event| matches!(event.what, What::Replaced { .. }) && near(at);
         match self {
-            Violation::TwoValues(a, b) | Violation::BackFromReplacement(a, b) => {
-                about(a) || about(b)
+            Violation::TwoValues(a, b)
+            | Violation::BackFromReplacement(a, b)
+            | Violation::OutOfOrder(a, b) => about(a) || about(b),
+            Violation::BackFromAbsence(id, at) | Violation::Outlived(id, at) => {
+                about(id) || event == at || links(at)
             }
-            Violation::BackFromAbsence(id, absence) => about(id) || event == absence,
             Violation::NeverWritten(at)
             | Violation::FromTheFuture(at)
             | Violation::RemovedTwice(at)
             | Violation::AfterRemoval(at)
-            | Violation::Expired(at) => {
-                event.what.value() == at.what.value() || event.what == What::Touched
-            }
+            | Violation::Expired(at) => same(at) || event.what == What::Touched,
             Violation::NothingToFind(at) | Violation::Lost(at) => near(at),
-            Violation::LoadedBeforeWrite(at) => {
-                event.what.value() == at.what.value() || event.is_write() && near(at)
-            }
+            Violation::LoadedBeforeWrite(at) => same(at) || event.may_end_loads() && near(at),
         }
     }
 }

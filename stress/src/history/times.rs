@@ -12,8 +12,8 @@ pub(super) fn nothing_past_its_end(
     events: &[Event],
 ) -> Result<(), Violation> {
     let touches = Touches::new(events);
-    for event in events.iter().filter(|event| event.returns_value()) {
-        let Some(life) = event.what.value().map(|id| &lives[&id]) else { continue };
+    for event in events {
+        let Some(life) = event.what.seen().map(|id| &lives[&id]) else { continue };
         if life.is_seen_by(event) && touches.latest_end(life, event) <= event.now {
             return Err(Violation::Expired(*event));
         }

@@ -1,5 +1,6 @@
 //! Histories written by hand, good and bad; and small random ones, compared with trying every order.
 
+mod computing;
 mod every_order;
 mod time;
 

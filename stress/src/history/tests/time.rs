@@ -56,6 +56,22 @@ fn what_was_loaded_before_a_write_is_not_seen_after_it() {
 }
 
 #[test]
+fn what_is_done_to_a_group_ends_the_loads_under_way() {
+    for ended in [What::LoadsEnded, What::TagInvalidated, What::Culled] {
+        let with = |[begin, end]: [Time; 2], found| {
+            let events = [(begin, end, ended), (12, 13, found)];
+            evicting(&with_load([1, 2, 6, 10], &events))
+        };
+        for found in [Hit(1), Answered(1)] {
+            let expected = Violation::LoadedBeforeWrite(Event::new(12, 13, found));
+            assert_eq!(with([3, 4], found), Err(expected), "{ended:?}");
+            assert_eq!(with([1, 4], found), GOOD, "perhaps before the load");
+            assert_eq!(with([7, 8], found), GOOD, "perhaps after it");
+        }
+    }
+}
+
+#[test]
 fn what_was_loaded_is_a_value_like_others() {
     let events = with_load([1, 2, 4, 10], &[(12, 13, Hit(1)), (14, 15, Miss), (16, 17, Hit(1))]);
     let absence = Event::new(14, 15, Miss);
