@@ -4,6 +4,7 @@ mod census;
 mod hash;
 mod rules;
 mod setup;
+pub mod timed;
 
 pub use census::{Census, Value};
 pub use hash::{Clash, ClashHasher};

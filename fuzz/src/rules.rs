@@ -44,6 +44,16 @@ impl Rules {
         (self.bits & 12 == 4).then_some(self.to_idle.into())
     }
 
+    /// How long what is expired is kept, for want of better; for caches that one thread uses.
+    pub(crate) fn grace(self) -> u64 {
+        if self.bits & 64 != 0 { self.to_idle.into() } else { 0 }
+    }
+
+    /// The age at which values are refreshed; for caches that one thread uses.
+    pub(crate) fn refresh_after(self) -> Option<u64> {
+        (self.bits & 128 != 0).then_some(u64::from(self.to_live) / 4 + 1)
+    }
+
     /// How long a key lives by the cache's [`Expiry`]; not in a cache whose entries idle, where it
     /// would not be certain whether an insert replaces.
     fn own(&self, key: u8) -> Option<u64> {
@@ -150,7 +160,7 @@ impl Life {
 }
 
 /// Of what left a cache: writer and number of the value, and the cause.
-pub type Left = (u8, u32, RemovalCause);
+pub(crate) type Left = (u8, u32, RemovalCause);
 
 /// What a cache has told of, to a listener or through a channel.
 #[derive(Debug)]

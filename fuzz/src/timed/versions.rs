@@ -1,0 +1,62 @@
+//! Versions: the same as long as nobody writes the key, and never again.
+
+use std::collections::HashMap;
+
+use larder::{CasError, Version};
+
+use super::Run;
+use super::model::Terms;
+
+/// The versions that were seen.
+#[derive(Default)]
+pub(super) struct Versions {
+    /// Which value each is of.
+    values: HashMap<Version, u32>,
+    /// The last of each key, and its value.
+    last: HashMap<u8, (Version, u32)>,
+}
+
+impl Versions {
+    fn saw(&mut self, key: u8, version: Version, number: u32) {
+        let of = *self.values.entry(version).or_insert(number);
+        assert_eq!(of, number, "two writes of one version");
+        if let Some((before, of)) = self.last.insert(key, (version, number)) {
+            assert!(of != number || before == version, "two versions of one write");
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn get_versioned(&mut self, key: u8) {
+        let found = self.cache.get_versioned(&key);
+        self.saw(key, found.as_ref().map(|(value, _)| value), true);
+        if let Some((value, version)) = found {
+            self.versions.saw(key, version, value.sequence());
+        }
+    }
+
+    /// `compare_and_swap` with the version that the key had when it was last asked for, or with that of
+    /// another key.
+    pub(super) fn swap(&mut self, key: u8, much: u8) {
+        let of = if much % 8 == 0 { much / 8 } else { key };
+        let Some(&(version, seen)) = self.versions.last.get(&of) else { return };
+        let value = self.value(key, u32::from(much % 8));
+        let (number, weight) = (value.sequence(), value.weight());
+        let answer = self.cache.compare_and_swap(&key, version, value);
+        self.noted(key, answer != Err(CasError::Absent));
+        let is_same = self.latest.get(&key) == Some(&seen);
+        match answer {
+            Ok(version) => {
+                assert!(is_same, "swapped what was not the value seen");
+                self.supersede(key);
+                self.register(key, number, weight, Terms::default());
+                self.hear();
+                if self.latest.get(&key) == Some(&number) {
+                    self.versions.saw(key, version, number);
+                }
+            }
+            Err(CasError::Changed) => assert!(!is_same, "the value seen is there"),
+            Err(_) => {}
+        }
+    }
+}
