@@ -79,7 +79,7 @@ impl Run {
             let mut pairs = vec![(Box::new(super::KEYS), self.value(super::KEYS, 1))];
             for key in absent.iter().rev() {
                 let (value, brought) = self.end_load(*key, u32::from(much / 32));
-                if (key ^ much / 4) % 4 != 0 {
+                if !(key ^ (much / 4)).is_multiple_of(4) {
                     loaded.insert(*key, brought);
                     pairs.push((Box::new(*key), value));
                 }
