@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Run;
-use super::groups::Tags;
 use super::model::Terms;
-use crate::{CacheBuilder, Census, Rules};
+use crate::{CacheBuilder, Census, Rules, Tags};
 
 type Job = Box<dyn FnOnce() + Send>;
 /// Key, number and weight of a value that a loader has brought; no value if it failed.
