@@ -28,7 +28,7 @@ impl Run {
         assert_eq!((self.cache.entry_count(), self.cache.weighted_size()), (0, 0), "at once");
         self.outdate(|_| true);
         // The listener hears of them when they are swept; if not now, then by and by.
-        if much % 8 == 0 {
+        if much.is_multiple_of(8) {
             self.run_pending_tasks();
             assert!(self.there.is_empty(), "invalidated, and not told");
         }
@@ -81,7 +81,7 @@ impl Run {
     /// Takes out some entries, or all.
     pub(super) fn drain(&mut self, much: u8) {
         self.supersede_all();
-        let most = if much % 4 == 0 { usize::MAX } else { usize::from(much / 4) };
+        let most = if much.is_multiple_of(4) { usize::MAX } else { usize::from(much / 4) };
         let cache = self.cache.clone();
         let mut taken = 0;
         for (key, value) in cache.drain().take(most) {
@@ -98,5 +98,5 @@ impl Run {
 
 /// About a third of the keys, and of these some values.
 fn picks(much: u8, key: u8, number: u32) -> bool {
-    key % 3 == much % 3 && (much < 128 || number % 2 == 0)
+    key % 3 == much % 3 && (much < 128 || number.is_multiple_of(2))
 }

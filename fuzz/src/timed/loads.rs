@@ -79,7 +79,7 @@ impl Run {
             let mut pairs = vec![(Box::new(super::KEYS), self.value(super::KEYS, 1))];
             for key in absent.iter().rev() {
                 let (value, brought) = self.end_load(*key, u32::from(much / 32));
-                if (key ^ much / 4) % 4 != 0 {
+                if !(key ^ (much / 4)).is_multiple_of(4) {
                     loaded.insert(*key, brought);
                     pairs.push((Box::new(*key), value));
                 }
@@ -110,7 +110,7 @@ impl Run {
         for _ in 0..operations {
             if let Some(next) = self.todo.pop() {
                 // Half of them with the key that is being loaded.
-                let key = if next.much % 2 == 0 { key } else { next.key };
+                let key = if next.much.is_multiple_of(2) { key } else { next.key };
                 self.do_one(Operation { key, ..next });
             }
         }

@@ -43,14 +43,18 @@ impl Run {
     /// `compare_and_swap` with the version that the key had when it was last asked for, or with that of
     /// another key.
     pub(super) fn swap(&mut self, key: u8, much: u8) {
-        let of = if much % 8 == 0 { much / 8 } else { key };
+        let of = if much.is_multiple_of(8) { much / 8 } else { key };
         let Some(&(version, seen)) = self.versions.last.get(&of) else {
             return self.get_versioned(of % KEYS);
         };
         let value = self.value(key, u32::from(much % 8));
         let (number, weight) = (value.sequence(), value.weight());
         let answer = self.cache.compare_and_swap(&key, version, value);
-        self.noted(key, answer != Err(CasError::Absent));
+        if answer == Err(CasError::Absent) {
+            self.computed(key, None, number);
+        } else {
+            self.noted(key, true);
+        }
         let is_same = self.latest.get(&key) == Some(&seen);
         match answer {
             Ok(version) => {
