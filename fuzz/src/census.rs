@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::Tags;
+
 /// Counts the values of one run that are alive.
 #[derive(Clone, Debug, Default)]
 pub struct Census(Arc<AtomicI64>);
@@ -10,7 +12,14 @@ pub struct Census(Arc<AtomicI64>);
 impl Census {
     /// A new value, written by `writer` for `key` as its write number `sequence`.
     pub fn value(&self, key: u8, writer: u8, sequence: u32) -> Value {
-        self.make(Written { key, writer, sequence, weight: 1, dies: u64::MAX })
+        self.make(Written {
+            key,
+            writer,
+            sequence,
+            weight: 1,
+            dies: u64::MAX,
+            tags: Tags::default(),
+        })
     }
 
     fn make(&self, written: Written) -> Value {
@@ -31,6 +40,7 @@ struct Written {
     sequence: u32,
     weight: u32,
     dies: u64,
+    tags: Tags,
 }
 
 /// A value that knows its origin. What it knows lies in an allocation of its own, so that
@@ -54,6 +64,12 @@ impl Value {
         self
     }
 
+    /// The same, but it is inserted with these tags.
+    pub fn tagged(mut self, tags: Tags) -> Self {
+        self.written.tags = tags;
+        self
+    }
+
     /// The key it was written for.
     pub fn key(&self) -> u8 {
         self.written.key
@@ -72,6 +88,11 @@ impl Value {
     /// What it weighs; 1 if nobody said otherwise.
     pub fn weight(&self) -> u32 {
         self.written.weight
+    }
+
+    /// What it was inserted with; no tags, if nobody said otherwise.
+    pub fn tags(&self) -> Tags {
+        self.written.tags
     }
 
     /// From when on it must not be found, in milliseconds; never, if nobody said otherwise.

@@ -4,9 +4,12 @@ mod census;
 mod hash;
 mod rules;
 mod setup;
+mod tags;
 pub mod timed;
+pub mod two_threads;
 
 pub use census::{Census, Value};
 pub use hash::{Clash, ClashHasher};
 pub use rules::{Life, NEVER, Rules, Told};
 pub use setup::{Cache, CacheBuilder, Key, Setup, settle};
+pub use tags::Tags;

@@ -234,7 +234,10 @@ impl Timing {
     /// When the entry of a node that is not claimed expires or has expired.
     pub(crate) fn expiry(&self, node: NodeId) -> u64 {
         match self.deadlines.load(node) {
-            PAST => self.detail(node).map_or(PAST, |detail| detail.settled.load(Ordering::Relaxed)),
+            // Nothing is noted of one that ended when the clock began.
+            PAST => self
+                .detail(node)
+                .map_or(PAST, |detail| detail.settled.load(Ordering::Relaxed).max(PAST)),
             deadline => deadline,
         }
     }

@@ -481,6 +481,27 @@ fn what_was_invalidated_does_not_come_back_for_an_error() {
 }
 
 #[test]
+fn what_ended_when_the_clock_began_is_kept_for_its_grace_as_well() {
+    let (clock, second) = (ManualClock::new(), Duration::from_secs(1));
+    let cache = Cache::builder()
+        .max_capacity(10)
+        .clock(&clock)
+        .stale_if_error(2 * second)
+        .maintenance(Maintenance::Manual)
+        .build();
+    cache.insert_with_ttl(1, 10, Duration::ZERO);
+    assert_eq!(cache.try_get_with(1, || Err("down")), Ok(10), "the lookup has found it expired");
+    clock.advance(second);
+    cache.run_pending_tasks();
+    assert_eq!(cache.try_get_with(1, || Err("down")), Ok(10));
+    clock.advance(second);
+    assert!(cache.try_get_with(1, || Err("down")).is_err());
+    cache.run_pending_tasks();
+    assert_eq!(cache.stats().expirations, 1);
+    validate(&cache);
+}
+
+#[test]
 fn what_was_found_expired_is_still_better_than_an_error_until_its_grace_is_over() {
     let clock = ManualClock::new();
     let cache = Cache::builder()

@@ -5,40 +5,19 @@ use std::time::Duration;
 
 use super::model::Terms;
 use super::{Entry, Run};
-
-/// How many tags there are.
-const TAGS: u8 = 6;
-
-/// Tags of one entry, a bit each.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tags(u8);
-
-impl Tags {
-    pub(super) fn new(bits: u8) -> Self {
-        Self(bits % (1 << TAGS))
-    }
-
-    /// What the cache gets to hash.
-    fn iter(self) -> impl Iterator<Item = u64> {
-        (0..TAGS).filter(move |tag| self.0 & (1 << tag) != 0).map(wide)
-    }
-}
-
-/// Spread so that the cache knows two tags apart unless their hashes are equal, however keys collide.
-fn wide(tag: u8) -> u64 {
-    u64::from(tag) << 56 | u64::from(tag)
-}
+use crate::Tags;
+use crate::tags::{TAGS, wide};
 
 impl Run {
     pub(super) fn insert_tagged(&mut self, key: u8, tags: Tags, time: Option<u64>) {
         self.supersede(key);
-        let value = self.value(key, u32::from(tags.0 % 4));
+        let value = self.value(key, tags.numbers().count() as u32 % 4);
         let terms = Terms { time, tags, ..Terms::default() };
         self.register(key, value.sequence(), value.weight(), terms);
         let (key, duration) = (Box::new(key), time.map(Duration::from_millis));
         match duration {
-            None => self.cache.insert_tagged(key, value, tags.iter()),
-            Some(duration) => self.cache.insert_tagged_with_ttl(key, value, tags.iter(), duration),
+            None => self.cache.insert_tagged(key, value, tags.wide()),
+            Some(duration) => self.cache.insert_tagged_with_ttl(key, value, tags.wide(), duration),
         }
         .expect("few enough");
     }
@@ -60,7 +39,7 @@ impl Run {
         self.supersede_all();
         self.cache.invalidate_tag(&tag);
         let hash = |tag: u64| clash.hash_one(tag);
-        self.outdate(|entry| entry.tags.iter().any(|other| hash(other) == hash(tag)));
+        self.outdate(|entry| entry.tags.wide().any(|other| hash(other) == hash(tag)));
     }
 
     /// From now on nobody may find what `is_outdated` is true of.

@@ -110,7 +110,7 @@ impl Run {
         for _ in 0..operations {
             if let Some(next) = self.todo.pop() {
                 // Half of them with the key that is being loaded.
-                let key = if next.much % 2 == 0 { key } else { next.key };
+                let key = if next.much.is_multiple_of(2) { key } else { next.key };
                 self.do_one(Operation { key, ..next });
             }
         }

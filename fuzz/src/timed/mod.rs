@@ -21,8 +21,7 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Result, Unstructured};
 use larder::ManualClock;
 
-use crate::{Cache, Census, Rules, Setup, Told, Value, settle};
-use groups::Tags;
+use crate::{Cache, Census, Rules, Setup, Tags, Told, Value, settle};
 use loads::Load;
 use model::Entry;
 use operation::{Operation, What, group};
@@ -134,7 +133,7 @@ impl Run {
             What::Compute => self.compute(key, much),
             What::Upsert => self.upsert(key, u32::from(much % 8)),
             What::Replace => self.replace(key, u32::from(much % 8)),
-            What::GetVersioned => self.get_versioned(key),
+            What::GetVersions => self.get_versions(key),
             What::Swap => self.swap(key, much),
             What::Advance => {
                 self.clock.advance(Duration::from_millis(much.into()));

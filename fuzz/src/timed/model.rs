@@ -4,9 +4,8 @@ use std::hash::BuildHasher;
 
 use larder::RemovalCause;
 
-use super::groups::Tags;
 use super::{Operation, Run};
-use crate::{Life, Value};
+use crate::{Life, Tags, Value};
 
 /// A value that the cache has.
 pub(super) struct Entry {

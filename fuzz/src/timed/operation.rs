@@ -42,7 +42,8 @@ pub(super) enum What {
     Compute,
     Upsert,
     Replace,
-    GetVersioned,
+    /// Of 16 keys in a row.
+    GetVersions,
     Swap,
     Advance,
     Resize,
@@ -92,7 +93,8 @@ impl What {
 
     fn later(byte: u8, much: u8) -> Self {
         match byte % 24 {
-            0..5 => Self::InsertTagged,
+            0..4 => Self::InsertTagged,
+            4 => Self::GetVersions,
             5 => Self::InsertTaggedFor,
             6..9 => Self::InvalidateTag,
             9 => Self::InvalidateIf,
@@ -106,7 +108,7 @@ impl What {
             17 | 18 => Self::Compute,
             19 => Self::Upsert,
             20 => Self::Replace,
-            21 => Self::GetVersioned,
+            21 => Self::GetVersions,
             _ => Self::Swap,
         }
     }

@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Run;
-use super::groups::Tags;
 use super::model::Terms;
-use crate::{CacheBuilder, Census, Rules};
+use crate::{CacheBuilder, Census, Rules, Tags};
 
 type Job = Box<dyn FnOnce() + Send>;
 /// Key, number and weight of a value that a loader has brought; no value if it failed.
@@ -62,8 +61,8 @@ impl Refreshes {
                 .refresh_after(Duration::from_millis(after), move |key| {
                     let number = writes.fetch_add(1, Ordering::Relaxed) + 1;
                     let weight = if weighted { number % 4 } else { 1 };
-                    let value =
-                        (number % 8 != 0).then(|| census.value(**key, 0, number).weighing(weight));
+                    let value = (!number.is_multiple_of(8))
+                        .then(|| census.value(**key, 0, number).weighing(weight));
                     push(&brought, (**key, value.as_ref().map(|_| (number, weight))));
                     value
                 })

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use larder::{CasError, Version};
 
-use super::Run;
 use super::model::Terms;
+use super::{KEYS, Run};
 
 /// The versions that were seen.
 #[derive(Default)]
@@ -27,7 +27,12 @@ impl Versions {
 }
 
 impl Run {
-    pub(super) fn get_versioned(&mut self, key: u8) {
+    /// Of as many keys as it takes to meet a node again that another write has had.
+    pub(super) fn get_versions(&mut self, from: u8) {
+        (0..16).for_each(|step| self.get_versioned((from + step) % KEYS));
+    }
+
+    fn get_versioned(&mut self, key: u8) {
         let found = self.cache.get_versioned(&key);
         self.saw(key, found.as_ref().map(|(value, _)| value), true);
         if let Some((value, version)) = found {
@@ -39,11 +44,17 @@ impl Run {
     /// another key.
     pub(super) fn swap(&mut self, key: u8, much: u8) {
         let of = if much.is_multiple_of(8) { much / 8 } else { key };
-        let Some(&(version, seen)) = self.versions.last.get(&of) else { return };
+        let Some(&(version, seen)) = self.versions.last.get(&of) else {
+            return self.get_versioned(of % KEYS);
+        };
         let value = self.value(key, u32::from(much % 8));
         let (number, weight) = (value.sequence(), value.weight());
         let answer = self.cache.compare_and_swap(&key, version, value);
-        self.noted(key, answer != Err(CasError::Absent));
+        if answer == Err(CasError::Absent) {
+            self.computed(key, None, number);
+        } else {
+            self.noted(key, true);
+        }
         let is_same = self.latest.get(&key) == Some(&seen);
         match answer {
             Ok(version) => {

@@ -8,6 +8,7 @@ use larder::{Entry, RemovalCause};
 
 use super::model::Terms;
 use super::{Run, group};
+use crate::rules::Left;
 use crate::{Key, Value};
 
 impl Run {
@@ -70,6 +71,20 @@ impl Run {
         }
     }
 
+    /// What a computation saw last, which is about to put the value of this number. To make room for that
+    /// it may have evicted what it saw first. Returns what is yet to be heard of the new value.
+    pub(super) fn computed(&mut self, key: u8, seen: Option<&Value>, number: u32) -> Vec<Left> {
+        let mut later = Vec::new();
+        if seen.is_none() {
+            let told = self.told.take();
+            let (new, others) = told.into_iter().partition(|(_, other, _)| *other == number);
+            later = new;
+            self.hear_all(others.into_iter());
+        }
+        self.saw(key, seen, false);
+        later
+    }
+
     /// Puts a value, removes it, or leaves it as it is.
     pub(super) fn compute(&mut self, key: u8, much: u8) {
         let value = self.value(key, u32::from(much / 4 % 8));
@@ -84,7 +99,7 @@ impl Run {
             seen = old.map(Entry::into_value);
             op.clone()
         });
-        self.saw(key, seen.as_ref(), false);
+        let later = self.computed(key, seen.as_ref(), number);
         let is = |entry: &Entry<Key, Value>, number: u32, is_fresh: bool| {
             assert_eq!((**entry.key(), entry.value().key()), (key, key), "another key's entry");
             assert_eq!((entry.value().sequence(), entry.is_fresh()), (number, is_fresh));
@@ -97,6 +112,7 @@ impl Run {
                 assert_eq!(entry.is_old_value_replaced(), old.is_some());
                 self.supersede(key);
                 self.register(key, number, weight, Terms::default());
+                self.hear_all(later.into_iter());
             }
             (Op::Remove, CompResult::Removed(entry), Some(old)) => {
                 is(&entry, old, false);
@@ -118,18 +134,19 @@ impl Run {
             seen = old.map(Entry::into_value);
             value.clone()
         });
-        self.saw(key, seen.as_ref(), false);
+        let later = self.computed(key, seen.as_ref(), number);
         assert_eq!((entry.value().sequence(), entry.is_fresh()), (number, true));
         assert_eq!(entry.is_old_value_replaced(), seen.is_some());
         self.supersede(key);
         self.register(key, number, weight, Terms::default());
+        self.hear_all(later.into_iter());
     }
 
     pub(super) fn replace(&mut self, key: u8, weight: u32) {
         let value = self.value(key, weight);
         let (number, weight) = (value.sequence(), value.weight());
         let old = self.cache.replace(&key, value);
-        self.saw(key, old.as_ref(), false);
+        self.computed(key, old.as_ref(), number);
         if old.is_some() {
             self.supersede(key);
             self.register(key, number, weight, Terms::default());
