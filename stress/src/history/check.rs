@@ -203,7 +203,7 @@ fn nothing_lost(events: &[Event], rules: Rules) -> Result<(), Violation> {
         let since =
             |ends: &[(Time, Time)]| before(ends, event.end).is_some_and(|end| end >= written);
         // An invalidation of a tag does nothing to a value that was written without.
-        if !since(&removals) && !(since(&of_tag) && since(&tagged)) {
+        if !(since(&removals) || since(&of_tag) && since(&tagged)) {
             return Err(Violation::Lost(*event));
         }
     }
