@@ -354,8 +354,12 @@ impl<'a> Recorder<'a> {
     pub fn take_over(&mut self) {
         for (key, value) in self.cache.iter() {
             let number = key.number();
+            let is_tagged =
+                self.cache.metadata(&Number(number)).is_some_and(|entry| entry.tags > 0);
             let begin = self.begin();
-            self.record(number, begin, What::Inserted(value.id(number)));
+            let id = value.id(number);
+            let what = if is_tagged { What::InsertedTagged(id) } else { What::Inserted(id) };
+            self.record(number, begin, what);
         }
     }
 

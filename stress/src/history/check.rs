@@ -21,7 +21,7 @@ use super::{
 /// If a value was written twice: that is not a history.
 pub fn check(events: &[Event], rules: Rules) -> Result<Verdict, Violation> {
     let by_id = lives(events)?;
-    let chains = chains(&by_id)?;
+    let chains = chains(&by_id, events)?;
     let forward = forward_zones(&chains)?;
     nothing_within(&forward, &chains, events)?;
     nothing_outlives_its_group(&by_id, events)?;

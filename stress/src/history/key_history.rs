@@ -1,6 +1,6 @@
 //! The events of one key, by value.
 
-use super::{Event, Millis, Time, ValueId, Violation, What};
+use super::{Event, InTime, Millis, Time, ValueId, Violation, What};
 use std::collections::HashMap;
 
 /// An event's interval, or what is left of it.
@@ -27,6 +27,8 @@ pub(super) struct Life {
     pub(super) certain: bool,
     /// What it was made of in one step, if it was.
     pub(super) made_of: Option<ValueId>,
+    /// Whether no time went by while it was made of another.
+    pub(super) in_time: bool,
     /// Whether it has the key's tag.
     pub(super) is_tagged: bool,
     /// When it ends, by what its write said.
@@ -139,6 +141,7 @@ pub(super) fn lives(events: &[Event]) -> Result<HashMap<ValueId, Life>, Violatio
                 loaded_since,
                 certain: loaded_since.is_none(),
                 made_of: event.what.seen(),
+                in_time: !matches!(event.what, What::Replaced { in_time: InTime::Perhaps, .. }),
                 is_tagged: matches!(event.what, What::InsertedTagged(_)),
                 until: event.until,
             };

@@ -80,6 +80,10 @@
 //! latest begin of all that concerns the values before is one for a replacement.) So with evictions what
 //! was said of Gibbons and Korach holds as before.
 //!
+//! The cache says of one case that it is not so: what has its end, or loses it by the invalidation of a tag,
+//! between a computation's last look and its write may be found absent and then replaced all the same. So a
+//! replacement that overlaps such a thing is no link of a chain, and only rules 9 and 10 are asked of it.
+//!
 //! A `compare_and_swap` that finds the key changed finds something ([`What::OtherThan`]), and
 //!
 //! 11. the value that it was to replace was not there from before its begin until after its end.
@@ -146,6 +150,15 @@ impl Event {
     }
 }
 
+/// Whether time may have ended what a computation found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InTime {
+    /// No time went by.
+    Certainly,
+    /// Some went by.
+    Perhaps,
+}
+
 /// What came out of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum What {
@@ -161,6 +174,8 @@ pub enum What {
         old: ValueId,
         /// What was made of it.
         new: ValueId,
+        /// Whether the cache's time went on meanwhile.
+        in_time: InTime,
     },
     /// This value was loaded by a loader that began then, and stored if no write came in between.
     Loaded {

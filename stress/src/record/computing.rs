@@ -1,9 +1,9 @@
 //! Operations that read a key and write it in one step.
 
-use super::{Number, Plant, Recorder};
+use super::{Begin, Number, Plant, Recorder};
 use crate::{
     census::Value,
-    history::{ValueId, What},
+    history::{InTime, ValueId, What},
 };
 use larder::{
     CasError,
@@ -50,7 +50,7 @@ impl Recorder<'_> {
         let what = match (&result, found) {
             (CompResult::Inserted(entry), None) => What::Added(same(entry.value(), id)),
             (CompResult::ReplacedWith(entry), Some(old)) => {
-                What::Replaced { old, new: same(entry.value(), id) }
+                self.replaced(begin, old, same(entry.value(), id))
             }
             (CompResult::Removed(entry), Some(old)) => What::Removed(same(entry.value(), old)),
             (CompResult::Unchanged(entry), Some(old)) => What::Hit(same(entry.value(), old)),
@@ -66,7 +66,7 @@ impl Recorder<'_> {
         let (value, new) = self.new_value(number);
         let begin = self.begin();
         let old = self.cache.replace(&Number(number), value).map(|value| value.id(number));
-        let what = old.map_or(What::StillNone, |old| What::Replaced { old, new });
+        let what = old.map_or(What::StillNone, |old| self.replaced(begin, old, new));
         self.record_write(number, begin, what);
     }
 
@@ -82,12 +82,19 @@ impl Recorder<'_> {
         let (value, new) = self.new_value(number);
         let begin = self.begin();
         let what = match self.cache.compare_and_swap(&Number(number), version, value) {
-            Ok(_) => What::Replaced { old, new },
+            Ok(_) => self.replaced(begin, old, new),
             Err(CasError::Changed) => What::OtherThan(old),
             Err(CasError::Absent) => What::StillNone,
             Err(error) => crate::die(&error.to_string()),
         };
         self.record_write(number, begin, what);
+    }
+
+    /// A replacement that is over.
+    fn replaced(&self, begin: Begin, old: ValueId, new: ValueId) -> What {
+        let stood = self.hours.at_most() == begin.now;
+        let in_time = if stood { InTime::Certainly } else { InTime::Perhaps };
+        What::Replaced { old, new, in_time }
     }
 
     /// A computation that is none: what others write meanwhile is lost.
@@ -97,7 +104,7 @@ impl Recorder<'_> {
         let old: Option<ValueId> = self.cache.peek(&Number(number)).map(|value| value.id(number));
         thread::yield_now();
         self.cache.insert(key, value);
-        let what = old.map_or(What::Inserted(new), |old| What::Replaced { old, new });
+        let what = old.map_or(What::Inserted(new), |old| self.replaced(begin, old, new));
         self.record_write(number, begin, what);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{bad, event, evicting, history, keeping};
 use crate::history::{
-    Rules, Time, Verdict, Violation,
+    InTime, Rules, Time, Verdict, Violation,
     What::{
         self, Culled, Hit, Inserted, InsertedTagged, LoadsEnded, Miss, OtherThan, Present, Removed,
         Replaced, StillNone, TagInvalidated,
@@ -13,7 +13,7 @@ use crate::history::{
 const GOOD: Result<Verdict, Violation> = Ok(Verdict { unexplained_refusals: 0 });
 
 const fn step(old: u64, new: u64) -> What {
-    Replaced { old, new }
+    Replaced { old, new, in_time: InTime::Certainly }
 }
 
 #[test]
@@ -81,6 +81,31 @@ fn an_invalidation_of_a_tag_takes_out_what_has_it() {
     assert_eq!(keeping(&made((3, 7, step(1, 2)))), GOOD);
     let late = [(1, 2, InsertedTagged(1)), (3, 4, TagInvalidated), (5, 6, step(1, 2))];
     bad(&late, outlived);
+}
+
+#[test]
+fn what_may_have_ended_before_it_was_replaced_may_have_been_missed() {
+    let perhaps = Replaced { old: 1, new: 2, in_time: InTime::Perhaps };
+    let invalidated = (4, 5, TagInvalidated);
+    let events = |write, step, more: &[(Time, Time, What)]| {
+        let events = [(1, 2, write), (3, 9, step), (6, 7, Miss), (10, 11, Hit(2))];
+        [&events, more].concat()
+    };
+    for good in [
+        events(Inserted(1), perhaps, &[]),
+        events(InsertedTagged(1), step(1, 2), &[invalidated]),
+        events(Inserted(1), step(1, 2), &[(4, 5, What::Touched)]),
+    ] {
+        assert_eq!(evicting(&good), GOOD);
+    }
+    let missed = Violation::BackFromAbsence(1, event(6, 7, Miss));
+    for more in [&[][..], &[invalidated]] {
+        bad(&events(Inserted(1), step(1, 2), more), missed);
+    }
+    // It is replaced once all the same, and in order.
+    let twice = (10, 12, step(1, 3));
+    let events = events(Inserted(1), perhaps, &[twice]);
+    assert_eq!(evicting(&events), Err(Violation::RemovedTwice(event(10, 12, step(1, 3)))));
 }
 
 #[test]

