@@ -37,6 +37,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("ColumnUnannounced", "groups", "the_first_invalidation_against_an_insert"),
     ("AddReplaces", "groups", "two_adds_over_a_stale_entry"),
     ("StaleKept", "groups", "a_sweep_against_an_add_over_a_stale_entry"),
+    ("ComputeLookedOnce", "groups", "an_invalidation_against_a_computation"),
     ("RefreshUnchecked", "refresh", "a_refresh_against_an_invalidation"),
     ("RefreshBlind", "refresh", "a_refresh_against_an_insert"),
     ("SpareRelaxed", "budget", "no_credit_is_forgotten"),

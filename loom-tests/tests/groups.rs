@@ -63,6 +63,28 @@ fn an_invalidation_against_an_insert() {
     });
 }
 
+/// What a computation makes of an entry is gone with it, or was made of none.
+#[test]
+fn an_invalidation_against_a_computation() {
+    let present = || {
+        let cache = disarmed();
+        cache.insert(A, 10);
+        cache
+    };
+    let compute = |cache: &TinyCache| {
+        cache.replace(&A, 11);
+        None
+    };
+    let invalidate = |cache: &TinyCache| {
+        cache.invalidate_all();
+        cache.peek(&A)
+    };
+    model(2, present, [compute, invalidate], |cache, [_, found]| {
+        assert_eq!((found, cache.peek(&A)), (None, None));
+        rest(cache);
+    });
+}
+
 /// An insert that began before an invalidation does not hide one that began after it.
 #[test]
 fn an_insert_after_an_invalidation_against_one_before() {

@@ -344,7 +344,9 @@ impl<K: Eq, V> Shard<K, V> {
         if let Some(found) = sight.found() {
             self.place(node, || self.index.loc(found));
         }
-        if let Sight::Live(found) = sight {
+        if let Sight::Live(found) = sight
+            && !planted(Bug::ComputeLookedOnce)
+        {
             self.births.inherit(found.node, node);
         }
         let attempt = Attempt::new(self, cx, target, node);
@@ -409,8 +411,9 @@ impl<K: Eq, V> Shard<K, V> {
         let mut found = sight.found()?;
         loop {
             // Something may have been invalidated since `cx.watch`.
+            let watch = if planted(Bug::ComputeLookedOnce) { cx.watch } else { cx.common.watch() };
             if let Sight::Live(_) = sight
-                && !self.is_live(cx.common, cx.common.watch(), found.node)
+                && !self.is_live(cx.common, watch, found.node)
             {
                 return None;
             }

@@ -149,6 +149,8 @@ pub(crate) enum Bug {
     SealedOverlooked,
     /// Who finds that a shard was not made leaves no trace of having looked.
     PrecedeBlind,
+    /// A computation looks only at its beginning whether anything is invalid.
+    ComputeLookedOnce,
     /// An insert that goes up looks for its key on the top floor only.
     BelowUnlooked,
     /// An insert that goes up leaves the slot behind that it has claimed.
