@@ -106,6 +106,7 @@ impl<K, V> Engine<K, V> {
         });
         drop(pin);
         drop(leaving);
+        self.pay_if_owing();
         shard.drop_dead(DEAD_PER_WRITE);
         taken
     }

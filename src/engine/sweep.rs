@@ -208,6 +208,7 @@ impl<K, V> Engine<K, V> {
             .count();
         drop(pin);
         drop(leaving);
+        self.pay_if_owing();
         shard.drop_dead(DEAD_PER_WRITE * 8);
         taken as u64
     }
