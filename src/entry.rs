@@ -121,7 +121,8 @@ where
     }
 
     /// Sets the value of a key that is present, and returns the old one; `None`, and nothing is
-    /// changed, if it is absent. Atomic. O(1).
+    /// changed, if it is absent. (A heavier value may have to have entries evicted, the old one as well; then
+    /// it is absent, too.) Atomic. O(1).
     ///
     /// Counts as use, and neither as hit nor as miss. Key and value are cloned.
     ///

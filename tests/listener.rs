@@ -173,13 +173,15 @@ fn a_listener_that_blocks_stops_nobody_else() {
             slow.invalidate(&u64::MAX);
         });
         is_in.recv().unwrap();
-        // Far more than there is memory for, were the blocked thread pinned.
         for i in 0..100_000 {
             cache.insert(i, i);
         }
-        assert_eq!(cache.stats().rejections, 0);
         leave.send(()).unwrap();
     });
+    // Were the blocked thread pinned, there would be memory for one in ten. (Other tests' threads are pinned now
+    // and then.)
+    let rejections = cache.stats().rejections;
+    assert!(rejections < 50_000, "{rejections} of 100,000 were rejected");
     validate(&cache);
 }
 
