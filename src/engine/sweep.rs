@@ -90,7 +90,8 @@ impl<K, V> Common<K, V> {
         let pin = pin();
         let cx = self.context(&pin, &leaving);
         let Some(step) = groups.next_step() else { return false };
-        self.sweep_step(&cx, groups, &step, early);
+        let pairs = early.unwrap_or_else(|| self.storeys.pairs());
+        self.sweep_step(&cx, groups, &step, pairs);
         drop(pin);
         drop(leaving);
         if let Some(((_, shard), _)) = self.storeys.pair(step.pair()) {
@@ -99,8 +100,7 @@ impl<K, V> Common<K, V> {
         true
     }
 
-    fn sweep_step(&self, cx: &Context<'_, K, V>, groups: &Groups, step: &Step, early: Option<u64>) {
-        let pairs = early.unwrap_or_else(|| self.storeys.pairs());
+    fn sweep_step(&self, cx: &Context<'_, K, V>, groups: &Groups, step: &Step, pairs: u64) {
         if let Some(((own, shard), first)) = self.storeys.pair(step.pair()) {
             let buckets = [first, first + 1];
             for found in buckets.into_iter().filter_map(|b| shard.index.members_of(b)).flatten() {
