@@ -28,14 +28,15 @@
 //! there already, as a touch does in the millisecond in which the entry was used. This is why a change
 //! writes even then.
 //!
-//! # No end is lost
-//!
-//! Rules that change make an end of the one that is there. A touch may set one meanwhile that has nothing
-//! to do with that; therefore they swap. So entries live as if one had been before the other.
-//!
 //! A deadline that was put off beyond its end stands there between the swap and the correction. A lookup
 //! in between may return the entry until then: the correction is a few instructions away, and if its thread
 //! is stopped there, the next read that counts as use corrects it.
+//!
+//! # No end is lost
+//!
+//! Rules that change make an end of the one that is there. A touch may set one meanwhile that has nothing
+//! to do with that; therefore they swap. So entries live as if one had been before the other. What is
+//! noted or swapped is Relaxed: the change or swap of the deadline comes after it and is the Release.
 //!
 //! # Progress
 //!

@@ -363,6 +363,7 @@ impl Recycler {
         let depot = &self.depot;
         self.magazines.push(if self.drops { &depot.dead } else { &depot.free }, held);
         depot.returned.fetch_add(1, Ordering::Relaxed);
+        // Release, for the Acquire of `pending`: who does not count the batch any more finds it pushed.
         depot.pending.fetch_sub(1, Ordering::Release);
     }
 }

@@ -164,8 +164,9 @@ impl Timing {
         }
     }
 
-    /// The same for a node that is in the index. Its end others may be about to swap; by a swap, too, since
-    /// loom takes a store to come between what another thread reads and what it puts there.
+    /// The same for a node that is in the index, whose end others may be about to swap: by a swap, too, since
+    /// loom takes a store to come between what another thread reads and what it puts there. Relaxed: the
+    /// change of the deadline that follows is the Release (`postpone.rs`).
     pub(crate) fn note_anew(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
             detail.end.swap(!life.end, Ordering::Relaxed);
@@ -174,7 +175,7 @@ impl Timing {
         }
     }
 
-    /// Notes which end no read postpones, if it is `seen` as yet.
+    /// Notes which end no read postpones, if it is `seen` as yet. Relaxed, as above.
     pub(crate) fn swap_end(&self, node: NodeId, seen: u64, end: u64) -> bool {
         let Some(detail) = self.detail(node) else { return true };
         if planted(Bug::ShortenBlind) {
