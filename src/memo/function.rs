@@ -275,11 +275,15 @@ pub fn functions() -> Vec<FunctionInfo> {
 /// assert_eq!(manager::invalidate_function("price"), 0);
 /// ```
 pub fn invalidate_function(name: &str) -> usize {
-    let named = all().filter(|function| function.name() == name);
-    // What was never called has returned nothing.
+    let mut named = 0;
+    for function in all().filter(|function| function.name() == name) {
+        named += 1;
+        // What was never called has returned nothing.
+        if let Some(home) = function.home.get() {
+            home.namespace.incr_version();
+        }
+    }
     named
-        .inspect(|function| _ = function.home.get().map(|home| home.namespace.incr_version()))
-        .count()
 }
 
 pub(super) fn all() -> impl Iterator<Item = &'static Function> {
