@@ -213,22 +213,25 @@ struct Source {
     value: AtomicU32,
 }
 
+fn change_and_look(source: &Source) -> u32 {
+    source.value.store(2, Relaxed);
+    source.cache.invalidate(&A);
+    source.cache.peek(&A).unwrap_or(2)
+}
+
+fn nothing_old_is_left(source: &Source, [loaded, after]: [u32; 2]) {
+    source.cache.validate();
+    assert!(matches!(loaded, 1 | 2));
+    assert_eq!(after, 2, "seen by the thread that invalidated");
+    assert!(matches!(source.cache.get(&A), None | Some(2)));
+}
+
 /// What was loaded before the source changed does not outlast the invalidation, wherever it is stored.
 #[test]
 fn a_load_above_the_ground_against_an_invalidation() {
     let setup = || Source { cache: grown(), value: AtomicU32::new(1) };
     let load = |source: &Source| source.cache.get_with(A, || source.value.load(Relaxed));
-    let change_and_look = |source: &Source| {
-        source.value.store(2, Relaxed);
-        source.cache.invalidate(&A);
-        source.cache.peek(&A).unwrap_or(2)
-    };
-    model(2, setup, [load, change_and_look], |source, [loaded, after]| {
-        source.cache.validate();
-        assert!(matches!(loaded, 1 | 2));
-        assert_eq!(after, 2, "seen by the thread that invalidated");
-        assert!(matches!(source.cache.get(&A), None | Some(2)));
-    });
+    model(2, setup, [load, change_and_look], nothing_old_is_left);
 }
 
 /// The add may be decided on the ground and not published when the load's value is to be stored.
@@ -277,17 +280,7 @@ fn a_load_that_goes_up_against_an_invalidation() {
             value
         })
     };
-    let change_and_look = |source: &Source| {
-        source.value.store(2, Relaxed);
-        source.cache.invalidate(&A);
-        source.cache.peek(&A).unwrap_or(2)
-    };
-    model(2, setup, [load, change_and_look], |source, [loaded, after]| {
-        source.cache.validate();
-        assert!(matches!(loaded, 1 | 2));
-        assert_eq!(after, 2, "seen by the thread that invalidated");
-        assert!(matches!(source.cache.get(&A), None | Some(2)));
-    });
+    model(2, setup, [load, change_and_look], nothing_old_is_left);
 }
 
 /// Neither count is lost, on whatever floor.
