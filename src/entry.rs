@@ -10,7 +10,7 @@ mod future;
 
 use equivalent::Equivalent;
 use std::{
-    borrow::Cow,
+    borrow::{Borrow, Cow},
     convert::Infallible,
     fmt,
     hash::{BuildHasher, Hash},
@@ -181,7 +181,8 @@ where
 /// cache and for the answer.
 impl<K, Q, V, S> EntrySelector<'_, K, Q, V, S>
 where
-    K: Hash + Eq + Clone,
+    // `ToOwned` says it, but compilers before 1.92 do not see it.
+    K: Hash + Eq + Clone + Borrow<Q>,
     Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     V: Clone,
     S: BuildHasher,

@@ -8,6 +8,7 @@ use crate::{
 };
 use equivalent::Equivalent;
 use std::{
+    borrow::Borrow,
     convert::Infallible,
     future::Future,
     hash::{BuildHasher, Hash},
@@ -22,7 +23,8 @@ use std::{
 /// nothing has changed then.
 impl<K, Q, V, S> EntrySelector<'_, K, Q, V, S>
 where
-    K: Hash + Eq + Clone,
+    // See the impl without futures.
+    K: Hash + Eq + Clone + Borrow<Q>,
     Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     V: Clone,
     S: BuildHasher,

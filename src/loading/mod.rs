@@ -24,7 +24,7 @@ use crate::{
 use equivalent::Equivalent;
 use std::{
     any::Any,
-    borrow::Cow,
+    borrow::{Borrow, Cow},
     hash::{BuildHasher, Hash},
     marker::PhantomData,
     ops::ControlFlow,
@@ -163,7 +163,11 @@ impl<K: Hash + Eq + Clone> Wanted<K> for Own<K> {
     }
 }
 
-impl<K, Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized> Wanted<K> for Cow<'_, Q> {
+impl<K, Q> Wanted<K> for Cow<'_, Q>
+where
+    K: Borrow<Q>,
+    Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
+{
     type Borrowed = Q;
 
     fn borrowed(&self) -> &Q {

@@ -7,6 +7,7 @@ mod command;
 mod fuzz;
 mod lint;
 mod loom;
+mod msrv;
 mod place;
 mod sanitize;
 mod steps;

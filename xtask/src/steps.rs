@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{fuzz, lint, loom, sanitize, suites};
+use crate::{fuzz, lint, loom, msrv, sanitize, suites};
 
 const STRESS_SECONDS: u64 = 30;
 const FUZZ_SECONDS: u64 = 20;
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     Step { name: "fmt", what: "rustfmt", run: lint::fmt },
     Step { name: "crates", what: "few crates in the default build", run: lint::crates },
     Step { name: "clippy", what: "no warnings", run: lint::clippy },
+    Step { name: "msrv", what: "the declared compiler, the oldest dependencies", run: msrv::run },
     Step { name: "test", what: "unit and integration tests", run: suites::unit_and_integration },
     Step { name: "doctest", what: "examples in the documentation", run: suites::documentation },
     Step { name: "rustdoc", what: "documentation without warnings", run: lint::rustdoc },

@@ -32,6 +32,18 @@ pub(crate) fn nightly() -> Result<()> {
         .context("this step needs a nightly toolchain: sanitizers are not on stable")
 }
 
+/// The toolchain of one version of the compiler.
+pub(crate) fn toolchain(version: &str) -> Result<()> {
+    if Run::new("rustup").args(["run", version, "cargo", "--version"]).succeeds() {
+        return Ok(());
+    }
+    eprintln!("the toolchain {version} is missing; installing it");
+    Run::new("rustup")
+        .args(["toolchain", "install", version, "--profile", "minimal", "--no-self-update"])
+        .run()
+        .with_context(|| format!("the toolchain {version} could not be installed"))
+}
+
 /// The program that turns addresses into function names, where the sanitizers' run-time would not
 /// find one itself. Without one a report has bare addresses, and suppressions, which match names,
 /// match nothing.
