@@ -496,6 +496,7 @@ where
 
     /// Has times to live and to idle that can be changed while the cache is in use, whether it has any now
     /// or not.
+    #[cfg(feature = "manager")]
     pub(crate) fn changing_times(mut self) -> Self {
         self.settings.lifetimes.rules = Rules::Changing;
         self.tended()

@@ -22,7 +22,8 @@
 //! Most applications have values of many types to keep. [`manager`] has five caches, each set up for a way
 //! of use, any number of others, and typed views of them:
 //!
-//! ```
+#![cfg_attr(feature = "manager", doc = "```")]
+#![cfg_attr(not(feature = "manager"), doc = "```ignore")]
 //! use larder::manager::{CacheKind, CacheManager};
 //!
 //! let manager = CacheManager::new();
@@ -98,10 +99,12 @@
 //!
 //! # Cargo features
 //!
-//! None is on unless asked for; the cache and the manager need none.
+//! `manager` is on by default. With `default-features = false` there is [`Cache`] alone, which builds in less
+//! time. The other features turn on what they need.
 //!
 //! | feature | for |
 //! |---|---|
+//! | `manager` | [`manager`]: five kinds of caches, named ones, typed views; on by default |
 //! | `macros` | the attributes `cache_result`, `cache_method_result` and `cache_query` |
 //! | `axum` | `cache_view`, for handlers; includes `macros` |
 //! | `config` | the manager's settings from TOML and the environment, and reloading them |
@@ -109,6 +112,7 @@
 //! | `metrics` | the caches' numbers for a recorder of the crate metrics |
 //! | `tracing` | what the manager does, for a subscriber of the crate tracing |
 //! | `serde` | health and performance, serialized |
+#![cfg_attr(not(feature = "manager"), doc = "\n[`manager`]: #cargo-features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(test(attr(deny(warnings))))]
 
@@ -130,6 +134,8 @@ mod iter;
 mod listener;
 mod loading;
 mod maintenance;
+#[cfg(feature = "manager")]
+#[cfg_attr(docsrs, doc(cfg(feature = "manager")))]
 pub mod manager;
 #[cfg(feature = "macros")]
 pub mod memo;

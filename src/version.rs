@@ -3,6 +3,7 @@
 use crate::{Cache, engine::generations::Swapped};
 use equivalent::Equivalent;
 use std::{
+    error::Error,
     fmt,
     hash::{BuildHasher, Hash},
 };
@@ -34,15 +35,26 @@ impl fmt::Debug for Version {
 }
 
 /// Why [`Cache::compare_and_swap`] changed nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CasError {
     /// The key is absent: removed, evicted or expired.
-    #[error("the key is absent: it was removed, evicted or has expired since its version was read")]
     Absent,
     /// The key has been written since.
-    #[error("the key has been written since its version was read; read it again")]
     Changed,
+}
+
+impl Error for CasError {}
+
+impl fmt::Display for CasError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => {
+                "the key is absent: it was removed, evicted or has expired since its version was read"
+            }
+            Self::Changed => "the key has been written since its version was read; read it again",
+        })
+    }
 }
 
 impl<K, V, S> Cache<K, V, S>

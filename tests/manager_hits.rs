@@ -1,4 +1,5 @@
 //! That a hit through a view allocates nothing, whatever the key.
+#![cfg(feature = "manager")]
 
 use larder::{
     Maintenance,

@@ -70,6 +70,7 @@ pub(crate) enum Decision<K, V> {
     /// This is its entry from now on.
     Put(Entry<K, V>),
     /// The same, and this is to hold of it.
+    #[cfg(feature = "manager")]
     PutOn(Entry<K, V>, Terms),
     /// It goes, if it is there.
     Remove,
@@ -218,6 +219,7 @@ impl<K: Eq, V> Engine<K, V> {
             Decision::Remove if live.is_none() => return Tried::Done(Computed::Kept),
             Decision::Remove => None,
             Decision::Put(entry) => Some((entry, Terms::BY_RULE)),
+            #[cfg(feature = "manager")]
             Decision::PutOn(entry, terms) => Some((entry, terms)),
         };
         let (entry, terms) = entry.unzip();

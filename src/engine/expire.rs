@@ -12,7 +12,7 @@ use crate::{
         groups::Watch,
         index::{Found, Loc},
         insert::Target,
-        lifetimes::{Heed, Life, Rules},
+        lifetimes::{Heed, Life},
         nodes::Entry,
         postpone::PutOff,
         shard::{Common, Context, Shard},
@@ -67,8 +67,9 @@ impl<K, V> Engine<K, V> {
     /// time to live concerns those entries for which `by_rule` holds. What is inserted at this moment may
     /// live as long as it was said before. For caches with [`Rules::Changing`], whose entries have all their
     /// times noted. O(capacity).
+    #[cfg(feature = "manager")]
     pub(crate) fn shorten_lives(&self, by_rule: impl Fn(&Entry<K, V>) -> bool) {
-        debug_assert_eq!(self.common.lifetimes.rules, Rules::Changing);
+        debug_assert_eq!(self.common.lifetimes.rules, crate::engine::lifetimes::Rules::Changing);
         for (_, shard) in self.common.storeys.iter() {
             let Some(timing) = shard.timing.get() else { continue };
             for bucket in 0.. {
@@ -275,6 +276,7 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Has the cache's rules hold for an entry that began under others.
+    #[cfg(feature = "manager")]
     pub(crate) fn shorten(
         &self,
         common: &Common<K, V>,

@@ -254,6 +254,7 @@ impl<K, V> Lifetimes<K, V> {
 
     /// What the rules make of the life of an entry that began under others: none gets longer. The time to
     /// live counts from its writing, if that is for the rules to say; the time to idle counts from now.
+    #[cfg(feature = "manager")]
     pub(crate) fn shortened(&self, life: Life, by_rule: bool) -> Life {
         let now = self.clock.read();
         let since = now.millis().saturating_sub(life.written);

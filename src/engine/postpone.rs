@@ -101,6 +101,7 @@ impl Timing {
 
     /// Gives a node the life that `rule` makes of its own, no longer than that. Returns a deadline that is
     /// earlier than before, for which the wheel needs a mark.
+    #[cfg(feature = "manager")]
     pub(crate) fn shorten(&self, node: NodeId, rule: impl Fn(Life) -> Life) -> Option<u64> {
         let mut earlier = None;
         loop {

@@ -176,6 +176,7 @@ impl Timing {
     }
 
     /// Notes which end no read postpones, if it is `seen` as yet. Relaxed, as above.
+    #[cfg(feature = "manager")]
     pub(crate) fn swap_end(&self, node: NodeId, seen: u64, end: u64) -> bool {
         let Some(detail) = self.detail(node) else { return true };
         if planted(Bug::ShortenBlind) {

@@ -1,7 +1,7 @@
 //! The five kinds of caches that nearly every application has.
 
 use super::settings::CacheSettings;
-use std::{fmt, str::FromStr};
+use std::{error::Error, fmt, str::FromStr};
 
 /// One of the caches that every [`CacheManager`](super::CacheManager) has, each with settings that suit how
 /// it is used.
@@ -31,12 +31,20 @@ pub enum CacheKind {
 }
 
 /// Why a name is no [`CacheKind`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no kind of cache is called {name:?}; there are url, user, analytics, session, general")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnknownKind {
     /// What was asked for.
     pub name: String,
+}
+
+impl Error for UnknownKind {}
+
+impl fmt::Display for UnknownKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = CacheKind::ALL.map(CacheKind::name).join(", ");
+        write!(f, "no kind of cache is called {:?}; there are {kinds}", self.name)
+    }
 }
 
 impl CacheKind {

@@ -13,6 +13,7 @@ use super::{
 use crate::{BuildError, Cache, CacheStats, Clock, EvictionPolicy, Maintenance, ResizeError};
 use std::{
     collections::HashMap,
+    error::Error,
     fmt,
     hash::Hash,
     sync::{
@@ -70,19 +71,14 @@ impl CacheMemory {
 }
 
 /// Why a cache cannot be had as it is asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyError {
     /// A setting is out of range.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
+    Settings(SettingsError),
     /// There is no room for so many entries.
-    #[error(transparent)]
-    Resize(#[from] ResizeError),
+    Resize(ResizeError),
     /// The setting is for life.
-    #[error(
-        "{field}: {value} was asked for, but that cannot be changed while the cache lives; it is {current}"
-    )]
     Fixed {
         /// The setting, by the name of its field.
         field: &'static str,
@@ -91,6 +87,35 @@ pub enum ApplyError {
         /// What it is.
         current: String,
     },
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(error) => error.fmt(f),
+            Self::Resize(error) => error.fmt(f),
+            Self::Fixed { field, value, current } => write!(
+                f,
+                "{field}: {value} was asked for, but that cannot be changed while the cache lives; \
+                 it is {current}"
+            ),
+        }
+    }
+}
+
+/// The wrapped errors are shown as they are, so they are no sources besides.
+impl Error for ApplyError {}
+
+impl From<SettingsError> for ApplyError {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
+    }
+}
+
+impl From<ResizeError> for ApplyError {
+    fn from(error: ResizeError) -> Self {
+        Self::Resize(error)
+    }
 }
 
 impl ManagedCache {

@@ -1,18 +1,19 @@
 //! The manager.
 
 use super::{
-    health::ThresholdError,
+    error::{ManagerError, UnknownCache},
     kind::CacheKind,
     managed::ManagedCache,
     memory::{MemoryProbe, MemorySettings, Watch},
     monitor::{self, Monitor, Thresholds},
     observe::seen,
-    settings::{CacheSettings, SettingsError},
+    settings::CacheSettings,
     view::View,
 };
-use crate::{BuildError, Clock, Maintenance, maintenance::Registration};
+use crate::{Clock, Maintenance, maintenance::Registration};
 use std::{
     collections::BTreeMap,
+    error::Error,
     fmt,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak},
     time::Duration,
@@ -71,80 +72,6 @@ pub struct CacheManagerBuilder {
     memory: MemorySettings,
     pub(super) sample_every: Duration,
     pub(super) thresholds: Thresholds,
-}
-
-/// Why a manager, or one of its caches, cannot be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ManagerError {
-    /// A name that caches cannot have.
-    #[error(
-        "{name:?} is no name for a cache; allowed are 1 to 64 of a-z, 0-9, '_', '-' and '.', \
-         the first of them a letter"
-    )]
-    Name {
-        /// What was asked for.
-        name: String,
-    },
-    /// There is a cache of that name.
-    #[error("there is a cache called {name:?} already")]
-    Exists {
-        /// What was asked for.
-        name: String,
-    },
-    /// A setting is out of range.
-    #[error("cache {name:?}: {source}")]
-    Settings {
-        /// Of which cache.
-        name: String,
-        /// What is wrong.
-        source: SettingsError,
-    },
-    /// A setting of how memory is looked after is out of range.
-    #[error("memory: {0}")]
-    Memory(#[source] SettingsError),
-    /// The settings do not fit together, or there is no memory.
-    #[error("cache {name:?}: {source}")]
-    Build {
-        /// Of which cache.
-        name: String,
-        /// What is wrong.
-        source: BuildError,
-    },
-    /// There is no cache of that name.
-    #[error(transparent)]
-    Unknown(#[from] UnknownCache),
-    /// Caches are to be looked at too often, or hardly ever.
-    #[error("sample_every: {interval:?} is out of range; allowed are 1 s to 60 s")]
-    SampleEvery {
-        /// What was asked for.
-        interval: Duration,
-    },
-    /// Of the manager's thresholds one makes no sense.
-    #[error("health thresholds: {source}")]
-    Thresholds {
-        /// What is wrong.
-        source: ThresholdError,
-    },
-    /// Of a cache's thresholds one makes no sense.
-    #[error("health thresholds of cache {name:?}: {source}")]
-    ThresholdsOf {
-        /// Of which cache.
-        name: String,
-        /// What is wrong.
-        source: ThresholdError,
-    },
-}
-
-/// There is no cache of that name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no cache called {name:?}; there are {}", known.join(", "))]
-#[non_exhaustive]
-pub struct UnknownCache {
-    /// What was asked for.
-    pub name: String,
-    /// What there is.
-    pub known: Vec<String>,
 }
 
 impl CacheManager {
@@ -418,10 +345,17 @@ impl CacheManagerBuilder {
 static GLOBAL: OnceLock<CacheManager> = OnceLock::new();
 
 /// Somebody has set, or used, the process's manager before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the process's manager is there already; set it before anybody uses it")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AlreadySet;
+
+impl Error for AlreadySet {}
+
+impl fmt::Display for AlreadySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the process's manager is there already; set it before its first use")
+    }
+}
 
 /// The process's manager: what [`set_global`] was given, or else one that is built from defaults at first
 /// use. O(1).

@@ -28,6 +28,7 @@
 #[cfg(feature = "config")]
 #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
 pub mod config;
+mod error;
 mod hashing;
 mod health;
 mod key;
@@ -46,6 +47,7 @@ mod telemetry;
 mod view;
 mod window;
 
+pub use error::{ManagerError, UnknownCache};
 pub use health::{
     CacheHealth, Finding, Health, HealthReason, HealthStatus, HealthThresholds, Levels,
     ThresholdError,
@@ -53,10 +55,7 @@ pub use health::{
 pub use key::Key;
 pub use kind::{CacheKind, UnknownKind};
 pub use managed::{ApplyError, CacheMemory, ManagedCache};
-pub use manager::{
-    AlreadySet, CacheManager, CacheManagerBuilder, ManagerError, UnknownCache, get_cache, global,
-    set_global,
-};
+pub use manager::{AlreadySet, CacheManager, CacheManagerBuilder, get_cache, global, set_global};
 pub use namespace::Namespace;
 pub use performance::{CachePerformance, LoadPercentiles, Performance, Window, Windows};
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};

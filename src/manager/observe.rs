@@ -1,9 +1,10 @@
 //! A manager's `performance()` and `health()`, and who looks at its caches.
 
 use super::{
+    error::{ManagerError, UnknownCache},
     health::{Health, HealthThresholds},
     managed::{ManagedCache, locked},
-    manager::{CacheManager, CacheManagerBuilder, Inner, ManagerError, UnknownCache},
+    manager::{CacheManager, CacheManagerBuilder, Inner},
     monitor::Look,
     performance::Performance,
     telemetry::Seen,

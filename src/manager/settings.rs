@@ -2,7 +2,7 @@
 
 use super::kind::CacheKind;
 use crate::EvictionPolicy;
-use std::time::Duration;
+use std::{error::Error, fmt, time::Duration};
 
 /// What an entry's time to live counts from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -55,8 +55,7 @@ pub struct CacheSettings {
 }
 
 /// What is wrong with a setting.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {value} is out of range; allowed are {allowed}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SettingsError {
     /// The setting, by the name of its field.
@@ -65,6 +64,15 @@ pub struct SettingsError {
     pub value: String,
     /// What could have been.
     pub allowed: &'static str,
+}
+
+impl Error for SettingsError {}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, value, allowed } = self;
+        write!(f, "{field}: {value} is out of range; allowed are {allowed}")
+    }
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -15,12 +15,12 @@ mod from_moka {}
 ))]
 #[doc = include_str!("../../docs/manager.md")]
 mod manager_guide {}
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "manager"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}
 #[cfg(test)]
 mod fuse;
-#[cfg(test)]
+#[cfg(all(test, feature = "manager"))]
 mod manager;
 #[cfg(test)]
 mod panics;

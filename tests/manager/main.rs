@@ -1,4 +1,5 @@
 //! The manager: what an application may rely on.
+#![cfg(feature = "manager")]
 
 mod applying;
 mod keys;

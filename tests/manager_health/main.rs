@@ -1,4 +1,5 @@
 //! How a manager's caches do, how well they are, and who is told.
+#![cfg(feature = "manager")]
 
 mod health;
 #[cfg(feature = "metrics")]

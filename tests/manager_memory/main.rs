@@ -1,4 +1,5 @@
 //! The manager's looks at the memory, and what it does when that runs short.
+#![cfg(feature = "manager")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::command::Run;
 use crate::{loom, place, suites, tools};
@@ -10,8 +10,19 @@ use crate::{loom, place, suites, tools};
 /// The fuzz targets, which are no members of the workspace.
 pub(crate) const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
 
-/// How many crates the default build of the library may pull in, itself not counted.
-const MAX_CRATES: usize = 16;
+/// Each feature of the library alone, and how many crates it may then pull in, itself not counted. The first
+/// is none, the second the default.
+const FEATURES: &[(&str, usize)] = &[
+    ("", 10),
+    ("manager", 10),
+    ("serde", 17),
+    ("tracing", 13),
+    ("metrics", 13),
+    ("sysinfo", 12),
+    ("macros", 17),
+    ("axum", 29),
+    ("config", 22),
+];
 
 pub(crate) fn fmt() -> Result<()> {
     Run::cargo().args(["fmt", "--all", "--check"]).run()?;
@@ -28,11 +39,14 @@ pub(crate) fn clippy() -> Result<()> {
     Run::cargo()
         .args(["clippy", "--workspace", "--all-features", "--all-targets", "--", "-Dwarnings"])
         .run()?;
-    // All other steps have all features. What is left without any has to compile, too, and its tests
-    // with it.
-    Run::cargo()
-        .args(["clippy", "--package", "larder", "--all-targets", "--", "-Dwarnings"])
-        .run()?;
+    // All other steps have all features. Each of them alone has to compile, too: nothing unused, nothing
+    // missing.
+    for (features, _) in FEATURES {
+        Run::cargo()
+            .args(["clippy", "--package", "larder", "--no-default-features"])
+            .args(["--features", features, "--all-targets", "--", "-Dwarnings"])
+            .run()?;
+    }
     // What ordinary builds leave out: stop points and the tests that need them, and the models.
     for (purpose, flags, packages) in [
         ("hooks", suites::HOOKS, ["larder", "larder-stress"]),
@@ -80,22 +94,41 @@ pub(crate) fn deny() -> Result<()> {
 }
 
 pub(crate) fn crates() -> Result<()> {
-    let tree = Run::cargo()
-        .args(["tree", "--package", "larder", "--edges", "normal,build"])
-        .args(["--prefix", "none", "--format", "{p}"])
-        .read()?;
-    let crates = crates_of(&tree);
-    let names = crates.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    if crates.len() > MAX_CRATES {
-        bail!(
-            "the default build pulls in {} crates, {MAX_CRATES} are allowed: {names}",
-            crates.len()
-        );
+    check_table()?;
+    for &(features, allowed) in FEATURES {
+        let tree = Run::cargo()
+            .args(["tree", "--package", "larder", "--no-default-features", "--features", features])
+            .args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
+            .read()?;
+        let crates = crates_of(&tree);
+        let names = crates.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let count = crates.len();
+        let what = if features.is_empty() { "no feature" } else { features };
+        if count > allowed {
+            bail!("with {what} the build pulls in {count} crates, {allowed} are allowed: {names}");
+        }
+        eprintln!("with {what} the build pulls in {count} crates ({allowed} are allowed): {names}");
     }
-    eprintln!(
-        "the default build pulls in {} crates ({MAX_CRATES} are allowed): {names}",
-        crates.len()
-    );
+    Ok(())
+}
+
+/// Whether [`FEATURES`] has every feature of the library, and the default is what it says.
+fn check_table() -> Result<()> {
+    let metadata = Run::cargo().args(["metadata", "--no-deps", "--format-version", "1"]).read()?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    let package = metadata["packages"]
+        .as_array()
+        .and_then(|packages| packages.iter().find(|package| package["name"] == "larder"))
+        .context("there is no package larder")?;
+    let declared = package["features"].as_object().context("larder has no features")?;
+    let listed: BTreeSet<&str> = FEATURES.iter().map(|(name, _)| *name).collect();
+    let missing = declared.keys().find(|name| *name != "default" && !listed.contains(&***name));
+    if let Some(name) = missing {
+        bail!("the table of features in xtask/src/lint.rs lacks `{name}`");
+    }
+    if declared["default"] != serde_json::json!([FEATURES[1].0]) {
+        bail!("the default features are {}, not those of xtask/src/lint.rs", declared["default"]);
+    }
     Ok(())
 }
 

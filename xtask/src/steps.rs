@@ -18,7 +18,7 @@ struct Step {
 /// Cheap steps first: the sooner a mistake shows, the better.
 const STEPS: &[Step] = &[
     Step { name: "fmt", what: "rustfmt", run: lint::fmt },
-    Step { name: "crates", what: "few crates in the default build", run: lint::crates },
+    Step { name: "crates", what: "few crates with each feature", run: lint::crates },
     Step { name: "clippy", what: "no warnings", run: lint::clippy },
     Step { name: "msrv", what: "the declared compiler, the oldest dependencies", run: msrv::run },
     Step { name: "test", what: "unit and integration tests", run: suites::unit_and_integration },

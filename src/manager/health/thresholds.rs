@@ -1,7 +1,11 @@
 //! From when on something is not well.
 
 use super::super::window::LONGEST;
-use std::{fmt::Display, time::Duration};
+use std::{
+    error::Error,
+    fmt::{self, Display},
+    time::Duration,
+};
 
 /// Two bounds of one thing: beyond the first a cache is degraded, beyond the second it is critical.
 ///
@@ -88,8 +92,7 @@ impl Default for HealthThresholds {
 }
 
 /// Why [`HealthThresholds::validate`] refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {value} is out of range; allowed are {allowed}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ThresholdError {
     /// The threshold, `hit_ratio.critical`, say.
@@ -98,6 +101,15 @@ pub struct ThresholdError {
     pub value: String,
     /// What it may be.
     pub allowed: String,
+}
+
+impl Error for ThresholdError {}
+
+impl Display for ThresholdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, value, allowed } = self;
+        write!(f, "{field}: {value} is out of range; allowed are {allowed}")
+    }
 }
 
 impl ThresholdError {

@@ -1,0 +1,119 @@
+//! Why a manager cannot be made, or has no such cache.
+
+use super::{health::ThresholdError, settings::SettingsError};
+use crate::BuildError;
+use std::{error::Error, fmt, time::Duration};
+
+/// Why a manager, or one of its caches, cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ManagerError {
+    /// A name that caches cannot have.
+    Name {
+        /// What was asked for.
+        name: String,
+    },
+    /// There is a cache of that name.
+    Exists {
+        /// What was asked for.
+        name: String,
+    },
+    /// A setting is out of range.
+    Settings {
+        /// Of which cache.
+        name: String,
+        /// What is wrong.
+        source: SettingsError,
+    },
+    /// A setting of how memory is looked after is out of range.
+    Memory(SettingsError),
+    /// The settings do not fit together, or there is no memory.
+    Build {
+        /// Of which cache.
+        name: String,
+        /// What is wrong.
+        source: BuildError,
+    },
+    /// There is no cache of that name.
+    Unknown(UnknownCache),
+    /// Caches are to be looked at too often, or hardly ever.
+    SampleEvery {
+        /// What was asked for.
+        interval: Duration,
+    },
+    /// Of the manager's thresholds one makes no sense.
+    Thresholds {
+        /// What is wrong.
+        source: ThresholdError,
+    },
+    /// Of a cache's thresholds one makes no sense.
+    ThresholdsOf {
+        /// Of which cache.
+        name: String,
+        /// What is wrong.
+        source: ThresholdError,
+    },
+}
+
+/// There is no cache of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnknownCache {
+    /// What was asked for.
+    pub name: String,
+    /// What there is.
+    pub known: Vec<String>,
+}
+
+impl Error for ManagerError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            // `Unknown` shows the error that it wraps.
+            Self::Name { .. }
+            | Self::Exists { .. }
+            | Self::Unknown(_)
+            | Self::SampleEvery { .. } => None,
+            Self::Settings { source, .. } | Self::Memory(source) => Some(source),
+            Self::Build { source, .. } => Some(source),
+            Self::Thresholds { source } | Self::ThresholdsOf { source, .. } => Some(source),
+        }
+    }
+}
+
+impl fmt::Display for ManagerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name { name } => write!(
+                f,
+                "{name:?} is no name for a cache; allowed are 1 to 64 of a-z, 0-9, '_', '-' and '.', \
+                 the first of them a letter"
+            ),
+            Self::Exists { name } => write!(f, "there is a cache called {name:?} already"),
+            Self::Settings { name, source } => write!(f, "cache {name:?}: {source}"),
+            Self::Memory(source) => write!(f, "memory: {source}"),
+            Self::Build { name, source } => write!(f, "cache {name:?}: {source}"),
+            Self::Unknown(unknown) => unknown.fmt(f),
+            Self::SampleEvery { interval } => {
+                write!(f, "sample_every: {interval:?} is out of range; allowed are 1 s to 60 s")
+            }
+            Self::Thresholds { source } => write!(f, "health thresholds: {source}"),
+            Self::ThresholdsOf { name, source } => {
+                write!(f, "health thresholds of cache {name:?}: {source}")
+            }
+        }
+    }
+}
+
+impl From<UnknownCache> for ManagerError {
+    fn from(error: UnknownCache) -> Self {
+        Self::Unknown(error)
+    }
+}
+
+impl Error for UnknownCache {}
+
+impl fmt::Display for UnknownCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there is no cache called {:?}; there are {}", self.name, self.known.join(", "))
+    }
+}
