@@ -10,7 +10,6 @@
 //! exact clock, and its maintenance checks by that; reads still check by the coarse one.
 
 use crate::{
-    horizon::{Horizon, SLACK, Use},
     maintenance,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
@@ -33,12 +32,12 @@ const NANOS_PER_MILLI: u64 = 1_000_000;
 /// The coarsest of coarse clocks that is made use of.
 const COARSEST: u64 = 4 * NANOS_PER_MILLI;
 
-/// Of the system's clock.
-pub(crate) static HORIZON: Horizon = Horizon::new();
-
 /// Where a cache has the time from: the system's clock, or a [`ManualClock`] for tests.
 ///
-/// The system's clock is monotonic and good to a few milliseconds: nothing expires early, and late by at most 10 ms.
+/// The system's clock is monotonic, and every lookup of an entry that can expire reads it: nothing expires early,
+/// and nothing later than 10 ms after its time, also when the process was stopped meanwhile. On Linux the clock is
+/// the kernel's coarse one, which advances with the kernel's tick; where a virtual machine gets no processor for its
+/// ticks, that time is added to the 10 ms. While the machine is suspended the clock stands still.
 ///
 /// ```
 /// use larder::{Clock, ManualClock};
@@ -167,16 +166,14 @@ pub(crate) enum Until {
 impl Clock {
     /// Whether the deadline is past.
     ///
-    /// For hits: a compare for [`NEVER`], a relaxed load and another compare for what is more than
-    /// ten seconds away, while that pays (see `horizon.rs`, also for what can go wrong), and one
-    /// look at the clock for the rest.
+    /// For hits: a compare for [`NEVER`], and one look at the clock for the rest. Nothing that a thread
+    /// keeps up to date stands in for the clock: the thread, or the process, may be stopped at any time.
     #[inline(always)]
     pub(crate) fn is_past(&self, deadline: u64) -> bool {
         if deadline == NEVER {
             return false;
         }
         match &self.0 {
-            Source::System | Source::Exact if HORIZON.is_before(deadline) => false,
             Source::System | Source::Exact => is_past_by_system(deadline),
             Source::Manual(clock) => millis(clock.nanos()) >= deadline,
         }
@@ -300,15 +297,10 @@ fn millis(nanos: u64) -> u64 {
 
 #[inline(never)]
 fn is_past_by_system(deadline: u64) -> bool {
-    let now = millis(System::get().nanos());
-    // The horizon would have spared us that, so it had better be kept.
-    if deadline > now + SLACK && HORIZON.note_use() == Use::Wake {
-        maintenance::wake_for_reader();
-    }
-    now >= deadline
+    millis(System::get().nanos()) >= deadline
 }
 
-/// The clock of the process. There is one, since the horizon is measured by it.
+/// The clock of the process.
 struct System {
     origin: Instant,
     granule: u64,

@@ -128,7 +128,6 @@ mod error;
 mod eviction;
 mod expiry;
 mod groups;
-mod horizon;
 mod inspect;
 mod iter;
 mod listener;

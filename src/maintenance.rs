@@ -5,27 +5,24 @@
 //! holds that by then, the cache is dropped by the thread, and so the [`Registration`] may be, too:
 //! it only takes itself off the list.
 //!
-//! The thread sleeps until the earliest of what tasks have said is due (`alarm.rs`) and, while
-//! somebody makes use of it, until the horizon is to be written (`horizon.rs`). With neither it does
-//! not wake up at all.
+//! The thread sleeps until the earliest of what tasks have said is due (`alarm.rs`). With nothing due it
+//! does not wake up at all.
 //!
 //! # Who waits for whom
 //!
 //! The list is under a lock. It is held to add, to remove, and to copy the list, never while anybody's
-//! code runs. Writers do not take it: they have the thread's handle. A reader that wants the horizon
-//! only tries. Starting a thread and the last look before it ends happen under the lock, so
-//! there is one thread at a time that has tasks or writes the horizon.
+//! code runs. Writers do not take it: they have the thread's handle. Starting a thread and the last look
+//! before it ends happen under the lock, so there is one thread at a time that has tasks.
 
 use crate::{
     alarm::{Alarm, Asked},
-    clock::{Clock, DEAD, HORIZON, NEVER, Until},
-    horizon::{Horizon, Ticker},
+    clock::{Clock, DEAD, NEVER, Until},
     sync::{Arc, Ordering::Relaxed, StaticU64, yield_now},
 };
 use std::{
     fmt, io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Mutex, MutexGuard, PoisonError, TryLockError, Weak},
+    sync::{Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, Thread},
     time::Duration,
 };
@@ -74,7 +71,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Tasks, and their thread.
 pub(crate) struct Maintainer {
     state: Mutex<State>,
-    horizon: &'static Horizon,
     spawn: &'static (dyn Fn(&'static Maintainer) -> io::Result<Thread> + Sync),
     /// How often the thread has come back from sleeping.
     wake_ups: StaticU64,
@@ -94,7 +90,7 @@ struct Slot {
     task: Weak<dyn Task>,
 }
 
-static MAINTAINER: Maintainer = Maintainer::new(&HORIZON, &spawn);
+static MAINTAINER: Maintainer = Maintainer::new(&spawn);
 
 /// Registers a task, for its first pass at once; `clock` is the one of [`Next::At`].
 ///
@@ -110,12 +106,6 @@ pub(crate) fn time_has_jumped() {
     MAINTAINER.unpark();
 }
 
-/// A reader wants the horizon.
-#[cold]
-pub(crate) fn wake_for_reader() {
-    MAINTAINER.wake_for_reader();
-}
-
 fn spawn(maintainer: &'static Maintainer) -> io::Result<Thread> {
     if cfg!(larder_loom) {
         return Err(io::ErrorKind::Unsupported.into());
@@ -126,12 +116,10 @@ fn spawn(maintainer: &'static Maintainer) -> io::Result<Thread> {
 
 impl Maintainer {
     const fn new(
-        horizon: &'static Horizon,
         spawn: &'static (dyn Fn(&'static Maintainer) -> io::Result<Thread> + Sync),
     ) -> Self {
         Self {
             state: Mutex::new(State { slots: Vec::new(), thread: None }),
-            horizon,
             spawn,
             wake_ups: StaticU64::new(0),
             panics: StaticU64::new(0),
@@ -163,29 +151,13 @@ impl Maintainer {
         }
     }
 
-    /// Never waits.
-    fn wake_for_reader(&self) {
-        let state = match self.state.try_lock() {
-            Ok(state) => state,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return self.horizon.not_woken(),
-        };
-        // Without a thread the horizon says so by now.
-        if let Some(thread) = &state.thread {
-            thread.unpark();
-        }
-    }
-
     /// The thread, from its start to its end.
     fn run(&self) {
-        let mut ticker = Ticker::start(self.horizon);
-        let system = Clock::default();
         let mut slots = Vec::new();
         loop {
             {
                 let mut state = self.state();
                 if state.slots.is_empty() {
-                    drop(ticker);
                     state.thread = None;
                     return;
                 }
@@ -193,10 +165,9 @@ impl Maintainer {
             }
             let mut sleep = Until::Never;
             for slot in slots.drain(..) {
-                sleep = sooner(sleep, self.pass_if_due(&slot, &mut ticker));
+                sleep = sooner(sleep, self.pass_if_due(&slot));
             }
-            let tick = ticker.tick(system.now()).map_or(Until::Never, |time| system.until(time));
-            match sooner(sleep, tick) {
+            match sleep {
                 Until::Past => {
                     yield_now();
                     continue;
@@ -209,10 +180,8 @@ impl Maintainer {
     }
 
     /// Passes the task if it is due; how long it is to its next pass.
-    fn pass_if_due(&self, slot: &Slot, ticker: &mut Ticker<'_>) -> Until {
+    fn pass_if_due(&self, slot: &Slot) -> Until {
         if slot.clock.until(slot.alarm.time()) == Until::Past {
-            // There is no saying how long destructors and listeners take.
-            ticker.pause();
             slot.alarm.begin_pass();
             // If this thread drops the cache, that is part of it.
             let next = catch_unwind(AssertUnwindSafe(|| {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{ManualClock, horizon::Use};
+use crate::ManualClock;
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
     thread::{JoinHandle, ThreadId},
@@ -24,8 +24,7 @@ impl House {
             threads.lock().unwrap().push(handle);
             Ok(thread)
         }));
-        let horizon = Box::leak(Box::new(Horizon::new()));
-        Self { maintainer: Box::leak(Box::new(Maintainer::new(horizon, spawn))), threads }
+        Self { maintainer: Box::leak(Box::new(Maintainer::new(spawn))), threads }
     }
 
     fn register(&self, task: &Arc<Script>) -> Registration {
@@ -299,41 +298,10 @@ fn advancing_a_manual_clock_wakes_it() {
 
 #[test]
 fn where_no_thread_can_be_had_it_says_so() {
-    static HORIZON: Horizon = Horizon::new();
-    static MAINTAINER: Maintainer =
-        Maintainer::new(&HORIZON, &|_| Err(io::ErrorKind::OutOfMemory.into()));
+    static MAINTAINER: Maintainer = Maintainer::new(&|_| Err(io::ErrorKind::OutOfMemory.into()));
     let (task, passes) = script(|| Next::Idle);
     let task = Arc::downgrade(&task) as Weak<dyn Task>;
     let refused = MAINTAINER.register(task, Clock::default()).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory);
     assert!(MAINTAINER.state().slots.is_empty() && passes.try_recv().is_err());
-}
-
-#[test]
-fn readers_wake_it_for_the_horizon_and_passes_pause_it() {
-    let house = House::new();
-    let horizon = house.maintainer.horizon;
-    let far = Clock::default().deadline_after(HOUR);
-    let (task, passes) = script(move || {
-        assert!(!horizon.is_before(far), "somebody's code runs");
-        Next::Idle
-    });
-    let registration = house.register(&task);
-    pass(&passes);
-    while !horizon.is_before(far) {
-        if horizon.note_use() == Use::Wake {
-            house.maintainer.wake_for_reader();
-        }
-        yield_now();
-    }
-    registration.notify();
-    pass(&passes);
-    while !horizon.is_before(far) {
-        horizon.note_use();
-        yield_now();
-    }
-    drop(registration);
-    house.join();
-    assert!(!horizon.is_before(far));
-    assert_eq!(house.maintainer.panics.load(Relaxed), 0);
 }
