@@ -434,7 +434,9 @@ where
         self.engine().peek(self.hash(key), eq, |entry| entry.value.clone())
     }
 
-    /// Checks every invariant of the engine, while no other thread uses the cache.
+    /// Checks every invariant of the engine, while no other thread of the caller's uses the cache. Maintenance,
+    /// refreshes and changes of the capacity finish what they have begun, and begin nothing new before the
+    /// check is over.
     ///
     /// # Panics
     ///

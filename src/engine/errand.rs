@@ -109,6 +109,7 @@ where
 
     fn end(mut self, loaded: Option<V>, took: Took) {
         let Some(engine) = Engine::engine_of(&self.cache) else { return };
+        let _work = engine.common.background.work();
         self.stage = Stage::Over;
         engine.count_load(took.wall, loaded.is_none());
         let lead = Leader::new(&engine, Arc::clone(&self.flight));
@@ -125,6 +126,7 @@ impl<K, V> Drop for Errand<K, V> {
         }
         // Without a cache there is nobody left whom it concerns.
         let Some(engine) = Engine::engine_of(&self.cache) else { return };
+        let _work = engine.common.background.work();
         engine.count_refresh(self.spot, true);
         match self.stage {
             Stage::Leading => drop(Leader::new(&engine, Arc::clone(&self.flight))),

@@ -4,6 +4,7 @@
 //! protocols of one shard together; each protocol has a file of its own, whose header argues its
 //! correctness. `word.rs` and `plan.rs` are plain computation.
 
+mod background;
 pub(crate) mod budget;
 pub(crate) mod compute;
 pub(crate) mod deadlines;
@@ -69,6 +70,7 @@ use crate::{
     listener::Listener,
     sync::{Arc, AtomicU64},
 };
+use background::Background;
 use budget::Budget;
 use crossbeam_utils::CachePadded;
 use epoch::Pin;
@@ -119,6 +121,7 @@ impl<K, V> Engine<K, V> {
                 flights: Flights::new(),
                 load_times: CachePadded::new(LoadTimes::new()),
                 groups: Late::new(),
+                background: Background::default(),
             }),
         };
         if engine.common.lifetimes.rules != Rules::None {
@@ -180,6 +183,7 @@ impl<K, V> Engine<K, V> {
     /// room for if that is not enough, and there is no memory for more.
     pub(crate) fn resize(&self, capacity: u64) -> Result<(), u64> {
         let common = &*self.common;
+        let _work = common.background.work();
         while common.weigher.is_none() && capacity > common.storeys.plan().entries {
             let (level, room) = (common.storeys.height(), common.storeys.plan().entries);
             // At least twice as many, so that many small steps do not make for many storeys.

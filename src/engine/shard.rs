@@ -6,6 +6,7 @@
 
 use crate::{
     engine::{
+        background::Background,
         budget::{Budget, Credit, Credits, Source},
         epoch::Number,
         extents::{OutOfMemory, zeroed},
@@ -94,6 +95,7 @@ pub(crate) struct Common<K, V> {
     pub(crate) load_times: CachePadded<LoadTimes>,
     /// If anything was ever invalidated together, or has tags.
     pub(crate) groups: Late<Groups>,
+    pub(crate) background: Background,
 }
 
 /// What a removal found.

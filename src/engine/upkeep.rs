@@ -246,6 +246,7 @@ impl<K, V> Engine<K, V> {
 
 impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
     fn pass(&self) -> Next {
+        let _work = self.background.work();
         if self.expire(BLOCKS_PER_PASS) == Advance::More {
             return Next::More;
         }

@@ -9,13 +9,15 @@ use super::{
 use std::collections::{HashMap, HashSet};
 
 impl<K: Eq, V> Engine<K, V> {
-    /// Checks every invariant that holds while no other thread uses the cache. `hash` hashes a key
-    /// as the caller of the operations does.
+    /// Checks every invariant that holds while no other thread uses the cache: the caller's are the
+    /// caller's business, what runs in the background rests meanwhile. `hash` hashes a key as the caller
+    /// of the operations does.
     ///
     /// # Panics
     ///
     /// If one does not hold.
     pub(crate) fn validate(&self, hash: impl Fn(&K) -> u64) {
+        let _rest = self.common.background.rest();
         let (mut members, mut weight) = (0, 0);
         for (own, shard) in self.common.storeys.iter() {
             let (shard_members, shard_weight) = shard.validate(|key| {

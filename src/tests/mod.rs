@@ -19,6 +19,8 @@ mod manager_guide {}
 #[doc = include_str!("../../README.md")]
 mod readme {}
 #[cfg(test)]
+mod background;
+#[cfg(test)]
 mod fuse;
 #[cfg(all(test, feature = "manager"))]
 mod manager;
