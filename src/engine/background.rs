@@ -16,7 +16,7 @@ pub(crate) use unchecked::Background;
 #[cfg(not(all(any(test, fuzzing, larder_internals), not(larder_loom))))]
 mod unchecked {
     #[derive(Debug, Default)]
-    pub(crate) struct Background;
+    pub(crate) struct Background {}
 
     impl Background {
         #[inline(always)]
