@@ -253,12 +253,20 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// Has `listener` told of each value that leaves the cache, with its key and the cause: once per
-    /// value, by the thread that takes it out, before that thread's operation returns.
+    /// Calls `listener` with each value that leaves the cache, its key and the cause: once per value, in
+    /// the thread that takes it out, before that thread's operation returns.
     ///
-    /// It runs under no lock and no pin: it may take its time and may use the cache, this one
-    /// included. Others may see the key gone, or with a new value, before the listener hears of it.
-    /// If it panics, the panic goes no further; it is counted in
+    /// The listener runs under no lock and no pin, and no caller of the cache waits for it but that of the
+    /// operation: a load hands its value to all who wait for it before the listener hears of what the load
+    /// evicted. The listener may block, and it may use any cache, this one included. Others may see the key
+    /// gone, or with a new value, before the listener hears of it.
+    ///
+    /// One thread runs one listener at a time. What leaves a cache *inside* a listener is queued, and told
+    /// in order when the listener has returned; its memory is not reused before. So a listener may put back
+    /// what it hears of. One that puts back every value that a full cache evicts keeps its thread busy for
+    /// ever, since each evicts another.
+    ///
+    /// If the listener panics, the panic goes no further; it is counted in
     /// [`CacheStats::listener_panics`](crate::CacheStats::listener_panics), and the listener goes on
     /// to be told. Dropping the cache tells nothing of the values that are still in it.
     ///
@@ -283,7 +291,11 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     pub fn eviction_listener(
         mut self,
         listener: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static,
-    ) -> Self {
+    ) -> Self
+    where
+        K: 'static,
+        V: 'static,
+    {
         self.settings.listener = Some(Listener::new(listener));
         self
     }

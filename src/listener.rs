@@ -1,5 +1,9 @@
 //! Telling the user what left the cache, and why.
 
+use crate::{
+    engine::{leaving::Gone, outbox::Notice, shard::Common},
+    sync::Arc,
+};
 use std::fmt;
 
 /// Why a value left a cache, or never got into it.
@@ -40,9 +44,15 @@ impl RemovalCause {
 }
 
 /// The user's eviction listener.
-pub(crate) struct Listener<K, V>(Box<Listen<K, V>>);
+pub(crate) struct Listener<K, V> {
+    listen: Box<Listen<K, V>>,
+    notice: MakeNotice<K, V>,
+}
 
 type Listen<K, V> = dyn Fn(&K, &V, RemovalCause) + Send + Sync;
+
+/// How to have it told later, found out where its types are known to live long enough.
+type MakeNotice<K, V> = fn(Arc<Common<K, V>>, Gone<K, V>) -> Notice;
 
 /// What became of a call to the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +63,17 @@ pub(crate) enum Told {
     Panicked,
 }
 
-impl<K, V> Listener<K, V> {
+impl<K: 'static, V: 'static> Listener<K, V> {
     pub(crate) fn new(listen: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static) -> Self {
-        Self(Box::new(listen))
+        let notice: MakeNotice<K, V> = |cache, gone| Box::new(move || drop(cache.tell(gone)));
+        Self { listen: Box::new(listen), notice }
+    }
+}
+
+impl<K, V> Listener<K, V> {
+    /// What tells it later of a value that has left its cache.
+    pub(crate) fn notice(&self, cache: Arc<Common<K, V>>, gone: Gone<K, V>) -> Notice {
+        (self.notice)(cache, gone)
     }
 
     /// Tells the listener; a panic stays here.
@@ -63,7 +81,7 @@ impl<K, V> Listener<K, V> {
         // The listener sees keys and values by shared reference only; what it may leave half done is
         // its own.
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            (self.0)(key, value, cause);
+            (self.listen)(key, value, cause);
         }));
         if told.is_ok() { Told::Heard } else { Told::Panicked }
     }

@@ -151,7 +151,7 @@ impl<K: Eq, V> Engine<K, V> {
                     Tried::Lost => {}
                     Tried::Exhausted(entry) => return Err(entry),
                     Tried::Rejected(entry) => {
-                        self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
+                        drop(self.common.tell_rejected(entry));
                         return Ok(Computed::Put(Version::NONE));
                     }
                 }
@@ -159,7 +159,7 @@ impl<K: Eq, V> Engine<K, V> {
         };
         attempt(IfExhausted::Return)
             .or_else(|entry| {
-                self.retry_exhausted(hash, entry, |unused| {
+                self.retry_exhausted(hash, entry, drop, |unused| {
                     drop(unused);
                     attempt(IfExhausted::Return)
                 })

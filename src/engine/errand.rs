@@ -115,7 +115,7 @@ where
         let lead = Leader::new(&engine, Arc::clone(&self.flight));
         let refresh = Refresh::new(&engine, lead, self.hash, self.spot, self.tags);
         let outcome = loaded.map_or(Outcome::Nothing, Outcome::Value);
-        refresh.end(|| self.flight.key().clone(), outcome, took.by_clock);
+        refresh.conclude(|| self.flight.key().clone(), outcome, took.by_clock);
     }
 }
 

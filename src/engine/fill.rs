@@ -65,17 +65,17 @@ use crate::{
         epoch::{Pin, pin},
         flight::{Boarding, Flight, Leader, Waiter},
         flights::{Boarded, Post},
-        insert::{IfPresent, Inserted, Placed, Target, Terms},
+        insert::{Inserted, Placed, Target, Terms},
         leading,
         leaving::Leaving,
         load_times::LoadTimes,
         nodes::Entry,
+        outbox::Hold,
         shard::DEAD_PER_WRITE,
         stats::Event,
         storeys::Spot,
         word::NodeId,
     },
-    listener::RemovalCause,
     sync::Arc,
 };
 use std::time::{Duration, Instant};
@@ -165,29 +165,59 @@ impl<K, V> Engine<K, V> {
         self.common.flights.board(hash, &pin.guard, joins, make)
     }
 
-    /// Stores what a load has brought.
-    pub(crate) fn fill(&self, hash: u64, entry: Entry<K, V>, load: Load<'_, K, V>) -> Filled
+    /// Runs `land`, which stores what loads have brought and lands them. Whatever user code follows from
+    /// that runs when it has returned: listeners, and destructors of what is dead and of the entries that
+    /// `land` leaves in its argument. Until then others may wait for this thread, and these are not to be
+    /// asked for anything.
+    pub(crate) fn conclude<R>(
+        &self,
+        hashes: impl IntoIterator<Item = u64>,
+        land: impl FnOnce(&mut Vec<Entry<K, V>>) -> R,
+    ) -> R {
+        let hold = Hold::new();
+        let mut unused = Vec::new();
+        let landed = land(&mut unused);
+        drop(hold);
+        drop(unused);
+        self.pay_if_owing();
+        for hash in hashes {
+            self.drop_dead(hash, DEAD_PER_WRITE);
+        }
+        landed
+    }
+
+    /// Stores what a load has brought; within [`conclude`](Engine::conclude), to which it leaves in `unused`
+    /// what is to be dropped.
+    pub(crate) fn fill(
+        &self,
+        hash: u64,
+        entry: Entry<K, V>,
+        load: Load<'_, K, V>,
+        unused: &mut Vec<Entry<K, V>>,
+    ) -> Filled
     where
         K: Eq,
     {
         let target = self.target_of(hash, load.terms, &entry);
         if self.is_too_heavy(target) || !self.can_keep(target, self.ground(hash).1) {
-            // If the key is there somebody has written it, and that stays.
-            self.reject(target, &entry, IfPresent::Keep);
-            return Filled::Rejected;
+            return self.reject_loaded(entry, unused);
         }
         let attempt = |entry| self.try_fill(target, entry, load);
-        let filled = attempt(entry).or_else(|entry| self.retry_exhausted(hash, entry, attempt));
+        let filled = attempt(entry)
+            .or_else(|entry| self.retry_exhausted(hash, entry, |dead| unused.push(dead), attempt));
         match filled {
             Ok(Inserted::Added | Inserted::Updated) => Filled::Stored,
             Ok(Inserted::Rejected) => Filled::Rejected,
             Ok(Inserted::Kept | Inserted::Superseded | Inserted::Outgrown) => Filled::Superseded,
-            Err(entry) => {
-                self.common.counters.count(pin().number, Event::Rejection);
-                self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
-                Filled::Rejected
-            }
+            Err(entry) => self.reject_loaded(entry, unused),
         }
+    }
+
+    /// If the key is there somebody has written it, and that stays.
+    fn reject_loaded(&self, entry: Entry<K, V>, unused: &mut Vec<Entry<K, V>>) -> Filled {
+        self.common.counters.count(pin().number, Event::Rejection);
+        unused.extend(self.common.tell_rejected(entry));
+        Filled::Rejected
     }
 
     fn try_fill(
@@ -200,19 +230,24 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let leaving = Leaving::new(&self.common);
-        let placed = {
-            let pin = pin();
-            let cx = self.context(&pin, &leaving);
-            self.place(target.hash, entry, |(own, shard), entry| {
-                if !self.can_keep(target, shard) {
-                    return Placed::Exhausted(entry);
-                }
-                shard.insert_loaded(&cx, Target { own, ..target }, entry, load)
-            })
-        };
-        self.pay_if_owing();
-        self.drop_dead(target.hash, DEAD_PER_WRITE);
+        let pin = pin();
+        let cx = self.context(&pin, &leaving);
+        let placed = self.place(target.hash, entry, |(own, shard), entry| {
+            if !self.can_keep(target, shard) {
+                return Placed::Exhausted(entry);
+            }
+            shard.insert_loaded(&cx, Target { own, ..target }, entry, load)
+        });
         placed.into_inserted()
+    }
+
+    /// Removes what a load has found to be no more; within [`conclude`](Engine::conclude).
+    #[cfg(feature = "macros")]
+    pub(crate) fn remove_loaded(&self, hash: u64, eq: impl FnMut(&K) -> bool) {
+        let leaving = Leaving::new(&self.common);
+        let pin = pin();
+        self.supersede(&pin, hash);
+        self.common.remove(&self.context(&pin, &leaving), hash, eq, |_| ());
     }
 
     /// Ends the post of a load that is over.

@@ -7,28 +7,39 @@
 //! belongs to the thread that took it out. A listener that never returns keeps its one node, and the
 //! few that its operation took out with it.
 //!
+//! Where the listener must not run yet, since a load is about to land or another listener is running, what
+//! has left waits in the thread's outbox (`outbox.rs`).
+//!
 //! Without a listener none of this happens: [`Shard::retire`] retires at once.
 //!
 //! [`Shard::retire`]: super::shard::Shard::retire
 
 use crate::{
-    engine::{epoch::pin, shard::Common, stats::Event, word::NodeId},
+    engine::{
+        epoch::pin,
+        nodes::Entry,
+        outbox::{self, Hold},
+        shard::Common,
+        stats::Event,
+        word::NodeId,
+    },
     listener::{RemovalCause, Told},
 };
 use std::cell::RefCell;
 
-/// A node that was taken out of a shard's index.
-#[derive(Clone, Copy, Debug)]
-struct Gone {
-    shard: usize,
-    node: NodeId,
-    cause: RemovalCause,
+/// A value of which the listener has yet to hear.
+#[derive(Debug)]
+pub(crate) enum Gone<K, V> {
+    /// In a node that this thread took out of a shard's index.
+    Node { shard: usize, node: NodeId, cause: RemovalCause },
+    /// It was not stored.
+    Rejected(Entry<K, V>),
 }
 
 /// What one operation took out. Tells the listener when dropped: outside every pin.
 pub(crate) struct Leaving<'a, K, V> {
     common: &'a Common<K, V>,
-    gone: RefCell<Vec<Gone>>,
+    gone: RefCell<Vec<Gone<K, V>>>,
 }
 
 impl<'a, K, V> Leaving<'a, K, V> {
@@ -40,21 +51,17 @@ impl<'a, K, V> Leaving<'a, K, V> {
     /// Keeps a node that this thread took out of a shard's index, instead of retiring it.
     #[cold]
     pub(crate) fn keep(&self, shard: usize, node: NodeId, cause: RemovalCause) {
-        self.gone.borrow_mut().push(Gone { shard, node, cause });
+        self.gone.borrow_mut().push(Gone::Node { shard, node, cause });
     }
 
     #[cold]
     #[inline(never)]
     fn tell(&mut self) {
-        for Gone { shard, node, cause } in std::mem::take(self.gone.get_mut()) {
-            let shard = self.common.storeys.shard(shard);
-            // SAFETY: this thread took the node out of the index and retires it only below.
-            unsafe {
-                shard.nodes.with(node, |entry| self.common.tell(&entry.key, &entry.value, cause));
-            }
-            let pin = pin();
-            shard.recycler.retire(node, pin.number, &pin.guard);
-        }
+        let gone = std::mem::take(self.gone.get_mut());
+        let Some(_hold) = Hold::outermost() else {
+            return gone.into_iter().for_each(|gone| self.common.tell_later(gone));
+        };
+        gone.into_iter().for_each(|gone| drop(self.common.tell(gone)));
     }
 }
 
@@ -68,11 +75,52 @@ impl<K, V> Drop for Leaving<'_, K, V> {
 }
 
 impl<K, V> Common<K, V> {
-    /// Tells the listener, if there is one; not to be called while pinned.
-    pub(crate) fn tell(&self, key: &K, value: &V, cause: RemovalCause) {
-        let Some(listener) = &self.listener else { return };
-        if listener.tell(key, value, cause) == Told::Panicked {
+    /// Tells the listener, if there is one, of an entry that was not stored, and gives that back; unless
+    /// it has to be told later. Not to be called while pinned.
+    #[cold]
+    pub(crate) fn tell_rejected(&self, entry: Entry<K, V>) -> Option<Entry<K, V>> {
+        if self.listener.is_none() {
+            return Some(entry);
+        }
+        let Some(_hold) = Hold::outermost() else {
+            self.tell_later(Gone::Rejected(entry));
+            return None;
+        };
+        self.tell(Gone::Rejected(entry))
+    }
+
+    /// Tells the listener. Gives the entry back if it was not stored.
+    pub(crate) fn tell(&self, gone: Gone<K, V>) -> Option<Entry<K, V>> {
+        match gone {
+            Gone::Node { shard, node, cause } => {
+                let shard = self.storeys.shard(shard);
+                // SAFETY: this thread took the node out of the index and retires it only below.
+                unsafe { shard.nodes.with(node, |entry| self.hear(entry, cause)) };
+                let pin = pin();
+                shard.recycler.retire(node, pin.number, &pin.guard);
+                None
+            }
+            Gone::Rejected(entry) => {
+                self.hear(&entry, RemovalCause::Rejected);
+                Some(entry)
+            }
+        }
+    }
+
+    fn hear(&self, Entry { key, value }: &Entry<K, V>, cause: RemovalCause) {
+        if let Some(listener) = &self.listener
+            && listener.tell(key, value, cause) == Told::Panicked
+        {
             self.counters.count(pin().number, Event::ListenerPanic);
+        }
+    }
+
+    /// Has the listener told when this thread holds nothing back any more.
+    fn tell_later(&self, gone: Gone<K, V>) {
+        match (&self.listener, self.own.upgrade()) {
+            (Some(listener), Some(own)) => outbox::queue(listener.notice(own, gone)),
+            // Not that it happens: whoever takes something out of a cache has it.
+            _ => drop(self.tell(gone)),
         }
     }
 }

@@ -38,6 +38,7 @@ pub(crate) mod load_times;
 mod lookup;
 pub(crate) mod magazine;
 pub(crate) mod nodes;
+pub(crate) mod outbox;
 pub(crate) mod parker;
 pub(crate) mod plan;
 pub(crate) mod plant;
@@ -68,7 +69,7 @@ pub(crate) use upkeep::Tended;
 use crate::{
     error::BuildError,
     listener::Listener,
-    sync::{Arc, AtomicU64},
+    sync::{Arc, AtomicU64, Weak},
 };
 use background::Background;
 use budget::Budget;
@@ -102,15 +103,14 @@ impl<K, V> Engine<K, V> {
         lifetimes: Lifetimes<K, V>,
     ) -> Result<Self, BuildError> {
         let out_of_memory = |_| BuildError::OutOfMemory { max_capacity: plan.capacity };
+        let storeys = Storeys::new(plan).map_err(out_of_memory)?;
+        let batch = if plan.shard.weighted { u64::MAX } else { 64 };
+        let budget = Budget::new(plan.capacity, plan.shards, batch).map_err(out_of_memory)?;
         let engine = Self {
-            common: Arc::new(Common {
-                storeys: Storeys::new(plan).map_err(out_of_memory)?,
-                budget: Budget::new(
-                    plan.capacity,
-                    plan.shards,
-                    if plan.shard.weighted { u64::MAX } else { 64 },
-                )
-                .map_err(out_of_memory)?,
+            common: Arc::new_cyclic(|own| Common {
+                own: Weak::clone(own),
+                storeys,
+                budget,
                 counters: Counters::new(),
                 weigher,
                 coster,

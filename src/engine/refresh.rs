@@ -295,13 +295,14 @@ impl<K, V> Engine<K, V> {
         &self,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
-        error: Arc<dyn Any + Send + Sync>,
+        error: &Arc<dyn Any + Send + Sync>,
         copy: impl FnOnce(&Entry<K, V>) -> V,
     ) -> Outcome<V> {
-        if self.common.lifetimes.grace == 0 {
-            return Outcome::Error(error);
-        }
-        self.peek_past(hash, eq, copy).map_or(Outcome::Error(error), Outcome::Value)
+        let past = match self.common.lifetimes.grace {
+            0 => None,
+            _ => self.peek_past(hash, eq, copy),
+        };
+        past.map_or_else(|| Outcome::Error(Arc::clone(error)), Outcome::Value)
     }
 
     /// A value whose time is over, but not its grace, or one that is there after all.
@@ -359,8 +360,8 @@ impl<'e, K, V> Refresh<'e, K, V> {
     }
 
     /// Stores the value, if there is one, and ends the flight.
-    pub(crate) fn end(
-        mut self,
+    pub(crate) fn conclude(
+        self,
         key: impl FnOnce() -> K,
         outcome: Outcome<V>,
         took: Duration,
@@ -369,8 +370,25 @@ impl<'e, K, V> Refresh<'e, K, V> {
         K: Eq,
         V: Clone,
     {
+        let engine = self.engine;
+        engine.conclude([self.hash], |unused| self.land(key, outcome, took, unused))
+    }
+
+    /// The same for what concludes several loads.
+    pub(crate) fn land(
+        mut self,
+        key: impl FnOnce() -> K,
+        outcome: Outcome<V>,
+        took: Duration,
+        unused: &mut Vec<Entry<K, V>>,
+    ) -> Outcome<V>
+    where
+        K: Eq,
+        V: Clone,
+    {
         let failed = !matches!(outcome, Outcome::Value(_));
-        let outcome = match outcome {
+        // What is not needed is dropped when the load has landed: it may have a destructor.
+        let (outcome, rest) = match outcome {
             Outcome::Value(value) => {
                 if !self.lead().post().is_superseded() {
                     let entry = Entry { key: key(), value: value.clone() };
@@ -380,24 +398,30 @@ impl<'e, K, V> Refresh<'e, K, V> {
                         terms: &Terms { tags: self.tags, ..Terms::BY_RULE },
                         took,
                     };
-                    self.engine.fill(self.hash, entry, load);
+                    self.engine.fill(self.hash, entry, load, unused);
                 }
-                Outcome::Value(value)
+                (Outcome::Value(value), None)
             }
             Outcome::Error(error) => {
-                let key = key();
-                self.engine.or_past(self.hash, |other| *other == key, error, |it| it.value.clone())
+                let (key, hash) = (key(), self.hash);
+                let eq = |other: &K| *other == key;
+                let past = self.engine.or_past(hash, eq, &error, |it| it.value.clone());
+                (past, Some((key, error)))
             }
-            Outcome::Nothing => Outcome::Nothing,
+            Outcome::Nothing => (Outcome::Nothing, None),
         };
         let lead = self.lead.take().expect("it has not ended");
         self.engine.count_refresh(self.spot, failed);
-        if let Outcome::Nothing = outcome {
-            // Who waits, since the old value is gone meanwhile, has a loader of its own to ask.
-            drop(lead);
-            return outcome;
-        }
-        lead.land(outcome)
+        let landed = match outcome {
+            Outcome::Nothing => {
+                // Who waits, since the old value is gone meanwhile, has a loader of its own to ask.
+                drop(lead);
+                Outcome::Nothing
+            }
+            outcome => lead.land(outcome),
+        };
+        drop(rest);
+        landed
     }
 }
 

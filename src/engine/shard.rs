@@ -36,7 +36,7 @@ use crate::{
     eviction::EvictionPolicy,
     listener::{Listener, RemovalCause},
     maintenance::Registration,
-    sync::{Arc, AtomicU32, AtomicU64, Ordering},
+    sync::{Arc, AtomicU32, AtomicU64, Ordering, Weak},
 };
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
@@ -79,6 +79,8 @@ pub(crate) struct Shard<K, V> {
 /// What the operations on all shards share.
 #[derive(Debug)]
 pub(crate) struct Common<K, V> {
+    /// Itself, for what is told later.
+    pub(crate) own: Weak<Self>,
     pub(crate) storeys: Storeys<K, V>,
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
@@ -566,6 +568,16 @@ impl<K, V> Shard<K, V> {
             self.recycler.retire(node, cx.number, cx.guard);
         }
         Some(entry)
+    }
+
+    /// Moves the entries of up to `most` dead nodes out; says how many they were.
+    #[cold]
+    pub(crate) fn take_dead(&self, most: u32, mut sink: impl FnMut(Entry<K, V>)) -> u32 {
+        self.recycler.drop_dead(most, |node| {
+            // SAFETY: the recycler gives out each dead node once, so this thread owns it; it was filled, and
+            // is free when this returns.
+            sink(unsafe { self.nodes.take(node) });
+        })
     }
 
     /// Drops the entries of up to `most` dead nodes; says how many they were. Runs destructors: not

@@ -13,7 +13,6 @@ use crate::{
         shard::{DEAD_PER_WRITE, Shard},
         weights::Weigher,
     },
-    listener::RemovalCause,
     sync::yield_now,
 };
 
@@ -42,7 +41,7 @@ impl<K, V> Engine<K, V> {
         if self.can_keep(target, self.ground(hash).1) {
             return self.insert_at(target, entry, if_present);
         }
-        self.reject_write(target, &entry, if_present)
+        self.reject_write(target, entry, if_present)
     }
 
     /// Whether there is memory for what is said about an entry in the shard that it goes to.
@@ -63,7 +62,7 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         if self.is_too_heavy(target) {
-            return self.reject_write(target, &entry, if_present);
+            return self.reject_write(target, entry, if_present);
         }
         match self.try_insert(target, entry, if_present) {
             Ok(inserted) => inserted,
@@ -203,8 +202,8 @@ impl<K, V> Engine<K, V> {
         let grown = self.common.storeys.has_grown();
         let tried = if grown { again(entry) } else { Err(entry) };
         tried
-            .or_else(|entry| self.retry_exhausted(target.hash, entry, again))
-            .unwrap_or_else(|entry| self.reject(target, &entry, if_present))
+            .or_else(|entry| self.retry_exhausted(target.hash, entry, drop, again))
+            .unwrap_or_else(|entry| self.reject(target, entry, if_present))
     }
 
     /// There is no room for an entry: it is not stored, and the one that it was to replace is gone.
@@ -212,7 +211,7 @@ impl<K, V> Engine<K, V> {
     pub(super) fn reject(
         &self,
         target: Target<'_>,
-        entry: &Entry<K, V>,
+        entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Inserted
     where
@@ -223,7 +222,7 @@ impl<K, V> Engine<K, V> {
         let rejected =
             shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
         drop(leaving);
-        self.common.tell(&entry.key, &entry.value, RemovalCause::Rejected);
+        drop(self.common.tell_rejected(entry));
         rejected
     }
 
@@ -232,7 +231,7 @@ impl<K, V> Engine<K, V> {
     pub(super) fn reject_write(
         &self,
         target: Target<'_>,
-        entry: &Entry<K, V>,
+        entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Inserted
     where
@@ -246,10 +245,13 @@ impl<K, V> Engine<K, V> {
     /// they were removed. On a machine with more runnable threads than cores these are threads that
     /// were interrupted at a bad moment, so let them run: but only a few times, and not again before
     /// there was some progress, since nobody may have to wait for a thread that has stopped.
+    ///
+    /// `bury` gets the entries of dead nodes, which are to be free.
     pub(super) fn retry_exhausted<R>(
         &self,
         hash: u64,
         mut entry: Entry<K, V>,
+        mut bury: impl FnMut(Entry<K, V>),
         mut again: impl FnMut(Entry<K, V>) -> Result<R, Entry<K, V>>,
     ) -> Result<R, Entry<K, V>> {
         let seats = || self.common.storeys.seats(hash).map(|(_, shard)| shard);
@@ -266,7 +268,7 @@ impl<K, V> Engine<K, V> {
             }
             // Each pin sees the latest epoch; a flush may advance it once more.
             pin().guard.flush();
-            seats().for_each(|shard| while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {});
+            seats().for_each(|shard| while shard.take_dead(plan::DEAD_PER_PASS, &mut bury) > 0 {});
             match again(entry) {
                 Ok(done) => return Ok(done),
                 Err(back) => entry = back,

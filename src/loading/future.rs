@@ -234,6 +234,6 @@ where
         .await;
         let outcome = A::outcome(loaded);
         let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        self.land::<A>(hash, key, leader, outcome, took)
+        self.conclude::<A>(hash, key, leader, outcome, took)
     }
 }

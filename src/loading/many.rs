@@ -9,7 +9,7 @@ use super::{Optional, Own, Question, refresh::Lookup, without};
 use crate::{
     Cache,
     engine::{
-        flight::{Boarding, Leader, Turn, Waiter},
+        flight::{Boarding, Leader, Outcome, Turn, Waiter},
         leading::Leading,
         refresh::Refresh,
     },
@@ -164,27 +164,40 @@ where
         let mut values: Vec<Option<V>> = self.led.iter().map(|_| None).collect();
         let mut by_hash: Vec<_> = (0..self.led.len()).collect();
         by_hash.sort_by_key(|&at| self.led[at].0.hash);
+        // Values that nobody asked for are dropped when the flights have landed: they may have destructors.
+        let mut unasked = Vec::new();
         for (key, value) in loaded {
             let hash = self.cache.hash(&key);
             let from = by_hash.partition_point(|&at| self.led[at].0.hash < hash);
             let mut same_hash =
                 by_hash[from..].iter().take_while(|&&at| self.led[at].0.hash == hash);
-            if let Some(&at) = same_hash.find(|&&at| self.led[at].0.key == key) {
-                values[at] = Some(value);
-            }
-        }
-        for ((wish, lead), value) in std::mem::take(&mut self.led).into_iter().zip(values) {
-            let Wish { hash, key, place } = wish;
-            let outcome = Optional::outcome(value);
-            self.answers[place] = match lead {
-                Lead::Absent(leader) => {
-                    self.cache.land::<Optional>(hash, Own(key), leader, outcome, took)
-                }
-                Lead::Old(old, refresh) => {
-                    self.cache.refreshed::<Optional>(Own(key), old, refresh, outcome, took)
-                }
+            let unused = match same_hash.find(|&&at| self.led[at].0.key == key) {
+                Some(&at) => values[at].replace(value),
+                None => Some(value),
             };
+            unasked.push((key, unused));
         }
+        let led = std::mem::take(&mut self.led);
+        let hashes: Vec<_> = led.iter().map(|(wish, _)| wish.hash).collect();
+        let (cache, answers) = (self.cache, &mut self.answers);
+        let mut replaced = Vec::new();
+        cache.engine().conclude(hashes, |unused| {
+            for ((Wish { hash, key, place }, lead), value) in led.into_iter().zip(values) {
+                let outcome = Optional::outcome(value);
+                answers[place] = match lead {
+                    Lead::Absent(leader) => {
+                        cache.land::<Optional>(hash, Own(key), leader, outcome, took, unused)
+                    }
+                    Lead::Old(old, refresh) => match refresh.land(|| key, outcome, took, unused) {
+                        Outcome::Value(value) => {
+                            replaced.push(old);
+                            Some(value)
+                        }
+                        Outcome::Nothing | Outcome::Error(_) => Some(old),
+                    },
+                };
+            }
+        });
     }
 
     /// Calls the loader for what the batch leads.

@@ -246,28 +246,47 @@ where
     }
 
     /// Stores what was loaded, if it is a value, and hands it to those who wait.
+    fn conclude<A: Question<V>>(
+        &self,
+        hash: u64,
+        key: impl Wanted<K>,
+        leader: Leader<'_, K, V>,
+        outcome: Outcome<V>,
+        took: Duration,
+    ) -> A::Answer {
+        self.engine()
+            .conclude([hash], |unused| self.land::<A>(hash, key, leader, outcome, took, unused))
+    }
+
+    /// The same for what concludes several loads.
     fn land<A: Question<V>>(
         &self,
         hash: u64,
         key: impl Wanted<K>,
         leader: Leader<'_, K, V>,
-        mut outcome: Outcome<V>,
+        outcome: Outcome<V>,
         took: Duration,
+        unused: &mut Vec<Entry<K, V>>,
     ) -> A::Answer {
-        match &outcome {
+        let engine = self.engine();
+        // What is not needed is dropped when the load has landed: it may have a destructor.
+        let (outcome, key) = match outcome {
             Outcome::Value(value) if !leader.post().is_superseded() => {
                 let terms = key.terms();
                 let entry = Entry { key: key.into_key(), value: value.clone() };
                 let load = Load { post: leader.post(), replaces: None, terms: &terms, took };
-                self.engine().fill(hash, entry, load);
+                engine.fill(hash, entry, load, unused);
+                (Outcome::Value(value), None)
             }
             Outcome::Error(error) => {
-                let (eq, error) = (|other: &K| key.borrowed().equivalent(other), Arc::clone(error));
-                outcome = self.engine().or_past(hash, eq, error, |entry| entry.value.clone());
-                drop(key);
+                let eq = |other: &K| key.borrowed().equivalent(other);
+                let past = engine.or_past(hash, eq, &error, |entry| entry.value.clone());
+                (past, Some((key, Some(error))))
             }
-            Outcome::Value(_) | Outcome::Nothing => drop(key),
-        }
-        A::answer(leader.land(outcome)).expect("the outcome answers the question it came from")
+            outcome => (outcome, Some((key, None))),
+        };
+        let landed = leader.land(outcome);
+        drop(key);
+        A::answer(landed).expect("the outcome answers the question it came from")
     }
 }

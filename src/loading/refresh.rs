@@ -59,7 +59,7 @@ where
         outcome: Outcome<V>,
         took: Duration,
     ) -> A::Answer {
-        match refresh.end(|| key.into_key(), outcome, took) {
+        match refresh.conclude(|| key.into_key(), outcome, took) {
             Outcome::Value(value) => A::found(value),
             Outcome::Nothing | Outcome::Error(_) => A::found(old),
         }

@@ -238,6 +238,6 @@ where
         };
         let outcome = A::outcome(loaded);
         let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        self.land::<A>(hash, key, leader, outcome, took)
+        self.conclude::<A>(hash, key, leader, outcome, took)
     }
 }

@@ -382,6 +382,19 @@ impl<S: Shape> Turn<S> {
     ) -> S::Output {
         let home = self.home();
         home.count_load(started.elapsed(), S::FAILS && split.is_err());
+        let engine = home.entries.engine();
+        engine.conclude([self.hash], |unused| self.land(lead, split, keep, took, unused))
+    }
+
+    fn land(
+        &self,
+        lead: Lead<S::Value>,
+        split: Result<S::Value, S::Rest>,
+        keep: impl FnOnce(&S::Value) -> bool,
+        took: Duration,
+        unused: &mut Vec<Entry<StoredKey, StoredValue>>,
+    ) -> S::Output {
+        let home = self.home();
         match split {
             Ok(value) => {
                 let (stored, span) = self.store(value.clone(), took);
@@ -397,7 +410,7 @@ impl<S: Shape> Turn<S> {
                         terms: &Terms { span, tags: self.tags },
                         took,
                     };
-                    entries.engine().fill(self.hash, entry, load);
+                    entries.engine().fill(self.hash, entry, load, unused);
                 }
                 lead.leader.land(Outcome::Value(stored));
                 S::join(value)
@@ -424,7 +437,7 @@ impl<S: Shape> Turn<S> {
     /// There is no such result any more.
     fn forget(&self, lead: &Lead<S::Value>) {
         if lead.old.is_some() {
-            self.home().entries.invalidate(&self.key);
+            self.home().entries.engine().remove_loaded(self.hash, self.eq());
         }
     }
 
