@@ -50,6 +50,8 @@ struct Settings<K, V> {
     probation: Option<f64>,
     listener: Option<Listener<K, V>>,
     lifetimes: Lifetimes<K, V>,
+    /// How long what is expired is kept for want of better.
+    grace: Duration,
     maintenance: Maintenance,
     tended: Option<Tended<K, V>>,
 }
@@ -70,6 +72,7 @@ impl<K, V> CacheBuilder<K, V> {
             probation: None,
             listener: None,
             lifetimes: Lifetimes::endless(Clock::default()),
+            grace: Duration::ZERO,
             maintenance: Maintenance::default(),
             tended: None,
         };
@@ -432,6 +435,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             // Who listens wants to hear in time. Reads are not to pay for it.
             lifetimes.clock = lifetimes.clock.exact();
         }
+        lifetimes.grace = lifetimes.clock.units(settings.grace);
         let Settings { weigher, coster, listener, .. } = settings;
         let engine = Engine::new(&plan, weigher, coster, listener, lifetimes)?;
         if settings.maintenance == Maintenance::Thread
@@ -453,7 +457,7 @@ where
     /// How long an entry lives after it was inserted or its value was replaced.
     ///
     /// It is never returned more than 10 ms after that, and never goes before, but to make room. Zero:
-    /// nothing is ever found. More than 584,000 years: no limit.
+    /// nothing is ever found. More than 584 years: no limit.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -490,7 +494,7 @@ where
     ///     clock.advance(minute / 2);
     ///     assert_eq!(cache.get(&1), Some("one"));
     /// }
-    /// clock.advance(minute + Duration::from_millis(10));
+    /// clock.advance(minute);
     /// assert_eq!(cache.get(&1), None);
     /// ```
     #[must_use]

@@ -1,7 +1,8 @@
 //! What time it is, and whether a deadline is past.
 //!
-//! Times are milliseconds since the clock's origin, which itself counts as 1: two numbers are no times,
-//! [`DEAD`] and [`NEVER`].
+//! Times are numbers of *units* since the clock's origin, which itself counts as 1: two numbers are no
+//! times, [`DEAD`] and [`NEVER`]. The units of the system's clock are milliseconds. Those of a manual clock are
+//! nanoseconds: nothing about it is rounded, so a test sees things happen at the instant that it names.
 //!
 //! The system's clock is the kernel's coarse one, where there is one that is fine enough: it lags
 //! behind by up to its granule, and is read in a quarter of the time. Deadlines are set a granule
@@ -10,6 +11,7 @@
 //! exact clock, and its maintenance checks by that; reads still check by the coarse one.
 
 use crate::{
+    engine::wheel::Scale,
     maintenance,
     sync::{Arc, AtomicU64, Ordering::Relaxed},
 };
@@ -29,6 +31,8 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// The time of a clock's origin.
 const ORIGIN: u64 = 1;
 const NANOS_PER_MILLI: u64 = 1_000_000;
+/// The end of a manual clock's time, in nanoseconds: 438 years. Beyond it the wheel has no slots.
+const END: u64 = 3 << 62;
 /// The coarsest of coarse clocks that is made use of.
 const COARSEST: u64 = 4 * NANOS_PER_MILLI;
 
@@ -85,15 +89,32 @@ impl ManualClock {
         Self(Arc::new(Manual { origin: Instant::now(), nanos: AtomicU64::new(0) }))
     }
 
-    /// Moves the time forward; by 584 years in all, at most.
+    /// Moves the time forward; by 438 years in all, at most.
     ///
-    /// What is past then is so for every lookup from now on. The maintenance thread is told, and removes
-    /// expired entries some time after; `run_pending_tasks` does so before it returns. O(1).
+    /// What is past then is so for every lookup from now on, to the nanosecond. The maintenance thread is
+    /// told, and removes expired entries some time after; `run_pending_tasks` does so before it returns.
+    /// O(1).
+    ///
+    /// ```
+    /// use larder::{Cache, Maintenance, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let (clock, minute) = (ManualClock::new(), Duration::from_secs(60));
+    /// let builder = Cache::builder().max_capacity(10).time_to_live(minute);
+    /// let cache = builder.clock(&clock).maintenance(Maintenance::Manual).build();
+    /// cache.insert(1, "one");
+    /// clock.advance(minute - Duration::from_nanos(1));
+    /// assert_eq!(cache.get(&1), Some("one"));
+    /// clock.advance(Duration::from_nanos(1));
+    /// cache.run_pending_tasks();
+    /// assert_eq!(cache.stats().expirations, 1);
+    /// ```
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         let mut nanos = self.nanos();
+        let later = |nanos: u64| nanos.saturating_add(by).min(END);
         while let Err(now) =
-            self.0.nanos.compare_exchange_weak(nanos, nanos.saturating_add(by), Relaxed, Relaxed)
+            self.0.nanos.compare_exchange_weak(nanos, later(nanos), Relaxed, Relaxed)
         {
             nanos = now;
         }
@@ -148,10 +169,6 @@ impl Reading {
     pub(crate) fn nanos(self) -> u64 {
         self.0
     }
-
-    pub(crate) fn millis(self) -> u64 {
-        millis(self.0)
-    }
 }
 
 /// How long it is to a deadline.
@@ -175,18 +192,62 @@ impl Clock {
         }
         match &self.0 {
             Source::System | Source::Exact => is_past_by_system(deadline),
-            Source::Manual(clock) => millis(clock.nanos()) >= deadline,
+            Source::Manual(clock) => clock.nanos() + ORIGIN >= deadline,
         }
     }
 
-    /// The time, never later than the true one.
+    /// What the clock says, never later than the true time.
     pub(crate) fn read(&self) -> Reading {
         Reading(self.nanos())
     }
 
-    /// The same in milliseconds.
+    /// The time of a reading.
+    #[inline]
+    pub(crate) fn time(&self, reading: Reading) -> u64 {
+        match &self.0 {
+            Source::System | Source::Exact => millis(reading.nanos()),
+            Source::Manual(_) => reading.nanos() + ORIGIN,
+        }
+    }
+
+    /// The time.
     pub(crate) fn now(&self) -> u64 {
-        millis(self.nanos())
+        self.time(self.read())
+    }
+
+    /// What a wheel by this clock counts in.
+    pub(crate) fn scale(&self) -> Scale {
+        if self.runs() { Scale::MILLIS } else { Scale::NANOS }
+    }
+
+    /// By how much a deadline must have moved for a read to write it, in units.
+    pub(crate) fn idle_granule(&self) -> u64 {
+        u64::from(self.runs())
+    }
+
+    /// A duration in units, rounded up; [`NEVER`] if there are more than can be counted.
+    pub(crate) fn units(&self, duration: Duration) -> u64 {
+        match u64::try_from(duration.as_nanos()) {
+            Ok(nanos) if !self.runs() => nanos,
+            Ok(nanos) => nanos.div_ceil(NANOS_PER_MILLI),
+            Err(_) => {
+                u64::try_from(duration.as_nanos().div_ceil(self.unit().into())).unwrap_or(NEVER)
+            }
+        }
+    }
+
+    /// How long it is from one time to another; nothing, if that is not later.
+    pub(crate) fn between(&self, from: u64, to: u64) -> Duration {
+        self.duration(to.saturating_sub(from))
+    }
+
+    fn duration(&self, units: u64) -> Duration {
+        if self.runs() { Duration::from_millis(units) } else { Duration::from_nanos(units) }
+    }
+
+    /// Nanoseconds per unit.
+    fn unit(&self) -> u64 {
+        if self.runs() { NANOS_PER_MILLI } else { 1 }
     }
 
     /// The deadline that is not past before `duration` is over, but soon after. No duration at all
@@ -203,17 +264,24 @@ impl Clock {
         let latest_now = now.nanos().saturating_add(self.granule());
         // In 64 bits, if that will do: a division of 128 takes longer than all the rest.
         match u64::try_from(duration.as_nanos()) {
-            Ok(nanos) if nanos <= u64::MAX - latest_now => {
-                (latest_now + nanos).div_ceil(NANOS_PER_MILLI) + ORIGIN
+            Ok(nanos) if nanos < u64::MAX - latest_now => {
+                let nanos = latest_now + nanos;
+                if self.runs() { nanos.div_ceil(NANOS_PER_MILLI) + ORIGIN } else { nanos + ORIGIN }
             }
-            _ => far_deadline(latest_now, duration),
+            _ => self.far_deadline(latest_now, duration),
         }
     }
 
-    /// By how much a deadline is later than the time from which it was reckoned, in milliseconds.
+    #[cold]
+    fn far_deadline(&self, latest_now: u64, duration: Duration) -> u64 {
+        let nanos = u128::from(latest_now) + duration.as_nanos();
+        u64::try_from(nanos.div_ceil(self.unit().into()))
+            .map_or(NEVER, |units| units.saturating_add(ORIGIN))
+    }
+
+    /// By how much a deadline is later than the time from which it was reckoned, in units.
     pub(crate) fn span(&self, duration: Duration) -> u64 {
-        let nanos = duration.as_nanos() + u128::from(self.granule());
-        u64::try_from(nanos.div_ceil(NANOS_PER_MILLI.into())).unwrap_or(NEVER)
+        self.units(duration.saturating_add(Duration::from_nanos(self.granule())))
     }
 
     /// A time that is past for everybody.
@@ -221,7 +289,7 @@ impl Clock {
     fn just_past(&self, now: Reading) -> u64 {
         match &self.0 {
             Source::Exact => millis(System::get().nanos()),
-            Source::System | Source::Manual(_) => now.millis(),
+            Source::System | Source::Manual(_) => self.time(now),
         }
     }
 
@@ -235,16 +303,16 @@ impl Clock {
 
     /// How long it is to the deadline.
     pub(crate) fn until(&self, deadline: u64) -> Until {
-        let now = self.nanos();
+        let now = self.read();
         if deadline == NEVER {
             Until::Never
-        } else if millis(now) >= deadline {
+        } else if self.time(now) >= deadline {
             Until::Past
         } else {
             // Not past, so it is later than now.
             let lags = Duration::from_nanos(self.granule());
-            let deadline = Duration::from_millis(deadline - ORIGIN);
-            Until::In(deadline + lags - Duration::from_nanos(now))
+            let deadline = self.duration(deadline - ORIGIN);
+            Until::In(deadline + lags - Duration::from_nanos(now.nanos()))
         }
     }
 
@@ -255,7 +323,7 @@ impl Clock {
             Source::System | Source::Exact => System::get().origin,
             Source::Manual(clock) => clock.0.origin,
         };
-        let since = Duration::from_millis(time.saturating_sub(ORIGIN));
+        let since = self.duration(time.saturating_sub(ORIGIN));
         // Where instants do not reach that far, a century is as good.
         origin.checked_add(since).unwrap_or(origin + Duration::from_secs(u32::MAX.into()))
     }
@@ -282,13 +350,6 @@ impl Clock {
             Source::Exact | Source::Manual(_) => 0,
         }
     }
-}
-
-#[cold]
-fn far_deadline(latest_now: u64, duration: Duration) -> u64 {
-    let nanos = u128::from(latest_now) + duration.as_nanos();
-    u64::try_from(nanos.div_ceil(NANOS_PER_MILLI.into()))
-        .map_or(NEVER, |millis| millis.saturating_add(ORIGIN))
 }
 
 fn millis(nanos: u64) -> u64 {

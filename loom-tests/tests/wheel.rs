@@ -88,6 +88,33 @@ fn two_schedules_against_advance() {
     );
 }
 
+/// What has come already when it is scheduled needs no tick to pass, though its block may just be taken for
+/// another node.
+#[test]
+fn what_has_come_already_is_ready_at_once() {
+    let schedule = |wheel: &WheelDoor| {
+        wheel.set(1, 1);
+        vec![]
+    };
+    let with_a_block_that_is_ready = || {
+        let wheel = WheelDoor::new(2);
+        assert_eq!(wheel.advance(2, ALL), []);
+        wheel.set(2, 1);
+        wheel
+    };
+    model(
+        3,
+        with_a_block_that_is_ready,
+        [schedule, |wheel| wheel.advance(2, ALL)],
+        |wheel, claimed| {
+            if claimed[1].len() < 2 {
+                assert_eq!(wheel.next_due(), Some(2));
+            }
+            assert_eq!(at_last(wheel, 2, claimed), [(1, 1), (2, 1)]);
+        },
+    );
+}
+
 /// A reader moves a deadline to later, without a word to the wheel, while it comes: either it is
 /// claimed or it is moved, and then it comes up when it says.
 #[test]

@@ -39,8 +39,7 @@ where
     /// ```
     #[must_use]
     pub fn stale_if_error(mut self, duration: Duration) -> Self {
-        let millis = duration.as_nanos().div_ceil(1_000_000);
-        self.settings.lifetimes.grace = u64::try_from(millis).unwrap_or(u64::MAX);
+        self.settings.grace = duration;
         self
     }
 

@@ -12,10 +12,10 @@ fn a_manual_deadline_is_past_exactly_then() {
     let (manual, clock) = manual();
     manual.advance(Duration::from_micros(900));
     let deadline = clock.deadline_after(Duration::from_secs(60));
-    manual.advance(Duration::from_secs(60));
-    assert!(!clock.is_past(deadline), "rounded up");
-    assert_eq!(clock.until(deadline), Until::In(Duration::from_micros(100)));
-    manual.advance(Duration::from_micros(100));
+    manual.advance(Duration::from_secs(60) - Duration::from_nanos(1));
+    assert!(!clock.is_past(deadline));
+    assert_eq!(clock.until(deadline), Until::In(Duration::from_nanos(1)));
+    manual.advance(Duration::from_nanos(1));
     assert!(clock.is_past(deadline));
     assert_eq!(clock.until(deadline), Until::Past);
 }

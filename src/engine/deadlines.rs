@@ -6,7 +6,7 @@
 //! 0        DEAD: it has come, and there is nothing left to do; what a claim leaves behind
 //! 1        PAST: it has come, somebody has said so, and the entry is yet to be taken out
 //! MAX      NEVER: an entry without a deadline; what fresh memory says
-//! else     the deadline, in milliseconds
+//! else     the deadline, a time of the cache's clock
 //! ```
 //!
 //! Words hold the complement, so that fresh memory, all zero, says NEVER: the column may come when

@@ -4,7 +4,7 @@
 //! Thin on purpose: a model has to run the engine's own code.
 
 use crate::{
-    Cache, EvictionPolicy, Maintenance, RemovalCause, Removals,
+    Cache, EvictionPolicy, Maintenance, ManualClock, RemovalCause, Removals,
     alarm::{Alarm, Asked},
     clock::{Clock, DEAD, NEVER},
     engine::{
@@ -23,7 +23,7 @@ use crate::{
         refresh::Begun,
         ring::{Ends, Ring},
         timing::Timing,
-        wheel::{TICK, Wheel},
+        wheel::{Scale, Wheel},
         word::Layout,
     },
     removals::{self, Sender},
@@ -290,7 +290,8 @@ impl TimesDoor {
     ///
     /// If there is no memory for it.
     pub fn new(deadline: u64) -> Self {
-        let timing = Timing::new(2, 2, 0, 0).expect("memory");
+        let clock = ManualClock::new().into();
+        let timing = Timing::new(2, 2, &clock, 0).expect("memory");
         timing.ensure_details().expect("memory");
         timing.begin(1, Life { deadline, written: 1, ..Life::ENDLESS }).expect("memory");
         Self(timing)
@@ -354,8 +355,10 @@ impl WheelDoor {
     ///
     /// If there is no memory for it.
     pub fn new(nodes: u32) -> Self {
-        let (wheel, deadlines) =
-            (Wheel::new(nodes as usize, 0), Deadlines::new(nodes as usize, nodes as usize));
+        let (wheel, deadlines) = (
+            Wheel::new(nodes as usize, Scale::MILLIS, 0),
+            Deadlines::new(nodes as usize, nodes as usize),
+        );
         let (wheel, deadlines) = (wheel.expect("memory"), deadlines.expect("memory"));
         (1..=nodes).for_each(|node| deadlines.store(node, DEAD));
         Self { wheel, deadlines, nodes }
@@ -400,8 +403,7 @@ impl WheelDoor {
 
     fn advance_with(&self, now: u64, mut budget: u32, due: impl FnMut(u32, u64)) {
         let Self { wheel, deadlines, nodes } = self;
-        let _ =
-            wheel.advance(now * TICK, &mut budget, Looking { deadlines, nodes: *nodes, now, due });
+        let _ = wheel.advance(now, &mut budget, Looking { deadlines, nodes: *nodes, now, due });
     }
 
     /// An advance that finds none of the nodes in the index, so that it must not claim them.

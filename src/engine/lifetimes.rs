@@ -8,9 +8,6 @@ use crate::{
 };
 use std::{fmt, time::Duration};
 
-/// By how much an idle deadline must have moved for a read to write it, in milliseconds.
-const IDLE_GRANULE: u64 = 1;
-
 /// The rules of one cache.
 pub(crate) struct Lifetimes<K, V> {
     pub(crate) clock: Clock,
@@ -20,7 +17,7 @@ pub(crate) struct Lifetimes<K, V> {
     /// The share of `to_live` that is left to chance.
     pub(crate) jitter: Share,
     pub(crate) expiry: Option<Box<dyn Expiry<K, V>>>,
-    /// How long what is expired is kept for want of better, in milliseconds.
+    /// How long what is expired is kept for want of better, in units of the clock.
     pub(crate) grace: u64,
     /// When a value is loaded anew before its time is over, if ever.
     pub(crate) freshness: Option<Box<Freshness<K, V>>>,
@@ -48,19 +45,17 @@ impl Limit {
         Self(SettingU64::new(Self::NONE))
     }
 
-    /// What is longer than 584,000 years is no limit.
+    /// What is longer than 584 years is no limit.
     pub(crate) fn set(&self, duration: Option<Duration>) {
-        let micros = duration.map_or(Self::NONE, |duration| {
-            u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(Self::NONE)
-        });
-        self.0.store(micros, Relaxed);
+        let nanos = duration.map(|duration| u64::try_from(duration.as_nanos()));
+        self.0.store(nanos.and_then(Result::ok).unwrap_or(Self::NONE), Relaxed);
     }
 
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<Duration> {
         match self.0.load(Relaxed) {
             Self::NONE => None,
-            micros => Some(Duration::from_micros(micros)),
+            nanos => Some(Duration::from_nanos(nanos)),
         }
     }
 
@@ -108,7 +103,7 @@ pub(crate) enum Span {
     For(Duration),
 }
 
-/// The deadlines of one entry, in milliseconds of the cache's clock.
+/// The deadlines of one entry, times of the cache's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
     /// What counts: the earliest of the others, and of the idle deadline.
@@ -168,7 +163,7 @@ impl<K, V> Lifetimes<K, V> {
             }
         };
         let own = self.expiry.as_ref().map_or(NEVER, |expiry| {
-            let at = self.clock.instant(now.millis());
+            let at = self.clock.instant(self.clock.time(now));
             match replaced {
                 None => self.after(now, expiry.expire_after_create(&entry.key, &entry.value, at)),
                 Some(old) => {
@@ -179,7 +174,7 @@ impl<K, V> Lifetimes<K, V> {
             }
         });
         let idle = self.after(now, self.to_idle.get());
-        Life { deadline: end.min(own).min(idle), end, own, written: now.millis() }
+        Life { deadline: end.min(own).min(idle), end, own, written: self.clock.time(now) }
     }
 
     /// Whether an entry's deadline says all that there is to know of its times, unless it is told something
@@ -194,7 +189,7 @@ impl<K, V> Lifetimes<K, V> {
             && self.grace == 0
     }
 
-    /// How much later than its writing an entry's deadline is, in milliseconds, where that is the same for
+    /// How much later than its writing an entry's deadline is, in units of the clock, where that is the same for
     /// all.
     pub(crate) fn span(&self) -> u64 {
         self.to_live.get().map_or(0, |to_live| self.clock.span(to_live))
@@ -214,7 +209,7 @@ impl<K, V> Lifetimes<K, V> {
         } else if self.rules == Rules::Changing || self.to_live.is_some() || deadline <= PAST {
             Heed::Ask
         } else {
-            Heed::Move(idle.saturating_add(IDLE_GRANULE))
+            Heed::Move(idle.saturating_add(self.clock.idle_granule()))
         }
     }
 
@@ -227,7 +222,7 @@ impl<K, V> Lifetimes<K, V> {
             let said = expiry.expire_after_read(
                 &entry.key,
                 &entry.value,
-                self.clock.instant(now.millis()),
+                self.clock.instant(self.clock.time(now)),
                 remaining,
                 self.clock.instant(life.written),
             );
@@ -235,11 +230,12 @@ impl<K, V> Lifetimes<K, V> {
         });
         let others = life.end.min(own);
         let deadline = others.min(self.after(now, self.to_idle.get()));
-        let late_enough = deadline..=deadline.saturating_add(IDLE_GRANULE);
+        let granule = self.clock.idle_granule();
+        let late_enough = deadline..=deadline.saturating_add(granule);
         if own == life.own && late_enough.contains(&life.deadline) {
             return None;
         }
-        let slack = if self.to_idle.is_some() { IDLE_GRANULE } else { 0 };
+        let slack = if self.to_idle.is_some() { granule } else { 0 };
         let deadline = others.min(deadline.saturating_add(slack));
         Some(Life { deadline, own, ..life })
     }
@@ -257,7 +253,7 @@ impl<K, V> Lifetimes<K, V> {
     #[cfg(feature = "manager")]
     pub(crate) fn shortened(&self, life: Life, by_rule: bool) -> Life {
         let now = self.clock.read();
-        let since = now.millis().saturating_sub(life.written);
+        let since = self.clock.time(now).saturating_sub(life.written);
         let to_live = self.to_live.get().filter(|_| by_rule);
         let by_rule = match self.after(now, to_live) {
             NEVER => NEVER,
@@ -274,8 +270,8 @@ impl<K, V> Lifetimes<K, V> {
 
     /// How long ago an entry was written; None if nobody has noted that.
     pub(crate) fn age(&self, life: Life) -> Option<Duration> {
-        let since = || self.clock.read().millis().saturating_sub(life.written);
-        (life.written != Life::ENDLESS.written).then(|| Duration::from_millis(since()))
+        let since = || self.clock.between(life.written, self.clock.now());
+        (life.written != Life::ENDLESS.written).then(since)
     }
 
     /// None if it is never.

@@ -30,7 +30,7 @@
 //! A refresh that fails has the node rest for [`REST`], or for `after` if that is shorter.
 
 use crate::{
-    clock::{Clock, DEAD, NEVER, Until},
+    clock::{Clock, DEAD, Until},
     engine::{
         Engine, Sighted,
         epoch::pin,
@@ -71,8 +71,8 @@ pub(crate) type Executor = dyn Fn(Job) + Send + Sync;
 
 /// When and how values are refreshed.
 pub(crate) struct Freshness<K, V> {
-    /// The age at which they are, in milliseconds; [`NEVER`] if that does not count.
-    after: u64,
+    /// The age at which they are, if that counts.
+    after: Option<Duration>,
     /// How early, by chance; 0.0 for never.
     pub(crate) beta: f64,
     send: Option<Box<Sender<K, V>>>,
@@ -81,7 +81,7 @@ pub(crate) struct Freshness<K, V> {
 
 impl<K, V> Default for Freshness<K, V> {
     fn default() -> Self {
-        Self { after: NEVER, beta: 0.0, send: None, executor: None }
+        Self { after: None, beta: 0.0, send: None, executor: None }
     }
 }
 
@@ -91,7 +91,7 @@ impl<K, V> Freshness<K, V> {
         after: Duration,
         send: impl Fn(Errand<K, V>, Option<&Executor>) + Send + Sync + 'static,
     ) {
-        self.after = u64::try_from(after.as_nanos().div_ceil(1_000_000)).unwrap_or(NEVER);
+        self.after = Some(after);
         self.send = Some(Box::new(send));
     }
 
@@ -100,8 +100,8 @@ impl<K, V> Freshness<K, V> {
     }
 
     fn has_need(&self, clock: &Clock, life: Life, load: Duration, rested: u64) -> bool {
-        let due = life.written.saturating_add(self.after);
-        (self.after != NEVER && clock.is_past(due) || self.is_early(clock, life.deadline, load))
+        let is_old = |after| clock.is_past(life.written.saturating_add(clock.units(after)));
+        (self.after.is_some_and(is_old) || self.is_early(clock, life.deadline, load))
             && clock.is_past(rested)
     }
 
@@ -116,8 +116,7 @@ impl<K, V> Freshness<K, V> {
     }
 
     fn rest(&self, clock: &Clock) -> u64 {
-        let own = Duration::from_millis(self.after);
-        clock.deadline_after(REST.min(own))
+        clock.deadline_after(self.after.map_or(REST, |after| REST.min(after)))
     }
 }
 

@@ -28,7 +28,7 @@
 //! block is looked at is not forgotten.
 
 use crate::{
-    clock::{DEAD, NEVER, PAST},
+    clock::{Clock, DEAD, NEVER, PAST},
     engine::{
         deadlines::{Block, Deadlines},
         extents::{Element, Extents, OutOfMemory},
@@ -74,7 +74,7 @@ pub(crate) struct Timing {
     details: Late<Extents<Detail>>,
     planned: usize,
     max_nodes: usize,
-    /// How long entries live whose details nobody has noted, in milliseconds.
+    /// How long entries live whose details nobody has noted, in units of the clock.
     span: u64,
     /// Whether an entry has, or may have, an end that its deadline does not say.
     has_ends: AtomicBool,
@@ -82,11 +82,11 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// For entries that live for `span` milliseconds, if nothing else is noted.
+    /// For entries that live for `span` units of the clock, if nothing else is noted.
     pub(crate) fn new(
         planned: usize,
         max_nodes: usize,
-        now: u64,
+        clock: &Clock,
         span: u64,
     ) -> Result<Self, OutOfMemory> {
         Ok(Self {
@@ -96,7 +96,7 @@ impl Timing {
             max_nodes,
             span,
             has_ends: AtomicBool::new(false),
-            wheel: Wheel::new(max_nodes, now)?,
+            wheel: Wheel::new(max_nodes, clock.scale(), clock.now())?,
         })
     }
 

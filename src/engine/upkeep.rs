@@ -38,8 +38,8 @@ const DEAD_PER_TURN: u32 = 8 * plan::DEAD_PER_PASS;
 const STEPS_PER_PASS: u64 = 256;
 /// Flushes of the collector that may be needed for what everybody has to know first.
 const FLUSHES_TO_DISARM: u32 = 3;
-/// After how many milliseconds the thread tries again to free what a stalled reader may still see.
-const STALLED: u64 = 1_000;
+/// After what time the thread tries again to free what a stalled reader may still see.
+const STALLED: Duration = Duration::from_secs(1);
 
 impl<K, V> Common<K, V> {
     /// What every operation of a thread needs that has just pinned. `leaving` is made before the pin, so
@@ -273,7 +273,7 @@ impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
             return Next::More;
         }
         if pending || self.watch().is_some() {
-            next = next.min(self.lifetimes.clock.now() + STALLED);
+            next = next.min(self.lifetimes.clock.deadline_after(STALLED));
         }
         if next == NEVER { Next::Idle } else { Next::At(next) }
     }

@@ -22,7 +22,10 @@
 //! Time goes in ticks of 4 ms. There are five levels of 64 slots, and a slot of level k is 64^k
 //! ticks wide; a lap of them is 0.26 s, 16 s, 17 min, 19 h, 50 days. A tick lies on the lowest level
 //! on which it is less than 64 slots away, always in a slot that has yet to come; a tick beyond the
-//! top level is put in its last slot and found not due. A slot *comes* when its first tick does.
+//! top level is put in its last slot and found not due. A slot *comes* when its first tick does. What has come
+//! already when it is scheduled is ready at once.
+//!
+//! By a manual clock, ticks are nanoseconds and there are ten levels ([`Scale`]).
 //!
 //! A slot is a bitmap with a bit per block, a few words, and so is what is *ready*. The words of 64
 //! blocks for all slots lie together, a *column*: what is due in turn is marked there, too.
@@ -35,7 +38,8 @@
 //! ```text
 //! schedule   fence; choose a slot by closed; set the mark, if it is not set; raise reach to the
 //!            column, if it is lower; fence; set the slot's occupied bit, if it is not set; look at
-//!            closed again: if the slot was closed meanwhile, begin again
+//!            closed again: if the slot was closed meanwhile, begin again.
+//!            If the tick was closed before, instead: set the ready bit, if it is not set; raise reach
 //! close      raise closed to n
 //! vacate     clear the occupied bits of the slots that came after done and up to n (64 per level
 //!            are all there are); fence
@@ -57,11 +61,11 @@
 //! that anybody relies on has been made ready. A mark that came too late stays and costs one look, a
 //! lap later.
 //!
-//! *A mark that is set already* will do, though who set it knew nothing of this deadline. The deadline
-//! is stored and its entry published before the first X, and the mark found set after it. The mark is
-//! cleared before Y, that of whoever takes the block for it, and the look at the block comes after. If Y
-//! was first, the mark would have been found clear. So X is, and the look sees the deadline, and the
-//! entry in the index.
+//! *A mark that is set already* will do, and so will a ready bit, though who set it knew nothing of this
+//! deadline. The deadline is stored and its entry published before the first X, and the mark found set
+//! after it. The mark is cleared before Y, that of whoever takes the block for it, and the look at the block
+//! comes after. If Y was first, the mark would have been found clear. So X is, and the look sees the
+//! deadline, and the entry in the index.
 //!
 //! *Marks of the next lap* may use a slot as soon as it is closed. Between look and clear the same
 //! bit may be set for one, or found set, and would be lost with it: hence ready bits are set once
@@ -89,9 +93,8 @@
 //!
 //! # Precision
 //!
-//! A deadline comes up in the first advance to a time not before it, rounded up to 4 ms; with the
-//! next tick if it was past when it was scheduled, or if another thread closes its tick at the same
-//! moment or has the block in hand. Never before it, since the deadline itself decides.
+//! A deadline comes up in the first advance to a time not before it, rounded up to a tick. Never before it,
+//! since the deadline itself decides.
 //!
 //! # Orderings
 //!
@@ -132,28 +135,42 @@ use crossbeam_utils::CachePadded;
 use hand::{Hand, STEP};
 use std::ops::Range;
 
+/// What a wheel counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scale {
+    /// Units of the clock per tick, as a power of two.
+    tick: u32,
+    levels: usize,
+}
+
 #[cfg(not(larder_loom))]
-mod measures {
-    /// Milliseconds per tick.
-    pub(crate) const TICK: u64 = 4;
-    pub(crate) const LEVELS: usize = 5;
-    /// Slots per level, as a power of two.
-    pub(super) const BITS: u32 = 6;
+impl Scale {
+    /// Of a clock by milliseconds.
+    pub(crate) const MILLIS: Scale = Scale { tick: 2, levels: 5 };
+    /// Of a clock by nanoseconds: exact, so that tests see what they expect.
+    pub(crate) const NANOS: Scale = Scale { tick: 0, levels: MAX_LEVELS };
 }
 
 /// So that models get from level to level in a few steps.
 #[cfg(larder_loom)]
-mod measures {
-    pub(crate) const TICK: u64 = 1;
-    pub(crate) const LEVELS: usize = 2;
-    pub(super) const BITS: u32 = 2;
+impl Scale {
+    pub(crate) const MILLIS: Scale = Scale { tick: 0, levels: MAX_LEVELS };
+    pub(crate) const NANOS: Scale = Self::MILLIS;
 }
 
-pub(crate) use measures::{LEVELS, TICK};
-const SLOTS: u64 = 1 << measures::BITS;
+impl Scale {
+    /// The first tick that is not before a time.
+    #[inline]
+    fn tick_of(self, time: u64) -> u64 {
+        (time >> self.tick) + u64::from(time & ((1 << self.tick) - 1) != 0)
+    }
+}
+
+/// Slots per level, as a power of two.
+const BITS: u32 = if cfg!(larder_loom) { 2 } else { 6 };
+const MAX_LEVELS: usize = if cfg!(larder_loom) { 2 } else { 10 };
+const SLOTS: u64 = 1 << BITS;
 const WORD_BITS: usize = u64::BITS as usize;
-/// Words of a column.
-const WORDS: usize = LEVELS * SLOTS as usize;
 
 /// How far an advance came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,28 +192,28 @@ struct Slot {
 impl Slot {
     /// Where a mark for `tick` goes while `closed` is closed; `tick > closed`.
     #[inline]
-    fn of(tick: u64, closed: u64) -> Self {
-        for level in 0..LEVELS {
+    fn of(tick: u64, closed: u64, levels: usize) -> Self {
+        for level in 0..levels {
             let number = Self::number_at(level, tick);
             // Not the present one: if it were the level below would have done.
             if number - Self::number_at(level, closed) < SLOTS {
                 return Slot { level, number };
             }
         }
-        let level = LEVELS - 1;
+        let level = levels - 1;
         Slot { level, number: Self::number_at(level, closed) + SLOTS - 1 }
     }
 
     /// The number of the slot of this level that `tick` lies in.
     #[inline]
     fn number_at(level: usize, tick: u64) -> u64 {
-        tick >> (level as u32 * measures::BITS)
+        tick >> (level as u32 * BITS)
     }
 
     /// The tick with which it comes.
     #[inline]
     fn first_tick(self) -> u64 {
-        self.number << (self.level as u32 * measures::BITS)
+        self.number << (self.level as u32 * BITS)
     }
 
     /// Its place within the lap.
@@ -213,8 +230,9 @@ struct Hands {
     done: AtomicU64,
     /// Columns in which there may be marks, or ready bits.
     reach: AtomicU32,
+    scale: Scale,
     /// A bit per slot of each level.
-    occupied: [AtomicU64; LEVELS],
+    occupied: [AtomicU64; MAX_LEVELS],
 }
 
 /// The timer wheel of one shard.
@@ -229,16 +247,17 @@ pub(crate) struct Wheel {
 
 impl Wheel {
     /// For nodes `1..=max_nodes`; nothing is scheduled.
-    pub(crate) fn new(max_nodes: usize, now: u64) -> Result<Self, OutOfMemory> {
-        let tick = now / TICK;
+    pub(crate) fn new(max_nodes: usize, scale: Scale, now: u64) -> Result<Self, OutOfMemory> {
+        let tick = now >> scale.tick;
         Ok(Self {
             hands: CachePadded::new(Hands {
                 closed: AtomicU64::new(tick),
                 done: AtomicU64::new(tick),
                 reach: AtomicU32::new(0),
+                scale,
                 occupied: std::array::from_fn(|_| AtomicU64::new(0)),
             }),
-            marks: zeroed(columns(max_nodes) * WORDS)?,
+            marks: zeroed(columns(max_nodes) * scale.levels * SLOTS as usize)?,
             ready: zeroed(columns(max_nodes))?,
         })
     }
@@ -259,9 +278,13 @@ impl Wheel {
             // The entry was published, or its deadline changed, by a swap.
             fence_after_swap();
         }
+        let (tick, levels) = (hands.scale.tick_of(deadline), hands.scale.levels);
         let mut closed = hands.closed.load(Ordering::Relaxed);
         loop {
-            let slot = Slot::of(deadline.div_ceil(TICK).max(closed + 1), closed);
+            if tick <= closed {
+                return self.make_ready(block);
+            }
+            let slot = Slot::of(tick, closed, levels);
             self.mark(slot, block);
             closed = hands.closed.load(Ordering::Relaxed);
             if closed < slot.first_tick() || planted(Bug::ClosedLookedAtOnce) {
@@ -278,9 +301,7 @@ impl Wheel {
         if word.load(Ordering::Relaxed) & bit == 0 {
             word.fetch_or(bit, Ordering::Relaxed);
         }
-        if !planted(Bug::ReachForgotten) && self.reach() <= column {
-            self.hands.reach.fetch_max(column as u32 + 1, Ordering::Relaxed);
-        }
+        self.raise_reach(column);
         if !planted(Bug::MarkUnfenced) {
             // On x86 loads keep their order, if there was no swap.
             fence_after_swap();
@@ -291,17 +312,41 @@ impl Wheel {
         }
     }
 
+    /// Has a block looked at that has something due already.
+    #[cold]
+    fn make_ready(&self, block: Block) {
+        let (column, bit) = column_of(block);
+        if self.ready[column].load(Ordering::Relaxed) & bit == 0 {
+            self.ready[column].fetch_or(bit, Ordering::AcqRel);
+        }
+        self.raise_reach(column);
+    }
+
+    #[inline]
+    fn raise_reach(&self, column: usize) {
+        if !planted(Bug::ReachForgotten) && self.reach() <= column {
+            self.hands.reach.fetch_max(column as u32 + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Words of a column.
+    #[inline]
+    fn words(&self) -> usize {
+        self.hands.scale.levels * SLOTS as usize
+    }
+
     #[inline]
     fn word(&self, slot: Slot, column: usize) -> &AtomicU64 {
-        &self.marks[column * WORDS + slot.level * SLOTS as usize + slot.index() as usize]
+        &self.marks[column * self.words() + slot.level * SLOTS as usize + slot.index() as usize]
     }
 
     /// Asks for the line that a mark for `deadline` goes to, if the time does not go on before.
     #[inline]
     pub(crate) fn prefetch(&self, block: Block, deadline: u64) {
         if deadline != NEVER {
-            let closed = self.hands.closed.load(Ordering::Relaxed);
-            let slot = Slot::of(deadline.div_ceil(TICK).max(closed + 1), closed);
+            let Hands { closed, scale, .. } = &*self.hands;
+            let closed = closed.load(Ordering::Relaxed);
+            let slot = Slot::of(scale.tick_of(deadline).max(closed + 1), closed, scale.levels);
             super::prefetch(self.word(slot, column_of(block).0));
         }
     }
@@ -323,7 +368,7 @@ impl Wheel {
     /// If it panics the blocks that it has not finished come up again with the next tick.
     #[inline]
     pub(crate) fn advance(&self, now: u64, budget: &mut u32, visit: impl Visit) -> Advance {
-        let (tick, done) = (now / TICK, self.hands.done.load(Ordering::Acquire));
+        let (tick, done) = (now >> self.hands.scale.tick, self.hands.done.load(Ordering::Acquire));
         if tick > done {
             self.turn(done, tick);
         }
@@ -371,7 +416,8 @@ impl Wheel {
     /// Makes the blocks of a column ready that have marks in slots that came. From slot to slot, not
     /// slot by slot: most words are zero, and what is to be written can be put together.
     fn empty(&self, column: usize, came: &Came) {
-        let levels = self.marks[column * WORDS..][..WORDS].chunks_exact(SLOTS as usize);
+        let words = self.words();
+        let levels = self.marks[column * words..][..words].chunks_exact(SLOTS as usize);
         let words = || levels.clone().zip(came).flat_map(|(words, slots)| words_of(words, slots));
         let marks = words().fold(0, |marks, word| marks | word.load(Ordering::Acquire));
         if marks == 0 {
@@ -433,12 +479,12 @@ impl Wheel {
         let closed = hands.closed.load(Ordering::Relaxed);
         // While somebody empties slots the bits are not to be relied on.
         let tick = if closed == done && self.nothing_ready() { next? } else { closed };
-        Some(tick.saturating_mul(TICK))
+        Some(tick.saturating_mul(1 << hands.scale.tick))
     }
 }
 
 /// The slots of each level that came: places within the lap, up to its end and from its beginning.
-type Came = [[Range<usize>; 2]; LEVELS];
+type Came = [[Range<usize>; 2]; MAX_LEVELS];
 
 /// The slots of a level that come after `done` and up to `tick`: a lap is all there is.
 fn slots_after(level: usize, done: u64, tick: u64) -> [Range<usize>; 2] {

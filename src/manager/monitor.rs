@@ -16,7 +16,7 @@ use crate::Clock;
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError, TryLockError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How often caches are looked at, if nothing else is said.
@@ -120,7 +120,7 @@ impl Monitor {
     pub(super) fn sample(&self, look: &dyn Fn() -> Look) {
         let mut state = self.state();
         let seen = look();
-        let now = self.clock.now();
+        let now = self.clock.instant(self.clock.now());
         for cache in &seen.caches {
             state.watched(&self.clock, self.interval, cache).history.record(now, cache.unforced());
         }
@@ -149,7 +149,7 @@ impl Monitor {
     pub(super) fn performance(&self, look: &dyn Fn() -> Look) -> Performance {
         let mut state = self.state();
         let caches = look().caches;
-        let now = self.clock.now();
+        let now = self.clock.instant(self.clock.now());
         let (mut each, mut all) = (Vec::new(), Vec::new());
         for cache in caches {
             let history = &state.watched(&self.clock, self.interval, &cache).history;
@@ -167,11 +167,11 @@ impl Monitor {
         for cache in &seen.caches {
             state.watched(&self.clock, self.interval, cache);
         }
-        self.judge(&state, &seen, self.clock.now())
+        self.judge(&state, &seen, self.clock.instant(self.clock.now()))
     }
 
     /// All of the caches are watched by now.
-    fn judge(&self, state: &State, seen: &Look, now: u64) -> Health {
+    fn judge(&self, state: &State, seen: &Look, now: Instant) -> Health {
         let judged = seen.caches.iter().filter_map(|cache| {
             let thresholds = state.thresholds.of(&cache.name);
             let history = &state.caches.get(&cache.name)?.history;
@@ -185,7 +185,7 @@ impl Monitor {
 
     /// How long ago that time was; zero if it is still to come.
     fn since(&self, time: u64) -> Duration {
-        Duration::from_millis(self.clock.now().saturating_sub(time))
+        self.clock.between(time, self.clock.now())
     }
 
     pub(super) fn thresholds(&self) -> Thresholds {
@@ -221,7 +221,7 @@ enum Change {
 impl State {
     fn watched(&mut self, clock: &Clock, interval: Duration, cache: &Seen) -> &mut Watched {
         self.caches.entry(cache.name.clone()).or_insert_with(|| Watched {
-            history: History::new(interval, clock.now(), cache.unforced()),
+            history: History::new(interval, clock.instant(clock.now()), cache.unforced()),
             status: HealthStatus::Ok,
         })
     }

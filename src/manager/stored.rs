@@ -17,7 +17,7 @@ pub enum Freshness {
     Stale,
 }
 
-/// When a value is no longer what it was, in milliseconds of its cache's clock.
+/// When a value is no longer what it was, times of its cache's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
     pub(crate) stale_at: u64,

@@ -5,7 +5,10 @@
 //! shorter. How long it is stands in it: rates are by that.
 
 use crate::CacheStats;
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 /// The longest window.
 pub(super) const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -17,56 +20,52 @@ pub(super) struct Stretch {
     pub(super) stats: CacheStats,
 }
 
-/// A snapshot, and when it was taken: milliseconds of the manager's clock.
+/// A snapshot, and when it was taken, by the manager's clock.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    at: u64,
+    at: Instant,
     stats: CacheStats,
 }
 
 /// Snapshots of one cache, an interval apart at least: as many as the longest window needs.
 #[derive(Debug)]
 pub(super) struct History {
-    interval: u64,
+    interval: Duration,
     /// The oldest first; never empty.
     samples: VecDeque<Sample>,
 }
 
 impl History {
     /// Of a cache that is new, or new to who asks.
-    pub(super) fn new(interval: Duration, now: u64, stats: CacheStats) -> Self {
-        let interval = interval.as_millis().max(1) as u64;
-        let room = LONGEST.as_millis() as u64 / interval + 2;
-        let mut samples = VecDeque::with_capacity(room as usize);
+    pub(super) fn new(interval: Duration, now: Instant, stats: CacheStats) -> Self {
+        let interval = interval.max(Duration::from_millis(1));
+        let room = LONGEST.div_duration_f64(interval) as usize + 2;
+        let mut samples = VecDeque::with_capacity(room);
         samples.push_back(Sample { at: now, stats });
         Self { interval, samples }
     }
 
     /// Keeps the snapshot, unless it comes too soon after the last: else whoever samples more often would
     /// have more of them than there is room for.
-    pub(super) fn record(&mut self, now: u64, stats: CacheStats) {
-        let last = self.samples.back().map_or(0, |sample| sample.at);
-        if now < last.saturating_add(self.interval) {
+    pub(super) fn record(&mut self, now: Instant, stats: CacheStats) {
+        let age = |sample: &Sample| now.saturating_duration_since(sample.at);
+        if self.samples.back().is_some_and(|last| age(last) < self.interval) {
             return;
         }
         // The first stays as long as the longest window begins with it.
-        let start = now.saturating_sub(LONGEST.as_millis() as u64);
-        while self.samples.get(1).is_some_and(|second| second.at <= start) {
+        while self.samples.get(1).is_some_and(|second| age(second) >= LONGEST) {
             self.samples.pop_front();
         }
         self.samples.push_back(Sample { at: now, stats });
     }
 
     /// What has happened in the last `length`.
-    pub(super) fn last(&self, length: Duration, now: u64, stats: CacheStats) -> Stretch {
-        let start = now.saturating_sub(length.as_millis() as u64);
+    pub(super) fn last(&self, length: Duration, now: Instant, stats: CacheStats) -> Stretch {
+        let age = |sample: &Sample| now.saturating_duration_since(sample.at);
         // Those before are old enough. If none is, the first has to do.
-        let young = self.samples.partition_point(|sample| sample.at <= start);
+        let young = self.samples.partition_point(|sample| age(sample) >= length);
         let first = self.samples[young.saturating_sub(1)];
-        Stretch {
-            over: Duration::from_millis(now.saturating_sub(first.at)),
-            stats: stats - first.stats,
-        }
+        Stretch { over: age(&first), stats: stats - first.stats }
     }
 }
 
@@ -74,27 +73,28 @@ impl History {
 mod tests {
     use super::*;
 
-    const SECOND: u64 = 1_000;
+    const SECOND: Duration = Duration::from_secs(1);
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn hits(hits: u64) -> CacheStats {
         CacheStats { hits, ..CacheStats::default() }
     }
 
-    /// A hit per second, and a sample every ten, for so many seconds.
-    fn sampled(seconds: u64) -> History {
-        let mut history = History::new(Duration::from_secs(10), 1, hits(0));
+    /// A hit per second, and a sample every ten, for so many seconds from the time that is returned.
+    fn sampled(seconds: u32) -> (History, Instant) {
+        let start = Instant::now();
+        let mut history = History::new(Duration::from_secs(10), start, hits(0));
         for second in (10..=seconds).step_by(10) {
-            history.record(1 + second * SECOND, hits(second));
+            history.record(start + second * SECOND, hits(second.into()));
         }
-        history
+        (history, start)
     }
 
     #[test]
     fn a_window_has_what_happened_in_its_time() {
-        let history = sampled(2_000);
+        let (history, start) = sampled(2_000);
         for minutes in [1, 5, 15] {
-            let window = history.last(MINUTE * minutes, 1 + 2_000 * SECOND, hits(2_000));
+            let window = history.last(MINUTE * minutes, start + 2_000 * SECOND, hits(2_000));
             assert_eq!(window.over, MINUTE * minutes);
             assert_eq!(window.stats.hits, u64::from(minutes) * 60);
         }
@@ -102,32 +102,35 @@ mod tests {
 
     #[test]
     fn a_window_between_samples_is_longer_and_says_so() {
-        let window = sampled(2_000).last(MINUTE, 1 + 2_007 * SECOND, hits(2_007));
+        let (history, start) = sampled(2_000);
+        let window = history.last(MINUTE, start + 2_007 * SECOND, hits(2_007));
         assert_eq!((window.over, window.stats.hits), (Duration::from_secs(67), 67));
     }
 
     #[test]
     fn a_window_that_is_not_full_yet_says_over_how_long_it_is() {
-        let window = sampled(40).last(MINUTE, 1 + 45 * SECOND, hits(45));
+        let (history, start) = sampled(40);
+        let window = history.last(MINUTE, start + 45 * SECOND, hits(45));
         assert_eq!((window.over, window.stats.hits), (Duration::from_secs(45), 45));
-        let none = sampled(0).last(MINUTE, 1, hits(0));
+        let (history, start) = sampled(0);
+        let none = history.last(MINUTE, start, hits(0));
         assert_eq!((none.over, none.stats.hits), (Duration::ZERO, 0));
     }
 
     #[test]
     fn a_sample_that_was_missed_makes_a_longer_window() {
-        let mut history = sampled(100);
-        history.record(1 + 200 * SECOND, hits(200));
-        let window = history.last(MINUTE, 1 + 210 * SECOND, hits(210));
+        let (mut history, start) = sampled(100);
+        history.record(start + 200 * SECOND, hits(200));
+        let window = history.last(MINUTE, start + 210 * SECOND, hits(210));
         assert_eq!((window.over, window.stats.hits), (Duration::from_secs(110), 110));
     }
 
     #[test]
     fn however_often_somebody_samples_the_ring_does_not_grow() {
-        let mut history = sampled(0);
+        let (mut history, start) = sampled(0);
         let room = history.samples.capacity();
-        for tenth in 0..30_000 {
-            history.record(1 + tenth * SECOND / 10, hits(tenth));
+        for tenth in 0..30_000_u32 {
+            history.record(start + tenth * SECOND / 10, hits(tenth.into()));
         }
         assert!(history.samples.len() <= 92, "{}", history.samples.len());
         assert_eq!(history.samples.capacity(), room);

@@ -15,6 +15,9 @@ use std::{
 };
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
+/// Milliseconds.
+const TICK: u64 = 4;
+const LEVELS: usize = Scale::MILLIS.levels;
 const FOREVER: u32 = u32::MAX;
 
 /// A wheel and the deadlines of nodes `1..=nodes`, all handed out.
@@ -26,8 +29,14 @@ struct Timers {
 
 impl Timers {
     fn new(nodes: NodeId, now: u64) -> Self {
-        let (wheel, deadlines) =
-            (Wheel::new(nodes as usize, now), Deadlines::new(nodes as usize, nodes as usize));
+        Self::by(Scale::MILLIS, nodes, now)
+    }
+
+    fn by(scale: Scale, nodes: NodeId, now: u64) -> Self {
+        let (wheel, deadlines) = (
+            Wheel::new(nodes as usize, scale, now),
+            Deadlines::new(nodes as usize, nodes as usize),
+        );
         let (wheel, deadlines) = (wheel.expect("memory"), deadlines.expect("memory"));
         (1..=nodes).for_each(|node| deadlines.store(node, DEAD));
         Self { wheel, deadlines, nodes }
@@ -67,7 +76,7 @@ impl Timers {
 
     /// The tick at which a deadline that is set now is to come up.
     fn tick(&self, deadline: u64) -> u64 {
-        deadline.div_ceil(TICK).max(self.wheel.hands.closed.load(Ordering::Relaxed) + 1)
+        self.wheel.hands.scale.tick_of(deadline)
     }
 }
 
@@ -78,11 +87,12 @@ fn any_span(rng: &mut SmallRng) -> u64 {
 }
 
 /// One long life of a wheel.
-fn against_the_list(seed: u64, nodes: NodeId, pick: fn(&mut SmallRng) -> u64) {
+fn against_the_list(seed: u64, scale: Scale, nodes: NodeId, pick: fn(&mut SmallRng) -> u64) {
+    let unit = 1 << scale.tick;
     let mut rng = SmallRng::seed_from_u64(seed);
     let blocks = Block::count(nodes as usize);
     let mut now = any_span(&mut rng);
-    let timers = Timers::new(nodes, now);
+    let timers = Timers::by(scale, nodes, now);
     // What is pending: node to deadline and the tick at which it is to come up.
     let mut pending = BTreeMap::<NodeId, (u64, u64)>::new();
     let (mut came, mut changed) = (0, 0);
@@ -140,24 +150,29 @@ fn against_the_list(seed: u64, nodes: NodeId, pick: fn(&mut SmallRng) -> u64) {
                     }
                     assert!(timers.wheel.next_due().is_some_and(|next| next <= now));
                 }
-                let late = pending.iter().find(|(_, it)| it.1 <= now / TICK);
+                let late = pending.iter().find(|(_, it)| it.1 <= now / unit);
                 assert!(late.is_none(), "at {now}: {late:?}");
+                let left = timers.wheel.next_due().filter(|next| next / unit <= now / unit);
+                assert_eq!(left, None, "nothing that has come is left at {now}");
             }
         }
         if let Some(first) = pending.values().map(|it| it.1).min() {
             let next = timers.wheel.next_due().expect("something is scheduled");
-            assert!(next <= first * TICK, "wakes up at {next} for tick {first}");
-            assert!(next > now - now % TICK, "nothing that has come is left");
+            let came = now / unit;
+            assert!(next <= first.max(came) * unit, "wakes up at {next} for tick {first}");
         }
     }
     assert!(came > 1_000 && changed > 100, "{came} came up, {changed} were changed: too few");
     // In the end all of it comes, in order, by going from one time that is named to the next.
     let mut hops = 0;
     while let Some(next) = timers.wheel.next_due() {
-        assert_eq!(timers.advance(next - 1, FOREVER, |node, _| panic!("{node}")), Advance::Done);
+        if next / unit > now / unit {
+            let early = timers.advance(next - 1, FOREVER, |node, _| panic!("{node}"));
+            assert_eq!(early, Advance::Done);
+        }
         for node in timers.due(next) {
             let (deadline, tick) = pending.remove(&node).expect("comes up once");
-            assert!((deadline..deadline + TICK).contains(&next) || tick == next / TICK);
+            assert!((deadline..deadline + unit).contains(&next) || tick <= next / unit);
         }
         hops += 1;
         assert!(hops < 1_000_000, "the wheel does not run empty");
@@ -168,7 +183,8 @@ fn against_the_list(seed: u64, nodes: NodeId, pick: fn(&mut SmallRng) -> u64) {
 #[test]
 fn like_a_list_with_few_nodes() {
     for seed in 0..8 {
-        against_the_list(seed, 50, any_span);
+        against_the_list(seed, Scale::MILLIS, 50, any_span);
+        against_the_list(seed, Scale::NANOS, 50, |rng| any_span(rng) * 99_999);
     }
 }
 
@@ -176,14 +192,16 @@ fn like_a_list_with_few_nodes() {
 fn like_a_list_with_many_nodes() {
     // More than 64 blocks: two words per slot.
     for seed in 0..4 {
-        against_the_list(seed, 5_000, any_span);
+        against_the_list(seed, Scale::MILLIS, 5_000, any_span);
+        against_the_list(seed, Scale::NANOS, 5_000, any_span);
     }
 }
 
 #[test]
 fn like_a_list_with_deadlines_that_are_near() {
     for seed in 0..4 {
-        against_the_list(seed, 300, |rng| rng.random_range(1..1_200));
+        against_the_list(seed, Scale::MILLIS, 300, |rng| rng.random_range(1..1_200));
+        against_the_list(seed, Scale::NANOS, 300, |rng| rng.random_range(1..300));
     }
 }
 
@@ -255,7 +273,7 @@ fn a_visitor_that_panics_loses_nothing() {
     let panicking =
         AssertUnwindSafe(|| timers.advance(80, FOREVER, |_, _| panic!("in a listener")));
     assert!(catch_unwind(panicking).is_err());
-    assert_eq!(timers.due(80 + TICK), [2, 3]);
+    assert_eq!(timers.due(80), [2, 3]);
 }
 
 #[test]
@@ -306,7 +324,7 @@ fn a_million_deadlines_on_a_few_wheels() {
 #[test]
 fn memory_is_less_than_three_bytes_per_node() {
     for nodes in [4_096, 57_344, 1 << 20] {
-        let wheel = Wheel::new(nodes, 0).expect("memory");
+        let wheel = Wheel::new(nodes, Scale::MILLIS, 0).expect("memory");
         assert!(wheel.allocated_bytes() < 3 * nodes, "{nodes} nodes");
     }
 }
