@@ -43,7 +43,7 @@ mod observe;
 mod performance;
 mod settings;
 mod stored;
-mod telemetry;
+pub(crate) mod telemetry;
 mod view;
 mod window;
 

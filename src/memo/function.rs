@@ -1,18 +1,19 @@
 //! The functions whose results are kept.
 
+use super::{tables, writes};
 use crate::{
     Clock,
     engine::{
         epoch::pin,
         stats::{Counters, Event},
     },
-    manager::{Entries, ManagedCache, Namespace, global},
+    manager::{Entries, ManagedCache, Namespace, global, telemetry},
 };
 use std::{
     fmt,
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -36,15 +37,36 @@ pub struct Declared {
     pub version: u64,
     /// One load per key at a time.
     pub single_flight: bool,
-    /// Whether it has said which tables it reads.
-    pub reads: bool,
+    /// The tables that it reads, as its attribute's templates.
+    pub reads: &'static [&'static str],
+    /// The tables that it writes; if there are any it is not cached.
+    pub writes: &'static [&'static str],
     /// Its options, as they are written.
     pub options: &'static str,
 }
 
-/// A function whose results are kept. One static each.
+impl Declared {
+    /// What is so if nothing is said.
+    pub const DEFAULT: Declared = Declared {
+        name: "",
+        cache: "",
+        ttl: None,
+        jitter: None,
+        refresh: None,
+        stale_if_error: None,
+        version: 1,
+        single_flight: true,
+        reads: &[],
+        writes: &[],
+        options: "",
+    };
+}
+
+/// A function whose results are kept, or that writes tables. One static each.
 pub struct Function {
     declared: Declared,
+    /// Whether somebody has looked at its tables.
+    checked: AtomicBool,
     /// The type that it is a method of, once that has been called.
     owner: OnceLock<&'static str>,
     home: OnceLock<Home>,
@@ -70,7 +92,12 @@ impl Function {
     /// One that has not been called yet.
     #[must_use]
     pub const fn new(declared: Declared) -> Self {
-        Self { declared, owner: OnceLock::new(), home: OnceLock::new() }
+        Self {
+            declared,
+            checked: AtomicBool::new(false),
+            owner: OnceLock::new(),
+            home: OnceLock::new(),
+        }
     }
 
     /// The same function, a method of `T`.
@@ -104,6 +131,7 @@ impl Function {
     fn find_home(&self) -> &Home {
         /// Names may be the same by request; namespaces must not be.
         static FUNCTIONS: AtomicU64 = AtomicU64::new(0);
+        self.check_tables();
         self.home.get_or_init(|| {
             let Declared { name, cache, .. } = self.declared;
             let cache = global()
@@ -118,6 +146,23 @@ impl Function {
                 cache,
             }
         })
+    }
+
+    /// At its first call, tells a subscriber what is wrong with its tables.
+    pub(super) fn check_tables(&self) {
+        if !self.checked.load(Relaxed) && !self.checked.swap(true, Relaxed) {
+            for warning in self.warnings() {
+                telemetry::tables(&self.name(), &warning);
+            }
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let Declared { reads, writes, .. } = self.declared;
+        if reads.is_empty() && writes.is_empty() {
+            return Vec::new();
+        }
+        tables::warnings(self, &writes::reported())
     }
 
     /// What has happened so far.
@@ -205,22 +250,26 @@ impl FunctionStats {
     }
 }
 
-/// A cached function of this program, and what has happened to it.
+/// A cached function of this program, or one that writes tables, and what has happened to it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FunctionInfo {
     /// Module path and name, or what the attribute's `name` says. Of a method, the type's too, once it has
     /// been called; until then that is `<_>`.
     pub name: String,
-    /// The cache that its results are kept in.
+    /// The cache that its results are kept in. Empty for a function that writes, of which nothing is kept.
     pub cache: &'static str,
     /// The attribute's options, as they are written.
     pub options: &'static str,
-    /// Hits, misses, loads.
+    /// Hits, misses, loads. All zero for a function that writes.
     pub stats: FunctionStats,
+    /// Tables that it reads and no function writes, or that it writes and no cached function reads, one sentence for
+    /// each. A misspelt table is found so. What [`invalidate_table`](super::invalidate_table) was told of counts as
+    /// written.
+    pub warnings: Vec<String>,
 }
 
-/// Every cached function that is linked into this program, called or not, by name.
+/// Every cached function that is linked into this program, and every one that writes tables, called or not, by name.
 ///
 /// ```
 /// #[larder::cache_result(ttl = "5m", cache = "analytics")]
@@ -242,6 +291,7 @@ pub fn functions() -> Vec<FunctionInfo> {
             cache: function.declared.cache,
             options: function.declared.options,
             stats: function.stats(),
+            warnings: function.warnings(),
         })
         .collect();
     functions.sort_by(|one, other| one.name.cmp(&other.name));

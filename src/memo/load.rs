@@ -12,7 +12,8 @@
 use super::{
     function::{Declared, Function, Home},
     shape::Shape,
-    writes::Table,
+    tables::{self, Table},
+    writes,
 };
 use crate::{
     clock::NEVER,
@@ -26,7 +27,10 @@ use crate::{
         stats::Event,
         storeys::Spot,
     },
-    manager::{Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times},
+    manager::{
+        Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times,
+        telemetry::{self, LoadSpan},
+    },
 };
 use std::{
     fmt,
@@ -75,6 +79,8 @@ enum Start<V> {
     Old(V, Spot),
     /// Whatever there is, it is not wanted.
     Forced,
+    /// Whatever there is may be older than what this thread has written, and what is loaded is for itself only.
+    Within,
 }
 
 /// Looks the result of a call up.
@@ -95,6 +101,33 @@ pub fn look_up<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
         Some(value) => Looked::Found(S::join(value)),
         None => Looked::Missing(Turn::missing(function, query, Start::Absent)),
     }
+}
+
+/// [`look_up`] for a function that reads `tables`: within a write of these nothing is found.
+#[inline(always)]
+pub fn look_up_rows<S: Shape, Q: Key>(
+    function: &'static Function,
+    shape: S,
+    key: &Q,
+    tables: impl FnOnce() -> Vec<Table>,
+) -> Looked<S> {
+    match within(function, key, tables) {
+        Some(turn) => Looked::Missing(turn),
+        None => look_up(function, shape, key),
+    }
+}
+
+/// The turn of a call within a write of what it reads.
+#[inline(always)]
+fn within<S: Shape, Q: Key>(
+    function: &'static Function,
+    key: &Q,
+    tables: impl FnOnce() -> Vec<Table>,
+) -> Option<Turn<S>> {
+    if !writes::is_within() || !writes::is_writing(&tables()) {
+        return None;
+    }
+    Some(Turn::missing(function, query::<S, Q>(function.home(), key), Start::Within))
 }
 
 #[inline(never)]
@@ -122,6 +155,9 @@ fn look_up_aged<S: Shape, Q: Key>(function: &'static Function, key: &Q) -> Looke
 
 /// The result of a call, if there is one that is fresh; leaves no trace.
 pub fn peek<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Option<S::Output> {
+    if writes::may_be_writing(function.declared().reads) {
+        return None;
+    }
     let home = function.home();
     let query = query::<S, Q>(home, key);
     let entries = &home.entries;
@@ -153,6 +189,16 @@ pub fn refresh<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
     turn
 }
 
+/// [`refresh`] for a function that reads `tables`: within a write of these, nothing is kept.
+pub fn refresh_rows<S: Shape, Q: Key>(
+    function: &'static Function,
+    shape: S,
+    key: &Q,
+    tables: impl FnOnce() -> Vec<Table>,
+) -> Turn<S> {
+    within(function, key, tables).unwrap_or_else(|| refresh(function, shape, key))
+}
+
 /// A block as what it is the body of: so the compiler knows what its `?` returns.
 pub fn future_of<T, F: Future<Output = T>>(body: F) -> F {
     body
@@ -171,6 +217,15 @@ fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, Q, Kept<S::
 #[inline(always)]
 fn kept<S: Shape>(stored: &StoredValue) -> &Kept<S::Value> {
     &stored.held::<Kept<S::Value>>().expect("the key says of what type its value is").value
+}
+
+/// What came of a run.
+fn outcome<S: Shape>(split: &Result<S::Value, S::Rest>) -> telemetry::Outcome {
+    match split {
+        Ok(_) => telemetry::Outcome::Loaded,
+        Err(_) if S::FAILS => telemetry::Outcome::Failed,
+        Err(_) => telemetry::Outcome::Absent,
+    }
 }
 
 /// The lead of a load.
@@ -216,10 +271,10 @@ impl<S: Shape> Turn<S> {
     ///
     /// If they are more than eight.
     #[must_use]
-    pub fn tagged(mut self, tags: &[String], tables: &[String]) -> Self {
+    pub fn tagged(mut self, tags: &[String], tables: &[Table]) -> Self {
         let entries = &self.function.home().entries;
+        let tables = tables::places(tables, tags.len(), entries);
         let tags = tags.iter().map(|tag| entries.place(&Tag::new(tag.as_str())));
-        let tables = tables.iter().map(|table| entries.place(&Table::new(table)));
         self.tags = Tags::new(tags.chain(tables));
         self
     }
@@ -246,11 +301,10 @@ impl<S: Shape> Turn<S> {
         };
         let started = Instant::now();
         let stopwatch = self.home().entries.engine().time_load();
-        let output = {
+        let split = {
             let _leading = lead.leader.leading();
-            stopwatch.watch(run)
+            stopwatch.watch(|| self.span().run(|| S::split(run()), outcome::<S>))
         };
-        let split = S::split(output);
         let took = stopwatch.stop(S::FAILS && split.is_err());
         self.end(lead, split, keep, started, took)
     }
@@ -278,7 +332,9 @@ impl<S: Shape> Turn<S> {
                 Some(Next::Done(output)) => return output,
                 Some(Next::Alone) => {
                     let started = Instant::now();
-                    return self.ran_alone(started, run.await);
+                    let run = async { S::split(run.await) };
+                    let split = self.span().follow(run, outcome::<S>).await;
+                    return self.ran_alone(started, split);
                 }
                 Some(Next::Lead(lead)) => break lead,
                 None => {}
@@ -289,15 +345,20 @@ impl<S: Shape> Turn<S> {
         let output = poll_fn(|context| {
             let _leading = lead.leader.leading();
             stopwatch.watch(|| run.as_mut().poll(context))
-        })
-        .await;
-        let split = S::split(output);
+        });
+        let split = self.span().follow(async { S::split(output.await) }, outcome::<S>).await;
         let took = stopwatch.stop(S::FAILS && split.is_err());
         self.end(lead, split, keep, started, took)
     }
 
     fn home(&self) -> &'static Home {
         self.function.home()
+    }
+
+    /// What a subscriber is to know of a run.
+    fn span(&self) -> LoadSpan {
+        let Declared { name, ttl, .. } = *self.function.declared();
+        LoadSpan::new(&self.home().cache, Some(name), ttl)
     }
 
     fn eq(&self) -> impl Fn(&StoredKey) -> bool + '_ {
@@ -323,6 +384,9 @@ impl<S: Shape> Turn<S> {
 
     /// A place in the load; None for those who do not wait.
     fn board(&self) -> Option<Boarding<'static, StoredKey, StoredValue>> {
+        if matches!(self.start, Start::Within) {
+            return None;
+        }
         let engine = self.home().entries.engine();
         let boarding = engine.board(self.hash, self.eq(), || self.key.clone());
         let waits = matches!(boarding, Boarding::Wait(_));
@@ -362,11 +426,11 @@ impl<S: Shape> Turn<S> {
 
     fn alone(&self, run: impl FnOnce() -> S::Output) -> S::Output {
         let started = Instant::now();
-        self.ran_alone(started, run())
+        let split = self.span().run(|| S::split(run()), outcome::<S>);
+        self.ran_alone(started, split)
     }
 
-    fn ran_alone(&self, started: Instant, output: S::Output) -> S::Output {
-        let split = S::split(output);
+    fn ran_alone(&self, started: Instant, split: Result<S::Value, S::Rest>) -> S::Output {
         self.home().count_load(started.elapsed(), S::FAILS && split.is_err());
         split.map_or_else(S::rest, S::join)
     }

@@ -23,6 +23,7 @@ mod function;
 mod key;
 mod load;
 mod shape;
+mod tables;
 mod writes;
 
 pub use digest::{Digest, DigestKey};
@@ -39,12 +40,14 @@ pub mod rt {
         function::{Declared, Function, Registered},
         key::{Arguments, Given, GivenOption, OtherArgument, check, of, owned},
         load::{
-            Looked, Turn, always, future_of, invalidate, invalidate_all, look_up, peek, refresh,
+            Looked, Turn, always, future_of, invalidate, invalidate_all, look_up, look_up_rows,
+            peek, refresh, refresh_rows,
         },
         shape::{
             Formed, OtherForm, OtherResult, OtherValue, Returned, Whole, check_kept, keep_err,
-            keep_none, stale_if_error,
+            keep_none, on_ok, stale_if_error,
         },
+        tables::Table,
         writes::Write,
     };
     pub use inventory;

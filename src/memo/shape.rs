@@ -370,6 +370,7 @@ pub trait Success<T> {
 }
 
 impl<T> Success<T> for Whole<T> {
+    // Not asked: `on = "ok"` is for what can fail.
     fn succeeded(self, _: &T) -> bool {
         true
     }
@@ -395,32 +396,37 @@ impl<T, E> Success<Result<T, E>> for Fallible<T, E> {
 
 /// Traits that options need of what is returned, by whatever name.
 macro_rules! needs {
-    ($($check:ident: $trait:ident, <$($of:ident),+> $returned:ty, [$message:literal, $label:literal, $note:literal];)*) => {$(
+    ($($check:ident($($of_value:ty)?): $trait:ident, $(<$($of:ident),+> $returned:ty),+, [$message:literal, $label:literal, $note:literal];)*) => {$(
         #[doc = $label]
         #[diagnostic::on_unimplemented(message = $message, label = $label, note = $note)]
         pub trait $trait {}
 
-        impl<$($of),+> $trait for $returned {}
+        $(impl<$($of),+> $trait for $returned {})+
 
         #[doc = $label]
-        pub const fn $check<R: $trait>() {}
+        pub const fn $check<R: $trait>($(_: $of_value)?) {}
     )*};
 }
 
 needs! {
-    stale_if_error: StaleIfError, <T, E> Result<T, E>, [
+    stale_if_error(): StaleIfError, <T, E> Result<T, E>, [
         "`{Self}` is not a `Result`",
         "`stale_if_error` is for functions that return a `Result`",
         "remove `stale_if_error`, or let the function return a `Result`"
     ];
-    keep_err: KeepErr, <T, E> Result<T, E>, [
+    keep_err(): KeepErr, <T, E> Result<T, E>, [
         "`{Self}` is not a `Result`",
         "`keep_err` is for functions that return a `Result`",
         "remove `keep_err`, or let the function return a `Result`"
     ];
-    keep_none: KeepNone, <T> Option<T>, [
+    keep_none(): KeepNone, <T> Option<T>, [
         "`{Self}` is not an `Option`",
         "`keep_none` is for functions that return an `Option`",
         "remove `keep_none`, or let the function return an `Option`"
+    ];
+    on_ok(&R): OnOk, <T, E> Result<T, E>, <T> Option<T>, [
+        "`{Self}` is neither a `Result` nor an `Option`",
+        "`on = \"ok\"` is for functions that say whether they have written",
+        "remove `on`: then each call counts as a write"
     ];
 }

@@ -1,6 +1,8 @@
 //! How a manager's caches do, how well they are, and who is told.
 #![cfg(feature = "manager")]
 
+#[cfg(all(feature = "macros", feature = "tracing"))]
+mod attributes;
 mod health;
 #[cfg(feature = "metrics")]
 mod metrics;

@@ -34,11 +34,11 @@ struct Heard {
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Told {
-    name: &'static str,
-    level: Option<Level>,
+pub(crate) struct Told {
+    pub(crate) name: &'static str,
+    pub(crate) level: Option<Level>,
     /// Of a span, or an event within: the span that it is in.
-    within: Option<u64>,
+    pub(crate) within: Option<u64>,
     fields: BTreeMap<&'static str, String>,
 }
 
@@ -58,7 +58,7 @@ impl Told {
         Self { name, level, within, fields: BTreeMap::new() }
     }
 
-    fn field(&self, name: &str) -> &str {
+    pub(crate) fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)
     }
 }
@@ -100,7 +100,7 @@ impl Subscriber for Ears {
 }
 
 /// What is told while `work` is done.
-fn listen(work: impl FnOnce()) -> (Vec<Told>, Vec<Told>) {
+pub(crate) fn listen(work: impl FnOnce()) -> (Vec<Told>, Vec<Told>) {
     let ears = Ears::default();
     with_default(ears.clone(), work);
     let mut heard = ears.0.lock().unwrap();

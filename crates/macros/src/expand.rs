@@ -16,16 +16,17 @@ mod write;
 use crate::{
     generics::turbofish,
     key::{KeyPlan, shown_at, taken_apart},
-    options::{Kind, Options},
+    options::{Kind, Options, Said},
     subject::Subject,
+    template::Template,
 };
 use attributes::Attributes;
 use companions::Companions;
 use names::{at_call_site, plain};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use std::time::Duration;
-use syn::{FnArg, Pat, PatIdent, Result, Signature, spanned::Spanned};
+use syn::{FnArg, LitStr, Pat, PatIdent, Result, Signature, spanned::Spanned};
 use write::expand_write;
 
 /// Everything that expressions are made of.
@@ -220,11 +221,11 @@ impl Plan<'_> {
                     templates().flat_map(|template| &template.holes).map(|hole| hole.root.clone());
                 let bindings = taken_apart(subject, &names.collect());
                 let tags = tags.iter().flat_map(|said| &said.value).map(|tag| tag.expand());
-                let reads = reads.iter().flat_map(|said| &said.value).map(|table| table.expand());
+                let reads = self.tables();
                 quote! {
                     let __larder_turn = {
                         #bindings
-                        let __larder_turn = __larder_turn.tagged(&[#(#tags),*], &[#(#reads),*]);
+                        let __larder_turn = __larder_turn.tagged(&[#(#tags),*], &#reads);
                         __larder_turn
                     };
                 }
@@ -247,13 +248,19 @@ impl Plan<'_> {
             }
             (_, false) => quote!(__larder_turn.load(#when, #uncached)),
         };
-        let first_name = Ident::new(first, Span::call_site());
+        let (first_name, rows) = match &options.reads {
+            None => (Ident::new(first, Span::call_site()), TokenStream::new()),
+            Some(_) => {
+                let tables = self.tables();
+                (format_ident!("{first}_rows"), quote!(, || #tables))
+            }
+        };
         // What borrows from the arguments is over before they are moved.
         let begin = quote! {
             let __larder_found = {
                 #bindings
                 #checks
-                let __larder_found = #rt::#first_name(#function, #shape, &#expression);
+                let __larder_found = #rt::#first_name(#function, #shape, &#expression #rows);
                 __larder_found
             };
         };
@@ -280,6 +287,11 @@ impl Plan<'_> {
         }
     }
 
+    /// A list of the tables that it reads.
+    fn tables(&self) -> TokenStream {
+        tables(&self.options.reads, &self.rt)
+    }
+
     /// The function as it was written: a future of it, or a closure that calls it.
     fn uncached_call(&self) -> TokenStream {
         let Self { rt, subject, .. } = self;
@@ -293,17 +305,7 @@ impl Plan<'_> {
     /// The static that knows the function.
     fn declaration(&self) -> TokenStream {
         let Self { rt, options, subject, .. } = self;
-        let written = plain(subject.name());
-        let name = match &options.name {
-            Some(name) => {
-                let name = &name.value;
-                quote!(#name)
-            }
-            None => {
-                let infix = if subject.is_method() { "::<_>::" } else { "::" };
-                quote!(::core::concat!(::core::module_path!(), #infix, #written))
-            }
-        };
+        let name = function_name(subject, options);
         let cache = options.cache.as_ref().map_or("general", |cache| cache.value.as_str());
         let duration = |said: Option<Duration>| match said {
             None => quote!(::core::option::Option::None),
@@ -324,7 +326,7 @@ impl Plan<'_> {
         };
         let version = options.version.as_ref().map_or(1, |said| said.value);
         let single_flight = options.single_flight.as_ref().is_none_or(|said| said.value);
-        let reads = options.reads.is_some();
+        let reads = literals(&options.reads);
         let text = &options.text;
         let function = if subject.is_method() {
             quote!(__LARDER_FUNCTION.of::<Self>())
@@ -341,8 +343,9 @@ impl Plan<'_> {
                 stale_if_error: #stale,
                 version: #version,
                 single_flight: #single_flight,
-                reads: #reads,
+                reads: &[#(#reads),*],
                 options: #text,
+                ..#rt::Declared::DEFAULT
             });
             #rt::inventory::submit! { #rt::Registered(&__LARDER_FUNCTION) }
             #function
@@ -374,6 +377,28 @@ impl Plan<'_> {
         let text = format!("{kept} Its companions are {companions}.");
         quote!(#[doc = #text])
     }
+}
+
+/// The name that it is listed by, as an expression.
+fn function_name(subject: &Subject, options: &Options) -> TokenStream {
+    if let Some(name) = &options.name {
+        let name = &name.value;
+        return quote!(#name);
+    }
+    let written = plain(subject.name());
+    let infix = if subject.is_method() { "::<_>::" } else { "::" };
+    quote!(::core::concat!(::core::module_path!(), #infix, #written))
+}
+
+/// A list of tables, as an expression.
+fn tables(said: &Option<Said<Vec<Template>>>, rt: &TokenStream) -> TokenStream {
+    let tables = said.iter().flat_map(|said| &said.value).map(|table| table.expand_table(rt));
+    quote!(::std::vec![#(#tables),*])
+}
+
+/// Templates, as they are written.
+fn literals(said: &Option<Said<Vec<Template>>>) -> impl Iterator<Item = &LitStr> {
+    said.iter().flat_map(|said| &said.value).map(|template| &template.literal)
 }
 
 fn form_of(returns: &TokenStream, rt: &TokenStream, at: Span) -> TokenStream {

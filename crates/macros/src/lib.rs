@@ -145,14 +145,20 @@ pub fn cache_method_result(options: TokenStream, item: TokenStream) -> TokenStre
 /// [`macro@cache_result`] for functions that read tables; and for those that write them.
 ///
 /// `reads("urls", "clicks")` keeps results, with all the other options, until one of these tables is written.
-/// `writes("urls")` keeps nothing: when the function has returned, and did not return an error or `None`, what
-/// was read of that table is stale, in whatever cache. If it is left early, because it panics or because its
-/// future is dropped, nobody knows whether it has written; that counts as if it had. Tables may have parts:
-/// `reads("urls:{id}")`. Methods are as those of [`macro@cache_method_result`].
+/// `writes("urls")` keeps nothing: when the function returns, what was read of that table is stale, in every cache,
+/// whatever the function returns. It is stale as well if the function panics or its future is dropped, since it may have
+/// written. With `on = "ok"`, a function that returns `Err` or `None` has written nothing. Methods are as those of
+/// [`macro@cache_method_result`].
+///
+/// Tables have parts, `reads("urls:{id}")`, and these have parts, separated by `:`. A write of a table makes stale what
+/// reads its parts; a write of a part makes stale what reads the whole, and what reads its own parts. An argument is one
+/// part, whatever it contains.
 ///
 /// A read that begins after a write has returned never gets older rows: not of what was kept, nor of a query that was
 /// under way meanwhile. (As far as this process goes. For what others write there is
-/// `larder::manager::invalidate_table`. A transaction has to be committed within the function that `writes`.)
+/// `larder::manager::invalidate_table`. A transaction has to be committed within a function that `writes`.) Within the
+/// function that writes, on its thread or in its future, functions that read its tables run each time, so that they see
+/// what was written, and nothing of that is kept.
 ///
 /// ```
 /// use larder::cache_query;
@@ -165,7 +171,7 @@ pub fn cache_method_result(options: TokenStream, item: TokenStream) -> TokenStre
 ///     URLS.lock().unwrap().len()
 /// }
 ///
-/// #[cache_query(writes("urls"))]
+/// #[cache_query(writes("urls"), on = "ok")]
 /// fn add(url: &str) -> Result<(), String> {
 ///     if url.is_empty() {
 ///         return Err("no address".to_owned());

@@ -12,7 +12,8 @@ use syn::{
     parse::{Error, ParseStream, Parser},
 };
 use values::{
-    cache, condition, expect_equals, flag, key, list, set, share, templates, time, value, written,
+    cache, condition, expect_equals, flag, key, list, on_ok, set, share, templates, time, value,
+    written,
 };
 
 /// Which attribute it is.
@@ -92,6 +93,8 @@ pub(crate) struct Options {
     pub(crate) companions: Option<Said<bool>>,
     pub(crate) reads: Option<Said<Vec<Template>>>,
     pub(crate) writes: Option<Said<Vec<Template>>>,
+    /// That a failure counts as no write.
+    pub(crate) on_ok: Option<Said<()>>,
     /// As they are written.
     pub(crate) text: String,
 }
@@ -162,6 +165,11 @@ impl Options {
             "writes" if kind == Kind::Query => {
                 set(&mut self.writes, &name, templates(&name, input, "writes(\"urls\")")?)
             }
+            "on" if kind == Kind::Query => set(&mut self.on_ok, &name, on_ok(&name, input)?),
+            "on" => Err(Error::new(
+                at,
+                "`on` is an option of `cache_query`, beside `writes(..)`: it says which calls count as writes",
+            )),
             "reads" | "writes" => Err(Error::new(
                 at,
                 format!(
@@ -210,7 +218,7 @@ impl Options {
             unknown => {
                 let mut names = NAMES.to_vec();
                 match kind {
-                    Kind::Query => names.push("writes"),
+                    Kind::Query => names.extend(["writes", "on"]),
                     _ => names.retain(|name| *name != "reads"),
                 }
                 if matches!(kind, Kind::Result | Kind::View) {
@@ -278,6 +286,12 @@ impl Options {
 
     fn check_query(&self) -> Result<()> {
         let Some(writes) = &self.writes else {
+            if let Some(on) = &self.on_ok {
+                return Err(Error::new(
+                    on.at,
+                    "`on` says which calls count as writes; without `writes(..)` none does, so remove it",
+                ));
+            }
             return match &self.reads {
                 Some(_) => Ok(()),
                 None => Err(Error::new(

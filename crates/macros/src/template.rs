@@ -73,6 +73,47 @@ impl Template {
         let places = self.holes.iter().map(|hole| &hole.place);
         quote!(::std::format!(#format #(, #places)*))
     }
+
+    /// An expression for the table that it names, of which each part is printed for itself: what separates parts
+    /// stands in the template.
+    pub(crate) fn expand_table(&self, rt: &TokenStream) -> TokenStream {
+        let mut places = self.holes.iter().map(|hole| &hole.place);
+        let parts = parts(&self.format).into_iter().map(|(format, holes)| {
+            let places = places.by_ref().take(holes);
+            let format = LitStr::new(&format, self.literal.span());
+            quote!(::std::format!(#format #(, #places)*))
+        });
+        let parts: Vec<_> = parts.collect();
+        quote!(#rt::Table::new(::std::vec![#(#parts),*]))
+    }
+}
+
+/// What stands between the separators of a format, and how many holes are in each.
+fn parts(format: &str) -> Vec<(String, usize)> {
+    let mut parts = vec![(String::new(), 0)];
+    let mut rest = format.chars().peekable();
+    let mut is_hole = false;
+    while let Some(next) = rest.next() {
+        let (part, holes) = parts.last_mut().expect("there is one");
+        match next {
+            '{' | '}' if !is_hole && rest.peek() == Some(&next) => {
+                part.extend([next, next]);
+                rest.next();
+            }
+            '{' => {
+                is_hole = true;
+                *holes += 1;
+                part.push(next);
+            }
+            '}' => {
+                is_hole = false;
+                part.push(next);
+            }
+            ':' if !is_hole => parts.push((String::new(), 0)),
+            _ => part.push(next),
+        }
+    }
+    parts
 }
 
 impl Hole {
@@ -117,5 +158,21 @@ fn root_of(place: &mut Expr) -> Option<&mut Ident> {
             path.path.segments.first_mut().map(|segment| &mut segment.ident)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_in_holes_separate_nothing() {
+        let part = |text: &str, holes| (text.to_owned(), holes);
+        assert_eq!(parts("users"), [part("users", 0)]);
+        assert_eq!(
+            parts("a{}:{:?}:{:>4}x{}"),
+            [part("a{}", 1), part("{:?}", 1), part("{:>4}x{}", 2)]
+        );
+        assert_eq!(parts("{{:}}:"), [part("{{", 0), part("}}", 0), part("", 0)]);
     }
 }

@@ -41,14 +41,14 @@ async fn click(row: usize) -> Result<u64, std::io::Error> {
 }
 
 /// Writes, if it is a number.
-#[cache_query(writes("urls"))]
+#[cache_query(writes("urls"), on = "ok")]
 fn set_url(row: usize, text: &str) -> Result<(), std::num::ParseIntError> {
     let number = text.parse()?;
     URLS.rows[row].store(number, SeqCst);
     Ok(())
 }
 
-#[cache_query(writes("clicks", "clicks:{row}"))]
+#[cache_query(writes("clicks:{row}"))]
 async fn add_click(row: usize) -> u64 {
     CLICKS.rows[row].fetch_add(1, SeqCst) + 1
 }
@@ -61,7 +61,7 @@ fn form(row: usize) -> u64 {
 }
 
 /// A form, as a handler takes it apart, and what that answers.
-#[cache_query(writes("forms"))]
+#[cache_query(writes("forms"), on = "ok")]
 fn post_form(
     (row, number): (usize, u64),
     _: &str,
@@ -87,7 +87,7 @@ impl Repository {
         URLS.rows.iter().map(|row| row.load(SeqCst)).sum()
     }
 
-    #[cache_query(writes("urls"))]
+    #[cache_query(writes("urls"), on = "ok")]
     fn clear(&mut self, row: usize) -> Option<()> {
         URLS.rows[row].swap(0, SeqCst).checked_sub(1).map(drop)
     }

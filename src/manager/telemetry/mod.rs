@@ -16,9 +16,12 @@ mod tracing;
 
 use crate::CacheStats;
 pub(super) use metrics::Meters;
+pub(crate) use tracing::LoadSpan;
 #[cfg(feature = "config")]
 pub(super) use tracing::reloaded;
-pub(super) use tracing::{LoadSpan, health_changed, pressure};
+#[cfg(feature = "macros")]
+pub(crate) use tracing::tables;
+pub(super) use tracing::{health_changed, pressure};
 
 /// A cache's statistics, as they were just now.
 #[derive(Clone, Debug)]
@@ -38,7 +41,7 @@ impl Seen {
 
 /// What came of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     /// A value.
     Loaded,
     /// The loader says that there is none.

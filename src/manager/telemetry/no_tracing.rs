@@ -7,25 +7,21 @@ use crate::manager::{Finding, HealthStatus, ManagedCache, memory::PressureEvent}
 use std::{future::Future, time::Duration};
 
 #[derive(Debug)]
-pub(in super::super) struct LoadSpan;
+pub(crate) struct LoadSpan;
 
 impl LoadSpan {
     #[inline(always)]
-    pub(in super::super) fn new(_: &ManagedCache, _: Option<Duration>) -> Self {
+    pub(crate) fn new(_: &ManagedCache, _: Option<&'static str>, _: Option<Duration>) -> Self {
         Self
     }
 
     #[inline(always)]
-    pub(in super::super) fn run<T>(
-        self,
-        load: impl FnOnce() -> T,
-        _: impl FnOnce(&T) -> Outcome,
-    ) -> T {
+    pub(crate) fn run<T>(self, load: impl FnOnce() -> T, _: impl FnOnce(&T) -> Outcome) -> T {
         load()
     }
 
     #[inline(always)]
-    pub(in super::super) fn follow<T, F: Future<Output = T>>(
+    pub(crate) fn follow<T, F: Future<Output = T>>(
         self,
         load: F,
         _: impl FnOnce(&T) -> Outcome,
@@ -40,3 +36,6 @@ pub(in super::super) fn pressure(_: &PressureEvent) {}
 
 #[cfg(feature = "config")]
 pub(in super::super) fn reloaded(_: &Reloaded) {}
+
+#[cfg(feature = "macros")]
+pub(crate) fn tables(_: &str, _: &str) {}

@@ -1,7 +1,8 @@
-//! Spans and events for a subscriber of the crate `tracing`, all at the level `debug`: loads, changes of a
-//! cache's health, what is done about pressure, reloads of settings.
+//! Spans and events for a subscriber of the crate `tracing`, at the level `debug`: loads, changes of a
+//! cache's health, what is done about pressure, reloads of settings. And, as warnings, tables that only one side of
+//! reads and writes names.
 //!
-//! Fields: `cache.name`; `cache.ttl_ms`, how long the value is to live; `cache.outcome`.
+//! Fields: `cache.name`; `cache.function`, if an attribute has it loaded; `cache.ttl_ms`, how long the value is to live; `cache.outcome`.
 
 use super::Outcome;
 #[cfg(feature = "config")]
@@ -12,19 +13,25 @@ use std::{
     pin::pin,
     time::{Duration, Instant},
 };
+#[cfg(feature = "macros")]
+use tracing::warn;
 use tracing::{Span, debug, debug_span, field::Empty};
 
 /// The span of one load. What the loader does is inside.
 #[derive(Debug)]
-pub(in super::super) struct LoadSpan {
+pub(crate) struct LoadSpan {
     span: Span,
     started: Instant,
     outcome: &'static str,
 }
 
 impl LoadSpan {
-    /// Before the loader runs.
-    pub(in super::super) fn new(cache: &ManagedCache, ttl: Option<Duration>) -> Self {
+    /// Before the loader runs, which is a cached function of that name, or none.
+    pub(crate) fn new(
+        cache: &ManagedCache,
+        function: Option<&'static str>,
+        ttl: Option<Duration>,
+    ) -> Self {
         // Looked up if somebody wants to know. What is out of range has no end.
         let ttl = || {
             let ttl = ttl.or_else(|| cache.settings().time_to_live)?;
@@ -33,6 +40,7 @@ impl LoadSpan {
         let span = debug_span!(
             "cache.load",
             cache.name = cache.name(),
+            cache.function = function,
             cache.ttl_ms = ttl(),
             cache.outcome = Empty,
         );
@@ -41,7 +49,7 @@ impl LoadSpan {
     }
 
     /// Runs the loader.
-    pub(in super::super) fn run<T>(
+    pub(crate) fn run<T>(
         mut self,
         load: impl FnOnce() -> T,
         outcome: impl FnOnce(&T) -> Outcome,
@@ -52,7 +60,7 @@ impl LoadSpan {
     }
 
     /// Polls the loader to its end.
-    pub(in super::super) async fn follow<T, F: Future<Output = T>>(
+    pub(crate) async fn follow<T, F: Future<Output = T>>(
         mut self,
         load: F,
         outcome: impl FnOnce(&T) -> Outcome,
@@ -116,4 +124,10 @@ pub(in super::super) fn reloaded(reloaded: &Reloaded) {
         cache.created = reloaded.created.join(", "),
         "settings reloaded"
     );
+}
+
+/// A cached function names a table that no other does.
+#[cfg(feature = "macros")]
+pub(crate) fn tables(function: &str, warning: &str) {
+    warn!(cache.function = function, "{function} {warning}");
 }

@@ -211,7 +211,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             Span::For(duration) => Some(duration),
             Span::ByRule => None,
         };
-        LoadSpan::new(&self.cache, ttl)
+        LoadSpan::new(&self.cache, None, ttl)
     }
 
     fn timer(&self) -> Timer {

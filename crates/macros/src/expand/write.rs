@@ -1,15 +1,12 @@
 //! What an attribute makes of a function that writes.
 
 use super::{
-    attributes::Attributes, call_with_all, companions::Companions, form_of, plain_pattern,
-    shape_of, within,
+    attributes::Attributes, call_with_all, companions::Companions, function_name, literals,
+    plain_pattern, shape_of, tables, within,
 };
-use crate::{
-    options::Options,
-    subject::{Subject, find_impl},
-};
+use crate::{key::shown_at, options::Options, subject::Subject};
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{FnArg, spanned::Spanned};
 
 /// A function that makes stale what others have read.
@@ -22,7 +19,12 @@ pub(super) fn expand_write(
     let Subject { item, returns, .. } = subject;
     let attributes = Attributes::of(&item.attrs);
     let (outer, lints, cfgs) = (&attributes.outer, &attributes.lints, &attributes.cfgs);
-    let tables = options.writes.iter().flat_map(|said| &said.value).map(|table| table.expand());
+    let (name, text) = (function_name(subject, options), &options.text);
+    let (written, writes) = (tables(&options.writes, rt), literals(&options.writes));
+    let function = match subject.is_method() {
+        true => quote!(__LARDER_FUNCTION.of::<Self>()),
+        false => quote!(&__LARDER_FUNCTION),
+    };
     let (hidden, path) = match companions {
         Companions::InEnum(_) | Companions::Nowhere => {
             let hidden = Ident::new("__larder_write", Span::call_site());
@@ -63,21 +65,40 @@ pub(super) fn expand_write(
         }
         _ => call_with_all(subject, &path),
     };
-    let awaited = subject.is_async().then(|| quote!(.await));
-    let shape = match find_impl(returns) {
-        // Nobody but the compiler can say what that is.
-        Some(_) => shape_of(&quote!(#rt::Returned::of(&__larder_output)), rt, returns.span()),
-        None => form_of(&quote!(#returns), rt, returns.span()),
+    let run = match subject.is_async() {
+        true => quote!(__larder_open.follow(::core::pin::pin!(#call)).await),
+        false => quote! {{
+            let __larder_within = __larder_open.enter();
+            #[allow(clippy::redundant_closure_call)]
+            let __larder_output = #call;
+            ::core::mem::drop(__larder_within);
+            __larder_output
+        }},
     };
+    let unless_failed = options.on_ok.as_ref().map(|_| {
+        let at = returns.span();
+        // Of the value, since the compiler alone may know its type.
+        let returned = quote_spanned!(at=> #rt::Returned::of(&__larder_output));
+        let (shown, shape) = (shown_at(rt, at), shape_of(&returned, rt, at));
+        let check = quote_spanned!(at=> #shown::on_ok(&__larder_output););
+        quote!(#check __larder_open.unless_failed(#shape, &__larder_output);)
+    });
     quote! {
         #(#outer)*
         #vis #sig {
+            static __LARDER_FUNCTION: #rt::Function = #rt::Function::new(#rt::Declared {
+                name: #name,
+                writes: &[#(#writes),*],
+                options: #text,
+                ..#rt::Declared::DEFAULT
+            });
+            #rt::inventory::submit! { #rt::Registered(&__LARDER_FUNCTION) }
             #nested
-            let __larder_write_begun = #rt::Write::new(::std::vec![#(#tables),*]);
-            #[allow(clippy::redundant_closure_call)]
-            let __larder_output = #call #awaited;
-            let __larder_shape = #shape;
-            __larder_write_begun.end(__larder_shape, __larder_output)
+            let __larder_open = #rt::Write::new(#function, #written);
+            let __larder_output = #run;
+            #unless_failed
+            ::core::mem::drop(__larder_open);
+            __larder_output
         }
         #beside
     }

@@ -171,6 +171,21 @@ pub(super) fn key(name: &Ident, input: ParseStream<'_>) -> Result<Key> {
     }
 }
 
+/// `on = "ok"`, the only value that there is.
+pub(super) fn on_ok(name: &Ident, input: ParseStream<'_>) -> Result<()> {
+    let wrong = |at| {
+        Error::new(
+            at,
+            "`on` is written `on = \"ok\"`: then a call that returns `Err` or `None` counts as no write; \
+             without it, every call counts as a write",
+        )
+    };
+    expect_equals(name, input, "on = \"ok\"")?;
+    let at = input.span();
+    let said: LitStr = input.parse().map_err(|_| wrong(at))?;
+    if said.value() == "ok" { Ok(()) } else { Err(wrong(said.span())) }
+}
+
 pub(super) fn share(name: &Ident, input: ParseStream<'_>) -> Result<f64> {
     expect_equals(name, input, "jitter = 0.1")?;
     let negative = input.peek(Token![-]);

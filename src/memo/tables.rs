@@ -1,0 +1,230 @@
+//! Tables and their parts, as tags of what was read.
+//!
+//! A table is named by a text, and `:` separates it from its parts: `users`, `users:7`, `users:7:posts`. A write
+//! makes stale what reads the very part that is written, what reads any part of that, and what reads what it is a
+//! part of. So a read of `users:7` has two tags, one for each part of its name:
+//!
+//! | tag | says | is invalidated by writes of |
+//! |---|---|---|
+//! | *under* `users` | reads a part of `users` | `users` |
+//! | *whole* `users:7` | reads all of `users:7` | `users:7`, and any part of it |
+//!
+//! and a write invalidates *whole* of each beginning of its name, and *under* of the name. An entry has room for eight
+//! tags. What a read names beyond that is left off: to read `users:7` instead of `users:7:posts` makes stale too much,
+//! never too little.
+
+use super::function::{Function, all};
+use crate::{
+    engine::groups::{Place, TAGS_MAX},
+    manager::Entries,
+};
+use std::collections::BTreeSet;
+
+const SEPARATOR: char = ':';
+
+/// A table, or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    text: String,
+    /// Where each part of the name ends.
+    ends: Vec<usize>,
+}
+
+/// A tag of what was read, which no tag of the user is equal to (`manager::Tag`).
+#[derive(Hash)]
+struct TableTag<'a>(u64, &'a str);
+
+impl<'a> TableTag<'a> {
+    fn whole(name: &'a str) -> Self {
+        Self(1, name)
+    }
+
+    fn under(name: &'a str) -> Self {
+        Self(2, name)
+    }
+}
+
+impl Table {
+    /// The table of these parts. A separator within a part separates nothing, except in the first part, which names
+    /// the table: an argument may say it all, as in `reads("{table}")`.
+    #[must_use]
+    pub fn new(parts: Vec<String>) -> Self {
+        let mut table = Self::named(parts.first().map_or("", String::as_str));
+        for part in parts.iter().skip(1) {
+            table.text.push(SEPARATOR);
+            table.text.push_str(part);
+            table.ends.push(table.text.len());
+        }
+        table
+    }
+
+    /// The table of this name, each separator of which separates.
+    pub(super) fn named(name: &str) -> Self {
+        let ends = name.match_indices(SEPARATOR).map(|(at, _)| at).chain([name.len()]).collect();
+        Self { text: name.to_owned(), ends }
+    }
+
+    /// The table, without parts.
+    pub(super) fn root(&self) -> &str {
+        &self.text[..self.ends[0]]
+    }
+
+    pub(super) fn into_root(self) -> Self {
+        Self::named(self.root())
+    }
+
+    /// The beginnings of its name that it is a part of, itself included.
+    fn beginnings(&self) -> impl Iterator<Item = &str> {
+        self.ends.iter().map(|end| &self.text[..*end])
+    }
+
+    /// Whether `other` is it, or a part of it.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        other.beginnings().any(|beginning| beginning == self.text)
+    }
+
+    /// Whether a write of one makes stale what was read of the other.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+
+    /// Makes stale what was read of it, as far as it is kept there.
+    pub(super) fn invalidate_in(&self, entries: &Entries) {
+        for beginning in self.beginnings() {
+            entries.invalidate_tag(&TableTag::whole(beginning));
+        }
+        entries.invalidate_tag(&TableTag::under(&self.text));
+    }
+
+    /// The tags of what reads as much of it as its name's first `depth` parts say.
+    fn places<'a>(&'a self, depth: usize, entries: &'a Entries) -> impl Iterator<Item = Place> {
+        self.beginnings().take(depth).enumerate().map(move |(i, beginning)| {
+            let is_last = i + 1 == depth;
+            let tag = if is_last { TableTag::whole } else { TableTag::under };
+            entries.place(&tag(beginning))
+        })
+    }
+}
+
+/// The tags of what reads these tables and has `others` tags beside.
+///
+/// # Panics
+///
+/// If these are more than eight, when each table has one.
+pub(super) fn places(tables: &[Table], others: usize, entries: &Entries) -> Vec<Place> {
+    let mut depths = vec![1; tables.len()];
+    let mut room = TAGS_MAX.checked_sub(others + tables.len()).expect("the attribute has counted");
+    // What there is room for is shared out evenly.
+    while room > 0 {
+        let deeper =
+            depths.iter_mut().zip(tables).filter(|(depth, table)| **depth < table.ends.len());
+        let given = deeper.take(room).map(|(depth, _)| *depth += 1).count();
+        if given == 0 {
+            break;
+        }
+        room -= given;
+    }
+    let pairs = tables.iter().zip(depths);
+    pairs.flat_map(|(table, depth)| table.places(depth, entries)).collect()
+}
+
+/// The tables that an attribute's template may mean: those of one name, or of names that begin alike.
+struct Tables<'a> {
+    begins: &'a str,
+    is_open: bool,
+}
+
+impl<'a> Tables<'a> {
+    fn of_template(template: &'a str) -> Self {
+        let end = template.find(['{', SEPARATOR]).unwrap_or(template.len());
+        Self { begins: &template[..end], is_open: template[end..].starts_with('{') }
+    }
+
+    fn may_be(&self, other: &Self) -> bool {
+        let reaches =
+            |one: &Self, other: &Self| one.is_open && other.begins.starts_with(one.begins);
+        self.begins == other.begins || reaches(self, other) || reaches(other, self)
+    }
+}
+
+/// Whether some of these templates may mean that table.
+pub(super) fn may_mean(templates: &[&str], table: &str) -> bool {
+    let table = Tables { begins: table, is_open: false };
+    templates.iter().any(|template| Tables::of_template(template).may_be(&table))
+}
+
+/// What is wrong with the tables that a function names, by what all the others do. O(functions).
+pub(super) fn warnings(function: &Function, reported: &BTreeSet<String>) -> Vec<String> {
+    let declared = function.declared();
+    let all: Vec<_> = all().map(Function::declared).collect();
+    let read: Vec<_> = all.iter().flat_map(|it| it.reads).copied().collect();
+    let written: Vec<_> = all.iter().flat_map(|it| it.writes).copied().collect();
+    let is_among = |template: &str, others: &[&str]| {
+        let tables = Tables::of_template(template);
+        others.iter().any(|other| tables.may_be(&Tables::of_template(other)))
+    };
+    let unwritten = declared.reads.iter().filter(|template| {
+        let is_reported = reported.iter().any(|table| may_mean(&[template], table));
+        !is_reported && !is_among(template, &written)
+    });
+    let unwritten = unwritten.map(|template| {
+        format!(
+            "reads the table `{}`, which no function of this program writes, nor was \
+             `invalidate_table` told of it; {} written",
+            Tables::of_template(template).begins,
+            listed(&written),
+        )
+    });
+    let unread = declared.writes.iter().filter(|template| !is_among(template, &read));
+    let unread = unread.map(|template| {
+        format!(
+            "writes the table `{}`, which no cached function of this program reads; {} read",
+            Tables::of_template(template).begins,
+            listed(&read),
+        )
+    });
+    unwritten.chain(unread).collect()
+}
+
+/// The tables of these templates, for a message.
+fn listed(templates: &[&str]) -> String {
+    let names = templates.iter().map(|it| format!("`{}`", Tables::of_template(it).begins));
+    let names: Vec<_> = names.collect::<BTreeSet<_>>().into_iter().collect();
+    match names.as_slice() {
+        [] => "no table is".to_owned(),
+        [one] => format!("{one} is"),
+        [most @ .., last] if most.len() < 8 => format!("{} and {last} are", most.join(", ")),
+        more => format!("{} others are", more.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(parts: &[&str]) -> Table {
+        Table::new(parts.iter().map(|part| (*part).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_table_meets_itself_its_parts_and_what_it_is_a_part_of() {
+        let (users, seven) = (table(&["users"]), table(&["users", "7"]));
+        let (posts, odd) = (table(&["users", "7", "posts"]), table(&["users", "7:posts"]));
+        assert!(users.meets(&users) && users.meets(&posts) && posts.meets(&users));
+        assert!(seven.meets(&posts) && seven.covers(&posts) && !posts.covers(&seven));
+        assert!(!seven.meets(&table(&["users", "8"])) && !users.meets(&table(&["user"])));
+        // One argument is one part.
+        assert!(!seven.meets(&odd) && users.meets(&odd));
+        assert_eq!(table(&["users:7"]), seven);
+        assert_eq!(posts.into_root(), users);
+    }
+
+    #[test]
+    fn templates_that_may_mean_the_same_table_are_no_reason_to_warn() {
+        let may_be = |one, other| Tables::of_template(one).may_be(&Tables::of_template(other));
+        assert!(may_be("users", "users:{id}") && may_be("{table}", "users:{id}"));
+        assert!(may_be("of_{tenant}:x", "of_7") && may_be("of_7", "of_{tenant}"));
+        assert!(!may_be("users", "user:{id}") && !may_be("of_{tenant}", "users"));
+        assert!(may_mean(&["a", "{table}:{id}"], "users") && !may_mean(&["a:{id}"], "users"));
+    }
+}
