@@ -7,7 +7,7 @@ use crate::{
     engine::{
         Engine, Tended,
         lifetimes::{Lifetimes, Rules},
-        plan::Plan,
+        plan::{ENTRIES_MAX, Plan},
         policy::{SHARE_MAX, SHARE_MIN},
         weights::Weigher,
     },
@@ -56,8 +56,11 @@ struct Settings<K, V> {
     tended: Option<Tended<K, V>>,
 }
 
-/// Entries that a cache with a weigher has room for if nobody says how many there will be.
+/// Entries that a cache with a weigher has room for at first, if no estimate is given.
 const ENTRIES_OF_UNKNOWN_WEIGHT: u64 = 1 << 16;
+
+/// The same for a cache whose capacity is more than can be set aside for any.
+const ENTRIES_OF_UNKNOWN_NUMBER: u64 = 1 << 10;
 
 impl<K, V> CacheBuilder<K, V> {
     pub(crate) fn new() -> Self {
@@ -89,10 +92,14 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     }
 
     /// The most entries that the cache may hold, or what they may weigh together if there is a
-    /// [`weigher`](Self::weigher); 0 stores nothing, or only what weighs nothing. Required.
+    /// [`weigher`](Self::weigher); 0 stores nothing, or only what weighs nothing. `u64::MAX` is no bound:
+    /// see [`Cache::unbounded`]. Required.
     ///
-    /// Memory for that many is set aside at once: about 30 bytes per entry beyond key and value. The
-    /// operating system hands out the pages of large caches as they are first used.
+    /// Memory for that many is set aside at once, unless fewer are
+    /// [estimated](Self::estimated_entries): about 30 bytes per entry beyond key and value. The operating
+    /// system hands out the pages of large caches as they are first used. A capacity of more than
+    /// 2,147,483,648 entries cannot be set aside; the cache is small at first then, and grows as entries
+    /// come.
     #[must_use]
     pub fn max_capacity(mut self, entries: u64) -> Self {
         self.settings.max_capacity = Some(entries);
@@ -231,15 +238,17 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// How many entries there is to be room for to begin with: at least
-    /// [`max_capacity`](Self::max_capacity), unless there is a [`weigher`](Self::weigher).
+    /// How many entries to expect when the cache is full: what memory is set aside for at first.
     ///
-    /// With a weigher this is how many entries to expect when the cache is full; 65,536, if nothing is
-    /// said, or the capacity, if that is less. If more come that fit by weight, the cache gets room for
-    /// four times as many each time, while it is in use: nothing is evicted for it and nobody waits.
-    /// Without a weigher it is how far [`Cache::set_max_capacity`] goes before the cache needs more room. A
-    /// cache that had to grow takes some more memory than one that was built for as many, and its misses
-    /// some more time, so say it if you know.
+    /// Unset, this is the capacity. With a [`weigher`](Self::weigher) it is 65,536, or the capacity, if that
+    /// is less; without a bound it is 1,024. If more entries come that the capacity allows, the cache gets
+    /// room for four times as many each time, while it is in use: nothing is evicted for it and no thread
+    /// waits. If the memory for that cannot be had, the cache evicts as if it was full. An estimate beyond
+    /// the capacity is how far [`Cache::set_max_capacity`] goes before the cache needs more room.
+    ///
+    /// A cache that had to grow takes some more memory than one that was built for as many entries, and its
+    /// misses some more time. So a good estimate pays where there is a weigher or no bound; one that is
+    /// far below the capacity pays for a cache that is rarely full.
     ///
     /// ```
     /// let cache: larder::Cache<u64, u64> = larder::Cache::builder()
@@ -399,22 +408,37 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     ///
     /// ```
     /// use larder::{BuildError, Cache};
-    /// let refused = Cache::<u64, u64>::builder().max_capacity(1 << 60).try_build();
-    /// assert_eq!(refused.err(), Some(BuildError::OutOfMemory { max_capacity: 1 << 60 }));
+    /// let refused = Cache::<u64, [u64; 1 << 20]>::builder().max_capacity(1 << 30).try_build();
+    /// assert_eq!(refused.err(), Some(BuildError::OutOfMemory { max_capacity: 1 << 30 }));
     /// ```
     pub fn try_build(self) -> Result<Cache<K, V, S>, BuildError> {
         let max_capacity = self.settings.max_capacity.ok_or(BuildError::NoCapacity)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let settings = self.settings;
-        let estimate =
-            settings.estimated_entries.unwrap_or(max_capacity.min(ENTRIES_OF_UNKNOWN_WEIGHT));
+        let estimate = settings.estimated_entries.unwrap_or(match max_capacity {
+            u64::MAX => ENTRIES_OF_UNKNOWN_NUMBER,
+            _ if settings.weigher.is_some() => max_capacity.min(ENTRIES_OF_UNKNOWN_WEIGHT),
+            0..=ENTRIES_MAX => max_capacity,
+            _ => ENTRIES_OF_UNKNOWN_NUMBER,
+        });
+        let planned = |entries| {
+            Plan::new::<K, V>(entries, settings.shards, cores).map_err(|error| {
+                match (error, settings.estimated_entries) {
+                    (BuildError::OutOfMemory { .. }, Some(estimated_entries)) => {
+                        BuildError::EstimateOutOfMemory { estimated_entries }
+                    }
+                    (error, _) => error,
+                }
+            })
+        };
+        // A little more than an estimate, so that one which is right does not have the cache grow.
+        let generous = estimate.saturating_add(estimate / 4);
         let plan = if settings.weigher.is_some() {
-            // A little more, so that an estimate which is right does not have the cache grow.
-            let entries = estimate.saturating_add(estimate / 4);
-            Plan::new::<K, V>(entries, settings.shards, cores)?.weighted(max_capacity)
+            planned(generous)?.weighted(max_capacity)
+        } else if generous < max_capacity {
+            planned(generous)?.growing_to(max_capacity)
         } else {
-            let entries = max_capacity.max(settings.estimated_entries.unwrap_or(0));
-            Plan { capacity: max_capacity, ..Plan::new::<K, V>(entries, settings.shards, cores)? }
+            Plan { capacity: max_capacity, ..planned(estimate.max(max_capacity))? }
         };
         let mut lifetimes = settings.lifetimes;
         let jitter = lifetimes.jitter.get();

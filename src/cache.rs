@@ -70,6 +70,31 @@ impl<K, V> Cache<K, V> {
         Self::builder().max_capacity(max_capacity).build()
     }
 
+    /// Returns a cache without a bound, which evicts nothing: `max_capacity(u64::MAX)`.
+    ///
+    /// It is small at first and grows as entries come, without moving them. What the bound otherwise sees
+    /// to is up to the caller: entries leave by [`remove`](Cache::remove), by invalidation, or because they
+    /// expire. If the memory for more entries cannot be had, the cache evicts as if it was full. The
+    /// memory that keys and values allocate themselves is not the cache's to limit.
+    ///
+    /// Where the number of entries is known roughly, say it to the builder
+    /// ([`estimated_entries`](CacheBuilder::estimated_entries)): a cache that need not grow takes less
+    /// memory, and its misses less time.
+    ///
+    /// # Panics
+    ///
+    /// If the memory for an empty cache, some 50 KiB, cannot be had.
+    ///
+    /// ```
+    /// let cache = larder::Cache::unbounded();
+    /// cache.insert_many((0..100_000).map(|i| (i, i)));
+    /// assert_eq!((cache.entry_count(), cache.stats().evictions), (100_000, 0));
+    /// ```
+    #[must_use]
+    pub fn unbounded() -> Self {
+        Self::builder().max_capacity(u64::MAX).build()
+    }
+
     /// A builder, to say more than the capacity.
     ///
     /// ```
@@ -130,17 +155,18 @@ impl<K, V, S> Cache<K, V, S> {
     /// than there is, evicts what is too much before it returns. O(what is evicted + shards).
     ///
     /// If it is more than there is room for, the cache gets more room: twice as much, or as much as is
-    /// needed. Entries stay where they are and nobody waits; what was set aside before stays with the
-    /// cache, and a lookup that misses looks in one more place. To say beforehand how far a cache may come
-    /// to grow ([`estimated_entries`](CacheBuilder::estimated_entries)) spares it that.
+    /// needed, or, beyond 2,147,483,648 entries (`u64::MAX`, say, which is no bound), four times as much and
+    /// more as entries come. Entries stay where they are and no thread waits; what was set aside before
+    /// stays with the cache, and a lookup that misses looks in one more place. To say beforehand how far a
+    /// cache may come to grow ([`estimated_entries`](CacheBuilder::estimated_entries)) spares it that.
     ///
     /// # Errors
     ///
-    /// If the memory for so many entries cannot be had: nothing has changed then. A cache with a weigher
-    /// takes any capacity, and makes room for entries as they come.
+    /// If the memory for so many entries cannot be had: nothing has changed then. A cache that grows as
+    /// entries come, because it has a weigher or was built for fewer than its capacity, takes any.
     ///
     /// ```
-    /// use larder::{Cache, ResizeError};
+    /// use larder::Cache;
     ///
     /// let cache = Cache::new(100);
     /// cache.insert_many((0..100).map(|i| (i, i)));
@@ -149,8 +175,9 @@ impl<K, V, S> Cache<K, V, S> {
     /// cache.set_max_capacity(1_000)?;
     /// cache.insert_many((0..900).map(|i| (i, i)));
     /// assert_eq!(cache.entry_count(), 900);
-    /// let refused = cache.set_max_capacity(1 << 60);
-    /// assert_eq!(refused, Err(ResizeError::NoRoom { max_capacity: 1 << 60, room: 1_000 }));
+    /// cache.set_max_capacity(u64::MAX)?;
+    /// cache.insert_many((1_000..90_000).map(|i| (i, i)));
+    /// assert_eq!(cache.entry_count(), 89_900);
     /// # Ok::<(), larder::ResizeError>(())
     /// ```
     pub fn set_max_capacity(&self, max_capacity: u64) -> Result<(), ResizeError> {

@@ -65,6 +65,11 @@ pub enum BuildError {
         /// What was asked for.
         beta: String,
     },
+    /// The memory for that many entries cannot be had.
+    EstimateOutOfMemory {
+        /// The estimate that was given.
+        estimated_entries: u64,
+    },
     /// The memory for that capacity cannot be had.
     OutOfMemory {
         /// The capacity that was asked for.
@@ -99,6 +104,11 @@ impl fmt::Display for BuildError {
             Self::EarlyRefresh { beta } => write!(
                 f,
                 "early_refresh: {beta} is out of range; allowed are 0.0 and more, 1.0 is usual"
+            ),
+            Self::EstimateOutOfMemory { estimated_entries } => write!(
+                f,
+                "estimated_entries: the memory for {estimated_entries} entries cannot be had; \
+                 estimate fewer, and the cache grows when it needs to"
             ),
             Self::OutOfMemory { max_capacity } => write!(
                 f,

@@ -161,9 +161,10 @@ fn room_that_one_shard_leaves_is_used_by_another_before_anything_is_evicted() {
 #[test]
 fn memory_that_cannot_be_had_is_an_error_and_comes_at_once() {
     let begin = Instant::now();
-    for capacity in [u64::MAX, u64::MAX / 2, 1 << 62, 1 << 48, 1 << 44] {
-        let refused = Cache::<u64, u64>::builder().max_capacity(capacity).try_build();
-        assert_eq!(refused.err(), Some(BuildError::OutOfMemory { max_capacity: capacity }));
+    for estimated_entries in [u64::MAX, u64::MAX / 2, 1 << 62, 1 << 48, 1 << 44] {
+        let builder = Cache::<u64, u64>::builder().max_capacity(u64::MAX);
+        let refused = builder.estimated_entries(estimated_entries).try_build();
+        assert_eq!(refused.err(), Some(BuildError::EstimateOutOfMemory { estimated_entries }));
     }
     // Large entries reach the limit with fewer of them.
     let refused = Cache::<u64, [u64; 1 << 20]>::builder().max_capacity(1 << 28).try_build();

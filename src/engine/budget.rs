@@ -6,7 +6,10 @@
 //! which is one in a cache without a weigher: an insert has them in hand before it publishes, and
 //! whoever takes an entry out of the index has its credits in hand afterwards. All other credits lie in
 //! the common pool or in a shard. Credits only move, so the weight of all entries cannot exceed the
-//! capacity, not by one and not for a moment.
+//! capacity, not by one and not for a moment. A capacity beyond [`CREDITS_MAX`] stands for that many: more
+//! than the heaviest entries that any memory holds weigh together. So `u64::MAX` is no bound, and sums of
+//! credits do not overflow, not even while a capacity is made smaller and larger at once, when for a moment
+//! the pool has what the debt is about to take back.
 //!
 //! ```text
 //! draw     pool: p -> p - n, shard: + n - w     compare-and-swap, fetch_add; w in hand
@@ -54,6 +57,9 @@ use crate::{
     sync::{AtomicU32, AtomicU64, Ordering},
 };
 use crossbeam_utils::CachePadded;
+
+/// The most credits that there are.
+const CREDITS_MAX: u64 = 1 << 60;
 
 /// Shards that may come, at most.
 const SHARDS_TO_COME: usize = 1 << 18;
@@ -149,8 +155,9 @@ pub(crate) enum Source {
 
 impl Budget {
     pub(crate) fn new(capacity: u64, shards: usize, batch_max: u64) -> Result<Self, OutOfMemory> {
+        let credits = capacity.min(CREDITS_MAX);
         // A batch is small beside a shard, so that the first shard to draw does not run far ahead.
-        let batch = (capacity / shards as u64 / 16).clamp(1, batch_max);
+        let batch = (credits / shards as u64 / 16).clamp(1, batch_max);
         let spare = zeroed(shards.div_ceil(WORD_BITS))?;
         Ok(Self {
             capacity: AtomicU64::new(capacity),
@@ -160,12 +167,17 @@ impl Budget {
             spare,
             spare_above: Extents::new(0, SHARDS_TO_COME / WORD_BITS)?,
             debt: AtomicU64::new(0),
-            pool: CachePadded::new(AtomicU64::new(capacity)),
+            pool: CachePadded::new(AtomicU64::new(credits)),
         })
     }
 
     pub(crate) fn capacity(&self) -> u64 {
         self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// The credits of unused, used and owed weight together.
+    pub(crate) fn credits(&self) -> u64 {
+        self.capacity().min(CREDITS_MAX) + self.debt()
     }
 
     /// Has room for the bits of `shards` shards, before the new ones have credits.
@@ -189,11 +201,12 @@ impl Budget {
 
     /// Sets the capacity. What there is more goes into the pool; what there is less is owed.
     pub(crate) fn resize(&self, capacity: u64) {
-        let old = self.capacity.swap(capacity, Ordering::Relaxed);
-        if capacity > old {
-            self.pool.fetch_add(capacity - old, Ordering::Relaxed);
+        let old = self.capacity.swap(capacity, Ordering::Relaxed).min(CREDITS_MAX);
+        let new = capacity.min(CREDITS_MAX);
+        if new > old {
+            self.pool.fetch_add(new - old, Ordering::Relaxed);
         } else {
-            self.owe(old - capacity);
+            self.owe(old - new);
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
         index::Loc,
         late::Late,
         lifetimes::{Life, Lifetimes},
-        plan::{Plan, ShardPlan},
+        plan::{Growth, Plan, ShardPlan},
         postpone::PutOff,
         recycle::{NodePlan, Recycler},
         refresh::Begun,
@@ -56,6 +56,7 @@ impl Tiny {
         let plan = node_plan(nodes, batch);
         let shard = ShardPlan {
             weighted: false,
+            growth: Growth::Never,
             rules: EvictionPolicy::default(),
             probation: None,
             capacity,
@@ -104,7 +105,7 @@ pub fn collect() {
 /// If there is no memory for it.
 pub fn grow<K, V, S>(cache: &Cache<K, V, S>) {
     let common = &cache.engine().common;
-    common.grow(common.storeys.height(), 0).expect("memory");
+    common.grow(common.storeys.height(), 0, Growth::Never).expect("memory");
 }
 
 /// Does what the sweep has to do now.

@@ -80,10 +80,10 @@ use late::Late;
 use leaving::Leaving;
 use lifetimes::{Lifetimes, Rules};
 use load_times::LoadTimes;
-use plan::Plan;
+use plan::{ENTRIES_MAX, Growth, Plan};
 use shard::{Common, Context};
 use stats::{Counters, EVENTS, Event};
-use storeys::{Seat, Storeys};
+use storeys::{FACTOR, Seat, Storeys};
 use sweep::Fresh;
 use weights::Weigher;
 
@@ -184,10 +184,18 @@ impl<K, V> Engine<K, V> {
     pub(crate) fn resize(&self, capacity: u64) -> Result<(), u64> {
         let common = &*self.common;
         let _work = common.background.work();
-        while common.weigher.is_none() && capacity > common.storeys.plan().entries {
-            let (level, room) = (common.storeys.height(), common.storeys.plan().entries);
+        loop {
+            let (level, plan) = (common.storeys.height(), common.storeys.plan());
+            if plan.shard.growth == Growth::OnDemand || capacity <= plan.entries {
+                break;
+            }
             // At least twice as many, so that many small steps do not make for many storeys.
-            common.grow(level, capacity.max(room.saturating_mul(2))).map_err(|_| room)?;
+            let (entries, growth) = if capacity <= ENTRIES_MAX {
+                (capacity.max(plan.entries.saturating_mul(2)), Growth::Never)
+            } else {
+                (plan.entries.saturating_mul(FACTOR), Growth::OnDemand)
+            };
+            common.grow(level, entries, growth).map_err(|_| plan.entries)?;
         }
         self.common.budget.resize(capacity);
         self.common.pay_debt();
@@ -196,13 +204,7 @@ impl<K, V> Engine<K, V> {
 
     /// Entries that take up room, stale ones included.
     pub(crate) fn residents(&self) -> u64 {
-        if self.common.weigher.is_none() {
-            return self.common.weight();
-        }
-        let totals = self.common.counters.totals();
-        let total = |event: Event| totals[event as usize];
-        let left = [Event::Removal, Event::Eviction, Event::Expiration, Event::Invalidation];
-        total(Event::Insert).saturating_sub(left.map(total).iter().sum())
+        self.common.residents()
     }
 
     /// The shard of a hash on the ground floor, where every operation begins.

@@ -26,6 +26,9 @@ const SHARD_MAX: u64 = 1 << 15;
 /// The most shards that can be asked for.
 pub(crate) const SHARDS_MAX: usize = 1 << 16;
 
+/// The most entries that memory can be set aside for at once: one floor of the largest shards.
+pub(crate) const ENTRIES_MAX: u64 = SHARDS_MAX as u64 * SHARD_MAX;
+
 /// The most pairs of buckets that a cache may have, all storeys together: `groups.rs` counts them.
 pub(crate) const PAIRS_MAX: u64 = (1 << 28) - 1;
 
@@ -55,11 +58,21 @@ pub(crate) const FLUSHES_IN_VAIN: u32 = 3;
 /// does also lets other threads run.
 pub(crate) const YIELDS: u32 = 4;
 
+/// Whether a floor can come to hold more entries than it is planned for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Growth {
+    /// The capacity is reached first.
+    Never,
+    /// The plan is an estimate: inserts add a storey when it is exceeded.
+    OnDemand,
+}
+
 /// The measures of each shard.
 #[derive(Clone, Debug)]
 pub(crate) struct ShardPlan {
     /// Whether entries have weights of their own.
     pub(crate) weighted: bool,
+    pub(crate) growth: Growth,
     /// Which entries are given up.
     pub(crate) rules: EvictionPolicy,
     /// The share that probation has at first, if anybody says.
@@ -88,11 +101,20 @@ pub(crate) struct Plan {
 }
 
 impl ShardPlan {
-    /// Entries that the rings have room for. Where weights decide how many there are, all that the index
-    /// can hold, since those that weigh nothing must not be given up for want of a place.
+    /// Entries that the rings have room for. Where there may be more than planned, all that the index can
+    /// hold, since no entry must be given up for want of a place.
     pub(crate) fn ring_capacity(&self) -> u32 {
         let one_ring = self.rules != EvictionPolicy::SegmentedLru;
-        if self.weighted || one_ring { (self.buckets * SLOTS) as u32 } else { self.capacity }
+        match self.growth {
+            Growth::Never if !one_ring => self.capacity,
+            _ => (self.buckets * SLOTS) as u32,
+        }
+    }
+
+    /// More entries than this have outgrown a shard that is planned for an estimate. Hashing spreads keys
+    /// unevenly, so the plan itself is exceeded by the one or the other shard when the estimate is right.
+    pub(crate) fn outgrown_at(&self) -> u32 {
+        self.capacity + self.capacity / 8 + SLOTS as u32
     }
 }
 
@@ -111,8 +133,14 @@ impl Plan {
 
     /// The same for entries of which each has its own weight, together `capacity` at most.
     pub(crate) fn weighted(mut self, capacity: u64) -> Self {
-        self.capacity = capacity;
         self.shard.weighted = true;
+        self.growing_to(capacity)
+    }
+
+    /// The same as an estimate, for a cache that may come to hold up to `capacity`.
+    pub(crate) fn growing_to(mut self, capacity: u64) -> Self {
+        self.capacity = capacity;
+        self.shard.growth = Growth::OnDemand;
         self
     }
 
@@ -137,6 +165,7 @@ impl Plan {
         let buckets = ((f64::from(share) / LOAD).ceil() as usize).next_multiple_of(2).max(2);
         let shard = ShardPlan {
             weighted: false,
+            growth: Growth::Never,
             rules: EvictionPolicy::default(),
             probation: None,
             capacity: share,

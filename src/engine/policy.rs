@@ -48,6 +48,7 @@ use crate::{
     engine::{
         ghost::{Ghost, GhostTime},
         index::{Index, Loc},
+        plan::Growth,
         ring::{Ends, Ring},
         word::{Kind, Segment},
     },
@@ -104,8 +105,8 @@ pub(crate) struct Policy {
     clock_shift: u32,
     /// The entries that the target is a part of.
     capacity: u32,
-    /// Whether the number of entries is not known beforehand.
-    weighted: bool,
+    /// Whether there may be more entries than that.
+    growth: Growth,
     /// Whose rules hold.
     rules: EvictionPolicy,
     target_min: u32,
@@ -123,7 +124,7 @@ impl Policy {
     /// rings.
     pub(crate) fn new(
         capacity: u32,
-        weighted: bool,
+        growth: Growth,
         rules: EvictionPolicy,
         probation: Ring,
         protected: Ring,
@@ -145,7 +146,7 @@ impl Policy {
             young: age(YOUNG),
             clock_shift,
             capacity,
-            weighted,
+            growth,
             rules,
             target_min: share(SHARE_MIN),
             target_max: share(SHARE_MAX),
@@ -267,7 +268,7 @@ impl Policy {
     #[inline(always)]
     fn target(&self, pace: &Pace) -> u32 {
         let target = pace.target.load(Ordering::Relaxed);
-        if !self.weighted {
+        if self.growth == Growth::Never {
             return target;
         }
         let entries = u64::from(self.entries(pace));

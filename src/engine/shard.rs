@@ -22,7 +22,7 @@ use crate::{
         lifetimes::Lifetimes,
         load_times::LoadTimes,
         nodes::{Entry, Nodes},
-        plan::ShardPlan,
+        plan::{Growth, ShardPlan},
         plant::{Bug, planted},
         policy::{Evicted, Pace, Policy, Search, Worth},
         recycle::Recycler,
@@ -31,7 +31,7 @@ use crate::{
         storeys::{FACTOR, Storeys},
         timing::Timing,
         weights::{Weigher, Weights},
-        word::{NodeId, SLOTS, Word},
+        word::{NodeId, Word},
     },
     eviction::EvictionPolicy,
     listener::{Listener, RemovalCause},
@@ -69,8 +69,8 @@ pub(crate) struct Shard<K, V> {
     pub(crate) husks: Late<Husks>,
     /// The floor that it is on.
     level: usize,
-    /// Entries that it is planned for.
-    planned: u32,
+    /// With more entries than this the cache is to grow, if it is planned for an estimate.
+    outgrown_at: u32,
     planned_nodes: usize,
     max_nodes: usize,
     hot: CachePadded<Hot>,
@@ -149,7 +149,7 @@ impl<K, V> Shard<K, V> {
         let (probation, protected) = Policy::ring_lens(plan.ring_capacity());
         let (probation, protected) = (Ring::new(zeroed(probation)?), Ring::new(zeroed(protected)?));
         let (policy, pace) =
-            Policy::new(plan.capacity, plan.weighted, plan.rules, probation, protected);
+            Policy::new(plan.capacity, plan.growth, plan.rules, probation, protected);
         if let Some(share) = plan.probation {
             policy.begin_with(&pace, share);
         }
@@ -166,7 +166,10 @@ impl<K, V> Shard<K, V> {
             births: Births::new(planned, max),
             husks: Late::new(),
             level,
-            planned: plan.capacity,
+            outgrown_at: match plan.growth {
+                Growth::Never => u32::MAX,
+                Growth::OnDemand => plan.outgrown_at(),
+            },
             rules: plan.rules,
             planned_nodes: planned,
             max_nodes: max,
@@ -456,24 +459,29 @@ impl<K, V> Shard<K, V> {
     /// to the floor above, which may come to be for it (`storeys.rs`).
     #[cold]
     pub(super) fn is_outgrown(&self, cx: &Context<'_, K, V>, hash: u64, source: Source) -> bool {
-        let crowded = self.entries() >= self.planned / 4 * 3 && source == Source::Unused;
+        let crowded = self.entries() >= self.outgrown_at / 2 && source == Source::Unused;
         let is_top = cx.common.storeys.height() == self.level;
-        if is_top && !(crowded && cx.common.weigher.is_some() && self.grow(cx)) {
+        if is_top && !(crowded && self.grow(cx)) {
             return false;
         }
         cx.common.has_above(self.level, hash)
     }
 
-    /// Adds a storey if there are more entries than was planned for, and there was room for the last one
+    /// Adds a storey if there are more entries than was estimated, and there were credits for the last one
     /// all the same.
     #[inline]
     pub(super) fn grow_if_crowded(&self, cx: &Context<'_, K, V>, source: Source) {
-        if self.weights.is_some()
-            && source == Source::Unused
-            && self.entries() > self.planned + self.planned / 8 + SLOTS as u32
-            && cx.common.weigher.is_some()
+        if source == Source::Unused
+            && self.entries() > self.outgrown_at
             && cx.common.storeys.height() == self.level
         {
+            self.grow_if_outgrown(cx);
+        }
+    }
+
+    #[cold]
+    fn grow_if_outgrown(&self, cx: &Context<'_, K, V>) {
+        if cx.common.is_outgrown() {
             // If there is no memory for it: it will be tried again, by and by.
             let _ = self.grow(cx);
         }

@@ -64,11 +64,15 @@
 //!
 //! # When to grow
 //!
-//! A cache with a weigher adds a storey of [`FACTOR`] times as many entries when a shard of its top floor
-//! has more entries than it was planned for, and an eighth more, and there was weight left for the last
-//! one; or when both buckets of a key are full, and the shard is three quarters full. (Not earlier: keys
-//! whose hashes are all the same fill their buckets in a cache of any size.) A cache without a weigher
-//! adds one when it is given a larger capacity than it has room for. If there is no memory for it, a
+//! A floor that is planned for as many entries as the capacity allows never has to grow. Where the plan is
+//! an estimate ([`Growth::OnDemand`]: with a weigher, with a capacity beyond what can be set aside, or with
+//! fewer entries estimated than allowed), inserts add a storey of [`FACTOR`] times as many entries when a
+//! shard of the top floor has more entries than it was planned for, and an eighth more, the cache has as many
+//! as the floor was planned for, and there were credits left for the last one; or when both buckets of a key are full, and the shard has half of that.
+//! (Not earlier: keys whose hashes are all the same fill their buckets in a cache of any size. With good
+//! hashes a pair of buckets in a shard that is half full gets more than its 28 keys once in a thousand
+//! million pairs.) A cache that was planned for its whole capacity adds a storey when it is given a
+//! larger one than it has room for. If there is no memory for it, a
 //! cache gives up entries as if it could not grow; of the inserts that want it one in [`PATIENCE`] tries
 //! again, since planning a storey takes as long as a hundred inserts. Where entries come to hold all nodes,
 //! a few are given up at once ([`Shard::relieve`]).
@@ -93,7 +97,7 @@ use crate::{
         late::Late,
         lifetimes::Rules,
         nodes::Entry,
-        plan::{PAIRS_MAX, Plan},
+        plan::{Growth, PAIRS_MAX, Plan},
         plant::{Bug, planted},
         shard::{Common, Context, Shard, Taken},
         word::NodeId,
@@ -107,7 +111,7 @@ const UPPER: usize = if cfg!(larder_loom) { 2 } else { 24 };
 /// How much larger the next storey of a cache with a weigher is.
 pub(super) const FACTOR: u64 = 4;
 
-/// Inserts that do without a storey before it is tried again for which there was no memory.
+/// Inserts that do without a storey before it is tried again for which there was no memory, or no need.
 const PATIENCE: u32 = 1024;
 
 /// A shard, with its number.
@@ -131,6 +135,8 @@ pub(crate) struct Storeys<K, V> {
     height: AtomicU32,
     /// Inserts that are to do without a further one: a hint.
     patience: AtomicU32,
+    /// Inserts that are not to count entries again: a hint.
+    trust: AtomicU32,
     upper: [Late<Storey<K, V>>; UPPER],
 }
 
@@ -156,6 +162,7 @@ impl<K, V> Storeys<K, V> {
             plan: plan.clone(),
             height: AtomicU32::new(0),
             patience: AtomicU32::new(0),
+            trust: AtomicU32::new(0),
             upper: std::array::from_fn(|_| Late::new()),
         })
     }
@@ -289,6 +296,7 @@ impl<K, V> Storeys<K, V> {
         &self,
         level: usize,
         entries: u64,
+        growth: Growth,
         admit: impl FnOnce(usize) -> Result<(), OutOfMemory>,
     ) -> Result<(), OutOfMemory> {
         let storey = self.upper.get(level).ok_or(OutOfMemory)?.get_or_try_make(|| {
@@ -296,7 +304,8 @@ impl<K, V> Storeys<K, V> {
                 Some(storey) => (&storey.plan, storey.end()),
                 None => (&self.plan, self.ground.len()),
             };
-            let plan = (below.next)(below, entries).map_err(|_| OutOfMemory)?;
+            let mut plan = (below.next)(below, entries).map_err(|_| OutOfMemory)?;
+            plan.shard.growth = growth;
             if self.pairs() + plan.pairs() > PAIRS_MAX {
                 return Err(OutOfMemory);
             }
@@ -356,20 +365,37 @@ impl<K, V> Storey<K, V> {
 impl<K, V> Common<K, V> {
     /// Puts a storey with room for `entries` on the floor `level`, if that is the top.
     #[cold]
-    pub(crate) fn grow(&self, level: usize, entries: u64) -> Result<(), OutOfMemory> {
-        self.storeys.add(level, entries, |shards| self.budget.admit(shards))
+    pub(crate) fn grow(
+        &self,
+        level: usize,
+        entries: u64,
+        growth: Growth,
+    ) -> Result<(), OutOfMemory> {
+        self.storeys.add(level, entries, growth, |shards| self.budget.admit(shards))
+    }
+
+    /// Whether there are as many entries as the top floor is planned for. A shard counts places in its rings,
+    /// and among them are those of entries that were removed or have expired. Counted for one in
+    /// [`PATIENCE`] of the inserts that ask, unless there are.
+    pub(super) fn is_outgrown(&self) -> bool {
+        if counts_down(&self.storeys.trust) {
+            return false;
+        }
+        let outgrown = self.residents() >= self.storeys.plan().entries;
+        if !outgrown {
+            self.storeys.trust.store(PATIENCE, Ordering::Relaxed);
+        }
+        outgrown
     }
 
     /// The same for an insert: not each time, if there was no memory for it.
     pub(crate) fn grow_patiently(&self, level: usize, entries: u64) -> Result<(), OutOfMemory> {
         let patience = &self.storeys.patience;
-        let left = patience.load(Ordering::Relaxed);
-        if left > 0 {
-            // Two threads may count as one.
-            patience.store(left - 1, Ordering::Relaxed);
+        if counts_down(patience) {
             return Err(OutOfMemory);
         }
-        self.grow(level, entries).inspect_err(|_| patience.store(PATIENCE, Ordering::Relaxed))
+        self.grow(level, entries, Growth::OnDemand)
+            .inspect_err(|_| patience.store(PATIENCE, Ordering::Relaxed))
     }
 
     /// The shard of a hash on a floor, made if need be.
@@ -457,6 +483,15 @@ impl<K, V> Common<K, V> {
             }
         }
     }
+}
+
+/// Whether a hint is above zero, and one less now. Two threads may count as one.
+fn counts_down(hint: &AtomicU32) -> bool {
+    let left = hint.load(Ordering::Relaxed);
+    if left > 0 {
+        hint.store(left - 1, Ordering::Relaxed);
+    }
+    left > 0
 }
 
 /// Whether an operation goes on to the next floor.

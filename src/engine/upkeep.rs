@@ -165,7 +165,18 @@ impl<K, V> Common<K, V> {
     /// What the entries weigh together.
     pub(crate) fn weight(&self) -> u64 {
         let unused = self.budget.unused(self.storeys.iter().map(|(_, shard)| shard.credits()));
-        (self.budget.capacity() + self.budget.debt()).saturating_sub(unused)
+        self.budget.credits().saturating_sub(unused)
+    }
+
+    /// Entries that take up room, stale ones included.
+    pub(crate) fn residents(&self) -> u64 {
+        if self.weigher.is_none() {
+            return self.weight();
+        }
+        let totals = self.counters.totals();
+        let total = |event: Event| totals[event as usize];
+        let left = [Event::Removal, Event::Eviction, Event::Expiration, Event::Invalidation];
+        total(Event::Insert).saturating_sub(left.map(total).iter().sum())
     }
 
     /// Takes back what was given out beyond a capacity that was made smaller, by evicting entries. What is

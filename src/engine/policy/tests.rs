@@ -11,8 +11,13 @@ fn an_eviction_does_not_wait_for_an_insert() {
     let index = Index::new(zeroed(2).expect("memory"), layout);
     let (probation, protected) = Policy::ring_lens(1);
     let ring = |len| Ring::new(zeroed(len).expect("memory"));
-    let (policy, pace) =
-        Policy::new(1, false, EvictionPolicy::SegmentedLru, ring(probation), ring(protected));
+    let (policy, pace) = Policy::new(
+        1,
+        Growth::Never,
+        EvictionPolicy::SegmentedLru,
+        ring(probation),
+        ring(protected),
+    );
     let claim = |node| {
         let hash = u64::from(node);
         index.claim(0, hash, node, policy.now(&pace)).expect("a free slot")

@@ -6,7 +6,8 @@ use crate::{
         insert::IfPresent,
         lifetimes::Lifetimes,
         nodes::Entry,
-        plan::Plan,
+        plan::{Growth, Plan},
+        stats::Event,
         weights::Weigher,
         word::SLOTS,
     },
@@ -48,7 +49,10 @@ fn compute_in_a_full_bucket() {
         engine.insert(key << 16, entry(key), IfPresent::Replace);
     }
     for level in 0..2 {
-        engine.common.grow(level, 1 + level as u64).expect("memory for a storey without shards");
+        engine
+            .common
+            .grow(level, 1 + level as u64, Growth::Never)
+            .expect("memory for a storey without shards");
     }
     let mut asked = 0;
     let computed = engine.compute(
@@ -110,4 +114,19 @@ fn a_cache_that_cannot_grow_gives_entries_up_for_others() {
         latest.filter(is_there).count() > 900
     };
     assert!((0..1_000).any(stays), "what comes is rejected");
+}
+
+/// The same without weights: a cache without a bound for which no more memory can be had.
+#[test]
+fn an_unbounded_cache_that_cannot_grow_evicts() {
+    let plan = Plan::new::<u64, u64>(1_000, Some(1), 1).expect("memory").growing_to(u64::MAX);
+    let next = |_: &Plan, _| Err(BuildError::OutOfMemory { max_capacity: 0 });
+    let lifetimes = Lifetimes::endless(Clock::default());
+    let engine = Engine::new(&Plan { next, ..plan }, None, None, None, lifetimes).expect("memory");
+    fill(&engine, 0..1_000);
+    assert_eq!(engine.residents(), 1_000, "as many as estimated");
+    fill(&engine, 1_000..30_000);
+    let (totals, _) = engine.totals();
+    assert!(totals[Event::Eviction as usize] > 0, "nothing else can make room");
+    assert!((1_000..20_000).contains(&engine.residents()), "{} entries", engine.residents());
 }
