@@ -126,7 +126,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let init = async {
             let timer = self.timer();
             let value = self.span().follow(init, |_| Outcome::Loaded).await;
-            self.stored(query, value, &self.terms, timer.stop().by_clock)
+            self.stored(query, value, timer.stop().by_clock)
         };
         Self::value_of(&self.entries.load_async::<Always>(self.wish(query), init).await)
     }
@@ -166,7 +166,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let init = async {
             let timer = self.timer();
             let loaded = self.span().follow(init, Outcome::of_result).await;
-            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
+            loaded.map(|value| self.stored(query, value, timer.stop().by_clock))
         };
         let loaded = self.entries.load_async::<Fallible<E>>(self.wish(query), init).await;
         loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
@@ -199,7 +199,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let init = async {
             let timer = self.timer();
             let loaded = self.span().follow(init, Outcome::of_option).await;
-            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
+            loaded.map(|value| self.stored(query, value, timer.stop().by_clock))
         };
         let loaded = self.entries.load_async::<Optional>(self.wish(query), init).await;
         loaded.as_ref().map(Self::value_of)
@@ -209,7 +209,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     fn span(&self) -> LoadSpan {
         let ttl = match self.terms.span {
             Span::For(duration) => Some(duration),
-            Span::ByRule => None,
+            Span::ByRule | Span::Kept => None,
         };
         LoadSpan::new(&self.cache, None, ttl)
     }
@@ -229,7 +229,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let init = || {
             let timer = self.timer();
             let value = self.span().run(init, |_| Outcome::Loaded);
-            self.stored(query, value, &self.terms, timer.stop().by_clock)
+            self.stored(query, value, timer.stop().by_clock)
         };
         Self::value_of(&self.entries.load::<Always>(self.wish(query), init))
     }
@@ -248,7 +248,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let init = || {
             let timer = self.timer();
             let loaded = self.span().run(init, Outcome::of_result);
-            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
+            loaded.map(|value| self.stored(query, value, timer.stop().by_clock))
         };
         let loaded = self.entries.load::<Fallible<E>>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
@@ -264,7 +264,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let init = || {
             let timer = self.timer();
             let loaded = self.span().run(init, Outcome::of_option);
-            loaded.map(|value| self.stored(query, value, &self.terms, timer.stop().by_clock))
+            loaded.map(|value| self.stored(query, value, timer.stop().by_clock))
         };
         let loaded = self.entries.load::<Optional>(self.wish(query), init);
         loaded.as_ref().map(Self::value_of)
