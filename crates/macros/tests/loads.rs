@@ -254,3 +254,44 @@ fn a_future_is_not_much_larger_than_that_of_the_function_itself() {
     let (cached, uncached) = (size_of_val(&large(1)), size_of_val(&large::uncached(1)));
     assert!(cached < uncached + 1_024, "{cached} bytes, {uncached} for the function itself");
 }
+
+thread_local! {
+    /// What this thread calls `asking` for.
+    static LOADED: std::cell::Cell<Option<u32>> = const { std::cell::Cell::new(None) };
+}
+
+/// A value whose destructor asks for what its thread loads.
+#[derive(Clone)]
+struct Asking(u32);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if let Some(key) = LOADED.take() {
+            assert_eq!(asking(key).0, key);
+        }
+    }
+}
+
+#[cache_result(when = |value| value.0 % 3 > 0)]
+fn asking(key: u32) -> Asking {
+    Asking(key)
+}
+
+#[test]
+fn destructors_of_other_results_run_when_a_load_has_landed() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for key in 1..5_000 {
+            LOADED.set(Some(key));
+            let value = asking(key);
+            LOADED.set(None);
+            assert_eq!(value.0, key);
+            LOADED.set(Some(key - 1));
+            let value = asking::refresh(key - 1);
+            LOADED.set(None);
+            assert_eq!(value.0, key - 1);
+        }
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(std::time::Duration::from_secs(120)).expect("no load waits for itself");
+}
