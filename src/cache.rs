@@ -43,7 +43,7 @@ pub struct Cache<K, V, S = RandomState> {
     inner: Arc<Inner<K, V, S>>,
 }
 
-struct Inner<K, V, S> {
+pub(crate) struct Inner<K, V, S> {
     engine: Engine<K, V>,
     hasher: S,
     name: Option<String>,
@@ -115,6 +115,14 @@ impl<K, V, S> Cache<K, V, S> {
         maintenance: Maintenance,
     ) -> Self {
         Self { inner: Arc::new(Inner { engine, hasher, name, maintenance }) }
+    }
+
+    pub(crate) fn from_inner(inner: Arc<Inner<K, V, S>>) -> Self {
+        Self { inner }
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<Inner<K, V, S>> {
+        &self.inner
     }
 
     #[inline(always)]

@@ -147,6 +147,7 @@ mod sync;
 #[cfg(any(doctest, all(test, not(larder_loom))))]
 mod tests;
 mod version;
+mod weak;
 
 pub use ahash::RandomState;
 pub use builder::CacheBuilder;
@@ -171,6 +172,7 @@ pub use pinned::Pinned;
 pub use removals::{Removal, Removals};
 pub use stats::{CacheStats, LoadTimes, Policy};
 pub use version::{CasError, Version};
+pub use weak::WeakCache;
 
 /// Stop points for tests of progress.
 #[cfg(larder_hooks)]

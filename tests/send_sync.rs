@@ -4,7 +4,7 @@
 
 use larder::{
     BuildError, Cache, CacheBuilder, CacheStats, CasError, Entry, EntrySelector, Iter, LoadTimes,
-    Pinned, Policy, RandomState, Version,
+    Pinned, Policy, RandomState, Version, WeakCache,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::{
@@ -33,6 +33,10 @@ assert_not_impl_any!(Cache<u64, Cell<u64>>: Send, Sync);
 assert_not_impl_any!(Cache<u64, MutexGuard<'static, u64>>: Send, Sync);
 assert_not_impl_any!(Cache<u64, u64, Hasher<Rc<u8>>>: Send, Sync);
 assert_not_impl_any!(Cache<u64, u64, Hasher<Cell<u8>>>: Send, Sync);
+
+assert_impl_all!(WeakCache<u64, u64>: Send, Sync, Clone, Default, Unpin, UnwindSafe, RefUnwindSafe);
+assert_not_impl_any!(WeakCache<Rc<u64>, u64>: Send, Sync);
+assert_not_impl_any!(WeakCache<u64, Cell<u64>>: Send, Sync);
 
 // A pin belongs to its thread.
 assert_not_impl_any!(Pinned<'static, u64, u64, RandomState>: Send);
