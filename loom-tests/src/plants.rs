@@ -27,6 +27,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("SkipFence", "loading", "a_load_under_a_pin_against_an_invalidation"),
     ("EndBeforeBump", "loading", "a_load_against_two_invalidations"),
     ("AbandonSilent", "loading", "a_cancelled_leader_against_a_waiter"),
+    ("ToldTooSoon", "loading", "a_listener_that_waits_for_another_caller_of_the_load"),
     ("OfferDropped", "loading", "a_cancelled_leader_and_a_cancelled_waiter_against_a_waiter"),
     ("BirthLate", "groups", "an_invalidation_against_an_insert"),
     ("BirthOnce", "groups", "an_insert_after_an_invalidation_against_one_before"),

@@ -18,6 +18,7 @@ use std::{
 };
 
 const A: u32 = key(0, 1);
+const B: u32 = key(0, 2);
 
 fn empty() -> TinyCache {
     Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 }.cache(Placed)
@@ -36,6 +37,44 @@ fn two_callers_share_a_load() {
             assert_eq!((cache.stats().loads, cache.get(&A)), (1, Some(got[0])));
         },
     );
+}
+
+/// A listener that waits until somebody has an answer, and how many have.
+struct Listening {
+    cache: TinyCache,
+    answered: Arc<(loom::sync::Mutex<u32>, loom::sync::Condvar)>,
+}
+
+/// Whoever leads has a listener that waits for the other, who may wait for the load.
+#[test]
+fn a_listener_that_waits_for_another_caller_of_the_load() {
+    let setup = || {
+        let answered = Arc::new((loom::sync::Mutex::new(0), loom::sync::Condvar::new()));
+        let answers = Arc::clone(&answered);
+        let listener = move |&key: &u32, _: &u32, _| {
+            assert_eq!(key, B);
+            let (count, bell) = &*answers;
+            let mut count = count.lock().expect("no panic");
+            while *count == 0 {
+                count = bell.wait(count).expect("no panic");
+            }
+        };
+        let tiny = Tiny { capacity: 1, buckets: 2, nodes: 10, batch: 100 };
+        let cache = tiny.listening(Placed, listener);
+        cache.insert(B, 3);
+        Listening { cache, answered }
+    };
+    let call = |Listening { cache, answered }: &Listening| {
+        let value = cache.get_with(A, || 1);
+        let (count, bell) = &**answered;
+        *count.lock().expect("no panic") += 1;
+        bell.notify_all();
+        value
+    };
+    model(2, setup, [call, call], |Listening { cache, .. }, got| {
+        cache.validate();
+        assert_eq!((got, cache.get(&A), cache.stats().loads), ([1, 1], Some(1), 1));
+    });
 }
 
 /// A cache, and where its values come from.

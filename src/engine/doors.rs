@@ -26,6 +26,7 @@ use crate::{
         wheel::{Scale, Wheel},
         word::Layout,
     },
+    listener::Listener,
     removals::{self, Sender},
     sync::{
         Arc, AtomicU32,
@@ -55,6 +56,23 @@ impl Tiny {
     ///
     /// If there is no memory for it.
     pub fn cache<K, V, S>(self, hasher: S) -> Cache<K, V, S> {
+        self.build(hasher, None)
+    }
+
+    /// The same with a listener.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn listening<K: 'static, V: 'static, S>(
+        self,
+        hasher: S,
+        listener: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static,
+    ) -> Cache<K, V, S> {
+        self.build(hasher, Some(Listener::new(listener)))
+    }
+
+    fn build<K, V, S>(self, hasher: S, listener: Option<Listener<K, V>>) -> Cache<K, V, S> {
         let Self { capacity, buckets, nodes, batch } = self;
         let layout = Layout::for_nodes(nodes).expect("few nodes");
         let plan = node_plan(nodes, batch);
@@ -74,7 +92,7 @@ impl Tiny {
         let entries = capacity.into();
         let plan = Plan { capacity: entries, entries, shards: 1, shard, next };
         Cache::from_parts(
-            Engine::new(&plan, None, None, None, Lifetimes::endless(Clock::default()))
+            Engine::new(&plan, None, None, listener, Lifetimes::endless(Clock::default()))
                 .expect("memory"),
             hasher,
             None,

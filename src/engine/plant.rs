@@ -93,6 +93,8 @@ pub(crate) enum Bug {
     EndBeforeBump,
     /// A load is not ordered after its posting.
     SkipFence,
+    /// The listener is told before the load has landed that took out what it is told of.
+    ToldTooSoon,
     /// An abandoned load's next leader is not woken.
     AbandonSilent,
     /// A waiter that was offered the lead and is dropped does not wake the next.
