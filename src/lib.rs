@@ -141,6 +141,7 @@ pub mod memo;
 pub mod ops;
 mod pending;
 mod pinned;
+mod polling;
 mod removals;
 mod stats;
 mod sync;

@@ -4,7 +4,7 @@ mod common;
 
 use common::{PATIENCE, panic_of, validate};
 use futures::executor::block_on;
-use larder::{Cache, ops::compute::Op};
+use larder::Cache;
 use std::{
     future::{Future, pending, poll_fn, ready},
     pin::{Pin, pin},
@@ -394,30 +394,4 @@ fn futures_are_send_if_their_parts_are() {
         );
         assert!(is_send(cache.optionally_get_with_by_ref_async("a", ready(None))).await.is_none());
     });
-}
-
-#[test]
-fn futures_are_not_much_larger_than_their_loaders() {
-    const LARGE: usize = 8 << 10;
-    async fn large<T>(value: T) -> T {
-        let state = [1_u8; LARGE];
-        ready(()).await;
-        assert_eq!(state[LARGE - 1], 1);
-        value
-    }
-    let cache: Cache<u64, u64> = Cache::new(10);
-    let sizes = [
-        ("get_with", size_of_val(&cache.get_with_async(1, large(1)))),
-        ("by_ref", size_of_val(&cache.get_with_by_ref_async(&1, large(1)))),
-        ("try_get_with", size_of_val(&cache.try_get_with_async(1, large(Ok::<_, ()>(1))))),
-        ("optionally", size_of_val(&cache.optionally_get_with_async(1, large(Some(1))))),
-        ("many", size_of_val(&cache.get_many_with_async([1], |_: &[u64]| large([(1, 1)])))),
-        ("or_insert", size_of_val(&cache.entry(1).or_insert_with_async(large(1)))),
-        ("upsert", size_of_val(&cache.entry(1).and_upsert_with_async(|_| large(1)))),
-        ("compute", size_of_val(&cache.entry(1).and_compute_with_async(|_| large(Op::Put(1))))),
-    ];
-    for (name, size) in sizes {
-        // Its place as an argument, and that where it is pinned.
-        assert!(size < 2 * LARGE + 1_024, "{name}: {size} bytes");
-    }
 }

@@ -54,15 +54,10 @@ impl Rules {
         (self.bits & 128 != 0).then_some(u64::from(self.to_live) / 4 + 1)
     }
 
-    /// Whether the cache has an [`Expiry`].
-    fn expires(&self) -> bool {
-        self.bits & 12 == 12
-    }
-
     /// How long a key lives by the cache's [`Expiry`]; not in a cache whose entries idle, where it
     /// would not be certain whether an insert replaces.
     fn own(&self, key: u8) -> Option<u64> {
-        self.expires().then_some(())?;
+        (self.bits & 12 == 12).then_some(())?;
         own(key)
     }
 
@@ -81,7 +76,7 @@ impl Rules {
         if let Some(to_idle) = self.to_idle() {
             builder = builder.time_to_idle(Duration::from_millis(to_idle));
         }
-        if self.expires() {
+        if self.bits & 12 == 12 {
             builder = builder.expire_after(ByKey);
         }
         (builder, clock)
@@ -105,8 +100,6 @@ impl Expiry<Key, Value> for ByKey {
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
     end: u64,
-    /// Whether somebody gave it its end, in place of the cache's rules.
-    given: bool,
     own: u64,
     idle: u64,
     /// A lookup has found it dead.
@@ -124,29 +117,20 @@ impl Life {
         replaced: Option<Life>,
     ) -> Self {
         let after = |time: Option<u64>| time.map_or(NEVER, |time| now + time);
-        if let Some(time) = time {
-            return Life { end: now + time, given: true, own: NEVER, idle: NEVER, over: false };
-        }
-        let own = match replaced {
-            None => after(rules.own(key)),
-            Some(_) if !rules.expires() => NEVER,
-            Some(replaced) if replaced.given => replaced.end,
-            Some(replaced) => replaced.own,
-        };
-        let (end, idle) = (after(rules.to_live()), after(rules.to_idle()));
-        Life { end, given: false, own, idle, over: false }
+        let own = replaced.map_or(after(rules.own(key)), |replaced| replaced.own);
+        let end = after(time.or(rules.to_live()));
+        Life { end, own, idle: after(rules.to_idle()), over: false }
     }
 
     /// Somebody has used it.
     pub fn used(&mut self, rules: &Rules, now: u64) {
-        if !self.given {
-            self.idle = rules.to_idle().map_or(NEVER, |time| now + time);
-        }
+        self.idle = rules.to_idle().map_or(NEVER, |time| now + time);
     }
 
     /// Somebody wants it to live for `time` from now on.
-    pub fn touched(&mut self, now: u64, time: u64) {
-        (self.end, self.own, self.idle, self.given) = (now + time, NEVER, NEVER, true);
+    pub fn touched(&mut self, rules: &Rules, now: u64, time: u64) {
+        self.used(rules, now);
+        (self.end, self.own) = (now + time, NEVER);
     }
 
     /// Somebody has found it dead, and so it stays.

@@ -2,18 +2,22 @@
 
 use super::{Entry, EntrySelector, follow};
 use crate::{
-    loading::{Always, Fallible, Lookup, Optional, Question},
+    Cache,
+    loading::{Always, Asking, Fallible, Optional, Question, Wanted},
     ops::compute::{CompResult, Op},
+    polling::Map,
     version::Version,
 };
 use equivalent::Equivalent;
+use pin_project_lite::pin_project;
 use std::{
     borrow::Borrow,
     convert::Infallible,
     future::Future,
     hash::{BuildHasher, Hash},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 /// # In futures
@@ -43,9 +47,14 @@ where
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn or_insert_with_async(self, init: impl Future<Output = V>) -> Entry<K, V> {
-        let (key, value, is_fresh) = self.get_or_load_async::<Always>(pin!(init)).await;
-        Entry::new(key, value, is_fresh)
+    pub fn or_insert_with_async(
+        self,
+        init: impl Future<Output = V>,
+    ) -> impl Future<Output = Entry<K, V>> {
+        Map::new(
+            OrInsert::<_, _, _, Always, _, _>::new(self.cache, self.key, init),
+            |(key, value, is_fresh)| Entry::new(key, value, is_fresh),
+        )
     }
 
     /// The key's entry; if it is absent, the value of `init` is inserted, unless it is an error.
@@ -66,15 +75,17 @@ where
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn or_try_insert_with_async<E>(
+    pub fn or_try_insert_with_async<E>(
         self,
         init: impl Future<Output = Result<V, E>>,
-    ) -> Result<Entry<K, V>, Arc<E>>
+    ) -> impl Future<Output = Result<Entry<K, V>, Arc<E>>>
     where
         E: Send + Sync + 'static,
     {
-        let (key, answer, is_fresh) = self.get_or_load_async::<Fallible<E>>(pin!(init)).await;
-        answer.map(|value| Entry::new(key, value, is_fresh))
+        Map::new(
+            OrInsert::<_, _, _, Fallible<E>, _, _>::new(self.cache, self.key, init),
+            |(key, answer, is_fresh)| answer.map(|value| Entry::new(key, value, is_fresh)),
+        )
     }
 
     /// The key's entry; if it is absent, the value of `init` is inserted, if it is any.
@@ -90,38 +101,14 @@ where
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn or_optionally_insert_with_async(
+    pub fn or_optionally_insert_with_async(
         self,
         init: impl Future<Output = Option<V>>,
-    ) -> Option<Entry<K, V>> {
-        let (key, answer, is_fresh) = self.get_or_load_async::<Optional>(pin!(init)).await;
-        answer.map(|value| Entry::new(key, value, is_fresh))
-    }
-
-    /// The key, the answer, and whether it comes from `init`, which comes pinned: each function that it was
-    /// moved through would make the future larger by it.
-    async fn get_or_load_async<A: Question<V>>(
-        self,
-        init: Pin<&mut impl Future<Output = A::Loaded>>,
-    ) -> (K, A::Answer, bool) {
-        let Self { cache, key } = self;
-        let old = match cache.lookup(&key) {
-            Lookup::Found(value) => return (key.into_owned(), A::found(value), false),
-            Lookup::Old(value, refresh) => Some((value, refresh)),
-            Lookup::Absent => None,
-        };
-        let (owned, mut is_fresh) = (Q::to_owned(&key), false);
-        // If it brings no value, there may be an old one for want of better.
-        let init = async {
-            let loaded = init.await;
-            is_fresh = A::is_value(&loaded);
-            loaded
-        };
-        let answer = match old {
-            Some((value, refresh)) => cache.load_anew_async::<A>(key, init, value, refresh).await,
-            None => cache.load_async::<A>(key, init).await,
-        };
-        (owned, answer, is_fresh)
+    ) -> impl Future<Output = Option<Entry<K, V>>> {
+        Map::new(
+            OrInsert::<_, _, _, Optional, _, _>::new(self.cache, self.key, init),
+            |(key, answer, is_fresh)| answer.map(|value| Entry::new(key, value, is_fresh)),
+        )
     }
 
     /// Sets the value of the key to what `f` makes of its entry, or of `None`.
@@ -242,5 +229,54 @@ where
         // Not behind the result: if that panics, the result would be leaked.
         drop((f, key));
         Ok(answer)
+    }
+}
+
+pin_project! {
+    /// Loads a key, and says of the answer to which key it belongs and whether it comes from the loader.
+    struct OrInsert<'c, K, V, S, A, W, F> {
+        #[pin]
+        asking: Asking<'c, K, V, S, A, W, F>,
+        // Once the key is known to be absent, or its value to be old.
+        key: Option<K>,
+    }
+}
+
+impl<'c, K, V, S, A, W, F> OrInsert<'c, K, V, S, A, W, F>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+    A: Question<V>,
+    W: Wanted<K>,
+    F: Future<Output = A::Loaded>,
+{
+    fn new(cache: &'c Cache<K, V, S>, key: W, init: F) -> Self {
+        Self { asking: Asking::new(cache, key, init), key: None }
+    }
+}
+
+impl<K, V, S, A, W, F> Future for OrInsert<'_, K, V, S, A, W, F>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+    A: Question<V>,
+    W: Wanted<K>,
+    F: Future<Output = A::Loaded>,
+{
+    type Output = (K, A::Answer, bool);
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Some((key, value)) = this.asking.as_mut().look() {
+            return Poll::Ready((key.into_key(), A::found(value), false));
+        }
+        if let (None, Some(key)) = (&this.key, this.asking.key()) {
+            *this.key = Some(key.to_key());
+        }
+        let answer = ready!(this.asking.as_mut().poll(context));
+        let key = this.key.take().expect("it was there before the answer");
+        Poll::Ready((key, answer, this.asking.is_fresh()))
     }
 }

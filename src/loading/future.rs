@@ -1,16 +1,11 @@
 //! Loading in futures, of any runtime or none.
 
-use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted, refresh::Lookup, without};
-use crate::{
-    Cache,
-    engine::{flight::Outcome, refresh::Refresh},
-};
+use super::{Always, ByRef, Fallible, Optional, Own, asking::Asking};
+use crate::Cache;
 use equivalent::Equivalent;
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     hash::{BuildHasher, Hash},
-    ops::ControlFlow,
-    pin::{Pin, pin},
     sync::Arc,
 };
 
@@ -44,8 +39,8 @@ where
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn get_with_async(&self, key: K, init: impl Future<Output = V>) -> V {
-        self.ask_async::<Always>(Own(key), pin!(init)).await
+    pub fn get_with_async(&self, key: K, init: impl Future<Output = V>) -> impl Future<Output = V> {
+        Asking::<_, _, _, Always, _, _>::new(self, Own(key), init)
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a borrowed key, which is made owned only if it is
@@ -62,11 +57,15 @@ where
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn get_with_by_ref_async<Q>(&self, key: &Q, init: impl Future<Output = V>) -> V
+    pub fn get_with_by_ref_async<Q>(
+        &self,
+        key: &Q,
+        init: impl Future<Output = V>,
+    ) -> impl Future<Output = V>
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        self.ask_async::<Always>(ByRef(key), pin!(init)).await
+        Asking::<_, _, _, Always, _, _>::new(self, ByRef(key), init)
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a loader that may fail.
@@ -87,15 +86,15 @@ where
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn try_get_with_async<E>(
+    pub fn try_get_with_async<E>(
         &self,
         key: K,
         init: impl Future<Output = Result<V, E>>,
-    ) -> Result<V, Arc<E>>
+    ) -> impl Future<Output = Result<V, Arc<E>>>
     where
         E: Send + Sync + 'static,
     {
-        self.ask_async::<Fallible<E>>(Own(key), pin!(init)).await
+        Asking::<_, _, _, Fallible<E>, _, _>::new(self, Own(key), init)
     }
 
     /// [`try_get_with_async`](Cache::try_get_with_async) with a borrowed key, which is made owned only
@@ -116,16 +115,16 @@ where
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn try_get_with_by_ref_async<Q, E>(
+    pub fn try_get_with_by_ref_async<Q, E>(
         &self,
         key: &Q,
         init: impl Future<Output = Result<V, E>>,
-    ) -> Result<V, Arc<E>>
+    ) -> impl Future<Output = Result<V, Arc<E>>>
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
         E: Send + Sync + 'static,
     {
-        self.ask_async::<Fallible<E>>(ByRef(key), pin!(init)).await
+        Asking::<_, _, _, Fallible<E>, _, _>::new(self, ByRef(key), init)
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a loader that may have nothing. `None` goes to
@@ -142,12 +141,12 @@ where
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn optionally_get_with_async(
+    pub fn optionally_get_with_async(
         &self,
         key: K,
         init: impl Future<Output = Option<V>>,
-    ) -> Option<V> {
-        self.ask_async::<Optional>(Own(key), pin!(init)).await
+    ) -> impl Future<Output = Option<V>> {
+        Asking::<_, _, _, Optional, _, _>::new(self, Own(key), init)
     }
 
     /// [`optionally_get_with_async`](Cache::optionally_get_with_async) with a borrowed key, which is
@@ -164,76 +163,14 @@ where
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn optionally_get_with_by_ref_async<Q>(
+    pub fn optionally_get_with_by_ref_async<Q>(
         &self,
         key: &Q,
         init: impl Future<Output = Option<V>>,
-    ) -> Option<V>
+    ) -> impl Future<Output = Option<V>>
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        self.ask_async::<Optional>(ByRef(key), pin!(init)).await
-    }
-
-    /// `init` comes pinned: each function that it was moved through would make the future larger by it.
-    async fn ask_async<A: Question<V>>(
-        &self,
-        key: impl Wanted<K>,
-        init: Pin<&mut impl Future<Output = A::Loaded>>,
-    ) -> A::Answer {
-        match self.lookup(&key) {
-            Lookup::Found(value) => without(key, A::found(value)),
-            Lookup::Absent => self.load_async::<A>(key, init).await,
-            Lookup::Old(value, refresh) => {
-                self.load_anew_async::<A>(key, init, value, refresh).await
-            }
-        }
-    }
-
-    #[cold]
-    pub(crate) async fn load_anew_async<A: Question<V>>(
-        &self,
-        key: impl Wanted<K>,
-        init: impl Future<Output = A::Loaded>,
-        old: V,
-        refresh: Refresh<'_, K, V>,
-    ) -> A::Answer {
-        let mut init = pin!(init);
-        let stopwatch = self.engine().time_load();
-        let loaded = poll_fn(|context| {
-            let _leading = refresh.leading();
-            stopwatch.watch(|| init.as_mut().poll(context))
-        })
-        .await;
-        let outcome = A::outcome(loaded);
-        let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        self.refreshed::<A>(key, old, refresh, outcome, took)
-    }
-
-    #[cold]
-    pub(crate) async fn load_async<A: Question<V>>(
-        &self,
-        key: impl Wanted<K>,
-        init: impl Future<Output = A::Loaded>,
-    ) -> A::Answer {
-        let hash = self.hash(key.borrowed());
-        let mut init = pin!(init);
-        let leader = loop {
-            let turn = self.board(hash, &key).turn().await;
-            match self.next::<A, _>(hash, &key, turn) {
-                ControlFlow::Break(answer) => return without(key, answer),
-                ControlFlow::Continue(Some(leader)) => break leader,
-                ControlFlow::Continue(None) => {}
-            }
-        };
-        let stopwatch = self.engine().time_load();
-        let loaded = poll_fn(|context| {
-            let _leading = leader.leading();
-            stopwatch.watch(|| init.as_mut().poll(context))
-        })
-        .await;
-        let outcome = A::outcome(loaded);
-        let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        self.conclude::<A>(hash, key, leader, outcome, took)
+        Asking::<_, _, _, Optional, _, _>::new(self, ByRef(key), init)
     }
 }

@@ -5,13 +5,12 @@
 //! loads that first, and only when all of its flights have landed it waits for those of others. While it
 //! waits it leads nothing; if it is offered a lead then, it loads that key by itself and at once.
 
-use super::{Optional, Own, Question, refresh::Lookup, without};
+use super::{Lead, Optional, Own, Question, refresh::Lookup, without};
 use crate::{
     Cache,
     engine::{
-        flight::{Boarding, Leader, Outcome, Turn, Waiter},
+        flight::{Boarding, Outcome, Turn, Waiter},
         leading::Leading,
-        refresh::Refresh,
     },
 };
 use std::{
@@ -28,23 +27,6 @@ struct Wish<K> {
     key: K,
     /// Where it stands among the keys that were asked for; the first place, if there are several.
     place: usize,
-}
-
-/// Who loads it.
-enum Lead<'c, K, V> {
-    /// It is absent.
-    Absent(Leader<'c, K, V>),
-    /// It is there, but old.
-    Old(V, Refresh<'c, K, V>),
-}
-
-impl<K, V> Lead<'_, K, V> {
-    fn leading(&self) -> Leading {
-        match self {
-            Lead::Absent(leader) => leader.leading(),
-            Lead::Old(_, refresh) => refresh.leading(),
-        }
-    }
 }
 
 /// What one call of the loader is for.

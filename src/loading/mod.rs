@@ -2,14 +2,16 @@
 //!
 //! `engine/flight.rs` and `engine/flights.rs` are the protocol. Here are the questions that one can
 //! ask (a value, a value or an error, a value or nothing) and the way from a question to its answer,
-//! for threads (`sync.rs`) and for futures (`future.rs`); for several keys at once
+//! for threads (`sync.rs`) and for futures (`future.rs`, `asking.rs`); for several keys at once
 //! (`many.rs`); and for values that are there, but old (`refresh.rs`).
 
+mod asking;
 mod future;
 mod many;
 mod refresh;
 mod sync;
 
+pub(crate) use asking::Asking;
 pub(crate) use refresh::Lookup;
 
 use crate::{
@@ -18,7 +20,9 @@ use crate::{
         fill::Load,
         flight::{Boarding, Leader, Outcome, Turn},
         insert::Terms,
+        leading::Leading,
         nodes::Entry,
+        refresh::Refresh,
     },
 };
 use equivalent::Equivalent;
@@ -207,6 +211,24 @@ impl<K, Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized> Wanted<K> for ByR
 fn without<T, A>(rest: T, answer: A) -> A {
     drop(rest);
     answer
+}
+
+/// The lead of a load.
+enum Lead<'c, K, V> {
+    /// Of a key that is absent.
+    Absent(Leader<'c, K, V>),
+    /// Of one whose value is there, but old.
+    Old(V, Refresh<'c, K, V>),
+}
+
+impl<K, V> Lead<'_, K, V> {
+    /// To be kept while the loader's code runs.
+    fn leading(&self) -> Leading {
+        match self {
+            Lead::Absent(leader) => leader.leading(),
+            Lead::Old(_, refresh) => refresh.leading(),
+        }
+    }
 }
 
 /// What is left to do when it is a caller's turn.

@@ -9,6 +9,8 @@
 //! fresh and kept for want of better only, and when one of those who find it is to load it anew. Either
 //! way the load *replaces* what is there, as a refresh does (`engine/fill.rs`).
 
+mod future;
+
 use super::{
     function::{Declared, Function, Home},
     shape::Shape,
@@ -34,9 +36,8 @@ use crate::{
 };
 use std::{
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     hash::{BuildHasher, RandomState},
-    pin::pin,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
@@ -239,7 +240,8 @@ struct Lead<V> {
 enum Next<S: Shape> {
     Done(S::Output),
     Lead(Lead<S::Value>),
-    /// To run the function for this caller only.
+    /// To run the function for this caller only: those of the function do not wait for one another, or it is called
+    /// within a write.
     Alone,
 }
 
@@ -309,48 +311,6 @@ impl<S: Shape> Turn<S> {
         self.end(lead, split, keep, started, took)
     }
 
-    /// [`load`](Self::load) in a future.
-    #[cold]
-    pub async fn load_async(
-        self,
-        keep: impl FnOnce(&S::Value) -> bool,
-        run: impl Future<Output = S::Output>,
-    ) -> S::Output {
-        let mut run = pin!(run);
-        let lead = loop {
-            let next = match self.refresh() {
-                Some(next) => next,
-                None => match self.board() {
-                    None => self.next(None),
-                    Some(boarding) => {
-                        let turn = boarding.turn().await;
-                        self.next(Some(turn))
-                    }
-                },
-            };
-            match next {
-                Some(Next::Done(output)) => return output,
-                Some(Next::Alone) => {
-                    let started = Instant::now();
-                    let run = async { S::split(run.await) };
-                    let split = self.span().follow(run, outcome::<S>).await;
-                    return self.ran_alone(started, split);
-                }
-                Some(Next::Lead(lead)) => break lead,
-                None => {}
-            }
-        };
-        let started = Instant::now();
-        let stopwatch = self.home().entries.engine().time_load();
-        let output = poll_fn(|context| {
-            let _leading = lead.leader.leading();
-            stopwatch.watch(|| run.as_mut().poll(context))
-        });
-        let split = self.span().follow(async { S::split(output.await) }, outcome::<S>).await;
-        let took = stopwatch.stop(S::FAILS && split.is_err());
-        self.end(lead, split, keep, started, took)
-    }
-
     fn home(&self) -> &'static Home {
         self.function.home()
     }
@@ -397,14 +357,11 @@ impl<S: Shape> Turn<S> {
     fn next(&self, turn: Option<Flown<'static, StoredKey, StoredValue>>) -> Option<Next<S>> {
         let Some(turn) = turn else { return Some(Next::Alone) };
         match turn {
-            Flown::Over(flight) => Some(match flight.outcome()? {
-                Outcome::Value(stored) => Next::Done(S::join(kept::<S>(stored).value.clone())),
-                Outcome::Error(shared) => match S::shared(shared) {
-                    Some(rest) => Next::Done(S::rest(rest)),
-                    None => Next::Alone,
-                },
-                Outcome::Nothing => Next::Alone,
-            }),
+            Flown::Over(flight) => Some(Next::Done(match flight.outcome()? {
+                Outcome::Value(stored) => S::join(kept::<S>(stored).value.clone()),
+                Outcome::Error(shared) => S::rest(S::shared(shared)?),
+                Outcome::Nothing => return None,
+            })),
             Flown::Lead(leader) => Some(self.lead(leader)),
         }
     }
@@ -491,7 +448,12 @@ impl<S: Shape> Turn<S> {
                     if !S::FAILS {
                         self.forget(&lead);
                     }
-                    lead.leader.land(S::share(&rest).map_or(Outcome::Nothing, Outcome::Error));
+                    match S::share(&rest) {
+                        Some(shared) => drop(lead.leader.land(Outcome::Error(shared))),
+                        // Each caller needs a rest of its own, so the next of them runs the function, and no
+                        // more than one at a time.
+                        None => drop(lead.leader),
+                    }
                     S::rest(rest)
                 }
             },
@@ -524,12 +486,7 @@ impl<S: Shape> Turn<S> {
         let (mut fresh_until, mut span) = (NEVER, Span::ByRule);
         if own {
             let settings = home.cache.settings();
-            // Of an idle time nothing is left to chance; what is to be kept beyond it needs an end.
-            let by_settings = match stale_if_error {
-                Some(_) => settings.time_to_live,
-                None => settings.limits().0,
-            };
-            if let Some(ttl) = ttl.or(by_settings) {
+            if let Some(ttl) = ttl.or(settings.time_to_live) {
                 let ttl = shortened(ttl, jitter.unwrap_or(settings.jitter));
                 if let Some(grace) = stale_if_error {
                     fresh_until = home.clock.deadline_after(ttl);
@@ -541,8 +498,9 @@ impl<S: Shape> Turn<S> {
         }
         let refresh_at = AtomicU64::new(after(refresh));
         let bytes = self.bytes + REFERENCES + size_of::<Held<Kept<S::Value>>>();
+        let by_rule = matches!(span, Span::ByRule);
         let held = Held { value: Kept { value, fresh_until, refresh_at }, times: Times::NEVER };
-        (StoredValue::new(held, bytes, took), span)
+        (StoredValue::new(held, bytes, took, by_rule), span)
     }
 }
 

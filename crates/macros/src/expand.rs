@@ -234,18 +234,10 @@ impl Plan<'_> {
         let load = match (subject.kind, subject.is_async()) {
             (Kind::View, _) => quote! {
                 __larder_turn
-                    .load_async(
-                        #when,
-                        ::core::pin::pin!(async move {
-                            #rt::keep_response(#uncached.await).await
-                        }),
-                    )
+                    .load_async(#when, async move { #rt::keep_response(#uncached.await).await })
                     .await
             },
-            // Where it is moved to would make the future larger by it.
-            (_, true) => {
-                quote!(__larder_turn.load_async(#when, ::core::pin::pin!(#uncached)).await)
-            }
+            (_, true) => quote!(__larder_turn.load_async(#when, #uncached).await),
             (_, false) => quote!(__larder_turn.load(#when, #uncached)),
         };
         let (first_name, rows) = match &options.reads {

@@ -1,5 +1,6 @@
 //! Loads: one per key, and what wins over them.
 
+use futures::executor::block_on;
 use larder::cache_result;
 use std::sync::{
     Mutex, PoisonError,
@@ -294,4 +295,39 @@ fn destructors_of_other_results_run_when_a_load_has_landed() {
         done.send(()).unwrap();
     });
     is_done.recv_timeout(std::time::Duration::from_secs(120)).expect("no load waits for itself");
+}
+
+#[cache_result]
+async fn first_level(key: usize) -> u8 {
+    large(key).await
+}
+
+#[cache_result]
+async fn second_level(key: usize) -> Result<u8, std::io::Error> {
+    Ok(first_level(key).await)
+}
+
+#[cache_result]
+async fn third_level(key: usize) -> Option<u8> {
+    second_level(key).await.ok()
+}
+
+#[cache_result(stale_if_error = "1m")]
+async fn fourth_level(key: usize) -> Result<u8, String> {
+    third_level(key).await.ok_or("absent".to_owned())
+}
+
+#[test]
+fn a_future_grows_by_a_constant_with_each_function_that_calls_another() {
+    let sizes = [
+        size_of_val(&large::uncached(2)),
+        size_of_val(&large(2)),
+        size_of_val(&first_level(2)),
+        size_of_val(&second_level(2)),
+        size_of_val(&third_level(2)),
+        size_of_val(&fourth_level(2)),
+    ];
+    assert!(sizes.windows(2).all(|pair| pair[1] <= pair[0] + 500), "{sizes:?}");
+    assert!(size_of_val(&second_level::refresh(2)) <= sizes[3], "{sizes:?}");
+    assert_eq!(block_on(fourth_level(2)), Ok(2));
 }

@@ -59,3 +59,12 @@ impl Outcome {
         if loaded.is_some() { Self::Loaded } else { Self::Absent }
     }
 }
+
+impl LoadSpan {
+    /// Runs a loader from its beginning to its end.
+    pub(crate) fn run<T>(self, load: impl FnOnce() -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
+        let loaded = self.within(load);
+        self.end(outcome(&loaded));
+        loaded
+    }
+}

@@ -4,7 +4,7 @@ use super::Outcome;
 #[cfg(feature = "config")]
 use crate::manager::config::Reloaded;
 use crate::manager::{Finding, HealthStatus, ManagedCache, memory::PressureEvent};
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(crate) struct LoadSpan;
@@ -16,18 +16,12 @@ impl LoadSpan {
     }
 
     #[inline(always)]
-    pub(crate) fn run<T>(self, load: impl FnOnce() -> T, _: impl FnOnce(&T) -> Outcome) -> T {
-        load()
+    pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> R {
+        f()
     }
 
     #[inline(always)]
-    pub(crate) fn follow<T, F: Future<Output = T>>(
-        self,
-        load: F,
-        _: impl FnOnce(&T) -> Outcome,
-    ) -> F {
-        load
-    }
+    pub(crate) fn end(self, _: Outcome) {}
 }
 
 pub(in super::super) fn health_changed(_: Option<&str>, _: HealthStatus, _: &[Finding]) {}

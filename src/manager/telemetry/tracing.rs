@@ -8,11 +8,7 @@ use super::Outcome;
 #[cfg(feature = "config")]
 use crate::manager::config::Reloaded;
 use crate::manager::{Finding, HealthStatus, ManagedCache, memory::PressureEvent};
-use std::{
-    future::Future,
-    pin::pin,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 #[cfg(feature = "macros")]
 use tracing::warn;
 use tracing::{Span, debug, debug_span, field::Empty};
@@ -48,32 +44,13 @@ impl LoadSpan {
         Self { span, started: Instant::now(), outcome: "abandoned" }
     }
 
-    /// Runs the loader.
-    pub(crate) fn run<T>(
-        mut self,
-        load: impl FnOnce() -> T,
-        outcome: impl FnOnce(&T) -> Outcome,
-    ) -> T {
-        let loaded = self.span.in_scope(load);
-        self.end(outcome(&loaded));
-        loaded
+    /// Runs the loader's code.
+    pub(crate) fn within<R>(&self, f: impl FnOnce() -> R) -> R {
+        self.span.in_scope(f)
     }
 
-    /// Polls the loader to its end.
-    pub(crate) async fn follow<T, F: Future<Output = T>>(
-        mut self,
-        load: F,
-        outcome: impl FnOnce(&T) -> Outcome,
-    ) -> T {
-        let mut load = pin!(load);
-        let loaded =
-            std::future::poll_fn(|context| self.span.in_scope(|| load.as_mut().poll(context)))
-                .await;
-        self.end(outcome(&loaded));
-        loaded
-    }
-
-    fn end(&mut self, outcome: Outcome) {
+    /// The loader has come to its end.
+    pub(crate) fn end(mut self, outcome: Outcome) {
         self.outcome = match outcome {
             Outcome::Loaded => "loaded",
             Outcome::Absent => "absent",

@@ -1,15 +1,20 @@
 //! Getting a value or loading it, one load per key at a time.
 
-use super::View;
+use super::{
+    View,
+    lazy::{Followed, FoundOr, Lazy},
+};
 use crate::{
     engine::{fill::Timer, lifetimes::Span},
-    loading::{Always, Fallible, Optional},
+    loading::{Always, Asking, Fallible, Optional, Question},
     manager::{
         key::{Key, Query, Wish},
+        stored::StoredValue,
         telemetry::{LoadSpan, Outcome},
     },
+    polling::Map,
 };
-use std::{future::Future, pin::pin, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 /// # Loading
 ///
@@ -36,7 +41,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let query = self.query(key);
         match self.look(query, |held| held.value.clone()) {
             Some(value) => value,
-            None => self.load(query, init),
+            None => self.load::<Always, _>(query, init),
         }
     }
 
@@ -71,7 +76,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let query = self.query(key);
         match self.look(query, |held| held.value.clone()) {
             Some(value) => Ok(value),
-            None => self.try_load(query, init),
+            None => self.load::<Fallible<E>, _>(query, init),
         }
     }
 
@@ -95,7 +100,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     ) -> Option<V> {
         let query = self.query(key);
         let found = self.look(query, |held| held.value.clone());
-        found.or_else(|| self.optionally_load(query, init))
+        found.or_else(|| self.load::<Optional, _>(query, init))
     }
 
     /// [`get_with`](View::get_with) with a future, which is not polled if it is not needed.
@@ -112,23 +117,12 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn get_with_async<Q: Key + ?Sized>(
+    pub fn get_with_async<Q: Key + ?Sized>(
         &self,
         key: &Q,
         init: impl Future<Output = V>,
-    ) -> V {
-        // Each function that it was moved through would make the future larger by it.
-        let init = pin!(init);
-        let query = self.query(key);
-        if let Some(value) = self.look(query, |held| held.value.clone()) {
-            return value;
-        }
-        let init = async {
-            let timer = self.timer();
-            let value = self.span().follow(init, |_| Outcome::Loaded).await;
-            self.stored(query, value, timer.stop().by_clock)
-        };
-        Self::value_of(&self.entries.load_async::<Always>(self.wish(query), init).await)
+    ) -> impl Future<Output = V> {
+        self.ask_async::<Always, _>(key, init)
     }
 
     /// [`try_get_with`](View::try_get_with) with a future.
@@ -149,27 +143,16 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn try_get_with_async<Q, E>(
+    pub fn try_get_with_async<Q, E>(
         &self,
         key: &Q,
         init: impl Future<Output = Result<V, E>>,
-    ) -> Result<V, Arc<E>>
+    ) -> impl Future<Output = Result<V, Arc<E>>>
     where
         Q: Key + ?Sized,
         E: Send + Sync + 'static,
     {
-        let init = pin!(init);
-        let query = self.query(key);
-        if let Some(value) = self.look(query, |held| held.value.clone()) {
-            return Ok(value);
-        }
-        let init = async {
-            let timer = self.timer();
-            let loaded = self.span().follow(init, Outcome::of_result).await;
-            loaded.map(|value| self.stored(query, value, timer.stop().by_clock))
-        };
-        let loaded = self.entries.load_async::<Fallible<E>>(self.wish(query), init).await;
-        loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
+        self.ask_async::<Fallible<E>, _>(key, init)
     }
 
     /// [`optionally_get_with`](View::optionally_get_with) with a future.
@@ -186,30 +169,43 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub async fn optionally_get_with_async<Q: Key + ?Sized>(
+    pub fn optionally_get_with_async<Q: Key + ?Sized>(
         &self,
         key: &Q,
         init: impl Future<Output = Option<V>>,
-    ) -> Option<V> {
-        let init = pin!(init);
-        let query = self.query(key);
-        if let Some(value) = self.look(query, |held| held.value.clone()) {
-            return Some(value);
-        }
-        let init = async {
-            let timer = self.timer();
-            let loaded = self.span().follow(init, Outcome::of_option).await;
-            loaded.map(|value| self.stored(query, value, timer.stop().by_clock))
-        };
-        let loaded = self.entries.load_async::<Optional>(self.wish(query), init).await;
-        loaded.as_ref().map(Self::value_of)
+    ) -> impl Future<Output = Option<V>> {
+        self.ask_async::<Optional, _>(key, init)
+    }
+
+    fn ask_async<A: Kind<V>, Q: Key + ?Sized>(
+        &self,
+        key: &Q,
+        init: impl Future<Output = Loaded<A, V>>,
+    ) -> impl Future<Output = Answer<A, V>> {
+        Lazy::new(init, move |init| {
+            let query = self.query(key);
+            if let Some(value) = self.look(query, |held| held.value.clone()) {
+                return FoundOr::Found { answer: Some(A::found(value)) };
+            }
+            let init = Lazy::new(init, move |init| {
+                let timer = self.timer();
+                Map::new(Followed::new(init, self.span(), A::load_outcome), move |loaded| {
+                    A::store(loaded, |value| {
+                        self.stored(query, value, &self.terms, timer.stop().by_clock)
+                    })
+                })
+            });
+            let asking =
+                Asking::<_, _, _, A, _, _>::of_absent(&self.entries, self.wish(query), init);
+            FoundOr::Else { future: Map::new(asking, |answer| A::taken(&answer)) }
+        })
     }
 
     /// What a subscriber is to know of a load.
     fn span(&self) -> LoadSpan {
         let ttl = match self.terms.span {
             Span::For(duration) => Some(duration),
-            Span::ByRule | Span::Kept => None,
+            Span::ByRule => None,
         };
         LoadSpan::new(&self.cache, None, ttl)
     }
@@ -225,48 +221,79 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 
     #[cold]
     #[inline(never)]
-    fn load<Q: Key + ?Sized>(&self, query: Query<'_, Q, V>, init: impl FnOnce() -> V) -> V {
-        let init = || {
-            let timer = self.timer();
-            let value = self.span().run(init, |_| Outcome::Loaded);
-            self.stored(query, value, timer.stop().by_clock)
-        };
-        Self::value_of(&self.entries.load::<Always>(self.wish(query), init))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn try_load<Q, E>(
+    fn load<A: Kind<V>, Q: Key + ?Sized>(
         &self,
         query: Query<'_, Q, V>,
-        init: impl FnOnce() -> Result<V, E>,
-    ) -> Result<V, Arc<E>>
-    where
-        Q: Key + ?Sized,
-        E: Send + Sync + 'static,
-    {
+        init: impl FnOnce() -> Loaded<A, V>,
+    ) -> Answer<A, V> {
         let init = || {
             let timer = self.timer();
-            let loaded = self.span().run(init, Outcome::of_result);
-            loaded.map(|value| self.stored(query, value, timer.stop().by_clock))
+            let loaded = self.span().run(init, A::load_outcome);
+            A::store(loaded, |value| self.stored(query, value, &self.terms, timer.stop().by_clock))
         };
-        let loaded = self.entries.load::<Fallible<E>>(self.wish(query), init);
-        loaded.as_ref().map(Self::value_of).map_err(Arc::clone)
+        A::taken(&self.entries.load::<A>(self.wish(query), init))
+    }
+}
+
+type Loaded<A, V> = <A as Question<V>>::Loaded;
+type Answer<A, V> = <A as Question<V>>::Answer;
+
+/// A kind of question about values of a view, which is one about those of its cache, too.
+trait Kind<V>: Question<V> + Question<StoredValue> {
+    fn load_outcome(loaded: &Loaded<Self, V>) -> Outcome;
+
+    /// What was loaded, as it is to be stored.
+    fn store(
+        loaded: Loaded<Self, V>,
+        store: impl FnOnce(V) -> StoredValue,
+    ) -> Loaded<Self, StoredValue>;
+
+    /// The answer, taken from the one that the cache gives.
+    fn taken(answer: &Answer<Self, StoredValue>) -> Answer<Self, V>;
+}
+
+impl<V: Clone + Send + Sync + 'static> Kind<V> for Always {
+    fn load_outcome(_: &V) -> Outcome {
+        Outcome::Loaded
     }
 
-    #[cold]
-    #[inline(never)]
-    fn optionally_load<Q: Key + ?Sized>(
-        &self,
-        query: Query<'_, Q, V>,
-        init: impl FnOnce() -> Option<V>,
-    ) -> Option<V> {
-        let init = || {
-            let timer = self.timer();
-            let loaded = self.span().run(init, Outcome::of_option);
-            loaded.map(|value| self.stored(query, value, timer.stop().by_clock))
-        };
-        let loaded = self.entries.load::<Optional>(self.wish(query), init);
-        loaded.as_ref().map(Self::value_of)
+    fn store(loaded: V, store: impl FnOnce(V) -> StoredValue) -> StoredValue {
+        store(loaded)
+    }
+
+    fn taken(answer: &StoredValue) -> V {
+        View::value_of(answer)
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static> Kind<V> for Optional {
+    fn load_outcome(loaded: &Option<V>) -> Outcome {
+        Outcome::of_option(loaded)
+    }
+
+    fn store(loaded: Option<V>, store: impl FnOnce(V) -> StoredValue) -> Option<StoredValue> {
+        loaded.map(store)
+    }
+
+    fn taken(answer: &Option<StoredValue>) -> Option<V> {
+        answer.as_ref().map(View::value_of)
+    }
+}
+
+impl<V, E> Kind<V> for Fallible<E>
+where
+    V: Clone + Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    fn load_outcome(loaded: &Result<V, E>) -> Outcome {
+        Outcome::of_result(loaded)
+    }
+
+    fn store(loaded: Result<V, E>, store: impl FnOnce(V) -> StoredValue) -> Result<StoredValue, E> {
+        loaded.map(store)
+    }
+
+    fn taken(answer: &Result<StoredValue, Arc<E>>) -> Result<V, Arc<E>> {
+        answer.as_ref().map(View::value_of).map_err(Arc::clone)
     }
 }

@@ -1,0 +1,159 @@
+//! [`Turn::load`] in a future, which holds that of the function once and runs it in place.
+
+use super::{Lead, Next, Shape, Turn, outcome};
+use crate::{
+    engine::{
+        fill::Stopwatch,
+        flight::{Boarding, Waiter},
+    },
+    manager::{StoredKey, StoredValue, telemetry::LoadSpan},
+    polling::poll_in_place,
+};
+use pin_project_lite::pin_project;
+use std::{
+    future::Future,
+    mem,
+    ops::ControlFlow,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+pin_project! {
+    struct Loading<S, C, F>
+    where
+        S: Shape,
+    {
+        turn: Option<Turn<S>>,
+        keep: Option<C>,
+        // Before the stage, so that one that has not ended is dropped before its lead is passed on to the next.
+        #[pin]
+        run: Option<F>,
+        stage: Stage<S>,
+    }
+}
+
+enum Stage<S: Shape> {
+    /// To find out whose turn it is, from the beginning.
+    Unknown,
+    Waiting(Waiter<'static, StoredKey, StoredValue>),
+    Leading(Lead<S::Value>, Run<Stopwatch<'static, StoredKey, StoredValue>>),
+    /// For this caller only.
+    Alone(Run<()>),
+    /// Ended, or its poll has panicked.
+    Over,
+}
+
+/// A run of the function that has begun.
+struct Run<W> {
+    span: LoadSpan,
+    started: Instant,
+    stopwatch: W,
+}
+
+impl<S: Shape> Turn<S> {
+    /// [`load`](Self::load) in a future.
+    pub fn load_async(
+        self,
+        keep: impl FnOnce(&S::Value) -> bool,
+        run: impl Future<Output = S::Output>,
+    ) -> impl Future<Output = S::Output> {
+        Loading { turn: Some(self), keep: Some(keep), run: Some(run), stage: Stage::Unknown }
+    }
+
+    fn stage_of(&self, next: Option<Next<S>>) -> ControlFlow<S::Output, Stage<S>> {
+        ControlFlow::Continue(match next {
+            None => Stage::Unknown,
+            Some(Next::Done(output)) => return ControlFlow::Break(output),
+            Some(Next::Alone) => Stage::Alone(self.run(())),
+            Some(Next::Lead(lead)) => {
+                Stage::Leading(lead, self.run(self.home().entries.engine().time_load()))
+            }
+        })
+    }
+
+    fn run<W>(&self, stopwatch: W) -> Run<W> {
+        Run { span: self.span(), started: Instant::now(), stopwatch }
+    }
+
+    fn begin(&self) -> ControlFlow<S::Output, Stage<S>> {
+        if let Some(next) = self.refresh() {
+            return self.stage_of(next);
+        }
+        match self.board() {
+            None => self.stage_of(self.next(None)),
+            Some(Boarding::Wait(waiter)) => ControlFlow::Continue(Stage::Waiting(waiter)),
+            Some(boarding @ Boarding::Lead(_)) => {
+                self.stage_of(self.next(Some(boarding.turn_blocking())))
+            }
+        }
+    }
+}
+
+impl<S, C, F> Future for Loading<S, C, F>
+where
+    S: Shape,
+    C: FnOnce(&S::Value) -> bool,
+    F: Future<Output = S::Output>,
+{
+    type Output = S::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<S::Output> {
+        let mut this = self.project();
+        let turn = this.turn.as_ref().expect("a load was polled after its end");
+        // What is led is not kept in its place while the function runs: a panic passes it on.
+        loop {
+            let next = match mem::replace(this.stage, Stage::Over) {
+                Stage::Unknown => turn.begin(),
+                Stage::Waiting(mut waiter) => match Pin::new(&mut waiter).poll(context) {
+                    Poll::Ready(flown) => turn.stage_of(turn.next(Some(flown))),
+                    Poll::Pending => {
+                        *this.stage = Stage::Waiting(waiter);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Leading(lead, run) => {
+                    let polled = {
+                        let _leading = lead.leader.leading();
+                        let poll = || poll_in_place(this.run.as_mut(), context);
+                        run.stopwatch.watch(|| run.span.within(poll))
+                    };
+                    let Poll::Ready(output) = polled else {
+                        *this.stage = Stage::Leading(lead, run);
+                        return Poll::Pending;
+                    };
+                    let split = S::split(output);
+                    run.span.end(outcome::<S>(&split));
+                    let took = run.stopwatch.stop(S::FAILS && split.is_err());
+                    let turn = this.turn.take().expect("it was there above");
+                    let keep = this.keep.take().expect("it goes with the turn");
+                    let output = turn.end(lead, split, keep, run.started, took);
+                    // What is left of it may have a destructor, for which nothing is to wait.
+                    this.run.set(None);
+                    return Poll::Ready(output);
+                }
+                Stage::Alone(run) => {
+                    let polled = run.span.within(|| poll_in_place(this.run.as_mut(), context));
+                    let Poll::Ready(output) = polled else {
+                        *this.stage = Stage::Alone(run);
+                        return Poll::Pending;
+                    };
+                    let split = S::split(output);
+                    run.span.end(outcome::<S>(&split));
+                    let output = turn.ran_alone(run.started, split);
+                    *this.turn = None;
+                    return Poll::Ready(output);
+                }
+                Stage::Over => panic!("a load was polled after a panic"),
+            };
+            *this.stage = match next {
+                ControlFlow::Continue(stage) => stage,
+                ControlFlow::Break(output) => {
+                    this.run.set(None);
+                    *this.turn = None;
+                    return Poll::Ready(output);
+                }
+            };
+        }
+    }
+}
