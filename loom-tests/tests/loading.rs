@@ -3,14 +3,14 @@
 //! Nothing is evicted and nothing recycled.
 #![cfg(larder_loom)]
 
-use larder::doors::Tiny;
+use larder::doors::{Tiny, block_on};
 use larder_loom_tests::{Placed, TinyCache, key, model};
 use loom::sync::atomic::{
     AtomicBool, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::{
-    future::{Future, pending},
+    future::{Future, pending, ready},
     mem,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
@@ -208,6 +208,47 @@ fn a_cancelled_leader_and_a_cancelled_waiter_against_a_waiter() {
     model(3, setup, [cancel_both, |scene| scene.cache.get_with(A, || 2)], |scene, got| {
         scene.cache.validate();
         assert_eq!(got, [2, 2]);
+        assert_eq!((scene.cache.stats().loads, scene.cache.get(&A)), (1, Some(2)));
+    });
+}
+
+/// Both start anew when their leader is dropped, and share what is loaded then: that is stored.
+#[test]
+fn waiters_of_a_superseded_load_against_its_cancelled_leader() {
+    type Load = Mutex<Option<Pin<Box<dyn Future<Output = u32> + Send>>>>;
+    struct Scene {
+        cache: Arc<TinyCache>,
+        leader: Load,
+        waiters: [Load; 2],
+    }
+    fn board(cache: &Arc<TinyCache>, init: impl Future<Output = u32> + Send + 'static) -> Load {
+        let cache = Arc::clone(cache);
+        let mut load = Box::pin(async move { cache.get_with_async(A, init).await });
+        poll_once(load.as_mut());
+        Mutex::new(Some(load))
+    }
+    fn take(load: &Load) -> Pin<Box<dyn Future<Output = u32> + Send>> {
+        load.lock().expect("no panic").take().expect("once")
+    }
+    let setup = || {
+        let cache = Arc::new(empty());
+        let leader = board(&cache, pending());
+        let waiters = [board(&cache, ready(2)), board(&cache, ready(2))];
+        cache.invalidate(&A);
+        Scene { cache, leader, waiters }
+    };
+    let cancel = |scene: &Scene| {
+        drop(take(&scene.leader));
+        2
+    };
+    let threads: [fn(&Scene) -> u32; 3] = [
+        cancel,
+        |scene| block_on(take(&scene.waiters[0])),
+        |scene| block_on(take(&scene.waiters[1])),
+    ];
+    model(2, setup, threads, |scene, got| {
+        scene.cache.validate();
+        assert_eq!(got, [2, 2, 2]);
         assert_eq!((scene.cache.stats().loads, scene.cache.get(&A)), (1, Some(2)));
     });
 }

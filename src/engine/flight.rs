@@ -9,7 +9,7 @@
 //!    | | abandon: wakes one waiter                    | the offer is dropped, and nobody else waits
 //!    | v                                              |
 //!   Vacant -------------------------------------------+
-//!          take over: whichever waiter comes first
+//!          take over: whichever waiter comes first      or whoever comes first finds it superseded
 //! ```
 //!
 //! - A flight begins Led, by the thread or future that posted it (`flights.rs`). The leader runs its
@@ -20,6 +20,9 @@
 //!   queues up otherwise.
 //! - A leader that need not load at once *steps back*: the flight is Vacant then, and an errand
 //!   (`refresh.rs`) is on its way to take the lead over, if nobody comes first.
+//! - A waiter that finds the lead of a *superseded* flight vacant does not take it. It makes the flight Over and
+//!   wakes all others, so that they start anew: the key has or gets another flight by now, and two leaders would
+//!   load at a time.
 //! - Who makes a flight Over ends its post; who finds it Over does so, too, and so waits for nobody.
 //!
 //! # Who may touch what
@@ -330,6 +333,18 @@ impl<'e, K, V> Future for Waiter<'e, K, V> {
                 drop(desk);
                 drop(replaced);
                 Poll::Pending
+            }
+            Stage::Vacant if this.flight.post.is_superseded() => {
+                desk.stage = Stage::Over;
+                let own = this.ticket.take().and_then(|ticket| desk.leave(ticket));
+                let others = mem::take(&mut desk.queue);
+                drop(desk);
+                drop(own);
+                this.engine.end(&this.flight.post);
+                if !planted(Bug::OverSilent) {
+                    others.into_iter().for_each(|(_, waker)| waker.wake());
+                }
+                Poll::Ready(Turn::Over(Arc::clone(&this.flight)))
             }
             Stage::Vacant => {
                 desk.stage = Stage::Led;

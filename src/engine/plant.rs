@@ -99,6 +99,8 @@ pub(crate) enum Bug {
     AbandonSilent,
     /// A waiter that was offered the lead and is dropped does not wake the next.
     OfferDropped,
+    /// Who finds a superseded load without a leader does not wake the others.
+    OverSilent,
     /// A deadline is claimed by load and store.
     ClaimBlind,
     /// A read that has put a deadline off does not look for an end again.
@@ -113,12 +115,6 @@ pub(crate) enum Bug {
     ShortenBlind,
     /// Rules that have changed a deadline do not look whether there is another end.
     ShortenUnasked,
-    /// A read that has moved a deadline does not ask whether a caller has set the end meanwhile.
-    CallerUnasked,
-    /// A value that keeps its entry's time does not look whether that was changed meanwhile.
-    HandOnUnasked,
-    /// It looks with no fence before that.
-    HandOnUnfenced,
     /// An entry is taken for absent without settling its deadline.
     SettleBlind,
     /// A deadline that was changed before it could be claimed is taken for one that was claimed.

@@ -36,8 +36,9 @@ use subject::Subject;
 ///
 /// The function may be `async`, generic, or within another function. Of a `Result` only `Ok` is kept, and of
 /// an `Option` only `Some`, by whatever name the type goes. There is one run per key at a time: who comes
-/// while it is under way waits for it and shares what comes of it, an error too if that is `Clone + Send + Sync` (if
-/// not, each who has waited runs the function for itself). A hit allocates nothing for its key.
+/// while it is under way waits for it and shares what comes of it, an error too if that is `Clone + Send + Sync`. An
+/// error that is not goes to the caller that ran the function, and the next of those that wait runs it then: one after
+/// the other, until a run succeeds, whose result all others share. A hit allocates nothing for its key.
 ///
 /// What is kept has to be `Clone + Send + Sync + 'static`. Arguments have to be `Hash + Eq`, with an owned form
 /// that is `Send + Sync + 'static`: `&str` is kept as `String`, `&[T]` as `Vec<T>`, `&T` and `T` as `T`.
