@@ -114,6 +114,17 @@ impl Run {
         String::from_utf8(output.stdout).with_context(|| format!("output of {}", self.shown))
     }
 
+    /// Runs to the end and returns what it printed to its two outputs.
+    pub(crate) fn read_both(mut self) -> Result<(String, String)> {
+        self.show();
+        let output = self.command.output().with_context(|| self.could_not_start())?;
+        let text =
+            |bytes| String::from_utf8(bytes).with_context(|| format!("output of {}", self.shown));
+        let (printed, errors) = (text(output.stdout)?, text(output.stderr)?);
+        self.check(output.status).context(errors.clone())?;
+        Ok((printed, errors))
+    }
+
     /// Whether it runs and succeeds; nothing is shown.
     pub(crate) fn succeeds(mut self) -> bool {
         let quiet = self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -8,6 +8,7 @@ mod fuzz;
 mod lint;
 mod loom;
 mod msrv;
+mod package;
 mod place;
 mod sanitize;
 mod steps;

@@ -1,0 +1,229 @@
+//! Runs each example in a process of its own, and checks what it prints.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::SystemTime,
+};
+
+/// What an example prints.
+fn output(example: &str) -> String {
+    let mut child = Command::new(binary(example));
+    // The environment is a part of the settings that one of them reads.
+    let settings = env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LARDER_"));
+    settings.for_each(|(name, _)| _ = child.env_remove(name));
+    let output = child.output().expect("it can be started");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{example} fails\n{text}\n{errors}");
+    text
+}
+
+/// The program of an example. A run of all tests has built it beside them; a run of these alone has not.
+fn binary(example: &str) -> PathBuf {
+    let test = env::current_exe().expect("this program");
+    let profile = test.ancestors().nth(2).expect("TARGET/PROFILE/deps/examples-HASH");
+    let binary = profile.join("examples").join(example).with_extension(env::consts::EXE_EXTENSION);
+    if changed(&binary).is_none_or(|built| built < newest_source(example)) {
+        build(example, profile);
+    }
+    binary
+}
+
+fn build(example: &str, profile: &Path) {
+    let profile_name = profile.file_name().and_then(|name| name.to_str()).expect("a name");
+    let features = [
+        ("axum", cfg!(feature = "axum")),
+        ("config", cfg!(feature = "config")),
+        ("macros", cfg!(feature = "macros")),
+        ("manager", cfg!(feature = "manager")),
+        ("metrics", cfg!(feature = "metrics")),
+        ("serde", cfg!(feature = "serde")),
+        ("sysinfo", cfg!(feature = "sysinfo")),
+        ("tracing", cfg!(feature = "tracing")),
+    ];
+    let features: Vec<_> = features.iter().filter(|it| it.1).map(|it| it.0).collect();
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "larder", "--example", example])
+        .args(["--no-default-features", "--features", &features.join(",")])
+        .args(["--profile", if profile_name == "debug" { "dev" } else { profile_name }])
+        .arg("--target-dir")
+        .arg(profile.parent().expect("the target directory"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status();
+    assert!(status.expect("cargo").success(), "{example} does not compile");
+}
+
+fn changed(file: &Path) -> Option<SystemTime> {
+    fs::metadata(file).and_then(|it| it.modified()).ok()
+}
+
+/// When something that an example is made of was last changed.
+fn newest_source(example: &str) -> SystemTime {
+    fn newest(directory: &Path) -> SystemTime {
+        let entries = fs::read_dir(directory).expect("a directory of sources");
+        let times = entries.map(|entry| {
+            let path = entry.expect("it can be read").path();
+            if path.is_dir() { newest(&path) } else { changed(&path).expect("it is there") }
+        });
+        times.max().expect("a file")
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let example = root.join("examples").join(example).with_extension("rs");
+    let files = [example, root.join("Cargo.toml")].map(|file| changed(&file).expect("it is there"));
+    files.into_iter().max().max(Some(newest(&root.join("src")))).expect("a time")
+}
+
+/// Checks that the lines of `text` contain these, in this order.
+fn check(text: &str, wanted: &[&str]) {
+    let mut rest = text;
+    for line in wanted {
+        let at =
+            rest.find(line).unwrap_or_else(|| panic!("no {line:?} in\n{rest}\nin all:\n{text}"));
+        rest = &rest[at + line.len()..];
+    }
+}
+
+#[test]
+fn quickstart_shows_the_first_steps() {
+    let text = output("quickstart");
+    check(
+        &text,
+        &[
+            r#"get(1)            Some("Ada")"#,
+            "get(2)            None",
+            "add(1)            false",
+            "loading user 2",
+            r#"get_with(2)       "Grace""#,
+            r#"get_with(2)       "Grace""#,
+            "1000 entries are left",
+            "get(2)            None",
+            "users: ",
+        ],
+    );
+    assert_eq!(text.matches("loading user 2").count(), 1);
+}
+
+#[test]
+fn weights_and_listener_tells_of_each_value_that_leaves() {
+    let text = output("weights_and_listener");
+    check(
+        &text,
+        &[
+            "three pages: 3 entries, 9006 bytes",
+            "was replaced",
+            "a smaller /a: 3 entries, 8006 bytes",
+            "made room",
+            "a large page: 1 entries, 9996 bytes",
+            "/huge     20000 bytes  did not fit",
+            "was removed",
+            "get(/a) is None",
+            "has expired",
+            "expired: 0 entries, 0 bytes",
+            "Size",
+            "Replaced",
+        ],
+    );
+}
+
+#[test]
+fn async_loading_asks_once_for_a_thousand_tasks() {
+    let text = output("async_loading");
+    check(
+        &text,
+        &[
+            r#"1000 answers of Ok("GREETING"), 1 request"#,
+            r#"broken: Err("no answer to request 2")"#,
+            r#"broken: Err("no answer to request 3")"#,
+            "contains_key(broken): false",
+            r#"loaded: "9.99"#,
+            r#"stored: Some("8.99")"#,
+            r#"report: "by the second""#,
+            "2 failed",
+        ],
+    );
+}
+
+#[cfg(feature = "axum")]
+#[test]
+fn axum_service_queries_once_for_a_hundred_requests() {
+    let text = output("axum_service");
+    check(
+        &text,
+        &[
+            r#"["200 OK {\"id\":7,\"name\":\"user 7\"}"], 1 query"#,
+            "204 No Content",
+            r#"200 OK {"id":7,"name":"Ada"}"#,
+            "404 Not Found",
+            "503 Service Unavailable",
+            "200 OK the report",
+            "200 OK the report",
+            "200 OK hits ",
+        ],
+    );
+}
+
+#[cfg(feature = "macros")]
+#[test]
+fn memoized_functions_run_again_after_a_write() {
+    let text = output("memoized_functions");
+    check(
+        &text,
+        &[
+            r#"user(1) = Some("Ada")"#,
+            r#"user(1) = Some("Ada")"#,
+            "user_count() = 2",
+            "UPDATE users",
+            r#"user(1) = Some("Ada Lovelace")"#,
+            "prime(1000) = Ok(7919)",
+            r#"prime(0) = Err("they are counted from 1")"#,
+            "prime: ",
+        ],
+    );
+    let runs = |what: &str| text.matches(what).count();
+    assert_eq!(runs("SELECT name"), 2, "before the write and after it:\n{text}");
+    assert_eq!(runs("SELECT count"), 2, "before the write and after it:\n{text}");
+    assert_eq!(runs("looking for prime number 1000"), 2, "again when it was invalidated:\n{text}");
+    assert_eq!(runs("looking for prime number 0"), 2, "errors are not kept:\n{text}");
+}
+
+#[cfg(feature = "config")]
+#[test]
+fn manager_toml_has_the_settings_of_the_file() {
+    let text = output("manager_toml");
+    check(
+        &text,
+        &[
+            "session 4f1c is Some(Session { user: 7 })",
+            "report: rendered once",
+            "session       50000",
+            r#"changed: ["session"]"#,
+            "capacity: 80000",
+            "session 4f1c is still Some",
+            "did you mean max_entries?",
+            "has no unit",
+        ],
+    );
+}
+
+#[cfg(feature = "metrics")]
+#[test]
+fn metrics_prometheus_renders_the_numbers_of_a_cache() {
+    let text = output("metrics_prometheus");
+    let value = |metric: &str| -> f64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(metric));
+        line.unwrap_or_else(|| panic!("no {metric} in\n{text}")).trim().parse().expect("a number")
+    };
+    let hits = value(r#"cache_gets_total{cache="user",result="hit"}"#);
+    let misses = value(r#"cache_gets_total{cache="user",result="miss"}"#);
+    assert_eq!(hits + misses, 10_001.0);
+    assert!(hits > 5_000.0, "{hits} hits");
+    assert_eq!(value(r#"cache_loads_total{cache="user",result="success"}"#), misses);
+    assert_eq!(value(r#"cache_removals_total{cache="user",cause="explicit"}"#), 1.0);
+    let bucket = |le: &str| {
+        value(&format!(r#"cache_load_duration_seconds_bucket{{cache="user",le="{le}"}}"#))
+    };
+    assert!(bucket("0.01") < misses, "one took 20 ms");
+    assert_eq!(bucket("+Inf"), misses);
+}
