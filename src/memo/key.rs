@@ -13,7 +13,7 @@ use std::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of the key of a cached function",
     label = "is not `Hash + Eq`, or has no owned form that is `Send + Sync + 'static`",
-    note = "leave the argument out of the key with `skip(..)`, or say with `key = ..` what stands for it"
+    note = "say with `key = ..` what stands for it, or, if the result does not depend on it, leave it out with `skip(..)`"
 )]
 pub trait Argument: ToOwned<Owned = Self::Kept> + Hash + Eq {
     /// Its owned form.

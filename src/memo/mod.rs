@@ -34,7 +34,9 @@ pub use writes::invalidate_table;
 #[doc(hidden)]
 pub mod rt {
     #[cfg(feature = "axum")]
-    pub use super::axum::{KeptResponse, Response, keep_response, respond};
+    pub use super::axum::{
+        Extracted, KeptResponse, OfRequest, OtherExtracted, Response, keep_response, respond,
+    };
     pub use super::{
         digest::digest,
         function::{Declared, Function, Registered},

@@ -15,6 +15,7 @@ mod write;
 
 use crate::{
     generics::turbofish,
+    identity,
     key::{KeyPlan, shown_at, taken_apart},
     options::{Kind, Options, Said},
     subject::Subject,
@@ -232,11 +233,11 @@ impl Plan<'_> {
             }
         };
         let load = match (subject.kind, subject.is_async()) {
-            (Kind::View, _) => quote! {
-                __larder_turn
-                    .load_async(#when, async move { #rt::keep_response(#uncached.await).await })
-                    .await
-            },
+            (Kind::View, _) => {
+                let knows_request = identity::is_in_key(&subject.arguments, options);
+                let kept = quote!(#rt::keep_response(#uncached.await, #knows_request).await);
+                quote!(__larder_turn.load_async(#when, async move { #kept }).await)
+            }
             (_, true) => quote!(__larder_turn.load_async(#when, #uncached).await),
             (_, false) => quote!(__larder_turn.load(#when, #uncached)),
         };

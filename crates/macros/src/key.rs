@@ -1,8 +1,8 @@
 //! The key of a call, as an expression of its arguments.
 
 use crate::{
-    generics,
-    options::{Key, Options},
+    generics, identity,
+    options::{Key, Kind, Options},
     subject::{Argument, Passing, Subject, closure_input},
 };
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
@@ -60,7 +60,12 @@ impl KeyPlan {
                             if place.to_token_stream().to_string() == hole.root =>
                         {
                             let name = argument.bound.iter().find(|name| **name == hole.root);
-                            Part::of_argument(rt, argument, name.expect("it is bound"))
+                            Part::of_argument(
+                                rt,
+                                subject.kind,
+                                argument,
+                                name.expect("it is bound"),
+                            )
                         }
                         (None, _) => Part::of(rt, template.literal.span(), &quote!((&#place))),
                     });
@@ -100,7 +105,7 @@ impl KeyPlan {
                     for name in
                         argument.bound.iter().filter(|name| names.contains(&name.to_string()))
                     {
-                        parts.push(Part::of_argument(rt, argument, name));
+                        parts.push(Part::of_argument(rt, subject.kind, argument, name));
                     }
                 }
             }
@@ -131,7 +136,18 @@ impl KeyPlan {
                 }
             }
         }
-        let checks = parts.iter().map(|part| part.check.clone()).collect();
+        let mut checks: TokenStream = parts.iter().map(|part| part.check.clone()).collect();
+        if subject.kind == Kind::View {
+            let undecided =
+                subject.arguments.iter().filter(|it| !identity::is_decided(it, options));
+            let for_all = undecided.filter_map(|argument| for_all(argument, options, rt));
+            checks.extend(for_all);
+            checks = quote! {
+                #[allow(unused_imports)]
+                use #rt::{OfRequest as _, OtherExtracted as _};
+                #checks
+            };
+        }
         let tuple = nested(parts.into_iter().map(|part| part.part).collect());
         let expression = quote!({
             #[allow(unused_imports)]
@@ -220,7 +236,7 @@ impl Part {
         }
     }
 
-    fn of_argument(rt: &TokenStream, argument: &Argument, name: &Ident) -> Self {
+    fn of_argument(rt: &TokenStream, kind: Kind, argument: &Argument, name: &Ident) -> Self {
         let at = name.span();
         let by_value = !argument.is_taken_apart() && argument.passing != Passing::Reference;
         match argument.passing {
@@ -233,10 +249,37 @@ impl Part {
                     }),
                 }
             }
-            _ if by_value => Self::of(rt, at, &quote_spanned!(at=> &#name)),
-            _ => Self::of(rt, at, &quote_spanned!(at=> #name)),
+            _ => {
+                let place = match by_value {
+                    true => quote_spanned!(at=> &#name),
+                    false => quote_spanned!(at=> #name),
+                };
+                let part = Self::of(rt, at, &place);
+                if kind != Kind::View {
+                    return part;
+                }
+                let rt = shown_at(rt, at);
+                Self { check: quote_spanned!(at=> (&#rt::Extracted(#place)).in_key();), ..part }
+            }
         }
     }
+}
+
+/// A statement that does not compile if what a handler extracts, and the key has nothing of, belongs to one request.
+/// What is in the key as it is has a check of its own.
+fn for_all(argument: &Argument, options: &Options, rt: &TokenStream) -> Option<TokenStream> {
+    let name = &argument.name;
+    let skipped = options.skip.iter().any(|skip| skip.value.contains(name));
+    if !argument.is_taken_apart() && options.key.is_none() && !skipped {
+        return None;
+    }
+    let at = argument.ty.span();
+    let rt = shown_at(rt, at);
+    let place = match argument.passing {
+        Passing::Reference | Passing::Mutable => quote_spanned!(at=> &*#name),
+        _ => quote_spanned!(at=> &#name),
+    };
+    Some(quote_spanned!(at=> (&#rt::Extracted(#place)).for_all();))
 }
 
 /// The pattern, of which only the names that are used are bound, and not as variables.

@@ -4,6 +4,7 @@
 mod duration;
 mod expand;
 mod generics;
+mod identity;
 mod key;
 mod options;
 mod subject;
@@ -193,13 +194,19 @@ pub fn cache_query(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// [`macro@cache_result`] for handlers of axum: keeps responses, by what they extract. Needs larder's feature `axum`.
 ///
-/// Arguments are extractors, and what their patterns bind is the key: of `Path(id): Path<u64>` it is `id`. What is no
-/// part of it, the state above all, has to be skipped. The handler may return whatever is `IntoResponse`; the function
+/// Arguments are extractors, and what their patterns bind is the key: of `Path(id): Path<u64>` it is `id`. What no response
+/// depends on, the state above all, has to be skipped. The handler may return whatever is `IntoResponse`; the function
 /// then returns a `Response`.
 ///
-/// Kept are responses with a status of success, no `Set-Cookie`, no `Cache-Control` of `no-store` or `private`, no
-/// `Vary: *`, and a body of a known length, a mebibyte at most. All others go to their callers as they are, so that
-/// neither errors nor streams are kept. What the headers of the *request* say is of no matter here.
+/// Responses are kept that have status 200, 203 or 204 and a body of a known length, a mebibyte at most; and no
+/// `Set-Cookie`, no `Content-Range`, no `Cache-Control` of `no-store`, `no-cache`, `private` or an age of 0, and, unless the
+/// key has something of the request's headers, no `Vary`. All others go to their callers as they are, so that neither
+/// errors nor streams are kept. Extensions of the response are kept with it.
+///
+/// Arguments that belong to one request (`HeaderMap`, `Request`, `Parts`, `Extension`, cookie jars, by these or other
+/// names) are refused unless `key` names what of them the response depends on, as in
+/// <code>key = |headers, id| (headers.get("accept-language").cloned(), *id)</code>. If that is nothing at all, `skip(..)` beside
+/// the key says so.
 ///
 /// ```
 /// use axum::{Router, extract::{Path, State}, routing::get};

@@ -251,10 +251,11 @@ impl Options {
                 "`keep_err` and `keep_none` exclude each other: a function returns one or the other",
             ));
         }
-        if let (Some(skip), Some(key)) = (&self.skip, &self.key)
+        // A handler may have to say that it depends on nothing of what belongs to one request.
+        if let (Some(skip), Some(_)) = (&self.skip, &self.key)
+            && kind != Kind::View
             && skip.value.iter().any(|name| name != "Self")
         {
-            let _ = key;
             return Err(Error::new(
                 skip.at,
                 "`skip` is of no use beside `key`, which says all that the key is made of; remove it",

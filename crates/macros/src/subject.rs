@@ -1,6 +1,9 @@
 //! The function that stands under the attribute, and whether it can be cached at all.
 
-use crate::options::{Kind, Options};
+use crate::{
+    identity,
+    options::{Kind, Options},
+};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{
@@ -119,6 +122,9 @@ impl Subject {
         let subject = Self { kind, item, arguments, returns };
         subject.check_returns(writes)?;
         subject.check_names(options)?;
+        if kind == Kind::View {
+            identity::check(&subject.arguments, options)?;
+        }
         options.resolve(&subject.idents());
         Ok(subject)
     }
