@@ -41,8 +41,25 @@ integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 ///
 /// Atomic: however many threads count, none of their steps is lost. (Unless the key is removed,
 /// expires or is evicted, or its new value is [rejected](crate::CacheStats::rejections): then it is
-/// absent, and [`incr`](Cache::incr) says so.) Each step counts as use and as an update, and starts the
-/// value's time anew, as [`insert`](Cache::insert) does; it is no hit and no miss.
+/// absent, and [`incr`](Cache::incr) says so.) Each step counts as use and as an update; it is no hit and
+/// no miss.
+///
+/// An entry keeps its time to live, [the one of its own](Cache::insert_with_ttl) too, and its tags: a count that
+/// began with a minute to live ends after that minute, however often it is incremented. A step is a use
+/// that puts the end of an idle entry off. An [`Expiry`](crate::Expiry) is asked as by any update.
+///
+/// ```
+/// use larder::{Cache, ManualClock};
+/// use std::time::Duration;
+///
+/// let (clock, minute) = (ManualClock::new(), Duration::from_secs(60));
+/// let requests = Cache::builder().max_capacity(10).time_to_live(minute).clock(&clock).build();
+/// requests.insert("Ada", 1);
+/// clock.advance(minute / 2);
+/// assert_eq!(requests.incr("Ada", 1), Some(2));
+/// clock.advance(minute / 2);
+/// assert_eq!(requests.incr("Ada", 1), None, "the next window");
+/// ```
 impl<K, V, S> Cache<K, V, S>
 where
     K: Hash + Eq + Clone,
@@ -96,7 +113,8 @@ where
             |other| *other == key,
             |found| {
                 new = found.map_or(initial, |entry| entry.value.plus(delta));
-                Decision::Put(Entry { key: key.clone(), value: new })
+                let entry = Entry { key: key.clone(), value: new };
+                if found.is_some() { Decision::Step(entry) } else { Decision::Put(entry) }
             },
         );
         new
@@ -114,7 +132,7 @@ where
                 new = found.map(|entry| step(entry.value));
                 match (found, new) {
                     (Some(entry), Some(value)) => {
-                        Decision::Put(Entry { key: entry.key.clone(), value })
+                        Decision::Step(Entry { key: entry.key.clone(), value })
                     }
                     _ => Decision::Keep,
                 }

@@ -19,7 +19,9 @@ use std::{
 /// Given to [`CacheBuilder::expire_after`](crate::CacheBuilder::expire_after). Each method returns how
 /// long the entry is to live from now on, or `None` for no limit of its own. Whatever it says, the
 /// cache's [`time_to_live`](crate::CacheBuilder::time_to_live) and
-/// [`time_to_idle`](crate::CacheBuilder::time_to_idle) hold, too: the earliest end counts.
+/// [`time_to_idle`](crate::CacheBuilder::time_to_idle) hold, too: the earliest end counts. An entry that was
+/// [given a time](Cache::insert_with_ttl) by a caller has that instead, and is not asked about, until its
+/// value is replaced.
 ///
 /// The methods run in the thread that uses the cache, while it is pinned: they should be quick. One
 /// that panics leaves the cache as it was.
@@ -83,12 +85,14 @@ where
     K: Hash + Eq,
     S: BuildHasher,
 {
-    /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that lives for `duration`,
-    /// whatever the cache's [`time_to_live`](crate::CacheBuilder::time_to_live). Its
-    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) holds, and what an [`Expiry`] says: the earliest end
-    /// counts. ([`touch`](Cache::touch) sets aside what an `Expiry` has said.) O(1).
+    /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that lives for `duration`. O(1).
     ///
-    /// A duration of zero removes the key; one beyond 584 million years is no limit.
+    /// That stands in place of all rules of the cache: its [`time_to_live`](crate::CacheBuilder::time_to_live)
+    /// and [`time_to_idle`](crate::CacheBuilder::time_to_idle) do not concern the entry, reads make its time
+    /// neither longer nor shorter, and an [`Expiry`] is not asked. The next write of the key is by the rules
+    /// again.
+    ///
+    /// A duration of zero removes the key; one beyond 292 million years is no limit.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -132,9 +136,10 @@ where
         Some(self.engine().lifetimes().remaining(life.deadline).unwrap_or(Duration::MAX))
     }
 
-    /// Has the entry of a key live for `duration` from now on, whatever was said before, but for the cache's
-    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle), which starts anew; false if it is absent. Does not
-    /// count as use. Zero removes it from all lookups. O(1).
+    /// Gives the entry of a key `duration` to live from now on; false if it is absent. That stands in place of
+    /// what was said before, and of all rules of the cache, as with
+    /// [`insert_with_ttl`](Cache::insert_with_ttl). Does not count as use. Zero removes it from all lookups.
+    /// O(1).
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -156,6 +161,6 @@ where
         V: Send + Sync + 'static,
     {
         self.tend();
-        self.engine().touch(self.hash(key), |other| key.equivalent(other), duration)
+        self.engine().touch(self.hash(key), |other| key.equivalent(other), Span::For(duration))
     }
 }

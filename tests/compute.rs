@@ -293,7 +293,7 @@ fn each_operation_finds_what_is_there_and_leaves_what_it_says() {
 fn what_is_computed_begins_its_time_anew() {
     let Scene { cache, clock, .. } = scene(Found::Present);
     clock.advance(SECOND * 3 / 4);
-    assert_eq!(cache.incr(&1, 1), Some(11));
+    assert_eq!(compute(&cache, |_| Op::Put(11)), Some(11));
     clock.advance(SECOND * 3 / 4);
     assert_eq!(compute(&cache, |_| Op::Nop), Some(11));
     clock.advance(SECOND / 4);

@@ -54,10 +54,15 @@ impl Rules {
         (self.bits & 128 != 0).then_some(u64::from(self.to_live) / 4 + 1)
     }
 
+    /// Whether the cache has an [`Expiry`].
+    fn expires(&self) -> bool {
+        self.bits & 12 == 12
+    }
+
     /// How long a key lives by the cache's [`Expiry`]; not in a cache whose entries idle, where it
     /// would not be certain whether an insert replaces.
     fn own(&self, key: u8) -> Option<u64> {
-        (self.bits & 12 == 12).then_some(())?;
+        self.expires().then_some(())?;
         own(key)
     }
 
@@ -76,7 +81,7 @@ impl Rules {
         if let Some(to_idle) = self.to_idle() {
             builder = builder.time_to_idle(Duration::from_millis(to_idle));
         }
-        if self.bits & 12 == 12 {
+        if self.expires() {
             builder = builder.expire_after(ByKey);
         }
         (builder, clock)
@@ -100,6 +105,8 @@ impl Expiry<Key, Value> for ByKey {
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
     end: u64,
+    /// Whether somebody gave it its end, in place of the cache's rules.
+    given: bool,
     own: u64,
     idle: u64,
     /// A lookup has found it dead.
@@ -117,20 +124,29 @@ impl Life {
         replaced: Option<Life>,
     ) -> Self {
         let after = |time: Option<u64>| time.map_or(NEVER, |time| now + time);
-        let own = replaced.map_or(after(rules.own(key)), |replaced| replaced.own);
-        let end = after(time.or(rules.to_live()));
-        Life { end, own, idle: after(rules.to_idle()), over: false }
+        if let Some(time) = time {
+            return Life { end: now + time, given: true, own: NEVER, idle: NEVER, over: false };
+        }
+        let own = match replaced {
+            None => after(rules.own(key)),
+            Some(_) if !rules.expires() => NEVER,
+            Some(replaced) if replaced.given => replaced.end,
+            Some(replaced) => replaced.own,
+        };
+        let (end, idle) = (after(rules.to_live()), after(rules.to_idle()));
+        Life { end, given: false, own, idle, over: false }
     }
 
     /// Somebody has used it.
     pub fn used(&mut self, rules: &Rules, now: u64) {
-        self.idle = rules.to_idle().map_or(NEVER, |time| now + time);
+        if !self.given {
+            self.idle = rules.to_idle().map_or(NEVER, |time| now + time);
+        }
     }
 
     /// Somebody wants it to live for `time` from now on.
-    pub fn touched(&mut self, rules: &Rules, now: u64, time: u64) {
-        self.used(rules, now);
-        (self.end, self.own) = (now + time, NEVER);
+    pub fn touched(&mut self, now: u64, time: u64) {
+        (self.end, self.own, self.idle, self.given) = (now + time, NEVER, NEVER, true);
     }
 
     /// Somebody has found it dead, and so it stays.

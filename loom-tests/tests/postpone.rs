@@ -1,7 +1,7 @@
 //! No read puts a deadline off beyond an end: `src/engine/postpone.rs`.
 #![cfg(larder_loom)]
 
-use larder::doors::TimesDoor;
+use larder::doors::{HandingDoor, TimesDoor};
 use larder_loom_tests::model;
 
 /// The touch comes to another deadline than that which is there.
@@ -98,5 +98,51 @@ fn a_read_against_rules_that_get_stricter() {
         ends_at_10,
         [|times: &TimesDoor| times.read_by_rule(15), |times| times.shorten(5)],
         |times, [(), ()]| assert_eq!((times.deadline(), times.end()), (5, 5)),
+    );
+}
+
+/// The rules have become stricter since the deadline was set, so the read brings it forward.
+#[test]
+fn a_read_against_a_callers_end_at_the_deadline_that_is_there() {
+    model(
+        3,
+        || TimesDoor::new(10),
+        [|times: &TimesDoor| times.read_by_rule(8), |times| times.set_callers_end(10)],
+        |times, [(), ()]| assert_eq!((times.deadline(), times.end()), (10, 10)),
+    );
+}
+
+#[test]
+fn a_read_against_a_callers_end_beyond_idling() {
+    model(
+        3,
+        || TimesDoor::new(10),
+        [|times: &TimesDoor| times.read(15), |times| times.set_callers_end(50)],
+        |times, [(), ()]| assert_eq!((times.deadline(), times.end()), (50, 50)),
+    );
+}
+
+#[test]
+fn rules_that_get_stricter_against_a_callers_end() {
+    fn against<const END: u64>() {
+        model(
+            3,
+            ends_at_10,
+            [|times: &TimesDoor| times.shorten(5), |times| times.set_callers_end(END)],
+            |times, [(), ()]| assert_eq!((times.deadline(), times.end()), (END, END)),
+        );
+    }
+    against::<7>();
+    against::<10>();
+    against::<50>();
+}
+
+#[test]
+fn a_touch_against_a_value_that_keeps_its_time() {
+    model(
+        2,
+        || HandingDoor::new(2),
+        [|entry: &HandingDoor| entry.touch(50), |entry| entry.step()],
+        |entry, [(), ()]| assert_eq!(entry.deadline_and_end(), (50, 50)),
     );
 }

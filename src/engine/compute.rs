@@ -47,10 +47,12 @@ use crate::{
         Engine,
         budget::Credit,
         epoch::{Pin, pin},
+        groups::Tags,
         hooks,
         index::Found,
         insert::{Attempt, IfPresent, Inserted, Target, Terms},
         leaving::Leaving,
+        lifetimes::Span,
         nodes::Entry,
         plant::{Bug, planted},
         shard::{Context, DEAD_PER_WRITE, Shard},
@@ -69,9 +71,8 @@ pub(crate) enum Decision<K, V> {
     Keep,
     /// This is its entry from now on.
     Put(Entry<K, V>),
-    /// The same, and this is to hold of it.
-    #[cfg(feature = "manager")]
-    PutOn(Entry<K, V>, Terms),
+    /// The same in place of one that is there, whose times and tags stay.
+    Step(Entry<K, V>),
     /// It goes, if it is there.
     Remove,
 }
@@ -219,8 +220,10 @@ impl<K: Eq, V> Engine<K, V> {
             Decision::Remove if live.is_none() => return Tried::Done(Computed::Kept),
             Decision::Remove => None,
             Decision::Put(entry) => Some((entry, Terms::BY_RULE)),
-            #[cfg(feature = "manager")]
-            Decision::PutOn(entry, terms) => Some((entry, terms)),
+            Decision::Step(entry) => {
+                let tags = live.map_or(Tags::NONE, |(_, spot)| shard.births.tags(spot.node));
+                Some((entry, Terms { span: Span::Kept, tags }))
+            }
         };
         let (entry, terms) = entry.unzip();
         let target = entry.as_ref().zip(terms.as_ref());
@@ -321,6 +324,11 @@ impl<K: Eq, V> Shard<K, V> {
         } else {
             self.replace(cx, target, sight, node)
         };
+        if let (Span::Kept, Inserted::Updated, Some(old)) =
+            (target.terms.span, inserted, sight.found())
+        {
+            self.hand_on(cx.common, old, life, node);
+        }
         match inserted {
             Inserted::Added | Inserted::Updated => {
                 Tried::Done(Computed::Put(self.version_if_any(target.own, node)))

@@ -16,7 +16,7 @@ use crate::{
         flight::Outcome,
         index::Loc,
         late::Late,
-        lifetimes::{Life, Lifetimes},
+        lifetimes::{By, Life, Lifetimes},
         parker,
         plan::{Growth, Plan, ShardPlan},
         postpone::PutOff,
@@ -29,7 +29,11 @@ use crate::{
     },
     listener::Listener,
     removals::{self, Sender},
-    sync::{Arc, AtomicU32, Ordering::Relaxed},
+    sync::{
+        Arc, AtomicU32,
+        Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
+        fence,
+    },
 };
 use std::{hash::BuildHasher, time::Duration};
 
@@ -329,13 +333,23 @@ impl TimesDoor {
         let _ = self.0.set_end(1, life, |_| false);
     }
 
+    /// Sets an end that stands in place of all rules.
+    pub fn set_callers_end(&self, end: u64) {
+        self.0.announce_ends();
+        let life = Life { deadline: end, end, by: By::Caller, written: 1, ..Life::ENDLESS };
+        let _ = self.0.set_end(1, life, |_| false);
+    }
+
     /// Rules that change: the entry lives until `rule` at most.
     pub fn shorten(&self, rule: u64) {
         let shortened = |life: Life| {
+            if life.by == By::Caller {
+                return life.at_its_end();
+            }
             let end = life.end.min(rule);
-            Life { deadline: life.deadline.min(end), end, ..life }
+            Some(Life { deadline: life.deadline.min(end), end, ..life })
         };
-        let _ = self.0.shorten(1, shortened);
+        let _ = self.0.amend(1, shortened);
     }
 
     /// A read after which the entry may idle until `idle`.
@@ -349,6 +363,9 @@ impl TimesDoor {
     /// The same where it is known that entries may have ends.
     pub fn read_by_rule(&self, idle: u64) {
         let rule = |life: Life| {
+            if life.by == By::Caller {
+                return life.at_its_end();
+            }
             let deadline = life.end.min(idle);
             (deadline != life.deadline).then_some(Life { deadline, ..life })
         };
@@ -363,6 +380,71 @@ impl TimesDoor {
     /// What reads go by.
     pub fn end(&self) -> u64 {
         self.0.life(1).end
+    }
+}
+
+/// An entry whose node is replaced by values that keep its time, while it is touched. It is in the one slot of
+/// an index; its nodes are 1, 2 and so on, each used once.
+#[derive(Debug)]
+pub struct HandingDoor {
+    timing: Timing,
+    slot: AtomicU32,
+    fresh: AtomicU32,
+}
+
+impl HandingDoor {
+    /// With an entry that has no end. There are `nodes` nodes.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn new(nodes: usize) -> Self {
+        let timing = Timing::new(nodes, nodes, 0, 0).expect("memory");
+        timing.ensure_details().expect("memory");
+        timing.begin(1, Life { written: 1, ..Life::ENDLESS }).expect("memory");
+        Self { timing, slot: AtomicU32::new(1), fresh: AtomicU32::new(2) }
+    }
+
+    /// Gives the entry an end: as `Engine::touch`.
+    pub fn touch(&self, end: u64) {
+        self.timing.announce_ends();
+        let life = Life { deadline: end, end, by: By::Caller, written: 1, ..Life::ENDLESS };
+        loop {
+            let node = self.slot.load(Acquire);
+            let _ = self.timing.set_end(node, life, |_| false);
+            fence(SeqCst);
+            if self.slot.load(Acquire) == node {
+                return;
+            }
+        }
+    }
+
+    /// Replaces its value, which keeps the time: as `Shard::put`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no node left.
+    pub fn step(&self) {
+        let new = self.fresh.fetch_add(1, Relaxed);
+        loop {
+            let old = self.slot.load(Acquire);
+            let life = self.timing.life(old);
+            let kept = match life.by {
+                By::Caller => Life { deadline: life.end, ..life },
+                By::Rule => life,
+            };
+            self.timing.begin(new, kept).expect("memory");
+            if self.slot.compare_exchange(old, new, AcqRel, Relaxed).is_ok() {
+                let _ = self.timing.hand_on(old, kept, new);
+                return;
+            }
+        }
+    }
+
+    /// What lookups go by, and what reads go by.
+    pub fn deadline_and_end(&self) -> (u64, u64) {
+        let life = self.timing.life(self.slot.load(Acquire));
+        (life.deadline, life.end)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         groups::Watch,
         index::{Found, Loc},
         insert::Target,
-        lifetimes::{Heed, Life},
+        lifetimes::{Heed, Life, Span},
         nodes::Entry,
         postpone::PutOff,
         shard::{Common, Context, Shard},
@@ -21,8 +21,8 @@ use crate::{
         word::{NodeId, Word},
     },
     listener::RemovalCause,
+    sync::{Ordering::SeqCst, fence},
 };
-use std::time::Duration;
 
 /// What a member of the index is, for whoever looks for its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,33 +42,29 @@ impl<K, V> Engine<K, V> {
         Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
     }
 
-    /// Has a key's entry live for `duration` from now on; false if it is absent, or there is no memory
-    /// for its time.
-    pub(crate) fn touch(
-        &self,
-        hash: u64,
-        mut eq: impl FnMut(&K) -> bool,
-        duration: Duration,
-    ) -> bool {
+    /// Gives a key's entry `span` from now on; false if it is absent, or there is no memory for its time.
+    pub(crate) fn touch(&self, hash: u64, mut eq: impl FnMut(&K) -> bool, span: Span) -> bool {
         let pin = pin();
         loop {
             let sighted = self.find_live(&pin, hash, &mut eq);
             let Some(Sighted { shard, found, .. }) = sighted else { return false };
             let Ok(timing) = shard.timing_for(&self.common) else { return false };
-            let touched = shard.touch(&self.common, timing, found, duration);
-            // A value that takes the place of this one meanwhile has a time of its own.
+            let touched = shard.touch(&self.common, timing, found, span);
+            // Between the change of the deadline and the look at the index. Its partner is in
+            // `Timing::hand_on`.
+            fence(SeqCst);
+            // A value that has taken the place of this one may have been given its time before the touch.
             if touched != Change::TooLate && shard.index.still_names(found) {
                 return true;
             }
         }
     }
 
-    /// Has the rules, which have changed, hold for the entries that are there: no life gets longer, and a
-    /// time to live concerns those entries for which `by_rule` holds. What is inserted at this moment may
-    /// live as long as it was said before. For caches with [`Rules::Changing`], whose entries have all their
-    /// times noted. O(capacity).
+    /// Applies the rules, which have changed, to the entries that are there, but for those whose end a caller
+    /// gave: no life gets longer. What is inserted at this moment may live as long as it was said before. For
+    /// caches with `Rules::Changing`, whose entries have all their times noted. O(capacity).
     #[cfg(feature = "manager")]
-    pub(crate) fn shorten_lives(&self, by_rule: impl Fn(&Entry<K, V>) -> bool) {
+    pub(crate) fn shorten_lives(&self) {
         debug_assert_eq!(self.common.lifetimes.rules, crate::engine::lifetimes::Rules::Changing);
         for (_, shard) in self.common.storeys.iter() {
             let Some(timing) = shard.timing.get() else { continue };
@@ -78,7 +74,7 @@ impl<K, V> Engine<K, V> {
                 let Some(members) = shard.index.members_of(bucket) else { break };
                 for found in members {
                     if shard.is_live(&self.common, watch, found.node) {
-                        shard.shorten(&self.common, timing, found, &by_rule);
+                        shard.shorten(&self.common, timing, found);
                     }
                 }
             }
@@ -175,12 +171,15 @@ impl<K, V> Shard<K, V> {
         found: Option<Found<'_>>,
     ) -> Life {
         let lifetimes = &cx.common.lifetimes;
+        if let (Span::Kept, Some(found)) = (target.terms.span, found) {
+            return lifetimes.kept(entry, timing.life(found.node));
+        }
         // Only the user's own rules ask for that.
         let replaced = found
             .filter(|found| {
                 lifetimes.expiry.is_some() && self.is_live(cx.common, cx.watch, found.node)
             })
-            .map(|found| timing.life(found.node).own);
+            .map(|found| timing.life(found.node));
         lifetimes.begin(entry, target.hash, target.terms.span, replaced)
     }
 
@@ -254,17 +253,17 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Has an entry live for `duration` from now on.
+    /// Gives an entry `span` from now on.
     pub(crate) fn touch(
         &self,
         common: &Common<K, V>,
         timing: &Timing,
         found: Found<'_>,
-        duration: Duration,
+        span: Span,
     ) -> Change {
         let node = found.node;
         let life = timing.life(node);
-        let new = common.lifetimes.touched(life, duration);
+        let new = common.lifetimes.touched(life, span);
         // An entry from before the shard knew of times has not been placed.
         timing.deadlines.place(node, self.index.loc(found));
         let clock = &common.lifetimes.clock;
@@ -275,21 +274,28 @@ impl<K, V> Shard<K, V> {
         change
     }
 
-    /// Has the cache's rules hold for an entry that began under others.
-    #[cfg(feature = "manager")]
-    pub(crate) fn shorten(
+    /// Gives a node that has taken the place of another, with the times that this had, the end that a touch has
+    /// given to it meanwhile: see `postpone.rs`.
+    pub(crate) fn hand_on(
         &self,
         common: &Common<K, V>,
-        timing: &Timing,
-        found: Found<'_>,
-        by_rule: impl Fn(&Entry<K, V>) -> bool,
+        old: Found<'_>,
+        kept: Option<Life>,
+        node: NodeId,
     ) {
+        let Some(timing) = self.timing.get() else { return };
+        timing.deadlines.place(node, self.index.loc(old));
+        if let Some(deadline) = timing.hand_on(old.node, kept.unwrap_or(Life::ENDLESS), node) {
+            self.schedule_at(common, timing, node, deadline);
+        }
+    }
+
+    /// Applies the cache's rules to an entry that began under others.
+    #[cfg(feature = "manager")]
+    fn shorten(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
         let node = found.node;
-        // SAFETY: pinned, and found in the index since.
-        let by_rule = unsafe { self.nodes.with(node, by_rule) };
         timing.deadlines.place(node, self.index.loc(found));
-        let rule = |life| common.lifetimes.shortened(life, by_rule);
-        if let Some(deadline) = timing.shorten(node, rule) {
+        if let Some(deadline) = timing.amend(node, |life| common.lifetimes.shortened(life)) {
             self.schedule_at(common, timing, node, deadline);
         }
     }

@@ -94,22 +94,38 @@ pub(crate) enum Heed {
     Ask,
 }
 
-/// Who says how long an entry lives.
+/// How long an entry is to live.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Span {
-    /// The rules of the cache.
+    /// As the rules of the cache say.
     ByRule,
-    /// Whoever inserts it.
+    /// As its caller says, whatever the rules.
     For(Duration),
+    /// As long as the entry that it replaces.
+    Kept,
 }
+
+/// What the end of an entry comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The rules of the cache, all of which hold.
+    Rule,
+    /// A caller, in place of every rule.
+    Caller,
+}
+
+/// The first end that is taken for none: those before leave a bit to note what they come from (`timing.rs`).
+pub(crate) const LATEST: u64 = i64::MAX as u64;
 
 /// The deadlines of one entry, times of the cache's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
-    /// What counts: the earliest of the others, and of the idle deadline.
+    /// What counts: the end alone if a caller gave it, otherwise the earliest of the end, of `own` and of the
+    /// idle deadline.
     pub(crate) deadline: u64,
-    /// Which no read postpones: of the time to live, or of whoever inserted it.
+    /// Which no read postpones: of the time to live, or of a caller.
     pub(crate) end: u64,
+    pub(crate) by: By,
     /// What the user's [`Expiry`] said last.
     pub(crate) own: u64,
     /// When it was written; 0 if that is not known.
@@ -117,11 +133,28 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    pub(crate) const ENDLESS: Life = Life { deadline: NEVER, end: NEVER, own: NEVER, written: 0 };
+    pub(crate) const ENDLESS: Life =
+        Life { deadline: NEVER, end: NEVER, by: By::Rule, own: NEVER, written: 0 };
+
+    /// That of an entry which lives until `end`, as a caller says.
+    fn until(end: u64, written: u64) -> Self {
+        let noted = if end < LATEST { end } else { NEVER };
+        Life { deadline: end, end: noted, by: By::Caller, written, ..Self::ENDLESS }
+    }
 
     /// Whether it has been settled that it is.
     pub(crate) fn is_over(self) -> bool {
         self.deadline == DEAD || self.deadline == PAST
+    }
+
+    /// Whether the end is the same, and comes from the same.
+    pub(crate) fn ends_as(self, other: Self) -> bool {
+        (self.end, self.by) == (other.end, other.by)
+    }
+
+    /// That which ends with the end that a caller gave; None if it does.
+    pub(crate) fn at_its_end(self) -> Option<Self> {
+        (self.deadline != self.end).then_some(Self { deadline: self.end, ..self })
     }
 }
 
@@ -146,35 +179,50 @@ impl<K, V> Lifetimes<K, V> {
         self.to_idle.is_some() || self.expiry.is_some()
     }
 
-    /// For a new entry; or one that takes the place of another, whose own deadline was `replaced`.
+    /// For a new entry; or one that takes the place of another, which had `replaced`.
     pub(crate) fn begin(
         &self,
         entry: &Entry<K, V>,
         hash: u64,
         span: Span,
-        replaced: Option<u64>,
+        replaced: Option<Life>,
     ) -> Life {
         let now = self.clock.read();
-        let end = match (span, self.to_live.get()) {
-            (Span::For(duration), _) => self.clock.deadline_from(now, duration),
-            (Span::ByRule, None) => NEVER,
-            (Span::ByRule, Some(to_live)) => {
-                self.clock.deadline_from(now, self.with_jitter(to_live, hash ^ now.nanos()))
-            }
-        };
-        let own = self.expiry.as_ref().map_or(NEVER, |expiry| {
-            let at = self.clock.instant(self.clock.time(now));
-            match replaced {
-                None => self.after(now, expiry.expire_after_create(&entry.key, &entry.value, at)),
-                Some(old) => {
-                    let remaining = self.remaining(old);
-                    let said = expiry.expire_after_update(&entry.key, &entry.value, at, remaining);
-                    if said == remaining { old } else { self.after(now, said) }
-                }
-            }
+        if let Span::For(duration) = span {
+            return Life::until(self.clock.deadline_from(now, duration), self.clock.time(now));
+        }
+        let end = self.to_live.get().map_or(NEVER, |to_live| {
+            self.clock.deadline_from(now, self.with_jitter(to_live, hash ^ now.nanos()))
         });
+        let own = self.own(now, entry, replaced);
         let idle = self.after(now, self.to_idle.get());
-        Life { deadline: end.min(own).min(idle), end, own, written: self.clock.time(now) }
+        let deadline = end.min(own).min(idle);
+        Life { deadline, end, by: By::Rule, own, written: self.clock.time(now) }
+    }
+
+    /// For an entry that keeps the times of the one that it replaces, which its writing is a use of.
+    pub(crate) fn kept(&self, entry: &Entry<K, V>, old: Life) -> Life {
+        if old.by == By::Caller {
+            // The deadline may not have been changed yet by the touch that has noted the end.
+            return Life::until(old.end, old.written);
+        }
+        let now = self.clock.read();
+        let own = self.own(now, entry, Some(old));
+        let idle = self.after(now, self.to_idle.get());
+        Life { deadline: old.end.min(own).min(idle), own, ..old }
+    }
+
+    /// What the user's [`Expiry`] says of an entry that is written.
+    fn own(&self, now: Reading, entry: &Entry<K, V>, replaced: Option<Life>) -> u64 {
+        let Some(expiry) = &self.expiry else { return NEVER };
+        let at = self.clock.instant(self.clock.time(now));
+        let Some(old) = replaced else {
+            return self.after(now, expiry.expire_after_create(&entry.key, &entry.value, at));
+        };
+        let old = if old.by == By::Caller { old.end } else { old.own };
+        let remaining = self.remaining(old);
+        let said = expiry.expire_after_update(&entry.key, &entry.value, at, remaining);
+        if said == remaining { old } else { self.after(now, said) }
     }
 
     /// Whether an entry's deadline says all that there is to know of its times, unless it is told something
@@ -216,6 +264,9 @@ impl<K, V> Lifetimes<K, V> {
     /// What a read makes of an entry's life; None if it leaves things as they are.
     #[cold]
     pub(crate) fn after_read(&self, entry: &Entry<K, V>, life: Life) -> Option<Life> {
+        if life.by == By::Caller {
+            return life.at_its_end();
+        }
         let now = self.clock.read();
         let own = self.expiry.as_ref().map_or(life.own, |expiry| {
             let remaining = self.remaining(life.own);
@@ -240,28 +291,38 @@ impl<K, V> Lifetimes<K, V> {
         Some(Life { deadline, own, ..life })
     }
 
-    /// What somebody's wish makes of it, who wants the entry to live that long from now on.
-    pub(crate) fn touched(&self, life: Life, duration: Duration) -> Life {
+    /// What a touch makes of it, which gives the entry `span` from now on.
+    pub(crate) fn touched(&self, life: Life, span: Span) -> Life {
         let now = self.clock.read();
-        let end = self.clock.deadline_from(now, duration);
-        let idle = self.after(now, self.to_idle.get());
-        Life { deadline: end.min(idle), end, own: NEVER, ..life }
+        match span {
+            Span::For(duration) => {
+                Life::until(self.clock.deadline_from(now, duration), life.written)
+            }
+            Span::ByRule | Span::Kept => {
+                let end = self.after(now, self.to_live.get());
+                let own = if life.by == By::Caller { NEVER } else { life.own };
+                let deadline = end.min(own).min(self.after(now, self.to_idle.get()));
+                Life { deadline, end, by: By::Rule, own, ..life }
+            }
+        }
     }
 
-    /// What the rules make of the life of an entry that began under others: none gets longer. The time to
-    /// live counts from its writing, if that is for the rules to say; the time to idle counts from now.
+    /// What the rules make of the life of an entry that began under others, unless a caller gave it: none gets
+    /// longer. The time to live counts from its writing; the time to idle counts from now. None if it stays.
     #[cfg(feature = "manager")]
-    pub(crate) fn shortened(&self, life: Life, by_rule: bool) -> Life {
+    pub(crate) fn shortened(&self, life: Life) -> Option<Life> {
+        if life.by == By::Caller {
+            return life.at_its_end();
+        }
         let now = self.clock.read();
         let since = self.clock.time(now).saturating_sub(life.written);
-        let to_live = self.to_live.get().filter(|_| by_rule);
-        let by_rule = match self.after(now, to_live) {
+        let by_rule = match self.after(now, self.to_live.get()) {
             NEVER => NEVER,
             from_now => from_now.saturating_sub(since),
         };
         let end = life.end.min(by_rule);
         let deadline = life.deadline.min(end).min(self.after(now, self.to_idle.get()));
-        Life { deadline, end, ..life }
+        Some(Life { deadline, end, ..life })
     }
 
     fn after(&self, now: Reading, duration: Option<Duration>) -> u64 {

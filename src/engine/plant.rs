@@ -115,6 +115,12 @@ pub(crate) enum Bug {
     ShortenBlind,
     /// Rules that have changed a deadline do not look whether there is another end.
     ShortenUnasked,
+    /// A read that has moved a deadline does not ask whether a caller has set the end meanwhile.
+    CallerUnasked,
+    /// A value that keeps its entry's time does not look whether that was changed meanwhile.
+    HandOnUnasked,
+    /// It looks with no fence before that.
+    HandOnUnfenced,
     /// An entry is taken for absent without settling its deadline.
     SettleBlind,
     /// A deadline that was changed before it could be claimed is taken for one that was claimed.

@@ -33,7 +33,7 @@ use crate::{
         deadlines::{Block, Deadlines},
         extents::{Element, Extents, OutOfMemory},
         late::Late,
-        lifetimes::Life,
+        lifetimes::{By, LATEST, Life},
         plant::{Bug, planted},
         wheel::Wheel,
         word::NodeId,
@@ -45,6 +45,7 @@ use std::time::Duration;
 /// What else there is to know about the life of a node's entry.
 #[derive(Debug)]
 struct Detail {
+    /// The end and what it comes from, in one word: see [`word_of_end`].
     end: AtomicU64,
     own: AtomicU64,
     written: AtomicU64,
@@ -64,6 +65,23 @@ unsafe impl Element for Detail {
         let load = AtomicU32::new(0);
         let (rested, settled) = (zero(), zero());
         Self { end: zero(), own: zero(), written: zero(), load, rested, settled }
+    }
+}
+
+/// The bit that says that a caller gave the end.
+const CALLER: u64 = LATEST + 1;
+
+/// An end and what it comes from, as they are noted: fresh memory says that there is none, by rule.
+fn word_of_end(life: Life) -> u64 {
+    let by = if life.by == By::Caller { CALLER } else { 0 };
+    LATEST.saturating_sub(life.end) | by
+}
+
+fn end_of_word(word: u64) -> (u64, By) {
+    let by = if word & CALLER == 0 { By::Rule } else { By::Caller };
+    match word & LATEST {
+        0 => (NEVER, by),
+        inverted => (LATEST - inverted, by),
     }
 }
 
@@ -158,7 +176,7 @@ impl Timing {
     #[inline]
     fn note(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
-            detail.end.store(!life.end, Ordering::Relaxed);
+            detail.end.store(word_of_end(life), Ordering::Relaxed);
             detail.own.store(!life.own, Ordering::Relaxed);
             detail.written.store(life.written, Ordering::Relaxed);
         }
@@ -169,21 +187,21 @@ impl Timing {
     /// change of the deadline that follows is the Release (`postpone.rs`).
     pub(crate) fn note_anew(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
-            detail.end.swap(!life.end, Ordering::Relaxed);
+            detail.end.swap(word_of_end(life), Ordering::Relaxed);
             detail.own.store(!life.own, Ordering::Relaxed);
             detail.written.store(life.written, Ordering::Relaxed);
         }
     }
 
-    /// Notes which end no read postpones, if it is `seen` as yet. Relaxed, as above.
-    #[cfg(feature = "manager")]
-    pub(crate) fn swap_end(&self, node: NodeId, seen: u64, end: u64) -> bool {
+    /// Notes the end of `new`, if it is that of `seen` as yet. Relaxed, as above.
+    pub(crate) fn swap_end(&self, node: NodeId, seen: Life, new: Life) -> bool {
         let Some(detail) = self.detail(node) else { return true };
+        let (seen, new) = (word_of_end(seen), word_of_end(new));
         if planted(Bug::ShortenBlind) {
-            detail.end.store(!end, Ordering::Relaxed);
+            detail.end.store(new, Ordering::Relaxed);
             return true;
         }
-        detail.end.compare_exchange(!seen, !end, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        detail.end.compare_exchange(seen, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Notes what the user's own rules said last.
@@ -249,9 +267,11 @@ impl Timing {
         let deadline = self.deadlines.load(node);
         match self.detail(node) {
             Some(detail) if detail.written.load(Ordering::Relaxed) != Life::ENDLESS.written => {
+                let (end, by) = end_of_word(detail.end.load(Ordering::Relaxed));
                 Life {
                     deadline,
-                    end: !detail.end.load(Ordering::Relaxed),
+                    end,
+                    by,
                     own: !detail.own.load(Ordering::Relaxed),
                     written: detail.written.load(Ordering::Relaxed),
                 }

@@ -20,7 +20,6 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 /// Entries that are looked at, about, to learn what values take.
@@ -279,7 +278,7 @@ impl ManagedCache {
         engine.lifetimes().jitter.set(settings.jitter);
         engine.lifetimes().to_live.set(to_live);
         engine.lifetimes().to_idle.set(to_idle);
-        engine.shorten_lives(|entry| entry.value.is_by_rule());
+        engine.shorten_lives();
     }
 
     /// What has happened so far, in all views together.
@@ -377,12 +376,6 @@ impl ManagedCache {
 
     pub(crate) fn entries(&self) -> &Entries {
         &self.0.cache
-    }
-
-    /// How long an entry that is written now lives, if that is known now.
-    pub(super) fn time_from_writing(&self) -> Duration {
-        // A time to idle counts from the last use, and a touch is one.
-        self.locked_settings().limits().0.unwrap_or(Duration::MAX)
     }
 
     fn locked_settings(&self) -> MutexGuard<'_, CacheSettings> {

@@ -117,7 +117,7 @@ impl CacheSettings {
     }
 
     /// How long entries live from their writing, and from their last use.
-    pub(super) fn limits(&self) -> (Option<Duration>, Option<Duration>) {
+    pub(crate) fn limits(&self) -> (Option<Duration>, Option<Duration>) {
         match self.expiry {
             ExpiryMode::Live => (self.time_to_live, None),
             ExpiryMode::Idle => (None, self.time_to_live),

@@ -41,8 +41,7 @@ pub(crate) struct StoredValue {
     held: Arc<dyn Any + Send + Sync>,
     /// What key and value take beside what the cache sets aside for every entry.
     bytes: u32,
-    /// What it took to load it, in microseconds, and in the lowest bit whether how long it lives is for the
-    /// cache's settings to say.
+    /// What it took to load it, in microseconds.
     cost: u32,
 }
 
@@ -51,11 +50,10 @@ impl StoredValue {
         held: Held<V>,
         bytes: usize,
         took: Duration,
-        by_rule: bool,
     ) -> Self {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-        Self { held: Arc::new(held), bytes, cost: micros & !1 | u32::from(by_rule) }
+        Self { held: Arc::new(held), bytes, cost: micros.max(1) }
     }
 
     /// None if it is of another type; but the key says that it is not.
@@ -68,13 +66,9 @@ impl StoredValue {
         self.bytes
     }
 
-    /// In microseconds, to two of them, and at least 1.
+    /// In microseconds, and at least 1.
     pub(crate) fn cost(&self) -> u32 {
-        self.cost | 1
-    }
-
-    pub(crate) fn is_by_rule(&self) -> bool {
-        self.cost & 1 == 1
+        self.cost
     }
 }
 

@@ -486,7 +486,12 @@ impl<S: Shape> Turn<S> {
         let (mut fresh_until, mut span) = (NEVER, Span::ByRule);
         if own {
             let settings = home.cache.settings();
-            if let Some(ttl) = ttl.or(settings.time_to_live) {
+            // Of an idle time nothing is left to chance; what is to be kept beyond it needs an end.
+            let by_settings = match stale_if_error {
+                Some(_) => settings.time_to_live,
+                None => settings.limits().0,
+            };
+            if let Some(ttl) = ttl.or(by_settings) {
                 let ttl = shortened(ttl, jitter.unwrap_or(settings.jitter));
                 if let Some(grace) = stale_if_error {
                     fresh_until = home.clock.deadline_after(ttl);
@@ -498,9 +503,8 @@ impl<S: Shape> Turn<S> {
         }
         let refresh_at = AtomicU64::new(after(refresh));
         let bytes = self.bytes + REFERENCES + size_of::<Held<Kept<S::Value>>>();
-        let by_rule = matches!(span, Span::ByRule);
         let held = Held { value: Kept { value, fresh_until, refresh_at }, times: Times::NEVER };
-        (StoredValue::new(held, bytes, took, by_rule), span)
+        (StoredValue::new(held, bytes, took), span)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Django's low-level operations, as its documentation describes them.
 
 use crate::{MINUTE, SECOND, cache};
-use larder::manager::{CacheSettings, View};
+use larder::manager::{CacheSettings, ExpiryMode, View};
 use std::{sync::Barrier, thread, time::Duration};
 
 fn words() -> View<&'static str> {
@@ -188,15 +188,98 @@ fn threads_that_count_lose_no_step() {
 }
 
 #[test]
-fn a_count_lives_as_long_as_the_view_says() {
-    let (cache, clock) = cache(CacheSettings::new(100).time_to_live(MINUTE));
-    let view = cache.view::<u32>().with_ttl(10 * SECOND);
-    view.set("tries", 1);
-    clock.advance(9 * SECOND);
-    assert_eq!(view.incr("tries", 1), Some(2));
-    assert_eq!(view.ttl("tries"), Some(10 * SECOND));
-    clock.advance(10 * SECOND);
-    assert_eq!(view.incr("tries", 1), None);
+fn a_count_keeps_the_time_that_its_entry_began_with() {
+    type Set = fn(&View<u32>);
+    let times: [(&str, Duration, Set); 4] = [
+        ("settings", MINUTE, |view| view.set("tries", 1)),
+        ("view", 10 * SECOND, |view| view.clone().with_ttl(10 * SECOND).set("tries", 1)),
+        ("call", 20 * SECOND, |view| view.set_with_ttl("tries", 1, 20 * SECOND)),
+        ("touch", 30 * SECOND, |view| {
+            view.set("tries", 1);
+            assert!(view.touch_for("tries", 30 * SECOND));
+        }),
+    ];
+    for expiry in [ExpiryMode::Live, ExpiryMode::Idle] {
+        for (name, time, set) in times {
+            let settings = CacheSettings::new(100).time_to_live(MINUTE).expiry(expiry);
+            let (cache, clock) = cache(settings);
+            let view = cache.view::<u32>();
+            set(&view);
+            // Of a view with another time, which is for what it writes anew.
+            let counter = view.clone().with_ttl(3 * MINUTE);
+            for (step, count) in (1..10).zip([2, 3, 2, 3, 4, 5, 4, 5, 6]) {
+                clock.advance(time / 10);
+                let counted =
+                    if step % 4 == 3 { counter.decr("tries", 1) } else { counter.incr("tries", 1) };
+                assert_eq!(counted, Some(count), "{name}, {expiry:?}, step {step}");
+            }
+            let is_idle = expiry == ExpiryMode::Idle && name == "settings";
+            let left = if is_idle { MINUTE } else { time / 10 };
+            assert_eq!(view.ttl("tries"), Some(left), "{name}, {expiry:?}");
+            clock.advance(left + SECOND / 100);
+            assert_eq!((view.incr("tries", 1), view.get("tries")), (None, None));
+        }
+    }
+}
+
+#[test]
+fn a_count_keeps_its_tags_and_what_its_cache_sets_later() {
+    let (cache, _) = cache(CacheSettings::new(100).time_to_live(10 * MINUTE));
+    let view = cache.view::<u32>();
+    view.clone().with_tags(["tag"]).unwrap().set("a", 1);
+    view.set("b", 1);
+    view.set_with_ttl("c", 1, 20 * MINUTE);
+    for key in ["a", "b", "c"] {
+        assert_eq!(view.incr(key, 1), Some(2));
+    }
+    cache.apply(&cache.settings().time_to_live(MINUTE)).unwrap();
+    let ttls = ["a", "b", "c"].map(|key| view.ttl(key));
+    assert_eq!(ttls, [Some(MINUTE), Some(MINUTE), Some(20 * MINUTE)]);
+    cache.invalidate_tag("tag");
+    assert_eq!(view.get_many(["a", "b"]), [None, Some(2)]);
+}
+
+/// What the caller says of one entry is not for the cache's idle time to end.
+#[test]
+fn a_time_of_its_own_outlasts_an_idle_time() {
+    let day = 24 * 60 * MINUTE;
+    type Stay = fn(&View<u32>, Duration);
+    let stay: [(&str, Stay); 4] = [
+        ("set_with_ttl", |view, time| view.set_with_ttl("a", 1, time)),
+        ("with_ttl", |view, time| assert!(view.clone().with_ttl(time).add("a", 1))),
+        ("a load", |view, time| {
+            assert_eq!(view.clone().with_ttl(time).get_with("a", || 1), 1);
+        }),
+        ("touch_for", |view, time| {
+            view.set("a", 1);
+            assert!(view.touch_for("a", time));
+        }),
+    ];
+    let settings = CacheSettings::new(100).time_to_live(5 * MINUTE).expiry(ExpiryMode::Idle);
+    for (name, stay) in stay {
+        let (cache, clock) = cache(settings.clone());
+        let view = cache.view::<u32>();
+        stay(&view, 30 * day);
+        clock.advance(29 * day);
+        cache.run_pending_tasks();
+        assert_eq!(view.get("a"), Some(1), "{name}");
+        // Neither reads nor other settings change it.
+        cache.apply(&settings.clone().time_to_live(MINUTE)).unwrap();
+        cache.apply(&settings.clone().expiry(ExpiryMode::Live)).unwrap();
+        cache.apply(&settings).unwrap();
+        assert_eq!((view.get("a"), view.ttl("a")), (Some(1), Some(day)), "{name}");
+        clock.advance(day - SECOND);
+        assert_eq!(view.get("a"), Some(1), "{name}");
+        clock.advance(SECOND);
+        assert_eq!(view.get("a"), None, "{name}");
+        // Without an end there is none, and a touch by rule makes it one of many again.
+        stay(&view, Duration::MAX);
+        clock.advance(400 * day);
+        assert_eq!(view.get("a"), Some(1), "{name}");
+        assert!(view.touch("a"));
+        clock.advance(5 * MINUTE + SECOND / 100);
+        assert_eq!(view.get("a"), None, "{name}");
+    }
 }
 
 // Django: docs/topics/cache, basic usage (clear removes everything)

@@ -122,8 +122,8 @@ impl Run {
                 let found = cache.touch(&key, Duration::from_millis(much.into()));
                 self.noted(key, found);
                 if found {
-                    let (rules, now) = (self.rules, self.now);
-                    self.entry(key).life.touched(&rules, now, much.into());
+                    let now = self.now;
+                    self.entry(key).life.touched(now, much.into());
                 }
             }
             What::Load | What::LoadInVain | What::LoadEntry => self.load(what, key, much),

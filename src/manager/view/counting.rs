@@ -4,7 +4,7 @@ use super::View;
 use crate::{
     Integer,
     engine::{compute::Decision, nodes::Entry},
-    manager::Key,
+    manager::{Key, stored::Held},
 };
 use equivalent::Equivalent;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// # Counting
 ///
 /// Atomic, as [`Cache::incr`](crate::Cache::incr), and all that is said there holds: the value stops at the
-/// least or greatest of its type, and its time begins anew.
+/// least or greatest of its type; the entry keeps its time to live, whatever it came from, and its tags.
 impl<V: Integer + Send + Sync + 'static> View<V> {
     /// Adds to the value of a key and returns the new one; `None` if the key is absent. O(1).
     ///
@@ -42,7 +42,6 @@ impl<V: Integer + Send + Sync + 'static> View<V> {
     fn step<Q: Key + ?Sized>(&self, key: &Q, step: impl Fn(V) -> V) -> Option<V> {
         let query = self.query(key);
         let mut new = None;
-        self.tend(&self.terms);
         self.entries.engine().compute(
             self.entries.hash(&query),
             |other| query.equivalent(other),
@@ -51,9 +50,10 @@ impl<V: Integer + Send + Sync + 'static> View<V> {
                     found.and_then(|entry| entry.value.held::<V>().map(|held| (entry, held)));
                 new = held.map(|(_, held)| step(held.value));
                 match (held, new) {
-                    (Some((entry, _)), Some(value)) => {
-                        let value = self.stored(query, value, &self.terms, Duration::ZERO);
-                        Decision::PutOn(Entry { key: entry.key.clone(), value }, self.terms)
+                    (Some((entry, held)), Some(value)) => {
+                        let held = Held { value, times: held.times };
+                        let value = self.stored_held(query, held, Duration::ZERO);
+                        Decision::Step(Entry { key: entry.key.clone(), value })
                     }
                     _ => Decision::Keep,
                 }

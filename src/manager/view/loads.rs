@@ -190,9 +190,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             let init = Lazy::new(init, move |init| {
                 let timer = self.timer();
                 Map::new(Followed::new(init, self.span(), A::load_outcome), move |loaded| {
-                    A::store(loaded, |value| {
-                        self.stored(query, value, &self.terms, timer.stop().by_clock)
-                    })
+                    A::store(loaded, |value| self.stored(query, value, timer.stop().by_clock))
                 })
             });
             let asking =
@@ -205,7 +203,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     fn span(&self) -> LoadSpan {
         let ttl = match self.terms.span {
             Span::For(duration) => Some(duration),
-            Span::ByRule => None,
+            Span::ByRule | Span::Kept => None,
         };
         LoadSpan::new(&self.cache, None, ttl)
     }
@@ -229,7 +227,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         let init = || {
             let timer = self.timer();
             let loaded = self.span().run(init, A::load_outcome);
-            A::store(loaded, |value| self.stored(query, value, &self.terms, timer.stop().by_clock))
+            A::store(loaded, |value| self.stored(query, value, timer.stop().by_clock))
         };
         A::taken(&self.entries.load::<A>(self.wish(query), init))
     }

@@ -99,10 +99,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     }
 
     /// The same view, whose entries live for `duration` from their writing, whatever the cache's settings
-    /// say, now and later. Zero: what is written is not stored. [`Duration::MAX`]: no limit.
-    ///
-    /// In a cache of [`ExpiryMode::Idle`](super::ExpiryMode::Idle) entries that nobody uses go
-    /// earlier, all the same.
+    /// say, now and later, idle times included. Zero: what is written is not stored. [`Duration::MAX`]: no limit.
     ///
     /// ```
     /// use larder::{ManualClock, manager::{CacheKind, CacheManager}};
@@ -221,7 +218,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         terms: &Terms,
     ) -> Inserted {
         self.tend(terms);
-        let value = self.stored(query, value, terms, Duration::ZERO);
+        let value = self.stored(query, value, Duration::ZERO);
         let entry = Entry { key: query.to_stored(), value };
         self.entries.engine().insert_on(self.entries.hash(&query), entry, if_present, terms)
     }
@@ -238,13 +235,20 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         &self,
         query: Query<'_, Q, V>,
         value: V,
-        terms: &Terms,
         took: Duration,
     ) -> StoredValue {
-        let heap = self.heap.map_or(0, |heap| heap(&value));
+        self.stored_held(query, Held { value, times: self.times() }, took)
+    }
+
+    fn stored_held<Q: Key + ?Sized>(
+        &self,
+        query: Query<'_, Q, V>,
+        held: Held<V>,
+        took: Duration,
+    ) -> StoredValue {
+        let heap = self.heap.map_or(0, |heap| heap(&held.value));
         let bytes = (query.bytes() + REFERENCES + size_of::<Held<V>>()).saturating_add(heap);
-        let by_rule = matches!(terms.span, Span::ByRule);
-        StoredValue::new(Held { value, times: self.times() }, bytes, took, by_rule)
+        StoredValue::new(held, bytes, took)
     }
 
     fn times(&self) -> Times {

@@ -235,8 +235,8 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         keys.into_iter().filter(|key| self.delete(*key)).count()
     }
 
-    /// Has the entry of a key begin its time anew, as if it was written now; false if it is absent. Does
-    /// not count as use. O(1).
+    /// Begins the time of a key's entry anew, as if it was written now: by the cache's settings, or by the
+    /// [view's](View::with_ttl); false if the key is absent. Does not count as hit or miss. O(1).
     ///
     /// ```
     /// use larder::{ManualClock, manager::{CacheKind, CacheManager}};
@@ -253,15 +253,11 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert!(!users.touch(&8));
     /// ```
     pub fn touch<Q: Key + ?Sized>(&self, key: &Q) -> bool {
-        let duration = match self.terms.span {
-            Span::For(duration) => duration,
-            Span::ByRule => self.cache.time_from_writing(),
-        };
-        self.touch_for(key, duration)
+        self.touch_by(key, self.terms.span)
     }
 
-    /// Has the entry of a key live for `duration` from now on; false if it is absent. Zero removes it. In
-    /// a cache of [`ExpiryMode::Idle`](crate::manager::ExpiryMode::Idle) it goes earlier if nobody uses it. O(1).
+    /// Gives the entry of a key `duration` to live from now on, whatever the cache's settings say; false if the
+    /// key is absent. Zero removes it. [`Duration::MAX`]: no limit. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -272,7 +268,13 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert!(users.ttl(&7).unwrap() > Duration::from_secs(23 * 60 * 60));
     /// ```
     pub fn touch_for<Q: Key + ?Sized>(&self, key: &Q, duration: Duration) -> bool {
-        self.entries.touch(&self.query(key), duration)
+        self.touch_by(key, Span::For(duration))
+    }
+
+    fn touch_by<Q: Key + ?Sized>(&self, key: &Q, span: Span) -> bool {
+        let query = self.query(key);
+        self.entries.tend();
+        self.entries.engine().touch(self.entries.hash(&query), |key| query.equivalent(key), span)
     }
 
     /// How long the entry of a key has yet to live, if nobody uses it: [`Duration::MAX`] if there is no
