@@ -399,7 +399,8 @@ impl HandingDoor {
     ///
     /// If there is no memory for it.
     pub fn new(nodes: usize) -> Self {
-        let timing = Timing::new(nodes, nodes, 0, 0).expect("memory");
+        let clock = Clock::from(ManualClock::new());
+        let timing = Timing::new(nodes, nodes, &clock, 0).expect("memory");
         timing.ensure_details().expect("memory");
         timing.begin(1, Life { written: 1, ..Life::ENDLESS }).expect("memory");
         Self { timing, slot: AtomicU32::new(1), fresh: AtomicU32::new(2) }
