@@ -65,8 +65,18 @@ impl<K: Clone, V: Clone> Entry<K, V> {
 }
 
 impl<K, V> Entry<K, V> {
-    fn new(key: K, value: V, is_fresh: bool) -> Self {
+    pub(crate) fn new(key: K, value: V, is_fresh: bool) -> Self {
         Self { key, value, is_fresh, is_old_value_replaced: false }
+    }
+
+    /// What has come of putting a value where there was one or none.
+    pub(crate) fn put(key: K, value: V, is_old_value_replaced: bool) -> CompResult<K, V> {
+        let entry = Self { key, value, is_fresh: true, is_old_value_replaced };
+        if is_old_value_replaced {
+            CompResult::ReplacedWith(entry)
+        } else {
+            CompResult::Inserted(entry)
+        }
     }
 }
 
@@ -402,13 +412,7 @@ fn follow<K: Clone, V: Clone>(
     match (op, found) {
         (Op::Put(value), found) => {
             let new = nodes::Entry { key: key(), value: value.clone() };
-            let is_old_value_replaced = found.is_some();
-            let entry = Entry { key: key(), value, is_fresh: true, is_old_value_replaced };
-            let result = match found {
-                None => CompResult::Inserted(entry),
-                Some(_) => CompResult::ReplacedWith(entry),
-            };
-            (Decision::Put(new), result)
+            (Decision::Put(new), Entry::put(key(), value, found.is_some()))
         }
         (Op::Remove, Some(old)) => (Decision::Remove, CompResult::Removed(Entry::found(old))),
         (Op::Nop, Some(old)) => (Decision::Keep, CompResult::Unchanged(Entry::found(old))),

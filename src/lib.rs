@@ -27,10 +27,10 @@
 //! use larder::manager::{CacheKind, CacheManager};
 //!
 //! let manager = CacheManager::new();
-//! let profiles = manager.view::<String>(CacheKind::User);
+//! let profiles = manager.view::<String>(CacheKind::User).keyed::<u64>();
 //! assert_eq!(profiles.get_with(&7, || "Ada".to_owned()), "Ada");
-//! profiles.set_with_ttl(&8, "Grace".to_owned(), std::time::Duration::from_secs(60));
-//! assert!(profiles.has_key(&8) && profiles.delete(&8));
+//! profiles.insert_with_ttl(&8, "Grace".to_owned(), std::time::Duration::from_secs(60));
+//! assert_eq!(profiles.remove(&8).as_deref(), Some("Grace"));
 //!
 //! // All that is kept under these keys, stale at once.
 //! profiles.clear();

@@ -1,6 +1,9 @@
 //! Versions: reading a value and writing it back unless somebody else did meanwhile.
 
-use crate::{Cache, engine::generations::Swapped};
+use crate::{
+    Cache,
+    engine::{compute::Decision, generations::Swapped, nodes::Entry},
+};
 use equivalent::Equivalent;
 use std::{
     error::Error,
@@ -54,6 +57,16 @@ impl fmt::Display for CasError {
             }
             Self::Changed => "the key has been written since its version was read; read it again",
         })
+    }
+}
+
+impl From<Swapped> for Result<Version, CasError> {
+    fn from(swapped: Swapped) -> Self {
+        match swapped {
+            Swapped::Yes(version) => Ok(version),
+            Swapped::Absent => Err(CasError::Absent),
+            Swapped::Changed => Err(CasError::Changed),
+        }
     }
 }
 
@@ -120,10 +133,9 @@ where
         V: Clone,
     {
         let (hash, eq) = (self.hash(key), |other: &K| key.equivalent(other));
-        match self.engine().compare_and_swap(hash, eq, expected, || value.clone()) {
-            Swapped::Yes(version) => Ok(version),
-            Swapped::Absent => Err(CasError::Absent),
-            Swapped::Changed => Err(CasError::Changed),
-        }
+        let put = |entry: &Entry<K, V>| {
+            Decision::Put(Entry { key: entry.key.clone(), value: value.clone() })
+        };
+        self.engine().compare_and_swap(hash, eq, expected, put).into()
     }
 }

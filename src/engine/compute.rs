@@ -71,6 +71,9 @@ pub(crate) enum Decision<K, V> {
     Keep,
     /// This is its entry from now on.
     Put(Entry<K, V>),
+    /// The same, and this is to hold of it.
+    #[cfg(feature = "manager")]
+    PutOn(Entry<K, V>, Terms),
     /// The same in place of one that is there, whose times and tags stay.
     Step(Entry<K, V>),
     /// It goes, if it is there.
@@ -220,6 +223,8 @@ impl<K: Eq, V> Engine<K, V> {
             Decision::Remove if live.is_none() => return Tried::Done(Computed::Kept),
             Decision::Remove => None,
             Decision::Put(entry) => Some((entry, Terms::BY_RULE)),
+            #[cfg(feature = "manager")]
+            Decision::PutOn(entry, terms) => Some((entry, terms)),
             Decision::Step(entry) => {
                 let tags = live.map_or(Tags::NONE, |(_, spot)| shard.births.tags(spot.node));
                 Some((entry, Terms { span: Span::Kept, tags }))

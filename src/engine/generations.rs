@@ -168,16 +168,16 @@ impl<K, V> Engine<K, V> {
         as_seen
     }
 
-    /// Puts `value` in the place of the one whose version is `expected`.
+    /// Does what `put` says with the entry whose version is `expected`: puts another in its place.
     pub(crate) fn compare_and_swap(
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
         expected: Version,
-        value: impl Fn() -> V,
+        put: impl Fn(&Entry<K, V>) -> Decision<K, V>,
     ) -> Swapped
     where
-        K: Eq + Clone,
+        K: Eq,
     {
         let mut was = Swapped::Absent;
         let computed = self.compute_by_node(hash, eq, |found| {
@@ -190,7 +190,7 @@ impl<K, V> Engine<K, V> {
                 was = Swapped::Changed;
                 return Decision::Keep;
             }
-            Decision::Put(Entry { key: entry.key.clone(), value: value() })
+            put(entry)
         });
         match computed {
             Computed::Put(version) => Swapped::Yes(version),

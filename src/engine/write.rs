@@ -47,7 +47,7 @@ impl<K, V> Engine<K, V> {
     /// Whether there is memory for what is said about an entry in the shard that it goes to.
     pub(super) fn can_keep(&self, target: Target<'_>, shard: &Shard<K, V>) -> bool {
         let Terms { span, tags } = target.terms;
-        let timed = matches!(span, Span::ByRule) || shard.timing_for(&self.common).is_ok();
+        let timed = !matches!(span, Span::For(_)) || shard.timing_for(&self.common).is_ok();
         timed && (tags.is_empty() || self.has_tags())
     }
 

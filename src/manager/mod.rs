@@ -5,21 +5,22 @@
 //! use larder::manager::{CacheKind, CacheManager};
 //!
 //! let manager = CacheManager::new();
-//! let profiles = manager.view::<String>(CacheKind::User);
+//! let profiles = manager.view::<String>(CacheKind::User).keyed::<u64>();
 //! assert_eq!(profiles.get_with(&7, || "Ada".to_owned()), "Ada");
 //! assert_eq!(profiles.get(&7).as_deref(), Some("Ada"));
 //!
 //! // Another type of values, in the same cache, within the same budget.
-//! let visits = manager.view::<u32>(CacheKind::User);
-//! visits.set(&7, 1);
-//! assert_eq!((visits.incr(&7, 1), profiles.has_key(&7)), (Some(2), true));
+//! let visits = manager.view::<u32>(CacheKind::User).keyed::<u64>();
+//! visits.insert(&7, 1);
+//! assert_eq!((visits.incr(&7, 1), profiles.contains_key(&7)), (Some(2), true));
 //! ```
 //!
 //! - [`CacheManager`] has the caches, by [`CacheKind`] or by name; [`global`] is that of the process.
 //! - [`ManagedCache`] is one of them: its settings, which may change while it is in use, its statistics,
 //!   its memory.
 //! - [`View`] is what one works with: the values of one type, in one [`Namespace`], with the operations of
-//!   Django's low-level cache API and loads.
+//!   Django's low-level cache API, those of [`Cache`](crate::Cache), and loads. A [`KeyedView`] has keys of one
+//!   type besides.
 //! - [`Key`] is what a view can be asked with: anything that hashes and can be made owned.
 //!
 //! The guide is `docs/manager.md` in the repository.
@@ -60,7 +61,7 @@ pub use namespace::Namespace;
 pub use performance::{CachePerformance, LoadPercentiles, Performance, Window, Windows};
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};
 pub use stored::Freshness;
-pub use view::View;
+pub use view::{AnyKey, KeyOf, KeyedView, Only, View, ViewEntrySelector};
 #[cfg(feature = "macros")]
 pub(crate) use {
     key::{Query, StoredKey},

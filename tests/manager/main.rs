@@ -2,6 +2,7 @@
 #![cfg(feature = "manager")]
 
 mod applying;
+mod computing;
 mod keys;
 mod loading;
 mod names;

@@ -1,10 +1,10 @@
 //! Counting in values.
 
-use super::View;
+use super::{KeyOf, View};
 use crate::{
     Integer,
     engine::{compute::Decision, nodes::Entry},
-    manager::{Key, stored::Held},
+    manager::stored::Held,
 };
 use equivalent::Equivalent;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 ///
 /// Atomic, as [`Cache::incr`](crate::Cache::incr), and all that is said there holds: the value stops at the
 /// least or greatest of its type; the entry keeps its time to live, whatever it came from, and its tags.
-impl<V: Integer + Send + Sync + 'static> View<V> {
+impl<V: Integer + Send + Sync + 'static, T> View<V, T> {
     /// Adds to the value of a key and returns the new one; `None` if the key is absent. O(1).
     ///
     /// ```
@@ -23,7 +23,7 @@ impl<V: Integer + Send + Sync + 'static> View<V> {
     /// clicks.set("b3", 10);
     /// assert_eq!((clicks.incr("b3", 5), clicks.get("b3")), (Some(15), Some(15)));
     /// ```
-    pub fn incr<Q: Key + ?Sized>(&self, key: &Q, delta: V) -> Option<V> {
+    pub fn incr<Q: KeyOf<T> + ?Sized>(&self, key: &Q, delta: V) -> Option<V> {
         self.step(key, |value| value.plus(delta))
     }
 
@@ -35,11 +35,11 @@ impl<V: Integer + Send + Sync + 'static> View<V> {
     /// left.set("tickets", 3);
     /// assert_eq!((left.decr("tickets", 2), left.decr("tickets", 2)), (Some(1), Some(0)));
     /// ```
-    pub fn decr<Q: Key + ?Sized>(&self, key: &Q, delta: V) -> Option<V> {
+    pub fn decr<Q: KeyOf<T> + ?Sized>(&self, key: &Q, delta: V) -> Option<V> {
         self.step(key, |value| value.minus(delta))
     }
 
-    fn step<Q: Key + ?Sized>(&self, key: &Q, step: impl Fn(V) -> V) -> Option<V> {
+    fn step<Q: KeyOf<T> + ?Sized>(&self, key: &Q, step: impl Fn(V) -> V) -> Option<V> {
         let query = self.query(key);
         let mut new = None;
         self.entries.engine().compute(

@@ -1,14 +1,14 @@
 //! Getting a value or loading it, one load per key at a time.
 
 use super::{
-    View,
+    KeyOf, View,
     lazy::{Followed, FoundOr, Lazy},
 };
 use crate::{
     engine::{fill::Timer, lifetimes::Span},
     loading::{Always, Asking, Fallible, Optional, Question},
     manager::{
-        key::{Key, Query, Wish},
+        key::{Query, Wish},
         stored::StoredValue,
         telemetry::{LoadSpan, Outcome},
     },
@@ -22,7 +22,7 @@ use std::{future::Future, sync::Arc};
 /// per key at a time, shared by threads and futures; and a write of the key while it is loaded wins. What
 /// is loaded when the namespace goes on to its next version is stored in the old one, where nobody finds
 /// it.
-impl<V: Clone + Send + Sync + 'static> View<V> {
+impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// The value of a key; if it is absent, what `init` returns, which is then stored. O(1), and `init` or
     /// waiting for somebody else's.
     ///
@@ -37,7 +37,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     ///
     /// If `init` does, or loads the same key.
     #[inline]
-    pub fn get_with<Q: Key + ?Sized>(&self, key: &Q, init: impl FnOnce() -> V) -> V {
+    pub fn get_with<Q: KeyOf<T> + ?Sized>(&self, key: &Q, init: impl FnOnce() -> V) -> V {
         let query = self.query(key);
         match self.look(query, |held| held.value.clone()) {
             Some(value) => value,
@@ -70,7 +70,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         init: impl FnOnce() -> Result<V, E>,
     ) -> Result<V, Arc<E>>
     where
-        Q: Key + ?Sized,
+        Q: KeyOf<T> + ?Sized,
         E: Send + Sync + 'static,
     {
         let query = self.query(key);
@@ -93,7 +93,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     ///
     /// If `init` does, or loads the same key.
     #[inline]
-    pub fn optionally_get_with<Q: Key + ?Sized>(
+    pub fn optionally_get_with<Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
         init: impl FnOnce() -> Option<V>,
@@ -117,7 +117,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub fn get_with_async<Q: Key + ?Sized>(
+    pub fn get_with_async<Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
         init: impl Future<Output = V>,
@@ -149,7 +149,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         init: impl Future<Output = Result<V, E>>,
     ) -> impl Future<Output = Result<V, Arc<E>>>
     where
-        Q: Key + ?Sized,
+        Q: KeyOf<T> + ?Sized,
         E: Send + Sync + 'static,
     {
         self.ask_async::<Fallible<E>, _>(key, init)
@@ -169,7 +169,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// # Panics
     ///
     /// If `init` does, or loads the same key.
-    pub fn optionally_get_with_async<Q: Key + ?Sized>(
+    pub fn optionally_get_with_async<Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
         init: impl Future<Output = Option<V>>,
@@ -177,7 +177,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         self.ask_async::<Optional, _>(key, init)
     }
 
-    fn ask_async<A: Kind<V>, Q: Key + ?Sized>(
+    fn ask_async<A: Kind<V>, Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
         init: impl Future<Output = Loaded<A, V>>,
@@ -212,14 +212,14 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         Timer::start(&self.entries.engine().lifetimes().clock)
     }
 
-    fn wish<'q, Q: Key + ?Sized>(&self, query: Query<'q, Q, V>) -> Wish<'q, Q, V> {
+    fn wish<'q, Q: KeyOf<T> + ?Sized>(&self, query: Query<'q, Q, V>) -> Wish<'q, Q, V> {
         self.tend(&self.terms);
         Wish { query, terms: self.terms }
     }
 
     #[cold]
     #[inline(never)]
-    fn load<A: Kind<V>, Q: Key + ?Sized>(
+    fn load<A: Kind<V>, Q: KeyOf<T> + ?Sized>(
         &self,
         query: Query<'_, Q, V>,
         init: impl FnOnce() -> Loaded<A, V>,
@@ -260,7 +260,7 @@ impl<V: Clone + Send + Sync + 'static> Kind<V> for Always {
     }
 
     fn taken(answer: &StoredValue) -> V {
-        View::value_of(answer)
+        View::<V>::value_of(answer)
     }
 }
 
@@ -274,7 +274,7 @@ impl<V: Clone + Send + Sync + 'static> Kind<V> for Optional {
     }
 
     fn taken(answer: &Option<StoredValue>) -> Option<V> {
-        answer.as_ref().map(View::value_of)
+        answer.as_ref().map(View::<V>::value_of)
     }
 }
 
@@ -292,6 +292,6 @@ where
     }
 
     fn taken(answer: &Result<StoredValue, Arc<E>>) -> Result<V, Arc<E>> {
-        answer.as_ref().map(View::value_of).map_err(Arc::clone)
+        answer.as_ref().map(View::<V>::value_of).map_err(Arc::clone)
     }
 }

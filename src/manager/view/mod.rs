@@ -3,14 +3,19 @@
 //! Here is what a view is, and the three steps that all its operations are made of: a question made of a
 //! key, a look at what is there, and the making of what is stored. The operations are beside it.
 
+mod computing;
 mod counting;
+mod keys;
 mod lazy;
 mod loads;
 mod operations;
 mod versions;
 
+pub use computing::ViewEntrySelector;
+pub use keys::{AnyKey, KeyOf, KeyedView, Only};
+
 use super::{
-    key::{Key, Query},
+    key::Query,
     managed::{Entries, ManagedCache},
     namespace::Namespace,
     stored::{Freshness, Held, StoredValue, Times},
@@ -29,7 +34,8 @@ use std::{fmt, hash::Hash, marker::PhantomData, time::Duration};
 ///
 /// A handle, cheap to clone: make it once and keep it. Views of the same type and namespace see the same
 /// entries; the same key in a view of another type is another entry, and both may be there side by side.
-/// Mind that integers have types, too: what was set for `&7_u32` is not found with `&7_u64`.
+/// Mind that integers have types, too: what was set for `&7_u32` is not found with `&7_u64`. Where all keys are of
+/// one type, use the view's typed form, [`keyed`](View::keyed), which does not compile with another one.
 ///
 /// A lookup hashes and compares the key where it is, and clones the value; nothing is allocated. To store
 /// something allocates twice: for the key and for the value.
@@ -45,7 +51,7 @@ use std::{fmt, hash::Hash, marker::PhantomData, time::Duration};
 /// ages.set(&7, 36);
 /// assert_eq!((names.get(&7).as_deref(), ages.get(&7)), (Some("Ada"), Some(36)));
 /// ```
-pub struct View<V> {
+pub struct View<V, T = AnyKey> {
     /// What the cache handle below has, one step nearer.
     entries: Entries,
     cache: ManagedCache,
@@ -56,7 +62,7 @@ pub struct View<V> {
     soft_ttl: Option<Duration>,
     refresh: Option<Duration>,
     heap: Option<fn(&V) -> usize>,
-    values: PhantomData<fn() -> V>,
+    values: PhantomData<fn(T) -> V>,
 }
 
 /// A tag, as all views of a cache hash it.
@@ -84,6 +90,33 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         }
     }
 
+    /// The same view, whose keys are of type `K` alone: see [`KeyedView`].
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let users = CacheManager::new().view::<String>(CacheKind::User).keyed::<u64>();
+    /// let id = 7_u64;
+    /// users.insert(&id, "Ada".to_owned());
+    /// assert_eq!(users.remove(&7).as_deref(), Some("Ada"));
+    /// ```
+    #[must_use]
+    pub fn keyed<K: Hash + Eq + Send + Sync + 'static>(&self) -> KeyedView<K, V> {
+        let Self { version, terms, soft_ttl, refresh, heap, .. } = *self;
+        View {
+            entries: self.entries.clone(),
+            cache: self.cache.clone(),
+            namespace: self.namespace.clone(),
+            version,
+            terms,
+            soft_ttl,
+            refresh,
+            heap,
+            values: PhantomData,
+        }
+    }
+}
+
+impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// The same view of another [`namespace`](ManagedCache::namespace), in its current version.
     ///
     /// ```
@@ -187,12 +220,12 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 
     /// Invalidates all entries of the cache that have this tag, of all namespaces and types. O(1): see
     /// [`Cache::invalidate_tag`](crate::Cache::invalidate_tag).
-    pub fn invalidate_tag<T: Hash + ?Sized>(&self, tag: &T) {
+    pub fn invalidate_tag<U: Hash + ?Sized>(&self, tag: &U) {
         self.cache.invalidate_tag(tag);
     }
 
     #[inline(always)]
-    fn query<'q, Q: Key + ?Sized>(&self, key: &'q Q) -> Query<'q, Q, V> {
+    fn query<'q, Q: KeyOf<T> + ?Sized>(&self, key: &'q Q) -> Query<'q, Q, V> {
         let space = match self.version {
             None => self.namespace.space(),
             Some(version) => self.namespace.space_at(version),
@@ -202,7 +235,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 
     /// What `f` makes of what is held of a key, which counts as use.
     #[inline(always)]
-    fn look<Q: Key + ?Sized, R>(
+    fn look<Q: KeyOf<T> + ?Sized, R>(
         &self,
         query: Query<'_, Q, V>,
         f: impl FnOnce(&Held<V>) -> R,
@@ -210,7 +243,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         self.entries.get_ref(&query, |stored| stored.held().map(f)).flatten()
     }
 
-    fn put<Q: Key + ?Sized>(
+    fn put<Q: KeyOf<T> + ?Sized>(
         &self,
         query: Query<'_, Q, V>,
         value: V,
@@ -231,7 +264,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     }
 
     /// A value as it is stored.
-    fn stored<Q: Key + ?Sized>(
+    fn stored<Q: KeyOf<T> + ?Sized>(
         &self,
         query: Query<'_, Q, V>,
         value: V,
@@ -240,7 +273,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         self.stored_held(query, Held { value, times: self.times() }, took)
     }
 
-    fn stored_held<Q: Key + ?Sized>(
+    fn stored_held<Q: KeyOf<T> + ?Sized>(
         &self,
         query: Query<'_, Q, V>,
         held: Held<V>,
@@ -281,14 +314,14 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 /// What the allocations of key and value have besides: two counts each.
 pub(crate) const REFERENCES: usize = 4 * size_of::<usize>();
 
-impl<V> Clone for View<V> {
+impl<V, T> Clone for View<V, T> {
     fn clone(&self) -> Self {
         let (entries, cache) = (self.entries.clone(), self.cache.clone());
         Self { entries, cache, namespace: self.namespace.clone(), ..*self }
     }
 }
 
-impl<V> fmt::Debug for View<V> {
+impl<V, T> fmt::Debug for View<V, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("View")
             .field("cache", &self.cache.name())

@@ -1,12 +1,12 @@
 //! What Django's low-level API can do with a cache, and the same names for it.
 
-use super::View;
+use super::{KeyOf, View};
 use crate::{
     engine::{
         insert::{IfPresent, Inserted, Terms},
         lifetimes::Span,
     },
-    manager::{Freshness, Key, key::StoredKey, stored::StoredValue},
+    manager::{Freshness, key::StoredKey, stored::StoredValue},
 };
 use equivalent::Equivalent;
 use std::time::Duration;
@@ -16,9 +16,9 @@ const BATCH: usize = 64;
 
 /// # Operations
 ///
-/// Those of Django's low-level cache API. What is written lives as long as the cache's settings say when
+/// Those of Django's low-level cache API, and of [`Cache`](crate::Cache) by the names that they have there. What is written lives as long as the cache's settings say when
 /// it is written, or as the view says ([`with_ttl`](View::with_ttl)).
-impl<V: Clone + Send + Sync + 'static> View<V> {
+impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// The value of a key, cloned. Counts as use, and as hit or miss. O(1).
     ///
     /// ```
@@ -29,7 +29,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!(targets.get("b4"), None);
     /// ```
     #[inline]
-    pub fn get<Q: Key + ?Sized>(&self, key: &Q) -> Option<V> {
+    pub fn get<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<V> {
         self.look(self.query(key), |held| held.value.clone())
     }
 
@@ -41,7 +41,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!((counts.get_or("clicks", 0), counts.has_key("clicks")), (0, false));
     /// ```
     #[inline]
-    pub fn get_or<Q: Key + ?Sized>(&self, key: &Q, default: V) -> V {
+    pub fn get_or<Q: KeyOf<T> + ?Sized>(&self, key: &Q, default: V) -> V {
         self.get(key).unwrap_or(default)
     }
 
@@ -55,7 +55,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!(words.get_ref(&1, |words| words.len()), Some(2));
     /// ```
     #[inline]
-    pub fn get_ref<Q: Key + ?Sized, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R> {
+    pub fn get_ref<Q: KeyOf<T> + ?Sized, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R> {
         self.look(self.query(key), |held| f(&held.value))
     }
 
@@ -78,7 +78,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!(users.get_aged(&7), None, "expired, as the settings for users say");
     /// ```
     #[inline]
-    pub fn get_aged<Q: Key + ?Sized>(&self, key: &Q) -> Option<(V, Freshness)> {
+    pub fn get_aged<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<(V, Freshness)> {
         self.look(self.query(key), |held| (held.value.clone(), self.freshness(held.times)))
     }
 
@@ -90,7 +90,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// users.set(&7, "Ada");
     /// assert_eq!((users.peek(&7), users.cache().stats().lookups()), (Some("Ada"), 0));
     /// ```
-    pub fn peek<Q: Key + ?Sized>(&self, key: &Q) -> Option<V> {
+    pub fn peek<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<V> {
         let (query, entries) = (self.query(key), &self.entries);
         let clone = |stored: &StoredValue| stored.held::<V>().map(|held| held.value.clone());
         let eq = |other: &StoredKey| query.equivalent(other);
@@ -105,7 +105,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// users.set(&7, "Ada");
     /// assert!(users.has_key(&7) && !users.has_key(&8));
     /// ```
-    pub fn has_key<Q: Key + ?Sized>(&self, key: &Q) -> bool {
+    pub fn has_key<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> bool {
         self.entries.contains_key(&self.query(key))
     }
 
@@ -118,7 +118,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// users.set(&7, "Augusta");
     /// assert_eq!(users.get(&7), Some("Augusta"));
     /// ```
-    pub fn set<Q: Key + ?Sized>(&self, key: &Q, value: V) {
+    pub fn set<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V) {
         self.put(self.query(key), value, IfPresent::Replace, &self.terms);
     }
 
@@ -134,7 +134,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// users.set_with_ttl(&7, "Ada", Duration::ZERO);
     /// assert!(!users.has_key(&7));
     /// ```
-    pub fn set_with_ttl<Q: Key + ?Sized>(&self, key: &Q, value: V, duration: Duration) {
+    pub fn set_with_ttl<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V, duration: Duration) {
         let terms = Terms { span: Span::For(duration), ..self.terms };
         self.put(self.query(key), value, IfPresent::Replace, &terms);
     }
@@ -149,7 +149,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert!(!leaders.add("leader", 2));
     /// assert_eq!(leaders.get("leader"), Some(1));
     /// ```
-    pub fn add<Q: Key + ?Sized>(&self, key: &Q, value: V) -> bool {
+    pub fn add<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V) -> bool {
         self.put(self.query(key), value, IfPresent::Keep, &self.terms) == Inserted::Added
     }
 
@@ -163,7 +163,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!(themes.get_or_set(&7, "light"), "light");
     /// assert_eq!(themes.get_or_set(&7, "dark"), "light");
     /// ```
-    pub fn get_or_set<Q: Key + ?Sized>(&self, key: &Q, value: V) -> V {
+    pub fn get_or_set<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V) -> V {
         self.get_with(key, || value)
     }
 
@@ -175,7 +175,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// users.set_many([(&1, "Ada"), (&2, "Grace")]);
     /// assert_eq!(users.get_many(&[2, 3, 1]), [Some("Grace"), None, Some("Ada")]);
     /// ```
-    pub fn get_many<'q, Q: Key + ?Sized + 'q>(
+    pub fn get_many<'q, Q: KeyOf<T> + ?Sized + 'q>(
         &self,
         keys: impl IntoIterator<Item = &'q Q>,
     ) -> Vec<Option<V>> {
@@ -200,7 +200,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// targets.set_many([("a", 1), ("b", 2)]);
     /// assert_eq!(targets.get("b"), Some(2));
     /// ```
-    pub fn set_many<'q, Q: Key + ?Sized + 'q>(
+    pub fn set_many<'q, Q: KeyOf<T> + ?Sized + 'q>(
         &self,
         entries: impl IntoIterator<Item = (&'q Q, V)>,
     ) {
@@ -216,8 +216,20 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert!(users.delete(&7));
     /// assert!(!users.delete(&7));
     /// ```
-    pub fn delete<Q: Key + ?Sized>(&self, key: &Q) -> bool {
+    pub fn delete<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> bool {
         self.entries.invalidate(&self.query(key))
+    }
+
+    /// Removes a key and returns its value: to one caller, if several remove it at once. O(1).
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let tokens = CacheManager::new().view::<u64>(CacheKind::Session).keyed::<String>();
+    /// tokens.insert("8d3f", 7);
+    /// assert_eq!((tokens.remove("8d3f"), tokens.remove("8d3f")), (Some(7), None));
+    /// ```
+    pub fn remove<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<V> {
+        self.entries.remove(&self.query(key)).as_ref().map(Self::value_of)
     }
 
     /// Removes several keys, one after the other; says how many of them were there. O(keys).
@@ -228,7 +240,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// users.set_many([(&1, "Ada"), (&2, "Grace")]);
     /// assert_eq!(users.delete_many(&[1, 2, 3]), 2);
     /// ```
-    pub fn delete_many<'q, Q: Key + ?Sized + 'q>(
+    pub fn delete_many<'q, Q: KeyOf<T> + ?Sized + 'q>(
         &self,
         keys: impl IntoIterator<Item = &'q Q>,
     ) -> usize {
@@ -252,7 +264,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!(users.get(&7), Some("Ada"));
     /// assert!(!users.touch(&8));
     /// ```
-    pub fn touch<Q: Key + ?Sized>(&self, key: &Q) -> bool {
+    pub fn touch<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> bool {
         self.touch_by(key, self.terms.span)
     }
 
@@ -267,11 +279,11 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert!(users.touch_for(&7, Duration::from_secs(24 * 60 * 60)));
     /// assert!(users.ttl(&7).unwrap() > Duration::from_secs(23 * 60 * 60));
     /// ```
-    pub fn touch_for<Q: Key + ?Sized>(&self, key: &Q, duration: Duration) -> bool {
+    pub fn touch_for<Q: KeyOf<T> + ?Sized>(&self, key: &Q, duration: Duration) -> bool {
         self.touch_by(key, Span::For(duration))
     }
 
-    fn touch_by<Q: Key + ?Sized>(&self, key: &Q, span: Span) -> bool {
+    fn touch_by<Q: KeyOf<T> + ?Sized>(&self, key: &Q, span: Span) -> bool {
         let query = self.query(key);
         self.entries.tend();
         self.entries.engine().touch(self.entries.hash(&query), |key| query.equivalent(key), span)
@@ -287,8 +299,29 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert!(targets.ttl(&7).unwrap().as_secs() <= 60 * 60);
     /// assert_eq!(targets.ttl(&8), None);
     /// ```
-    pub fn ttl<Q: Key + ?Sized>(&self, key: &Q) -> Option<Duration> {
+    pub fn ttl<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<Duration> {
         self.entries.ttl(&self.query(key))
+    }
+
+    /// [`set`](View::set), by the name that it has in [`Cache`](crate::Cache::insert). O(1).
+    pub fn insert<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V) {
+        self.set(key, value);
+    }
+
+    /// [`set_with_ttl`](View::set_with_ttl), by the name that it has in
+    /// [`Cache`](crate::Cache::insert_with_ttl). O(1).
+    pub fn insert_with_ttl<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V, duration: Duration) {
+        self.set_with_ttl(key, value, duration);
+    }
+
+    /// [`delete`](View::delete), by the name that it has in [`Cache`](crate::Cache::invalidate). O(1).
+    pub fn invalidate<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> bool {
+        self.delete(key)
+    }
+
+    /// [`has_key`](View::has_key), by the name that it has in [`Cache`](crate::Cache::contains_key). O(1).
+    pub fn contains_key<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> bool {
+        self.has_key(key)
     }
 
     /// Makes everything in the view's namespace stale, whatever the type of its values, by going on to its

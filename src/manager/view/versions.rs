@@ -1,14 +1,14 @@
 //! Versions of a view, and keys that go from one to the next.
 
-use super::View;
-use crate::manager::{Key, namespace::VERSION_MAX};
+use super::{KeyOf, View};
+use crate::manager::namespace::VERSION_MAX;
 
 /// # Versions
 ///
 /// Each namespace has a version, which is part of all its keys:
 /// [`Namespace::incr_version`](crate::manager::Namespace::incr_version) makes what is there stale. A view of
 /// one version stays with that.
-impl<V: Clone + Send + Sync + 'static> View<V> {
+impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// The same view, of one version of its namespace, whatever its current one is. There are 2^40 of them;
     /// what is beyond is the last.
     ///
@@ -42,7 +42,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!((pages.get("/"), pages.clone().at_version(2).get("/")), (None, Some("welcome")));
     /// assert_eq!(pages.incr_version("/"), None);
     /// ```
-    pub fn incr_version<Q: Key + ?Sized>(&self, key: &Q) -> Option<u64> {
+    pub fn incr_version<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<u64> {
         let next = self.version() + 1;
         (next <= VERSION_MAX).then(|| self.take_to(key, next)).flatten()
     }
@@ -57,12 +57,12 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// assert_eq!(second.decr_version("/"), Some(1));
     /// assert_eq!((second.get("/"), second.clone().at_version(1).get("/")), (None, Some("welcome")));
     /// ```
-    pub fn decr_version<Q: Key + ?Sized>(&self, key: &Q) -> Option<u64> {
+    pub fn decr_version<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<u64> {
         let before = self.version().saturating_sub(1);
         (before > 0).then(|| self.take_to(key, before)).flatten()
     }
 
-    fn take_to<Q: Key + ?Sized>(&self, key: &Q, version: u64) -> Option<u64> {
+    fn take_to<Q: KeyOf<T> + ?Sized>(&self, key: &Q, version: u64) -> Option<u64> {
         let here = self.clone().at_version(self.version());
         let value = here.get(key)?;
         here.clone().at_version(version).set(key, value);

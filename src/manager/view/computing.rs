@@ -1,0 +1,453 @@
+//! One key of a view: inserting if it is absent, and computing its value from the one that is there.
+
+use super::{KeyOf, View};
+use crate::{
+    CasError, Entry, Version,
+    engine::{compute::Decision, nodes},
+    manager::{
+        Key,
+        key::{Query, StoredKey},
+        stored::StoredValue,
+    },
+    ops::compute::{CompResult, Op},
+};
+use equivalent::Equivalent;
+use std::{convert::Infallible, fmt, future::Future, pin::pin, sync::Arc, time::Duration};
+
+type Stored = nodes::Entry<StoredKey, StoredValue>;
+
+/// A key of a view, and what can be done with it: [`View::entry`].
+#[must_use = "by itself it does nothing"]
+pub struct ViewEntrySelector<'v, Q: ?Sized, V, T> {
+    view: &'v View<V, T>,
+    key: &'v Q,
+}
+
+impl<Q: fmt::Debug + ?Sized, V, T> fmt::Debug for ViewEntrySelector<'_, Q, V, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ViewEntrySelector").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// # Computing
+///
+/// These read a key, decide and write it in one step: see [`ViewEntrySelector`]. What is put lives as long as the
+/// cache's settings or the view say, and has the view's tags.
+impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
+    /// Selects a key, to insert a value if it is absent, or to compute one from that which is there.
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let carts = CacheManager::new().view::<Vec<u32>>(CacheKind::Session).keyed::<u64>();
+    /// let add = |item| {
+    ///     carts.entry(&7).and_upsert_with(|cart| {
+    ///         let mut cart = cart.map_or_else(Vec::new, |cart| cart.into_value());
+    ///         cart.push(item);
+    ///         cart
+    ///     })
+    /// };
+    /// assert!(!add(1).is_old_value_replaced());
+    /// assert_eq!(add(2).into_value(), [1, 2]);
+    /// ```
+    pub fn entry<'v, Q: KeyOf<T> + ?Sized>(&'v self, key: &'v Q) -> ViewEntrySelector<'v, Q, V, T> {
+        ViewEntrySelector { view: self, key }
+    }
+
+    /// Sets the value of a key that is present, and returns the old one; `None`, and nothing is changed, if it is
+    /// absent: see [`Cache::replace`](crate::Cache::replace). Atomic. O(1).
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let users = CacheManager::new().view::<&str>(CacheKind::User).keyed::<u64>();
+    /// users.insert(&7, "Ada");
+    /// assert_eq!((users.replace(&7, "Augusta"), users.replace(&8, "Grace")), (Some("Ada"), None));
+    /// assert_eq!((users.get(&7), users.get(&8)), (Some("Augusta"), None));
+    /// ```
+    pub fn replace<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V) -> Option<V> {
+        let mut old = None;
+        self.compute(self.query(key), |found| {
+            old = found.map(|(_, value)| value.clone());
+            found.map_or(Decision::Keep, |(entry, _)| self.put_for(key, entry, value.clone()))
+        });
+        drop(value);
+        old
+    }
+
+    /// The value of a key, cloned, and its version, for [`compare_and_swap`](View::compare_and_swap). Counts like
+    /// [`get`](View::get); see [`Cache::get_versioned`](crate::Cache::get_versioned). O(1).
+    pub fn get_versioned<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<(V, Version)> {
+        let (query, entries) = (self.query(key), &self.entries);
+        let eq = |other: &StoredKey| query.equivalent(other);
+        let clone = |entry: &Stored| Self::value_of(&entry.value);
+        entries.engine().get_versioned(entries.hash(&query), eq, clone)
+    }
+
+    /// Sets the value of a key if it has not been written since its version was `expected`; returns the new
+    /// version: see [`Cache::compare_and_swap`](crate::Cache::compare_and_swap). Atomic. O(1).
+    ///
+    /// # Errors
+    ///
+    /// [`CasError::Absent`] or [`CasError::Changed`]; nothing was changed then.
+    ///
+    /// ```
+    /// use larder::{CasError, manager::{CacheKind, CacheManager}};
+    ///
+    /// let pages = CacheManager::new().view::<&str>(CacheKind::General).keyed::<String>();
+    /// pages.insert("/", "draft");
+    /// let (_, version) = pages.get_versioned("/").unwrap();
+    /// let next = pages.compare_and_swap("/", version, "final").unwrap();
+    /// assert_eq!(pages.compare_and_swap("/", version, "lost"), Err(CasError::Changed));
+    /// assert_eq!(pages.get_versioned("/"), Some(("final", next)));
+    /// ```
+    pub fn compare_and_swap<Q: KeyOf<T> + ?Sized>(
+        &self,
+        key: &Q,
+        expected: Version,
+        value: V,
+    ) -> Result<Version, CasError> {
+        let (query, entries) = (self.query(key), &self.entries);
+        let eq = |other: &StoredKey| query.equivalent(other);
+        let put = |entry: &Stored| self.put_for(key, entry, value.clone());
+        entries.engine().compare_and_swap(entries.hash(&query), eq, expected, put).into()
+    }
+
+    /// Replaces an entry's value.
+    fn put_for<Q: KeyOf<T> + ?Sized>(
+        &self,
+        key: &Q,
+        entry: &Stored,
+        value: V,
+    ) -> Decision<StoredKey, StoredValue> {
+        let value = self.stored(self.query(key), value, Duration::ZERO);
+        Decision::PutOn(nodes::Entry { key: entry.key.clone(), value }, self.terms)
+    }
+
+    /// Has `f` decide over a key, which it gets with its value; see `Engine::compute`.
+    fn compute<Q: Key + ?Sized>(
+        &self,
+        query: Query<'_, Q, V>,
+        mut f: impl FnMut(Option<(&Stored, &V)>) -> Decision<StoredKey, StoredValue>,
+    ) {
+        let entries = &self.entries;
+        entries.tend();
+        entries.engine().compute(
+            entries.hash(&query),
+            |other| query.equivalent(other),
+            |found| f(found.map(Self::with_value)),
+        );
+    }
+
+    fn with_value(entry: &Stored) -> (&Stored, &V) {
+        let held = entry.value.held::<V>().expect("the key says of what type its value is");
+        (entry, &held.value)
+    }
+}
+
+/// As [`EntrySelector`](crate::EntrySelector), and all that is said there of computations holds: they take no
+/// lock, a closure runs again if the key is written meanwhile, and the value that is replaced is the one that the
+/// closure saw. So of several threads that add to one value, none loses what another has added.
+///
+/// The key of an [`Entry`] is what is stored: a `String` for `str`.
+///
+/// ```
+/// use larder::{manager::{CacheKind, CacheManager}, ops::compute::{CompResult, Op}};
+///
+/// let stock = CacheManager::new().view::<u32>(CacheKind::General).keyed::<String>();
+/// stock.insert("nails", 2);
+/// let take = |what| {
+///     stock.entry(what).and_compute_with(|left| match left.map(|left| left.into_value()) {
+///         None => Op::Nop,
+///         Some(1) => Op::Remove,
+///         Some(left) => Op::Put(left - 1),
+///     })
+/// };
+/// assert!(matches!(take("nails"), CompResult::ReplacedWith(left) if *left.value() == 1));
+/// assert!(matches!(take("nails"), CompResult::Removed(_)));
+/// assert!(matches!(take("nails"), CompResult::StillNone(nails) if nails == "nails"));
+/// ```
+impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelector<'_, Q, V, T> {
+    /// The key's entry; if it is absent, `value` is inserted.
+    pub fn or_insert(self, value: V) -> Entry<Q::Stored, V> {
+        self.or_insert_with(|| value)
+    }
+
+    /// The key's entry; if it is absent, the default value is inserted.
+    pub fn or_default(self) -> Entry<Q::Stored, V>
+    where
+        V: Default,
+    {
+        self.or_insert_with(V::default)
+    }
+
+    /// The key's entry; if it is absent, what `init` returns is inserted. A load, as [`View::get_with`].
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    pub fn or_insert_with(self, init: impl FnOnce() -> V) -> Entry<Q::Stored, V> {
+        let mut is_fresh = false;
+        let value = self.view.get_with(self.key, || {
+            is_fresh = true;
+            init()
+        });
+        Entry::new(self.key.to_stored(), value, is_fresh)
+    }
+
+    /// The key's entry; if it is absent, what `init` returns is inserted, unless that is an error.
+    ///
+    /// # Errors
+    ///
+    /// What `init` returns: its caller's, and that of all who waited for it.
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    pub fn or_try_insert_with<E: Send + Sync + 'static>(
+        self,
+        init: impl FnOnce() -> Result<V, E>,
+    ) -> Result<Entry<Q::Stored, V>, Arc<E>> {
+        let mut is_fresh = false;
+        let value = self.view.try_get_with(self.key, || {
+            is_fresh = true;
+            init()
+        })?;
+        Ok(Entry::new(self.key.to_stored(), value, is_fresh))
+    }
+
+    /// The key's entry; if it is absent, what `init` returns is inserted, if that is anything.
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    pub fn or_optionally_insert_with(
+        self,
+        init: impl FnOnce() -> Option<V>,
+    ) -> Option<Entry<Q::Stored, V>> {
+        let mut is_fresh = false;
+        let value = self.view.optionally_get_with(self.key, || {
+            is_fresh = true;
+            init()
+        })?;
+        Some(Entry::new(self.key.to_stored(), value, is_fresh))
+    }
+
+    /// Sets the value of the key to what `f` makes of its entry, or of `None`. `f` may run more than once.
+    pub fn and_upsert_with(
+        self,
+        mut f: impl FnMut(Option<Entry<Q::Stored, V>>) -> V,
+    ) -> Entry<Q::Stored, V> {
+        let result = self.and_compute_with(move |old| Op::Put(f(old)));
+        result.into_entry().expect("what was put is there, or was")
+    }
+
+    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it, or leaves it
+    /// as it is. `f` may run more than once.
+    pub fn and_compute_with(
+        self,
+        mut f: impl FnMut(Option<Entry<Q::Stored, V>>) -> Op<V>,
+    ) -> CompResult<Q::Stored, V> {
+        let Ok(result) = self.and_try_compute_with(move |entry| Ok::<_, Infallible>(f(entry)));
+        result
+    }
+
+    /// [`and_compute_with`](Self::and_compute_with) with a closure that may fail.
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns. Nothing has changed then.
+    pub fn and_try_compute_with<E>(
+        self,
+        mut f: impl FnMut(Option<Entry<Q::Stored, V>>) -> Result<Op<V>, E>,
+    ) -> Result<CompResult<Q::Stored, V>, E> {
+        let mut answer = None;
+        self.view.compute(self.view.query(self.key), |found| {
+            let (decision, result) = match f(found.map(|(_, value)| self.found(value))) {
+                Ok(op) => {
+                    let (decision, result) = self.follow(op, found);
+                    (decision, Ok(result))
+                }
+                Err(error) => (Decision::Keep, Err(error)),
+            };
+            answer = Some(result);
+            decision
+        });
+        // Not behind the result: if that panics, the result would be leaked.
+        drop(f);
+        answer.expect("the closure has run")
+    }
+
+    fn found(&self, value: &V) -> Entry<Q::Stored, V> {
+        Entry::new(self.key.to_stored(), value.clone(), false)
+    }
+
+    /// What an operation on what was found comes to, and the answer if it succeeds.
+    fn follow(
+        &self,
+        op: Op<V>,
+        found: Option<(&Stored, &V)>,
+    ) -> (Decision<StoredKey, StoredValue>, CompResult<Q::Stored, V>) {
+        let Self { view, key } = *self;
+        match (op, found) {
+            (Op::Put(value), found) => {
+                let query = view.query(key);
+                let stored = view.stored(query, value.clone(), Duration::ZERO);
+                let owned = found.map_or_else(|| query.to_stored(), |(entry, _)| entry.key.clone());
+                let entry = nodes::Entry { key: owned, value: stored };
+                let result = Entry::put(key.to_stored(), value, found.is_some());
+                (Decision::PutOn(entry, view.terms), result)
+            }
+            (Op::Remove, Some((_, old))) => {
+                (Decision::Remove, CompResult::Removed(self.found(old)))
+            }
+            (Op::Nop, Some((_, old))) => (Decision::Keep, CompResult::Unchanged(self.found(old))),
+            (Op::Remove | Op::Nop, None) => {
+                (Decision::Keep, CompResult::StillNone(key.to_stored()))
+            }
+        }
+    }
+}
+
+/// # In futures
+///
+/// As the methods of the same name without `_async`. The closures return futures, which run unpinned; the more
+/// often others write the key meanwhile, the more often they run again.
+impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelector<'_, Q, V, T> {
+    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled otherwise.
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    pub async fn or_insert_with_async(self, init: impl Future<Output = V>) -> Entry<Q::Stored, V> {
+        let (init, mut is_fresh) = (pin!(init), false);
+        let init = async {
+            is_fresh = true;
+            init.await
+        };
+        let value = self.view.get_with_async(self.key, init).await;
+        Entry::new(self.key.to_stored(), value, is_fresh)
+    }
+
+    /// The key's entry; if it is absent, the value of `init` is inserted, unless it is an error.
+    ///
+    /// # Errors
+    ///
+    /// What `init` returns: its caller's, and that of all who waited for it.
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    pub async fn or_try_insert_with_async<E: Send + Sync + 'static>(
+        self,
+        init: impl Future<Output = Result<V, E>>,
+    ) -> Result<Entry<Q::Stored, V>, Arc<E>> {
+        let (init, mut is_fresh) = (pin!(init), false);
+        let init = async {
+            is_fresh = true;
+            init.await
+        };
+        let value = self.view.try_get_with_async(self.key, init).await?;
+        Ok(Entry::new(self.key.to_stored(), value, is_fresh))
+    }
+
+    /// The key's entry; if it is absent, the value of `init` is inserted, if it is any.
+    ///
+    /// # Panics
+    ///
+    /// If `init` does, or loads the same key.
+    pub async fn or_optionally_insert_with_async(
+        self,
+        init: impl Future<Output = Option<V>>,
+    ) -> Option<Entry<Q::Stored, V>> {
+        let (init, mut is_fresh) = (pin!(init), false);
+        let init = async {
+            is_fresh = true;
+            init.await
+        };
+        let value = self.view.optionally_get_with_async(self.key, init).await?;
+        Some(Entry::new(self.key.to_stored(), value, is_fresh))
+    }
+
+    /// Sets the value of the key to what `f` makes of its entry, or of `None`. `f` may run more than once.
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// # futures::executor::block_on(async {
+    /// let visits = CacheManager::new().view::<u32>(CacheKind::Session).keyed::<u64>();
+    /// let visit = async |old: Option<larder::Entry<u64, u32>>| old.map_or(1, |old| old.value() + 1);
+    /// assert_eq!(visits.entry(&7).and_upsert_with_async(visit).await.into_value(), 1);
+    /// assert_eq!(visits.entry(&7).and_upsert_with_async(visit).await.into_value(), 2);
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `f` does, or there is no memory for versions: 8 bytes for each entry that the shard is planned for.
+    pub async fn and_upsert_with_async<F: Future<Output = V>>(
+        self,
+        f: impl FnMut(Option<Entry<Q::Stored, V>>) -> F,
+    ) -> Entry<Q::Stored, V> {
+        let put = |value| Ok::<_, Infallible>(Op::Put(value));
+        let Ok(result) = self.compute_async(f, put).await;
+        result.into_entry().expect("what was put is there, or was")
+    }
+
+    /// Does with the key what `f` says, which gets its entry or `None`. `f` may run more than once.
+    ///
+    /// # Panics
+    ///
+    /// As [`and_upsert_with_async`](Self::and_upsert_with_async).
+    pub async fn and_compute_with_async<F: Future<Output = Op<V>>>(
+        self,
+        f: impl FnMut(Option<Entry<Q::Stored, V>>) -> F,
+    ) -> CompResult<Q::Stored, V> {
+        let Ok(result) = self.compute_async(f, Ok::<_, Infallible>).await;
+        result
+    }
+
+    /// [`and_compute_with_async`](Self::and_compute_with_async) with a closure that may fail.
+    ///
+    /// # Errors
+    ///
+    /// What `f` returns. Nothing has changed then.
+    ///
+    /// # Panics
+    ///
+    /// As [`and_upsert_with_async`](Self::and_upsert_with_async).
+    pub async fn and_try_compute_with_async<E, F: Future<Output = Result<Op<V>, E>>>(
+        self,
+        f: impl FnMut(Option<Entry<Q::Stored, V>>) -> F,
+    ) -> Result<CompResult<Q::Stored, V>, E> {
+        self.compute_async(f, |result| result).await
+    }
+
+    async fn compute_async<E, F: Future>(
+        self,
+        mut f: impl FnMut(Option<Entry<Q::Stored, V>>) -> F,
+        op: impl Fn(F::Output) -> Result<Op<V>, E>,
+    ) -> Result<CompResult<Q::Stored, V>, E> {
+        let Self { view, key } = self;
+        let (query, engine) = (view.query(key), view.entries.engine());
+        let hash = view.entries.hash(&query);
+        view.entries.tend();
+        loop {
+            let eq = |other: &StoredKey| query.equivalent(other);
+            let copy = |entry: &Stored| self.found(View::<V, T>::with_value(entry).1);
+            let (old, seen) = engine.peek_versioned(hash, eq, copy).unzip();
+            assert_ne!(
+                seen,
+                Some(Version::NONE),
+                "no memory for the versions of a shard's entries"
+            );
+            let (op, mut answer) = (op(f(old).await)?, None);
+            let as_seen = engine.compute_as_seen(hash, eq, seen, |found| {
+                let (decision, result) =
+                    self.follow(op.clone(), found.map(View::<V, T>::with_value));
+                answer = Some(result);
+                decision
+            });
+            if let (true, Some(answer)) = (as_seen, answer) {
+                return Ok(answer);
+            }
+        }
+    }
+}
