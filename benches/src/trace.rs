@@ -1,12 +1,14 @@
 //! Access traces: files of little-endian `u32` keys, one for each access.
 
+mod generated;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::workload::{self, Dist};
+pub(crate) use generated::what;
 
 /// The ending of a trace file in a folder.
 const ENDING: &str = "u32";
@@ -44,6 +46,11 @@ impl Trace {
         Ok(Self::new(name, words.iter().map(|word| u32::from_le_bytes(*word))))
     }
 
+    /// Whether it stands in for a real one.
+    pub(crate) fn is_generated(&self) -> bool {
+        self.name.starts_with(generated::PREFIX)
+    }
+
     /// Cuts it to at most `accesses`.
     pub(crate) fn shorten(&mut self, accesses: usize) {
         self.accesses.truncate(accesses);
@@ -58,28 +65,33 @@ impl Trace {
         Self::parse(name, &bytes).with_context(|| format!("not a trace: {}", path.display()))
     }
 
-    /// What is replayed where there are no traces: Zipf 0.99 over 100 000 keys, with a loop over
-    /// keys of its own mixed in, for policies to differ.
-    pub(crate) fn generated(seed: u64) -> Self {
-        const KEYS: u32 = 100_000;
-        const LOOP: u32 = 20_000;
-        let mut rng = workload::rng(seed, 0);
-        let zipf = workload::draw(Dist::Zipf, KEYS, 1_000_000, &mut rng);
-        let raw = zipf
-            .into_iter()
-            .enumerate()
-            .map(|(i, key)| if i % 5 == 4 { KEYS + (i / 5) as u32 % LOOP } else { key });
-        Self::new("generated_zipf_loop".to_owned(), raw)
+    /// One of the generated traces, cut short.
+    #[cfg(test)]
+    pub(crate) fn short(accesses: usize) -> Self {
+        generated::all(1, accesses).swap_remove(0)
     }
 }
 
+/// How to get real traces, for who has seen generated ones.
+pub(crate) const REAL_TRACES: &str = r#"These traces were generated. Real ones are given as a file, or as a folder of files that end in .u32:
+for each access a little-endian u32, the number of the key. Where to find some:
+  ARC (OLTP, P2, P3, ..)      github.com/moka-rs/cache-trace
+  LIRS, cache2k, Scarab, ..   github.com/ben-manes/caffeine, in simulator/src/main/resources
+  Twitter's clusters          github.com/twitter/cache-trace
+  Meta, CDNs, block storage   github.com/cacheMon/cache_dataset
+A text of one key per line becomes a trace by
+  python3 -c 'import sys, struct; n = {}; sys.stdout.buffer.writelines(
+    struct.pack("<I", n.setdefault(key, len(n))) for key in sys.stdin)' < keys.txt > keys.u32
+and the lines of ARC's .lis files, which name a first block and a count, become such a text by
+  zstdcat OLTP.lis.zst | awk '{ for (i = 0; i < $2; i++) print $1 + i }' > keys.txt"#;
+
 /// Where traces come from: a file, or a folder with files that end in `.u32`.
 ///
-/// Without a path, or when there is nothing at the path, the generated trace stands in, and the
-/// second value says so. A path that names a file has to be there.
+/// Without a path, or when there is nothing at the path, generated traces stand in, and the second value
+/// says so. A path that names a file has to be there.
 pub(crate) fn load(path: Option<&Path>, seed: u64) -> Result<(Vec<Trace>, Option<String>)> {
     let stand_in = |why: String| {
-        Ok((vec![Trace::generated(seed)], Some(format!("{why}: replaying a generated trace"))))
+        Ok((generated::whole(seed), Some(format!("{why}: replaying generated ones"))))
     };
     let Some(path) = path else {
         return stand_in("no traces given".to_owned());
@@ -156,7 +168,7 @@ mod tests {
     #[test]
     fn an_absent_folder_is_replaced_and_an_absent_file_is_not() {
         let (traces, stand_in) = load(Some(Path::new("no/such/folder")), 1).unwrap();
-        assert_eq!(traces.len(), 1);
+        assert!(traces.iter().all(Trace::is_generated) && traces.len() > 1);
         assert!(stand_in.unwrap().contains("no/such/folder"));
         let error = format!("{:#}", load(Some(Path::new("no/such.u32")), 1).unwrap_err());
         assert!(error.contains("no/such.u32"), "{error}");

@@ -117,7 +117,7 @@ struct ThroughputArgs {
 
 #[derive(Clone, Debug, Args)]
 struct ReplayArgs {
-    /// A trace, or a folder with traces that end in .u32; a generated trace where there is none
+    /// A trace, or a folder with traces that end in .u32; generated traces where there is none
     path: Option<PathBuf>,
     /// Capacities, in entries (500, 10k) or in percent of the trace's keys (0.1%)
     #[arg(long, value_delimiter = ',', conflicts_with = "rows")]
@@ -433,6 +433,9 @@ fn replay(common: &Common, args: &ReplayArgs) -> Result<()> {
     if !common.json {
         for line in replay::verdict(&rows) {
             println!("{line}");
+        }
+        if traces.iter().any(Trace::is_generated) {
+            println!("\n{}", trace::REAL_TRACES);
         }
     }
     Ok(())

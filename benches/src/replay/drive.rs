@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn the_lru_peer_agrees_with_the_simulated_one() {
-        let trace = Trace::generated(1);
-        let accesses = &trace.accesses[..50_000];
+        let trace = Trace::short(20_000);
+        let accesses = &trace.accesses[..];
         for capacity in [10, 1_000] {
             let drive = Drive { accesses, capacity, threads: 1, seed: 1 };
             let expected = lru::hits(accesses, trace.keys, capacity);
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn threads_make_every_access_once() {
-        let trace = Trace::generated(1);
+        let trace = Trace::short(10_007);
         // Not a multiple of a step. With room for all keys the misses are the first uses, and a
         // key that two threads miss at the same time.
-        let accesses = &trace.accesses[..10_007];
+        let accesses = &trace.accesses[..];
         let alone = Drive { accesses, capacity: 1 << 20, threads: 1, seed: 1 };
         let together = Drive { accesses, capacity: 1 << 20, threads: 4, seed: 1 };
         let (alone, together) =

@@ -41,7 +41,8 @@ impl FromStr for Capacity {
 /// A way to choose capacities where none are given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Rows {
-    /// `design` for the traces that it knows, `percent` for others.
+    /// `design` for the traces that it knows, 2 % and 10 % of the keys for generated ones, `percent` for
+    /// others.
     Auto,
     /// The fourteen pairs of trace and capacity that the design was measured with; skips others.
     Design,
@@ -67,6 +68,9 @@ const DESIGN: [(&str, usize); 14] = [
     ("arc_P3", 50_000),
 ];
 
+/// The percentages of generated traces: few, so that all of them take seconds.
+const GENERATED: [f64; 2] = [2.0, 10.0];
+
 /// The percentages of [`Rows::Percent`].
 const PERCENT: [f64; 8] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0];
 
@@ -77,16 +81,17 @@ impl Rows {
             let of_trace = DESIGN.iter().filter(|(name, _)| *name == trace.name);
             of_trace.map(|(_, capacity)| *capacity).collect()
         };
-        let percent = || {
-            let entries = PERCENT.iter().map(|&percent| Capacity::Percent(percent).entries(trace));
-            distinct(entries.collect())
+        let percent = |percentages: &[f64]| {
+            let entries = percentages.iter().map(|&percent| Capacity::Percent(percent));
+            distinct(entries.map(|capacity| capacity.entries(trace)).collect())
         };
         match self {
             Self::Design => design(),
-            Self::Percent => percent(),
+            Self::Percent => percent(&PERCENT),
+            Self::Auto if trace.is_generated() => percent(&GENERATED),
             Self::Auto => {
                 let known = design();
-                if known.is_empty() { percent() } else { known }
+                if known.is_empty() { percent(&PERCENT) } else { known }
             }
         }
     }
@@ -115,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_unknown_trace_gets_percentages() {
-        let trace = Trace::generated(1);
+        let trace = Trace { name: "unknown".to_owned(), ..Trace::short(10_000) };
         assert!(Rows::Design.capacities(&trace).is_empty());
         let capacities = Rows::Auto.capacities(&trace);
         assert_eq!(capacities, Rows::Percent.capacities(&trace));

@@ -310,10 +310,10 @@ mod tests {
     fn every_scenario_runs_with_every_peer() {
         let matrix = Matrix {
             kinds: vec![Kind::U64, Kind::String],
-            entries: vec![1_000],
+            entries: vec![200],
             threads: vec![1, 2],
             rounds: 1,
-            ops: 2_000,
+            ops: 400,
             ..Matrix::new(PeerId::all(), 1, true)
         };
         let cells = run(&matrix);
