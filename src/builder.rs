@@ -481,7 +481,7 @@ where
     /// How long an entry lives after it was inserted or its value was replaced.
     ///
     /// It is never returned more than 10 ms after that, and never goes before, but to make room. Zero:
-    /// nothing is ever found. More than 584 years: no limit.
+    /// nothing is stored, but what is told a time of its own. More than 584 years: no limit.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};

@@ -17,7 +17,8 @@ use std::{
 /// Decides for each entry how long it lives.
 ///
 /// Given to [`CacheBuilder::expire_after`](crate::CacheBuilder::expire_after). Each method returns how
-/// long the entry is to live from now on, or `None` for no limit of its own. Whatever it says, the
+/// long the entry is to live from now on, or `None` for no limit of its own. A value that is to live for zero
+/// when it is written is not stored, and its key is absent afterwards. Whatever it says, the
 /// cache's [`time_to_live`](crate::CacheBuilder::time_to_live) and
 /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) hold, too: the earliest end counts. An entry that was
 /// [given a time](Cache::insert_with_ttl) by a caller has that instead, and is not asked about, until its
@@ -92,7 +93,8 @@ where
     /// neither longer nor shorter, and an [`Expiry`] is not asked. The next write of the key is by the rules
     /// again.
     ///
-    /// A duration of zero removes the key; one beyond 292 million years is no limit.
+    /// A duration of zero removes the key and evicts nothing: the value is not stored, and the listener hears of it
+    /// with [`RemovalCause::Expired`](crate::RemovalCause::Expired). One beyond 292 million years is no limit.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};

@@ -50,7 +50,7 @@ use crate::{
         groups::Tags,
         hooks,
         index::Found,
-        insert::{Attempt, IfPresent, Inserted, Target, Terms},
+        insert::{Attempt, IfPresent, Inserted, Target, Terms, ends_at_once},
         leaving::Leaving,
         lifetimes::Span,
         nodes::Entry,
@@ -108,6 +108,17 @@ enum IfExhausted {
     Return,
     /// As if the new entry had been put and evicted at once.
     Reject,
+}
+
+/// What has become of what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TakenOut {
+    /// There is something else now.
+    Changed,
+    /// There was nothing.
+    Absent,
+    /// It has left, for this cause.
+    For(RemovalCause),
 }
 
 /// What a lookup saw.
@@ -236,9 +247,9 @@ impl<K: Eq, V> Engine<K, V> {
             target.map(|(entry, terms)| Target { own, ..self.target_of(hash, terms, entry) });
         self.supersede(pin, hash);
         let (Some(entry), Some(target)) = (entry, target) else {
-            return match shard.take_out_seen(&cx, own, sight) {
-                true => Tried::Done(Computed::Removed),
-                false => Tried::Lost,
+            return match shard.take_out_seen(&cx, own, sight, RemovalCause::Explicit) {
+                TakenOut::Changed => Tried::Lost,
+                TakenOut::Absent | TakenOut::For(_) => Tried::Done(Computed::Removed),
             };
         };
         // A sealed home that is the end of the way: there was no memory for what is above.
@@ -249,7 +260,8 @@ impl<K: Eq, V> Engine<K, V> {
             if no_place { Tried::Exhausted(entry) } else { shard.put(&cx, target, sight, entry) };
         match tried {
             Tried::Exhausted(entry) if no_place || if_exhausted == IfExhausted::Reject => {
-                if !shard.take_out_seen(&cx, own, sight) {
+                let taken_out = shard.take_out_seen(&cx, own, sight, RemovalCause::Explicit);
+                if taken_out == TakenOut::Changed {
                     return Tried::Lost;
                 }
                 cx.count(Event::Rejection);
@@ -310,6 +322,18 @@ impl<K: Eq, V> Shard<K, V> {
         entry: Entry<K, V>,
     ) -> Tried<K, V> {
         let life = self.life(cx, target, &entry, sight.found());
+        // What keeps the times of another has its place, too.
+        let keeps_time = matches!(target.terms.span, Span::Kept);
+        if !keeps_time && ends_at_once(cx, life) {
+            let taken_out = self.take_out_seen(cx, target.own, sight, RemovalCause::Replaced);
+            let displaced = match taken_out {
+                TakenOut::Changed => return Tried::Lost,
+                TakenOut::Absent => None,
+                TakenOut::For(cause) => Some(cause),
+            };
+            cx.expire_at_once(entry, displaced);
+            return Tried::Done(Computed::Put(Version::NONE));
+        }
         let node = match self.fill(cx, target, entry) {
             Ok(node) => node,
             Err(entry) => return Tried::Exhausted(entry),
@@ -317,11 +341,7 @@ impl<K: Eq, V> Shard<K, V> {
         let inserted = if self.begin(cx, target, node, life).is_err() {
             // As if there was no node.
             let attempt = Attempt::new(self, cx, target, node);
-            if self.take_out_seen(cx, target.own, sight) {
-                attempt.rejected()
-            } else {
-                Inserted::Kept
-            }
+            self.reject_seen(cx, attempt, target.own, sight)
         } else if let Sight::Absent(control) = sight {
             let overwrite = planted(Bug::ComputeOverwrites);
             let if_present = if overwrite { IfPresent::Replace } else { IfPresent::Keep };
@@ -369,11 +389,7 @@ impl<K: Eq, V> Shard<K, V> {
         if !self.gather_difference(cx, target, sight, &mut credit) {
             cx.budget().give(target.own, self.credits(), credit);
             // Its drop retires the node.
-            return if self.take_out_seen(cx, target.own, sight) {
-                attempt.rejected()
-            } else {
-                Inserted::Kept
-            };
+            return self.reject_seen(cx, attempt, target.own, sight);
         }
         let swapped = self.swap(cx, sight, |found| self.index.replace(found, node));
         if let Some(found) = swapped {
@@ -404,16 +420,39 @@ impl<K: Eq, V> Shard<K, V> {
         more == 0 || self.gather(cx, target.own, more, credit).is_some()
     }
 
-    /// Takes out what was seen, if there was anything. False if there is something else now.
-    fn take_out_seen(&self, cx: &Context<'_, K, V>, own: usize, sight: Sight<'_>) -> bool {
+    /// There is no room for what was to take the place of what was seen, which goes.
+    fn reject_seen(
+        &self,
+        cx: &Context<'_, K, V>,
+        attempt: Attempt<'_, K, V>,
+        own: usize,
+        sight: Sight<'_>,
+    ) -> Inserted {
+        match self.take_out_seen(cx, own, sight, RemovalCause::Explicit) {
+            TakenOut::Changed => Inserted::Kept,
+            TakenOut::Absent | TakenOut::For(_) => attempt.rejected(),
+        }
+    }
+
+    /// Takes out what was seen, if there was anything.
+    fn take_out_seen(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        sight: Sight<'_>,
+        cause: RemovalCause,
+    ) -> TakenOut {
         if let Sight::Absent(_) = sight {
-            return true;
+            return TakenOut::Absent;
         }
         let remove = |found: Found<'_>| self.index.remove(self.index.loc(found), found.word);
-        let Some(found) = self.swap(cx, sight, remove) else { return false };
-        let cause = self.cause(cx, found.node, RemovalCause::Explicit);
-        self.depart(cx, own, self.index.loc(found), found.word, cause);
-        true
+        match self.swap(cx, sight, remove) {
+            None => TakenOut::Changed,
+            Some(found) => {
+                let loc = self.index.loc(found);
+                TakenOut::For(self.depart(cx, own, loc, found.word, cause))
+            }
+        }
     }
 
     /// Tries a swap of what was seen, until it succeeds or what was seen is there no more.

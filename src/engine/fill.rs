@@ -203,9 +203,11 @@ impl<K, V> Engine<K, V> {
         if self.is_too_heavy(target) || !self.can_keep(target, self.ground(hash).1) {
             return self.reject_loaded(entry, unused);
         }
-        let attempt = |entry| self.try_fill(target, entry, load);
+        let mut unstored = None;
+        let mut attempt = |entry| self.try_fill(target, entry, load, &mut unstored);
         let filled = attempt(entry)
             .or_else(|entry| self.retry_exhausted(hash, entry, |dead| unused.push(dead), attempt));
+        unused.extend(unstored);
         match filled {
             Ok(Inserted::Added | Inserted::Updated) => Filled::Stored,
             Ok(Inserted::Rejected) => Filled::Rejected,
@@ -226,6 +228,7 @@ impl<K, V> Engine<K, V> {
         target: Target<'_>,
         entry: Entry<K, V>,
         load: Load<'_, K, V>,
+        unstored: &mut Option<Entry<K, V>>,
     ) -> Result<Inserted, Entry<K, V>>
     where
         K: Eq,
@@ -239,6 +242,12 @@ impl<K, V> Engine<K, V> {
             }
             shard.insert_loaded(&cx, Target { own, ..target }, entry, load)
         });
+        drop(pin);
+        *unstored = leaving.take_unstored();
+        if let Placed::Kept(entry) = placed {
+            *unstored = Some(entry);
+            return Ok(Inserted::Kept);
+        }
         placed.into_inserted()
     }
 
@@ -248,7 +257,8 @@ impl<K, V> Engine<K, V> {
         let leaving = Leaving::new(&self.common);
         let pin = pin();
         self.supersede(&pin, hash);
-        self.common.remove(&self.context(&pin, &leaving), hash, eq, |_| ());
+        let cx = self.context(&pin, &leaving);
+        self.common.remove(&cx, hash, eq, |_| ());
     }
 
     /// Ends the post of a load that is over.

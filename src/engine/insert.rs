@@ -11,11 +11,12 @@ use crate::{
         groups::Tags,
         hooks::{Step, step},
         index::{Claim, Departure, Found},
-        lifetimes::Span,
+        lifetimes::{Life, Span},
         nodes::Entry,
         plant::{Bug, planted},
         shard::{Context, Shard},
         stats::Event,
+        storeys::Spot,
         word::{Control, NodeId},
     },
     listener::RemovalCause,
@@ -134,7 +135,7 @@ impl<K: Eq, V> Shard<K, V> {
         let home = self.index.home(target.hash);
         let control = self.index.settled(home);
         let found = self.find(cx.guard, home, target.hash, |key| *key == entry.key);
-        if if_present == IfPresent::Keep && found.is_some_and(|found| self.keeps(cx, found)) {
+        if if_present == IfPresent::Keep && found.is_some_and(|found| self.keeps(cx, found.node)) {
             return Placed::Kept(entry);
         }
         let unsealed = planted(Bug::SealSkipped) && cx.common.storeys.height() > self.level();
@@ -142,6 +143,11 @@ impl<K: Eq, V> Shard<K, V> {
             return Placed::Outgrown(entry);
         }
         let life = self.life(cx, target, &entry, found);
+        if ends_at_once(cx, life) {
+            return self.expire_at_once(cx, target, entry, |shard, there| {
+                if_present == IfPresent::Replace || !shard.keeps(cx, there.node)
+            });
+        }
         let node = match self.fill(cx, target, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
@@ -157,6 +163,20 @@ impl<K: Eq, V> Shard<K, V> {
             Inserted::Outgrown => self.outgrown(cx, target, node, if_present),
             inserted => Placed::Done(inserted),
         }
+    }
+
+    /// The insert of an entry that nobody can find: it takes no place but that of what its key had, if that
+    /// `goes`.
+    #[cold]
+    fn expire_at_once(
+        &self,
+        cx: &Context<'_, K, V>,
+        target: Target<'_>,
+        entry: Entry<K, V>,
+        goes: impl Fn(&Self, Spot) -> bool,
+    ) -> Placed<K, V> {
+        let displaced = cx.common.displace(cx, target.hash, |key| *key == entry.key, goes);
+        Placed::Done(cx.expire_at_once(entry, displaced))
     }
 
     /// The end of an insert that goes on further up.
@@ -194,8 +214,8 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// Whether what was found is there for an insert that keeps what is there.
     #[inline]
-    fn keeps(&self, cx: &Context<'_, K, V>, found: Found<'_>) -> bool {
-        planted(Bug::StaleKept) || self.is_live(cx.common, cx.watch, found.node)
+    fn keeps(&self, cx: &Context<'_, K, V>, node: NodeId) -> bool {
+        planted(Bug::StaleKept) || self.is_live(cx.common, cx.watch, node)
     }
 
     /// One attempt in a straight line. It runs no code of the user's, so nothing unwinds, and what it
@@ -271,6 +291,14 @@ impl<K: Eq, V> Shard<K, V> {
         }
         let replaced = found.filter(|found| load.is_to_replace(target.own, found.node));
         let life = self.life(cx, target, &entry, replaced);
+        if ends_at_once(cx, life) {
+            if load.post.is_superseded() {
+                return Placed::Kept(entry);
+            }
+            return self.expire_at_once(cx, target, entry, |shard, there| {
+                load.replaces == Some(there) || !shard.keeps(cx, there.node)
+            });
+        }
         let node = match self.fill(cx, target, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
@@ -370,6 +398,32 @@ impl<K: Eq, V> Shard<K, V> {
             cx.common.remove(cx, target.hash, |key| *key == own.key, |_| ());
         }
         attempt.rejected()
+    }
+}
+
+/// Whether nobody can find an entry that begins like this.
+#[inline(always)]
+pub(super) fn ends_at_once<K, V>(cx: &Context<'_, K, V>, life: Option<Life>) -> bool {
+    // With grace, an error finds it.
+    life.is_some_and(Life::ends_at_once) && cx.common.lifetimes.grace == 0
+}
+
+impl<K, V> Context<'_, K, V> {
+    /// Counts and tells an entry that has expired when it was to be put in; and for what cause another left
+    /// its place, if one did.
+    pub(super) fn expire_at_once(
+        &self,
+        entry: Entry<K, V>,
+        displaced: Option<RemovalCause>,
+    ) -> Inserted {
+        self.count(Event::Expiration);
+        self.leaving.keep_unstored(entry, RemovalCause::Expired);
+        if displaced == Some(RemovalCause::Replaced) {
+            // Counted when the other left.
+            return Inserted::Updated;
+        }
+        self.count(Event::Insert);
+        Inserted::Added
     }
 }
 
@@ -492,7 +546,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             if let Some(found) = found {
                 if if_present == IfPresent::Keep
                     && !self.is_to_replace(found)
-                    && shard.keeps(cx, found)
+                    && shard.keeps(cx, found.node)
                 {
                     return Inserted::Kept;
                 }

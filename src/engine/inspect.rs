@@ -102,7 +102,7 @@ impl<K, V> Engine<K, V> {
             *slot = loc.slot() + 1;
             // SAFETY: pinned, and found in the index since.
             let copy = unsafe { shard.nodes.with(found.node, &copy) };
-            shard.take_out(&cx, own, loc, found.node, RemovalCause::Explicit).then_some(copy)
+            shard.take_out(&cx, own, loc, found.node, RemovalCause::Explicit).map(|_| copy)
         });
         drop(pin);
         drop(leaving);

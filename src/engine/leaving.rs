@@ -33,7 +33,7 @@ pub(crate) enum Gone<K, V> {
     /// In a node that this thread took out of a shard's index.
     Node { shard: usize, node: NodeId, cause: RemovalCause },
     /// It was not stored.
-    Rejected(Entry<K, V>),
+    Unstored(Entry<K, V>, RemovalCause),
 }
 
 /// What one operation took out. Tells the listener when dropped: outside every pin.
@@ -52,6 +52,24 @@ impl<'a, K, V> Leaving<'a, K, V> {
     #[cold]
     pub(crate) fn keep(&self, shard: usize, node: NodeId, cause: RemovalCause) {
         self.gone.borrow_mut().push(Gone::Node { shard, node, cause });
+    }
+
+    /// Keeps an entry that was not stored, until the listener has heard of it.
+    #[cold]
+    pub(crate) fn keep_unstored(&self, entry: Entry<K, V>, cause: RemovalCause) {
+        self.gone.borrow_mut().push(Gone::Unstored(entry, cause));
+    }
+
+    /// Takes such an entry back if nobody wants to hear of it.
+    pub(crate) fn take_unstored(&self) -> Option<Entry<K, V>> {
+        if self.common.listener.is_some() {
+            return None;
+        }
+        // Without a listener there is nothing else.
+        self.gone.borrow_mut().pop().and_then(|gone| match gone {
+            Gone::Unstored(entry, _) => Some(entry),
+            Gone::Node { .. } => None,
+        })
     }
 
     #[cold]
@@ -79,14 +97,15 @@ impl<K, V> Common<K, V> {
     /// it has to be told later. Not to be called while pinned.
     #[cold]
     pub(crate) fn tell_rejected(&self, entry: Entry<K, V>) -> Option<Entry<K, V>> {
+        let cause = RemovalCause::Rejected;
         if self.listener.is_none() {
             return Some(entry);
         }
         let Some(_hold) = Hold::outermost() else {
-            self.tell_later(Gone::Rejected(entry));
+            self.tell_later(Gone::Unstored(entry, cause));
             return None;
         };
-        self.tell(Gone::Rejected(entry))
+        self.tell(Gone::Unstored(entry, cause))
     }
 
     /// Tells the listener. Gives the entry back if it was not stored.
@@ -100,8 +119,8 @@ impl<K, V> Common<K, V> {
                 shard.recycler.retire(node, pin.number, &pin.guard);
                 None
             }
-            Gone::Rejected(entry) => {
-                self.hear(&entry, RemovalCause::Rejected);
+            Gone::Unstored(entry, cause) => {
+                self.hear(&entry, cause);
                 Some(entry)
             }
         }

@@ -142,6 +142,12 @@ impl Life {
         Life { deadline: end, end: noted, by: By::Caller, written, ..Self::ENDLESS }
     }
 
+    /// Whether nobody can find an entry that begins with it now.
+    #[inline(always)]
+    pub(crate) fn ends_at_once(self) -> bool {
+        self.deadline <= self.written
+    }
+
     /// Whether it has been settled that it is.
     pub(crate) fn is_over(self) -> bool {
         self.deadline == DEAD || self.deadline == PAST

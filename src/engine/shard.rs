@@ -28,7 +28,7 @@ use crate::{
         recycle::Recycler,
         ring::Ring,
         stats::{Counters, Event},
-        storeys::{FACTOR, Storeys},
+        storeys::{FACTOR, Spot, Storeys},
         timing::Timing,
         weights::{Weigher, Weights},
         word::{NodeId, Word},
@@ -236,7 +236,7 @@ impl<K, V> Shard<K, V> {
             let cause = self.cause(cx, found.node, RemovalCause::Explicit);
             if self.index.remove(loc, found.word) {
                 // From here on it is gone, even if `take` panics.
-                let _gone = OnDrop(|| self.depart(cx, own, loc, found.word, cause));
+                let _gone = OnDrop(|| _ = self.depart(cx, own, loc, found.word, cause));
                 if cause != RemovalCause::Explicit {
                     return Taken::Past;
                 }
@@ -246,7 +246,29 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// The rest of a removal: credit and node of an entry that has left its slot.
+    /// Takes a key out of this shard for a value that is not stored, if what is there `goes`; for what cause.
+    #[cold]
+    pub(crate) fn displace(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+        goes: impl Fn(&Self, Spot) -> bool,
+    ) -> Option<RemovalCause> {
+        loop {
+            let found = self.find(cx.guard, self.index.home(hash), hash, &mut eq)?;
+            if !goes(self, Spot { own, node: found.node }) {
+                return None;
+            }
+            let loc = self.index.loc(found);
+            if self.index.remove(loc, found.word) {
+                return Some(self.depart(cx, own, loc, found.word, RemovalCause::Replaced));
+            }
+        }
+    }
+
+    /// The rest of a removal: credit and node of an entry that has left its slot. The cause that counts.
     pub(super) fn depart(
         &self,
         cx: &Context<'_, K, V>,
@@ -254,9 +276,10 @@ impl<K, V> Shard<K, V> {
         loc: Loc,
         word: Word,
         cause: RemovalCause,
-    ) {
-        let credit = self.depart_with_credit(cx, own, loc, word, cause);
+    ) -> RemovalCause {
+        let (credit, cause) = self.depart_with_credit(cx, own, loc, word, cause);
         cx.budget().give(own, self.credits(), credit);
+        cause
     }
 
     /// The same if its credit, which is returned, goes to another entry.
@@ -268,7 +291,7 @@ impl<K, V> Shard<K, V> {
         loc: Loc,
         word: Word,
         cause: RemovalCause,
-    ) -> Credit {
+    ) -> (Credit, RemovalCause) {
         self.index.forget(loc, word, Departure::Key);
         let node = self.index.layout().node(word);
         let cause = self.cause(cx, node, cause);
@@ -278,7 +301,7 @@ impl<K, V> Shard<K, V> {
         }
         let credit = Credit::of_removed_entry(self.weight_of(node));
         self.retire(cx, own, node, cause);
-        credit
+        (credit, cause)
     }
 
     /// What a node that is or was in the index weighs.
@@ -512,7 +535,7 @@ impl<K, V> Shard<K, V> {
         let worth = |word| self.worth(word);
         let Evicted { loc, word } =
             self.policy.evict(self.pace(), &self.index, search, &worth, &mut sink)?;
-        Some(self.depart_with_credit(cx, own, loc, word, RemovalCause::Size))
+        Some(self.depart_with_credit(cx, own, loc, word, RemovalCause::Size).0)
     }
 
     /// Evicts any entry, whether it is in a ring or not.
@@ -520,7 +543,7 @@ impl<K, V> Shard<K, V> {
     fn evict_any(&self, cx: &Context<'_, K, V>, own: usize) -> Option<Credit> {
         let (loc, word) = self.index.any_member(0, |word| self.is_pinned(word))?;
         let removed = self.index.remove(loc, word);
-        removed.then(|| self.depart_with_credit(cx, own, loc, word, RemovalCause::Size))
+        removed.then(|| self.depart_with_credit(cx, own, loc, word, RemovalCause::Size).0)
     }
 
     /// An entry that was evicted for want of a place in a ring.

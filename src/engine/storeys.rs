@@ -102,6 +102,7 @@ use crate::{
         shard::{Common, Context, Shard, Taken},
         word::NodeId,
     },
+    listener::RemovalCause,
     sync::{AtomicU32, Ordering},
 };
 
@@ -468,6 +469,26 @@ impl<K, V> Common<K, V> {
                 Taken::Nothing if planted(Bug::RemoveGroundOnly) => return None,
                 Taken::Nothing => (level, (own, shard)) = self.storeys.next(level, hash)?,
             }
+        }
+    }
+
+    /// Takes a key out for a value that is not stored, if what is there `goes`; for what cause.
+    #[cold]
+    pub(crate) fn displace(
+        &self,
+        cx: &Context<'_, K, V>,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+        goes: impl Fn(&Shard<K, V>, Spot) -> bool,
+    ) -> Option<RemovalCause> {
+        let (mut own, mut shard) = self.storeys.ground(hash);
+        let mut level = FROM_THE_TOP;
+        loop {
+            let displaced = shard.displace(cx, own, hash, &mut eq, &goes);
+            if displaced.is_some() {
+                return displaced;
+            }
+            (level, (own, shard)) = self.storeys.next(level, hash)?;
         }
     }
 

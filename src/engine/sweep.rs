@@ -203,7 +203,7 @@ impl<K, V> Engine<K, V> {
             .filter(|found| unsafe { shard.nodes.with(found.node, &mut doomed) })
             .filter(|&found| {
                 let (loc, cause) = (shard.index.loc(found), RemovalCause::Invalidated);
-                shard.take_out(&cx, own, loc, found.node, cause)
+                shard.take_out(&cx, own, loc, found.node, cause).is_some()
             })
             .count();
         drop(pin);
@@ -257,7 +257,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Takes a node's entry out of the index, if it is still there. (A use alone must not save it.)
+    /// Takes a node's entry out of the index, if it is still there; for what cause. (A use alone must not save
+    /// it.)
     pub(super) fn take_out(
         &self,
         cx: &Context<'_, K, V>,
@@ -265,16 +266,15 @@ impl<K, V> Shard<K, V> {
         loc: Loc,
         node: NodeId,
         cause: RemovalCause,
-    ) -> bool {
+    ) -> Option<RemovalCause> {
         let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
         let mut word = self.index.word(loc);
         while holds(word) {
             if self.index.remove(loc, word) {
-                self.depart(cx, own, loc, word, cause);
-                return true;
+                return Some(self.depart(cx, own, loc, word, cause));
             }
             word = self.index.word(loc);
         }
-        false
+        None
     }
 }
