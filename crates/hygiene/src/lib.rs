@@ -92,6 +92,12 @@ impl Shop {
 pub trait Sale {
     /// What it costs.
     fn discount(&self, item: u32) -> u32;
+    /// What it is called.
+    fn label(&self, item: u32) -> ::std::string::String;
+    /// What it was.
+    fn earlier(&self, item: u32) -> u32;
+    /// Sets what it is to be.
+    fn set(&mut self, id: u32);
     /// Another price.
     ///
     /// # Errors
@@ -112,7 +118,22 @@ impl Sale for Shop {
         item / 2
     }
 
-    #[::pantry::cache_query(crate = ::pantry, writes("prices"), companions = false)]
+    #[::pantry::cache_method_result(crate = ::pantry, skip(self), companions = false)]
+    fn label(&self, item: u32) -> ::std::string::String {
+        ::std::format!("item {item}")
+    }
+
+    #[::pantry::cache_query(crate = ::pantry, reads("prices"), self_key = self.id, companions = false)]
+    fn earlier(&self, item: u32) -> u32 {
+        item
+    }
+
+    #[::pantry::cache_query(crate = ::pantry, writes("prices:{id}"), companions = false)]
+    fn set(&mut self, id: u32) {
+        self.id = id;
+    }
+
+    #[::pantry::cache_query(crate = ::pantry, writes("prices"), on = "ok", companions = false)]
     fn lower(&mut self, id: u32) -> ::core::result::Result<(), ::std::string::String> {
         if id > self.id {
             return ::core::result::Result::Err(::std::string::String::new());
@@ -132,6 +153,54 @@ impl Sale for Shop {
 #[::pantry::cache_query(crate = ::pantry, reads("prices"))]
 pub fn prices() -> u32 {
     7
+}
+
+/// None.
+#[must_use]
+#[::pantry::cache_result(crate = ::pantry, companions = false)]
+pub fn one_expression(n: u32) -> u32 {
+    n + 1
+}
+
+/// None either.
+#[::pantry::cache_result(crate = ::pantry, companions = false)]
+pub async fn one_expression_later(n: u32) -> u32 {
+    n + 1
+}
+
+/// In a block of its own.
+#[must_use]
+#[::pantry::cache_result(crate = ::pantry, companions = false)]
+pub fn a_block(n: u32) -> u32 {
+    if n == 0 {
+        1
+    } else {
+        n
+    }
+}
+
+mod stock {
+    pub(crate) const SIZE: u32 = 3;
+}
+
+/// Beside a module that others do not see.
+#[must_use]
+#[::pantry::cache_result(crate = ::pantry)]
+pub fn stock(n: u32) -> u32 {
+    n * stock::SIZE
+}
+
+/// Beside a module that others see.
+#[must_use]
+#[::pantry::cache_result(crate = ::pantry, companions = larder_cache)]
+pub(crate) fn larder(n: u32) -> u32 {
+    n
+}
+
+/// Answers, and counts.
+#[::pantry::cache_view(crate = ::pantry, key = "{id}", skip(headers), companions = false)]
+pub async fn counting(headers: ::pantry_http::HeaderMap, id: u32) -> ::std::string::String {
+    ::std::format!("{id} {}", headers.len())
 }
 
 /// Answers.
@@ -162,7 +231,10 @@ made!(made, other);
 
 #[cfg(test)]
 mod tests {
-    use super::{generic, home, made, prices, twice, unlucky, Sale, Shop};
+    use super::{
+        a_block, counting, generic, home, larder, larder_cache, made, one_expression,
+        one_expression_later, prices, stock, twice, unlucky, Sale, Shop,
+    };
     use ::core::{assert, assert_eq, prelude::v1::test};
 
     #[test]
@@ -179,6 +251,13 @@ mod tests {
         assert_eq!((made(1, 2), made::peek(1, 2)), (3, ::core::option::Option::Some(3)));
         assert!(::futures::executor::block_on(home(1)).status().is_success());
         assert_eq!((shop.discount(4), shop.discount(4), shop.lower(1).is_ok()), (3, 3, true));
+        assert_eq!((shop.label(1).len(), shop.earlier(1)), (6, 1));
+        shop.set(3);
+        assert_eq!((one_expression(1), a_block(0), stock(2), larder(7)), (2, 1, 6, 7));
+        assert_eq!(larder_cache::peek(7), ::core::option::Option::Some(7));
+        assert_eq!(::futures::executor::block_on(one_expression_later(1)), 2);
+        let answer = counting(::pantry_http::HeaderMap::new(), 1);
+        assert!(::futures::executor::block_on(answer).status().is_success());
         assert_eq!(::futures::executor::block_on(shop.later(5)), ::core::result::Result::Ok(5));
     }
 }

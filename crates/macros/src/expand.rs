@@ -17,7 +17,7 @@ use crate::{
     generics::turbofish,
     identity,
     key::{KeyPlan, shown_at, taken_apart},
-    options::{Kind, Options, Said},
+    options::{self, Kind, Options, Said},
     subject::Subject,
     template::Template,
 };
@@ -44,14 +44,18 @@ pub(crate) fn expand(subject: &Subject, options: &Options) -> Result<TokenStream
     let krate = options.krate();
     let rt = quote!(#krate::memo::rt);
     let name = subject.name().clone();
-    let none = options.companions.as_ref().is_some_and(|said| !said.value);
-    let companions = match subject.is_method() {
-        true if none => Companions::Nowhere,
-        true => Companions::Beside(name),
-        // It needs none, and hides what it calls.
-        false if none && options.writes.is_none() => Companions::Nowhere,
-        false => Companions::InEnum(name),
-    };
+    let companions =
+        match (options.companions.as_ref().map(|said| &said.value), subject.is_method()) {
+            (Some(options::Companions::None), true) => Companions::Nowhere,
+            (Some(options::Companions::Named(name)), true) => Companions::Beside(name.clone()),
+            (None, true) => Companions::Beside(name),
+            // A function that writes needs none, and hides what it calls.
+            (Some(options::Companions::None), false) if options.writes.is_none() => {
+                Companions::Nowhere
+            }
+            (Some(options::Companions::Named(name)), false) => Companions::InEnum(name.clone()),
+            (_, false) => Companions::InWeakEnum(name),
+        };
     if matches!(companions, Companions::Nowhere) {
         within::check(subject)?;
     }
@@ -88,22 +92,51 @@ impl Plan<'_> {
                 let companions = self.companion_functions(&attributes);
                 quote!(#function #companions)
             }
-            Companions::InEnum(name) => {
-                let companions = self.companion_functions(&attributes);
-                let about = format!(" Companions of the cached function `{}`.", plain(name));
+            Companions::InEnum(name) | Companions::InWeakEnum(name) => {
+                let functions = self.companion_functions(&attributes);
+                let about =
+                    format!(" Companions of the cached function `{}`.", plain(&item.sig.ident));
+                let home = self.companions.home();
                 let name = at_call_site(name);
+                let quiet = quote! {
+                    #[doc = #about]
+                    #[allow(
+                        non_camel_case_types,
+                        missing_debug_implementations,
+                        dead_code,
+                        unreachable_pub
+                    )]
+                };
+                let declared = match &home {
+                    None => quote!(#quiet #(#cfgs)* #vis enum #name {}),
+                    // What comes by `*` gives way to all else that has its name.
+                    Some(module) => quote! {
+                        #(#cfgs)*
+                        mod #module {
+                            #quiet
+                            pub enum #name {}
+                        }
+
+                        #[allow(
+                            unused_imports,
+                            hidden_glob_reexports,
+                            unreachable_pub,
+                            clippy::wildcard_imports
+                        )]
+                        #(#cfgs)*
+                        #vis use #module::*;
+                    },
+                };
+                let home = home.map(|module| quote!(#module::));
                 quote! {
                     #function
 
-                    #[doc = #about]
-                    #[allow(non_camel_case_types, missing_debug_implementations, dead_code)]
-                    #(#cfgs)*
-                    #vis enum #name {}
+                    #declared
 
-                    #[allow(dead_code)]
+                    #[allow(dead_code, unreachable_pub)]
                     #(#cfgs)*
-                    impl #name {
-                        #companions
+                    impl #home #name {
+                        #functions
                     }
                 }
             }
@@ -351,18 +384,20 @@ impl Plan<'_> {
             "" => String::new(),
             text => format!(" (`{}`)", text.replace('`', "'")),
         };
-        let name = plain(self.subject.name());
         let kept =
             format!("\n# Cached\n\nWhat it returns is kept in the cache `{cache}`{options}.");
+        let name = match &self.companions {
+            Companions::Nowhere => return quote!(#[doc = #kept]),
+            Companions::InEnum(name) | Companions::InWeakEnum(name) | Companions::Beside(name) => {
+                plain(name)
+            }
+        };
         let companions = match &self.companions {
-            Companions::InEnum(_) => format!(
+            Companions::InEnum(_) | Companions::InWeakEnum(_) => format!(
                 "`{name}::invalidate`, `{name}::invalidate_all`, `{name}::peek`, `{name}::refresh`, \
                  `{name}::uncached`, `{name}::stats` and `{name}::key_digest`"
             ),
-            Companions::Nowhere => {
-                return quote!(#[doc = #kept]);
-            }
-            Companions::Beside(_) => format!(
+            Companions::Beside(_) | Companions::Nowhere => format!(
                 "`{name}_invalidate`, `{name}_invalidate_all`, `{name}_peek`, `{name}_refresh`, \
                  `{name}_uncached`, `{name}_stats` and `{name}_key_digest`"
             ),

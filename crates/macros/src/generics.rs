@@ -4,7 +4,7 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use std::collections::BTreeSet;
 use syn::{
-    AssocType, GenericParam, Generics, ParenthesizedGenericArguments, ReturnType, Type,
+    AssocType, GenericParam, Generics, ParenthesizedGenericArguments, ReturnType, Type, TypeParam,
     TypeParamBound, WherePredicate, visit::Visit,
 };
 
@@ -24,12 +24,80 @@ pub(crate) fn idents<'a>(types: impl IntoIterator<Item = &'a syn::Type>) -> BTre
     idents.0
 }
 
-fn name(param: &GenericParam) -> String {
+pub(crate) fn name(param: &GenericParam) -> String {
     match param {
         GenericParam::Lifetime(param) => param.lifetime.to_string(),
         GenericParam::Type(param) => param.ident.to_string(),
         GenericParam::Const(param) => param.ident.to_string(),
     }
+}
+
+/// The names in these types, and the parameters that are known when those are.
+pub(crate) fn with_following<'a>(
+    generics: &Generics,
+    types: impl IntoIterator<Item = &'a syn::Type>,
+) -> BTreeSet<String> {
+    let mut names = idents(types);
+    loop {
+        let more = following(generics, &names);
+        if more.is_subset(&names) {
+            return names;
+        }
+        names.extend(more);
+    }
+}
+
+/// Traits that types with lifetimes have as well.
+const FOR_BORROWS: [&str; 28] = [
+    "AsRef",
+    "Borrow",
+    "Clone",
+    "Copy",
+    "Debug",
+    "Default",
+    "Deref",
+    "Display",
+    "Eq",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "Hash",
+    "Into",
+    "IntoIterator",
+    "Iterator",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Send",
+    "Serialize",
+    "Sized",
+    "Sync",
+    "ToOwned",
+    "ToString",
+    "TryInto",
+    "Unpin",
+    "From",
+];
+
+/// Whether no bound of a parameter makes it `'static`, as far as can be seen: a trait of the user may.
+pub(crate) fn is_surely_not_static(generics: &Generics, param: &TypeParam) -> bool {
+    let is_loose = |bound: &TypeParamBound| match bound {
+        TypeParamBound::Lifetime(lifetime) => lifetime.ident != "static",
+        TypeParamBound::Trait(bound) => {
+            let last = bound.path.segments.last();
+            last.is_some_and(|last| FOR_BORROWS.iter().any(|name| last.ident == name))
+        }
+        _ => false,
+    };
+    let clauses = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+    let in_clauses = clauses.filter_map(|predicate| match predicate {
+        WherePredicate::Type(predicate) => match &predicate.bounded_ty {
+            syn::Type::Path(path) if path.path.is_ident(&param.ident) => Some(&predicate.bounds),
+            _ => None,
+        },
+        _ => None,
+    });
+    param.bounds.iter().chain(in_clauses.flatten()).all(is_loose)
 }
 
 /// The parameters but for those that only arguments outside of the key mention, and bounds on these.

@@ -122,11 +122,26 @@ impl KeyPlan {
         if subject.is_method() && !skips_type {
             parts.push(Part::made(quote!(#rt::of::<Self>())));
         }
-        for param in &generics.params {
+        // A key that is said says what stands for the arguments, whatever their types.
+        let arguments_types = subject.arguments.iter().map(|argument| &argument.ty);
+        let said_of = match said {
+            Some(_) => generics::with_following(&subject.item.sig.generics, arguments_types),
+            None => BTreeSet::new(),
+        };
+        for param in generics.params.iter().filter(|it| !said_of.contains(&generics::name(it))) {
             match param {
                 GenericParam::Lifetime(_) => {}
                 GenericParam::Type(param) => {
                     let name = &param.ident;
+                    if generics::is_surely_not_static(&subject.item.sig.generics, param) {
+                        return Err(syn::Error::new(
+                            name.span(),
+                            format!(
+                                "`{name}` is part of the key, which is kept: write `{name}: 'static`, or say with \
+                                 `key = ..` what stands for the arguments"
+                            ),
+                        ));
+                    }
                     let rt = shown_at(rt, name.span());
                     parts.push(Part::made(quote_spanned!(name.span()=> #rt::of::<#name>())));
                 }

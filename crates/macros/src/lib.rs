@@ -51,7 +51,7 @@ use subject::Subject;
 /// | `ttl = "5m"` | how long results live, at most; else as long as the cache says. Units are ms, s, m, h, d, w: `"1h 30m"` |
 /// | `jitter = 0.1` | the share of that which is left to chance, from 0.0 to 1.0 |
 /// | `cache = "user"` | the cache that keeps them: `"url"`, `"user"`, `"analytics"`, `"session"`, `"general"` (which it is if nothing is said), or `named("reports")` for one of your own, which has to be there when the function is first called |
-/// | `key = "{id}:{page}"` | what the key is made of: arguments, their fields (`{user.id}`), or what they print as (`{id:?}`). The parts stay apart and keep their types; the text between them is for readers |
+/// | `key = "{id}:{page}"` | what the key is made of: arguments, their fields (`{user.id}`), or what they print as (`{id:?}`). The parts stay apart and keep their types; the text between them is for readers. Type parameters that arguments mention are no part of a key that is said |
 /// | <code>key = \|id, page\| (*id, *page)</code> | the same, computed. The closure's inputs are named after arguments and are references to them |
 /// | `skip(db, log)` | arguments that are no part of the key |
 /// | `tags("user:{id}")` | tags, at most eight: see `ManagedCache::invalidate_tag` |
@@ -62,12 +62,14 @@ use subject::Subject;
 /// | `single_flight = false` | callers do not wait for each other |
 /// | `version = 2` | part of the digests of its keys |
 /// | `name = "users by id"` | its name in lists, instead of its path |
-/// | `companions = false` | of methods: none, as in `impl Trait for ..` |
+/// | `companions = f_cache` | another name for the companions: `f_cache::invalidate`, or of methods `f_cache_invalidate` |
+/// | `companions = false` | no companions, as in `impl Trait for ..` |
 /// | `crate = ::my_larder` | where larder is, if it has another name |
 ///
 /// # Companions
 ///
-/// Beside the function `f` there is an empty enum `f`, and its functions are:
+/// Beside the function `f` there is an empty enum `f`, unless a module, a type or an import has that name. Its functions
+/// are:
 ///
 /// - `f::invalidate(..)`: removes the result for these arguments; `f::invalidate_all()`: all results, in O(1). Both win
 ///   over what is being loaded: that goes to those who wait for it, and is not kept.

@@ -12,8 +12,8 @@ use syn::{
     parse::{Error, ParseStream, Parser},
 };
 use values::{
-    cache, condition, expect_equals, flag, key, list, on_ok, set, share, templates, time, value,
-    written,
+    cache, companions, condition, expect_equals, flag, key, list, on_ok, set, share, templates,
+    time, value, written,
 };
 
 /// Which attribute it is.
@@ -71,6 +71,12 @@ pub(crate) enum Key {
     Closure(ExprClosure),
 }
 
+/// What is said of companions.
+pub(crate) enum Companions {
+    None,
+    Named(Ident),
+}
+
 /// The options of one attribute.
 #[derive(Default)]
 pub(crate) struct Options {
@@ -90,7 +96,7 @@ pub(crate) struct Options {
     pub(crate) keep_err: Option<Said<()>>,
     pub(crate) keep_none: Option<Said<()>>,
     pub(crate) krate: Option<Said<Path>>,
-    pub(crate) companions: Option<Said<bool>>,
+    pub(crate) companions: Option<Said<Companions>>,
     pub(crate) reads: Option<Said<Vec<Template>>>,
     pub(crate) writes: Option<Said<Vec<Template>>>,
     /// That a failure counts as no write.
@@ -198,10 +204,7 @@ impl Options {
             }
             "keep_err" => set(&mut self.keep_err, &name, flag(&name, input)?),
             "keep_none" => set(&mut self.keep_none, &name, flag(&name, input)?),
-            "companions" if kind == Kind::Method || kind == Kind::Query => {
-                let said: syn::LitBool = value(&name, input, "companions = false")?;
-                set(&mut self.companions, &name, said.value)
-            }
+            "companions" => set(&mut self.companions, &name, companions(&name, input)?),
             "crate" => {
                 expect_equals(&name, input, "crate = ::my_larder")?;
                 let at = input.span();
@@ -210,10 +213,6 @@ impl Options {
                 })?;
                 set(&mut self.krate, &name, path)
             }
-            "companions" => Err(Error::new(
-                at,
-                "`companions` is for methods: those of a function are in nobody's way",
-            )),
             "self_key" => Err(Error::new(at, "`self_key` is for methods: there is no `self` here")),
             unknown => {
                 let mut names = NAMES.to_vec();
@@ -222,7 +221,7 @@ impl Options {
                     _ => names.retain(|name| *name != "reads"),
                 }
                 if matches!(kind, Kind::Result | Kind::View) {
-                    names.retain(|name| !["self_key", "companions"].contains(name));
+                    names.retain(|name| *name != "self_key");
                 }
                 let hint = suggest(unknown, names);
                 Err(Error::new(at, format!("`{}` has no option `{unknown}`{hint}", kind.name())))
@@ -324,6 +323,12 @@ impl Options {
             ("keep_err", self.keep_err.as_ref().map(|said| said.at)),
             ("keep_none", self.keep_none.as_ref().map(|said| said.at)),
         ];
+        if let Some(Said { value: Companions::Named(name), .. }) = &self.companions {
+            return Err(Error::new(
+                name.span(),
+                "a function that `writes` has no companions; remove `companions`",
+            ));
+        }
         let _ = &writes.value;
         match others.into_iter().find_map(|(name, at)| Some((name, at?))) {
             None => Ok(()),

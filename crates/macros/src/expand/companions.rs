@@ -13,6 +13,8 @@ use syn::Generics;
 pub(super) enum Companions {
     /// `f::name`
     InEnum(Ident),
+    /// `f::name` as well, but what else is called `f` comes first: a module, a type, what is imported by its name.
+    InWeakEnum(Ident),
     /// `Self::f_name`
     Beside(Ident),
     /// It has none.
@@ -22,7 +24,9 @@ pub(super) enum Companions {
 impl Companions {
     pub(super) fn name(&self, companion: &str) -> Ident {
         match self {
-            Companions::InEnum(_) | Companions::Nowhere => Ident::new(companion, Span::call_site()),
+            Companions::InEnum(_) | Companions::InWeakEnum(_) | Companions::Nowhere => {
+                Ident::new(companion, Span::call_site())
+            }
             Companions::Beside(method) => {
                 let method = plain(method);
                 match companion.strip_prefix("__") {
@@ -33,12 +37,24 @@ impl Companions {
         }
     }
 
+    /// The module that the enum is in, if it has one of its own.
+    pub(super) fn home(&self) -> Option<Ident> {
+        match self {
+            Companions::InWeakEnum(function) => {
+                let function = plain(function);
+                Some(format_ident!("__larder_of_{function}", span = Span::call_site()))
+            }
+            _ => None,
+        }
+    }
+
     pub(super) fn path(&self, companion: &str) -> TokenStream {
         let name = self.name(companion);
         match self {
-            Companions::InEnum(function) => {
+            Companions::InEnum(function) | Companions::InWeakEnum(function) => {
+                let home = self.home().map(|module| quote!(#module::));
                 let function = at_call_site(function);
-                quote!(#function::#name)
+                quote!(#home #function::#name)
             }
             Companions::Beside(_) | Companions::Nowhere => quote!(Self::#name),
         }

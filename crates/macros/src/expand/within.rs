@@ -26,7 +26,8 @@ pub(super) fn check(subject: &Subject) -> Result<()> {
 
 /// The function as it was written: a future of it, or a closure that is it.
 pub(super) fn body(subject: &Subject, rt: &TokenStream) -> TokenStream {
-    let (block, returns) = (&subject.item.block, &subject.returns);
+    // Not the block itself: braces within braces are a warning.
+    let (statements, returns) = (&subject.item.block.stmts, &subject.returns);
     let patterns = subject.arguments.iter().filter(|argument| match &argument.pattern {
         Pat::Ident(ident) => ident.mutability.is_some(),
         _ => true,
@@ -36,9 +37,9 @@ pub(super) fn body(subject: &Subject, rt: &TokenStream) -> TokenStream {
         quote!(let #pattern = #name;)
     });
     if subject.is_async() {
-        quote!(#rt::future_of::<#returns, _>(async move { #(#patterns)* #block }))
+        quote!(#rt::future_of::<#returns, _>(async move { #(#patterns)* #(#statements)* }))
     } else {
-        quote!(move || -> #returns { #(#patterns)* #block })
+        quote!(move || -> #returns { #(#patterns)* #(#statements)* })
     }
 }
 

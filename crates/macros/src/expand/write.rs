@@ -26,7 +26,7 @@ pub(super) fn expand_write(
         false => quote!(&__LARDER_FUNCTION),
     };
     let (hidden, path) = match companions {
-        Companions::InEnum(_) | Companions::Nowhere => {
+        Companions::InEnum(_) | Companions::InWeakEnum(_) | Companions::Nowhere => {
             let hidden = Ident::new("__larder_write", Span::call_site());
             (hidden.clone(), quote!(#hidden))
         }
@@ -39,7 +39,7 @@ pub(super) fn expand_write(
     let block = &item.block;
     let inner = quote!(#(#lints)* #(#cfgs)* #inner #block);
     let (nested, beside) = match companions {
-        Companions::InEnum(_) => (Some(inner), None),
+        Companions::InEnum(_) | Companions::InWeakEnum(_) => (Some(inner), None),
         Companions::Beside(_) => (None, Some(quote!(#[doc(hidden)] #inner))),
         Companions::Nowhere => (None, None),
     };

@@ -1,6 +1,6 @@
 //! The values of options.
 
-use super::{Key, Said};
+use super::{Companions, Key, Said};
 use crate::{duration, suggest::suggest, template::Template};
 use proc_macro2::{Ident, TokenStream};
 use std::time::Duration;
@@ -169,6 +169,23 @@ pub(super) fn key(name: &Ident, input: ParseStream<'_>) -> Result<Key> {
             "`key` is a template, `\"{id}:{page}\"`, or a closure, `|id, page| (*id, *page)`",
         )),
     }
+}
+
+/// `companions = false`, or a name.
+pub(super) fn companions(name: &Ident, input: ParseStream<'_>) -> Result<Companions> {
+    expect_equals(name, input, "companions = users_cache")?;
+    let at = input.span();
+    let wrong = || {
+        Error::new(
+            at,
+            "`companions` is a name, `companions = users_cache`, or `false` if there are to be none",
+        )
+    };
+    if input.peek(syn::LitBool) {
+        let said: syn::LitBool = input.parse()?;
+        return if said.value { Err(wrong()) } else { Ok(Companions::None) };
+    }
+    input.parse().map(Companions::Named).map_err(|_| wrong())
 }
 
 /// `on = "ok"`, the only value that there is.
