@@ -1,4 +1,5 @@
-//! When a task is due: what the maintenance thread and the writers who bring it work agree on.
+//! When a task is due: what the thread that passes it and the writers who bring it work agree on. (The timer of
+//! `maintenance.rs`, to whom requests are brought, is a task like that, too.)
 //!
 //! One word per task, the time by which the thread will pass it next, in the task's own clock.
 //!
@@ -60,6 +61,13 @@ pub(crate) enum Asked {
 
 impl Alarm {
     /// Of a task that is due by `time`.
+    #[cfg(not(larder_loom))]
+    pub(crate) const fn new(time: u64) -> Self {
+        Self(AtomicU64::new(time))
+    }
+
+    /// Loom's atomics have no constant form.
+    #[cfg(larder_loom)]
     pub(crate) fn new(time: u64) -> Self {
         Self(AtomicU64::new(time))
     }

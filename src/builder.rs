@@ -346,7 +346,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// Who frees what is expired while nobody uses the cache: a thread that all caches share, if
+    /// Who frees what is expired while nobody uses the cache: threads that all caches share, if
     /// nothing else is said. Lookups return nothing that is expired either way.
     ///
     /// ```

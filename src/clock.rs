@@ -12,8 +12,8 @@
 
 use crate::{
     engine::wheel::Scale,
-    maintenance,
-    sync::{Arc, AtomicU64, Ordering::Relaxed},
+    fork, maintenance,
+    sync::{Arc, AtomicU64, Ordering::Relaxed, StaticBool},
 };
 use std::{
     fmt,
@@ -225,6 +225,20 @@ impl Clock {
         u64::from(self.runs())
     }
 
+    /// The time at which the exact clock says that this one has come to `time`, at the latest.
+    pub(crate) fn surely(&self, time: u64) -> u64 {
+        time.saturating_add(self.granule().div_ceil(self.unit()))
+    }
+
+    /// Whether it is the same clock.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Source::System, Source::System) | (Source::Exact, Source::Exact) => true,
+            (Source::Manual(one), Source::Manual(other)) => Arc::ptr_eq(&one.0, &other.0),
+            _ => false,
+        }
+    }
+
     /// A duration in units, rounded up; [`NEVER`] if there are more than can be counted.
     pub(crate) fn units(&self, duration: Duration) -> u64 {
         match u64::try_from(duration.as_nanos()) {
@@ -288,7 +302,7 @@ impl Clock {
     #[cold]
     fn just_past(&self, now: Reading) -> u64 {
         match &self.0 {
-            Source::Exact => millis(System::get().nanos()),
+            Source::Exact => millis(System::nanos()),
             Source::System | Source::Manual(_) => self.time(now),
         }
     }
@@ -336,7 +350,7 @@ impl Clock {
     #[inline]
     fn nanos(&self) -> u64 {
         match &self.0 {
-            Source::System => System::get().nanos(),
+            Source::System => System::nanos(),
             Source::Exact => System::get().exact_nanos(),
             Source::Manual(clock) => clock.nanos(),
         }
@@ -358,7 +372,17 @@ fn millis(nanos: u64) -> u64 {
 
 #[inline(never)]
 fn is_past_by_system(deadline: u64) -> bool {
-    millis(System::get().nanos()) >= deadline
+    millis(System::nanos()) >= deadline
+}
+
+/// Whether the coarse clock is there and this process has caught up (`fork.rs`), so that nothing else is left to
+/// be done than to read it.
+static TRUSTED: StaticBool = StaticBool::new(false);
+
+/// Has the next lookup that reads the clock notice that this is another process.
+#[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+pub(crate) fn distrust() {
+    TRUSTED.store(false, Relaxed);
 }
 
 /// The clock of the process.
@@ -387,14 +411,28 @@ impl System {
     }
 
     #[inline]
-    fn nanos(&self) -> u64 {
-        // It has been read before, and does not stop being there.
-        if self.coarse
+    fn nanos() -> u64 {
+        if TRUSTED.load(Relaxed)
             && let Some(nanos) = coarse::nanos()
         {
             return nanos;
         }
-        self.elapsed()
+        Self::nanos_for_once()
+    }
+
+    /// Where there is no coarse clock; and the first time in a process.
+    #[cold]
+    fn nanos_for_once() -> u64 {
+        fork::catch_up();
+        let system = Self::get();
+        TRUSTED.store(system.coarse, Relaxed);
+        // It has been read before, and does not stop being there.
+        if system.coarse
+            && let Some(nanos) = coarse::nanos()
+        {
+            return nanos;
+        }
+        system.elapsed()
     }
 
     fn exact_nanos(&self) -> u64 {

@@ -1,44 +1,61 @@
-//! Threads for the loaders that refresh values in the background.
+//! Threads for code of the user's that runs in the background: loaders that refresh values, and passes of
+//! maintenance that tell listeners and drop values.
 //!
-//! Not the maintenance thread's business: a loader may wait for a network, and what is expired must go
-//! meanwhile. A thread starts when there is a job and no other thread is idle, up to [`THREADS`] for
-//! the whole process; beyond that jobs stand in line. One that has had nothing to do for [`IDLE`] ends.
+//! A pool has a *line* of jobs. A thread starts when there is a job and no other thread is idle, up to a number
+//! for the whole process; beyond that jobs stand in line. A pool with *patience* starts its first thread like
+//! that and others only when nothing has left the line for that long, twice as many each time: jobs that are
+//! quick share one thread, those that block have one each. A thread that has had nothing to do for [`IDLE`] ends.
 //!
 //! The line is under a lock, which is held to put in and to take out, never while anybody's code runs.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Something to be done once.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
-const THREADS: usize = 4;
 const IDLE: Duration = Duration::from_secs(10);
 
-struct Pool {
-    state: Mutex<State>,
-    work: Condvar,
+/// Threads, and the jobs that they do.
+pub(crate) struct Pool {
+    name: &'static str,
+    /// The most threads.
+    most: usize,
+    patience: Option<Duration>,
     idle_for: Duration,
+    line: Mutex<Line>,
+    work: Condvar,
 }
 
-struct State {
-    line: VecDeque<Job>,
+/// What is under the lock.
+pub(crate) struct Line {
+    jobs: VecDeque<Job>,
     threads: usize,
     /// Threads among these that wait for a job.
     idle: usize,
+    /// When a job has last left the line, or come to stand at its head.
+    moved: Option<Instant>,
 }
 
-static POOL: Pool = Pool::new(IDLE);
+/// For loaders: beside maintenance, since one may wait for a network, and what is expired must go meanwhile.
+pub(crate) static REFRESHES: Pool = Pool::new("larder-refresh", 4, None);
 
-/// Has a thread run the job, after those that came before. Where no thread can be had it is dropped.
+thread_local! {
+    /// The pool that this thread belongs to.
+    static POOL: Cell<*const Pool> = const { Cell::new(ptr::null()) };
+}
+
+/// Has a thread run the loader, after those that came before. Where no thread can be had it is dropped.
 pub(crate) fn run(job: Job) {
-    POOL.run(job);
+    drop(REFRESHES.run(job));
 }
 
 /// What `f` returns; None if it panics, and then that goes no further.
@@ -54,36 +71,62 @@ pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Option<R> {
 }
 
 impl Pool {
-    const fn new(idle_for: Duration) -> Self {
-        let state = State { line: VecDeque::new(), threads: 0, idle: 0 };
-        Self { state: Mutex::new(state), work: Condvar::new(), idle_for }
+    pub(crate) const fn new(name: &'static str, most: usize, patience: Option<Duration>) -> Self {
+        let line = Line { jobs: VecDeque::new(), threads: 0, idle: 0, moved: None };
+        Self { name, most, patience, idle_for: IDLE, line: Mutex::new(line), work: Condvar::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn line(&self) -> MutexGuard<'_, Line> {
         // Nothing panics under it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&'static self, job: Job) {
-        let mut state = self.state();
-        state.line.push_back(job);
-        if state.idle >= state.line.len() {
-            self.work.notify_one();
-        } else if state.threads < THREADS && self.spawn().is_ok() {
-            state.threads += 1;
-        } else if state.threads == 0 {
-            let refused = state.line.pop_back();
-            drop(state);
-            drop(refused);
+    /// Puts a job in line. Gives it back if there is no thread and none can be had.
+    pub(crate) fn run(&'static self, job: Job) -> Option<Job> {
+        let mut line = self.line();
+        if line.jobs.is_empty() {
+            line.moved = Some(Instant::now());
         }
+        line.jobs.push_back(job);
+        let wanted = line.threads == 0 || self.patience.is_none() && line.threads < self.most;
+        if line.idle >= line.jobs.len() {
+            self.work.notify_one();
+        } else if wanted && self.spawn().is_ok() {
+            line.threads += 1;
+        } else if line.threads == 0 {
+            return line.jobs.pop_back();
+        }
+        None
+    }
+
+    /// Starts more threads if a job has stood in line for too long. Says when to ask again.
+    pub(crate) fn relieve(&'static self) -> Option<Duration> {
+        let patience = self.patience?;
+        let mut line = self.line();
+        if line.jobs.is_empty() || line.threads >= self.most {
+            return None;
+        }
+        let waited = line.moved.map_or(patience, |moved| moved.elapsed());
+        if waited < patience {
+            return Some(patience - waited);
+        }
+        line.moved = Some(Instant::now());
+        let more = line.jobs.len().min(line.threads.max(1)).min(self.most - line.threads);
+        for _ in 0..more {
+            if self.spawn().is_ok() {
+                line.threads += 1;
+            }
+        }
+        Some(patience)
     }
 
     fn spawn(&'static self) -> io::Result<()> {
         if cfg!(larder_loom) {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let thread = thread::Builder::new().name("larder-refresh".to_owned());
+        let thread = thread::Builder::new().name(self.name.to_owned());
         thread.spawn(|| {
+            POOL.set(self);
             while let Some(job) = self.next() {
                 caught(job);
             }
@@ -93,20 +136,43 @@ impl Pool {
 
     /// The next job; None if this thread is to end.
     fn next(&self) -> Option<Job> {
-        let mut state = self.state();
+        let mut line = self.line();
         loop {
-            if let Some(job) = state.line.pop_front() {
+            if let Some(job) = line.jobs.pop_front() {
+                line.moved = Some(Instant::now());
                 return Some(job);
             }
-            state.idle += 1;
-            let waited = self.work.wait_timeout(state, self.idle_for);
+            line.idle += 1;
+            let waited = self.work.wait_timeout(line, self.idle_for);
             let (back, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            state = back;
-            state.idle -= 1;
-            if timeout.timed_out() && state.line.is_empty() {
-                state.threads -= 1;
+            line = back;
+            line.idle -= 1;
+            if timeout.timed_out() && line.jobs.is_empty() {
+                line.threads -= 1;
                 return None;
             }
+        }
+    }
+
+    /// For `fork.rs`: nobody holds the lock while this is kept.
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    pub(crate) fn hold(&self) -> MutexGuard<'_, Line> {
+        self.line()
+    }
+
+    /// In a child of `fork`: of all threads there is only this one. Allocates nothing.
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    pub(crate) fn orphan(&self, line: &mut Line) {
+        line.threads = usize::from(ptr::eq(POOL.get(), self));
+        line.idle = 0;
+    }
+
+    /// After [`Pool::orphan`]: has a thread do what stands in line.
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    pub(crate) fn revive(&'static self) {
+        let mut line = self.line();
+        if !line.jobs.is_empty() && line.threads == 0 && self.spawn().is_ok() {
+            line.threads = 1;
         }
     }
 }
@@ -119,8 +185,10 @@ mod tests {
     /// Longer than anything here takes.
     const PATIENCE: Duration = Duration::from_secs(60);
 
+    const THREADS: usize = 4;
+
     fn pool(idle_for: Duration) -> &'static Pool {
-        Box::leak(Box::new(Pool::new(idle_for)))
+        Box::leak(Box::new(Pool { idle_for, ..Pool::new("test", THREADS, None) }))
     }
 
     #[test]
@@ -131,11 +199,12 @@ mod tests {
             .map(|job| {
                 let (gate, opens) = channel::<()>();
                 let begun = begun.clone();
-                pool.run(Box::new(move || {
+                let refused = pool.run(Box::new(move || {
                     begun.send(job).unwrap();
                     let _ = opens.recv();
                     assert!(job != 0, "one panics");
                 }));
+                assert!(refused.is_none());
                 gate
             })
             .collect();
@@ -143,8 +212,8 @@ mod tests {
             (0..THREADS).map(|_| begins.recv_timeout(PATIENCE).unwrap()).collect();
         first.sort();
         assert_eq!(first, (0..THREADS).collect::<Vec<_>>());
-        let lengths = |state: &State| (state.threads, state.line.len());
-        assert_eq!(lengths(&pool.state()), (THREADS, 2));
+        let lengths = |line: &Line| (line.threads, line.jobs.len());
+        assert_eq!(lengths(&pool.line()), (THREADS, 2));
         for (finished, gate) in gates.into_iter().enumerate() {
             drop(gate);
             if finished < 2 {
@@ -159,12 +228,12 @@ mod tests {
         let (ran, runs) = channel();
         for _ in 0..3 {
             let ran = ran.clone();
-            pool.run(Box::new(move || ran.send(()).unwrap()));
+            assert!(pool.run(Box::new(move || ran.send(()).unwrap())).is_none());
             runs.recv_timeout(PATIENCE).unwrap();
-            while pool.state().idle == 0 {
+            while pool.line().idle == 0 {
                 thread::yield_now();
             }
-            assert_eq!(pool.state().threads, 1);
+            assert_eq!(pool.line().threads, 1);
         }
     }
 
@@ -174,11 +243,36 @@ mod tests {
         let (ran, runs) = channel();
         for _ in 0..2 {
             let ran = ran.clone();
-            pool.run(Box::new(move || ran.send(()).unwrap()));
+            assert!(pool.run(Box::new(move || ran.send(()).unwrap())).is_none());
             runs.recv_timeout(PATIENCE).unwrap();
-            while pool.state().threads > 0 {
+            while pool.line().threads > 0 {
                 thread::yield_now();
             }
         }
+    }
+
+    #[test]
+    fn with_patience_one_thread_does_what_is_quick_and_what_blocks_has_one_each() {
+        let pool: &Pool = Box::leak(Box::new(Pool::new("test", 8, Some(Duration::from_millis(1)))));
+        let (ran, runs) = channel();
+        for job in 0..100 {
+            let ran = ran.clone();
+            assert!(pool.run(Box::new(move || ran.send(job).unwrap())).is_none());
+        }
+        let order: Vec<_> = (0..100).map(|_| runs.recv_timeout(PATIENCE).unwrap()).collect();
+        assert_eq!((order, pool.line().threads), ((0..100).collect(), 1));
+        let (open, opens) = channel::<()>();
+        let opens = std::sync::Arc::new(Mutex::new(opens));
+        for _ in 0..7 {
+            let opens = std::sync::Arc::clone(&opens);
+            assert!(pool.run(Box::new(move || _ = opens.lock().unwrap().recv())).is_none());
+        }
+        assert!(pool.run(Box::new(move || ran.send(100).unwrap())).is_none());
+        while runs.try_recv().is_err() {
+            pool.relieve();
+            thread::yield_now();
+        }
+        assert!(pool.line().threads <= 8);
+        drop(open);
     }
 }

@@ -90,6 +90,22 @@
 //! those are more; or as many as make 1 MiB, if those are fewer, yet at least 256). Beyond that inserts
 //! are rejected until the thread goes on.
 //!
+//! # Threads, and children of `fork`
+//!
+//! Caches with something to expire, and those that refresh values, share a few threads of the process:
+//! [`Maintenance`] says which. They start when they are needed and end by themselves; nothing has to be shut down.
+//!
+//! A process may `fork` at any time, also while its threads use caches; where `pthread_atfork` exists, that is on
+//! Unix, the child may use them, too. Expiry is right from its first lookup. Its threads start with
+//! its first write to a cache that has something to expire, its first lookup of an entry that can expire, or
+//! [`run_pending_tasks`](Cache::run_pending_tasks), whichever comes first; until then nothing happens in the
+//! background, so a child that calls `exec` starts none. What the parent's other threads were doing at
+//! the moment of the fork they do not do in the child: an insert under way is either there or not, a load is begun anew by
+//! whoever asks for it next, and of an event that was being told the listener may have seen half. Nodes and batches that they had
+//! in hand are lost to the child, a few kilobytes per thread. A thread of the parent that was using a lock of
+//! the application's, in a listener or loader, holds it for ever in the child, as after any `fork`; the same goes for
+//! the locks around the settings and numbers of a [`manager`], for the moment of a call.
+//!
 //! # User code
 //!
 //! `Hash`, `Eq`, `Clone` and `Drop` of keys and values may panic, and so may loaders: the cache stays
@@ -127,11 +143,13 @@ mod errands;
 mod error;
 mod eviction;
 mod expiry;
+mod fork;
 mod groups;
 mod inspect;
 mod iter;
 mod listener;
 mod loading;
+#[cfg_attr(larder_loom, allow(dead_code, reason = "models have no threads but their own"))]
 mod maintenance;
 #[cfg(feature = "manager")]
 #[cfg_attr(docsrs, doc(cfg(feature = "manager")))]
@@ -143,6 +161,7 @@ mod pending;
 mod pinned;
 mod polling;
 mod removals;
+mod requests;
 mod stats;
 mod sync;
 #[cfg(any(doctest, all(test, not(larder_loom))))]

@@ -1,27 +1,68 @@
-//! One thread for all caches of the process, for what is due when nobody calls.
+//! Who does for all caches of the process what is due when nobody calls.
 //!
-//! It starts with the first task that registers and ends when none is registered any more; the next
-//! one starts another. It holds tasks weakly, so a cache ends with its last handle. If a pass
-//! holds that by then, the cache is dropped by the thread, and so the [`Registration`] may be, too:
-//! it only takes itself off the list.
+//! # Threads
 //!
-//! The thread sleeps until the earliest of what tasks have said is due (`alarm.rs`). With nothing due it
-//! does not wake up at all.
+//! The *timer* sleeps until the earliest of what tasks have said is due. It passes those tasks itself that run
+//! no code of a user's, which takes a few microseconds. All others it hands to *workers* (`errands.rs`): a
+//! listener or a destructor may take as long as it likes, and keeps one worker, and its own cache's next pass,
+//! but neither the timer nor another cache. There is one worker most of the time. When a task has stood in line
+//! for [`PATIENCE`] there are more, up to [`WORKERS`]; that many tasks have to be slow at a time before any other
+//! waits for one of them.
+//!
+//! The timer starts with the first task that registers and ends when none is registered any more; the next
+//! one starts another. Tasks are held weakly, so a cache ends with its last handle. If a pass holds that by
+//! then, the cache is dropped by the thread that passes it, and so the [`Registration`] may be, too: it only says
+//! that it has ended.
+//!
+//! # Slots
+//!
+//! ```text
+//! scheduled --due: timer--> passed --by timer or worker, at its end--> requested --timer--> scheduled
+//!     ^                                                                                         |
+//!     +--- requested by a writer whose work is due before the alarm says, or by the end --------+
+//! ```
+//!
+//! Each task has an alarm (`alarm.rs`), which says when it is to be passed, and the agenda has it sorted by that.
+//! Who lowers an alarm pushes the slot (`requests.rs`), and the timer puts it into its new place. The timer
+//! itself has an alarm, too, by which it tells for how long it will sleep: who pushes is a writer of that one, its
+//! push the work that is left, and taking all that was pushed the pass. So nobody wakes the timer who wants
+//! something later than what it wakes up for anyway. A slot that is passed stays out of the agenda: its
+//! worker pushes it at the end.
+//!
+//! What a wake-up costs depends on what is due and what was requested, not on how many tasks there are.
 //!
 //! # Who waits for whom
 //!
-//! The list is under a lock. It is held to add, to remove, and to copy the list, never while anybody's
-//! code runs. Writers do not take it: they have the thread's handle. Starting a thread and the last look
-//! before it ends happen under the lock, so there is one thread at a time that has tasks.
+//! The agenda is under a lock, which is held for a few steps, never while anybody's code runs. Writers do
+//! not take it: they have the timer's handle. Starting a thread and the last look before it ends happen under the
+//! lock, so there is one timer at a time.
+//!
+//! # Fork
+//!
+//! A child of `fork` has none of these threads. Its memory is that of the moment of the fork, at which no thread held
+//! the lock (`fork.rs` sees to that), so the agenda is whole. [`Maintainer::orphan`] then notes that the threads are
+//! gone and that nothing has been asked of them; the first who asks, or notices, starts another timer.
+
+mod agenda;
 
 use crate::{
     alarm::{Alarm, Asked},
     clock::{Clock, DEAD, NEVER, Until},
-    sync::{Arc, Ordering::Relaxed, StaticU64, yield_now},
+    errands::Pool,
+    fork,
+    requests::{Link, Linked, Requests},
+    sync::{
+        Arc, AtomicBool, AtomicU64,
+        Ordering::{Acquire, Relaxed, Release},
+        StaticU64, yield_now,
+    },
 };
+use agenda::Agenda;
 use std::{
+    cell::Cell,
     fmt, io, mem,
     panic::{AssertUnwindSafe, catch_unwind},
+    ptr,
     sync::{Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, Thread},
     time::Duration,
@@ -38,9 +79,11 @@ use std::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Maintenance {
-    /// A thread named `larder-maintenance`, one for all caches of the process that want it. It ends
-    /// with the last of them, and sleeps while nothing is due. Where no thread can be had, as
-    /// [`Manual`](Maintenance::Manual).
+    /// Threads of the process that all caches share. `larder-timer` sleeps while nothing is due, and ends with
+    /// the last cache that has something to expire. Listeners and destructors run in threads named
+    /// `larder-maintenance`: one, as long as they are quick. One that blocks delays the events of its own cache and
+    /// of no other; for each that does there is a thread, up to 64 (beyond that, others wait). Idle ones end
+    /// after ten seconds. Where no thread can be had, as [`Manual`](Maintenance::Manual).
     #[default]
     Thread,
     /// Writers, a little at a time, and [`run_pending_tasks`](crate::Cache::run_pending_tasks).
@@ -52,6 +95,15 @@ pub(crate) trait Task: Send + Sync {
     /// Does some of what is due, a bounded amount of it. A task that panics is passed again a second
     /// later.
     fn pass(&self) -> Next;
+}
+
+/// Whose code a pass runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// Only this crate's: it takes a few microseconds.
+    Own,
+    /// A user's as well: there is no saying how long it takes.
+    Foreign,
 }
 
 /// When a task wants its next pass.
@@ -67,59 +119,128 @@ pub(crate) enum Next {
 
 /// After what time a task that has panicked is passed again.
 const RETRY: Duration = Duration::from_secs(1);
+/// Passes that may run at a time.
+const WORKERS: usize = 64;
+/// How long a task stands in line before there are more workers.
+const PATIENCE: Duration = Duration::from_millis(5);
 
-/// Tasks, and their thread.
+/// Tasks, and their threads.
 pub(crate) struct Maintainer {
     state: Mutex<State>,
+    requests: Requests<Slot>,
+    /// Until when the timer sleeps, by the exact system clock.
+    alarm: Alarm,
+    workers: &'static Pool,
     spawn: &'static (dyn Fn(&'static Maintainer) -> io::Result<Thread> + Sync),
-    /// How often the thread has come back from sleeping.
+    /// How often the timer has come back from sleeping.
     wake_ups: StaticU64,
     panics: StaticU64,
 }
 
-struct State {
-    slots: Vec<Arc<Slot>>,
-    /// While it runs, which is while there are slots, and until it sees that there are none.
-    thread: Option<Thread>,
+/// What is under the lock.
+pub(crate) struct State {
+    agenda: Agenda,
+    /// The timer, while it runs: while there are slots, and until it sees that there are none.
+    timer: Option<Thread>,
 }
 
 /// One task.
 struct Slot {
     alarm: Alarm,
     clock: Clock,
+    code: Code,
     task: Weak<dyn Task>,
+    link: Link<Slot>,
+    /// Whether somebody passes it.
+    passed: AtomicBool,
+    /// Whether its registration has ended.
+    ended: AtomicBool,
+    /// Under which time the agenda has it; for the agenda.
+    scheduled: AtomicU64,
 }
 
-static MAINTAINER: Maintainer = Maintainer::new(&spawn);
+impl Slot {
+    fn is_passed(&self) -> bool {
+        // Acquire, for what the pass has left: its Release is the end of the pass.
+        self.passed.load(Acquire)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Acquire)
+    }
+
+    fn begin_pass(&self) {
+        self.passed.store(true, Relaxed);
+        self.alarm.begin_pass();
+    }
+}
+
+impl Linked for Slot {
+    fn link(&self) -> &Link<Self> {
+        &self.link
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("alarm", &self.alarm).finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    /// What this thread passes.
+    static PASSING: Cell<*const Slot> = const { Cell::new(ptr::null()) };
+}
+
+/// Workers have the name that users know of: they run their code.
+pub(crate) static WORKERS_OF_ALL: Pool = Pool::new("larder-maintenance", WORKERS, Some(PATIENCE));
+#[cfg(not(larder_loom))]
+pub(crate) static MAINTAINER: Maintainer = Maintainer::new(&WORKERS_OF_ALL, &spawn);
 
 /// Registers a task, for its first pass at once; `clock` is the one of [`Next::At`].
 ///
 /// # Errors
 ///
 /// If there is no thread and none can be had. Then nobody passes the task.
-pub(crate) fn register(task: Weak<dyn Task>, clock: Clock) -> io::Result<Registration> {
-    MAINTAINER.register(task, clock)
+#[cfg(not(larder_loom))]
+pub(crate) fn register(task: Weak<dyn Task>, clock: Clock, code: Code) -> io::Result<Registration> {
+    fork::watch();
+    fork::catch_up();
+    MAINTAINER.register(task, clock, code)
 }
 
 /// A manual clock has been advanced: tasks may be due.
+#[cfg(not(larder_loom))]
 pub(crate) fn time_has_jumped() {
-    MAINTAINER.unpark();
+    MAINTAINER.request(DEAD);
 }
 
+/// Models have no threads but their own.
+#[cfg(larder_loom)]
+pub(crate) fn register(_: Weak<dyn Task>, _: Clock, _: Code) -> io::Result<Registration> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(larder_loom)]
+pub(crate) fn time_has_jumped() {}
+
+#[cfg(not(larder_loom))]
 fn spawn(maintainer: &'static Maintainer) -> io::Result<Thread> {
-    if cfg!(larder_loom) {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
-    let thread = thread::Builder::new().name("larder-maintenance".to_owned());
+    let thread = thread::Builder::new().name("larder-timer".to_owned());
     Ok(thread.spawn(|| maintainer.run())?.thread().clone())
 }
 
 impl Maintainer {
+    #[cfg(not(larder_loom))]
     const fn new(
+        workers: &'static Pool,
         spawn: &'static (dyn Fn(&'static Maintainer) -> io::Result<Thread> + Sync),
     ) -> Self {
         Self {
-            state: Mutex::new(State { slots: Vec::new(), thread: None }),
+            state: Mutex::new(State { agenda: Agenda::new(), timer: None }),
+            requests: Requests::new(),
+            alarm: Alarm::new(NEVER),
+            workers,
             spawn,
             wake_ups: StaticU64::new(0),
             panics: StaticU64::new(0),
@@ -127,47 +248,93 @@ impl Maintainer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whatever panicked, each change of the list is one step.
+        // Whatever panicked, each change of the agenda is one step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn register(&'static self, task: Weak<dyn Task>, clock: Clock) -> io::Result<Registration> {
+    fn register(
+        &'static self,
+        task: Weak<dyn Task>,
+        clock: Clock,
+        code: Code,
+    ) -> io::Result<Registration> {
+        let slot = Arc::new(Slot {
+            alarm: Alarm::new(DEAD),
+            clock,
+            code,
+            task,
+            link: Link::new(),
+            passed: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            scheduled: AtomicU64::new(agenda::UNSCHEDULED),
+        });
         let mut state = self.state();
-        let thread = match &state.thread {
-            Some(thread) => thread.clone(),
-            None => state.thread.insert((self.spawn)(self)?).clone(),
-        };
-        let slot = Arc::new(Slot { alarm: Alarm::new(DEAD), clock, task });
-        state.slots.push(Arc::clone(&slot));
+        let timer = self.timer(&mut state)?;
+        state.agenda.settle(Arc::clone(&slot));
         drop(state);
-        thread.unpark();
-        Ok(Registration { maintainer: self, slot, thread })
+        let registration = Registration { maintainer: self, slot, timer, process: fork::process() };
+        registration.wake(DEAD);
+        Ok(registration)
     }
 
-    fn unpark(&self) {
-        let thread = self.state().thread.clone();
-        if let Some(thread) = thread {
-            thread.unpark();
+    /// The timer, which is started if there is none.
+    fn timer(&'static self, state: &mut State) -> io::Result<Thread> {
+        match &state.timer {
+            Some(timer) => Ok(timer.clone()),
+            None => Ok(state.timer.insert((self.spawn)(self)?).clone()),
         }
     }
 
-    /// The thread, from its start to its end.
-    fn run(&self) {
-        let mut slots = Vec::new();
+    /// Has the timer look at what was requested for `time` of the system's clock.
+    fn request(&'static self, time: u64) {
+        if self.alarm.ask(time) == Asked::Wake {
+            self.unpark();
+        }
+    }
+
+    #[cold]
+    fn unpark(&'static self) {
+        let mut state = self.state();
+        if !state.agenda.is_empty()
+            && let Ok(timer) = self.timer(&mut state)
+        {
+            timer.unpark();
+        }
+    }
+
+    /// The timer, from its start to its end.
+    fn run(&'static self) {
+        let clock = Clock::default().exact();
         loop {
-            {
-                let mut state = self.state();
-                if state.slots.is_empty() {
-                    state.thread = None;
-                    return;
-                }
-                slots.extend(state.slots.iter().cloned());
+            self.alarm.begin_pass();
+            let mut state = self.state();
+            self.requests.take(|slot| state.agenda.settle(slot));
+            if state.agenda.is_empty() {
+                state.timer = None;
+                return;
             }
-            let mut sleep = Until::Never;
-            for slot in slots.drain(..) {
-                sleep = sooner(sleep, self.pass_if_due(&slot));
+            // A round, so that those which want more take turns with what is requested.
+            let mut due = Vec::new();
+            while let Some(slot) = state.agenda.begin_due() {
+                due.push(slot);
             }
-            match sleep {
+            let next = state.agenda.next();
+            drop(state);
+            for slot in due {
+                self.begin(slot);
+            }
+            let relief = self.workers.relieve();
+            let next = match (next, relief) {
+                (Until::In(next), Some(relief)) => Until::In(next.min(relief)),
+                (Until::Never, Some(relief)) => Until::In(relief),
+                (next, _) => next,
+            };
+            self.alarm.end_pass(match next {
+                Until::Past => DEAD,
+                Until::In(duration) => clock.deadline_after(duration),
+                Until::Never => NEVER,
+            });
+            match clock.until(self.alarm.time()) {
                 Until::Past => {
                     yield_now();
                     continue;
@@ -179,53 +346,99 @@ impl Maintainer {
         }
     }
 
-    /// Passes the task if it is due; how long it is to its next pass.
-    fn pass_if_due(&self, slot: &Slot) -> Until {
-        if slot.clock.until(slot.alarm.time()) == Until::Past {
-            slot.alarm.begin_pass();
-            // If this thread drops the cache, that is part of it.
-            let next = catch_unwind(AssertUnwindSafe(|| {
-                slot.task.upgrade().map_or(Next::Idle, |task| task.pass())
-            }));
-            slot.alarm.end_pass(match next {
-                Ok(Next::More) => DEAD,
-                Ok(Next::At(time)) => time,
-                Ok(Next::Idle) => NEVER,
-                Err(payload) => {
-                    self.panics.fetch_add(1, Relaxed);
-                    // Its destructor may panic again, and so may that one's payload.
-                    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                        mem::forget(second);
-                    }
-                    slot.clock.deadline_after(RETRY)
+    /// Passes a slot that is due, or has that done.
+    fn begin(&'static self, slot: Arc<Slot>) {
+        if slot.code == Code::Own {
+            // This thread does not sleep yet.
+            let _ = self.alarm.ask(self.pass(&slot));
+            return;
+        }
+        let refused = self.workers.run(Box::new(move || self.request(self.pass(&slot))));
+        if let Some(pass) = refused {
+            pass();
+        }
+    }
+
+    /// Passes a slot. Says when the timer has to wake up for it.
+    fn pass(&self, slot: &Arc<Slot>) -> u64 {
+        PASSING.set(Arc::as_ptr(slot));
+        // If this thread drops the cache, that is part of it.
+        let next = catch_unwind(AssertUnwindSafe(|| {
+            slot.task.upgrade().map_or(Next::Idle, |task| task.pass())
+        }));
+        slot.alarm.end_pass(match next {
+            Ok(Next::More) => DEAD,
+            Ok(Next::At(time)) => time,
+            Ok(Next::Idle) => NEVER,
+            Err(payload) => {
+                self.panics.fetch_add(1, Relaxed);
+                // Its destructor may panic again, and so may that one's payload.
+                if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                    mem::forget(second);
                 }
-            });
-            // What has run may have parked this thread, and so used up the token of somebody who left
-            // work for a task whose word was read before: all are read once more.
-            return Until::Past;
+                slot.clock.deadline_after(RETRY)
+            }
+        });
+        PASSING.set(ptr::null());
+        // In this order: a timer that has put off a request because of this pass was told of it before, so
+        // what was requested, or the end, can be seen after the push; and another sees that the pass is over.
+        slot.passed.store(false, Release);
+        self.requests.push(slot);
+        let due = if slot.has_ended() { DEAD } else { slot.alarm.time() };
+        wake_up_for(slot, due)
+    }
+
+    /// For `fork.rs`: nobody holds the lock while this is kept.
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    pub(crate) fn hold(&self) -> MutexGuard<'_, State> {
+        self.state()
+    }
+
+    /// In a child of `fork`: of all threads there is only this one. Allocates nothing.
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    pub(crate) fn orphan(&self, state: &mut State) {
+        state.timer = None;
+        self.requests.take(drop);
+        for slot in state.agenda.slots() {
+            slot.link.reset();
+            // What is passed by another thread has been left in the middle.
+            if !ptr::eq(Arc::as_ptr(slot), PASSING.get()) {
+                slot.passed.store(false, Release);
+            }
+            // Nothing was asked for: the next one who asks has to see to it.
+            slot.alarm.begin_pass();
         }
-        match slot.clock.until(slot.alarm.time()) {
-            // Who advances the clock wakes the thread.
-            Until::In(_) if !slot.clock.runs() => Until::Never,
-            until => until,
-        }
+        self.alarm.begin_pass();
+    }
+
+    /// After [`Maintainer::orphan`]: has a timer look at everything.
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    pub(crate) fn revive(&'static self) {
+        let mut state = self.state();
+        state.agenda.restart();
+        drop(state);
+        self.request(DEAD);
     }
 }
 
-fn sooner(one: Until, other: Until) -> Until {
-    match (one, other) {
-        (Until::Past, _) | (_, Until::Past) => Until::Past,
-        (Until::In(one), Until::In(other)) => Until::In(one.min(other)),
-        (Until::Never, until) | (until, Until::Never) => until,
+/// When the timer has to wake up for a slot that is due at `time` of its own clock.
+fn wake_up_for(slot: &Slot, time: u64) -> u64 {
+    match time {
+        DEAD | NEVER => time,
+        // The times of a manual clock say nothing of the system's.
+        _ if !slot.clock.runs() => DEAD,
+        _ => slot.clock.surely(time),
     }
 }
 
-/// A task's place in the list; dropping it takes the task off, and never waits for a pass. A pass that
+/// A task's place on the agenda; dropping it takes the task off, and never waits for a pass. A pass that
 /// has begun by then goes on.
 pub(crate) struct Registration {
     maintainer: &'static Maintainer,
     slot: Arc<Slot>,
-    thread: Thread,
+    timer: Thread,
+    /// The process that has the timer.
+    process: u64,
 }
 
 impl Registration {
@@ -234,7 +447,7 @@ impl Registration {
     #[inline]
     pub(crate) fn wake_by(&self, time: u64) {
         if self.slot.alarm.ask(time) == Asked::Wake {
-            self.wake();
+            self.wake(time);
         }
     }
 
@@ -244,18 +457,29 @@ impl Registration {
     }
 
     #[cold]
-    fn wake(&self) {
-        self.thread.unpark();
+    fn wake(&self, time: u64) {
+        let Self { maintainer, slot, .. } = self;
+        maintainer.requests.push(slot);
+        if maintainer.alarm.ask(wake_up_for(slot, time)) == Asked::Wake {
+            self.unpark();
+        }
+    }
+
+    fn unpark(&self) {
+        if self.process == fork::process() {
+            self.timer.unpark();
+        } else {
+            // It was the parent's.
+            fork::catch_up();
+            self.maintainer.unpark();
+        }
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        let mut state = self.maintainer.state();
-        state.slots.retain(|slot| !Arc::ptr_eq(slot, &self.slot));
-        if state.slots.is_empty() {
-            self.thread.unpark();
-        }
+        self.slot.ended.store(true, Release);
+        self.wake(DEAD);
     }
 }
 

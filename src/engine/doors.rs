@@ -29,6 +29,7 @@ use crate::{
     },
     listener::Listener,
     removals::{self, Sender},
+    requests::{Link, Linked, Requests},
     sync::{
         Arc, AtomicU32,
         Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
@@ -307,6 +308,54 @@ impl AlarmDoor {
     /// When the next pass is due.
     pub fn time(&self) -> u64 {
         self.alarm.latest_time()
+    }
+}
+
+/// Requests for two things, and the work that two writers leave for each.
+#[derive(Debug)]
+pub struct RequestsDoor {
+    requests: Requests<Requested>,
+    things: [Arc<Requested>; 2],
+}
+
+#[derive(Debug)]
+struct Requested {
+    link: Link<Self>,
+    work: [AtomicU32; 2],
+}
+
+impl Linked for Requested {
+    fn link(&self) -> &Link<Self> {
+        &self.link
+    }
+}
+
+impl RequestsDoor {
+    /// Nothing is left to be done.
+    #[allow(clippy::new_without_default, reason = "made by models only")]
+    pub fn new() -> Self {
+        let thing = || {
+            let work = [AtomicU32::new(0), AtomicU32::new(0)];
+            Arc::new(Requested { link: Link::new(), work })
+        };
+        Self { requests: Requests::new(), things: [thing(), thing()] }
+    }
+
+    /// Leaves work for a thing, and has it looked at.
+    pub fn leave(&self, thing: usize, writer: usize) {
+        let thing = &self.things[thing];
+        thing.work[writer].store(1, Relaxed);
+        self.requests.push(thing);
+    }
+
+    /// Takes all requests; whose work for what it saw.
+    pub fn look(&self) -> [[bool; 2]; 2] {
+        let mut seen = [[false; 2]; 2];
+        self.requests.take(|thing| {
+            let at = usize::from(Arc::ptr_eq(&thing, &self.things[1]));
+            seen[at] = [0, 1].map(|writer| thing.work[writer].load(Relaxed) == 1);
+        });
+        seen
     }
 }
 

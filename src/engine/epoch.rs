@@ -73,19 +73,115 @@ pub(crate) struct Local {
 impl Local {
     #[cold]
     fn register() -> Self {
-        Self {
-            handle: collector().register(),
-            number: numbers::claim().map_or(Number::NONE, Number::new),
+        let number = numbers::claim();
+        let handle = collector().register();
+        if let Some(number) = number {
+            participants::enter(number, &handle);
         }
+        Self { handle, number: number.map_or(Number::NONE, Number::new) }
     }
 }
 
 impl Drop for Local {
     fn drop(&mut self) {
         if let Some(number) = self.number.number() {
+            participants::leave(number);
             numbers::give_back(number);
         }
     }
+}
+
+#[cfg(all(unix, not(larder_loom), not(miri)))]
+pub(crate) use participants::{bury, survive};
+
+/// Who takes part, by number: for children of `fork`, in which the threads that did are no more, and stay pinned if they
+/// were. (Those without a number are not known, and neither are those that were just beginning or ending.)
+#[cfg(all(unix, not(larder_loom), not(miri)))]
+mod participants {
+    use super::MAX_THREADS;
+    use crate::fork;
+    use crossbeam_epoch::LocalHandle;
+    use std::{
+        cell::{Cell, UnsafeCell},
+        mem::{ManuallyDrop, MaybeUninit},
+        ptr,
+        sync::atomic::{AtomicU64, Ordering},
+    };
+
+    struct Participant {
+        /// One more than the process in which the thread lives; 0 if there is none.
+        process: AtomicU64,
+        /// The thread's own handle once more; the thread drops that one.
+        handle: UnsafeCell<MaybeUninit<LocalHandle>>,
+    }
+
+    // SAFETY: the handle is written by the thread that has the number, and read in a process where that is not,
+    // by one thread, which has seen so in `process`.
+    unsafe impl Sync for Participant {}
+
+    static PARTICIPANTS: [Participant; MAX_THREADS as usize] = [const {
+        Participant { process: AtomicU64::new(0), handle: UnsafeCell::new(MaybeUninit::uninit()) }
+    }; MAX_THREADS as usize];
+
+    thread_local! {
+        /// This thread's number.
+        static OWN: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn enter(number: u32, handle: &LocalHandle) {
+        fork::watch();
+        let participant = &PARTICIPANTS[number as usize];
+        // SAFETY: this thread has the number. The copy is not used while the thread is there, and never dropped.
+        unsafe { ptr::copy_nonoverlapping(handle, (*participant.handle.get()).as_mut_ptr(), 1) };
+        participant.process.store(fork::process() + 1, Ordering::Release);
+        OWN.set(Some(number));
+    }
+
+    pub(super) fn leave(number: u32) {
+        OWN.set(None);
+        PARTICIPANTS[number as usize].process.store(0, Ordering::Release);
+    }
+
+    /// In a child of `fork`: this thread is there.
+    pub(crate) fn survive() {
+        if let Some(number) = OWN.get() {
+            let process = fork::process() + 1;
+            PARTICIPANTS[number as usize].process.store(process, Ordering::Relaxed);
+        }
+    }
+
+    /// In a child of `fork`, once: ends the pins of threads that are not there.
+    pub(crate) fn bury() {
+        for participant in &PARTICIPANTS {
+            let process = participant.process.load(Ordering::Acquire);
+            if process == 0 || process == fork::process() + 1 {
+                continue;
+            }
+            participant.process.store(0, Ordering::Relaxed);
+            // SAFETY: entered in a process whose threads are not there, but for the one that has survived, and
+            // that one belongs to this process. Nobody else takes its number. The participant itself stays, for its
+            // handle was not dropped.
+            let handle =
+                unsafe { ManuallyDrop::new(ptr::read((*participant.handle.get()).as_ptr())) };
+            // One guard more than the thread had. Its own are on a stack that nobody goes back to: they are
+            // given up in its place, by copies of this one, which is one of a count.
+            let guard = ManuallyDrop::new(handle.pin());
+            while handle.is_pinned() {
+                // SAFETY: each stands for one guard of the participant, whose number `is_pinned` goes by, and
+                // none of which is dropped by anybody else.
+                drop(unsafe { ptr::read(&*guard) });
+            }
+        }
+    }
+}
+
+#[cfg(not(all(unix, not(larder_loom), not(miri))))]
+mod participants {
+    use crossbeam_epoch::LocalHandle;
+
+    pub(super) fn enter(_: u32, _: &LocalHandle) {}
+
+    pub(super) fn leave(_: u32) {}
 }
 
 #[cfg(not(larder_loom))]

@@ -77,6 +77,7 @@ use crate::{
         storeys::Spot,
         word::NodeId,
     },
+    fork,
     sync::Arc,
 };
 use std::time::{Duration, Instant};
@@ -161,6 +162,10 @@ impl<K, V> Engine<K, V> {
         key: impl FnOnce() -> K,
     ) -> Boarded<Flight<K, V>> {
         let pin = pin();
+        if fork::process() != 0 {
+            let bump = |hash| self.common.bump(hash);
+            self.common.flights.supersede_strangers(hash, &pin.guard, bump);
+        }
         let joins = |flight: &Flight<K, V>| eq(flight.key());
         let make = |post| Flight::new(key(), post);
         self.common.flights.board(hash, &pin.guard, joins, make)

@@ -62,6 +62,7 @@ use crate::{
         hooks::{Step, step},
         plant::{Bug, planted},
     },
+    fork,
     sync::{Arc, AtomicBool, AtomicPtr, Ordering, Weak, fence},
 };
 use crossbeam_epoch::{Atomic, Guard, Shared, unprotected};
@@ -76,6 +77,8 @@ const ENDED: usize = 1;
 /// A load that others can find.
 pub(crate) struct Post<T> {
     hash: u64,
+    /// The process in which it was posted (`fork.rs`).
+    process: u64,
     superseded: AtomicBool,
     next: Atomic<Post<T>>,
     flight: Weak<T>,
@@ -217,6 +220,7 @@ impl<T> Flights<T> {
         let flight = Arc::new_cyclic(|flight| {
             let new = Arc::new(Post {
                 hash,
+                process: fork::process(),
                 superseded: AtomicBool::new(false),
                 next: Atomic::null(),
                 flight: flight.clone(),
@@ -231,25 +235,36 @@ impl<T> Flights<T> {
     #[inline(never)]
     pub(crate) fn supersede(&self, hash: u64, pinned: &Guard, bump: impl Fn(u64)) {
         if let Some(table) = self.table() {
-            Self::supersede_in(Self::class(table, hash), pinned, |other| other == hash, bump);
+            let meant = |post: &Post<T>| post.hash == hash;
+            Self::supersede_in(Self::class(table, hash), pinned, meant, bump);
+        }
+    }
+
+    /// In a child of `fork`: the same for those that were posted in another process, whose leaders may have
+    /// stayed there.
+    #[cold]
+    pub(crate) fn supersede_strangers(&self, hash: u64, pinned: &Guard, bump: impl Fn(u64)) {
+        if let Some(table) = self.table() {
+            let meant = |post: &Post<T>| post.hash == hash && post.process != fork::process();
+            Self::supersede_in(Self::class(table, hash), pinned, meant, bump);
         }
     }
 
     /// Ends every load that is posted, before everything is removed.
     pub(crate) fn supersede_all(&self, pinned: &Guard, bump: impl Fn(u64)) {
         for head in self.table().into_iter().flatten() {
-            Self::supersede_in(head, pinned, |_| true, &bump);
+            Self::supersede_in(head, pinned, |_: &Post<T>| true, &bump);
         }
     }
 
     fn supersede_in(
         head: &Atomic<Post<T>>,
         pinned: &Guard,
-        meant: impl Fn(u64) -> bool,
+        meant: impl Fn(&Post<T>) -> bool,
         bump: impl Fn(u64),
     ) {
         Self::walk(head, pinned, |post| {
-            if !meant(post.hash) {
+            if !meant(post) {
                 return Visit::Pass;
             }
             post.superseded.store(true, Ordering::Release);

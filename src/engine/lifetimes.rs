@@ -179,6 +179,11 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
+    /// Whether there is nothing of the user's in it.
+    pub(crate) fn is_plain_data(&self) -> bool {
+        self.expiry.is_none() && self.freshness.is_none()
+    }
+
     /// Whether reads change deadlines.
     #[inline(always)]
     pub(crate) fn heed_reads(&self) -> bool {

@@ -57,6 +57,10 @@ pub(crate) enum Bug {
     AlarmUnfenced,
     /// The end of a pass overwrites what was asked for meanwhile.
     AlarmOverwritten,
+    /// Who takes a request looks before it may be made again.
+    RequestLookedAtFirst,
+    /// A request is pushed without Release.
+    RequestRelaxed,
     /// An entry gets its birth after it was published.
     BirthLate,
     /// An insert that tries again keeps the birth of its first attempt.

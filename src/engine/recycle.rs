@@ -64,6 +64,7 @@ use crate::{
         stripes::Stripes,
         word::NodeId,
     },
+    fork,
     sync::{Arc, AtomicU32, Ordering},
 };
 use crossbeam_epoch::Guard;
@@ -335,6 +336,8 @@ impl Recycler {
     #[cold]
     #[inline(never)]
     fn seal(self: &Arc<Self>, stock: &Stock, pinned: &Guard) -> bool {
+        // Before this process relies on the collector, whom the threads of another may hold up.
+        fork::catch_up();
         if stock.has_retired_none() {
             return false;
         }

@@ -14,12 +14,13 @@ use crate::{
         storeys::Seat,
         wheel::Advance,
     },
-    maintenance::{self, Next, Task},
+    fork,
+    maintenance::{self, Code, Next, Task},
     pending::Pending,
     sync::{Arc, Ordering},
 };
 use std::{
-    fmt,
+    fmt, mem,
     sync::Weak,
     time::{Duration, Instant},
 };
@@ -218,6 +219,17 @@ impl<K, V> Common<K, V> {
         self.storeys.iter().map(|(_, shard)| shard.recycler.pending()).sum()
     }
 
+    /// Whose code runs when entries are taken out and dropped, or the cache is.
+    fn code(&self) -> Code {
+        let plain = self.listener.is_none()
+            && self.weigher.is_none()
+            && self.coster.is_none()
+            && self.lifetimes.is_plain_data()
+            && !mem::needs_drop::<K>()
+            && !mem::needs_drop::<V>();
+        if plain { Code::Own } else { Code::Foreign }
+    }
+
     fn next_due(&self) -> Option<u64> {
         let due = |(_, shard): Seat<'_, K, V>| shard.timing.get()?.wheel.next_due();
         self.storeys.iter().filter_map(due).min()
@@ -236,6 +248,7 @@ impl<K, V> Engine<K, V> {
     /// Takes out what is expired or stale, brings reclamation as far as pinned threads allow, and drops
     /// everything that is dead.
     pub(crate) fn maintain(&self) {
+        fork::catch_up();
         while self.common.expire(u32::MAX) == Advance::More {}
         self.common.pay_debt();
         self.common.sweep_all();
@@ -244,6 +257,7 @@ impl<K, V> Engine<K, V> {
 
     /// The same for about as long as `budget`, or until nothing is left to be done at present.
     pub(crate) fn maintain_for(&self, budget: Duration) -> Pending {
+        fork::catch_up();
         let started = Instant::now();
         loop {
             match self.common.maintain_some() {
@@ -317,7 +331,7 @@ impl<K, V> Tended<K, V> {
     pub(super) fn register(self, common: &Arc<Common<K, V>>) {
         // Without a thread, those who write and those who ask do all there is to do.
         let _ = common.registration.get_or_try_make(|| {
-            maintenance::register((self.0)(common), common.lifetimes.clock.clone())
+            maintenance::register((self.0)(common), common.lifetimes.clock.clone(), common.code())
         });
     }
 }

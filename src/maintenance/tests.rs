@@ -17,6 +17,11 @@ struct House {
 
 impl House {
     fn new() -> Self {
+        // All in the timer's thread, where nothing else is said.
+        Self::with_workers(0)
+    }
+
+    fn with_workers(most: usize) -> Self {
         let threads: &'static Mutex<Vec<JoinHandle<()>>> = Box::leak(Box::default());
         let spawn = Box::leak(Box::new(move |maintainer: &'static Maintainer| {
             let handle = thread::spawn(|| maintainer.run());
@@ -24,11 +29,22 @@ impl House {
             threads.lock().unwrap().push(handle);
             Ok(thread)
         }));
-        Self { maintainer: Box::leak(Box::new(Maintainer::new(spawn))), threads }
+        let workers = Box::leak(Box::new(Pool::new("test", most, Some(PATIENCE))));
+        Self { maintainer: Box::leak(Box::new(Maintainer::new(workers, spawn))), threads }
     }
 
     fn register(&self, task: &Arc<Script>) -> Registration {
-        self.maintainer.register(Arc::downgrade(task) as Weak<dyn Task>, Clock::default()).unwrap()
+        self.register_as(task, Code::Own)
+    }
+
+    fn register_as(&self, task: &Arc<Script>, code: Code) -> Registration {
+        let task = Arc::downgrade(task) as Weak<dyn Task>;
+        self.maintainer.register(task, Clock::default(), code).unwrap()
+    }
+
+    /// Slots that the timer has looked at.
+    fn looks(&self) -> u64 {
+        self.maintainer.state().agenda.looks
     }
 
     fn wake_ups(&self) -> u64 {
@@ -83,7 +99,7 @@ fn one_thread_from_the_first_task_to_the_last_again_and_again() {
         assert_eq!(pass(&others), thread);
         drop(second);
         assert_eq!(house.join(), 1);
-        assert!(house.maintainer.state().thread.is_none());
+        assert!(house.maintainer.state().timer.is_none());
         assert!(ones.try_recv().is_err(), "passed without a reason, or after it was gone");
     }
 }
@@ -236,7 +252,8 @@ fn the_last_handle_may_be_dropped_in_a_pass() {
     let (sender, dropped) = channel();
     let owner = Arc::new(Owner(Mutex::new(None), Mutex::new(gone), Mutex::new(sender)));
     let task = Arc::downgrade(&owner) as Weak<dyn Task>;
-    *owner.0.lock().unwrap() = Some(house.maintainer.register(task, Clock::default()).unwrap());
+    *owner.0.lock().unwrap() =
+        Some(house.maintainer.register(task, Clock::default(), Code::Own).unwrap());
     // The pass has begun when the thread has a handle.
     while Arc::strong_count(&owner) == 1 {
         yield_now();
@@ -283,7 +300,7 @@ fn advancing_a_manual_clock_wakes_it() {
     let clock = Clock::from(&manual);
     let times = clock.clone();
     let (task, passes) = script(move || Next::At(times.deadline_after(HOUR)));
-    let registration = register(Arc::downgrade(&task) as Weak<dyn Task>, clock).unwrap();
+    let registration = register(Arc::downgrade(&task) as Weak<dyn Task>, clock, Code::Own).unwrap();
     for _ in 0..3 {
         let thread = pass(&passes);
         assert_ne!(thread, thread::current().id());
@@ -298,10 +315,107 @@ fn advancing_a_manual_clock_wakes_it() {
 
 #[test]
 fn where_no_thread_can_be_had_it_says_so() {
-    static MAINTAINER: Maintainer = Maintainer::new(&|_| Err(io::ErrorKind::OutOfMemory.into()));
+    static MAINTAINER: Maintainer =
+        Maintainer::new(&WORKERS_OF_ALL, &|_| Err(io::ErrorKind::OutOfMemory.into()));
     let (task, passes) = script(|| Next::Idle);
     let task = Arc::downgrade(&task) as Weak<dyn Task>;
-    let refused = MAINTAINER.register(task, Clock::default()).unwrap_err();
+    let refused = MAINTAINER.register(task, Clock::default(), Code::Own).unwrap_err();
     assert_eq!(refused.kind(), io::ErrorKind::OutOfMemory);
-    assert!(MAINTAINER.state().slots.is_empty() && passes.try_recv().is_err());
+    assert!(MAINTAINER.state().agenda.is_empty() && passes.try_recv().is_err());
+}
+
+#[test]
+fn a_wake_up_looks_at_what_is_due_and_not_at_what_else_there_is() {
+    const TASKS: usize = 5_000;
+    const EVENTS: u64 = 50;
+    let house = House::new();
+    let clock = Clock::default();
+    let in_an_hour = clock.deadline_after(HOUR);
+    let (passed, passes) = channel();
+    // All wait for an hour, and one for a millisecond, again and again.
+    let waiting: Vec<_> = (0..TASKS)
+        .map(|_| {
+            let passed = Mutex::new(passed.clone());
+            let (task, _) = script(move || {
+                let _ = passed.lock().unwrap().send(());
+                Next::At(in_an_hour)
+            });
+            (house.register(&task), task)
+        })
+        .collect();
+    (0..TASKS).for_each(|_| passes.recv_timeout(LIMIT).unwrap());
+    let (busy, events) = script(move || Next::At(clock.deadline_after(Duration::from_millis(1))));
+    let busy = (house.register(&busy), busy);
+    pass(&events);
+    let before = house.looks();
+    (0..EVENTS).for_each(|_| _ = pass(&events));
+    let looks = house.looks() - before;
+    // One to find it due and one to put it back; and what is left of the registrations.
+    assert!(looks <= 4 * EVENTS, "{looks} looks for {EVENTS} events");
+    // A writer that asks for a pass has one slot looked at, and one that asks for less than there is, none.
+    drop(busy);
+    let before = house.looks();
+    waiting[0].0.wake_by(in_an_hour + 1);
+    waiting[1].0.notify();
+    passes.recv_timeout(LIMIT).unwrap();
+    let looks = house.looks() - before;
+    assert!(looks <= 8, "{looks} looks for one request");
+    drop(waiting);
+    house.join();
+}
+
+#[test]
+fn a_task_that_blocks_delays_no_other_however_many_do() {
+    const BLOCKED: usize = 20;
+    let house = House::with_workers(64);
+    let (begun, begins) = channel();
+    let (open, opens) = channel::<()>();
+    let opens = Arc::new(Mutex::new(opens));
+    let blocked: Vec<_> = (0..BLOCKED)
+        .map(|_| {
+            let (begun, opens) = (Mutex::new(begun.clone()), Arc::clone(&opens));
+            let (task, _) = script(move || {
+                begun.lock().unwrap().send(()).unwrap();
+                let _ = opens.lock().unwrap().recv();
+                Next::Idle
+            });
+            (house.register_as(&task, Code::Foreign), task)
+        })
+        .collect();
+    (0..BLOCKED).for_each(|_| begins.recv_timeout(LIMIT).unwrap());
+    for code in [Code::Foreign, Code::Own] {
+        let (other, passes) = script(|| Next::Idle);
+        let registration = house.register_as(&other, code);
+        pass(&passes);
+        registration.notify();
+        pass(&passes);
+    }
+    // What a task is asked for while it blocks it does afterwards, and what has ended goes.
+    blocked[0].0.notify();
+    drop(open);
+    begins.recv_timeout(LIMIT).unwrap();
+    drop(blocked);
+    house.join();
+    assert!(house.maintainer.state().agenda.is_empty());
+}
+
+#[test]
+fn a_registration_may_end_while_its_task_is_passed_by_a_worker() {
+    let house = House::with_workers(2);
+    let (begun, begins) = channel();
+    let (open, opens) = channel::<()>();
+    let inside = Mutex::new((begun, opens));
+    let (task, passes) = script(move || {
+        let (begun, opens) = &*inside.lock().unwrap();
+        begun.send(()).unwrap();
+        let _ = opens.recv();
+        Next::More
+    });
+    let registration = house.register_as(&task, Code::Foreign);
+    begins.recv_timeout(LIMIT).unwrap();
+    drop(registration);
+    drop(open);
+    pass(&passes);
+    assert_eq!(house.join(), 1);
+    assert!(begins.try_recv().is_err(), "passed after its end");
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Maintenance,
-    maintenance::{self, Next, Task},
+    maintenance::{self, Code, Next, Task},
 };
 use std::{
     sync::{Arc, Weak},
@@ -163,7 +163,7 @@ impl CacheManager {
         }
         let task: Weak<dyn Task> = Arc::downgrade(&self.0) as Weak<Inner>;
         self.0.monitor.expect_passes();
-        match maintenance::register(task, self.0.clock.clone()) {
+        match maintenance::register(task, self.0.clock.clone(), Code::Foreign) {
             Ok(registration) => *locked(&self.0.registration) = Some(registration),
             // As if it were manual.
             Err(_) => self.0.monitor.expect_none(),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Clock, Maintenance,
-    maintenance::{self, Next, Registration, Task},
+    maintenance::{self, Code, Next, Registration, Task},
     manager::{
         CacheManager, ManagedCache, SettingsError, managed::locked, manager::WeakManager, telemetry,
     },
@@ -81,7 +81,7 @@ impl Watch {
             None if wanted => {
                 let task: Weak<dyn Task> = Arc::downgrade(self) as Weak<Self>;
                 // Without a thread samples are taken by who asks for them.
-                *registration = maintenance::register(task, self.clock.clone()).ok();
+                *registration = maintenance::register(task, self.clock.clone(), Code::Foreign).ok();
                 None
             }
             _ => registration.take(),
