@@ -106,6 +106,21 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
+    /// Changes nothing, whatever the number. It is there for programs that were written for other caches, which grow from
+    /// an initial capacity; a cache sets memory aside for [`max_capacity`](Self::max_capacity), or for
+    /// [`estimated_entries`](Self::estimated_entries).
+    ///
+    /// ```
+    /// use larder::Cache;
+    ///
+    /// let cache: Cache<u64, u64> = Cache::builder().max_capacity(1_000).initial_capacity(64).build();
+    /// assert_eq!(cache.policy().max_capacity(), 1_000);
+    /// ```
+    #[must_use]
+    pub fn initial_capacity(self, _entries: usize) -> Self {
+        self
+    }
+
     /// The number of shards, rounded up to a power of two; 1 to 65,536.
     ///
     /// Unset, it follows from capacity and cores, and that is nearly always best. More shards keep

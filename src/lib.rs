@@ -144,6 +144,7 @@ mod error;
 mod eviction;
 mod expiry;
 mod fork;
+pub mod future;
 mod groups;
 mod inspect;
 mod iter;
