@@ -127,7 +127,7 @@
 //! | `sysinfo` | the memory of the process and the machine in the manager's samples |
 //! | `metrics` | the caches' numbers for a recorder of the crate metrics |
 //! | `tracing` | what the manager does, for a subscriber of the crate tracing |
-//! | `serde` | health and performance, serialized |
+//! | `serde` | statistics, health, performance, memory, cached functions, serialized: durations as seconds |
 #![cfg_attr(not(feature = "manager"), doc = "\n[`manager`]: #cargo-features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(test(attr(deny(warnings))))]
@@ -163,6 +163,8 @@ mod pinned;
 mod polling;
 mod removals;
 mod requests;
+#[cfg(feature = "serde")]
+mod seconds;
 mod stats;
 mod sync;
 #[cfg(any(doctest, all(test, not(larder_loom))))]

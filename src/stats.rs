@@ -25,6 +25,7 @@ use std::{
 /// assert_eq!(since.hit_ratio(), 0.5);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CacheStats {
     /// Lookups that found their key.
@@ -55,6 +56,10 @@ pub struct CacheStats {
     /// Loaders among these that returned an error or panicked.
     pub load_failures: u64,
     /// How long all of these took together, in nanoseconds of wall time.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "load_time_seconds", serialize_with = "crate::seconds::serialize")
+    )]
     pub load_time: Duration,
     /// How long each of them took, about.
     pub load_times: LoadTimes,
@@ -167,6 +172,15 @@ impl LoadTimes {
     /// the bucket before says. The last bucket has no upper bound, and says that of the one before.
     pub fn iter(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         self.0.iter().enumerate().map(|(bucket, loads)| (load_times::bound(bucket), *loads))
+    }
+}
+
+/// As a list of the buckets that are not empty.
+#[cfg(feature = "serde")]
+#[cfg_attr(docsrs, doc(cfg(feature = "serde")))]
+impl serde::Serialize for LoadTimes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        crate::seconds::histogram(self.iter(), serializer)
     }
 }
 

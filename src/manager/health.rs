@@ -77,6 +77,10 @@ pub enum HealthReason {
         /// How many lookups there were.
         lookups: u64,
         /// In which time.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "over_seconds", serialize_with = "crate::seconds::serialize")
+        )]
         over: Duration,
     },
     /// Entries have to make room for others before their time is over, too often.
@@ -84,6 +88,10 @@ pub enum HealthReason {
         /// How many.
         evictions: u64,
         /// In which time.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "over_seconds", serialize_with = "crate::seconds::serialize")
+        )]
         over: Duration,
         /// How often the cache was turned over by that each minute.
         turnover: f64,
@@ -101,8 +109,16 @@ pub enum HealthReason {
     /// gets no processor. Nobody frees what is expired meanwhile.
     MaintenanceLate {
         /// How late it is, or was at last.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "late_seconds", serialize_with = "crate::seconds::serialize")
+        )]
         late: Duration,
         /// The latest that is well.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "ceiling_seconds", serialize_with = "crate::seconds::serialize")
+        )]
         ceiling: Duration,
     },
 }
@@ -218,11 +234,15 @@ impl fmt::Display for Health {
 }
 
 /// The rules for a cache.
-pub(super) fn of_cache(name: &str, window: &Stretch, thresholds: &HealthThresholds) -> CacheHealth {
-    let findings: Vec<_> = [hit_ratio(window, thresholds), evictions(window, thresholds)]
-        .into_iter()
-        .flatten()
-        .collect();
+pub(super) fn of_cache(
+    name: &str,
+    capacity: u64,
+    window: &Stretch,
+    thresholds: &HealthThresholds,
+) -> CacheHealth {
+    // A cache that is switched off finds nothing, as was asked for.
+    let ratio = if capacity == 0 { None } else { hit_ratio(window, thresholds) };
+    let findings: Vec<_> = ratio.into_iter().chain(evictions(window, thresholds)).collect();
     CacheHealth { name: name.to_owned(), status: worst(&findings), findings }
 }
 

@@ -17,6 +17,7 @@ use std::{error::Error, fmt, str::FromStr};
 /// );
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 pub enum CacheKind {
     /// What is read all the time and hardly ever written: the targets of redirects.
     Url,

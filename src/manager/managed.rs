@@ -53,6 +53,7 @@ struct Inner {
 
 /// Bytes of one cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CacheMemory {
     /// Of the cache's own structures, which are there whether it is full or not.
@@ -308,9 +309,13 @@ impl ManagedCache {
     #[must_use]
     pub fn memory(&self) -> CacheMemory {
         let cache = &self.0.cache;
-        let is_weighted = self.locked_settings().max_bytes.is_some();
-        let values = if is_weighted { cache.weighted_size() } else { self.sampled_bytes() };
+        let values = if self.is_weighted() { cache.weighted_size() } else { self.sampled_bytes() };
         CacheMemory { structures: cache.memory_usage() as u64, values }
+    }
+
+    /// Whether its capacity counts bytes.
+    pub(super) fn is_weighted(&self) -> bool {
+        self.locked_settings().max_bytes.is_some()
     }
 
     fn sampled_bytes(&self) -> u64 {
@@ -399,10 +404,14 @@ pub(super) fn fixed(
         (!is_same).then(|| (field, said(current), said(wanted)))
     };
     let is_weighted = current.max_bytes.is_some();
+    let is_expected = current.max_entries == wanted.max_entries
+        // Switched off or on.
+        || current.is_off()
+        || wanted.is_off();
     [
         both("max_bytes", is_weighted == wanted.max_bytes.is_some(), &bytes),
         // How many entries to expect is of use only when the cache is made.
-        both("max_entries", !is_weighted || current.max_entries == wanted.max_entries, &entries),
+        both("max_entries", !is_weighted || is_expected, &entries),
         both("shards", current.shards == wanted.shards, &shards),
         both("probation", current.probation == wanted.probation, &probation),
         both("eviction_policy", current.eviction_policy == wanted.eviction_policy, &policy),

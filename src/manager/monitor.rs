@@ -176,7 +176,7 @@ impl Monitor {
             let thresholds = state.thresholds.of(&cache.name);
             let history = &state.caches.get(&cache.name)?.history;
             let window = history.last(thresholds.window, now, cache.unforced());
-            Some(health::of_cache(&cache.name, &window, thresholds))
+            Some(health::of_cache(&cache.name, cache.capacity, &window, thresholds))
         });
         let late = state.due.map(|due| state.late.max(self.since(due)));
         let findings = health::of_process(seen.memory, late, &state.thresholds.common);

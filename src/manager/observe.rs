@@ -261,5 +261,12 @@ impl Inner {
 pub(super) fn seen(cache: &ManagedCache) -> Seen {
     // Before the statistics: what is shed is an eviction by then.
     let shed = cache.shed();
-    Seen { name: cache.name().to_owned(), stats: cache.stats(), shed }
+    Seen {
+        name: cache.name().to_owned(),
+        stats: cache.stats(),
+        shed,
+        capacity: cache.capacity(),
+        #[cfg(feature = "metrics")]
+        cache: cache.clone(),
+    }
 }

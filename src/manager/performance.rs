@@ -68,9 +68,17 @@ pub struct Windows {
 #[non_exhaustive]
 pub struct Window {
     /// How long it is meant to be.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "length_seconds", serialize_with = "crate::seconds::serialize")
+    )]
     pub length: Duration,
     /// How long it is: less if the cache has not been there for so long, and more by up to the time
     /// between two samples.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "over_seconds", serialize_with = "crate::seconds::serialize")
+    )]
     pub over: Duration,
     /// Lookups, with and without success.
     pub lookups: u64,
@@ -91,6 +99,10 @@ pub struct Window {
     pub loads_avoided: u64,
     /// How long these loads would have taken: as long each as a load took in the mean, in this window or,
     /// if it has none, since the cache was built.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "time_saved_seconds", serialize_with = "crate::seconds::serialize")
+    )]
     pub time_saved: Duration,
 }
 
@@ -100,10 +112,22 @@ pub struct Window {
 #[non_exhaustive]
 pub struct LoadPercentiles {
     /// Half of the loads took no longer.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "p50_seconds", serialize_with = "crate::seconds::serialize")
+    )]
     pub p50: Duration,
     /// 95 of 100 took no longer.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "p95_seconds", serialize_with = "crate::seconds::serialize")
+    )]
     pub p95: Duration,
     /// 99 of 100 took no longer.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "p99_seconds", serialize_with = "crate::seconds::serialize")
+    )]
     pub p99: Duration,
 }
 

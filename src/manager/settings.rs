@@ -26,15 +26,16 @@ pub enum ExpiryMode {
 ///     .max_bytes(64 << 20);
 /// assert_eq!(settings.validate(), Ok(()));
 /// assert_eq!(
-///     CacheSettings::new(0).validate().unwrap_err().to_string(),
-///     "max_entries: 0 is out of range; allowed are 1 to 4294967295"
+///     CacheSettings::new(1 << 32).validate().unwrap_err().to_string(),
+///     "max_entries: 4294967296 is out of range; allowed are 0 to 4294967295"
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CacheSettings {
     /// The most entries that the cache may hold. With [`max_bytes`](Self::max_bytes), how many to expect:
-    /// about twice as many find room.
+    /// about twice as many find room. 0 switches the cache off: it stores nothing, whatever `max_bytes` says, and
+    /// every load runs.
     pub max_entries: u64,
     /// The most bytes that keys and values may have together. None: entries are counted instead.
     pub max_bytes: Option<u64>,
@@ -113,7 +114,12 @@ impl CacheSettings {
 
     /// What bounds the cache: bytes or entries.
     pub(super) fn capacity(&self) -> u64 {
-        self.max_bytes.unwrap_or(self.max_entries)
+        if self.is_off() { 0 } else { self.max_bytes.unwrap_or(self.max_entries) }
+    }
+
+    /// Whether the cache stores nothing.
+    pub(in crate::manager) fn is_off(&self) -> bool {
+        self.max_entries == 0
     }
 
     /// How long entries live from their writing, and from their last use.
@@ -137,12 +143,12 @@ impl CacheSettings {
                 Err(SettingsError { field, value: value.to_string(), allowed })
             }
         };
-        let entries = 1..=u64::from(u32::MAX);
+        let entries = 0..=u64::from(u32::MAX);
         check(
             entries.contains(&self.max_entries),
             "max_entries",
             &self.max_entries,
-            "1 to 4294967295",
+            "0 to 4294967295",
         )?;
         if let Some(bytes) = self.max_bytes {
             check((1..=1 << 50).contains(&bytes), "max_bytes", &bytes, "1 to 1125899906842624")?;

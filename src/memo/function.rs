@@ -218,6 +218,7 @@ impl fmt::Debug for Function {
 
 /// What has happened to one cached function since the program started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct FunctionStats {
     /// Calls that found their result.
@@ -229,6 +230,10 @@ pub struct FunctionStats {
     /// Runs among these that returned an error.
     pub load_failures: u64,
     /// How long all of these took together.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "load_time_seconds", serialize_with = "crate::seconds::serialize")
+    )]
     pub load_time: Duration,
 }
 
@@ -252,6 +257,7 @@ impl FunctionStats {
 
 /// A cached function of this program, or one that writes tables, and what has happened to it.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct FunctionInfo {
     /// Module path and name, or what the attribute's `name` says. Of a method, the type's too, once it has

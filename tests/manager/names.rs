@@ -90,8 +90,8 @@ fn settings_out_of_range_name_cache_field_value_and_what_is_allowed() {
     };
     let base = || CacheSettings::new(10);
     assert_eq!(
-        refused(base().max_entries(0)),
-        "cache \"user\": max_entries: 0 is out of range; allowed are 1 to 4294967295"
+        refused(base().max_entries(1 << 32)),
+        "cache \"user\": max_entries: 4294967296 is out of range; allowed are 0 to 4294967295"
     );
     assert_eq!(
         refused(base().time_to_live(SECOND / 2_000)),

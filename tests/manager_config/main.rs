@@ -5,6 +5,7 @@ mod file;
 mod health;
 mod merging;
 mod mistakes;
+mod own_file;
 mod reload;
 
 use larder::manager::config::{ConfigProblem, ManagerConfig};

@@ -31,10 +31,10 @@ fn unknown_settings_and_sections() {
 }
 
 #[test]
-fn zero_capacities_and_what_else_is_out_of_range() {
+fn what_is_out_of_range() {
     assert_eq!(
-        mistake("[url]\nmax_entries = 0"),
-        "larder.toml:2:15: url.max_entries: 0 is out of range; allowed are 1 to 4294967295"
+        mistake("[url]\nmax_entries = 4294967296"),
+        "larder.toml:2:15: url.max_entries: 4294967296 is out of range; allowed are 0 to 4294967295"
     );
     assert_eq!(
         mistake("[caches.reports]\nmax_bytes = '0 MiB'"),
@@ -171,10 +171,10 @@ fn settings_that_do_not_go_together() {
 #[test]
 fn variables_are_called_by_their_names() {
     assert_eq!(
-        mistakes_of(&[("LARDER_URL__TTL", "soon"), ("LARDER_URL__MAX_ENTRIES", "0")]),
+        mistakes_of(&[("LARDER_URL__TTL", "soon"), ("LARDER_URL__MAX_ENTRIES", "4294967296")]),
         [
-            "environment variable LARDER_URL__MAX_ENTRIES: url.max_entries: \"0\" is out of range; \
-             allowed are 1 to 4294967295",
+            "environment variable LARDER_URL__MAX_ENTRIES: url.max_entries: \"4294967296\" is out of \
+             range; allowed are 0 to 4294967295",
             "environment variable LARDER_URL__TTL: url.ttl: \"soon\" does not fit: \"soon\" does not \
              begin with a number; allowed is a duration such as \"1h 30m\" \
              (units: ms, s, m, h, d, w), or \"none\"",
@@ -228,14 +228,14 @@ fn files_that_cannot_be_read() {
 
 #[test]
 fn what_the_program_says_is_checked_too() {
-    let wrong = CacheSettings::new(0);
+    let wrong = CacheSettings::new(1 << 32);
     let error = ManagerConfig::builder().kind(CacheKind::User, wrong).build().unwrap_err();
     let [problem] = error.problems() else { panic!("{error}") };
     assert_eq!(problem.place(), Some(&Place::Program));
     assert_eq!(problem.field(), Some("user.max_entries"));
     assert_eq!(
         problem.to_string(),
-        "the program: user.max_entries: 0 is out of range; allowed are 1 to 4294967295"
+        "the program: user.max_entries: 4294967296 is out of range; allowed are 0 to 4294967295"
     );
     // Unless a file says better.
     let config = ManagerConfig::builder()

@@ -169,11 +169,44 @@ fn the_recorder_is_told_what_the_statistics_say() {
         let (sum, right) = (durations.iter().sum::<f64>(), stats.load_time.as_secs_f64());
         assert!((sum / right - 1.0).abs() < 1e-6, "{sum} s of {right} s");
     }
-    // Eleven series of each of the six caches, and no more: handles are kept.
+    // Fourteen series of each of the six caches, and no more: handles are kept.
     assert_eq!(
         (records.series.lock().unwrap().len(), *records.registered.lock().unwrap()),
-        (66, 66)
+        (84, 84)
     );
+}
+
+#[test]
+fn gauges_say_how_full_a_cache_is_and_what_it_takes() {
+    let clock = ManualClock::new();
+    let settings = CacheSettings::new(100).max_bytes(1 << 20);
+    let manager =
+        manual(&clock).named("bytes", settings).named("off", CacheSettings::new(0)).build();
+    let (bytes, users) = (manager.get_cache("bytes").unwrap(), manager.cache(CacheKind::User));
+    (0..50_u32).for_each(|key| bytes.view().set(&key, [0_u8; 1_000]));
+    (0..50_u32).for_each(|key| users.view().set(&key, key));
+    let records = Records::default();
+    let value = |series: &str| {
+        with_local_recorder(&records, || manager.sample());
+        records.value(series)
+    };
+    assert_eq!(value("cache_capacity{cache=bytes,unit=bytes}"), f64::from(1 << 20));
+    assert_eq!(value("cache_capacity{cache=user,unit=entries}"), 1_000.0);
+    assert_eq!(value("cache_capacity{cache=off,unit=entries}"), 0.0);
+    for (name, cache) in [("bytes", &bytes), ("user", users)] {
+        let memory = cache.memory();
+        assert!(memory.values > 50 && memory.structures > 0);
+        let series = |part| format!("cache_memory_bytes{{cache={name},part={part}}}");
+        assert_eq!(value(&series("structures")), memory.structures as f64);
+        assert_eq!(value(&series("values")), memory.values as f64);
+    }
+    assert!(value("cache_memory_bytes{cache=bytes,part=values}") > 50_000.0);
+    // What it is at the moment.
+    users.apply(&users.settings().max_entries(20)).unwrap();
+    users.clear();
+    users.run_pending_tasks();
+    assert_eq!(value("cache_capacity{cache=user,unit=entries}"), 20.0);
+    assert_eq!(value("cache_memory_bytes{cache=user,part=values}"), 0.0);
 }
 
 #[test]
@@ -187,10 +220,12 @@ fn everything_is_described_once() {
     assert_eq!(
         described,
         [
+            ("cache_capacity".to_owned(), None),
             ("cache_evictions_total".to_owned(), Some(Unit::Count)),
             ("cache_gets_total".to_owned(), Some(Unit::Count)),
             ("cache_load_duration_seconds".to_owned(), Some(Unit::Seconds)),
             ("cache_loads_total".to_owned(), Some(Unit::Count)),
+            ("cache_memory_bytes".to_owned(), Some(Unit::Bytes)),
             ("cache_puts_total".to_owned(), Some(Unit::Count)),
             ("cache_removals_total".to_owned(), Some(Unit::Count)),
             ("cache_size".to_owned(), Some(Unit::Count)),
@@ -219,6 +254,8 @@ fn no_key_is_ever_a_label() {
                 "cache" => names.iter().any(|name| name == value),
                 "result" => ["hit", "miss", "success", "failure"].contains(&value),
                 "cause" => ["size", "expired", "explicit", "invalidated"].contains(&value),
+                "unit" => ["entries", "bytes"].contains(&value),
+                "part" => ["structures", "values"].contains(&value),
                 _ => false,
             };
             assert!(allowed, "{label} is {value} in {series}");

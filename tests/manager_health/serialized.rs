@@ -1,9 +1,12 @@
-use crate::manual;
+use crate::{SECOND, manual};
 use larder::{
     ManualClock,
-    manager::{CacheKind, HealthThresholds},
+    manager::{
+        CacheKind, HealthThresholds,
+        memory::{MemoryProbe, MemoryReading},
+    },
 };
-use serde_json::{from_value, json, to_value};
+use serde_json::{Value, from_value, json, to_value};
 
 #[test]
 fn health_and_performance_have_names_for_everything() {
@@ -18,7 +21,7 @@ fn health_and_performance_have_names_for_everything() {
         url["findings"][0]["reason"],
         json!({
             "kind": "hit_ratio", "ratio": 0.0, "floor": 0.1, "lookups": 1_000,
-            "over": { "secs": 0, "nanos": 0 },
+            "over_seconds": 0.0,
         })
     );
     let performance = to_value(manager.performance()).unwrap();
@@ -36,4 +39,114 @@ fn thresholds_come_back_as_they_went_and_unknown_ones_are_refused() {
         HealthThresholds::default().window
     );
     assert!(from_value::<HealthThresholds>(json!({ "min_lookup": 7 })).is_err());
+}
+
+/// Each number of seconds says so in its name, and no duration is in two parts.
+fn no_duration_in_two_parts(value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            assert!(!fields.contains_key("secs") && !fields.contains_key("nanos"), "{value}");
+            fields.values().for_each(no_duration_in_two_parts);
+        }
+        Value::Array(values) => values.iter().for_each(no_duration_in_two_parts),
+        _ => {}
+    }
+}
+
+#[test]
+fn durations_are_seconds_and_say_so() {
+    let clock = ManualClock::new();
+    let manager = manual(&clock).build();
+    let reports = manager.view::<u32>(CacheKind::Analytics).keyed::<u32>();
+    for key in 0..10 {
+        reports.get_with(&key, || {
+            clock.advance(SECOND / 4);
+            key
+        });
+    }
+    assert_eq!(reports.get(&1), Some(1));
+    manager.sample();
+    let stats = to_value(reports.cache().stats()).unwrap();
+    let counted = ["hits", "misses", "inserts", "loads", "entries"].map(|name| &stats[name]);
+    assert_eq!(counted, [&json!(1), &json!(10), &json!(10), &json!(10), &json!(10)]);
+    assert!(stats["load_time_seconds"].as_f64().unwrap() >= 0.0, "{stats}");
+    let buckets = stats["load_times"].as_array().unwrap();
+    let loads: u64 = buckets.iter().map(|bucket| bucket["loads"].as_u64().unwrap()).sum();
+    assert_eq!(loads, 10, "{stats}");
+    assert!(buckets.iter().all(|bucket| bucket["below_seconds"].is_f64()), "{stats}");
+
+    let performance = to_value(manager.performance()).unwrap();
+    let minute = &performance["caches"][2]["windows"]["last_minute"];
+    assert_eq!((&minute["length_seconds"], &minute["over_seconds"]), (&json!(60.0), &json!(2.5)));
+    assert!(minute["time_saved_seconds"].is_f64(), "{minute}");
+    for percentile in ["p50_seconds", "p95_seconds", "p99_seconds"] {
+        assert!(minute["load_times"][percentile].is_f64(), "{minute}");
+    }
+    [&stats, &performance, &to_value(manager.health()).unwrap()]
+        .into_iter()
+        .for_each(no_duration_in_two_parts);
+}
+
+#[derive(Debug)]
+struct Full;
+
+impl MemoryProbe for Full {
+    fn read(&self) -> MemoryReading {
+        MemoryReading::default()
+            .with_resident(300 << 20)
+            .with_container(1000 << 20, Some(900 << 20))
+            .with_system(16 << 30, 9 << 30)
+    }
+}
+
+#[test]
+fn what_is_known_of_the_memory_is_serialized() {
+    let manager = manual(&ManualClock::new()).memory_probe(Full).build();
+    manager.view::<u32>(CacheKind::Url).set("key", 1);
+    let sample = to_value(&*manager.sample_memory()).unwrap();
+    let url = &sample["caches"][0];
+    assert_eq!(
+        (&url["name"], &url["kind"], &url["entries"]),
+        (&json!("url"), &json!("url"), &json!(1))
+    );
+    assert!(url["memory"]["values"].as_u64().unwrap() > 0, "{sample}");
+    assert_eq!((&url["capacity"], &url["share"]), (&json!(5_000), &json!(1.0)));
+    assert_eq!(sample["reading"]["resident"], json!(300 << 20));
+    assert_eq!(sample["reading"]["container"]["limit"], json!(1000 << 20));
+    assert_eq!(sample["strain"]["source"], json!("container"));
+    assert_eq!(sample["pressure"], json!("shrank"));
+    assert!(sample["seconds_ago"].as_f64().unwrap() >= 0.0, "{sample}");
+
+    let events = to_value(manager.pressure_events()).unwrap();
+    let first = &events[0];
+    assert_eq!((&first["kind"], &first["cache"]), (&json!("shrank"), &json!("analytics")));
+    assert_eq!(
+        (&first["from"], &first["to"], &first["capacity"]),
+        (&json!(1.0), &json!(0.9), &json!(450))
+    );
+    assert!(first["seconds_ago"].is_f64(), "{first}");
+    while to_value(manager.sample_memory().pressure).unwrap() != json!("exhausted") {}
+    let events = to_value(manager.pressure_events()).unwrap();
+    let last = events.as_array().unwrap().last().unwrap();
+    assert_eq!((&last["kind"], &last["strain"]["used"]), (&json!("exhausted"), &json!(900 << 20)));
+    no_duration_in_two_parts(&events);
+}
+
+#[cfg(feature = "macros")]
+#[test]
+fn cached_functions_are_serialized() {
+    #[larder::cache_result(ttl = "5m", name = "squares of the serialized")]
+    fn square(n: u64) -> u64 {
+        n * n
+    }
+    assert_eq!((square(7), square(7)), (49, 49));
+    let functions = to_value(larder::manager::functions()).unwrap();
+    let square = functions
+        .as_array()
+        .and_then(|all| all.iter().find(|one| one["name"] == json!("squares of the serialized")))
+        .unwrap();
+    assert_eq!((&square["cache"], &square["stats"]["hits"]), (&json!("general"), &json!(1)));
+    assert!(square["stats"]["load_time_seconds"].is_f64(), "{square}");
+    assert_eq!(square["warnings"], json!([]));
+    no_duration_in_two_parts(&functions);
 }

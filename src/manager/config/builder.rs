@@ -19,6 +19,9 @@ use std::{collections::HashMap, ffi::OsString, fs, io, path::PathBuf};
 pub struct ConfigBuilder {
     base: ManagerConfig,
     sources: Vec<Source>,
+    /// Where in the files the settings are: the names of the tables, from the outermost.
+    table: Vec<String>,
+    prefix: String,
     variables: Vec<(OsString, OsString)>,
 }
 
@@ -30,7 +33,13 @@ enum Source {
 
 impl ConfigBuilder {
     pub(super) fn new() -> Self {
-        Self { base: ManagerConfig::default(), sources: Vec::new(), variables: Vec::new() }
+        Self {
+            base: ManagerConfig::default(),
+            sources: Vec::new(),
+            table: Vec::new(),
+            prefix: environment::PREFIX.to_owned(),
+            variables: Vec::new(),
+        }
     }
 
     /// Settings for the cache of a kind, instead of the built-in ones.
@@ -82,12 +91,51 @@ impl ConfigBuilder {
         self
     }
 
+    /// Says that the settings are in this table of the files, which are the application's own: with `cache`, the
+    /// section `[url]` is `[cache.url]`. A table within another one is written with a dot, `service.cache`. What
+    /// else the files have is left alone; a file without the table has no settings.
+    ///
+    /// ```
+    /// use larder::manager::{CacheKind, config::ManagerConfig};
+    ///
+    /// let config = ManagerConfig::builder()
+    ///     .toml("app.toml", "[server]\nport = 80\n\n[cache.url]\nmax_entries = 200")
+    ///     .table("cache")
+    ///     .build()?;
+    /// assert_eq!(config.kind(CacheKind::Url).max_entries, 200);
+    /// # Ok::<(), larder::manager::config::ConfigError>(())
+    /// ```
+    pub fn table(mut self, path: &str) -> Self {
+        let names = path.split('.').map(str::trim).filter(|name| !name.is_empty());
+        self.table = names.map(str::to_owned).collect();
+        self
+    }
+
+    /// Sets what the names of the environment's variables begin with, `LARDER_` if nothing else is said.
+    ///
+    /// ```
+    /// use larder::manager::{CacheKind, config::ManagerConfig};
+    ///
+    /// let config = ManagerConfig::builder()
+    ///     .env_prefix("MYAPP_CACHE_")
+    ///     .variables([("MYAPP_CACHE_URL__MAX_ENTRIES", "200"), ("LARDER_URL__TTL", "1s")])
+    ///     .build()?;
+    /// assert_eq!(config.kind(CacheKind::Url).max_entries, 200);
+    /// assert_eq!(config.kind(CacheKind::Url).time_to_live, CacheKind::Url.settings().time_to_live);
+    /// # Ok::<(), larder::manager::config::ConfigError>(())
+    /// ```
+    pub fn env_prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
     /// Settings in the environment of the process, as it is now.
     pub fn environment(self) -> Self {
         self.variables(std::env::vars_os())
     }
 
-    /// Settings in these variables, of which those count whose names begin with `LARDER_`:
+    /// Settings in these variables, of which those count whose names begin with `LARDER_`, or another
+    /// [prefix](Self::env_prefix):
     /// `LARDER_URL__TTL=30m`, `LARDER_CACHES__REPORTS__MAX_ENTRIES=200`. In a name of a cache, an
     /// underscore stands for `-` and `.`, too. Of variables with the same name, the last one counts.
     pub fn variables<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
@@ -106,7 +154,7 @@ impl ConfigBuilder {
     ///
     /// All that is wrong, wherever it is.
     pub fn build(self) -> Result<ManagerConfig, ConfigError> {
-        let Self { base, sources, variables } = self;
+        let Self { base, sources, table, prefix, variables } = self;
         let mut draft = Draft { config: base, own_health: Vec::new() };
         let mut places = HashMap::new();
         let mut problems = Vec::new();
@@ -121,18 +169,29 @@ impl ConfigBuilder {
                 });
             }
         }
+        if prefix.is_empty() {
+            problems.push(ConfigProblem::BadValue {
+                place: Place::Program,
+                field: "env_prefix".to_owned(),
+                value: format!("{prefix:?}"),
+                reason: "every variable begins with it".to_owned(),
+                allowed: "a text such as \"MYAPP_CACHE_\"".to_owned(),
+            });
+        }
         for source in sources {
             let name = source.name();
             match source.text() {
                 Ok(Some(text)) => {
-                    let file = File { name: &name, text: &text };
+                    let file = File { name: &name, text: &text, table: &table };
                     file.read(&mut draft, &mut places, &mut problems);
                 }
                 Ok(None) => {}
                 Err(error) => problems.push(ConfigProblem::Unreadable { file: name, error }),
             }
         }
-        environment::read(&variables, &mut draft, &mut places, &mut problems);
+        if !prefix.is_empty() {
+            environment::read(&variables, &prefix, &mut draft, &mut places, &mut problems);
+        }
         let Draft { mut config, own_health } = draft;
         health::settle(&mut config, own_health);
         // Settings that are wrong were not made, so what is left is what the program said, and what does

@@ -12,25 +12,26 @@ use super::{
 };
 use std::{collections::HashMap, ffi::OsString};
 
-const PREFIX: &str = "LARDER_";
+pub(super) const PREFIX: &str = "LARDER_";
 const DOT: &str = "__";
 
 /// Makes the settings of all variables that are settings, in the order of their names.
 pub(super) fn read(
     variables: &[(OsString, OsString)],
+    prefix: &str,
     draft: &mut Draft,
     places: &mut HashMap<String, Place>,
     problems: &mut Vec<ConfigProblem>,
 ) {
     let named = variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
     let mut ours: Vec<_> =
-        named.filter_map(|(name, value)| Some((name, name.strip_prefix(PREFIX)?, value))).collect();
+        named.filter_map(|(name, value)| Some((name, name.strip_prefix(prefix)?, value))).collect();
     // Stable: of the same name, the last counts.
     ours.sort_by_key(|(name, ..)| *name);
     for (name, rest, value) in ours {
         let place = Place::Variable { name: name.to_owned() };
         if !rest.contains(DOT) {
-            problems.extend(underscore_missing(rest, place));
+            problems.extend(underscore_missing(prefix, rest, place));
             continue;
         }
         let path = path_of(rest, &draft.config);
@@ -74,7 +75,7 @@ fn path_of(rest: &str, config: &ManagerConfig) -> Vec<String> {
 }
 
 /// `URL_TTL`, which may have been meant to be `URL__TTL`.
-fn underscore_missing(rest: &str, place: Place) -> Option<ConfigProblem> {
+fn underscore_missing(prefix: &str, rest: &str, place: Place) -> Option<ConfigProblem> {
     let lower = rest.to_ascii_lowercase();
     let sections = schema::sections();
     let parted =
@@ -85,6 +86,8 @@ fn underscore_missing(rest: &str, place: Place) -> Option<ConfigProblem> {
         place,
         field: lower.clone(),
         allowed: "two underscores between section and setting".to_owned(),
-        suggestion: Some(format!("{PREFIX}{section}{DOT}{field}").to_ascii_uppercase()),
+        suggestion: Some(
+            prefix.to_owned() + &format!("{section}{DOT}{field}").to_ascii_uppercase(),
+        ),
     })
 }

@@ -152,7 +152,6 @@ impl ConfigProblem {
 /// assert_eq!(error.problems().len(), 2);
 /// println!("{error}");
 /// ```
-#[derive(Debug)]
 pub struct ConfigError {
     /// At least one.
     problems: Vec<ConfigProblem>,
@@ -168,6 +167,13 @@ impl ConfigError {
     #[must_use]
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
+    }
+}
+
+/// As it is displayed, since this is what is seen of an error that `main` returns.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

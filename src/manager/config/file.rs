@@ -18,6 +18,8 @@ const LONGEST_SHOWN: usize = 60;
 pub(super) struct File<'a> {
     pub(super) name: &'a str,
     pub(super) text: &'a str,
+    /// The names of the tables that the settings are in, from the outermost.
+    pub(super) table: &'a [String],
 }
 
 impl File<'_> {
@@ -30,8 +32,9 @@ impl File<'_> {
     ) {
         let (table, mut errors) = DeTable::parse_recoverable(self.text);
         if errors.is_empty() {
+            let Some(table) = self.within(table.get_ref(), problems) else { return };
             let mut reader = Reader { file: self, draft, places, problems };
-            return reader.table(table.get_ref(), &mut Vec::new());
+            return reader.table(table, &mut Vec::new());
         }
         // What could be made of it otherwise is nothing to go by.
         let offset = |error: &toml::de::Error| error.span().map_or(self.text.len(), |it| it.start);
@@ -40,6 +43,29 @@ impl File<'_> {
             place: self.place(offset(error)),
             message: error.message().to_owned(),
         }));
+    }
+
+    /// The table that the settings are in; `None` if there is none.
+    fn within<'t>(
+        &self,
+        mut table: &'t DeTable<'t>,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> Option<&'t DeTable<'t>> {
+        for (depth, name) in self.table.iter().enumerate() {
+            let value = table.get(name.as_str())?;
+            let DeValue::Table(within) = value.get_ref() else {
+                problems.push(ConfigProblem::WrongType {
+                    place: self.place(value.span().start),
+                    field: self.table[..=depth].join("."),
+                    value: self.written(value.span()),
+                    found: raw(value.get_ref()).kind(),
+                    allowed: "a table that has the caches' settings".to_owned(),
+                });
+                return None;
+            };
+            table = within;
+        }
+        Some(table)
     }
 
     fn place(&self, offset: usize) -> Place {

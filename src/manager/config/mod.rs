@@ -32,14 +32,15 @@
 //! use larder::manager::config::ManagerConfig;
 //!
 //! let error = ManagerConfig::builder()
-//!     .toml("larder.toml", "[user]\nmax_entries = 0\ntll = '5m'\n")
+//!     .toml("larder.toml", "[user]\npriority = 256\ntll = '5m'\n")
 //!     .variables([("LARDER_URL__TTL", "soon")])
 //!     .build()
 //!     .unwrap_err();
 //! assert_eq!(
 //!     error.to_string().lines().collect::<Vec<_>>(),
 //!     [
-//!         "larder.toml:2:15: user.max_entries: 0 is out of range; allowed are 1 to 4294967295",
+//!         "larder.toml:2:12: user.priority: 256 does not fit: it is too large; allowed is a whole number \
+//!          from 0 to 255",
 //!         "larder.toml:3:1: user.tll: there is no such setting; did you mean ttl? Allowed are \
 //!          max_entries, max_bytes, ttl, expiry, jitter, shards, probation, eviction_policy, priority, \
 //!          health",

@@ -16,7 +16,7 @@ fn evicted(evictions: u64, entries: u64) -> Stretch {
 }
 
 fn judged(window: Stretch) -> CacheHealth {
-    of_cache("url", &window, &HealthThresholds::default())
+    of_cache("url", 100, &window, &HealthThresholds::default())
 }
 
 #[test]
@@ -40,8 +40,8 @@ fn a_hit_ratio_is_judged_by_its_floors() {
 fn a_hit_ratio_of_few_lookups_is_not_judged() {
     assert_eq!(judged(lookups(0, 999)).status, HealthStatus::Ok);
     let keen = HealthThresholds { min_lookups: 0, ..HealthThresholds::default() };
-    assert_eq!(of_cache("url", &lookups(0, 1), &keen).status, HealthStatus::Critical);
-    assert_eq!(of_cache("url", &lookups(0, 0), &keen).status, HealthStatus::Ok);
+    assert_eq!(of_cache("url", 100, &lookups(0, 1), &keen).status, HealthStatus::Critical);
+    assert_eq!(of_cache("url", 100, &lookups(0, 0), &keen).status, HealthStatus::Ok);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn what_is_not_looked_at_is_not_found() {
     };
     let bad =
         CacheStats { misses: 1 << 30, evictions: 1 << 30, entries: 1, ..CacheStats::default() };
-    assert_eq!(of_cache("url", &window(bad), &none).findings, []);
+    assert_eq!(of_cache("url", 100, &window(bad), &none).findings, []);
     assert_eq!(of_process(container(9, 9), Some(MINUTE * 9), &none), []);
 }
 

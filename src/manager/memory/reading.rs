@@ -17,6 +17,7 @@ use std::fmt;
 /// assert_eq!(strain.to_string(), "the container uses 460 MiB of 512 MiB (89.8 %)");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MemoryReading {
     /// What of the process is in memory.
@@ -29,6 +30,7 @@ pub struct MemoryReading {
 
 /// Memory of the machine, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SystemMemory {
     /// All there is.
@@ -39,6 +41,7 @@ pub struct SystemMemory {
 
 /// Memory of a container, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ContainerMemory {
     /// The most it may use.

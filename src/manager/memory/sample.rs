@@ -10,9 +10,14 @@ use std::{fmt, time::Instant};
 /// What a manager's look at the memory has found. Comes from
 /// [`CacheManager::memory`](crate::manager::CacheManager::memory).
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MemorySample {
     /// When, by the manager's clock.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "seconds_ago", serialize_with = "crate::seconds::ago")
+    )]
     pub taken: Instant,
     /// What the probe said.
     pub reading: MemoryReading,
@@ -46,6 +51,7 @@ impl MemorySample {
 
 /// What one cache takes.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CacheUse {
     /// Its name.
@@ -64,6 +70,7 @@ pub struct CacheUse {
 
 /// What followed from a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Pressure {
     /// Nothing, since nothing is to be done about pressure.
@@ -82,6 +89,11 @@ pub enum Pressure {
 
 /// Something that was done about pressure, or could not be.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(tag = "kind", rename_all = "lowercase")
+)]
 #[non_exhaustive]
 pub enum PressureEvent {
     /// A cache shrank.
@@ -91,6 +103,10 @@ pub enum PressureEvent {
     /// Memory is short from this sample on, and no cache may shrink any more.
     Exhausted {
         /// When, by the manager's clock.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "seconds_ago", serialize_with = "crate::seconds::ago")
+        )]
         at: Instant,
         /// What was used.
         strain: Strain,
@@ -99,9 +115,14 @@ pub enum PressureEvent {
 
 /// A cache's capacity before and after.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Resized {
     /// When, by the manager's clock.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "seconds_ago", serialize_with = "crate::seconds::ago")
+    )]
     pub at: Instant,
     /// The cache's name.
     pub cache: String,

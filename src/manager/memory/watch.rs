@@ -130,6 +130,10 @@ impl Watch {
             priority: cache.settings().priority,
             share: cache.share(),
         };
+        // One that is switched off has nothing to give.
+        let caches: Vec<_> =
+            caches.iter().filter(|cache| !cache.settings().is_off()).cloned().collect();
+        let caches = &caches[..];
         let parties: Vec<_> = caches.iter().map(party).collect();
         match plan(&settings.pressure, Some(strain.share()), &parties) {
             Plan::Hold => Pressure::Calm,

@@ -16,6 +16,8 @@ const PUTS: &str = "cache_puts_total";
 const EVICTIONS: &str = "cache_evictions_total";
 const REMOVALS: &str = "cache_removals_total";
 const SIZE: &str = "cache_size";
+const CAPACITY: &str = "cache_capacity";
+const MEMORY: &str = "cache_memory_bytes";
 const LOADS: &str = "cache_loads_total";
 const LOAD_DURATION: &str = "cache_load_duration_seconds";
 
@@ -35,12 +37,13 @@ impl Meters {
             *self = Self { recorder: Some(recorder), caches: HashMap::new() };
             describe();
         }
-        for Seen { name, stats, .. } in caches {
+        for seen @ Seen { name, .. } in caches {
             if !self.caches.contains_key(name) {
-                self.caches.insert(name.clone(), CacheMeters::new(name));
+                let unit = if seen.cache.is_weighted() { "bytes" } else { "entries" };
+                self.caches.insert(name.clone(), CacheMeters::new(name, unit));
             }
             if let Some(meters) = self.caches.get_mut(name) {
-                meters.publish(stats);
+                meters.publish(seen);
             }
         }
     }
@@ -52,6 +55,8 @@ fn describe() {
     describe_counter!(EVICTIONS, Unit::Count, "Entries that left by themselves, by the cause");
     describe_counter!(REMOVALS, Unit::Count, "Entries that somebody removed, by the cause");
     describe_gauge!(SIZE, Unit::Count, "Entries in the cache");
+    describe_gauge!(CAPACITY, "The most that the cache may hold: entries, or bytes of values");
+    describe_gauge!(MEMORY, Unit::Bytes, "Bytes in use, for the cache's structures and for values");
     describe_counter!(LOADS, Unit::Count, "Loaders that have run, by what came of them");
     describe_histogram!(LOAD_DURATION, Unit::Seconds, "How long loaders took");
 }
@@ -66,6 +71,9 @@ struct CacheMeters {
     removed: Counter,
     invalidated: Counter,
     size: Gauge,
+    capacity: Gauge,
+    structures: Gauge,
+    values: Gauge,
     loads: Counter,
     load_failures: Counter,
     load_duration: Histogram,
@@ -74,7 +82,8 @@ struct CacheMeters {
 }
 
 impl CacheMeters {
-    fn new(name: &str) -> Self {
+    /// `unit` is what the cache's capacity counts, which is for life.
+    fn new(name: &str, unit: &'static str) -> Self {
         let cache = || name.to_owned();
         Self {
             hits: counter!(GETS, "cache" => cache(), "result" => "hit"),
@@ -85,6 +94,9 @@ impl CacheMeters {
             removed: counter!(REMOVALS, "cache" => cache(), "cause" => "explicit"),
             invalidated: counter!(REMOVALS, "cache" => cache(), "cause" => "invalidated"),
             size: gauge!(SIZE, "cache" => cache()),
+            capacity: gauge!(CAPACITY, "cache" => cache(), "unit" => unit),
+            structures: gauge!(MEMORY, "cache" => cache(), "part" => "structures"),
+            values: gauge!(MEMORY, "cache" => cache(), "part" => "values"),
             loads: counter!(LOADS, "cache" => cache(), "result" => "success"),
             load_failures: counter!(LOADS, "cache" => cache(), "result" => "failure"),
             load_duration: histogram!(LOAD_DURATION, "cache" => cache()),
@@ -92,7 +104,11 @@ impl CacheMeters {
         }
     }
 
-    fn publish(&mut self, stats: &CacheStats) {
+    fn publish(&mut self, Seen { stats, capacity, cache, .. }: &Seen) {
+        let memory = cache.memory();
+        self.capacity.set(*capacity as f64);
+        self.structures.set(memory.structures as f64);
+        self.values.set(memory.values as f64);
         self.hits.absolute(stats.hits);
         self.misses.absolute(stats.misses);
         self.puts.absolute(stats.inserts + stats.updates);

@@ -30,6 +30,10 @@ pub(super) struct Seen {
     pub(super) stats: CacheStats,
     /// How many of the evictions made a cache fit that was to be smaller.
     pub(super) shed: u64,
+    /// What it may hold: 0 if it is switched off.
+    pub(super) capacity: u64,
+    #[cfg(feature = "metrics")]
+    pub(super) cache: super::ManagedCache,
 }
 
 impl Seen {
