@@ -7,15 +7,35 @@
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 /// A value that can be kept.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be kept in a cache",
-    label = "is not `Clone + Send + Sync + 'static`",
-    note = "return an owned value, or one behind an `Arc`"
-)]
 pub trait Kept: Clone + Send + Sync + 'static {}
 
-#[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + 'static> Kept for T {}
+
+/// What keeps values. It says what they lack, since for a value itself rustc proposes to borrow it.
+#[derive(Debug)]
+pub struct Keeps;
+
+/// Values that each caller can have one of.
+#[diagnostic::on_unimplemented(
+    message = "`{V}` cannot be kept in a cache, since it is not `Clone`",
+    label = "each caller gets a clone of what is kept",
+    note = "derive `Clone` for it, or return it in an `Arc`"
+)]
+pub trait Cloned<V> {}
+
+#[diagnostic::do_not_recommend]
+impl<V: Clone> Cloned<V> for Keeps {}
+
+/// Values that other threads can have.
+#[diagnostic::on_unimplemented(
+    message = "`{V}` cannot be kept in a cache, since it is not `Send + Sync`",
+    label = "other threads get what is kept, too",
+    note = "return what threads can share: an `Arc` instead of an `Rc`, a `Mutex` instead of a `RefCell`"
+)]
+pub trait Shareable<V> {}
+
+#[diagnostic::do_not_recommend]
+impl<V: Send + Sync> Shareable<V> for Keeps {}
 
 /// What can be handed to those who have waited for it.
 pub(super) type Shared = Arc<dyn Any + Send + Sync>;
@@ -54,10 +74,9 @@ pub trait Shape: Form<Value: Clone + Send + Sync + 'static> {}
 impl<F: Form<Value: Clone + Send + Sync + 'static>> Shape for F {}
 
 /// Compiles if what a function returns can be kept.
-pub fn check_kept<F>(_: F)
+pub fn check_kept<V: 'static>(_: impl Form<Value = V>)
 where
-    F: Form,
-    F::Value: Kept,
+    Keeps: Cloned<V> + Shareable<V>,
 {
 }
 

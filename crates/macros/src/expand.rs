@@ -18,6 +18,7 @@ use crate::{
     identity,
     key::{KeyPlan, shown_at, taken_apart},
     options::{self, Kind, Options, Said},
+    place,
     subject::Subject,
     template::Template,
 };
@@ -27,7 +28,7 @@ use names::{at_call_site, plain};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use std::time::Duration;
-use syn::{FnArg, LitStr, Pat, PatIdent, Result, Signature, spanned::Spanned};
+use syn::{Error, FnArg, LitStr, Pat, PatIdent, Result, Signature, spanned::Spanned};
 use write::expand_write;
 
 /// Everything that expressions are made of.
@@ -56,8 +57,16 @@ pub(crate) fn expand(subject: &Subject, options: &Options) -> Result<TokenStream
             (Some(options::Companions::Named(name)), false) => Companions::InEnum(name.clone()),
             (_, false) => Companions::InWeakEnum(name),
         };
-    if matches!(companions, Companions::Nowhere) {
-        within::check(subject)?;
+    match &companions {
+        Companions::Nowhere => within::check(subject)?,
+        Companions::Beside(_) if place::is_in_trait_impl() => {
+            return Err(Error::new(
+                subject.name().span(),
+                "where a trait is implemented there is no room for companions: say `companions = false`; what is kept \
+                 then goes by tags, tables, or `larder::manager::invalidate_function`",
+            ));
+        }
+        _ => {}
     }
     if options.writes.is_some() {
         return Ok(expand_write(subject, options, &rt, &companions));

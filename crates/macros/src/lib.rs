@@ -7,6 +7,7 @@ mod generics;
 mod identity;
 mod key;
 mod options;
+mod place;
 mod subject;
 mod suggest;
 mod template;

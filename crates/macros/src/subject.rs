@@ -152,6 +152,26 @@ impl Subject {
                 ReturnType::Type(..) => Ok(()),
             };
         }
+        if let Some(at) = find_future(&self.returns).filter(|_| !self.is_async()) {
+            let generics = &self.item.sig.generics;
+            let of_async_trait = generics.lifetimes().any(|it| it.lifetime.ident == "async_trait");
+            return refuse(
+                at,
+                match (of_async_trait, writes) {
+                    (true, _) => {
+                        "`async_trait` has rewritten this method before the attribute sees it: put the attribute on an \
+                         `async fn` of your own that this method calls, or make it an `async fn` of the trait, without \
+                         `async_trait` and with `companions = false`"
+                    }
+                    (false, true) => {
+                        "the function returns a future, so nothing is written when it returns; make it an `async fn`"
+                    }
+                    (false, false) => {
+                        "the function returns a future, which cannot be kept; make it an `async fn`"
+                    }
+                },
+            );
+        }
         if writes {
             return Ok(());
         }
@@ -443,6 +463,29 @@ pub(crate) fn find_impl(ty: &Type) -> Option<TokenStream> {
         fn visit_type_impl_trait(&mut self, ty: &'ast TypeImplTrait) {
             self.0.get_or_insert(ty.to_token_stream());
         }
+    }
+
+    let mut find = Find(None);
+    find.visit_type(ty);
+    find.0
+}
+
+/// A future, boxed or not, by the names that are usual.
+fn find_future(ty: &Type) -> Option<TokenStream> {
+    struct Find(Option<TokenStream>);
+
+    impl<'ast> Visit<'ast> for Find {
+        fn visit_path(&mut self, path: &'ast syn::Path) {
+            let names = ["Future", "BoxFuture", "LocalBoxFuture"];
+            if path.segments.last().is_some_and(|last| names.iter().any(|name| last.ident == name))
+            {
+                self.0.get_or_insert(path.to_token_stream());
+            }
+            visit::visit_path(self, path);
+        }
+
+        // What these return is another matter.
+        fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
     }
 
     let mut find = Find(None);
