@@ -3,11 +3,11 @@
 mod common;
 
 use common::{Census, Counted, PATIENCE, alone, join, settle, validate};
-use larder::{Cache, ManualClock};
+use larder::{Cache, ManualClock, WeakCache};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     sync::{
-        Barrier,
+        Arc, Barrier,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
@@ -73,6 +73,44 @@ fn the_last_handle_drops_everything_that_waits_too() {
     assert!(census.alive() > 0);
     drop(other);
     assert_eq!(census.alive(), 0);
+}
+
+/// A value whose destructor puts another in its place, a limited number of times.
+struct PutsBack {
+    cache: WeakCache<u64, PutsBack>,
+    left: Arc<AtomicU64>,
+}
+
+impl Drop for PutsBack {
+    fn drop(&mut self) {
+        let one_less = |left: u64| left.checked_sub(1);
+        let Ok(left) = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+        else {
+            return;
+        };
+        if let Some(cache) = self.cache.upgrade() {
+            let value = PutsBack { cache: self.cache.clone(), left: Arc::clone(&self.left) };
+            cache.insert(left % 8, value);
+        }
+    }
+}
+
+#[test]
+fn destructors_that_write_use_up_no_stack() {
+    let left = Arc::new(AtomicU64::new(50_000));
+    let cache = Cache::new(4);
+    let insert = |key| {
+        cache.insert(key, PutsBack { cache: cache.downgrade(), left: Arc::clone(&left) });
+    };
+    // What other tests pin holds the collector up, so there is no saying how many writes it takes.
+    let mut key = 0;
+    while left.load(Ordering::Relaxed) > 0 {
+        insert(key % 8);
+        key += 1;
+        if key % 128 == 0 {
+            cache.run_pending_tasks();
+        }
+    }
 }
 
 #[test]

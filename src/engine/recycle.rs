@@ -65,10 +65,11 @@ use crate::{
         word::NodeId,
     },
     fork,
-    sync::{Arc, AtomicU32, Ordering},
+    sync::{Arc, AtomicU32, Ordering, thread_local},
 };
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
+use std::{cell::Cell, marker::PhantomData};
 
 /// Of so many that find no node after others have given up, one waits again.
 const PATIENCE: u32 = 16;
@@ -214,8 +215,9 @@ impl Recycler {
         }
     }
 
-    /// Has `drop_entry` drop the keys and values of up to `most` dead nodes and makes the nodes free.
-    /// Returns how many they were.
+    /// Calls `drop_entry` for up to `most` dead nodes, to drop their keys and values, and makes the nodes
+    /// free. Returns how many they were: none within a `drop_entry` of this thread. A destructor that writes
+    /// to a cache would otherwise run others inside it, and these others, until the stack is used up.
     #[inline(always)]
     pub(crate) fn drop_dead(&self, most: u32, drop_entry: impl FnMut(NodeId)) -> u32 {
         if self.depot.dead.is_empty() { 0 } else { self.drop_some_dead(most, drop_entry) }
@@ -223,6 +225,7 @@ impl Recycler {
 
     #[inline(never)]
     fn drop_some_dead(&self, most: u32, mut drop_entry: impl FnMut(NodeId)) -> u32 {
+        let Some(_dropping) = Dropping::begin() else { return 0 };
         let mut dropped = 0;
         while dropped < most {
             let Some(held) = self.magazines.pop(&self.depot.dead) else { break };
@@ -368,6 +371,29 @@ impl Recycler {
         depot.returned.fetch_add(1, Ordering::Relaxed);
         // Release, for the Acquire of `pending`: who does not count the batch any more finds it pushed.
         depot.pending.fetch_sub(1, Ordering::Release);
+    }
+}
+
+thread_local! {
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's have no constant form")]
+    static DROPPING: Cell<bool> = Cell::new(false);
+}
+
+/// While it lives, this thread drops dead entries, and no others inside their destructors.
+struct Dropping(PhantomData<*const ()>);
+
+impl Dropping {
+    /// `None` within a destructor of a dead entry, and in a thread whose locals are gone: another thread,
+    /// or a later write, drops what is left.
+    fn begin() -> Option<Self> {
+        let is_first = DROPPING.try_with(|dropping| !dropping.replace(true)).unwrap_or(false);
+        is_first.then(|| Self(PhantomData))
+    }
+}
+
+impl Drop for Dropping {
+    fn drop(&mut self) {
+        let _ = DROPPING.try_with(|dropping| dropping.set(false));
     }
 }
 
