@@ -9,6 +9,8 @@ use lexopt::prelude::*;
 const SANITIZER_SECONDS: u64 = 60;
 /// How long each fuzz target runs when nobody says otherwise.
 const FUZZ_SECONDS: u64 = 60;
+/// How many times each program is built when nothing else is said.
+const BUILD_ROUNDS: u32 = 3;
 
 pub(crate) const HELP: &str = "\
 cargo xtask test [--only STEP,..] [--list]   everything CI runs, or the named steps of it
@@ -16,6 +18,7 @@ cargo xtask loom [--quick]                   the models, then every planted bug 
 cargo xtask tsan [--seconds N]               stress run under ThreadSanitizer (nightly)
 cargo xtask asan [--seconds N]               stress run under AddressSanitizer (nightly)
 cargo xtask fuzz [--seconds N] [TARGET]      every fuzz target, or one of them (nightly)
+cargo xtask build-time [--rounds N]          cold debug builds of programs with larder and its peers
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";
 
@@ -29,6 +32,7 @@ pub(crate) enum Task {
     Tsan { seconds: u64 },
     Asan { seconds: u64 },
     Fuzz { seconds: u64, target: Option<String> },
+    BuildTime { rounds: u32 },
     Bench { args: Vec<OsString> },
 }
 
@@ -45,6 +49,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "tsan" => Ok(Task::Tsan { seconds: seconds(&mut parser)?.unwrap_or(SANITIZER_SECONDS) }),
         "asan" => Ok(Task::Asan { seconds: seconds(&mut parser)?.unwrap_or(SANITIZER_SECONDS) }),
         "fuzz" => fuzz(&mut parser),
+        "build-time" => build_time(&mut parser),
         // Everything after `bench` belongs to larder-bench, options included.
         "bench" => Ok(Task::Bench { args: parser.raw_args()?.collect() }),
         unknown => bail!("there is no task `{unknown}`\n\n{HELP}"),
@@ -89,6 +94,22 @@ fn fuzz(parser: &mut lexopt::Parser) -> Result<Task> {
     Ok(Task::Fuzz { seconds, target })
 }
 
+fn build_time(parser: &mut lexopt::Parser) -> Result<Task> {
+    let mut rounds = BUILD_ROUNDS;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("rounds") => {
+                rounds = parser.value()?.parse().context("--rounds")?;
+                if rounds == 0 {
+                    bail!("--rounds: 0 is out of range; allowed are 1 and more");
+                }
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Task::BuildTime { rounds })
+}
+
 fn seconds(parser: &mut lexopt::Parser) -> Result<Option<u64>> {
     let mut seconds = None;
     while let Some(argument) = parser.next()? {
@@ -123,6 +144,8 @@ mod tests {
             parsed("fuzz operations --seconds=5").unwrap(),
             Task::Fuzz { seconds: 5, target: Some("operations".into()) }
         );
+        assert_eq!(parsed("build-time").unwrap(), Task::BuildTime { rounds: 3 });
+        assert_eq!(parsed("build-time --rounds 1").unwrap(), Task::BuildTime { rounds: 1 });
         assert_eq!(
             parsed("bench compare --quick").unwrap(),
             Task::Bench { args: vec!["compare".into(), "--quick".into()] }
@@ -131,7 +154,14 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for line in ["tset", "loom --fast", "tsan --seconds soon", "fuzz one two", "--quick"] {
+        for line in [
+            "tset",
+            "loom --fast",
+            "tsan --seconds soon",
+            "fuzz one two",
+            "build-time --rounds 0",
+            "--quick",
+        ] {
             assert!(parsed(line).is_err(), "{line}");
         }
     }

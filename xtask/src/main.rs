@@ -1,6 +1,7 @@
 //! Every check of this repository as one command; `cargo xtask help` lists them.
 
 mod bench;
+mod build_time;
 mod canary;
 mod cli;
 mod command;
@@ -45,5 +46,6 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Asan { seconds } => sanitize::asan(seconds),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Task::Bench { args } => bench::run(&args),
+        Task::BuildTime { rounds } => build_time::run(rounds),
     }
 }
