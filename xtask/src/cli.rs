@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
 
+use crate::icount::Mode;
+
 /// How long a sanitizer's stress run lasts when nobody says otherwise.
 const SANITIZER_SECONDS: u64 = 60;
 /// How long each fuzz target runs when nobody says otherwise.
@@ -19,6 +21,7 @@ cargo xtask tsan [--seconds N]               stress run under ThreadSanitizer (n
 cargo xtask asan [--seconds N]               stress run under AddressSanitizer (nightly)
 cargo xtask fuzz [--seconds N] [TARGET]      every fuzz target, or one of them (nightly)
 cargo xtask build-time [--rounds N]          cold debug builds of programs with larder and its peers
+cargo xtask icount [--accept]                instructions per operation (valgrind), judged or kept anew
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";
 
@@ -33,6 +36,7 @@ pub(crate) enum Task {
     Asan { seconds: u64 },
     Fuzz { seconds: u64, target: Option<String> },
     BuildTime { rounds: u32 },
+    Icount { mode: Mode },
     Bench { args: Vec<OsString> },
 }
 
@@ -50,6 +54,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "asan" => Ok(Task::Asan { seconds: seconds(&mut parser)?.unwrap_or(SANITIZER_SECONDS) }),
         "fuzz" => fuzz(&mut parser),
         "build-time" => build_time(&mut parser),
+        "icount" => icount(&mut parser),
         // Everything after `bench` belongs to larder-bench, options included.
         "bench" => Ok(Task::Bench { args: parser.raw_args()?.collect() }),
         unknown => bail!("there is no task `{unknown}`\n\n{HELP}"),
@@ -110,6 +115,17 @@ fn build_time(parser: &mut lexopt::Parser) -> Result<Task> {
     Ok(Task::BuildTime { rounds })
 }
 
+fn icount(parser: &mut lexopt::Parser) -> Result<Task> {
+    let mut mode = Mode::Judge;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("accept") => mode = Mode::Accept,
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Task::Icount { mode })
+}
+
 fn seconds(parser: &mut lexopt::Parser) -> Result<Option<u64>> {
     let mut seconds = None;
     while let Some(argument) = parser.next()? {
@@ -146,6 +162,8 @@ mod tests {
         );
         assert_eq!(parsed("build-time").unwrap(), Task::BuildTime { rounds: 3 });
         assert_eq!(parsed("build-time --rounds 1").unwrap(), Task::BuildTime { rounds: 1 });
+        assert_eq!(parsed("icount").unwrap(), Task::Icount { mode: Mode::Judge });
+        assert_eq!(parsed("icount --accept").unwrap(), Task::Icount { mode: Mode::Accept });
         assert_eq!(
             parsed("bench compare --quick").unwrap(),
             Task::Bench { args: vec!["compare".into(), "--quick".into()] }
@@ -160,6 +178,7 @@ mod tests {
             "tsan --seconds soon",
             "fuzz one two",
             "build-time --rounds 0",
+            "icount now",
             "--quick",
         ] {
             assert!(parsed(line).is_err(), "{line}");

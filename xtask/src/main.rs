@@ -6,6 +6,7 @@ mod canary;
 mod cli;
 mod command;
 mod fuzz;
+mod icount;
 mod lint;
 mod loom;
 mod msrv;
@@ -45,6 +46,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Tsan { seconds } => sanitize::tsan(seconds),
         Task::Asan { seconds } => sanitize::asan(seconds),
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
+        Task::Icount { mode } => icount::run(mode),
         Task::Bench { args } => bench::run(&args),
         Task::BuildTime { rounds } => build_time::run(rounds),
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{fuzz, lint, loom, msrv, package, sanitize, suites};
+use crate::{fuzz, icount, lint, loom, msrv, package, sanitize, suites};
 
 const STRESS_SECONDS: u64 = 30;
 const FUZZ_SECONDS: u64 = 20;
@@ -30,6 +30,11 @@ const STEPS: &[Step] = &[
         name: "progress",
         what: "stopped threads stop nobody, caches stay valid",
         run: suites::progress,
+    },
+    Step {
+        name: "icount",
+        what: "no operation takes more instructions",
+        run: || icount::run(icount::Mode::Judge),
     },
     Step { name: "loom", what: "models, and planted bugs found", run: || loom::run(true) },
     Step { name: "tsan", what: "data races", run: || sanitize::tsan(STRESS_SECONDS) },

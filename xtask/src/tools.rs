@@ -44,6 +44,20 @@ pub(crate) fn toolchain(version: &str) -> Result<()> {
         .with_context(|| format!("the toolchain {version} could not be installed"))
 }
 
+/// Valgrind, which counts instructions.
+pub(crate) fn valgrind() -> Result<()> {
+    if in_path("valgrind").is_some() {
+        return Ok(());
+    }
+    eprintln!("valgrind is missing; installing it");
+    // Without the rights, or on another system, this fails and says so.
+    let install = || Run::new("apt-get").args(["install", "--yes", "valgrind"]).run();
+    let update = || Run::new("apt-get").arg("update").run();
+    install().or_else(|_| update().and_then(|()| install())).context(
+        "this step needs valgrind (Debian: apt-get install valgrind), and could not install it",
+    )
+}
+
 /// The program that turns addresses into function names, where the sanitizers' run-time would not
 /// find one itself. Without one a report has bare addresses, and suppressions, which match names,
 /// match nothing.
