@@ -136,10 +136,15 @@ impl<K, V, S> Cache<K, V, S> {
         self.inner.name.as_deref()
     }
 
-    /// The number of entries: exact while nobody writes, otherwise counting inserts that are under
-    /// way. Never more than the capacity. O(shards), but O(capacity) from
+    /// The number of entries: exact while no other thread writes, otherwise counting inserts that are under
+    /// way. Never more than the capacity.
+    ///
+    /// What has expired or was invalidated does not count, whether its memory has been freed or not; what
+    /// [`stale_if_error`](CacheBuilder::stale_if_error) keeps does, until that time is over, too.
+    ///
+    /// O(shards), and what is due to be freed. O(capacity) from
     /// [`invalidate_all`](Cache::invalidate_all) or [`invalidate_tag`](Cache::invalidate_tag) on until what
-    /// it has invalidated is gone.
+    /// it has invalidated is gone, and while another thread frees what has expired.
     ///
     /// ```
     /// let cache = larder::Cache::new(2);
@@ -151,9 +156,9 @@ impl<K, V, S> Cache<K, V, S> {
         self.engine().entries()
     }
 
-    /// The sum of the entries' weights: exact while nobody writes, otherwise counting inserts that are
-    /// under way. Never more than the capacity, but while that is being made smaller. Without a [`weigher`](CacheBuilder::weigher) every entry
-    /// weighs 1, so this is [`entry_count`](Cache::entry_count). O(shards).
+    /// The sum of the weights of what [`entry_count`](Cache::entry_count) counts: exact while no other thread
+    /// writes, otherwise counting inserts that are under way. Never more than the capacity, but while that is being made smaller. Without a [`weigher`](CacheBuilder::weigher) every entry
+    /// weighs 1, so this is [`entry_count`](Cache::entry_count), which costs the same.
     #[must_use]
     pub fn weighted_size(&self) -> u64 {
         self.engine().weight()

@@ -42,7 +42,7 @@ pub struct CacheStats {
     pub invalidations: u64,
     /// Entries removed to make room.
     pub evictions: u64,
-    /// Entries removed because their time was over.
+    /// Entries whose time is over, whether they are freed already or not.
     pub expirations: u64,
     /// Inserts that found no room: with capacity 0, of an entry that is heavier than the capacity, while a
     /// stalled thread keeps memory from being reused, or while other threads' operations held every place
@@ -69,7 +69,7 @@ pub struct CacheStats {
     pub refreshes: u64,
     /// Refreshes among these that brought no new value: the old one stayed.
     pub refresh_failures: u64,
-    /// Entries in the cache.
+    /// Entries in the cache: [`Cache::entry_count`](crate::Cache::entry_count).
     pub entries: u64,
 }
 

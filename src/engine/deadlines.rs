@@ -65,6 +65,7 @@ use crate::{
     },
     sync::{AtomicU32, AtomicU64, Ordering},
 };
+use std::ops::Range;
 
 /// Nodes that are looked at together.
 pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 16 };
@@ -84,6 +85,11 @@ impl Block {
     #[inline(always)]
     fn first(self) -> NodeId {
         self.0 * BLOCK as NodeId + 1
+    }
+
+    /// The numbers of its nodes.
+    pub(crate) fn nodes(self) -> Range<NodeId> {
+        self.first()..self.first() + BLOCK as NodeId
     }
 
     /// How many blocks there are of `nodes` nodes.

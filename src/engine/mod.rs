@@ -6,6 +6,7 @@
 
 mod background;
 pub(crate) mod budget;
+mod census;
 pub(crate) mod compute;
 pub(crate) mod deadlines;
 #[cfg(larder_loom)]
@@ -82,9 +83,8 @@ use lifetimes::{Lifetimes, Rules};
 use load_times::LoadTimes;
 use plan::{ENTRIES_MAX, Growth, Plan};
 use shard::{Common, Context};
-use stats::{Counters, EVENTS, Event};
+use stats::Counters;
 use storeys::{FACTOR, Seat, Storeys};
-use sweep::Fresh;
 use weights::Weigher;
 
 /// A cache of entries by hash. Hashing is the caller's, comparing keys too.
@@ -151,34 +151,6 @@ impl<K, V> Engine<K, V> {
         self.common.budget.capacity()
     }
 
-    /// What was counted, and the number of entries. What is stale counts as gone.
-    pub(crate) fn totals(&self) -> ([u64; EVENTS], u64) {
-        // First: what a sweep has counted before it was over is in the totals.
-        let fresh = self.common.fresh();
-        let mut totals = self.common.counters.totals();
-        let Some(Fresh { entries, .. }) = fresh else { return (totals, self.residents()) };
-        let entries = entries.min(self.residents());
-        let of = |event: Event| totals[event as usize];
-        let others = of(Event::Removal) + of(Event::Eviction) + of(Event::Expiration) + entries;
-        let gone = of(Event::Insert).saturating_sub(others);
-        totals[Event::Invalidation as usize] = of(Event::Invalidation).max(gone);
-        (totals, entries)
-    }
-
-    /// Entries in the cache, and those that are being inserted at this moment. O(capacity) while there
-    /// may be stale ones, which do not count.
-    pub(crate) fn entries(&self) -> u64 {
-        // A walk meets entries that make room for others behind it: these are no more than fit, together.
-        let fresh = self.common.fresh().map_or(u64::MAX, |fresh| fresh.entries);
-        self.residents().min(fresh)
-    }
-
-    /// The same for what they weigh together.
-    pub(crate) fn weight(&self) -> u64 {
-        let fresh = self.common.fresh().map_or(u64::MAX, |fresh| fresh.weight);
-        self.common.weight().min(fresh)
-    }
-
     /// Sets what entries may weigh together, and evicts what is too much. Says how many entries there is
     /// room for if that is not enough, and there is no memory for more.
     pub(crate) fn resize(&self, capacity: u64) -> Result<(), u64> {
@@ -200,11 +172,6 @@ impl<K, V> Engine<K, V> {
         self.common.budget.resize(capacity);
         self.common.pay_debt();
         Ok(())
-    }
-
-    /// Entries that take up room, stale ones included.
-    pub(crate) fn residents(&self) -> u64 {
-        self.common.residents()
     }
 
     /// The shard of a hash on the ground floor, where every operation begins.

@@ -19,13 +19,6 @@ use crate::{
     listener::RemovalCause,
 };
 
-/// What is there, but for what is stale.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fresh {
-    pub(super) entries: u64,
-    pub(super) weight: u64,
-}
-
 impl<K, V> Common<K, V> {
     /// The groups, if there may be stale entries: to be asked before the index is looked at.
     #[inline(always)]
@@ -43,28 +36,6 @@ impl<K, V> Common<K, V> {
             guard.flush();
         });
         Ok(groups)
-    }
-
-    /// What is not stale, if anything may be. Counted one by one, and not as the rest of all: the maintenance
-    /// thread may take out what is stale meanwhile, which is to make no difference to who counts.
-    pub(super) fn fresh(&self) -> Option<Fresh> {
-        self.watch().map(|groups| self.fresh_by(groups))
-    }
-
-    /// The same, whether anything may be stale or not.
-    pub(super) fn fresh_by(&self, groups: &Groups) -> Fresh {
-        let mut fresh = Fresh::default();
-        for (_, shard) in self.storeys.iter() {
-            for bucket in 0..shard.index.bucket_count() {
-                let _pin = pin();
-                let members = shard.index.members_of(bucket).into_iter().flatten();
-                for found in members.filter(|found| !groups.is_stale(&shard.births, found.node)) {
-                    fresh.entries += 1;
-                    fresh.weight += shard.weight_of(found.node);
-                }
-            }
-        }
-        fresh
     }
 
     /// Takes stale entries out, in no more than `budget` steps.

@@ -251,6 +251,11 @@ impl Timing {
         self.deadlines.settle(node, has_come)
     }
 
+    /// Whether somebody is about to take a node's entry out, since its time is over.
+    pub(crate) fn is_claimed(&self, node: NodeId) -> bool {
+        self.deadlines.load(node) == DEAD
+    }
+
     /// When the entry of a node that is not claimed expires or has expired.
     pub(crate) fn expiry(&self, node: NodeId) -> u64 {
         match self.deadlines.load(node) {

@@ -45,11 +45,8 @@ impl<K: Eq, V> Engine<K, V> {
         if let Some(groups) = self.common.groups.get()
             && !groups.is_armed()
         {
-            assert_eq!(
-                self.common.fresh_by(groups).entries,
-                members,
-                "disarmed, with stale entries"
-            );
+            let stale = self.common.stale_by(groups);
+            assert_eq!(stale, 0, "disarmed, with stale entries");
         }
         let totals = self.common.counters.totals();
         let total = |event| totals[event as usize];

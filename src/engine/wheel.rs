@@ -117,6 +117,7 @@
 //! long ago the last one was, which are loads where there are no marks; and it takes
 //! no more blocks than it is told to.
 
+mod due;
 mod hand;
 
 pub(crate) use hand::Visit;
@@ -129,7 +130,7 @@ use crate::{
         hooks::{Step, step},
         plant::{Bug, planted},
     },
-    sync::{AtomicU32, AtomicU64, Ordering, fence, fence_after_swap},
+    sync::{AtomicU32, AtomicU64, Ordering, SettingU64, fence, fence_after_swap},
 };
 use crossbeam_utils::CachePadded;
 use hand::{Hand, STEP};
@@ -228,6 +229,10 @@ impl Slot {
 struct Hands {
     closed: AtomicU64,
     done: AtomicU64,
+    /// Blocks that were ever taken, raised before their ready bits are cleared; and those among them that
+    /// were dealt with, or that another thread was quicker to take.
+    taken: SettingU64,
+    let_go: SettingU64,
     /// Columns in which there may be marks, or ready bits.
     reach: AtomicU32,
     scale: Scale,
@@ -253,6 +258,8 @@ impl Wheel {
             hands: CachePadded::new(Hands {
                 closed: AtomicU64::new(tick),
                 done: AtomicU64::new(tick),
+                taken: SettingU64::new(0),
+                let_go: SettingU64::new(0),
                 reach: AtomicU32::new(0),
                 scale,
                 occupied: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -454,7 +461,7 @@ impl Wheel {
                 }
                 let bits = lowest(blocks, STEP.min(*budget));
                 blocks ^= bits;
-                let taken = word.fetch_and(!bits, Ordering::AcqRel) & bits;
+                let taken = hand.reach_for(word, bits);
                 *budget -= taken.count_ones();
                 hand.take(column, taken);
             }

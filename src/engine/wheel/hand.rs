@@ -11,7 +11,7 @@ use crate::{
         hooks::{Step, step},
         plant::{Bug, planted},
     },
-    sync::fence_after_swap,
+    sync::{AtomicU64, Ordering, fence_after_swap},
 };
 
 /// So many blocks are taken at once, and by as many the steps of a visit are apart (see [`Visit`]).
@@ -57,6 +57,15 @@ impl<'a, V: Visit> Hand<'a, V> {
         &mut self.queue[number as usize % (4 * STEP as usize)]
     }
 
+    /// Clears ready bits; those that it has cleared.
+    pub(super) fn reach_for(&self, ready: &AtomicU64, bits: u64) -> u64 {
+        // Who sees the bits cleared (AcqRel) sees this.
+        self.wheel.hands.taken.fetch_add(bits.count_ones().into(), Ordering::Relaxed);
+        let taken = ready.fetch_and(!bits, Ordering::AcqRel) & bits;
+        self.let_go((bits & !taken).count_ones());
+        taken
+    }
+
     /// Takes in up to [`STEP`] blocks whose ready bits were cleared.
     pub(super) fn take(&mut self, column: usize, mut bits: u64) {
         let before = self.taken;
@@ -90,6 +99,7 @@ impl<'a, V: Visit> Hand<'a, V> {
 
     pub(super) fn finish_but(&mut self, most: u32) {
         self.look_at_all_but(most);
+        let before = self.finished;
         while self.taken - self.finished > most {
             let Taken { block, look } = *self.at(self.finished);
             let left = self.visit.finish(look);
@@ -97,6 +107,14 @@ impl<'a, V: Visit> Hand<'a, V> {
             if !planted(Bug::RestForgotten) {
                 self.wheel.schedule(block, left);
             }
+        }
+        self.let_go(self.finished - before);
+    }
+
+    fn let_go(&self, blocks: u32) {
+        if blocks > 0 {
+            // Release: who does not see them in hand sees what has become of them.
+            self.wheel.hands.let_go.fetch_add(blocks.into(), Ordering::Release);
         }
     }
 }
@@ -107,6 +125,7 @@ impl<V: Visit> Drop for Hand<'_, V> {
             let block = self.at(self.finished).block;
             self.finished += 1;
             self.wheel.schedule(block, DEAD);
+            self.let_go(1);
         }
     }
 }

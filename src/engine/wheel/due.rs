@@ -1,0 +1,50 @@
+//! What is due, for who only looks.
+
+use super::{MAX_LEVELS, SLOTS, WORD_BITS, Wheel, slots_after, words_of};
+use crate::{engine::deadlines::Block, sync::Ordering};
+use std::array;
+
+impl Wheel {
+    /// Blocks that were taken and let go so far. If it is, before a look, what [`Wheel::taken`] is after it, then
+    /// no thread had blocks in its hands meanwhile.
+    pub(crate) fn let_go(&self) -> u64 {
+        // Acquire: what was let go has been taken out, or scheduled.
+        self.hands.let_go.load(Ordering::Acquire)
+    }
+
+    /// Blocks that were taken so far.
+    pub(crate) fn taken(&self) -> u64 {
+        // Who has cleared a bit that a look did not find, an Acquire load, has counted it before.
+        self.hands.taken.load(Ordering::Relaxed)
+    }
+
+    /// Calls `f` with each block in which something may be due by `now`, and leaves it to whoever advances.
+    pub(crate) fn for_each_due(&self, now: u64, mut f: impl FnMut(Block)) {
+        let hands = &*self.hands;
+        let done = hands.done.load(Ordering::Acquire);
+        // A tick that has begun is due in part.
+        let tick = hands.scale.tick_of(now).max(done);
+        let came: [_; MAX_LEVELS] = array::from_fn(|level| slots_after(level, done, tick));
+        let is_occupied = hands.occupied.iter().zip(&came).any(|(occupied, slots)| {
+            let occupied = occupied.load(Ordering::Acquire);
+            slots.iter().cloned().flatten().any(|slot| occupied & (1 << slot) != 0)
+        });
+        // As for `next_due`, and in this order: while somebody empties slots the bits are not to be relied on.
+        let may_have_marks = is_occupied || hands.closed.load(Ordering::Relaxed) != done;
+        let words = self.words();
+        for (column, ready) in self.ready().iter().enumerate() {
+            let mut blocks = 0;
+            if may_have_marks {
+                let levels = self.marks[column * words..][..words].chunks_exact(SLOTS as usize);
+                let marks = levels.zip(&came).flat_map(|(words, slots)| words_of(words, slots));
+                blocks = marks.fold(0, |blocks, word| blocks | word.load(Ordering::Acquire));
+            }
+            // After the marks: blocks are made ready before their marks are cleared.
+            blocks |= ready.load(Ordering::Acquire);
+            while blocks != 0 {
+                f(Block((column * WORD_BITS) as u32 + blocks.trailing_zeros()));
+                blocks &= blocks - 1;
+            }
+        }
+    }
+}
