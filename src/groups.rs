@@ -152,7 +152,7 @@ where
     /// # Ok::<(), larder::TooManyTags>(())
     /// ```
     pub fn invalidate_tag<T: Hash + ?Sized>(&self, tag: &T) {
-        self.engine().invalidate_tag(self.place(tag));
+        self.engine().invalidate_tags([self.place(tag)]);
     }
 
     pub(crate) fn place<T: Hash + ?Sized>(&self, tag: &T) -> Place {

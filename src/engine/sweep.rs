@@ -113,12 +113,13 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Makes everything invalid that has this tag when the call begins, O(1).
-    pub(crate) fn invalidate_tag(&self, tag: Place) {
+    /// Makes everything invalid that has one of these tags when the call begins, O(tags).
+    pub(crate) fn invalidate_tags(&self, tags: impl IntoIterator<Item = Place>) {
+        // Once for all of them: what begins to load from here on is no older than the call.
         self.supersede_loads();
-        if let Some(groups) = self.common.groups.get()
-            && groups.invalidate_tag(tag)
-        {
+        let Some(groups) = self.common.groups.get() else { return };
+        let tagged = tags.into_iter().filter(|tag| groups.invalidate_tag(*tag)).count();
+        if tagged > 0 {
             self.have_swept();
         }
     }

@@ -90,10 +90,9 @@ impl Table {
 
     /// Makes stale what was read of it, as far as it is kept there.
     pub(super) fn invalidate_in(&self, entries: &Entries) {
-        for beginning in self.beginnings() {
-            entries.invalidate_tag(&TableTag::whole(beginning));
-        }
-        entries.invalidate_tag(&TableTag::under(&self.text));
+        let whole = self.beginnings().map(TableTag::whole);
+        let tags = whole.chain([TableTag::under(&self.text)]);
+        entries.engine().invalidate_tags(tags.map(|tag| entries.place(&tag)));
     }
 
     /// The tags of what reads as much of it as its name's first `depth` parts say.

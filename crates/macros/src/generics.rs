@@ -4,8 +4,8 @@ use proc_macro2::Ident;
 use quote::ToTokens;
 use std::collections::BTreeSet;
 use syn::{
-    AssocType, GenericParam, Generics, ParenthesizedGenericArguments, ReturnType, Type, TypeParam,
-    TypeParamBound, WherePredicate, visit::Visit,
+    AssocType, GenericParam, Generics, ParenthesizedGenericArguments, ReturnType, Signature, Type,
+    TypeParam, TypeParamBound, WherePredicate, visit::Visit,
 };
 
 /// All identifiers in a piece of syntax.
@@ -79,17 +79,21 @@ const FOR_BORROWS: [&str; 28] = [
     "From",
 ];
 
-/// Whether no bound of a parameter makes it `'static`, as far as can be seen: a trait of the user may.
-pub(crate) fn is_surely_not_static(generics: &Generics, param: &TypeParam) -> bool {
+/// Whether nothing makes a parameter `'static`, as far as can be seen: a trait of the user may, and so may the type of
+/// an argument.
+pub(crate) fn is_surely_not_static(signature: &Signature, param: &TypeParam) -> bool {
+    if signature.to_token_stream().to_string().contains("'static") {
+        return false;
+    }
     let is_loose = |bound: &TypeParamBound| match bound {
-        TypeParamBound::Lifetime(lifetime) => lifetime.ident != "static",
+        TypeParamBound::Lifetime(_) => true,
         TypeParamBound::Trait(bound) => {
             let last = bound.path.segments.last();
             last.is_some_and(|last| FOR_BORROWS.iter().any(|name| last.ident == name))
         }
         _ => false,
     };
-    let clauses = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+    let clauses = signature.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
     let in_clauses = clauses.filter_map(|predicate| match predicate {
         WherePredicate::Type(predicate) => match &predicate.bounded_ty {
             syn::Type::Path(path) if path.path.is_ident(&param.ident) => Some(&predicate.bounds),

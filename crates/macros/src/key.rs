@@ -133,7 +133,7 @@ impl KeyPlan {
                 GenericParam::Lifetime(_) => {}
                 GenericParam::Type(param) => {
                     let name = &param.ident;
-                    if generics::is_surely_not_static(&subject.item.sig.generics, param) {
+                    if generics::is_surely_not_static(&subject.item.sig, param) {
                         return Err(syn::Error::new(
                             name.span(),
                             format!(

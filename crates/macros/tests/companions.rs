@@ -57,8 +57,18 @@ fn pages(number: usize) -> usize {
     number * pages::SIZE
 }
 
+#[cache_result]
+fn plain(n: u8) -> u8 {
+    n
+}
+
 mod elsewhere {
     use super::*;
+
+    #[test]
+    fn they_come_with_all_that_is_imported() {
+        assert_eq!((plain(1), plain::peek(1), plain::invalidate(1)), (1, Some(1), true));
+    }
 
     #[test]
     fn companions_are_imported_with_their_function() {

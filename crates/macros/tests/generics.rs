@@ -73,6 +73,12 @@ fn debug<T: Hash + Eq + Clone + Send + Sync + std::fmt::Debug + 'static>(value: 
     format!("{value:?} of {}", std::any::type_name::<T>())
 }
 
+/// The argument's type makes the parameter live for ever.
+#[cache_result]
+fn forever<T: Hash + Eq + Clone + Send + Sync + std::fmt::Debug>(value: &'static T) -> String {
+    format!("{value:?}")
+}
+
 /// What the key says may be a type.
 #[cache_result(key = |value| (TypeId::of::<T>(), value.0.to_owned()))]
 fn name<T: Named + 'static>(value: (&str, Option<T>)) -> String {
@@ -111,6 +117,7 @@ fn what_no_argument_tells_is_part_of_the_key() {
     assert_eq!((title::<User>(7), title::<Post>(7)), ("user 7".to_owned(), "post 7".to_owned()));
     assert_eq!(title::peek::<User>(7).as_deref(), Some("user 7"));
     assert_ne!(debug(7_u8), debug(7_u16));
+    assert_eq!((forever(&7), forever(&7), forever::stats().hits), ("7".into(), "7".into(), 1));
     assert_eq!(
         (name::<User>(("a", None)), name::<Post>(("a", None))),
         ("user a".into(), "post a".into())

@@ -118,9 +118,12 @@ async fn writes_take_arguments_apart_and_return_types_without_names() {
 
 #[tokio::test]
 async fn tables_have_parts() {
-    assert_eq!((click(2).await.unwrap(), click(3).await.unwrap()), (0, 0));
+    let parts = [3, 4, 5, 6].map(async |row| click(row).await.unwrap());
+    assert_eq!(futures::future::join_all(parts).await, [0; 4]);
+    assert_eq!(click(2).await.unwrap(), 0);
     assert_eq!(add_click(2).await, 1);
-    assert_eq!(click::peek(3).unwrap().unwrap(), 0);
+    // Two tags may be taken for the same, but not so many.
+    assert!((3..7).any(|row| click::peek(row).is_some()));
     assert_eq!((click(2).await.unwrap(), click::peek(2).unwrap().unwrap()), (1, 1));
 }
 
