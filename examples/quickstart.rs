@@ -39,7 +39,7 @@ fn main() {
             });
         }
     });
-    println!("4,000 inserted    {} entries are left: the capacity, exactly", users.entry_count());
+    println!("4,000 inserted    {} are left: never more than the capacity", users.entry_count());
 
     println!("remove(2)         {:?}", users.remove(&2));
     println!("get(2)            {:?}", users.get(&2));

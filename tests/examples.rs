@@ -85,6 +85,13 @@ fn check(text: &str, wanted: &[&str]) {
     }
 }
 
+fn number_after(text: &str, what: &str) -> u64 {
+    let number = text.split_once(what).and_then(|(_, rest)| rest.split_whitespace().next());
+    number
+        .and_then(|it| it.parse().ok())
+        .unwrap_or_else(|| panic!("no number after {what:?} in\n{text}"))
+}
+
 #[test]
 fn quickstart_shows_the_first_steps() {
     let text = output("quickstart");
@@ -97,12 +104,14 @@ fn quickstart_shows_the_first_steps() {
             "loading user 2",
             r#"get_with(2)       "Grace""#,
             r#"get_with(2)       "Grace""#,
-            "1000 entries are left",
+            "4,000 inserted",
             "get(2)            None",
             "users: ",
         ],
     );
     assert_eq!(text.matches("loading user 2").count(), 1);
+    // Now and then the last of all keys finds no place but that of another.
+    assert!((990..=1_000).contains(&number_after(&text, "4,000 inserted")), "{text}");
 }
 
 #[test]
@@ -125,6 +134,29 @@ fn weights_and_listener_tells_of_each_value_that_leaves() {
             "Replaced",
         ],
     );
+}
+
+#[test]
+fn from_moka_runs_with_the_names_of_moka() {
+    let text = output("from_moka");
+    check(
+        &text,
+        &[
+            "get(apples)          Some(7)",
+            "get_with(pears)      3",
+            r#"try_get_with(figs)   Err("none in the store")"#,
+            "apples 7: Replaced",
+            "and_upsert_with      6",
+            "pears 3: Replaced",
+            "and_compute_with     Some(2)",
+            "entry_count",
+            "item 999 999: Explicit",
+            "contains_key(999)    false",
+            "add(apples)",
+            "evictions",
+        ],
+    );
+    assert!((95..=100).contains(&number_after(&text, "entry_count")), "{text}");
 }
 
 #[test]

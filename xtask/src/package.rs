@@ -1,4 +1,5 @@
-//! What would be published: no warnings of cargo's, and no link to a file that is not in the package.
+//! What would be published: no warnings of cargo's, no link to a file that is not in the package, and none to a
+//! test that is not there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,6 +58,15 @@ fn broken_links(folder: &Path, files: &BTreeSet<&str>) -> Result<Vec<String>> {
                 broken.push(format!("{file}: {link}"));
             }
         }
+        for (name, source) in named_items(&text) {
+            let defined =
+                resolve(file, source).filter(|source| files.contains(source.as_str())).is_some_and(
+                    |source| read(&source).is_ok_and(|code| code.contains(&format!("fn {name}("))),
+                );
+            if !defined {
+                broken.push(format!("{file}: there is no `{name}` in {source}"));
+            }
+        }
     }
     Ok(broken)
 }
@@ -91,6 +101,18 @@ fn links(text: &str) -> impl Iterator<Item = &str> {
         .flat_map(|line| line.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0)))
 }
 
+/// The functions that are said to be in sources: ``[`name`](path.rs)``.
+fn named_items(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    prose(text).flat_map(|line| {
+        line.split("[`").skip(1).filter_map(|rest| {
+            let (name, rest) = rest.split_once("`](")?;
+            let (source, _) = rest.split_once(')')?;
+            let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            (is_name && source.ends_with(".rs")).then_some((name, source))
+        })
+    })
+}
+
 /// The anchors that the usual renderers give to headings.
 fn headings(text: &str) -> impl Iterator<Item = String> {
     prose(text).filter(|line| line.starts_with('#')).map(|line| {
@@ -110,6 +132,13 @@ mod tests {
             "# One, `two`\n[a](b.md) and [c](d#e)\n```\n[no](link)\n# no heading\n```\n[f](#g)\n";
         assert_eq!(links(text).collect::<Vec<_>>(), ["b.md", "d#e", "#g"]);
         assert_eq!(headings(text).collect::<Vec<_>>(), ["one-two"]);
+    }
+
+    #[test]
+    fn functions_are_named_by_links_to_sources() {
+        let text = "| a | [`one_two`](tests/a.rs), [`tests/b.rs`](tests/b.rs) |\n[`three`](src/c.rs) `four`\n";
+        let items: Vec<_> = named_items(text).collect();
+        assert_eq!(items, [("one_two", "tests/a.rs"), ("three", "src/c.rs")]);
     }
 
     #[test]

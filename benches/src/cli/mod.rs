@@ -42,6 +42,9 @@ pub(crate) struct Common {
     /// Print JSON instead of tables
     #[arg(long, global = true)]
     json: bool,
+    /// Print tables for a Markdown file
+    #[arg(long, global = true, conflicts_with = "json")]
+    markdown: bool,
     /// Caches to measure, separated by commas; the first is what the others are compared with
     /// [default: all]
     #[arg(long, global = true, value_enum, value_delimiter = ',')]
@@ -252,10 +255,10 @@ struct HeadlineArgs {
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Group>,
     /// Rounds of the timed measurements
-    #[arg(long, default_value = "11", value_parser = parse_count)]
+    #[arg(long, default_value = "7", value_parser = parse_count)]
     rounds: u32,
     /// Operations of each thread in a round
-    #[arg(long, default_value = "1M", value_parser = parse_count)]
+    #[arg(long, default_value = "200k", value_parser = parse_count)]
     ops: u32,
 }
 
@@ -368,7 +371,7 @@ fn headline(common: &Common, args: &HeadlineArgs) -> Result<()> {
     choose(&mut groups, &args.only);
     let mut common = common.clone();
     if common.peers.is_empty() {
-        common.peers = vec![PeerId::Larder, PeerId::QuickCache];
+        common.peers = headline::PEERS.to_vec();
     }
     let (peers, seed) = (common.peers(), common.seed);
     let mut numbers = serde_json::Map::new();
@@ -395,13 +398,10 @@ fn headline(common: &Common, args: &HeadlineArgs) -> Result<()> {
                 add("hits", serde_json::to_value(&rows)?, replay::tables(&rows, plan.threads));
             }
             Group::Memory => {
-                let cells = memory::run(&headline::memory(&peers, seed))?;
-                add("memory", serde_json::to_value(&cells)?, memory::tables(&cells));
-            }
-            Group::Bound => {
-                let plan = headline::bound(&peers, seed);
-                let cells = bound::run(&plan);
-                add("bound", serde_json::to_value(&cells)?, bound::tables(&cells, &plan));
+                let bytes = memory::run(&headline::memory(&peers, seed))?;
+                let counts = bound::run(&headline::bound(&peers, seed));
+                let value = serde_json::json!({ "bytes": bytes, "counts": counts });
+                add("memory", value, vec![headline::memory_table(&bytes, &counts)]);
             }
         }
     }
@@ -466,7 +466,7 @@ impl Common {
         let versions = versions.iter().map(|peer| format!("{} {}", peer.package, peer.version));
         println!("{}\n", versions.collect::<Vec<_>>().join(", "));
         for table in tables {
-            println!("{}", table.terminal());
+            println!("{}", if self.markdown { table.markdown() } else { table.terminal() });
         }
         Ok(())
     }
