@@ -88,7 +88,8 @@ impl<K, V> Shard<K, V> {
         let lifetimes = &common.lifetimes;
         let timing = self.timing.get_or_try_make(|| {
             let (planned, max) = (self.planned_nodes(), self.max_nodes());
-            Timing::new(planned, max, &lifetimes.clock, lifetimes.span())
+            let (clock, span) = (&lifetimes.clock, lifetimes.span());
+            Timing::new(planned, max, clock, span, lifetimes.extent())
         })?;
         if !lifetimes.are_plain() {
             timing.ensure_details()?;

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::{Clock, DEAD, NEVER, PAST, Reading, Until},
-    engine::{nodes::Entry, refresh::Freshness},
+    engine::{nodes::Entry, refresh::Freshness, timing::Extent},
     expiry::Expiry,
     sync::{Ordering::Relaxed, SettingU64},
 };
@@ -246,6 +246,15 @@ impl<K, V> Lifetimes<K, V> {
             && self.freshness.is_none()
             && self.jitter.get() == 0.0
             && self.grace == 0
+    }
+
+    /// What is to be noted of entries whose deadlines do not say all.
+    pub(crate) fn extent(&self) -> Extent {
+        if self.expiry.is_some() || self.freshness.is_some() || self.grace > 0 {
+            Extent::All
+        } else {
+            Extent::Ends
+        }
     }
 
     /// How much later than its writing an entry's deadline is, in units of the clock, where that is the same for

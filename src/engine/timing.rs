@@ -47,8 +47,13 @@ use std::time::Duration;
 struct Detail {
     /// The end and what it comes from, in one word: see [`word_of_end`].
     end: AtomicU64,
-    own: AtomicU64,
     written: AtomicU64,
+}
+
+/// And what there is in caches with an `Expiry`, with refreshes, or that keep what is expired.
+#[derive(Debug)]
+struct Extra {
+    own: AtomicU64,
     /// What it took to load the value, in microseconds; 0 if it was not loaded.
     load: AtomicU32,
     /// Before when it is not to be refreshed.
@@ -61,10 +66,43 @@ struct Detail {
 unsafe impl Element for Detail {
     #[cfg(larder_loom)]
     fn zero() -> Self {
+        Self { end: AtomicU64::new(0), written: AtomicU64::new(0) }
+    }
+}
+
+// SAFETY: atomic integers only, and padding.
+unsafe impl Element for Extra {
+    #[cfg(larder_loom)]
+    fn zero() -> Self {
         let zero = || AtomicU64::new(0);
-        let load = AtomicU32::new(0);
-        let (rested, settled) = (zero(), zero());
-        Self { end: zero(), own: zero(), written: zero(), load, rested, settled }
+        Self { own: zero(), load: AtomicU32::new(0), rested: zero(), settled: zero() }
+    }
+}
+
+/// Which details a cache's entries have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Their ends, and when they were written.
+    Ends,
+    /// Everything.
+    All,
+}
+
+#[derive(Debug)]
+struct Details {
+    ends: Extents<Detail>,
+    extras: Option<Extents<Extra>>,
+}
+
+impl Details {
+    fn ensure(&self, node: NodeId) -> Result<(), OutOfMemory> {
+        let at = node as usize - 1;
+        self.ends.ensure(at)?;
+        self.extras.as_ref().map_or(Ok(()), |extras| extras.ensure(at))
+    }
+
+    fn allocated_bytes(&self) -> usize {
+        self.ends.allocated_bytes() + self.extras.as_ref().map_or(0, Extents::allocated_bytes)
     }
 }
 
@@ -89,7 +127,8 @@ fn end_of_word(word: u64) -> (u64, By) {
 #[derive(Debug)]
 pub(crate) struct Timing {
     pub(crate) deadlines: Deadlines,
-    details: Late<Extents<Detail>>,
+    details: Late<Details>,
+    extent: Extent,
     planned: usize,
     max_nodes: usize,
     /// How long entries live whose details nobody has noted, in units of the clock.
@@ -106,10 +145,12 @@ impl Timing {
         max_nodes: usize,
         clock: &Clock,
         span: u64,
+        extent: Extent,
     ) -> Result<Self, OutOfMemory> {
         Ok(Self {
             deadlines: Deadlines::new(planned, max_nodes)?,
             details: Late::new(),
+            extent,
             planned,
             max_nodes,
             span,
@@ -120,13 +161,20 @@ impl Timing {
 
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.deadlines.allocated_bytes()
-            + self.details.get().map_or(0, Extents::allocated_bytes)
+            + self.details.get().map_or(0, Details::allocated_bytes)
             + self.wheel.allocated_bytes()
     }
 
     /// Makes room for details: before anything is noted that deadlines do not say.
     pub(crate) fn ensure_details(&self) -> Result<(), OutOfMemory> {
-        let make = || Extents::new(self.planned, self.max_nodes);
+        let make = || {
+            let ends = Extents::new(self.planned, self.max_nodes)?;
+            let extras = match self.extent {
+                Extent::Ends => None,
+                Extent::All => Some(Extents::new(self.planned, self.max_nodes)?),
+            };
+            Ok(Details { ends, extras })
+        };
         self.details.get_or_try_make(make).map(|_| ())
     }
 
@@ -145,7 +193,14 @@ impl Timing {
     #[inline(always)]
     fn detail(&self, node: NodeId) -> Option<&Detail> {
         // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
-        self.details.get()?.find(node as usize - 1).map(|detail| unsafe { detail.as_ref() })
+        self.details.get()?.ends.find(node as usize - 1).map(|detail| unsafe { detail.as_ref() })
+    }
+
+    #[inline]
+    fn extra(&self, node: NodeId) -> Option<&Extra> {
+        let extras = self.details.get()?.extras.as_ref()?;
+        // SAFETY: as above.
+        extras.find(node as usize - 1).map(|extra| unsafe { extra.as_ref() })
     }
 
     /// Asks for the lines of a node.
@@ -162,7 +217,7 @@ impl Timing {
     pub(crate) fn begin(&self, node: NodeId, life: Life) -> Result<(), OutOfMemory> {
         self.deadlines.ensure(node)?;
         if let Some(details) = self.details.get() {
-            details.ensure(node as usize - 1)?;
+            details.ensure(node)?;
             self.note(node, life);
             self.note_load(node, Duration::ZERO);
             self.rest(node, DEAD);
@@ -177,8 +232,8 @@ impl Timing {
     fn note(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
             detail.end.store(word_of_end(life), Ordering::Relaxed);
-            detail.own.store(!life.own, Ordering::Relaxed);
             detail.written.store(life.written, Ordering::Relaxed);
+            self.note_own(node, life.own);
         }
     }
 
@@ -188,8 +243,8 @@ impl Timing {
     pub(crate) fn note_anew(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
             detail.end.swap(word_of_end(life), Ordering::Relaxed);
-            detail.own.store(!life.own, Ordering::Relaxed);
             detail.written.store(life.written, Ordering::Relaxed);
+            self.note_own(node, life.own);
         }
     }
 
@@ -206,46 +261,46 @@ impl Timing {
 
     /// Notes what the user's own rules said last.
     pub(crate) fn note_own(&self, node: NodeId, own: u64) {
-        if let Some(detail) = self.detail(node) {
-            detail.own.store(!own, Ordering::Relaxed);
+        if let Some(extra) = self.extra(node) {
+            extra.own.store(!own, Ordering::Relaxed);
         }
     }
 
     /// Notes what it took to load the value of an owned node.
     pub(crate) fn note_load(&self, node: NodeId, took: Duration) {
-        if let Some(detail) = self.detail(node) {
+        if let Some(extra) = self.extra(node) {
             let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-            detail.load.store(micros, Ordering::Relaxed);
+            extra.load.store(micros, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn load(&self, node: NodeId) -> Duration {
-        let micros = self.detail(node).map_or(0, |detail| detail.load.load(Ordering::Relaxed));
+        let micros = self.extra(node).map_or(0, |extra| extra.load.load(Ordering::Relaxed));
         Duration::from_micros(micros.into())
     }
 
     /// Has a node left alone by refreshes until a time. If it has another entry by now, that one's
     /// refresh may come that much later.
     pub(crate) fn rest(&self, node: NodeId, until: u64) {
-        if let Some(detail) = self.detail(node) {
-            detail.rested.store(until, Ordering::Relaxed);
+        if let Some(extra) = self.extra(node) {
+            extra.rested.store(until, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn rested(&self, node: NodeId) -> u64 {
-        self.detail(node).map_or(DEAD, |detail| detail.rested.load(Ordering::Relaxed))
+        self.extra(node).map_or(DEAD, |extra| extra.rested.load(Ordering::Relaxed))
     }
 
     /// Settles that the deadline of a node has come: nobody can change it any more.
     #[cold]
     pub(crate) fn settle(&self, node: NodeId, grace: u64, has_come: impl Fn(u64) -> bool) -> bool {
         if grace > 0
-            && let Some(detail) = self.detail(node)
+            && let Some(extra) = self.extra(node)
         {
             let seen = self.deadlines.load(node);
             if seen != PAST && seen != DEAD {
                 // Should it be changed at this moment, the next one who settles it is right.
-                detail.settled.store(seen, Ordering::Relaxed);
+                extra.settled.store(seen, Ordering::Relaxed);
             }
         }
         self.deadlines.settle(node, has_come)
@@ -261,8 +316,8 @@ impl Timing {
         match self.deadlines.load(node) {
             // Nothing is noted of one that ended when the clock began.
             PAST => self
-                .detail(node)
-                .map_or(PAST, |detail| detail.settled.load(Ordering::Relaxed).max(PAST)),
+                .extra(node)
+                .map_or(PAST, |extra| extra.settled.load(Ordering::Relaxed).max(PAST)),
             deadline => deadline,
         }
     }
@@ -277,7 +332,7 @@ impl Timing {
                     deadline,
                     end,
                     by,
-                    own: !detail.own.load(Ordering::Relaxed),
+                    own: self.extra(node).map_or(NEVER, |extra| !extra.own.load(Ordering::Relaxed)),
                     written: detail.written.load(Ordering::Relaxed),
                 }
             }
