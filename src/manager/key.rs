@@ -1,7 +1,7 @@
 //! Keys of any type in one cache.
 //!
-//! An entry's key is: the namespace and its version, the type of the value, and what the user gave. The
-//! last is behind a pointer, since it may be of any type. To look something up nothing is allocated: what
+//! An entry's key is: the namespace and its version, the type of the value, and what the user gave. All of it
+//! is behind a pointer, since it may be of any type, and so that a place for an entry is small. To look something up nothing is allocated: what
 //! was given is hashed and compared where it is.
 
 use super::{hashing::type_bits, namespace::Space};
@@ -75,22 +75,32 @@ where
 }
 
 /// A key, of a value of a type. One look at what type this is tells both.
-struct Typed<K, V>(K, PhantomData<fn() -> V>);
+struct Typed<K, V> {
+    space: Space,
+    key: K,
+    value: PhantomData<fn() -> V>,
+}
 
 /// A [`Typed`] that knows of what.
 trait Erased: Any + Send + Sync {
     fn same(&self, other: &dyn Any) -> bool;
-    fn hash_into(&self, space: Space, state: &mut dyn Hasher);
+    fn hash_into(&self, state: &mut dyn Hasher);
+    fn space(&self) -> Space;
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static, V: 'static> Erased for Typed<K, V> {
     fn same(&self, other: &dyn Any) -> bool {
-        other.downcast_ref::<Self>().is_some_and(|other| self.0 == other.0)
+        let other = other.downcast_ref::<Self>();
+        other.is_some_and(|other| self.space == other.space && self.key == other.key)
     }
 
-    fn hash_into(&self, space: Space, mut state: &mut dyn Hasher) {
-        hash_place::<V, _>(space, &mut state);
-        self.0.hash(&mut state);
+    fn hash_into(&self, mut state: &mut dyn Hasher) {
+        hash_place::<V, _>(self.space, &mut state);
+        self.key.hash(&mut state);
+    }
+
+    fn space(&self) -> Space {
+        self.space
     }
 }
 
@@ -102,15 +112,12 @@ fn hash_place<V: 'static, H: Hasher>(space: Space, state: &mut H) {
 
 /// A key as it is stored.
 #[derive(Clone)]
-pub(crate) struct StoredKey {
-    space: Space,
-    key: Arc<dyn Erased>,
-}
+pub(crate) struct StoredKey(Arc<dyn Erased>);
 
 impl PartialEq for StoredKey {
     fn eq(&self, other: &Self) -> bool {
-        let other_key: &dyn Any = &*other.key;
-        self.space == other.space && (*self.key).same(other_key)
+        let other: &dyn Any = &*other.0;
+        (*self.0).same(other)
     }
 }
 
@@ -119,13 +126,13 @@ impl Eq for StoredKey {}
 /// As [`Query`]: what is written to a hasher through a pointer is what is written to it directly.
 impl Hash for StoredKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (*self.key).hash_into(self.space, state);
+        (*self.0).hash_into(state);
     }
 }
 
 impl fmt::Debug for StoredKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredKey").field("space", &self.space).finish_non_exhaustive()
+        f.debug_struct("StoredKey").field("space", &self.0.space()).finish_non_exhaustive()
     }
 }
 
@@ -151,8 +158,8 @@ impl<'q, Q: Key + ?Sized, V: 'static> Query<'q, Q, V> {
     }
 
     pub(crate) fn to_stored(self) -> StoredKey {
-        let key = Typed::<_, V>(self.key.to_stored(), PhantomData);
-        StoredKey { space: self.space, key: Arc::new(key) }
+        let (space, key) = (self.space, self.key.to_stored());
+        StoredKey(Arc::new(Typed::<_, V> { space, key, value: PhantomData }))
     }
 
     /// What its stored form takes: what it owns elsewhere, too, if it was given as `str` or a slice.
@@ -174,11 +181,10 @@ impl<Q: Key + ?Sized, V: 'static> Hash for Query<'_, Q, V> {
 impl<Q: Key + ?Sized, V: 'static> Equivalent<StoredKey> for Query<'_, Q, V> {
     #[inline]
     fn equivalent(&self, stored: &StoredKey) -> bool {
-        let key: &dyn Any = &*stored.key;
-        self.space == stored.space
-            && key
-                .downcast_ref::<Typed<Q::Stored, V>>()
-                .is_some_and(|Typed(key, _)| self.key.matches(key))
+        let stored: &dyn Any = &*stored.0;
+        stored
+            .downcast_ref::<Typed<Q::Stored, V>>()
+            .is_some_and(|stored| self.space == stored.space && self.key.matches(&stored.key))
     }
 }
 

@@ -35,14 +35,32 @@ pub(crate) struct Held<V> {
     pub(crate) times: Times,
 }
 
-/// A value as it is stored: a pointer to a [`Held`] of a type that the pointer knows.
+/// A value as it is stored: a pointer to a [`Parcel`] of a type that the pointer knows.
 #[derive(Clone)]
-pub(crate) struct StoredValue {
-    held: Arc<dyn Any + Send + Sync>,
+pub(crate) struct StoredValue(Arc<dyn Priced>);
+
+/// What is behind the pointer, so that a place for an entry is small.
+struct Parcel<V> {
+    held: Held<V>,
+    price: Price,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Price {
     /// What key and value take beside what the cache sets aside for every entry.
     bytes: u32,
     /// What it took to load it, in microseconds.
     cost: u32,
+}
+
+trait Priced: Any + Send + Sync {
+    fn price(&self) -> Price;
+}
+
+impl<V: Send + Sync + 'static> Priced for Parcel<V> {
+    fn price(&self) -> Price {
+        self.price
+    }
 }
 
 impl StoredValue {
@@ -53,27 +71,29 @@ impl StoredValue {
     ) -> Self {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
-        Self { held: Arc::new(held), bytes, cost: micros.max(1) }
+        let price = Price { bytes, cost: micros.max(1) };
+        Self(Arc::new(Parcel { held, price }))
     }
 
     /// None if it is of another type; but the key says that it is not.
     #[inline]
     pub(crate) fn held<V: 'static>(&self) -> Option<&Held<V>> {
-        self.held.downcast_ref()
+        let parcel: &dyn Any = &*self.0;
+        parcel.downcast_ref::<Parcel<V>>().map(|parcel| &parcel.held)
     }
 
     pub(crate) fn bytes(&self) -> u32 {
-        self.bytes
+        self.0.price().bytes
     }
 
     /// In microseconds, and at least 1.
     pub(crate) fn cost(&self) -> u32 {
-        self.cost
+        self.0.price().cost
     }
 }
 
 impl fmt::Debug for StoredValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredValue").field("bytes", &self.bytes).finish_non_exhaustive()
+        f.debug_struct("StoredValue").field("bytes", &self.bytes()).finish_non_exhaustive()
     }
 }

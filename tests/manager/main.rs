@@ -8,6 +8,7 @@ mod loading;
 mod names;
 mod namespaces;
 mod operations;
+mod places;
 mod types;
 
 use larder::{

@@ -311,8 +311,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 }
 
-/// What the allocations of key and value have besides: two counts each.
-pub(crate) const REFERENCES: usize = 4 * size_of::<usize>();
+/// What the allocations of key and value have besides: two counts each, the namespace, bytes and cost.
+pub(crate) const REFERENCES: usize = 4 * size_of::<usize>() + 2 * size_of::<u64>();
 
 impl<V, T> Clone for View<V, T> {
     fn clone(&self) -> Self {
