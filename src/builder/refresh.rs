@@ -85,6 +85,47 @@ where
         self.tended()
     }
 
+    /// Makes a refresh that brings what there is already, as `same` compares the old value and the new one, a
+    /// change of times only: the value counts as written anew, and the
+    /// [`eviction_listener`](CacheBuilder::eviction_listener) is not called. Without this, or where `same`
+    /// returns false, the listener hears of the old value with
+    /// [`RemovalCause::Replaced`](crate::RemovalCause::Replaced).
+    ///
+    /// For values in an [`Arc`], `Arc::ptr_eq` tells whether a loader has returned the same `Arc` as before, and
+    /// `PartialEq::eq` whether what it has returned is equal. `same` runs in the thread that refreshes, while it
+    /// is pinned, and before those who wait for the refresh go on. If it panics, the old value stays.
+    ///
+    /// ```
+    /// use larder::{Cache, ManualClock};
+    /// use std::{sync::{Arc, atomic::{AtomicU32, Ordering::Relaxed}}, time::Duration};
+    ///
+    /// let (clock, minute) = (ManualClock::new(), Duration::from_secs(60));
+    /// let told = Arc::new(AtomicU32::new(0));
+    /// let (heard, page) = (told.clone(), Arc::new("page"));
+    /// let cache = Cache::builder()
+    ///     .max_capacity(10)
+    ///     .refresh_after(minute, move |_: &u32| Some(page.clone()))
+    ///     .refresh_executor(|job| job())
+    ///     .refresh_unchanged_if(Arc::ptr_eq)
+    ///     .eviction_listener(move |_, _, _| _ = heard.fetch_add(1, Relaxed))
+    ///     .clock(&clock)
+    ///     .build();
+    /// cache.insert(1, Arc::new("old page"));
+    /// for _ in 0..3 {
+    ///     clock.advance(minute);
+    ///     cache.get_with(1, || unreachable!());
+    /// }
+    /// assert_eq!((cache.stats().refreshes, told.load(Relaxed)), (3, 1));
+    /// ```
+    #[must_use]
+    pub fn refresh_unchanged_if(
+        mut self,
+        same: impl Fn(&V, &V) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.freshness().same = Some(Box::new(same));
+        self
+    }
+
     fn freshness(&mut self) -> &mut Freshness<K, V> {
         self.settings.lifetimes.freshness.get_or_insert_default()
     }

@@ -299,6 +299,7 @@ impl<K: Eq, V> Shard<K, V> {
                 load.replaces == Some(there) || !shard.keeps(cx, there.node)
             });
         }
+        let is_unchanged = replaced.is_some_and(|old| self.is_unchanged(cx, old.node, &entry));
         let node = match self.fill(cx, target, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
@@ -311,6 +312,7 @@ impl<K: Eq, V> Shard<K, V> {
         }
         let mut attempt = Attempt::new(self, cx, target, node);
         attempt.loaded_by = Some(load);
+        attempt.is_unchanged = is_unchanged;
         match attempt.run(IfPresent::Keep) {
             Inserted::Outgrown => self.outgrown(cx, target, node, IfPresent::Keep),
             inserted => Placed::Done(inserted),
@@ -382,6 +384,35 @@ impl<K: Eq, V> Shard<K, V> {
         Inserted::Added
     }
 
+    /// The same where the listener is to hear nothing: the value is as good as the old one.
+    #[cold]
+    fn renewed(
+        &self,
+        cx: &Context<'_, K, V>,
+        own: usize,
+        found: Found<'_>,
+        node: NodeId,
+    ) -> Inserted {
+        if self.cause(cx, found.node, RemovalCause::Replaced) != RemovalCause::Replaced {
+            return self.updated(cx, own, found, node);
+        }
+        self.index.forget(self.index.loc(found), found.word, Departure::Node);
+        cx.count(Event::Update);
+        self.retire_unseen(cx, found.node);
+        self.schedule(cx.common, node);
+        self.second_look(cx, own, self.index.loc(found), node);
+        Inserted::Updated
+    }
+
+    /// Whether a refresh has brought what there is already, as the user compares values.
+    fn is_unchanged(&self, cx: &Context<'_, K, V>, old: NodeId, new: &Entry<K, V>) -> bool {
+        let freshness = cx.common.lifetimes.freshness.as_deref();
+        freshness.and_then(|freshness| freshness.same.as_ref()).is_some_and(|same| {
+            // SAFETY: pinned, and found in the index since.
+            unsafe { self.nodes.with(old, |old| same(&old.value, &new.value)) }
+        })
+    }
+
     /// There is a node, but no memory for its times or tags: as if there was none.
     #[cold]
     fn reject_filled(
@@ -437,6 +468,8 @@ pub(super) struct Attempt<'a, K, V> {
     credit: Option<(Credit, Source)>,
     /// The load whose value this is, if it is one: `fill.rs`.
     loaded_by: Option<Load<'a, K, V>>,
+    /// Whether its value is as good as the one that the load is to replace.
+    is_unchanged: bool,
 }
 
 impl<'a, K, V> Attempt<'a, K, V> {
@@ -448,7 +481,8 @@ impl<'a, K, V> Attempt<'a, K, V> {
         target: Target<'a>,
         node: NodeId,
     ) -> Self {
-        Self { shard, cx, target, node, claim: None, credit: None, loaded_by: None }
+        let (claim, credit, loaded_by) = (None, None, None);
+        Self { shard, cx, target, node, claim, credit, loaded_by, is_unchanged: false }
     }
 
     fn is_to_replace(&self, found: Found<'_>) -> bool {
@@ -494,6 +528,9 @@ impl<'a, K, V> Attempt<'a, K, V> {
         credit.add(Credit::of_removed_entry(this.shard.weight_of(found.node)));
         let rest = credit.spend(this.target.price.weight());
         this.cx.budget().give(this.target.own, this.shard.credits(), rest);
+        if this.is_unchanged && this.is_to_replace(found) {
+            return this.shard.renewed(this.cx, this.target.own, found, this.node);
+        }
         this.shard.updated(this.cx, this.target.own, found, this.node)
     }
 

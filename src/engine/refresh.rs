@@ -66,6 +66,8 @@ const FARTHEST: f64 = 36.8;
 
 /// How to send an errand, found out where its loader is known.
 type Sender<K, V> = dyn Fn(Errand<K, V>, Option<&Executor>) + Send + Sync;
+/// Compares the values before and after a refresh.
+type Same<V> = dyn Fn(&V, &V) -> bool + Send + Sync;
 /// Who runs the loaders that are not futures.
 pub(crate) type Executor = dyn Fn(Job) + Send + Sync;
 
@@ -75,13 +77,15 @@ pub(crate) struct Freshness<K, V> {
     after: Option<Duration>,
     /// How early, by chance; 0.0 for never.
     pub(crate) beta: f64,
+    /// Whether a new value is as good as the old one.
+    pub(crate) same: Option<Box<Same<V>>>,
     send: Option<Box<Sender<K, V>>>,
     executor: Option<Box<Executor>>,
 }
 
 impl<K, V> Default for Freshness<K, V> {
     fn default() -> Self {
-        Self { after: None, beta: 0.0, send: None, executor: None }
+        Self { after: None, beta: 0.0, same: None, send: None, executor: None }
     }
 }
 

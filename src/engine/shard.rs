@@ -333,7 +333,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Retires a node that this thread has filled and never published.
+    /// Retires a node of which the listener is to hear nothing: most often one that this thread has filled and
+    /// never published.
     #[cold]
     pub(super) fn retire_unseen(&self, cx: &Context<'_, K, V>, node: NodeId) {
         self.recycler.retire(node, cx.number, cx.guard);

@@ -7,6 +7,7 @@ mod common;
 mod batches;
 mod contended;
 mod early;
+mod unchanged;
 
 use common::{PATIENCE, panic_of, validate};
 use larder::{BuildError, Cache, CacheBuilder, Maintenance, ManualClock, RemovalCause};
