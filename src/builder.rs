@@ -13,10 +13,11 @@ use crate::{
     },
     error::BuildError,
     listener::{Listener, RemovalCause},
+    loading::Spawner,
     removals,
 };
 use ahash::RandomState;
-use std::{fmt, hash::BuildHasher, marker::PhantomData, time::Duration};
+use std::{fmt, future::Future, hash::BuildHasher, marker::PhantomData, pin::Pin, time::Duration};
 
 /// Builds a [`Cache`]; comes from [`Cache::builder`].
 ///
@@ -54,6 +55,7 @@ struct Settings<K, V> {
     grace: Duration,
     maintenance: Maintenance,
     tended: Option<Tended<K, V>>,
+    spawner: Option<Spawner>,
 }
 
 /// Entries that a cache with a weigher has room for at first, if no estimate is given.
@@ -78,6 +80,7 @@ impl<K, V> CacheBuilder<K, V> {
             grace: Duration::ZERO,
             maintenance: Maintenance::default(),
             tended: None,
+            spawner: None,
         };
         Self { settings, hasher: RandomState::new(), cache: PhantomData }
     }
@@ -342,6 +345,40 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         (self.eviction_listener(send), removals)
     }
 
+    /// How a load is run in a task of its own: `spawn` is to have each future that it is given polled to its end, by
+    /// whatever runtime. For [`get_with_detached`](Cache::get_with_detached) and its kin, which say what that is good
+    /// for; other loads run in their callers.
+    ///
+    /// `spawn` runs in the caller that has to load, so it should be quick, and be callable where such callers are polled
+    /// (`tokio::spawn` needs a runtime; a [`Handle`] of one can be captured). If it drops the future, the caller runs the
+    /// load itself. If it panics, so does that caller.
+    ///
+    /// [`Handle`]: https://docs.rs/tokio/latest/tokio/runtime/struct.Handle.html
+    ///
+    /// ```
+    /// use larder::Cache;
+    ///
+    /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
+    /// let cache = Cache::builder()
+    ///     .max_capacity(1_000)
+    ///     .spawner(|load| drop(tokio::spawn(load)))
+    ///     .build();
+    /// assert_eq!(cache.get_with_detached("four", async { 2 + 2 }).await, 4);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn spawner(
+        self,
+        spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
+    ) -> Self {
+        self.shared_spawner(Some(Spawner::new(spawn)))
+    }
+
+    pub(crate) fn shared_spawner(mut self, spawner: Option<Spawner>) -> Self {
+        self.settings.spawner = spawner;
+        self
+    }
+
     /// Where the cache has the time from: the system's clock, if nothing else is said.
     ///
     /// ```
@@ -482,7 +519,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         {
             engine.tend(tended);
         }
-        Ok(Cache::from_parts(engine, self.hasher, settings.name, settings.maintenance))
+        let Settings { name, maintenance, spawner, .. } = settings;
+        Ok(Cache::from_parts(engine, self.hasher, name, maintenance, spawner))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
         insert::{IfPresent, Inserted},
         nodes::Entry,
     },
+    loading::Spawner,
 };
 use ahash::RandomState;
 use equivalent::Equivalent;
@@ -48,6 +49,7 @@ pub(crate) struct Inner<K, V, S> {
     hasher: S,
     name: Option<String>,
     maintenance: Maintenance,
+    spawner: Option<Spawner>,
 }
 
 /// Entries of [`Cache::insert_many`] and keys of [`Cache::get_many`] that share one pin.
@@ -113,8 +115,13 @@ impl<K, V, S> Cache<K, V, S> {
         hasher: S,
         name: Option<String>,
         maintenance: Maintenance,
+        spawner: Option<Spawner>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { engine, hasher, name, maintenance }) }
+        Self { inner: Arc::new(Inner { engine, hasher, name, maintenance, spawner }) }
+    }
+
+    pub(crate) fn spawner(&self) -> Option<&Spawner> {
+        self.inner.spawner.as_ref()
     }
 
     pub(crate) fn from_inner(inner: Arc<Inner<K, V, S>>) -> Self {

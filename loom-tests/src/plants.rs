@@ -30,6 +30,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("ToldTooSoon", "loading", "a_listener_that_waits_for_another_caller_of_the_load"),
     ("OfferDropped", "loading", "a_cancelled_leader_and_a_cancelled_waiter_against_a_waiter"),
     ("OverSilent", "loading", "waiters_of_a_superseded_load_against_its_cancelled_leader"),
+    ("HandedSilent", "loading", "a_task_that_is_dropped_against_its_caller_and_a_waiter"),
     ("BirthLate", "groups", "an_invalidation_against_an_insert"),
     ("BirthOnce", "groups", "an_insert_after_an_invalidation_against_one_before"),
     ("PublishUnchecked", "groups", "a_sweep_against_an_insert_from_before"),

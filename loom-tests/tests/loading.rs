@@ -164,7 +164,7 @@ fn a_load_against_an_insert() {
 }
 
 /// Loads, and is dropped on the way unless another was quicker.
-fn poll_once(load: Pin<&mut impl Future<Output = u32>>) {
+fn poll_once(load: Pin<&mut (impl Future<Output = u32> + ?Sized)>) {
     let polled = load.poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(polled, Poll::Pending | Poll::Ready(2)));
 }
@@ -245,6 +245,45 @@ fn waiters_of_a_superseded_load_against_its_cancelled_leader() {
         cancel,
         |scene| block_on(take(&scene.waiters[0])),
         |scene| block_on(take(&scene.waiters[1])),
+    ];
+    model(2, setup, threads, |scene, got| {
+        scene.cache.validate();
+        assert_eq!(got, [2, 2, 2]);
+        assert_eq!((scene.cache.stats().loads, scene.cache.get(&A)), (1, Some(2)));
+    });
+}
+
+/// A task that is dropped wakes the waiter, and gives its loader back to the caller: one of the two loads.
+#[test]
+fn a_task_that_is_dropped_against_its_caller_and_a_waiter() {
+    type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+    type Load = Pin<Box<dyn Future<Output = u32> + Send>>;
+    struct Scene {
+        cache: Arc<TinyCache>,
+        task: Arc<Mutex<Vec<Task>>>,
+        caller: Mutex<Option<Load>>,
+    }
+    let setup = || {
+        let task = Arc::new(Mutex::new(Vec::new()));
+        let spawned = Arc::clone(&task);
+        let spawn = move |task| spawned.lock().expect("no panic").push(task);
+        let tiny = Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 };
+        let cache: Arc<TinyCache> = Arc::new(tiny.spawning(Placed, spawn));
+        let asked = Arc::clone(&cache);
+        let mut caller: Load = Box::pin(async move { asked.get_with_detached(A, ready(2)).await });
+        poll_once(caller.as_mut());
+        Scene { cache, task, caller: Mutex::new(Some(caller)) }
+    };
+    let drop_task = |scene: &Scene| {
+        let tasks = mem::take(&mut *scene.task.lock().expect("no panic"));
+        assert_eq!(tasks.len(), 1);
+        drop(tasks);
+        2
+    };
+    let threads: [fn(&Scene) -> u32; 3] = [
+        drop_task,
+        |scene| block_on(scene.caller.lock().expect("no panic").take().expect("once")),
+        |scene| scene.cache.get_with(A, || 2),
     ];
     model(2, setup, threads, |scene, got| {
         scene.cache.validate();

@@ -28,6 +28,7 @@ use crate::{
         word::Layout,
     },
     listener::Listener,
+    loading::Spawner,
     removals::{self, Sender},
     requests::{Link, Linked, Requests},
     sync::{
@@ -36,7 +37,7 @@ use crate::{
         fence,
     },
 };
-use std::{hash::BuildHasher, time::Duration};
+use std::{future::Future, hash::BuildHasher, pin::Pin, time::Duration};
 
 /// Polls a future to its end, as a thread does that waits for a load.
 pub fn block_on<F: Future>(future: F) -> F::Output {
@@ -63,7 +64,7 @@ impl Tiny {
     ///
     /// If there is no memory for it.
     pub fn cache<K, V, S>(self, hasher: S) -> Cache<K, V, S> {
-        self.build(hasher, None)
+        self.build(hasher, None, None)
     }
 
     /// The same with a listener.
@@ -76,10 +77,28 @@ impl Tiny {
         hasher: S,
         listener: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static,
     ) -> Cache<K, V, S> {
-        self.build(hasher, Some(Listener::new(listener)))
+        self.build(hasher, Some(Listener::new(listener)), None)
     }
 
-    fn build<K, V, S>(self, hasher: S, listener: Option<Listener<K, V>>) -> Cache<K, V, S> {
+    /// Builds a cache that hands tasks to a spawner.
+    ///
+    /// # Panics
+    ///
+    /// If there is no memory for it.
+    pub fn spawning<K, V, S>(
+        self,
+        hasher: S,
+        spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
+    ) -> Cache<K, V, S> {
+        self.build(hasher, None, Some(Spawner::new(spawn)))
+    }
+
+    fn build<K, V, S>(
+        self,
+        hasher: S,
+        listener: Option<Listener<K, V>>,
+        spawner: Option<Spawner>,
+    ) -> Cache<K, V, S> {
         let Self { capacity, buckets, nodes, batch } = self;
         let layout = Layout::for_nodes(nodes).expect("few nodes");
         let plan = node_plan(nodes, batch);
@@ -104,6 +123,7 @@ impl Tiny {
             hasher,
             None,
             Maintenance::Manual,
+            spawner,
         )
     }
 }

@@ -280,7 +280,7 @@ impl<K, V> Engine<K, V> {
         Stopwatch { engine: self, timer: Timer::start(&self.common.lifetimes.clock) }
     }
 
-    pub(super) fn count_load(&self, took: Duration, failed: bool) {
+    pub(crate) fn count_load(&self, took: Duration, failed: bool) {
         let counters = &self.common.counters;
         // A nanosecond count of 64 bits is enough for 584 years.
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);

@@ -18,6 +18,7 @@
 //! - A waiter is a task or a thread, known by its waker and a ticket. When it is polled it takes the lead
 //!   if that is vacant, gets the outcome if the flight is over (if it landed; else it starts anew), and
 //!   queues up otherwise.
+//! - A leader may hand its lead to a task (`handed.rs`), which abandons to *all* who wait.
 //! - A leader that need not load at once *steps back*: the flight is Vacant then, and an errand
 //!   (`refresh.rs`) is on its way to take the lead over, if nobody comes first.
 //! - A waiter that finds the lead of a *superseded* flight vacant does not take it. It makes the flight Over and
@@ -41,7 +42,7 @@
 //! queue in the critical section that makes the flight Over, and wakes everyone who was in it.
 //!
 //! While a flight is Vacant, some waiter has been taken from the queue and woken, and is neither
-//! polled nor dropped since; or an errand has neither run nor been dropped, and nobody waits, for
+//! polled nor dropped since (a task that abandons wakes all of them); or an errand has neither run nor been dropped, and nobody waits, for
 //! whoever is polled takes the lead. If the waiter is polled, it takes the lead, unless another came
 //! first: then the flight is Led, and it queues up again (an errand is done then). If it is dropped, it wakes the next (it knows that it was woken
 //! since its ticket is not in the queue). Should two be on their way at once, the one that is dropped
@@ -172,6 +173,23 @@ impl<K, V> Flight<K, V> {
         }
     }
 
+    /// Leaves the lead to whichever of those who wait comes first, and wakes all of them, so that one that is not
+    /// polled any more keeps none waiting. (A [`Leader`] wakes one: of many whose loads fail in turn each would wake all
+    /// others.)
+    pub(super) fn abandon_to_all(&self, engine: &Engine<K, V>) {
+        let waiting = {
+            let mut desk = self.desk();
+            desk.stage = if desk.queue.is_empty() { Stage::Over } else { Stage::Vacant };
+            mem::take(&mut desk.queue)
+        };
+        if waiting.is_empty() {
+            engine.end(&self.post);
+        }
+        if !planted(Bug::HandedSilent) {
+            waiting.into_iter().for_each(|(_, waker)| waker.wake());
+        }
+    }
+
     /// Makes the flight over if nobody waits; whether it did.
     fn close_unattended(&self) -> bool {
         let mut desk = self.desk();
@@ -250,6 +268,12 @@ impl<'e, K, V> Leader<'e, K, V> {
     /// To be kept while the loader's code runs.
     pub(crate) fn leading(&self) -> Leading {
         Leading::new(Arc::as_ptr(&self.flight).cast())
+    }
+
+    /// Hands the lead to somebody else, who lands the flight or abandons it.
+    pub(super) fn hand_over(mut self) -> Arc<Flight<K, V>> {
+        self.landed = true;
+        Arc::clone(&self.flight)
     }
 
     /// Leaves the lead to whoever comes first: the errand that the caller sends, or one that waits.

@@ -22,6 +22,7 @@ pub(crate) mod flights;
 pub(crate) mod generations;
 pub(crate) mod ghost;
 pub(crate) mod groups;
+pub(crate) mod handed;
 #[cfg_attr(
     not(larder_hooks),
     allow(unreachable_pub, dead_code, reason = "exported for the tests that stop threads")

@@ -103,6 +103,8 @@ pub(crate) enum Bug {
     AbandonSilent,
     /// A waiter that was offered the lead and is dropped does not wake the next.
     OfferDropped,
+    /// A task that abandons its load does not wake those who wait.
+    HandedSilent,
     /// Who finds a superseded load without a leader does not wake the others.
     OverSilent,
     /// A deadline is claimed by load and store.

@@ -39,6 +39,7 @@ use crate::{
         flight::{Leader, Outcome},
         flights::Boarded,
         groups::Tags,
+        handed::HandedLead,
         insert::Terms,
         leading::Leading,
         lifetimes::Life,
@@ -360,6 +361,12 @@ impl<'e, K, V> Refresh<'e, K, V> {
     /// To be kept while the loader's code runs.
     pub(crate) fn leading(&self) -> Leading {
         self.lead().leading()
+    }
+
+    /// The lead, for a task of its own.
+    pub(crate) fn hand_over(mut self) -> HandedLead<K, V> {
+        let lead = self.lead.take().expect("it has not ended");
+        HandedLead::new(self.engine, lead, self.hash, Some((self.spot, self.tags)))
     }
 
     /// Stores the value, if there is one, and ends the flight.

@@ -204,6 +204,27 @@ where
         self.map(|builder| builder.expire_after(expiry))
     }
 
+    /// How a load is run in a task of its own, by the methods with `_detached` of [`Cache::as_sync`]: see
+    /// [`larder::CacheBuilder::spawner`](crate::CacheBuilder::spawner).
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
+    /// let cache = larder::future::Cache::builder()
+    ///     .max_capacity(10)
+    ///     .spawner(|load| drop(tokio::spawn(load)))
+    ///     .build();
+    /// assert_eq!(cache.as_sync().get_with_detached("four", async { 4 }).await, 4);
+    /// assert_eq!(cache.get("four").await, Some(4));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn spawner(
+        self,
+        spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
+    ) -> Self {
+        self.map(|builder| builder.spawner(spawn))
+    }
+
     /// Changes nothing: closures invalidate entries of any cache.
     #[must_use]
     pub fn support_invalidation_closures(self) -> Self {

@@ -205,7 +205,8 @@ where
 ///
 /// The rules are those of [`larder::Cache`](crate::Cache::get_with_async), with which these share loads: one per key at
 /// a time, for tasks and threads together. A future that loads may be dropped: then one of those that wait loads in its
-/// place. One that is *kept* and not polled any more keeps them waiting.
+/// place. One that is *kept* and not polled any more keeps them waiting; the methods with `_detached` of
+/// [`as_sync`](Self::as_sync) load in tasks of their own, by the [spawner](CacheBuilder::spawner).
 impl<K, V, S> Cache<K, V, S>
 where
     K: Hash + Eq + Clone,

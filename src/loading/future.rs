@@ -14,7 +14,9 @@ use std::{
 /// As the functions of the same name without `_async`, and sharing loads with them. The futures need
 /// no runtime, do nothing until they are polled, are `Send` if their parts are, and may be dropped at
 /// any time: if one is dropped while it loads, one of those who wait loads in its place. Only a future
-/// that is *kept* and not polled any more keeps others waiting.
+/// that is *kept* and not polled any more keeps others waiting: a leader that was polled once, or one branch of a `select!`
+/// whose other branch asks for the same key. The methods with `_detached` have no such limit: see
+/// [`get_with_detached`](Cache::get_with_detached).
 ///
 /// A loader that loads its own key within its own poll panics. One that waits for another task which
 /// does so waits forever; and a thread must not wait with [`get_with`](Cache::get_with) for a load that

@@ -5,7 +5,7 @@
 //! loads that first, and only when all of its flights have landed it waits for those of others. While it
 //! waits it leads nothing; if it is offered a lead then, it loads that key by itself and at once.
 
-use super::{Lead, Optional, Own, Question, refresh::Lookup, without};
+use super::{Lead, Optional, Own, Question, land, refresh::Lookup, without};
 use crate::{
     Cache,
     engine::{
@@ -167,9 +167,15 @@ where
             for ((Wish { hash, key, place }, lead), value) in led.into_iter().zip(values) {
                 let outcome = Optional::outcome(value);
                 answers[place] = match lead {
-                    Lead::Absent(leader) => {
-                        cache.land::<Optional>(hash, Own(key), leader, outcome, took, unused)
-                    }
+                    Lead::Absent(leader) => land::<Optional, _, _>(
+                        cache.engine(),
+                        hash,
+                        Own(key),
+                        leader,
+                        outcome,
+                        took,
+                        unused,
+                    ),
                     Lead::Old(old, refresh) => match refresh.land(|| key, outcome, took, unused) {
                         Outcome::Value(value) => {
                             replaced.push(old);

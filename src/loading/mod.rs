@@ -6,17 +6,24 @@
 //! (`many.rs`); and for values that are there, but old (`refresh.rs`).
 
 mod asking;
+mod detached;
 mod future;
 mod many;
 mod refresh;
+mod seeking;
 mod sync;
 
 pub(crate) use asking::Asking;
+pub(crate) use detached::Spawner;
+#[cfg(feature = "manager")]
+pub(crate) use detached::{Detached, assert_spawner};
 pub(crate) use refresh::Lookup;
+use refresh::refreshed;
 
 use crate::{
     Cache,
     engine::{
+        Engine,
         fill::Load,
         flight::{Boarding, Leader, Outcome, Turn},
         insert::Terms,
@@ -266,49 +273,49 @@ where
         };
         answer.map_or(ControlFlow::Continue(None), ControlFlow::Break)
     }
+}
 
-    /// Stores what was loaded, if it is a value, and hands it to those who wait.
-    fn conclude<A: Question<V>>(
-        &self,
-        hash: u64,
-        key: impl Wanted<K>,
-        leader: Leader<'_, K, V>,
-        outcome: Outcome<V>,
-        took: Duration,
-    ) -> A::Answer {
-        self.engine()
-            .conclude([hash], |unused| self.land::<A>(hash, key, leader, outcome, took, unused))
-    }
+/// Stores what was loaded, if it is a value, and hands it to those who wait.
+fn conclude<A: Question<V>, K: Hash + Eq, V: Clone>(
+    engine: &Engine<K, V>,
+    hash: u64,
+    key: impl Wanted<K>,
+    leader: Leader<'_, K, V>,
+    outcome: Outcome<V>,
+    took: Duration,
+) -> A::Answer {
+    engine.conclude([hash], |unused| {
+        land::<A, _, _>(engine, hash, key, leader, outcome, took, unused)
+    })
+}
 
-    /// The same for what concludes several loads.
-    fn land<A: Question<V>>(
-        &self,
-        hash: u64,
-        key: impl Wanted<K>,
-        leader: Leader<'_, K, V>,
-        outcome: Outcome<V>,
-        took: Duration,
-        unused: &mut Vec<Entry<K, V>>,
-    ) -> A::Answer {
-        let engine = self.engine();
-        // What is not needed is dropped when the load has landed: it may have a destructor.
-        let (outcome, key) = match outcome {
-            Outcome::Value(value) if !leader.post().is_superseded() => {
-                let terms = key.terms();
-                let entry = Entry { key: key.into_key(), value: value.clone() };
-                let load = Load { post: leader.post(), replaces: None, terms: &terms, took };
-                engine.fill(hash, entry, load, unused);
-                (Outcome::Value(value), None)
-            }
-            Outcome::Error(error) => {
-                let eq = |other: &K| key.borrowed().equivalent(other);
-                let past = engine.or_past(hash, eq, &error, |entry| entry.value.clone());
-                (past, Some((key, Some(error))))
-            }
-            outcome => (outcome, Some((key, None))),
-        };
-        let landed = leader.land(outcome);
-        drop(key);
-        A::answer(landed).expect("the outcome answers the question it came from")
-    }
+/// The same for what concludes several loads.
+fn land<A: Question<V>, K: Hash + Eq, V: Clone>(
+    engine: &Engine<K, V>,
+    hash: u64,
+    key: impl Wanted<K>,
+    leader: Leader<'_, K, V>,
+    outcome: Outcome<V>,
+    took: Duration,
+    unused: &mut Vec<Entry<K, V>>,
+) -> A::Answer {
+    // What is not needed is dropped when the load has landed: it may have a destructor.
+    let (outcome, key) = match outcome {
+        Outcome::Value(value) if !leader.post().is_superseded() => {
+            let terms = key.terms();
+            let entry = Entry { key: key.into_key(), value: value.clone() };
+            let load = Load { post: leader.post(), replaces: None, terms: &terms, took };
+            engine.fill(hash, entry, load, unused);
+            (Outcome::Value(value), None)
+        }
+        Outcome::Error(error) => {
+            let eq = |other: &K| key.borrowed().equivalent(other);
+            let past = engine.or_past(hash, eq, &error, |entry| entry.value.clone());
+            (past, Some((key, Some(error))))
+        }
+        outcome => (outcome, Some((key, None))),
+    };
+    let landed = leader.land(outcome);
+    drop(key);
+    A::answer(landed).expect("the outcome answers the question it came from")
 }

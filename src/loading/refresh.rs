@@ -49,19 +49,18 @@ where
             Begun::Here(refresh) => Lookup::Old(value, refresh),
         }
     }
+}
 
-    /// The answer of who has loaded anew what was there: the old value if there is no new one.
-    pub(super) fn refreshed<A: Question<V>>(
-        &self,
-        key: impl Wanted<K>,
-        old: V,
-        refresh: Refresh<'_, K, V>,
-        outcome: Outcome<V>,
-        took: Duration,
-    ) -> A::Answer {
-        match refresh.conclude(|| key.into_key(), outcome, took) {
-            Outcome::Value(value) => A::found(value),
-            Outcome::Nothing | Outcome::Error(_) => A::found(old),
-        }
+/// The answer of who has loaded anew what was there: the old value if there is no new one.
+pub(super) fn refreshed<A: Question<V>, K: Hash + Eq, V: Clone>(
+    key: impl Wanted<K>,
+    old: V,
+    refresh: Refresh<'_, K, V>,
+    outcome: Outcome<V>,
+    took: Duration,
+) -> A::Answer {
+    match refresh.conclude(|| key.into_key(), outcome, took) {
+        Outcome::Value(value) => A::found(value),
+        Outcome::Nothing | Outcome::Error(_) => A::found(old),
     }
 }

@@ -1,6 +1,9 @@
 //! Loading in threads.
 
-use super::{Always, ByRef, Fallible, Optional, Own, Question, Wanted, refresh::Lookup, without};
+use super::{
+    Always, ByRef, Fallible, Optional, Own, Question, Wanted, conclude, refresh::Lookup, refreshed,
+    without,
+};
 use crate::{
     Cache,
     engine::{flight::Outcome, refresh::Refresh},
@@ -212,7 +215,7 @@ where
         };
         let outcome = A::outcome(loaded);
         let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        self.refreshed::<A>(key, old, refresh, outcome, took)
+        refreshed::<A, _, _>(key, old, refresh, outcome, took)
     }
 
     #[cold]
@@ -238,6 +241,6 @@ where
         };
         let outcome = A::outcome(loaded);
         let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        self.conclude::<A>(hash, key, leader, outcome, took)
+        conclude::<A, _, _>(self.engine(), hash, key, leader, outcome, took)
     }
 }

@@ -10,7 +10,10 @@ use super::{
     stored::StoredValue,
     view::{self, View},
 };
-use crate::{BuildError, Cache, CacheStats, Clock, EvictionPolicy, Maintenance, ResizeError};
+use crate::{
+    BuildError, Cache, CacheStats, Clock, EvictionPolicy, Maintenance, ResizeError,
+    loading::Spawner,
+};
 use std::{
     collections::HashMap,
     error::Error,
@@ -125,6 +128,7 @@ impl ManagedCache {
         settings: CacheSettings,
         clock: Clock,
         maintenance: Maintenance,
+        spawner: Option<Spawner>,
     ) -> Result<Self, BuildError> {
         let (to_live, to_idle) = settings.limits();
         let builder = Cache::builder()
@@ -136,6 +140,7 @@ impl ManagedCache {
             .max_capacity(settings.capacity())
             .clock(clock)
             .maintenance(maintenance)
+            .shared_spawner(spawner)
             .changing_times();
         let builder = match to_live {
             None => builder,

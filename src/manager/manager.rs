@@ -10,11 +10,13 @@ use super::{
     settings::CacheSettings,
     view::View,
 };
-use crate::{Clock, Maintenance, maintenance::Registration};
+use crate::{Clock, Maintenance, loading::Spawner, maintenance::Registration};
 use std::{
     collections::BTreeMap,
     error::Error,
     fmt,
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak},
     time::Duration,
 };
@@ -43,6 +45,7 @@ pub(super) struct Inner {
     named: RwLock<BTreeMap<String, ManagedCache>>,
     pub(super) clock: Clock,
     pub(super) maintenance: Maintenance,
+    spawner: Option<Spawner>,
     pub(super) watch: Arc<Watch>,
     pub(super) monitor: Monitor,
     /// While there is one, the maintenance thread looks at the caches.
@@ -68,6 +71,7 @@ pub struct CacheManagerBuilder {
     named: Vec<(String, CacheSettings)>,
     clock: Clock,
     maintenance: Maintenance,
+    spawner: Option<Spawner>,
     probe: Option<Arc<dyn MemoryProbe>>,
     memory: MemorySettings,
     pub(super) sample_every: Duration,
@@ -93,6 +97,7 @@ impl CacheManager {
             named: Vec::new(),
             clock: Clock::default(),
             maintenance: Maintenance::default(),
+            spawner: None,
             probe: None,
             memory: MemorySettings::default(),
             sample_every: monitor::INTERVAL,
@@ -169,7 +174,7 @@ impl CacheManager {
         if self.get_cache(name).is_ok() {
             return Err(ManagerError::Exists { name: name.to_owned() });
         }
-        make(name, None, settings, &self.0.clock, self.0.maintenance)
+        make(name, None, settings, &self.0.clock, self.0.maintenance, self.0.spawner.clone())
     }
 
     /// Lets them be found, if none of their names is taken.
@@ -228,10 +233,11 @@ fn make(
     settings: CacheSettings,
     clock: &Clock,
     maintenance: Maintenance,
+    spawner: Option<Spawner>,
 ) -> Result<ManagedCache, ManagerError> {
     let named = || name.to_owned();
     settings.validate().map_err(|source| ManagerError::Settings { name: named(), source })?;
-    ManagedCache::build(name, kind, settings, clock.clone(), maintenance)
+    ManagedCache::build(name, kind, settings, clock.clone(), maintenance, spawner)
         .map_err(|source| ManagerError::Build { name: named(), source })
 }
 
@@ -269,6 +275,18 @@ impl CacheManagerBuilder {
     #[must_use]
     pub fn maintenance(mut self, maintenance: Maintenance) -> Self {
         self.maintenance = maintenance;
+        self
+    }
+
+    /// How loads are run in tasks of their own, in all caches: see
+    /// [`CacheBuilder::spawner`](crate::CacheBuilder::spawner). For [`get_with_detached`](super::View::get_with_detached) and
+    /// its kin.
+    #[must_use]
+    pub fn spawner(
+        mut self,
+        spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
+    ) -> Self {
+        self.spawner = Some(Spawner::new(spawn));
         self
     }
 
@@ -311,12 +329,13 @@ impl CacheManagerBuilder {
     /// [`ManagerError`] names the cache and what is wrong with it.
     pub fn try_build(self) -> Result<CacheManager, ManagerError> {
         self.check_observation()?;
-        let Self { kinds, named, clock, maintenance, probe, memory, sample_every, thresholds } =
-            self;
+        let Self { kinds, named, clock, maintenance, spawner, .. } = self;
+        let Self { probe, memory, sample_every, thresholds, .. } = self;
         memory.validate().map_err(ManagerError::Memory)?;
         let mut caches = Vec::with_capacity(kinds.len());
         for (kind, settings) in CacheKind::ALL.into_iter().zip(kinds) {
-            caches.push(make(kind.name(), Some(kind), settings, &clock, maintenance)?);
+            let spawner = spawner.clone();
+            caches.push(make(kind.name(), Some(kind), settings, &clock, maintenance, spawner)?);
         }
         let kinds = caches.try_into().expect("as many as there are kinds");
         let named_caches = RwLock::default();
@@ -328,6 +347,7 @@ impl CacheManagerBuilder {
             registration: Mutex::default(),
             clock,
             maintenance,
+            spawner,
             watch,
             #[cfg(feature = "config")]
             reloading: Mutex::default(),

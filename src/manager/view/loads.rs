@@ -200,7 +200,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 
     /// What a subscriber is to know of a load.
-    fn span(&self) -> LoadSpan {
+    pub(super) fn span(&self) -> LoadSpan {
         let ttl = match self.terms.span {
             Span::For(duration) => Some(duration),
             Span::ByRule | Span::Kept => None,
@@ -208,11 +208,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         LoadSpan::new(&self.cache, None, ttl)
     }
 
-    fn timer(&self) -> Timer {
+    pub(super) fn timer(&self) -> Timer {
         Timer::start(&self.entries.engine().lifetimes().clock)
     }
 
-    fn wish<'q, Q: KeyOf<T> + ?Sized>(&self, query: Query<'q, Q, V>) -> Wish<'q, Q, V> {
+    pub(super) fn wish<'q, Q: KeyOf<T> + ?Sized>(&self, query: Query<'q, Q, V>) -> Wish<'q, Q, V> {
         self.tend(&self.terms);
         Wish { query, terms: self.terms }
     }
@@ -233,11 +233,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 }
 
-type Loaded<A, V> = <A as Question<V>>::Loaded;
-type Answer<A, V> = <A as Question<V>>::Answer;
+pub(super) type Loaded<A, V> = <A as Question<V>>::Loaded;
+pub(super) type Answer<A, V> = <A as Question<V>>::Answer;
 
 /// A kind of question about values of a view, which is one about those of its cache, too.
-trait Kind<V>: Question<V> + Question<StoredValue> {
+pub(super) trait Kind<V>: Question<V> + Question<StoredValue> {
     fn load_outcome(loaded: &Loaded<Self, V>) -> Outcome;
 
     /// What was loaded, as it is to be stored.

@@ -5,6 +5,7 @@
 
 mod computing;
 mod counting;
+mod detached;
 mod keys;
 mod lazy;
 mod loads;
@@ -279,8 +280,13 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         held: Held<V>,
         took: Duration,
     ) -> StoredValue {
+        self.stored_with(query.bytes(), held, took)
+    }
+
+    /// For who knows the size of the key and has the key no more.
+    fn stored_with(&self, key_bytes: usize, held: Held<V>, took: Duration) -> StoredValue {
         let heap = self.heap.map_or(0, |heap| heap(&held.value));
-        let bytes = (query.bytes() + REFERENCES + size_of::<Held<V>>()).saturating_add(heap);
+        let bytes = (key_bytes + REFERENCES + size_of::<Held<V>>()).saturating_add(heap);
         StoredValue::new(held, bytes, took)
     }
 

@@ -1,0 +1,537 @@
+//! Loading in tasks of their own, which callers wait for.
+//!
+//! The caller that gets the lead of a load hands it, with its loader, to a task (`engine/handed.rs`), and follows that
+//! through a [`Slot`]. It is none of those who wait at the flight, since it could not take over: its loader is gone. The
+//! task ends in one of three ways, and all others who wait hear of it by the flight:
+//!
+//! - The loader has ended: its outcome is stored and landed, and the answer goes into the slot.
+//! - The loader has panicked: the flight is abandoned, and the panic goes on in the caller, if it is still there.
+//! - The task is dropped, by its runtime or by the spawner: the flight is abandoned, and the loader goes back
+//!   to the caller, which asks anew and runs it in place, should it lead again.
+
+use super::{
+    Always, Asking, ByRef, Fallible, Lead, Optional, Own, Question, Wanted, land, seeking::Seeking,
+    without,
+};
+use crate::{
+    Cache,
+    engine::{
+        fill::Took,
+        flight::Outcome,
+        handed::{HandedLead, TakenUp},
+        insert::Terms,
+    },
+    errands::caught,
+};
+use equivalent::Equivalent;
+use pin_project_lite::pin_project;
+use std::{
+    any::Any,
+    fmt,
+    future::{Future, poll_fn},
+    hash::{BuildHasher, Hash},
+    mem,
+    ops::ControlFlow,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+/// A future that is polled to its end by a runtime.
+type Load = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Has a runtime poll futures to their ends.
+#[derive(Clone)]
+pub(crate) struct Spawner(Arc<dyn Fn(Load) + Send + Sync>);
+
+impl Spawner {
+    pub(crate) fn new(spawn: impl Fn(Load) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(spawn))
+    }
+}
+
+impl fmt::Debug for Spawner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spawner").finish_non_exhaustive()
+    }
+}
+
+/// A panic's payload.
+type Payload = Box<dyn Any + Send>;
+
+/// # Loading in tasks
+///
+/// A future of [`get_with_async`](Cache::get_with_async) that loads runs its loader itself: if it is kept and not polled
+/// any more, all others wait; if it is dropped, because a client went away, the load is lost. The methods with `_detached`
+/// have the [spawner](crate::CacheBuilder::spawner) of the cache run the loader, in a task of its own, to its end. Their
+/// futures only wait: what becomes of them is nothing to the load, nor to others who wait for it, in whichever way.
+///
+/// - Loads are shared with those of all other methods. Who waits for a load that a future of `get_with_async` runs waits for
+///   that future.
+/// - The loader is `Send + 'static`, and so are key and value. Captures have to be moved into it (`async move`).
+/// - A task whose loader panics ends; the panic goes on in the caller that has brought the loader, if that still waits,
+///   and one of the others loads in its place. A task that is dropped, as a runtime does that shuts down, gives its loader
+///   back to that caller, which runs it itself should nobody else load.
+/// - A write of the key wins over the load, as over any. A cache ends with its last handle: then what was loaded is
+///   dropped.
+/// - The task is inside no span of the caller's, and no task-local value of its runtime is set.
+///
+/// ```
+/// use larder::Cache;
+///
+/// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
+/// let cache: Cache<u64, String> = Cache::builder()
+///     .max_capacity(1_000)
+///     .spawner(|load| drop(tokio::spawn(load)))
+///     .build();
+/// let user = cache.get_with_detached(7, async move { format!("user {}", 7) }).await;
+/// assert_eq!((user.as_str(), cache.get(&7).as_deref()), ("user 7", Some("user 7")));
+/// # });
+/// ```
+impl<K, V, S> Cache<K, V, S>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher,
+{
+    /// [`get_with_async`](Cache::get_with_async) with a load in a task of its own; see [above](#loading-in-tasks).
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
+    /// let cache = larder::Cache::builder()
+    ///     .max_capacity(10)
+    ///     .spawner(|load| drop(tokio::spawn(load)))
+    ///     .build();
+    /// // A client that goes away, perhaps when its load has begun; then the load goes on.
+    /// let handle = cache.clone();
+    /// let load = async move { handle.get_with_detached("four", async { 2 + 2 }).await };
+    /// tokio::spawn(load).abort();
+    /// assert_eq!(cache.get_with_detached("four", async { 4 }).await, 4);
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the cache has no spawner; at the call. If `init` does, or loads the same key.
+    pub fn get_with_detached<F>(&self, key: K, init: F) -> impl Future<Output = V>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        Detached::<_, _, _, Always, _, _>::new(self, Own(key), init)
+    }
+
+    /// [`get_with_detached`](Cache::get_with_detached) with a borrowed key, which is made owned only if it is absent.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn get_with_by_ref_detached<Q, F>(&self, key: &Q, init: F) -> impl Future<Output = V>
+    where
+        Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
+        F: Future<Output = V> + Send + 'static,
+    {
+        Detached::<_, _, _, Always, _, _>::new(self, ByRef(key), init)
+    }
+
+    /// [`get_with_detached`](Cache::get_with_detached) with a loader that may fail.
+    ///
+    /// # Errors
+    ///
+    /// What `init` returns: its caller's, and that of all who waited for it with an error of the same type. Nothing is
+    /// stored then.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
+    /// let cache = larder::Cache::builder()
+    ///     .max_capacity(10)
+    ///     .spawner(|load| drop(tokio::spawn(load)))
+    ///     .build();
+    /// assert_eq!(cache.try_get_with_detached("12", async { "12".parse::<u32>() }).await, Ok(12));
+    /// assert!(cache.try_get_with_detached("", async { "".parse::<u32>() }).await.is_err());
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`get_with_detached`](Cache::get_with_detached).
+    pub fn try_get_with_detached<E, F>(
+        &self,
+        key: K,
+        init: F,
+    ) -> impl Future<Output = Result<V, Arc<E>>>
+    where
+        E: Send + Sync + 'static,
+        F: Future<Output = Result<V, E>> + Send + 'static,
+    {
+        Detached::<_, _, _, Fallible<E>, _, _>::new(self, Own(key), init)
+    }
+
+    /// [`try_get_with_detached`](Cache::try_get_with_detached) with a borrowed key, which is made owned only if it is
+    /// absent.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_with_detached`](Cache::get_with_detached).
+    pub fn try_get_with_by_ref_detached<Q, E, F>(
+        &self,
+        key: &Q,
+        init: F,
+    ) -> impl Future<Output = Result<V, Arc<E>>>
+    where
+        Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
+        E: Send + Sync + 'static,
+        F: Future<Output = Result<V, E>> + Send + 'static,
+    {
+        Detached::<_, _, _, Fallible<E>, _, _>::new(self, ByRef(key), init)
+    }
+
+    /// [`get_with_detached`](Cache::get_with_detached) with a loader that may have nothing, which is not stored.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn optionally_get_with_detached<F>(
+        &self,
+        key: K,
+        init: F,
+    ) -> impl Future<Output = Option<V>>
+    where
+        F: Future<Output = Option<V>> + Send + 'static,
+    {
+        Detached::<_, _, _, Optional, _, _>::new(self, Own(key), init)
+    }
+
+    /// [`optionally_get_with_detached`](Cache::optionally_get_with_detached) with a borrowed key, which is made owned
+    /// only if it is absent.
+    ///
+    /// # Panics
+    ///
+    /// As [`get_with_detached`](Cache::get_with_detached).
+    pub fn optionally_get_with_by_ref_detached<Q, F>(
+        &self,
+        key: &Q,
+        init: F,
+    ) -> impl Future<Output = Option<V>>
+    where
+        Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
+        F: Future<Output = Option<V>> + Send + 'static,
+    {
+        Detached::<_, _, _, Optional, _, _>::new(self, ByRef(key), init)
+    }
+}
+
+pin_project! {
+    /// A question of kind `A` about a key `W`, with a loader `F` for the answer that runs in a task.
+    pub(crate) struct Detached<'c, K, V, S, A, W, F>
+    where
+        A: Question<V>,
+    {
+        // Nothing in it is pinned: the loader is not polled before it is in a box.
+        stage: Stage<'c, K, V, S, A, W, F>,
+    }
+}
+
+enum Stage<'c, K, V, S, A: Question<V>, W, F> {
+    Seeking(Seeking<'c, K, V, S, W>, F),
+    /// The loader is with a task.
+    Following(Arc<Slot<A::Answer, F>>, &'c Cache<K, V, S>, W),
+    /// The task has come to nothing.
+    InPlace(Asking<'c, K, V, S, A, W, Pin<Box<F>>>),
+    Over,
+}
+
+impl<'c, K, V, S, A, W, F> Detached<'c, K, V, S, A, W, F>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+    A: Question<V>,
+    W: Wanted<K>,
+{
+    /// Looks the key up first.
+    fn new(cache: &'c Cache<K, V, S>, key: W, init: F) -> Self {
+        assert_spawner(cache);
+        Self { stage: Stage::Seeking(Seeking::new(cache, key), init) }
+    }
+
+    /// The caller has looked the key up.
+    #[cfg(feature = "manager")]
+    pub(crate) fn of_absent(cache: &'c Cache<K, V, S>, key: W, init: F) -> Self {
+        assert_spawner(cache);
+        Self { stage: Stage::Seeking(Seeking::of_absent(cache, key), init) }
+    }
+}
+
+/// Panics if loads of the cache cannot be detached.
+pub(crate) fn assert_spawner<K, V, S>(cache: &Cache<K, V, S>) {
+    assert!(
+        cache.spawner().is_some(),
+        "a detached load needs a spawner, and the cache has none: say `.spawner(..)` to its builder, \
+         or call the method with `_async`"
+    );
+}
+
+impl<K, V, S, A, W, F> Future for Detached<'_, K, V, S, A, W, F>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    S: BuildHasher,
+    A: Question<V, Answer: Send> + 'static,
+    W: Wanted<K>,
+    F: Future<Output = A::Loaded> + Send + 'static,
+{
+    type Output = A::Answer;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A::Answer> {
+        let stage = self.project().stage;
+        loop {
+            match mem::replace(stage, Stage::Over) {
+                Stage::Seeking(mut seeking, init) => match seeking.poll::<A>(context) {
+                    Poll::Pending => {
+                        *stage = Stage::Seeking(seeking, init);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(ControlFlow::Break(answer)) => {
+                        return Poll::Ready(without((seeking, init), answer));
+                    }
+                    Poll::Ready(ControlFlow::Continue(lead)) => {
+                        let hash = seeking.hash();
+                        let Seeking { cache, key, .. } = seeking;
+                        let slot = Task::<K, V, A, F>::start(cache, hash, &key, lead, init);
+                        *stage = Stage::Following(slot, cache, key);
+                    }
+                },
+                Stage::Following(slot, cache, key) => match slot.poll(context) {
+                    Poll::Pending => {
+                        *stage = Stage::Following(slot, cache, key);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(End::Answer(answer)) => return Poll::Ready(answer),
+                    Poll::Ready(End::Panic(payload)) => resume_unwind(payload),
+                    Poll::Ready(End::Dropped(init)) => {
+                        *stage = Stage::InPlace(Asking::new(cache, key, init));
+                    }
+                },
+                Stage::InPlace(mut asking) => {
+                    let polled = Pin::new(&mut asking).poll(context);
+                    if polled.is_pending() {
+                        *stage = Stage::InPlace(asking);
+                    }
+                    return polled;
+                }
+                Stage::Over => panic!("a load was polled after its end"),
+            }
+        }
+    }
+}
+
+/// Where a caller learns of the end of its task. The lock is held for a few instructions, and no user code runs under it.
+struct Slot<T, F>(Mutex<Progress<T, F>>);
+
+enum Progress<T, F> {
+    Running(Option<Waker>),
+    Ended(End<T, F>),
+    /// The caller knows.
+    Taken,
+}
+
+enum End<T, F> {
+    Answer(T),
+    Panic(Payload),
+    /// The loader, which has not ended.
+    Dropped(Pin<Box<F>>),
+}
+
+impl<T, F> Slot<T, F> {
+    fn progress(&self) -> MutexGuard<'_, Progress<T, F>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For the caller.
+    fn poll(&self, context: &Context<'_>) -> Poll<End<T, F>> {
+        let waker = context.waker().clone();
+        let mut progress = self.progress();
+        match &mut *progress {
+            Progress::Running(known) => {
+                let former = known.replace(waker);
+                drop(progress);
+                drop(former);
+                Poll::Pending
+            }
+            Progress::Ended(_) | Progress::Taken => {
+                let taken = mem::replace(&mut *progress, Progress::Taken);
+                drop(progress);
+                let Progress::Ended(end) = taken else { panic!("a load was polled after its end") };
+                Poll::Ready(end)
+            }
+        }
+    }
+
+    /// For the task. What comes after an end is dropped.
+    fn end(&self, end: End<T, F>) {
+        let mut progress = self.progress();
+        if let Progress::Running(waker) = &mut *progress {
+            let waker = waker.take();
+            *progress = Progress::Ended(end);
+            drop(progress);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// A key, and what is to hold of the entry that is loaded for it.
+struct Given<K> {
+    key: K,
+    terms: Terms,
+}
+
+impl<K: Hash + Eq + Clone> Wanted<K> for Given<K> {
+    type Borrowed = K;
+
+    fn borrowed(&self) -> &K {
+        &self.key
+    }
+
+    fn to_key(&self) -> K {
+        self.key.clone()
+    }
+
+    fn into_key(self) -> K {
+        self.key
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+}
+
+/// A load in a task.
+struct Task<K, V, A: Question<V>, F> {
+    hash: u64,
+    /// Until the loader has ended.
+    given: Option<Given<K>>,
+    lead: Option<HandedLead<K, V>>,
+    loader: Option<Pin<Box<F>>>,
+    /// The value that is to be replaced.
+    old: Option<V>,
+    slot: Arc<Slot<A::Answer, F>>,
+}
+
+impl<K, V, A, F> Task<K, V, A, F>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+    A: Question<V, Answer: Send> + 'static,
+    F: Future<Output = A::Loaded> + Send + 'static,
+{
+    /// Hands the load to the cache's spawner.
+    fn start<S>(
+        cache: &Cache<K, V, S>,
+        hash: u64,
+        key: &impl Wanted<K>,
+        lead: Lead<'_, K, V>,
+        init: F,
+    ) -> Arc<Slot<A::Answer, F>> {
+        let (lead, old) = match lead {
+            Lead::Absent(leader) => (HandedLead::of_absent(cache.engine(), leader, hash), None),
+            Lead::Old(old, refresh) => (refresh.hand_over(), Some(old)),
+        };
+        let slot = Arc::new(Slot(Mutex::new(Progress::Running(None))));
+        let task = Self {
+            hash,
+            given: Some(Given { key: key.to_key(), terms: key.terms() }),
+            lead: Some(lead),
+            loader: Some(Box::pin(init)),
+            old,
+            slot: Arc::clone(&slot),
+        };
+        let Spawner(spawn) = cache.spawner().expect("asked for when the future was made");
+        spawn(Box::pin(task.run()));
+        slot
+    }
+
+    async fn run(mut self) {
+        let Some(timer) = self.lead.as_ref().and_then(HandedLead::timer) else { return };
+        let loaded = poll_fn(|context| self.poll(context)).await;
+        let took = timer.stop();
+        match loaded {
+            Ok(loaded) => self.conclude(loaded, took),
+            Err(payload) => self.fail(payload, took),
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<A::Loaded, Payload>> {
+        let (Some(lead), Some(loader)) = (&self.lead, &mut self.loader) else {
+            unreachable!("the loader has not ended")
+        };
+        let _leading = lead.leading();
+        match catch_unwind(AssertUnwindSafe(|| loader.as_mut().poll(context))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(loaded)) => Poll::Ready(Ok(loaded)),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
+    }
+
+    /// Stores what was loaded, lands, and answers the caller.
+    fn conclude(mut self, loaded: A::Loaded, took: Took) {
+        let (Some(lead), Some(key)) = (self.lead.take(), self.given.take()) else { return };
+        let (hash, old, slot) = (self.hash, self.old.take(), Arc::clone(&self.slot));
+        let conclude = move || {
+            lead.take_up(|engine, lead| {
+                let outcome = A::outcome(loaded);
+                engine.count_load(took.wall, matches!(outcome, Outcome::Error(_)));
+                engine.conclude([hash], |unused| {
+                    let (answer, old) = match (lead, old) {
+                        (TakenUp::Old(refresh), Some(old)) => {
+                            match refresh.land(|| key.into_key(), outcome, took.by_clock, unused) {
+                                Outcome::Value(value) => (A::found(value), Some(old)),
+                                Outcome::Nothing | Outcome::Error(_) => (A::found(old), None),
+                            }
+                        }
+                        (TakenUp::Absent(leader), old) => {
+                            let took = took.by_clock;
+                            let answer =
+                                land::<A, _, _>(engine, hash, key, leader, outcome, took, unused);
+                            (answer, old)
+                        }
+                        (TakenUp::Old(_), None) => unreachable!("it is handed over with its value"),
+                    };
+                    slot.end(End::Answer(answer));
+                    old
+                });
+            });
+        };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(conclude)) {
+            self.slot.end(End::Panic(payload));
+        }
+    }
+
+    /// Leaves the load to the others, and the panic to the caller.
+    fn fail(mut self, payload: Payload, took: Took) {
+        caught(|| drop(self.loader.take()));
+        if let Some(lead) = self.lead.take() {
+            lead.count_failure(took.wall);
+            drop(lead);
+        }
+        self.slot.end(End::Panic(payload));
+    }
+}
+
+impl<K, V, A: Question<V>, F> Drop for Task<K, V, A, F> {
+    fn drop(&mut self) {
+        // In this order: the caller asks anew, and is to find the load abandoned.
+        if let Some(lead) = self.lead.take() {
+            drop(lead);
+            if let Some(loader) = self.loader.take() {
+                self.slot.end(End::Dropped(loader));
+            }
+        }
+    }
+}
