@@ -35,7 +35,7 @@ impl KeptResponse {
         &self.parts.headers
     }
 
-    /// Its extensions. Each who gets the response gets clones of them.
+    /// Its extensions. Each caller gets clones of them.
     #[must_use]
     pub fn extensions(&self) -> &::http::Extensions {
         &self.parts.extensions
@@ -85,7 +85,7 @@ pub fn respond(kept: Result<KeptResponse, Response>) -> Response {
     }
 }
 
-/// Whether a response is for everybody, is complete, and ends.
+/// Whether a response may be given to others, is complete, and ends.
 fn may_be_kept(response: &Response, knows_request: bool) -> bool {
     // Of the successes, those that RFC 9110 (15.1) lets a cache keep unless it is told otherwise; 206 is a part.
     let is_whole = matches!(

@@ -65,7 +65,7 @@ impl Declared {
 /// A function whose results are kept, or that writes tables. One static each.
 pub struct Function {
     declared: Declared,
-    /// Whether somebody has looked at its tables.
+    /// Whether its tables have been checked.
     checked: AtomicBool,
     /// The type that it is a method of, once that has been called.
     owner: OnceLock<&'static str>,

@@ -46,7 +46,7 @@ use std::{
 const REST: Duration = Duration::from_secs(1);
 
 /// A result as it is kept.
-struct Kept<V> {
+pub(super) struct Kept<V> {
     value: V,
     fresh_until: u64,
     refresh_at: AtomicU64,
@@ -73,7 +73,7 @@ pub struct Turn<S: Shape> {
 }
 
 /// What a load starts from.
-enum Start<V> {
+pub(super) enum Start<V> {
     /// No result.
     Absent,
     /// One that is to be loaded anew, by one caller.
@@ -102,33 +102,6 @@ pub fn look_up<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
         Some(value) => Looked::Found(S::join(value)),
         None => Looked::Missing(Turn::missing(function, query, Start::Absent)),
     }
-}
-
-/// [`look_up`] for a function that reads `tables`: within a write of these nothing is found.
-#[inline(always)]
-pub fn look_up_rows<S: Shape, Q: Key>(
-    function: &'static Function,
-    shape: S,
-    key: &Q,
-    tables: impl FnOnce() -> Vec<Table>,
-) -> Looked<S> {
-    match within(function, key, tables) {
-        Some(turn) => Looked::Missing(turn),
-        None => look_up(function, shape, key),
-    }
-}
-
-/// The turn of a call within a write of what it reads.
-#[inline(always)]
-fn within<S: Shape, Q: Key>(
-    function: &'static Function,
-    key: &Q,
-    tables: impl FnOnce() -> Vec<Table>,
-) -> Option<Turn<S>> {
-    if !writes::is_within() || !writes::is_writing(&tables()) {
-        return None;
-    }
-    Some(Turn::missing(function, query::<S, Q>(function.home(), key), Start::Within))
 }
 
 #[inline(never)]
@@ -190,16 +163,6 @@ pub fn refresh<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
     turn
 }
 
-/// [`refresh`] for a function that reads `tables`: within a write of these, nothing is kept.
-pub fn refresh_rows<S: Shape, Q: Key>(
-    function: &'static Function,
-    shape: S,
-    key: &Q,
-    tables: impl FnOnce() -> Vec<Table>,
-) -> Turn<S> {
-    within(function, key, tables).unwrap_or_else(|| refresh(function, shape, key))
-}
-
 /// A block as what it is the body of: so the compiler knows what its `?` returns.
 pub fn future_of<T, F: Future<Output = T>>(body: F) -> F {
     body
@@ -211,7 +174,7 @@ pub fn always<V>(_: &V) -> bool {
 }
 
 #[inline(always)]
-fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, Q, Kept<S::Value>> {
+pub(super) fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, Q, Kept<S::Value>> {
     Query::new(home.namespace.space(), key)
 }
 
@@ -248,7 +211,7 @@ enum Next<S: Shape> {
 impl<S: Shape> Turn<S> {
     #[cold]
     #[inline(never)]
-    fn missing<Q: Key>(
+    pub(super) fn missing<Q: Key>(
         function: &'static Function,
         query: Query<'_, Q, Kept<S::Value>>,
         start: Start<S::Value>,

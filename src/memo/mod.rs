@@ -22,6 +22,7 @@ mod digest;
 mod function;
 mod key;
 mod load;
+mod rows;
 mod shape;
 mod tables;
 mod writes;
@@ -42,9 +43,9 @@ pub mod rt {
         function::{Declared, Function, Registered},
         key::{Arguments, Given, GivenOption, OtherArgument, check, of, owned},
         load::{
-            Looked, Turn, always, future_of, invalidate, invalidate_all, look_up, look_up_rows,
-            peek, refresh, refresh_rows,
+            Looked, Turn, always, future_of, invalidate, invalidate_all, look_up, peek, refresh,
         },
+        rows::{look_up_rows, refresh_rows},
         shape::{
             Formed, OtherForm, OtherResult, OtherValue, Returned, Whole, check_kept, keep_err,
             keep_none, on_ok, stale_if_error,

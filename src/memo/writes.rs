@@ -94,7 +94,7 @@ fn caches_of_queries() -> impl Iterator<Item = ManagedCache> {
 type Written = Arc<Mutex<Vec<Table>>>;
 
 thread_local! {
-    /// How many writes are open, for those who only want to know whether there are any.
+    /// How many writes are open: cheaper to read than `OPEN`.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     /// The writes whose functions run on this thread, the innermost one last.
     static OPEN: RefCell<Vec<Written>> = const { RefCell::new(Vec::new()) };

@@ -11,6 +11,7 @@ mod place;
 mod subject;
 mod suggest;
 mod template;
+mod types;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/memoize.md")]

@@ -1,4 +1,4 @@
-//! Where companions are: in nobody's way.
+//! Companions give way to whatever else has their name.
 
 use larder::{cache_method_result, cache_query, cache_result};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};

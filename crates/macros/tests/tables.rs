@@ -457,7 +457,7 @@ mod within {
         let before = row();
         ROW.store(number, SeqCst);
         let reads = [before, row(), futures::executor::block_on(part(1)), other()];
-        // What is not committed is for nobody else.
+        // What is not committed is not kept.
         std::thread::scope(|scope| {
             let elsewhere = scope.spawn(row::peek);
             assert!(elsewhere.join().unwrap().is_none_or(|kept| kept == before));

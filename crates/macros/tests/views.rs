@@ -124,7 +124,7 @@ async fn runs_of_two(status: u16, name: &str, value: &str) -> u32 {
 }
 
 #[tokio::test]
-async fn extensions_of_a_response_reach_whoever_gets_it() {
+async fn extensions_of_a_response_reach_each_caller() {
     assert_eq!(runs_of_two(200, "none", "").await, 1);
     assert_eq!(runs_of_two(500, "none", "").await, 2);
 }

@@ -1,7 +1,7 @@
 //! What an attribute makes of a function that has no companions: everything is within it.
 
 use super::Plan;
-use crate::subject::{Subject, find_impl};
+use crate::{subject::Subject, types::find_impl};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Pat, Result, parse::Error};
