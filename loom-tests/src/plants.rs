@@ -50,7 +50,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("LookedAtOnce", "removals", "who_waits_is_woken"),
     ("AlarmUnfenced", "alarm", "what_a_pass_misses_is_due_again"),
     ("AlarmOverwritten", "alarm", "what_a_pass_misses_is_due_again"),
-    ("RequestLookedAtFirst", "requests", "what_is_left_is_seen"),
+    ("RequestLookedAtFirst", "requests", "who_finds_it_queued_is_seen_as_well"),
     ("RequestRelaxed", "requests", "what_is_left_is_seen"),
     ("ClosedLookedAtOnce", "wheel", "schedule_against_advance"),
     ("MarkUnfenced", "wheel", "schedule_against_advance"),

@@ -8,6 +8,10 @@ use larder_loom_tests::model;
 
 const ALL: u32 = u32::MAX;
 
+type Kind = fn(u32) -> WheelDoor;
+/// With slots, and without.
+const KINDS: [Kind; 2] = [WheelDoor::new, WheelDoor::small];
+
 /// What was claimed: node and deadline.
 type Claimed = Vec<(u32, u64)>;
 
@@ -33,18 +37,20 @@ fn schedule_against_advance() {
         wheel.set(1, 2);
         vec![]
     };
-    model(
-        3,
-        || WheelDoor::new(2),
-        [schedule, |wheel| wheel.advance(2, ALL)],
-        |wheel, claimed| {
-            if claimed[1].is_empty() {
-                let next = wheel.next_due().expect("it is yet to come");
-                assert!(next <= 3);
-            }
-            assert_eq!(at_last(wheel, 3, claimed), [(1, 2)]);
-        },
-    );
+    for make in KINDS {
+        model(
+            3,
+            move || make(2),
+            [schedule, |wheel| wheel.advance(2, ALL)],
+            |wheel, claimed| {
+                if claimed[1].is_empty() {
+                    let next = wheel.next_due().expect("it is yet to come");
+                    assert!(next <= 3);
+                }
+                assert_eq!(at_last(wheel, 3, claimed), [(1, 2)]);
+            },
+        );
+    }
 }
 
 /// The same while time goes on twice: whoever schedules may have to begin again more than once.
@@ -59,14 +65,16 @@ fn schedule_against_two_advances() {
         claimed.extend(wheel.advance(2, ALL));
         claimed
     };
-    model(
-        3,
-        || WheelDoor::new(2),
-        [schedule, advance_twice],
-        |wheel, claimed| {
-            assert_eq!(at_last(wheel, 3, claimed), [(1, 1)]);
-        },
-    );
+    for make in KINDS {
+        model(
+            3,
+            move || make(2),
+            [schedule, advance_twice],
+            |wheel, claimed| {
+                assert_eq!(at_last(wheel, 3, claimed), [(1, 1)]);
+            },
+        );
+    }
 }
 
 /// Two threads mark one block, or the marks come into being while they are taken.
@@ -80,12 +88,33 @@ fn two_schedules_against_advance() {
         wheel.set(2, 1);
         vec![]
     };
-    model(
-        2,
-        || WheelDoor::new(2),
-        [first, second, |wheel| wheel.advance(1, ALL)],
-        |wheel, claimed| assert_eq!(at_last(wheel, 2, claimed), [(1, 1), (2, 1)]),
-    );
+    for make in KINDS {
+        model(
+            2,
+            move || make(2),
+            [first, second, |wheel| wheel.advance(1, ALL)],
+            |wheel, claimed| assert_eq!(at_last(wheel, 2, claimed), [(1, 1), (2, 1)]),
+        );
+    }
+}
+
+/// The first deadline of a block, where another block's comes as early: whoever schedules changes no word but the mark.
+#[test]
+fn a_block_that_is_new_against_a_turn() {
+    let schedule = |wheel: &WheelDoor| {
+        wheel.set(1, 2);
+        vec![]
+    };
+    for make in KINDS {
+        let with_another = move || {
+            let wheel = make(4);
+            wheel.set(3, 2);
+            wheel
+        };
+        model(3, with_another, [schedule, |wheel| wheel.advance(2, ALL)], |wheel, claimed| {
+            assert_eq!(at_last(wheel, 3, claimed), [(1, 2), (3, 2)]);
+        });
+    }
 }
 
 /// What has come already when it is scheduled needs no tick to pass, though its block may just be taken for
@@ -96,23 +125,25 @@ fn what_has_come_already_is_ready_at_once() {
         wheel.set(1, 1);
         vec![]
     };
-    let with_a_block_that_is_ready = || {
-        let wheel = WheelDoor::new(2);
+    let with_a_block_that_is_ready = |make: Kind| {
+        let wheel = make(2);
         assert_eq!(wheel.advance(2, ALL), []);
         wheel.set(2, 1);
         wheel
     };
-    model(
-        3,
-        with_a_block_that_is_ready,
-        [schedule, |wheel| wheel.advance(2, ALL)],
-        |wheel, claimed| {
-            if claimed[1].len() < 2 {
-                assert_eq!(wheel.next_due(), Some(2));
-            }
-            assert_eq!(at_last(wheel, 2, claimed), [(1, 1), (2, 1)]);
-        },
-    );
+    for make in KINDS {
+        model(
+            3,
+            move || with_a_block_that_is_ready(make),
+            [schedule, |wheel| wheel.advance(2, ALL)],
+            |wheel, claimed| {
+                if claimed[1].len() < 2 {
+                    assert_eq!(wheel.next_due(), Some(2));
+                }
+                assert_eq!(at_last(wheel, 2, claimed), [(1, 1), (2, 1)]);
+            },
+        );
+    }
 }
 
 /// A reader moves a deadline to later, without a word to the wheel, while it comes: either it is
@@ -268,15 +299,17 @@ fn a_mark_that_is_set_already_will_do() {
         claimed
     };
     let late = |wheel: &WheelDoor| wheel.advance(2, ALL);
-    model(
-        3,
-        || WheelDoor::new(2),
-        [late, next_lap],
-        |wheel, claimed| {
-            assert_eq!(claimed.concat(), []);
-            assert_eq!(wheel.advance(6, ALL), [(1, 6)]);
-        },
-    );
+    for make in KINDS {
+        model(
+            3,
+            move || make(2),
+            [late, next_lap],
+            |wheel, claimed| {
+                assert_eq!(claimed.concat(), []);
+                assert_eq!(wheel.advance(6, ALL), [(1, 6)]);
+            },
+        );
+    }
 }
 
 /// A slot is used for the next lap as soon as it is closed: who goes by `next_due` still comes in

@@ -132,7 +132,7 @@ pub(crate) struct Deadlines(Extents<Timer>);
 
 impl Deadlines {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
-        // So that no block straddles extents.
+        // So that no block straddles extents, of which the others have a power of two.
         Ok(Self(Extents::new(planned.next_multiple_of(BLOCK), max_nodes)?))
     }
 

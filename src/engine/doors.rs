@@ -532,8 +532,21 @@ impl WheelDoor {
     ///
     /// If there is no memory for it.
     pub fn new(nodes: u32) -> Self {
+        Self::planned(nodes, nodes)
+    }
+
+    /// One without slots.
+    ///
+    /// # Panics
+    ///
+    /// As above.
+    pub fn small(nodes: u32) -> Self {
+        Self::planned(0, nodes)
+    }
+
+    fn planned(planned: u32, nodes: u32) -> Self {
         let (wheel, deadlines) = (
-            Wheel::new(nodes as usize, Scale::MILLIS, 0),
+            Wheel::new(planned as usize, nodes as usize, Scale::MILLIS, 0),
             Deadlines::new(nodes as usize, nodes as usize),
         );
         let (wheel, deadlines) = (wheel.expect("memory"), deadlines.expect("memory"));

@@ -24,16 +24,21 @@ pub(crate) const MAX_THREADS: u32 = 4;
 
 /// Under which number a thread counts, if it got one.
 ///
-/// Kept as a place in chunks of doubling length, since that is how counters are stored: chunk `c`
-/// has `FIRST_CHUNK << c` places, and finding one's counters on a hit must take no arithmetic.
+/// Kept as a place in chunks, since that is how counters are stored: each has as many places as all before it
+/// together, and finding one's counters on a hit must take no arithmetic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number {
     chunk: u32,
     place: u32,
 }
 
-/// Places of the first chunk.
-pub(crate) const FIRST_CHUNK: usize = if cfg!(larder_loom) { 4 } else { 8 };
+/// Places of the first chunk: one, since many a cache is used by one thread.
+const FIRST_CHUNK: usize = if cfg!(larder_loom) { 4 } else { 1 };
+/// Places of a chunk.
+pub(crate) fn chunk_len(chunk: usize) -> usize {
+    if chunk == 0 { FIRST_CHUNK } else { FIRST_CHUNK << (chunk - 1) }
+}
+
 /// Chunks that hold all places; one more is never filled and stands for "no number".
 pub(crate) const CHUNKS: usize = (MAX_THREADS as usize / FIRST_CHUNK).ilog2() as usize + 1;
 
@@ -41,9 +46,13 @@ impl Number {
     const NONE: Number = Number { chunk: CHUNKS as u32, place: 0 };
 
     fn new(number: u32) -> Self {
-        let first = FIRST_CHUNK as u32;
-        let chunk = (number / first + 1).ilog2();
-        Number { chunk, place: number - first * ((1 << chunk) - 1) }
+        let chunk = (number / FIRST_CHUNK as u32).checked_ilog2().map_or(0, |log| log + 1);
+        Number { chunk, place: number - Self::first_of(chunk) }
+    }
+
+    /// The lowest number whose place is in a chunk.
+    fn first_of(chunk: u32) -> u32 {
+        if chunk == 0 { 0 } else { (FIRST_CHUNK as u32) << (chunk - 1) }
     }
 
     /// Whether it is one of the `count` lowest.
@@ -53,7 +62,7 @@ impl Number {
     }
 
     fn number(self) -> Option<u32> {
-        (self != Self::NONE).then(|| FIRST_CHUNK as u32 * ((1 << self.chunk) - 1) + self.place)
+        (self != Self::NONE).then(|| Self::first_of(self.chunk) + self.place)
     }
 
     /// The chunk, at most [`CHUNKS`], and the place within it, below its length.
@@ -281,14 +290,14 @@ mod numbers {
 
     #[cfg(test)]
     mod tests {
-        use super::super::{CHUNKS, FIRST_CHUNK, MAX_THREADS, Number};
+        use super::super::{CHUNKS, MAX_THREADS, Number, chunk_len};
 
         #[test]
         fn every_number_has_a_place_of_its_own() {
             let mut seen = std::collections::HashSet::new();
             for number in 0..MAX_THREADS {
                 let (chunk, place) = Number::new(number).place();
-                assert!(chunk < CHUNKS && place < FIRST_CHUNK << chunk, "number {number}");
+                assert!(chunk < CHUNKS && place < chunk_len(chunk), "number {number}");
                 assert!(seen.insert((chunk, place)), "number {number}");
                 assert_eq!(Number::new(number).number(), Some(number));
             }

@@ -1,19 +1,26 @@
 //! Storage that grows in extents and never moves: element `i` has one address for good.
 //!
 //! The first extent is allocated at build time and holds what the shard is planned for. Further
-//! ones of some sixteen kilobytes come when they are needed, up to a bound that is fixed at build time.
+//! ones come when they are needed, up to a bound that is fixed at build time: of some sixteen kilobytes to begin with, or
+//! about as large as the first, if that is smaller; then each as long as all of these before it, up to a megabyte. Their
+//! directory comes with the first of them.
 //! A missing extent is allocated by whoever needs it and published by compare-and-swap; the loser
 //! frees its own. Published extents stay until the whole is dropped, so a reader needs nothing but
 //! an Acquire load of the pointer, whose partner is the Release of the publishing swap.
 
-use crate::sync::{AtomicPtr, Ordering};
+use crate::{
+    engine::late::Late,
+    sync::{AtomicPtr, Ordering},
+};
 use std::{
     alloc::{Layout, alloc_zeroed},
     ptr::{self, NonNull},
 };
 
-/// Bytes of every extent but the first, about.
+/// Bytes of the second extent, at most.
 const SPILL_BYTES: usize = 16 * 1024;
+/// Bytes of any extent but the first, at most.
+const SPILL_BYTES_MAX: usize = 1024 * 1024;
 
 /// Types for which memory full of zeroes is a value, or that need no value at all.
 ///
@@ -104,7 +111,11 @@ unsafe fn free_raw<T: Element>(start: NonNull<T>, len: usize) {
 pub(crate) struct Extents<T: Element> {
     first: NonNull<T>,
     first_len: usize,
-    spill: Box<[AtomicPtr<T>]>,
+    /// Elements of the second extent, as a power of two.
+    spill_bits: u32,
+    /// How many other extents there may be.
+    spills: usize,
+    spill: Late<Box<[AtomicPtr<T>]>>,
 }
 
 // SAFETY: the extents own their elements, like a vector.
@@ -113,23 +124,51 @@ unsafe impl<T: Element + Send> Send for Extents<T> {}
 unsafe impl<T: Element + Sync> Sync for Extents<T> {}
 
 impl<T: Element> Extents<T> {
-    /// Elements of every extent but the first.
-    const SPILL: usize = {
-        let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
-        let fit = SPILL_BYTES / size;
-        if fit < 16 { 16 } else { fit }
+    const SIZE: usize = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
+    /// The most elements of an extent but the first, as a power of two.
+    const SPILL_BITS_MAX: u32 = match SPILL_BYTES_MAX / Self::SIZE {
+        ..16 => 4,
+        elements => elements.ilog2(),
     };
 
     /// Room for `first_len` elements now and `bound` in the end.
     pub(crate) fn new(first_len: usize, bound: usize) -> Result<Self, OutOfMemory> {
-        let spill = bound.saturating_sub(first_len).div_ceil(Self::SPILL);
-        Ok(Self { first: zeroed_raw(first_len)?, first_len, spill: zeroed(spill)? })
+        let second_len = first_len.min((SPILL_BYTES / Self::SIZE).max(16)).max(2);
+        let first = zeroed_raw(first_len)?;
+        let spill_bits = second_len.ilog2();
+        let mut new = Self { first, first_len, spill_bits, spills: 0, spill: Late::new() };
+        new.spills = (bound.checked_sub(first_len + 1)).map_or(0, |last| new.locate(last).0 + 1);
+        Ok(new)
     }
 
     /// Bytes that [`Extents::new`] allocates.
-    pub(crate) fn bytes(first_len: usize, bound: usize) -> Option<usize> {
-        let spill = bound.saturating_sub(first_len).div_ceil(Self::SPILL);
-        first_len.checked_mul(size_of::<T>())?.checked_add(spill.checked_mul(size_of::<usize>())?)
+    pub(crate) fn bytes(first_len: usize) -> Option<usize> {
+        first_len.checked_mul(size_of::<T>())
+    }
+
+    /// The extent of an element behind the first extent, and the element's place in it.
+    fn locate(&self, i: usize) -> (usize, usize) {
+        let (bits, most) = (self.spill_bits, Self::SPILL_BITS_MAX.max(self.spill_bits));
+        if i < 1 << most {
+            let extent = (i >> bits).checked_ilog2().map_or(0, |log| log as usize + 1);
+            (extent, if extent == 0 { i } else { i - self.spill_len(extent) })
+        } else {
+            // All before those that grow no more have as many elements together as one of these.
+            ((most - bits) as usize + (i >> most), i & ((1 << most) - 1))
+        }
+    }
+
+    /// Elements of an extent but the first: as many as all before it, and the second, have together.
+    fn spill_len(&self, extent: usize) -> usize {
+        let most = Self::SPILL_BITS_MAX.max(self.spill_bits);
+        1 << (self.spill_bits as usize + extent.saturating_sub(1)).min(most as usize)
+    }
+
+    /// The extent of an element behind the first extent, if it exists, and the element's place in it.
+    fn spilled(&self, i: usize) -> Option<(NonNull<T>, usize)> {
+        let (extent, place) = self.locate(i);
+        let extent = self.spill.get()?.get(extent)?.load(Ordering::Acquire);
+        Some((NonNull::new(extent)?, place))
     }
 
     /// The address of element `i`.
@@ -153,11 +192,13 @@ impl<T: Element> Extents<T> {
     /// As for [`Extents::get`], and `i` lies behind the first extent.
     #[cold]
     unsafe fn get_spilled(&self, i: usize) -> NonNull<T> {
-        let i = i - self.first_len;
-        let extent = self.spill[i / Self::SPILL].load(Ordering::Acquire);
-        debug_assert!(!extent.is_null(), "element {i} was never ensured");
-        // SAFETY: the caller says that the extent exists, and `i % Self::SPILL` is within it.
-        unsafe { NonNull::new_unchecked(extent.add(i % Self::SPILL)) }
+        let spilled = self.spilled(i - self.first_len);
+        debug_assert!(spilled.is_some(), "element {i} was never ensured");
+        // SAFETY: the caller says that the extent exists, and the place is within it.
+        unsafe {
+            let (extent, place) = spilled.unwrap_unchecked();
+            extent.add(place)
+        }
     }
 
     /// The address of element `i`, if it has one.
@@ -173,9 +214,9 @@ impl<T: Element> Extents<T> {
 
     #[cold]
     fn find_spilled(&self, i: usize) -> Option<NonNull<T>> {
-        let extent = NonNull::new(self.spill.get(i / Self::SPILL)?.load(Ordering::Acquire))?;
-        // SAFETY: `i % Self::SPILL` is within the extent.
-        Some(unsafe { extent.add(i % Self::SPILL) })
+        let (extent, place) = self.spilled(i)?;
+        // SAFETY: the place is within the extent.
+        Some(unsafe { extent.add(place) })
     }
 
     /// The elements from `start` on, `len` of them, if they have addresses and lie in one extent.
@@ -184,7 +225,8 @@ impl<T: Element> Extents<T> {
         let (first, room) = if start < self.first_len {
             (self.find(start)?, self.first_len - start)
         } else {
-            (self.find(start)?, Self::SPILL - (start - self.first_len) % Self::SPILL)
+            let (extent, place) = self.locate(start - self.first_len);
+            (self.find(start)?, self.spill_len(extent) - place)
         };
         // SAFETY: `first` has an address, and so have all up to the end of its extent, which is zeroed
         // and stays where it is as long as `self`.
@@ -199,11 +241,16 @@ impl<T: Element> Extents<T> {
 
     #[cold]
     fn ensure_spilled(&self, i: usize) -> Result<(), OutOfMemory> {
-        let place = self.spill.get(i / Self::SPILL).ok_or(OutOfMemory)?;
+        let (extent, _) = self.locate(i);
+        if extent >= self.spills {
+            return Err(OutOfMemory);
+        }
+        let len = self.spill_len(extent);
+        let place = &self.spill.get_or_try_make(|| zeroed(self.spills))?[extent];
         if !place.load(Ordering::Acquire).is_null() {
             return Ok(());
         }
-        let extent = zeroed_raw::<T>(Self::SPILL)?;
+        let extent = zeroed_raw::<T>(len)?;
         let published = place.compare_exchange(
             ptr::null_mut(),
             extent.as_ptr(),
@@ -212,15 +259,19 @@ impl<T: Element> Extents<T> {
         );
         if published.is_err() {
             // SAFETY: allocated above with this length and seen by nobody else.
-            unsafe { free_raw(extent, Self::SPILL) };
+            unsafe { free_raw(extent, len) };
         }
         Ok(())
     }
 
     /// Bytes allocated now.
     pub(crate) fn allocated_bytes(&self) -> usize {
-        let spilled = self.spill.iter().filter(|p| !p.load(Ordering::Relaxed).is_null()).count();
-        (self.first_len + spilled * Self::SPILL) * size_of::<T>() + size_of_val(&*self.spill)
+        let spill = self.spill.get().map_or(&[][..], |spill| spill);
+        let len = |(extent, place): (usize, &AtomicPtr<T>)| {
+            if place.load(Ordering::Relaxed).is_null() { 0 } else { self.spill_len(extent) }
+        };
+        let spilled: usize = spill.iter().enumerate().map(len).sum();
+        (self.first_len + spilled) * size_of::<T>() + size_of_val(spill)
     }
 }
 
@@ -228,10 +279,11 @@ impl<T: Element> Drop for Extents<T> {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with this length; the last owner is gone.
         unsafe { free_raw(self.first, self.first_len) };
-        for place in &self.spill {
+        for (extent, place) in self.spill.get().into_iter().flatten().enumerate() {
+            let len = self.spill_len(extent);
             if let Some(extent) = NonNull::new(place.load(Ordering::Acquire)) {
                 // SAFETY: published by `ensure_spilled`, allocated with this length.
-                unsafe { free_raw(extent, Self::SPILL) };
+                unsafe { free_raw(extent, len) };
             }
         }
     }
@@ -241,6 +293,9 @@ impl<T: Element> Drop for Extents<T> {
 mod tests {
     use super::*;
     use crate::sync::AtomicU32;
+
+    // SAFETY: an array of atomic integers.
+    unsafe impl Element for [AtomicU32; 1024] {}
 
     #[test]
     fn addresses_are_distinct_and_stay() {
@@ -255,6 +310,23 @@ mod tests {
         }
         for i in 0..5_000 {
             assert_eq!(at(i).load(Ordering::Relaxed), i as u32 + 1);
+        }
+    }
+
+    #[test]
+    fn every_element_has_a_place_of_its_own() {
+        for first_len in [0, 1, 2, 10, 128, 132, 5_000] {
+            let extents = Extents::<[AtomicU32; 1024]>::new(first_len, first_len + 3_000);
+            let extents = extents.expect("memory");
+            let mut next = (0, 0);
+            for i in 0..3_000 {
+                assert_eq!(extents.locate(i), next, "{i} behind {first_len}");
+                next.1 += 1;
+                if next.1 == extents.spill_len(next.0) {
+                    next = (next.0 + 1, 0);
+                }
+            }
+            assert_eq!(extents.spills, next.0 + usize::from(next.1 > 0));
         }
     }
 

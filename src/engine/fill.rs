@@ -68,7 +68,7 @@ use crate::{
         insert::{Inserted, Placed, Target, Terms},
         leading,
         leaving::Leaving,
-        load_times::LoadTimes,
+        load_times::{BUCKETS, LoadTimes},
         nodes::Entry,
         outbox::Hold,
         plant::{Bug, planted},
@@ -271,8 +271,8 @@ impl<K, V> Engine<K, V> {
         self.common.flights.end(post, &pin().guard);
     }
 
-    pub(crate) fn load_times(&self) -> &LoadTimes {
-        &self.common.load_times
+    pub(crate) fn load_times(&self) -> [u64; BUCKETS] {
+        self.common.load_times.get().map_or([0; BUCKETS], LoadTimes::counts)
     }
 
     /// Starts the clock for a loader.
@@ -290,7 +290,8 @@ impl<K, V> Engine<K, V> {
         if failed {
             counters.count(number, Event::LoadFailure);
         }
-        self.common.load_times.record(took);
+        let times = self.common.load_times.get_or_make(LoadTimes::new);
+        times.record(took);
     }
 }
 

@@ -39,6 +39,11 @@ impl<T> Late<T> {
     }
 
     /// The value; `make` makes it if there is none, perhaps in vain.
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
+        self.get().unwrap_or_else(|| self.publish(make()))
+    }
+
+    /// The same where that may fail.
     pub(crate) fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         match self.get() {
             Some(value) => Ok(value),

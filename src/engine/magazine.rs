@@ -126,8 +126,8 @@ impl Magazines {
     }
 
     /// Bytes that [`Magazines::new`] allocates.
-    pub(crate) fn bytes(planned: u32, most: u32) -> Option<usize> {
-        Extents::<Magazine>::bytes(planned as usize, most as usize)
+    pub(crate) fn bytes(planned: u32) -> Option<usize> {
+        Extents::<Magazine>::bytes(planned as usize)
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {

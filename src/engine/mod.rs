@@ -75,13 +75,11 @@ use crate::{
 };
 use background::Background;
 use budget::Budget;
-use crossbeam_utils::CachePadded;
 use epoch::Pin;
 use flights::Flights;
 use late::Late;
 use leaving::Leaving;
 use lifetimes::{Lifetimes, Rules};
-use load_times::LoadTimes;
 use plan::{ENTRIES_MAX, Growth, Plan};
 use shard::{Common, Context};
 use stats::Counters;
@@ -120,7 +118,7 @@ impl<K, V> Engine<K, V> {
                 expired: AtomicU64::new(0),
                 registration: Late::new(),
                 flights: Flights::new(),
-                load_times: CachePadded::new(LoadTimes::new()),
+                load_times: Late::new(),
                 groups: Late::new(),
                 background: Background::default(),
             }),

@@ -54,8 +54,8 @@ impl<K, V> Nodes<K, V> {
     pub(crate) const NODE_BYTES: usize = size_of::<Node<K, V>>();
 
     /// Bytes that [`Nodes::new`] allocates.
-    pub(crate) fn bytes(planned: usize, max_nodes: usize) -> Option<usize> {
-        Extents::<Node<K, V>>::bytes(planned, max_nodes)
+    pub(crate) fn bytes(planned: usize) -> Option<usize> {
+        Extents::<Node<K, V>>::bytes(planned)
     }
 
     /// Makes sure that the `index`-th node (number `index + 1`) has storage.

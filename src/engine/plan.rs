@@ -202,9 +202,8 @@ impl Plan {
     /// hundreds of small allocations may each succeed where the whole cannot.
     fn probe_memory<K, V>(&self) -> Option<()> {
         let ShardPlan { planned_nodes, nodes, .. } = self.shard;
-        let (planned, max) = (planned_nodes as usize, nodes.max_nodes as usize);
         let (probation, protected) = Policy::ring_lens(self.shard.ring_capacity());
-        let bytes = Nodes::<K, V>::bytes(planned, max)?
+        let bytes = Nodes::<K, V>::bytes(planned_nodes as usize)?
             .checked_add(self.shard.buckets.checked_mul(size_of::<Bucket>())?)?
             .checked_add((probation + protected) * size_of::<u32>())?
             .checked_add(nodes.bytes()?)?

@@ -106,13 +106,12 @@ impl NodePlan {
     /// Magazines that get their memory at once, and all that can be in use.
     fn magazines(self) -> (u32, u32) {
         // One may hold a single node, if maintenance sealed it.
-        (16.min(self.max_nodes), self.max_nodes)
+        ((self.batch / 4).min(16).min(self.max_nodes), self.max_nodes)
     }
 
     /// Bytes that [`Recycler::new`] allocates.
     pub(crate) fn bytes(self) -> Option<usize> {
-        let (planned, most) = self.magazines();
-        Magazines::bytes(planned, most)
+        Magazines::bytes(self.magazines().0)
     }
 }
 

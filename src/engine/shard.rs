@@ -94,7 +94,7 @@ pub(crate) struct Common<K, V> {
     pub(crate) registration: Late<Registration>,
     pub(crate) flights: Flights<Flight<K, V>>,
     /// Apart from what readers read.
-    pub(crate) load_times: CachePadded<LoadTimes>,
+    pub(crate) load_times: Late<LoadTimes>,
     /// If anything was ever invalidated together, or has tags.
     pub(crate) groups: Late<Groups>,
     pub(crate) background: Background,

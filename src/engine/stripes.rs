@@ -4,13 +4,13 @@
 //! handing one on is a Release/Acquire pair: so an owner may use plain loads and stores, and goes on
 //! where the last one stopped. What others may do with a thread's value is the value's business.
 //!
-//! Values come in chunks of doubling length, which appear when the first thread with such a number
+//! Values come in chunks, each as long as all before it, which appear when the first thread with such a number
 //! needs them and stay as long as the whole: a compare-and-swap publishes a chunk (Release), finding
 //! it is an Acquire load, and the loser frees its own.
 
 use crate::{
     engine::{
-        epoch::{CHUNKS, FIRST_CHUNK, Number},
+        epoch::{CHUNKS, Number, chunk_len},
         extents::{Element, zeroed},
     },
     sync::{AtomicPtr, Ordering},
@@ -27,10 +27,6 @@ pub(crate) struct Stripes<T: Element + Send + Sync> {
 impl<T: Element + Send + Sync> Stripes<T> {
     pub(crate) fn new() -> Self {
         Self { chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
-    }
-
-    fn chunk_len(chunk: usize) -> usize {
-        FIRST_CHUNK << chunk
     }
 
     /// The value of the thread with this number; None for threads without one, and for want of
@@ -50,7 +46,7 @@ impl<T: Element + Send + Sync> Stripes<T> {
         if chunk == CHUNKS {
             return None;
         }
-        let mut new = zeroed::<T>(Self::chunk_len(chunk)).ok()?;
+        let mut new = zeroed::<T>(chunk_len(chunk)).ok()?;
         let start = new.as_mut_ptr();
         match self.chunks[chunk].compare_exchange(
             ptr::null_mut(),
@@ -72,7 +68,7 @@ impl<T: Element + Send + Sync> Stripes<T> {
             let start = NonNull::new(start.load(Ordering::Acquire));
             start.map_or(&[][..], |start| {
                 // SAFETY: as in `of`.
-                unsafe { std::slice::from_raw_parts(start.as_ptr(), Self::chunk_len(chunk)) }
+                unsafe { std::slice::from_raw_parts(start.as_ptr(), chunk_len(chunk)) }
             })
         })
     }
@@ -87,7 +83,7 @@ impl<T: Element + Send + Sync> Drop for Stripes<T> {
         for (chunk, start) in self.chunks.iter().enumerate() {
             let start = start.load(Ordering::Acquire);
             if !start.is_null() {
-                let chunk = ptr::slice_from_raw_parts_mut(start, Self::chunk_len(chunk));
+                let chunk = ptr::slice_from_raw_parts_mut(start, chunk_len(chunk));
                 // SAFETY: it was a boxed slice of this length when `add_chunk` published it.
                 drop(unsafe { Box::from_raw(chunk) });
             }

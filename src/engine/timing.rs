@@ -155,7 +155,7 @@ impl Timing {
             max_nodes,
             span,
             has_ends: AtomicBool::new(false),
-            wheel: Wheel::new(max_nodes, clock.scale(), clock.now())?,
+            wheel: Wheel::new(planned, max_nodes, clock.scale(), clock.now())?,
         })
     }
 

@@ -28,7 +28,26 @@
 //! By a manual clock, ticks are nanoseconds and there are ten levels ([`Scale`]).
 //!
 //! A slot is a bitmap with a bit per block, a few words, and so is what is *ready*. The words of 64
-//! blocks for all slots lie together, a *column*: what is due in turn is marked there, too.
+//! blocks for all slots lie together, a *column*: what is due in turn is marked there, too. A column comes with its
+//! first mark (`late.rs`). Where there is no memory for it, its blocks are swept by evictions alone.
+//!
+//! # Small shards
+//!
+//! A shard of up to [`SMALL`] blocks has no slots, which would be most of its memory: it has one word, the earliest
+//! tick that was scheduled, and a mark for each block that ever had a deadline. When the word's tick comes all of
+//! those become ready. It is `alarm.rs` once more: a deadline is covered by a tick in the word that is not later than
+//! its own.
+//!
+//! ```text
+//! schedule   fence; set the block's mark and raise reach, if need be; lower the word, if it is later; fence; look at
+//!            closed again: if the tick was closed meanwhile, begin again
+//! turn       close; fence; if the word's tick has come: word <- never; fence; make all marked blocks ready; done
+//! ```
+//!
+//! Whose last fence comes before the first of the turn has lowered the word in time for the look at it; else it sees
+//! the tick closed, and makes the block ready itself. In the same way, who finds the word low enough that is then raised
+//! either comes before the second fence of the turn, so that its mark and its deadline are seen, or sees the tick
+//! closed.
 //!
 //! # Transitions
 //!
@@ -126,8 +145,9 @@ use crate::{
     clock::NEVER,
     engine::{
         deadlines::Block,
-        extents::{OutOfMemory, zeroed},
+        extents::{Element, OutOfMemory, zeroed},
         hooks::{Step, step},
+        late::Late,
         plant::{Bug, planted},
     },
     sync::{AtomicU32, AtomicU64, Ordering, SettingU64, fence, fence_after_swap},
@@ -167,6 +187,8 @@ impl Scale {
     }
 }
 
+/// Blocks that a shard without slots is planned for, at most.
+pub(crate) const SMALL: usize = if cfg!(larder_loom) { 0 } else { 32 };
 /// Slots per level, as a power of two.
 const BITS: u32 = if cfg!(larder_loom) { 2 } else { 6 };
 const MAX_LEVELS: usize = if cfg!(larder_loom) { 2 } else { 10 };
@@ -236,8 +258,22 @@ struct Hands {
     /// Columns in which there may be marks, or ready bits.
     reach: AtomicU32,
     scale: Scale,
+    /// The earliest tick that was scheduled, for small shards.
+    earliest: AtomicU64,
     /// A bit per slot of each level.
     occupied: [AtomicU64; MAX_LEVELS],
+}
+
+/// The marks of 64 blocks, if there was one yet.
+#[derive(Debug)]
+struct Column(Late<Box<[AtomicU64]>>);
+
+// SAFETY: a late value is a pointer, whose zero says that there is none yet.
+unsafe impl Element for Column {
+    #[cfg(larder_loom)]
+    fn zero() -> Self {
+        Self(Late::new())
+    }
 }
 
 /// The timer wheel of one shard.
@@ -245,15 +281,24 @@ struct Hands {
 pub(crate) struct Wheel {
     hands: CachePadded<Hands>,
     /// Column by column, level by level, slot by slot: a bit per block.
-    marks: Box<[AtomicU64]>,
+    columns: Box<[Column]>,
+    /// In place of these, for small shards: a bit per block that ever had a deadline.
+    used: Box<[AtomicU64]>,
     /// A bit per block: its slot has come.
     ready: Box<[AtomicU64]>,
 }
 
 impl Wheel {
-    /// For nodes `1..=max_nodes`; nothing is scheduled.
-    pub(crate) fn new(max_nodes: usize, scale: Scale, now: u64) -> Result<Self, OutOfMemory> {
+    /// For nodes `1..=max_nodes`, of which mostly the first `planned` are used; nothing is scheduled.
+    pub(crate) fn new(
+        planned: usize,
+        max_nodes: usize,
+        scale: Scale,
+        now: u64,
+    ) -> Result<Self, OutOfMemory> {
         let tick = now >> scale.tick;
+        let is_small = Block::count(planned) <= SMALL;
+        let of = |kind| if kind { columns(max_nodes) } else { 0 };
         Ok(Self {
             hands: CachePadded::new(Hands {
                 closed: AtomicU64::new(tick),
@@ -262,15 +307,19 @@ impl Wheel {
                 let_go: SettingU64::new(0),
                 reach: AtomicU32::new(0),
                 scale,
+                earliest: AtomicU64::new(NEVER),
                 occupied: std::array::from_fn(|_| AtomicU64::new(0)),
             }),
-            marks: zeroed(columns(max_nodes) * scale.levels * SLOTS as usize)?,
+            columns: zeroed(of(!is_small))?,
+            used: zeroed(of(is_small))?,
             ready: zeroed(columns(max_nodes))?,
         })
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        size_of_val(&*self.marks) + size_of_val(&*self.ready)
+        let made = self.columns.iter().filter_map(|column| column.0.get());
+        let marks: usize = made.map(|words| size_of_val(&**words)).sum();
+        marks + size_of_val(&*self.columns) + size_of_val(&*self.used) + size_of_val(&*self.ready)
     }
 
     /// Sees to it that `block` comes up when `deadline` has come. The deadline has been stored
@@ -291,19 +340,26 @@ impl Wheel {
             if tick <= closed {
                 return self.make_ready(block);
             }
-            let slot = Slot::of(tick, closed, levels);
-            self.mark(slot, block);
+            let comes = if self.is_small() {
+                self.lower(tick, block);
+                tick
+            } else {
+                let slot = Slot::of(tick, closed, levels);
+                let Some(column) = self.column(column_of(block).0) else { return };
+                self.mark(column, slot, block);
+                slot.first_tick()
+            };
             closed = hands.closed.load(Ordering::Relaxed);
-            if closed < slot.first_tick() || planted(Bug::ClosedLookedAtOnce) {
+            if closed < comes || planted(Bug::ClosedLookedAtOnce) {
                 return;
             }
         }
     }
 
     #[inline]
-    fn mark(&self, slot: Slot, block: Block) {
+    fn mark(&self, words: &[AtomicU64], slot: Slot, block: Block) {
         let (column, bit) = column_of(block);
-        let word = self.word(slot, column);
+        let word = &words[place_of(slot)];
         // Looked at before they are written: most often both are set already.
         if word.load(Ordering::Relaxed) & bit == 0 {
             word.fetch_or(bit, Ordering::Relaxed);
@@ -316,6 +372,27 @@ impl Wheel {
         let (occupied, bit) = (&self.hands.occupied[slot.level], 1 << slot.index());
         if occupied.load(Ordering::Relaxed) & bit == 0 {
             occupied.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn is_small(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// [`Wheel::mark`] for small shards.
+    #[inline]
+    fn lower(&self, tick: u64, block: Block) {
+        let (column, bit) = column_of(block);
+        if self.used[column].load(Ordering::Relaxed) & bit == 0 {
+            self.used[column].fetch_or(bit, Ordering::Relaxed);
+        }
+        self.raise_reach(column);
+        if self.hands.earliest.load(Ordering::Relaxed) > tick {
+            self.hands.earliest.fetch_min(tick, Ordering::Relaxed);
+        }
+        if !planted(Bug::MarkUnfenced) {
+            fence_after_swap();
         }
     }
 
@@ -336,25 +413,24 @@ impl Wheel {
         }
     }
 
-    /// Words of a column.
+    /// The words of a column, which is made if need be.
     #[inline]
-    fn words(&self) -> usize {
-        self.hands.scale.levels * SLOTS as usize
-    }
-
-    #[inline]
-    fn word(&self, slot: Slot, column: usize) -> &AtomicU64 {
-        &self.marks[column * self.words() + slot.level * SLOTS as usize + slot.index() as usize]
+    fn column(&self, column: usize) -> Option<&[AtomicU64]> {
+        let words = self.hands.scale.levels * SLOTS as usize;
+        let column = self.columns[column].0.get_or_try_make(|| zeroed(words)).ok()?;
+        Some(column)
     }
 
     /// Asks for the line that a mark for `deadline` goes to, if the time does not go on before.
     #[inline]
     pub(crate) fn prefetch(&self, block: Block, deadline: u64) {
-        if deadline != NEVER {
+        if deadline != NEVER && !self.is_small() {
             let Hands { closed, scale, .. } = &*self.hands;
             let closed = closed.load(Ordering::Relaxed);
             let slot = Slot::of(scale.tick_of(deadline).max(closed + 1), closed, scale.levels);
-            super::prefetch(self.word(slot, column_of(block).0));
+            if let Some(words) = self.columns[column_of(block).0].0.get() {
+                super::prefetch(&words[place_of(slot)]);
+            }
         }
     }
 
@@ -386,6 +462,9 @@ impl Wheel {
     #[cold]
     fn turn(&self, done: u64, tick: u64) {
         self.close(tick);
+        if self.is_small() {
+            return self.turn_small(tick);
+        }
         let came = std::array::from_fn(|level| slots_after(level, done, tick));
         if !planted(Bug::VacatedLate) {
             self.vacate(&came);
@@ -399,6 +478,26 @@ impl Wheel {
             self.vacate(&came);
         }
         step(Step::SlotsEmptied);
+        self.hands.done.fetch_max(tick, Ordering::AcqRel);
+    }
+
+    fn turn_small(&self, tick: u64) {
+        let earliest = &self.hands.earliest;
+        if !planted(Bug::TurnUnfenced) {
+            fence(Ordering::SeqCst);
+        }
+        if earliest.load(Ordering::Relaxed) <= tick {
+            earliest.swap(NEVER, Ordering::AcqRel);
+            if !planted(Bug::TurnUnfenced) {
+                fence(Ordering::SeqCst);
+            }
+            step(Step::SlotsVacated);
+            for column in 0..self.reach() {
+                let used = self.used[column].load(Ordering::Acquire);
+                self.ready[column].fetch_or(used, Ordering::AcqRel);
+            }
+            step(Step::SlotsEmptied);
+        }
         self.hands.done.fetch_max(tick, Ordering::AcqRel);
     }
 
@@ -423,8 +522,8 @@ impl Wheel {
     /// Makes the blocks of a column ready that have marks in slots that came. From slot to slot, not
     /// slot by slot: most words are zero, and what is to be written can be put together.
     fn empty(&self, column: usize, came: &Came) {
-        let words = self.words();
-        let levels = self.marks[column * words..][..words].chunks_exact(SLOTS as usize);
+        let Some(marks) = self.columns[column].0.get() else { return };
+        let levels = marks.chunks_exact(SLOTS as usize);
         let words = || levels.clone().zip(came).flat_map(|(words, slots)| words_of(words, slots));
         let marks = words().fold(0, |marks, word| marks | word.load(Ordering::Acquire));
         if marks == 0 {
@@ -482,7 +581,8 @@ impl Wheel {
             first_after(Slot::number_at(level, done), occupied.load(Ordering::Acquire))
                 .map(|number| Slot { level, number }.first_tick())
         });
-        let next = ticks.min();
+        let earliest = hands.earliest.load(Ordering::Acquire);
+        let next = ticks.chain((earliest != NEVER).then_some(earliest)).min();
         let closed = hands.closed.load(Ordering::Relaxed);
         // While somebody empties slots the bits are not to be relied on.
         let tick = if closed == done && self.nothing_ready() { next? } else { closed };
@@ -524,6 +624,12 @@ fn first_after(present: u64, occupied: u64) -> Option<u64> {
 
 fn columns(max_nodes: usize) -> usize {
     Block::count(max_nodes).div_ceil(WORD_BITS)
+}
+
+/// Where the word of a slot is in its column.
+#[inline]
+fn place_of(slot: Slot) -> usize {
+    slot.level * SLOTS as usize + slot.index() as usize
 }
 
 /// The word of a slot that a block's mark is in, and the mark.

@@ -19,6 +19,7 @@ use crate::peers::PeerId;
 use crate::replay::{self, Capacity, Rows};
 use crate::report::{self, Section};
 use crate::table::Table;
+use crate::tenants;
 use crate::throughput::{self, Matrix, Scenario};
 use crate::trace::Trace;
 use crate::workload::Dist;
@@ -78,6 +79,8 @@ enum Command {
     Telemetry(TelemetryArgs),
     /// What inserts take while a cache comes to hold far more than it was built for
     Growth(GrowthArgs),
+    /// What many small caches cost together
+    Tenants(TenantsArgs),
     /// The few numbers that larder promises something about, beside quick_cache
     Headline(HeadlineArgs),
     /// One cache's memory, for `memory`, which starts this once for each
@@ -248,6 +251,22 @@ struct GrowthArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+struct TenantsArgs {
+    /// How many caches
+    #[arg(long, value_delimiter = ',', default_value = "5k,20k", value_parser = parse_count)]
+    caches: Vec<u32>,
+    /// Inserts per second, in all of them
+    #[arg(long, default_value = "1k", value_parser = parse_count)]
+    inserts: u32,
+    /// How long entries live, in seconds
+    #[arg(long, default_value = "10", value_parser = parse_count)]
+    ttl: u32,
+    /// How long to measure, in seconds
+    #[arg(long, default_value = "10", value_parser = parse_count)]
+    time: u32,
+}
+
+#[derive(Clone, Debug, Args)]
 struct HeadlineArgs {
     /// A folder with traces; a generated trace where there is none
     traces: Option<PathBuf>,
@@ -318,6 +337,13 @@ impl Cli {
                 let plan = growth::Plan { entries, estimate };
                 let numbers = growth::run(plan);
                 common.show(&numbers, &[growth::table(plan, &numbers)])
+            }
+            Command::Tenants(TenantsArgs { caches, inserts, ttl, time }) => {
+                let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+                let (ttl, time, seed) = (seconds(ttl), seconds(time), common.seed);
+                let plan = tenants::Plan { caches, inserts, ttl, time, seed };
+                let numbers = tenants::run(&plan);
+                common.show(&numbers, &[tenants::table(&plan, &numbers)])
             }
             Command::Latency(args) => {
                 let plan = args.plan(&common);

@@ -29,13 +29,15 @@ impl Wheel {
             let occupied = occupied.load(Ordering::Acquire);
             slots.iter().cloned().flatten().any(|slot| occupied & (1 << slot) != 0)
         });
+        let is_occupied = is_occupied || hands.earliest.load(Ordering::Acquire) <= tick;
         // As for `next_due`, and in this order: while somebody empties slots the bits are not to be relied on.
         let may_have_marks = is_occupied || hands.closed.load(Ordering::Relaxed) != done;
-        let words = self.words();
         for (column, ready) in self.ready().iter().enumerate() {
             let mut blocks = 0;
-            if may_have_marks {
-                let levels = self.marks[column * words..][..words].chunks_exact(SLOTS as usize);
+            if may_have_marks && self.is_small() {
+                blocks = self.used[column].load(Ordering::Acquire);
+            } else if may_have_marks && let Some(marks) = self.columns[column].0.get() {
+                let levels = marks.chunks_exact(SLOTS as usize);
                 let marks = levels.zip(&came).flat_map(|(words, slots)| words_of(words, slots));
                 blocks = marks.fold(0, |blocks, word| blocks | word.load(Ordering::Acquire));
             }

@@ -34,7 +34,7 @@ impl Timers {
 
     fn by(scale: Scale, nodes: NodeId, now: u64) -> Self {
         let (wheel, deadlines) = (
-            Wheel::new(nodes as usize, scale, now),
+            Wheel::new(nodes as usize, nodes as usize, scale, now),
             Deadlines::new(nodes as usize, nodes as usize),
         );
         let (wheel, deadlines) = (wheel.expect("memory"), deadlines.expect("memory"));
@@ -324,7 +324,7 @@ fn a_million_deadlines_on_a_few_wheels() {
 #[test]
 fn memory_is_less_than_three_bytes_per_node() {
     for nodes in [4_096, 57_344, 1 << 20] {
-        let wheel = Wheel::new(nodes, Scale::MILLIS, 0).expect("memory");
+        let wheel = Wheel::new(nodes, nodes, Scale::MILLIS, 0).expect("memory");
         assert!(wheel.allocated_bytes() < 3 * nodes, "{nodes} nodes");
     }
 }
