@@ -1,7 +1,7 @@
 //! Loading in tasks of their own, which callers wait for.
 //!
 //! The caller that gets the lead of a load hands it, with its loader, to a task (`engine/handed.rs`), and follows that
-//! through a [`Slot`]. It is none of those who wait at the flight, since it could not take over: its loader is gone. The
+//! through a [`Slot`] (`detached/task.rs`). It is none of those who wait at the flight, since it could not take over: its loader is gone. The
 //! task ends in one of three ways, and all others who wait hear of it by the flight:
 //!
 //! - The loader has ended: its outcome is stored and landed, and the answer goes into the slot.
@@ -9,34 +9,26 @@
 //! - The task is dropped, by its runtime or by the spawner: the flight is abandoned, and the loader goes back
 //!   to the caller, which asks anew and runs it in place, should it lead again.
 
+mod task;
+
 use super::{
-    Always, Asking, ByRef, Fallible, Lead, Optional, Own, Question, Wanted, land, seeking::Seeking,
-    without,
+    Always, Asking, ByRef, Fallible, Optional, Own, Question, Wanted, seeking::Seeking, without,
 };
-use crate::{
-    Cache,
-    engine::{
-        fill::Took,
-        flight::Outcome,
-        handed::{HandedLead, TakenUp},
-        insert::Terms,
-    },
-    errands::caught,
-};
+use crate::Cache;
 use equivalent::Equivalent;
 use pin_project_lite::pin_project;
 use std::{
-    any::Any,
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     hash::{BuildHasher, Hash},
     mem,
     ops::ControlFlow,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::resume_unwind,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    sync::Arc,
+    task::{Context, Poll},
 };
+use task::{End, Slot, Task};
 
 /// A future that is polled to its end by a runtime.
 type Load = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -56,9 +48,6 @@ impl fmt::Debug for Spawner {
         f.debug_struct("Spawner").finish_non_exhaustive()
     }
 }
-
-/// A panic's payload.
-type Payload = Box<dyn Any + Send>;
 
 /// # Loading in tasks
 ///
@@ -325,212 +314,6 @@ where
                     return polled;
                 }
                 Stage::Over => panic!("a load was polled after its end"),
-            }
-        }
-    }
-}
-
-/// Where a caller learns of the end of its task. The lock is held for a few instructions, and no user code runs under it.
-struct Slot<T, F>(Mutex<Progress<T, F>>);
-
-enum Progress<T, F> {
-    Running(Option<Waker>),
-    Ended(End<T, F>),
-    /// The caller knows.
-    Taken,
-}
-
-enum End<T, F> {
-    Answer(T),
-    Panic(Payload),
-    /// The loader, which has not ended.
-    Dropped(Pin<Box<F>>),
-}
-
-impl<T, F> Slot<T, F> {
-    fn progress(&self) -> MutexGuard<'_, Progress<T, F>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// For the caller.
-    fn poll(&self, context: &Context<'_>) -> Poll<End<T, F>> {
-        let waker = context.waker().clone();
-        let mut progress = self.progress();
-        match &mut *progress {
-            Progress::Running(known) => {
-                let former = known.replace(waker);
-                drop(progress);
-                drop(former);
-                Poll::Pending
-            }
-            Progress::Ended(_) | Progress::Taken => {
-                let taken = mem::replace(&mut *progress, Progress::Taken);
-                drop(progress);
-                let Progress::Ended(end) = taken else { panic!("a load was polled after its end") };
-                Poll::Ready(end)
-            }
-        }
-    }
-
-    /// For the task. What comes after an end is dropped.
-    fn end(&self, end: End<T, F>) {
-        let mut progress = self.progress();
-        if let Progress::Running(waker) = &mut *progress {
-            let waker = waker.take();
-            *progress = Progress::Ended(end);
-            drop(progress);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-}
-
-/// A key, and what is to hold of the entry that is loaded for it.
-struct Given<K> {
-    key: K,
-    terms: Terms,
-}
-
-impl<K: Hash + Eq + Clone> Wanted<K> for Given<K> {
-    type Borrowed = K;
-
-    fn borrowed(&self) -> &K {
-        &self.key
-    }
-
-    fn to_key(&self) -> K {
-        self.key.clone()
-    }
-
-    fn into_key(self) -> K {
-        self.key
-    }
-
-    fn terms(&self) -> Terms {
-        self.terms
-    }
-}
-
-/// A load in a task.
-struct Task<K, V, A: Question<V>, F> {
-    hash: u64,
-    /// Until the loader has ended.
-    given: Option<Given<K>>,
-    lead: Option<HandedLead<K, V>>,
-    loader: Option<Pin<Box<F>>>,
-    /// The value that is to be replaced.
-    old: Option<V>,
-    slot: Arc<Slot<A::Answer, F>>,
-}
-
-impl<K, V, A, F> Task<K, V, A, F>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-    A: Question<V, Answer: Send> + 'static,
-    F: Future<Output = A::Loaded> + Send + 'static,
-{
-    /// Hands the load to the cache's spawner.
-    fn start<S>(
-        cache: &Cache<K, V, S>,
-        hash: u64,
-        key: &impl Wanted<K>,
-        lead: Lead<'_, K, V>,
-        init: F,
-    ) -> Arc<Slot<A::Answer, F>> {
-        let (lead, old) = match lead {
-            Lead::Absent(leader) => (HandedLead::of_absent(cache.engine(), leader, hash), None),
-            Lead::Old(old, refresh) => (refresh.hand_over(), Some(old)),
-        };
-        let slot = Arc::new(Slot(Mutex::new(Progress::Running(None))));
-        let task = Self {
-            hash,
-            given: Some(Given { key: key.to_key(), terms: key.terms() }),
-            lead: Some(lead),
-            loader: Some(Box::pin(init)),
-            old,
-            slot: Arc::clone(&slot),
-        };
-        let Spawner(spawn) = cache.spawner().expect("asked for when the future was made");
-        spawn(Box::pin(task.run()));
-        slot
-    }
-
-    async fn run(mut self) {
-        let Some(timer) = self.lead.as_ref().and_then(HandedLead::timer) else { return };
-        let loaded = poll_fn(|context| self.poll(context)).await;
-        let took = timer.stop();
-        match loaded {
-            Ok(loaded) => self.conclude(loaded, took),
-            Err(payload) => self.fail(payload, took),
-        }
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<A::Loaded, Payload>> {
-        let (Some(lead), Some(loader)) = (&self.lead, &mut self.loader) else {
-            unreachable!("the loader has not ended")
-        };
-        let _leading = lead.leading();
-        match catch_unwind(AssertUnwindSafe(|| loader.as_mut().poll(context))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(loaded)) => Poll::Ready(Ok(loaded)),
-            Err(payload) => Poll::Ready(Err(payload)),
-        }
-    }
-
-    /// Stores what was loaded, lands, and answers the caller.
-    fn conclude(mut self, loaded: A::Loaded, took: Took) {
-        let (Some(lead), Some(key)) = (self.lead.take(), self.given.take()) else { return };
-        let (hash, old, slot) = (self.hash, self.old.take(), Arc::clone(&self.slot));
-        let conclude = move || {
-            lead.take_up(|engine, lead| {
-                let outcome = A::outcome(loaded);
-                engine.count_load(took.wall, matches!(outcome, Outcome::Error(_)));
-                engine.conclude([hash], |unused| {
-                    let (answer, old) = match (lead, old) {
-                        (TakenUp::Old(refresh), Some(old)) => {
-                            match refresh.land(|| key.into_key(), outcome, took.by_clock, unused) {
-                                Outcome::Value(value) => (A::found(value), Some(old)),
-                                Outcome::Nothing | Outcome::Error(_) => (A::found(old), None),
-                            }
-                        }
-                        (TakenUp::Absent(leader), old) => {
-                            let took = took.by_clock;
-                            let answer =
-                                land::<A, _, _>(engine, hash, key, leader, outcome, took, unused);
-                            (answer, old)
-                        }
-                        (TakenUp::Old(_), None) => unreachable!("it is handed over with its value"),
-                    };
-                    slot.end(End::Answer(answer));
-                    old
-                });
-            });
-        };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(conclude)) {
-            self.slot.end(End::Panic(payload));
-        }
-    }
-
-    /// Leaves the load to the others, and the panic to the caller.
-    fn fail(mut self, payload: Payload, took: Took) {
-        caught(|| drop(self.loader.take()));
-        if let Some(lead) = self.lead.take() {
-            lead.count_failure(took.wall);
-            drop(lead);
-        }
-        self.slot.end(End::Panic(payload));
-    }
-}
-
-impl<K, V, A: Question<V>, F> Drop for Task<K, V, A, F> {
-    fn drop(&mut self) {
-        // In this order: the caller asks anew, and is to find the load abandoned.
-        if let Some(lead) = self.lead.take() {
-            drop(lead);
-            if let Some(loader) = self.loader.take() {
-                self.slot.end(End::Dropped(loader));
             }
         }
     }
