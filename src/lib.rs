@@ -59,7 +59,7 @@
 //! ```
 //!
 //! Guides are in the repository's `docs/`: `manager.md`, with configuration, memory, health and metrics,
-//! `memoize.md`, and `from-moka.md`.
+//! `memoize.md`, `from-moka.md`, and `operation.md`: thread pools, clocks, stacks, destructors, platforms.
 //!
 //! # Consistency
 //!
@@ -131,6 +131,9 @@
 #![cfg_attr(not(feature = "manager"), doc = "\n[`manager`]: #cargo-features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc(test(attr(deny(warnings))))]
+
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("larder needs atomics of 64 bits, which this target does not have");
 
 mod alarm;
 mod builder;

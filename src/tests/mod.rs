@@ -15,6 +15,9 @@ mod from_moka {}
 ))]
 #[doc = include_str!("../../docs/manager.md")]
 mod manager_guide {}
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/operation.md")]
+mod operation {}
 #[cfg(all(doctest, feature = "manager"))]
 #[doc = include_str!("../../README.md")]
 mod readme {}

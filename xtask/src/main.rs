@@ -15,6 +15,7 @@ mod place;
 mod sanitize;
 mod steps;
 mod suites;
+mod targets;
 mod tools;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{fuzz, icount, lint, loom, msrv, package, sanitize, suites};
+use crate::{fuzz, icount, lint, loom, msrv, package, sanitize, suites, targets};
 
 const STRESS_SECONDS: u64 = 30;
 const FUZZ_SECONDS: u64 = 20;
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "test", what: "unit and integration tests", run: suites::unit_and_integration },
     Step { name: "doctest", what: "examples in the documentation", run: suites::documentation },
     Step { name: "rustdoc", what: "documentation without warnings", run: lint::rustdoc },
+    Step { name: "targets", what: "other processors and systems compile", run: targets::run },
     Step { name: "package", what: "packages without warnings or broken links", run: package::run },
     Step { name: "deny", what: "licenses, sources, bans", run: lint::deny },
     Step {
