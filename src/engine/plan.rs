@@ -171,7 +171,7 @@ impl Plan {
             capacity: share,
             buckets,
             layout,
-            planned_nodes: (share + uneven + 4 * nodes.batch).min(nodes.max_nodes),
+            planned_nodes: (share + uneven + 3 * nodes.batch).min(nodes.max_nodes),
             nodes,
         };
         let plan = Self { capacity, entries: capacity, shards, shard, next: Self::above::<K, V> };

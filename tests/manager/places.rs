@@ -28,7 +28,7 @@ fn a_place_takes_little_whether_there_is_an_entry_or_not() {
     }
     let (full, values) = bytes_per_place(&manager);
     println!("per place: {empty:.1} B empty, {full:.1} B full; {values:.1} B per value of 8 bytes");
-    assert!(empty < 120.0, "{empty:.1} B for each place of an empty manager");
-    assert!(full < 126.0, "{full:.1} B for each place of a full manager");
+    assert!(empty < 100.0, "{empty:.1} B for each place of an empty manager");
+    assert!(full < 106.0, "{full:.1} B for each place of a full manager");
     assert!(values < 90.0, "{values:.1} B for a key and a value of 8 bytes each");
 }
