@@ -25,8 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = ManagerConfig::from_toml_str(SETTINGS)?;
     let manager = CacheManager::from_config(&config)?;
 
-    // A view is a typed door to one of the caches: any value, any key.
-    let sessions = manager.view::<Session>(CacheKind::Session);
+    // A view is a typed door to one of the caches.
+    let sessions = manager.view::<Session>(CacheKind::Session).keyed::<String>();
     sessions.set("4f1c", Session { user: 7 });
     println!("session 4f1c is {:?}", sessions.get("4f1c"));
     println!(

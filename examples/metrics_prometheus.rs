@@ -17,13 +17,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Nothing else has to be called: the manager finds the recorder.
     let manager = CacheManager::new();
-    let profiles = manager.view::<String>(CacheKind::User);
-    for request in 0..10_000_u64 {
+    let profiles = manager.view::<String>(CacheKind::User).keyed::<u64>();
+    for request in 0..10_000 {
         // Most ask for the same few hundred, and some for many others.
         let id = if request % 10 == 0 { request } else { request % 300 };
         profiles.get_with(&id, || format!("user {id}"));
     }
-    let slow = 12_345_u64;
+    let slow = 12_345;
     profiles.get_with(&slow, || {
         thread::sleep(Duration::from_millis(20));
         "a slow one".to_owned()
