@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Census, Counted, PATIENCE, alone, join, settle, validate};
-use larder::{Cache, ManualClock, WeakCache};
+use larder::{Cache, Maintenance, ManualClock, Pending, WeakCache};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     sync::{
@@ -220,6 +220,19 @@ fn what_waits_to_be_dropped_does_not_pile_up() {
         assert!(most > 0);
         validate(&cache);
     }
+}
+
+#[test]
+fn steps_of_maintenance_drop_the_last_batch_as_well() {
+    let _alone = alone();
+    let census = Census::default();
+    let cache = Cache::builder().max_capacity(100).maintenance(Maintenance::Manual).build();
+    for id in 0..10 {
+        cache.insert(id, census.value(id));
+        cache.invalidate(&id);
+    }
+    while cache.run_pending_tasks_for(PATIENCE) == Pending::More {}
+    assert_eq!(census.alive(), 0);
 }
 
 #[test]

@@ -222,6 +222,11 @@ impl Recycler {
         if self.depot.dead.is_empty() { 0 } else { self.drop_some_dead(most, drop_entry) }
     }
 
+    /// Whether there are dead nodes that this thread may drop the keys and values of.
+    pub(crate) fn has_dead(&self) -> bool {
+        !self.depot.dead.is_empty() && Dropping::begin().is_some()
+    }
+
     #[inline(never)]
     fn drop_some_dead(&self, most: u32, mut drop_entry: impl FnMut(NodeId)) -> u32 {
         let Some(_dropping) = Dropping::begin() else { return 0 };

@@ -118,13 +118,22 @@ impl<K, V> Common<K, V> {
             }
         }
         let before = self.pending();
-        for _ in 0..plan::FLUSHES_IN_VAIN.min(before) {
-            pin().guard.flush();
-            if self.pending() < before {
-                return Advance::More;
+        if before > 0 {
+            // Even a single batch takes three flushes: see `collect`.
+            for _ in 0..plan::FLUSHES_IN_VAIN {
+                pin().guard.flush();
+                if self.pending() < before {
+                    return Advance::More;
+                }
             }
         }
-        Advance::Done
+        // Any pin and any seal may have handed a batch back, too.
+        let mut shards = self.storeys.iter();
+        if shards.any(|(_, shard)| shard.recycler.has_dead()) {
+            Advance::More
+        } else {
+            Advance::Done
+        }
     }
 
     /// Drops no more than `most` of what is dead.

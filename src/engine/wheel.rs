@@ -297,6 +297,10 @@ impl Wheel {
         now: u64,
     ) -> Result<Self, OutOfMemory> {
         let tick = now >> scale.tick;
+        #[allow(
+            clippy::absurd_extreme_comparisons,
+            reason = "in models small is what is planned for nothing"
+        )]
         let is_small = Block::count(planned) <= SMALL;
         let of = |kind| if kind { columns(max_nodes) } else { 0 };
         Ok(Self {
