@@ -83,7 +83,7 @@ mod imp {
         });
     }
 
-    const POOLS: [&Pool; 2] = [&maintenance::WORKERS_OF_ALL, &REFRESHES];
+    static POOLS: [&Pool; 2] = [&maintenance::WORKERS_OF_ALL, &REFRESHES];
 
     /// What a thread holds while it forks.
     struct Held {
