@@ -29,7 +29,7 @@ pub(crate) struct Plan {
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Numbers {
     caches: u32,
-    /// Of a cache without entries, and of one that was filled.
+    /// Bytes of a cache without entries, and of one that was filled.
     empty_bytes: f64,
     full_bytes: f64,
     /// Shares of one core.

@@ -84,7 +84,8 @@ fn what_is_stale_makes_room_for_what_is_not() {
     let view = cache.view();
     (0..900).for_each(|key| view.set(&key, 1));
     // One or two may have found their buckets full before the cache was.
-    (0..900).for_each(|key| _ = view.get(&key));
+    let present = (0..900).filter(|key| view.get(key) == Some(1)).count();
+    assert!(present >= 891, "{present} of 900, in a cache for 1,000");
     view.clear();
     for round in 0..3 {
         (0..500).for_each(|key| _ = view.get_with(&key, || round));

@@ -34,7 +34,7 @@ fn implements_trait(before: &str) -> bool {
 fn open_block(text: &str) -> Option<String> {
     let mut open = Vec::new();
     let mut head = String::new();
-    // Of parentheses and brackets, in which `;` ends nothing.
+    // Counts parentheses and brackets, in which `;` ends nothing.
     let mut depth = 0_usize;
     let mut rest = text;
     while let Some(next) = rest.chars().next() {

@@ -486,7 +486,7 @@ async fn reads_within_a_write_see_what_it_has_written() {
     assert!([1, 2].contains(&others[2]));
     assert_eq!((row(), part(1).await), (2, 2));
 
-    // Of two futures in one task, the one that does not write is not within.
+    // Two futures share a task: the one that does not write is not within the write.
     ROW.store(3, SeqCst);
     let reads = async {
         tokio::task::yield_now().await;

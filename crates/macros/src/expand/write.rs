@@ -77,7 +77,7 @@ pub(super) fn expand_write(
     };
     let unless_failed = options.on_ok.as_ref().map(|_| {
         let at = returns.span();
-        // Of the value, since the compiler alone may know its type.
+        // Asked of the value: the type may be known to the compiler alone.
         let returned = quote_spanned!(at=> #rt::Returned::of(&__larder_output));
         let (shown, shape) = (shown_at(rt, at), shape_of(&returned, rt, at));
         let check = quote_spanned!(at=> #shown::on_ok(&__larder_output););
