@@ -108,13 +108,13 @@ pub(crate) use participants::{bury, survive};
 #[cfg(all(unix, not(larder_loom), not(miri)))]
 mod participants {
     use super::MAX_THREADS;
-    use crate::fork;
+    use crate::{errands::caught, fork};
     use crossbeam_epoch::LocalHandle;
     use std::{
         cell::{Cell, UnsafeCell},
         mem::{ManuallyDrop, MaybeUninit},
         ptr,
-        sync::atomic::{AtomicU64, Ordering},
+        sync::atomic::{AtomicU64, Ordering, fence},
     };
 
     struct Participant {
@@ -142,19 +142,23 @@ mod participants {
         let participant = &PARTICIPANTS[number as usize];
         // SAFETY: this thread has the number. The copy is not used while the thread is there, and never dropped.
         unsafe { ptr::copy_nonoverlapping(handle, (*participant.handle.get()).as_mut_ptr(), 1) };
+        // Release, for the Acquire of `bury`: a child that finds the process finds the handle.
         participant.process.store(fork::process() + 1, Ordering::Release);
         OWN.set(Some(number));
     }
 
     pub(super) fn leave(number: u32) {
         OWN.set(None);
-        PARTICIPANTS[number as usize].process.store(0, Ordering::Release);
+        PARTICIPANTS[number as usize].process.store(0, Ordering::Relaxed);
+        // The thread drops its handle next. In the memory that a child gets, that must not come before the store.
+        fence(Ordering::SeqCst);
     }
 
     /// In a child of `fork`: this thread is there.
     pub(crate) fn survive() {
         if let Some(number) = OWN.get() {
             let process = fork::process() + 1;
+            // Relaxed: this is the child's only thread, and the handle is the one that it has entered.
             PARTICIPANTS[number as usize].process.store(process, Ordering::Relaxed);
         }
     }
@@ -166,6 +170,7 @@ mod participants {
             if process == 0 || process == fork::process() + 1 {
                 continue;
             }
+            // Relaxed: one thread of the child comes here, once.
             participant.process.store(0, Ordering::Relaxed);
             // SAFETY: entered in a process whose threads are not there, but for the one that has survived, and
             // that one belongs to this process. Nobody else takes its number. The participant itself stays, for its
@@ -174,7 +179,12 @@ mod participants {
                 unsafe { ManuallyDrop::new(ptr::read((*participant.handle.get()).as_ptr())) };
             // One guard more than the thread had. Its own are on a stack that nobody goes back to: they are
             // given up in its place, by copies of this one, which is one of a count.
-            let guard = ManuallyDrop::new(handle.pin());
+            //
+            // A thread that was just ending its pin may have given up its last guard and not yet its epoch. That
+            // guard's end gives up the epoch. With debug assertions crossbeam-epoch panics instead, and gives it
+            // up while it unwinds.
+            let Some(guard) = caught(|| handle.pin()) else { continue };
+            let guard = ManuallyDrop::new(guard);
             while handle.is_pinned() {
                 // SAFETY: each stands for one guard of the participant, whose number `is_pinned` goes by, and
                 // none of which is dropped by anybody else.
