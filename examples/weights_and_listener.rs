@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example weights_and_listener`
 
-use larder::{Cache, ManualClock, RemovalCause};
+use larder::{Cache, Maintenance, ManualClock, RemovalCause};
 use std::{sync::Arc, thread, time::Duration};
 
 /// A page of this many bytes.
@@ -18,6 +18,8 @@ fn main() {
         .weigher(|path: &String, page: &Arc<[u8]>| (path.len() + page.len()) as u32)
         .time_to_live(Duration::from_secs(60))
         .clock(&clock)
+        // No thread removes what has expired, so that `run_pending_tasks` below does.
+        .maintenance(Maintenance::Manual)
         .eviction_listener(|path, page, cause| {
             let why = match cause {
                 RemovalCause::Size => "made room",

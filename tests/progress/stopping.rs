@@ -53,6 +53,11 @@ pub(crate) fn do_at(at: At, act: impl FnOnce() + 'static) {
     STOP.set(Some(Stop { at, act: Box::new(act) }));
 }
 
+/// Whether this thread has yet to come to the place that [`do_at`] named.
+pub(crate) fn is_armed() -> bool {
+    STOP.with_borrow(Option::is_some)
+}
+
 fn come_past(at: At) {
     // A thread that ends may come past stop points after its thread-local values are gone.
     let stop = STOP.try_with(|stop| stop.borrow_mut().take_if(|stop| stop.at == at));
