@@ -1,5 +1,7 @@
 //! Durations, serialized as seconds: a number that whoever reads JSON can plot.
 
+#[cfg(feature = "manager")]
+use serde::{Deserialize, Deserializer, de::Error};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use std::time::Duration;
 #[cfg(feature = "manager")]
@@ -10,6 +12,15 @@ pub(crate) fn serialize<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// Refuses what no duration can be. What was serialized comes back as it was, up to 100 days; beyond, a number of
+/// this kind is not exact to the nanosecond.
+#[cfg(feature = "manager")]
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 /// How long ago that was, by the system's clock; 0.0 for what is to come.

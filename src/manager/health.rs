@@ -1,5 +1,7 @@
 //! Whether caches are well, and if not, why: rules over what has happened in the last minutes.
 
+#[cfg(feature = "serde")]
+mod serialized;
 mod thresholds;
 
 use super::{memory::Strain, window::Stretch};

@@ -2,11 +2,12 @@ use crate::{SECOND, manual};
 use larder::{
     ManualClock,
     manager::{
-        CacheKind, HealthThresholds,
+        CacheKind, HealthThresholds, Levels,
         memory::{MemoryProbe, MemoryReading},
     },
 };
 use serde_json::{Value, from_value, json, to_value};
+use std::time::Duration;
 
 #[test]
 fn health_and_performance_have_names_for_everything() {
@@ -39,6 +40,53 @@ fn thresholds_come_back_as_they_went_and_unknown_ones_are_refused() {
         HealthThresholds::default().window
     );
     assert!(from_value::<HealthThresholds>(json!({ "min_lookup": 7 })).is_err());
+}
+
+#[test]
+fn thresholds_that_are_durations_are_seconds_and_say_so() {
+    let there = to_value(HealthThresholds::default()).unwrap();
+    assert_eq!(
+        there,
+        json!({
+            "window_seconds": 300.0,
+            "min_lookups": 1_000,
+            "hit_ratio": { "degraded": 0.5, "critical": 0.1 },
+            "turnover": { "degraded": 1.0, "critical": 10.0 },
+            "memory": { "degraded": 0.85, "critical": 0.95 },
+            "lateness": { "degraded_seconds": 5.0, "critical_seconds": 60.0 },
+        })
+    );
+    no_duration_in_two_parts(&there);
+
+    let uneven = Levels::new(SECOND / 3, SECOND * 100_000 + Duration::from_nanos(1));
+    let thresholds = HealthThresholds {
+        window: SECOND * 60 + Duration::from_nanos(999_999_999),
+        lateness: Some(uneven),
+        ..HealthThresholds::default()
+    };
+    assert_eq!(from_value::<HealthThresholds>(to_value(thresholds).unwrap()).unwrap(), thresholds);
+    let none = HealthThresholds { lateness: None, ..thresholds };
+    assert_eq!(from_value::<HealthThresholds>(to_value(none).unwrap()).unwrap(), none);
+    assert_eq!(
+        from_value::<HealthThresholds>(json!({ "window_seconds": 60 })).unwrap().window,
+        SECOND * 60
+    );
+}
+
+#[test]
+fn seconds_that_no_duration_has_are_refused() {
+    for (seconds, reason) in
+        [(json!(-1.0), "negative"), (json!(1e300), "too big"), (json!("5s"), "invalid type")]
+    {
+        let thresholds = json!({ "window_seconds": seconds });
+        let error = from_value::<HealthThresholds>(thresholds).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+    let in_parts = json!({ "window_seconds": { "secs": 60, "nanos": 0 } });
+    assert!(from_value::<HealthThresholds>(in_parts).is_err());
+    let without_unit = json!({ "lateness": { "degraded": 1.0, "critical": 2.0 } });
+    let error = from_value::<HealthThresholds>(without_unit).unwrap_err().to_string();
+    assert!(error.contains("degraded_seconds"), "{error}");
 }
 
 /// Each number of seconds says so in its name, and no duration is in two parts.

@@ -15,7 +15,6 @@ use std::{
 /// assert_eq!(floor, Levels::new(0.8, 0.5));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Levels<T> {
     /// Beyond that, [`Degraded`](super::HealthStatus::Degraded).
     pub degraded: T,
@@ -36,6 +35,9 @@ impl<T> Levels<T> {
 /// Those of a manager hold for all its caches but those that have their own:
 /// [`health_thresholds`](crate::manager::CacheManagerBuilder::health_thresholds),
 /// [`health_thresholds_of`](crate::manager::CacheManagerBuilder::health_thresholds_of).
+///
+/// With the feature `serde` they can be serialized and read. Durations are numbers of seconds, with the unit in the
+/// name: `window_seconds`, `lateness.degraded_seconds`.
 ///
 /// ```
 /// use larder::manager::{HealthThresholds, Levels};
@@ -62,6 +64,7 @@ impl<T> Levels<T> {
 pub struct HealthThresholds {
     /// Over how long hit ratio and turnover are taken, 10 seconds to 15 minutes: 5 minutes, if nothing
     /// else is said.
+    #[cfg_attr(feature = "serde", serde(rename = "window_seconds", with = "crate::seconds"))]
     pub window: Duration,
     /// In a window with fewer lookups the hit ratio says nothing: 1,000.
     pub min_lookups: u64,
