@@ -2,7 +2,7 @@
 
 use larder::manager::{
     CacheKind, CacheManager, HealthStatus,
-    config::{ConfigBuilder, ManagerConfig},
+    config::{ConfigBuilder, ConfigProblem, ManagerConfig},
 };
 use std::{cell::Cell, fs, process, time::Duration};
 
@@ -53,7 +53,7 @@ fn a_table_may_be_within_another_and_in_every_file() {
         .toml("first.toml", first)
         .table("service.cache")
         .toml("second.toml", "service.cache.user.max_entries = 3")
-        .toml("third.toml", "[service]\nname = 'other'")
+        .toml("third.toml", "[service]\nname = 'other'\n[service.cache]")
         .build()
         .unwrap();
     let entries = [CacheKind::Url, CacheKind::User].map(|kind| config.kind(kind).max_entries);
@@ -71,6 +71,61 @@ fn a_file_on_disk_may_be_the_applications() {
     let config = ManagerConfig::builder().table("cache").file(&path).build();
     fs::remove_file(&path).unwrap();
     assert_eq!(config.unwrap().kind(CacheKind::Url).max_entries, 200);
+}
+
+#[test]
+fn a_table_that_a_file_has_not_is_a_mistake_of_that_file() {
+    assert_eq!(
+        mistakes(within("cahce", APP)),
+        ["app.toml: there is no table cahce; did you mean cache? There are server, cache"]
+    );
+    let text = "[[cache]]\n[log]\n[service.log]\n[service.cache.url]\nmax_entries = 1";
+    assert_eq!(
+        [
+            mistakes(within("cache-settings", text)),
+            mistakes(within("service.cach", text)),
+            mistakes(within("servce.cache", text)),
+            mistakes(within("service.cache.url.more", text)),
+            mistakes(within("cache", "")),
+        ],
+        [
+            ["app.toml: there is no table cache-settings; there are log, service"],
+            ["app.toml: there is no table service.cach; did you mean service.cache? There are \
+              service.log, service.cache"],
+            ["app.toml: there is no table servce; did you mean service? There are log, service"],
+            ["app.toml: there is no table service.cache.url.more; service.cache.url has no tables"],
+            ["app.toml: there is no table cache; the file has no tables"],
+        ]
+    );
+}
+
+#[test]
+fn each_file_that_is_there_has_to_have_the_table() {
+    let directory = std::env::temp_dir();
+    let there = directory.join(format!("larder-without-table-{}.toml", process::id()));
+    let absent = directory.join(format!("larder-absent-{}.toml", process::id()));
+    fs::write(&there, "[server]\nport = 80").unwrap();
+    let builder = || ManagerConfig::builder().toml("app.toml", APP).table("cache");
+    let refused = [builder().file(&there), builder().optional_file(&there)].map(mistakes);
+    let of_all = mistakes(within("cahce", APP).optional_file(&there));
+    fs::write(&there, "[server]\nport = 80\n[cache]").unwrap();
+    let of_an_empty_one = builder().file(&there).build();
+    fs::remove_file(&there).unwrap();
+
+    let line = format!("{}: there is no table cache; there are server", there.display());
+    assert_eq!(refused, [[line.clone()], [line]]);
+    assert_eq!(of_all.len(), 2, "{of_all:?}");
+    assert_eq!(of_an_empty_one.unwrap().kind(CacheKind::Url).max_entries, 200);
+    // Nobody minds that there is no file.
+    let of_none = builder().optional_file(&absent).build().unwrap();
+    assert_eq!(of_none.kind(CacheKind::Url).max_entries, 200);
+    // And what cannot be read at all is told as it was.
+    assert!(mistakes(builder().file(&absent))[0].contains("cannot be read"));
+    assert!(matches!(
+        within("cahce", APP).build().unwrap_err().problems(),
+        [ConfigProblem::NoTable { file, table, suggestion: Some(suggestion), .. }]
+            if file == "app.toml" && table == "cahce" && suggestion == "cache"
+    ));
 }
 
 #[test]

@@ -93,7 +93,11 @@ impl ConfigBuilder {
 
     /// Says that the settings are in this table of the files, which are the application's own: with `cache`, the
     /// section `[url]` is `[cache.url]`. A table within another one is written with a dot, `service.cache`. What
-    /// else the files have is left alone; a file without the table has no settings.
+    /// else the files have is left alone.
+    ///
+    /// Each file that is there has to have the table, the [optional](Self::optional_file) ones too: a name that is
+    /// misspelt, here or in a file, would leave all its settings out otherwise. A file without settings has
+    /// the heading `[cache]` and nothing below it.
     ///
     /// ```
     /// use larder::manager::{CacheKind, config::ManagerConfig};

@@ -47,6 +47,18 @@ pub enum ConfigProblem {
         #[source]
         error: io::Error,
     },
+    /// The file has no such table as [`ConfigBuilder::table`](super::ConfigBuilder::table) names.
+    #[error("{file}: there is no table {table}; {}", tables_there(table, tables, suggestion))]
+    NoTable {
+        /// The file's name.
+        file: String,
+        /// The path of the table, such as `service.cache`, up to the name that is not there.
+        table: String,
+        /// The paths of the tables that are there instead, in the file's order.
+        tables: Vec<String>,
+        /// The path of the one that may have been meant.
+        suggestion: Option<String>,
+    },
     /// The file is not TOML.
     #[error("{place}: {message}")]
     Syntax {
@@ -116,12 +128,21 @@ fn help(suggestion: &Option<String>, allowed: &str) -> String {
     }
 }
 
+fn tables_there(table: &str, tables: &[String], suggestion: &Option<String>) -> String {
+    match (suggestion, table.rsplit_once('.')) {
+        (Some(meant), _) => format!("did you mean {meant}? There are {}", tables.join(", ")),
+        (None, _) if !tables.is_empty() => format!("there are {}", tables.join(", ")),
+        (None, Some((around, _))) => format!("{around} has no tables"),
+        (None, None) => "the file has no tables".to_owned(),
+    }
+}
+
 impl ConfigProblem {
-    /// Where it is; `None` for a file that cannot be read.
+    /// Where it is; `None` for a file that cannot be read, or has no such table.
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
         match self {
-            Self::Unreadable { .. } => None,
+            Self::Unreadable { .. } | Self::NoTable { .. } => None,
             Self::Syntax { place, .. }
             | Self::UnknownField { place, .. }
             | Self::WrongType { place, .. }
@@ -134,7 +155,7 @@ impl ConfigProblem {
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match self {
-            Self::Unreadable { .. } | Self::Syntax { .. } => None,
+            Self::Unreadable { .. } | Self::NoTable { .. } | Self::Syntax { .. } => None,
             Self::UnknownField { field, .. }
             | Self::WrongType { field, .. }
             | Self::BadValue { field, .. }

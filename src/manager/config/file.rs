@@ -3,7 +3,7 @@
 use super::{
     error::{ConfigProblem, Place},
     raw::Raw,
-    schema::{self, Draft, Subject},
+    schema::{self, Draft, Subject, nearest},
 };
 use std::{collections::HashMap, ops::Range};
 use toml::{
@@ -45,14 +45,17 @@ impl File<'_> {
         }));
     }
 
-    /// The table that the settings are in; `None` if there is none.
+    /// The table that the settings are in; `None` if there is none, which is a problem.
     fn within<'t>(
         &self,
         mut table: &'t DeTable<'t>,
         problems: &mut Vec<ConfigProblem>,
     ) -> Option<&'t DeTable<'t>> {
         for (depth, name) in self.table.iter().enumerate() {
-            let value = table.get(name.as_str())?;
+            let Some(value) = table.get(name.as_str()) else {
+                problems.push(self.no_table(table, depth));
+                return None;
+            };
             let DeValue::Table(within) = value.get_ref() else {
                 problems.push(ConfigProblem::WrongType {
                     place: self.place(value.span().start),
@@ -66,6 +69,28 @@ impl File<'_> {
             table = within;
         }
         Some(table)
+    }
+
+    /// What is wrong if the table that is named at this depth is not in the one around it.
+    #[cold]
+    fn no_table(&self, around: &DeTable<'_>, depth: usize) -> ConfigProblem {
+        let path = |name: &str| {
+            let around = self.table[..depth].iter().map(String::as_str);
+            around.chain([name]).collect::<Vec<_>>().join(".")
+        };
+        let mut tables: Vec<_> = around
+            .iter()
+            .filter(|(_, value)| matches!(value.get_ref(), DeValue::Table(_)))
+            .collect();
+        tables.sort_by_key(|(name, value)| name.span().start.min(value.span().start));
+        let names: Vec<&str> = tables.iter().map(|(name, _)| &**name.get_ref()).collect();
+        let meant = &self.table[depth];
+        ConfigProblem::NoTable {
+            file: self.name.to_owned(),
+            table: path(meant),
+            suggestion: nearest(meant, &names).map(path),
+            tables: names.into_iter().map(path).collect(),
+        }
     }
 
     fn place(&self, offset: usize) -> Place {
