@@ -104,7 +104,8 @@
 //! whoever asks for it next, and of an event that was being told the listener may have seen half. Nodes and batches that they had
 //! in hand are lost to the child, a few kilobytes per thread. A thread of the parent that was using a lock of
 //! the application's, in a listener or loader, holds it for ever in the child, as after any `fork`; the same goes for
-//! the locks around the settings and numbers of a [`manager`], for the moment of a call.
+//! the locks around the settings and numbers of a [`manager`], for the moment of a call. The guide `docs/operation.md`
+//! lists them.
 //!
 //! # User code
 //!

@@ -7,23 +7,26 @@
 //! a node that comes back at the same address between a sender's look and its swap does no harm: what
 //! the swap compares is the head, and the sender's link to it is right whatever node that is now.
 //!
-//! A receiver that finds nothing puts its waker on the desk, sets `waiting`, and looks once more. A
-//! sender pushes, and then clears `waiting` by a swap; only the one that found it set goes to the
-//! desk, which is under a mutex, for the waker. Push and look, set and clear are on two words, so a SeqCst
-//! fence stands between them on either side: either the sender sees that somebody waits, or that one's
-//! second look sees what was pushed.
+//! A receiver that finds nothing puts its waker on the desk and looks once more. A sender pushes, and then
+//! takes the waker from the desk, if there is one. The desk is a pointer, which both change by a swap: whoever
+//! takes a waker off it owns that waker, and wakes or drops it with nothing locked. Stack and desk are two
+//! words, so a SeqCst fence stands between them on either side: either the sender sees the waker, or the
+//! receiver's second look sees what was pushed.
+//!
+//! So nothing here waits for another thread, not even in a child of `fork`, which has its parent's channel and none of
+//! the threads that were at it. A waker that one of these had in hand is lost to the child; a receiver that the
+//! child has and asks again puts another there.
 
 use crate::{
     RemovalCause,
     engine::plant::{Bug, planted},
-    sync::{Arc, AtomicBool, AtomicPtr, AtomicU32, Mutex, Ordering, fence},
+    sync::{Arc, AtomicBool, AtomicPtr, AtomicU32, Ordering, fence},
 };
 use std::{
     fmt,
     future::{Future, poll_fn},
     pin::pin,
     ptr,
-    sync::PoisonError,
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
 };
@@ -47,8 +50,8 @@ struct Link<T> {
 
 struct Channel<T> {
     head: AtomicPtr<Link<T>>,
-    waiting: AtomicBool,
-    desk: Mutex<Option<Waker>>,
+    /// From a box: the waker of the receiver, if that waits.
+    desk: AtomicPtr<Waker>,
     /// Senders that live.
     senders: AtomicU32,
     /// Cleared when the receiver is dropped: what is sent then goes nowhere.
@@ -79,12 +82,20 @@ impl<T> Channel<T> {
 
     fn wake(&self) {
         fence(Ordering::SeqCst);
-        if self.waiting.swap(false, Ordering::AcqRel) {
-            let waker = self.desk.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+        if !self.desk.load(Ordering::Relaxed).is_null()
+            && let Some(waker) = self.swap_waker(None)
+        {
+            waker.wake();
         }
+    }
+
+    /// Puts a waker on the desk; the one that was there.
+    fn swap_waker(&self, waker: Option<Waker>) -> Option<Waker> {
+        let waker = waker.map_or(ptr::null_mut(), |waker| Box::into_raw(Box::new(waker)));
+        // Release: who takes it sees the waker. Acquire: so does this thread, of what was there.
+        let old = self.desk.swap(waker, Ordering::AcqRel);
+        // SAFETY: it came from a box, and the swap took it off the only place where it was.
+        (!old.is_null()).then(|| *unsafe { Box::from_raw(old) })
     }
 
     /// Everything that was sent since the last time, the oldest first.
@@ -106,6 +117,7 @@ impl<T> Channel<T> {
 impl<T> Drop for Channel<T> {
     fn drop(&mut self) {
         drop(self.take());
+        drop(self.swap_waker(None));
     }
 }
 
@@ -162,8 +174,7 @@ pub struct Removals<K, V> {
 pub(crate) fn channel<K, V>() -> (Sender<K, V>, Removals<K, V>) {
     let channel = Arc::new(Channel {
         head: AtomicPtr::new(ptr::null_mut()),
-        waiting: AtomicBool::new(false),
-        desk: Mutex::new(None),
+        desk: AtomicPtr::new(ptr::null_mut()),
         senders: AtomicU32::new(1),
         open: AtomicBool::new(true),
     });
@@ -218,9 +229,7 @@ impl<K, V> Removals<K, V> {
             if let Some(removal) = self.try_recv() {
                 return Poll::Ready(Some(removal));
             }
-            let waker = context.waker().clone();
-            *self.channel.desk.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker);
-            self.channel.waiting.store(true, Ordering::Release);
+            drop(self.channel.swap_waker(Some(context.waker().clone())));
             fence(Ordering::SeqCst);
             if planted(Bug::LookedAtOnce) {
                 return Poll::Pending;
@@ -239,6 +248,7 @@ impl<K, V> Removals<K, V> {
 impl<K, V> Drop for Removals<K, V> {
     fn drop(&mut self) {
         self.channel.open.store(false, Ordering::Relaxed);
+        drop(self.channel.swap_waker(None));
         // The cache keeps the channel, and nobody will ask for these. (What is being sent at this moment
         // may come too late, one removal per thread.)
         drop(self.channel.take());

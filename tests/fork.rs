@@ -7,12 +7,15 @@
 
 use larder::{Cache, Maintenance, ManualClock, RemovalCause};
 use std::{
+    future::Future,
+    pin::pin,
     process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -57,6 +60,20 @@ fn alone(case: &str) {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
+}
+
+/// A waker whose last clone takes long to drop.
+struct SlowToDrop(mpsc::Sender<()>, Mutex<mpsc::Receiver<()>>);
+
+impl Wake for SlowToDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for SlowToDrop {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+        let _ = self.1.lock().unwrap().recv();
+    }
 }
 
 macro_rules! cases {
@@ -307,6 +324,37 @@ cases! {
         cache.insert(0, 0);
         assert_eq!(told.recv_timeout(PATIENCE), Ok(0));
         *handle.lock().unwrap() = None;
+    }
+
+    events_are_sent_in_a_child_whatever_the_receiver_was_doing => sending {
+        let (builder, mut removals) = Cache::builder().max_capacity(10).removal_channel();
+        let cache: Cache<u64, u64> = builder.build();
+        let (entered, enters) = mpsc::channel();
+        let (open, opens) = mpsc::channel::<()>();
+        let receiver = thread::spawn(move || {
+            let slow = Waker::from(Arc::new(SlowToDrop(entered, Mutex::new(opens))));
+            assert!(pin!(removals.recv_async()).poll(&mut Context::from_waker(&slow)).is_pending());
+            drop(slow);
+            let polled = pin!(removals.recv_async()).poll(&mut Context::from_waker(Waker::noop()));
+            (polled, removals)
+        });
+        enters.recv_timeout(PATIENCE).unwrap();
+        let remove = |key| {
+            cache.insert(key, key);
+            cache.invalidate(&key);
+        };
+        in_a_child(|| remove(1));
+        remove(2);
+        drop(open);
+        let (polled, mut removals) = receiver.join().unwrap();
+        let Poll::Ready(Some(removal)) = polled else { panic!("it looked before the removal") };
+        assert_eq!(removal.key, 2);
+        in_a_child(|| {
+            remove(3);
+            assert_eq!(removals.recv().map(|removal| removal.key), Some(3));
+            assert_eq!(removals.try_recv(), None);
+        });
+        assert_eq!(removals.try_recv(), None);
     }
 
     a_child_has_children_and_caches_of_its_own => children {
