@@ -1,0 +1,121 @@
+//! The host that a request is for.
+
+use super::{Bypass, target::Known};
+use http::{HeaderMap, Uri, header::HOST};
+use std::borrow::Cow;
+
+/// Returns the host in lower case, without the port that its scheme has anyway; nothing if the request has none, as
+/// HTTP/1.0 allows.
+pub(super) fn of<'a>(
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+    scheme: Known,
+) -> Result<Cow<'a, str>, Bypass> {
+    let mut fields = headers.get_all(HOST).iter();
+    let field = match fields.next() {
+        Some(field) => Some(field.to_str().map_err(|_| Bypass::Host)?),
+        None => None,
+    };
+    if fields.next().is_some() {
+        return Err(Bypass::Host);
+    }
+    let host = match (uri.authority(), field) {
+        (Some(authority), None) => canonical(authority.as_str(), scheme)?,
+        (None, Some(field)) => canonical(field, scheme)?,
+        // Servers differ in whom they believe.
+        (Some(authority), Some(field)) => {
+            let host = canonical(authority.as_str(), scheme)?;
+            if canonical(field, scheme)? != host {
+                return Err(Bypass::Host);
+            }
+            host
+        }
+        (None, None) => Cow::Borrowed(""),
+    };
+    Ok(host)
+}
+
+fn canonical(host: &str, scheme: Known) -> Result<Cow<'_, str>, Bypass> {
+    if host.is_empty() || !host.bytes().all(is_of_host) {
+        return Err(Bypass::Host);
+    }
+    let (name, port) = match host.rsplit_once(':') {
+        // The last colon of an IPv6 address is no port's.
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    if name.is_empty() || port.is_some_and(|port| !port.bytes().all(|it| it.is_ascii_digit())) {
+        return Err(Bypass::Host);
+    }
+    let host = match port {
+        // `a:` is `a`.
+        Some(port) if port.is_empty() || scheme.port() == Some(port) => name,
+        _ => host,
+    };
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Ok(Cow::Owned(host.to_ascii_lowercase()))
+    } else {
+        Ok(Cow::Borrowed(host))
+    }
+}
+
+/// What names, addresses and ports have; no `@` of a user, no `,` of a list, nothing encoded.
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn host(uri: &str, fields: &[&str], scheme: Known) -> Result<String, Bypass> {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            headers.append(HOST, HeaderValue::from_str(field).unwrap());
+        }
+        of(&uri.parse().unwrap(), &headers, scheme).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn r26_hosts_are_lower_case_and_have_no_default_port() {
+        for (uri, fields, scheme, expected) in [
+            ("/", vec!["example.com"], Known::Unknown, "example.com"),
+            ("/", vec!["EXAMPLE.com"], Known::Unknown, "example.com"),
+            ("/", vec!["Example.com:8080"], Known::Http, "example.com:8080"),
+            ("/", vec!["example.com:80"], Known::Http, "example.com"),
+            ("/", vec!["example.com:443"], Known::Https, "example.com"),
+            ("/", vec!["example.com:"], Known::Unknown, "example.com"),
+            // Whose port this is, nobody knows.
+            ("/", vec!["example.com:80"], Known::Unknown, "example.com:80"),
+            ("/", vec!["example.com:443"], Known::Http, "example.com:443"),
+            ("/", vec!["[::1]"], Known::Http, "[::1]"),
+            ("/", vec!["[::A]:80"], Known::Http, "[::a]"),
+            ("http://A.example/", vec![], Known::Http, "a.example"),
+            ("http://a.example:80/", vec!["A.example"], Known::Http, "a.example"),
+            ("/", vec![], Known::Unknown, ""),
+        ] {
+            assert_eq!(host(uri, &fields, scheme).as_deref(), Ok(expected), "{uri} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn r26_hosts_that_could_be_two_are_none() {
+        for (uri, fields) in [
+            ("/", vec!["a.example", "b.example"]),
+            ("/", vec!["a.example", "a.example"]),
+            ("/", vec!["a.example, b.example"]),
+            ("/", vec!["user@a.example"]),
+            ("/", vec!["a.example/b"]),
+            ("/", vec!["a.example b.example"]),
+            ("/", vec!["a%2eexample"]),
+            ("/", vec!["a.example:8o"]),
+            ("/", vec![":80"]),
+            ("/", vec![""]),
+            ("http://a.example/", vec!["b.example"]),
+            ("http://user@a.example/", vec![]),
+        ] {
+            assert_eq!(host(uri, &fields, Known::Http), Err(Bypass::Host), "{uri} {fields:?}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The cache key of a request.
+//!
+//! A key is a sequence of parts, each with its length before it, so that no two different sequences have the same
+//! bytes:
+//!
+//! ```text
+//! scheme | shape of the rule's keys | host | path | query | headers | cookies | user
+//! ```
+//!
+//! Whatever a key leaves out, a response must not depend on. So requests that may be understood in more than one way
+//! get no key, but a [`Bypass`]: they go to the handler, and their responses are not stored.
+//!
+//! The method is not in it: HEAD is answered from what GET has stored.
+
+mod cookies;
+mod headers;
+mod host;
+mod path;
+mod target;
+
+pub(crate) use cookies::cookies;
+pub(crate) use headers::is_override;
+pub(crate) use path::{decoded, push_encoded};
+pub(crate) use target::{Known, Target};
+
+use crate::{User, rules::KeyShape};
+use headers::Seen;
+use http::{HeaderMap, Method};
+use siphasher::sip128::{Hasher128, SipHasher24};
+use smallvec::SmallVec;
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::OnceLock,
+};
+
+/// Longer keys are hashed.
+const LONGEST: usize = 512;
+/// The first byte of a hashed key. Others begin with a scheme.
+const HASHED: u8 = 0xff;
+/// The first byte of a length that does not fit into one byte.
+const LONG: u8 = 0xff;
+
+/// Why a request goes past the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Bypass {
+    /// Only GET and HEAD are cached.
+    Method,
+    /// A GET with a body, on which the response may depend.
+    Body,
+    /// The connection is to become something else.
+    Upgrade,
+    /// Credentials, but no verified user.
+    Credentials,
+    /// A cookie that may be a session's, but no verified user.
+    Cookie,
+    /// The rule is for verified users, and there is none.
+    NoUser,
+    /// No host, more than one, or none that could be one.
+    Host,
+    /// A spelling of the path that some servers take for another path and some do not.
+    Path,
+    /// A field that changes which resource is meant, and that the rule does not trust.
+    Override,
+}
+
+impl Bypass {
+    /// Returns the token that Cache-Status gives as the detail.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Body => "request-body",
+            Self::Upgrade => "upgrade",
+            Self::Credentials => "credentials",
+            Self::Cookie => "cookie",
+            Self::NoUser => "no-user",
+            Self::Host => "host",
+            Self::Path => "path-spelling",
+            Self::Override => "override-header",
+        }
+    }
+}
+
+/// A key while it is written. Keys of usual sizes need no allocation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct KeyBuffer(SmallVec<[u8; 256]>);
+
+impl KeyBuffer {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Writes the key of a request, in the place of what was there.
+    ///
+    /// Whether the request's body is empty shows in its headers for HTTP/1 alone. For HTTP/2 the caller has to ask
+    /// the body.
+    pub(crate) fn write(
+        &mut self,
+        shape: &KeyShape,
+        target: &Target<'_>,
+        method: &Method,
+        headers: &HeaderMap,
+        user: Option<&User>,
+    ) -> Result<(), Bypass> {
+        self.0.clear();
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Err(Bypass::Method);
+        }
+        let seen = Seen::of(headers, shape);
+        let user = seen.judge(headers, shape, user)?;
+        let path = target.key_path(shape.normalize_paths)?;
+        self.0.push(target.scheme.byte());
+        self.0.extend_from_slice(&shape.id.to_le_bytes());
+        self.part(target.host.as_bytes());
+        self.part(path.as_bytes());
+        shape.query.write(target.query, self);
+        for name in &shape.headers {
+            self.list(|| headers.get_all(name).iter().map(|value| value.as_bytes()));
+        }
+        for name in &shape.cookies {
+            self.list(|| cookies(headers).filter(|it| it.0 == name.as_bytes()).map(|it| it.1));
+        }
+        match user {
+            Some(user) => self.part(user.id().as_bytes()),
+            // As long as no text is.
+            None => self.0.extend_from_slice(&[LONG; 5]),
+        }
+        if self.0.len() > LONGEST {
+            self.hash();
+        }
+        Ok(())
+    }
+
+    /// Adds a text, its length first.
+    pub(crate) fn part(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn length(&mut self, length: usize) {
+        match u8::try_from(length) {
+            Ok(byte) if byte < LONG => self.0.push(byte),
+            _ => {
+                self.0.push(LONG);
+                // A request's head does not come near to 4 GiB.
+                self.0.extend_from_slice(
+                    &u32::try_from(length).unwrap_or(u32::MAX - 1).to_le_bytes(),
+                );
+            }
+        }
+    }
+
+    /// Adds texts, how many there are first.
+    fn list<'a, I: Iterator<Item = &'a [u8]>>(&mut self, texts: impl Fn() -> I) {
+        self.length(texts().count());
+        for text in texts() {
+            self.part(text);
+        }
+    }
+
+    /// What is so long is compared by 128 bits of a hash, whose keys nobody outside of this process knows.
+    #[cold]
+    fn hash(&mut self) {
+        static KEYS: OnceLock<(u64, u64)> = OnceLock::new();
+        let random = RandomState::new();
+        let (one, other) = *KEYS.get_or_init(|| (random.hash_one(1), random.hash_one(2)));
+        let mut hasher = SipHasher24::new_with_keys(one, other);
+        hasher.write(&self.0);
+        let hash = hasher.finish128().as_u128();
+        self.0.clear();
+        self.0.push(HASHED);
+        self.0.extend_from_slice(&hash.to_le_bytes());
+    }
+}
