@@ -5,6 +5,8 @@
 mod key;
 #[allow(dead_code, unused_imports, reason = "the service uses it, which is being written")]
 mod rules;
+#[allow(dead_code, unused_imports, reason = "the service uses it, which is being written")]
+mod semantics;
 mod user;
 
 pub use rules::{CacheRef, Query, Rule, RuleProblem, Rules, RulesBuilder, RulesError, tag_value};
