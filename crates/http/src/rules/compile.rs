@@ -4,7 +4,7 @@ use super::{
     Audience, CacheRef, Found, Query, Rule, RuleProblem, SessionCookies,
     template::{Template, Wrong},
 };
-use crate::{User, key};
+use crate::{User, key, semantics::Lifetimes};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use siphasher::sip::SipHasher13;
 use std::{
@@ -12,17 +12,6 @@ use std::{
     ops::RangeInclusive,
     time::Duration,
 };
-
-/// What a rule says of freshness.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lifetimes {
-    pub(crate) override_ttl: Option<Duration>,
-    pub(crate) default_ttl: Option<Duration>,
-    pub(crate) heuristics: bool,
-    pub(crate) stale_while_revalidate: Option<Duration>,
-    pub(crate) stale_if_error: Option<Duration>,
-    pub(crate) targeted: Vec<HeaderName>,
-}
 
 /// What the keys of a rule's responses are made of.
 #[derive(Clone, Debug)]
@@ -48,7 +37,6 @@ pub(crate) struct Compiled {
     pub(crate) cache: CacheRef,
     pub(crate) key: KeyShape,
     pub(crate) ignore_client_directives: bool,
-    pub(crate) strip_set_cookie: bool,
     pub(crate) downstream: Option<HeaderValue>,
     pub(crate) max_body: usize,
     pub(crate) max_entries: Option<u64>,
@@ -166,6 +154,7 @@ impl<'a> Compiler<'a> {
             stale_while_revalidate: rule.stale_while_revalidate,
             stale_if_error: rule.stale_if_error,
             targeted: targeted.clone(),
+            strip_set_cookie: rule.strip_set_cookie,
         };
         let single = rule.status_ttls.iter().filter_map(|(status, ttl)| {
             Some((StatusCode::from_u16(*status).ok()?, of(Some(*ttl))))
@@ -195,7 +184,6 @@ impl<'a> Compiler<'a> {
             cache: self.cache(),
             key,
             ignore_client_directives: rule.ignore_client_directives,
-            strip_set_cookie: rule.strip_set_cookie,
             max_entries: rule.max_entries,
             max_error_entries: rule.max_error_entries,
             coalesce_wait: rule.coalesce_wait,

@@ -13,7 +13,7 @@ pub use query::Query;
 pub use rule::{CacheRef, Rule};
 pub use template::tag_value;
 
-pub(crate) use compile::{Compiled, KeyShape, Lifetimes};
+pub(crate) use compile::{Compiled, KeyShape};
 pub(crate) use live::LiveRules;
 pub(crate) use rule::{Audience, SessionCookies};
 

@@ -21,7 +21,7 @@ const HEURISTIC_PART: u64 = 10;
 const LONGEST_GUESS: u64 = 86_400;
 
 /// What a rule says of the lifetimes of responses. All of it is optional.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lifetimes {
     /// The lifetime, whatever the response says. What forbids storing forbids it still, and so does
     /// `no-cache`.
