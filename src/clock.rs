@@ -187,12 +187,25 @@ impl Clock {
     /// keeps up to date stands in for the clock: the thread, or the process, may be stopped at any time.
     #[inline(always)]
     pub(crate) fn is_past(&self, deadline: u64) -> bool {
+        self.judge(deadline).0
+    }
+
+    /// The same, and what [`Clock::read`] would have said then, if this has read that.
+    #[inline(always)]
+    pub(crate) fn judge(&self, deadline: u64) -> (bool, Option<Reading>) {
         if deadline == NEVER {
-            return false;
+            return (false, None);
         }
         match &self.0 {
-            Source::System | Source::Exact => is_past_by_system(deadline),
-            Source::Manual(clock) => clock.nanos() + ORIGIN >= deadline,
+            Source::System => {
+                let nanos = nanos_of_system();
+                (millis(nanos) >= deadline, Some(Reading(nanos)))
+            }
+            Source::Exact => (millis(nanos_of_system()) >= deadline, None),
+            Source::Manual(clock) => {
+                let nanos = clock.nanos();
+                (nanos + ORIGIN >= deadline, Some(Reading(nanos)))
+            }
         }
     }
 
@@ -370,9 +383,10 @@ fn millis(nanos: u64) -> u64 {
     nanos / NANOS_PER_MILLI + ORIGIN
 }
 
+/// In one place, for all lookups.
 #[inline(never)]
-fn is_past_by_system(deadline: u64) -> bool {
-    millis(System::nanos()) >= deadline
+fn nanos_of_system() -> u64 {
+    System::nanos()
 }
 
 /// Whether the coarse clock is there and this process has caught up (`fork.rs`), so that nothing else is left to

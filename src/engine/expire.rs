@@ -3,7 +3,7 @@
 //! The steps are those of `timing.rs`.
 
 use crate::{
-    clock::{DEAD, NEVER, PAST},
+    clock::{DEAD, NEVER, PAST, Reading},
     engine::{
         Engine, Sighted,
         deadlines::{Block, Change, Look},
@@ -26,7 +26,7 @@ use crate::{
 
 /// What a member of the index is, for whoever looks for its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+pub(super) enum Standing {
     Live,
     /// Its time is over.
     Expired,
@@ -108,19 +108,27 @@ impl<K, V> Shard<K, V> {
     /// What the entry of a node counts for that was found in the index. If it is expired, that is settled.
     #[inline(always)]
     fn standing(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Standing {
+        self.judge(common, watch, node).0
+    }
+
+    /// The same, and what the clock said of it, if it was asked.
+    #[inline(always)]
+    pub(super) fn judge(
+        &self,
+        common: &Common<K, V>,
+        watch: Watch<'_>,
+        node: NodeId,
+    ) -> (Standing, Option<Reading>) {
         if watch.is_some_and(|groups| groups.is_stale(&self.births, node)) {
-            return Standing::Invalidated;
+            return (Standing::Invalidated, None);
         }
+        let Some(timing) = self.timing.get() else { return (Standing::Live, None) };
         let clock = &common.lifetimes.clock;
-        match self.timing.get() {
-            Some(timing)
-                if clock.is_past(timing.deadlines.load(node))
-                    && timing.settle(node, common.lifetimes.grace, |seen| clock.is_past(seen)) =>
-            {
-                Standing::Expired
-            }
-            _ => Standing::Live,
+        let (is_past, reading) = clock.judge(timing.deadlines.load(node));
+        if is_past && timing.settle(node, common.lifetimes.grace, |seen| clock.is_past(seen)) {
+            return (Standing::Expired, reading);
         }
+        (Standing::Live, reading)
     }
 
     /// Whether the entry of a node that was found in the index is neither expired nor stale.
@@ -227,11 +235,18 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// What a lookup that counts as use makes of an entry's times.
+    /// What a lookup that counts as use makes of an entry's times; `reading` is what the clock said when the
+    /// lookup judged the entry, so that it is asked once.
     #[inline]
-    pub(crate) fn heed_read(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
+    pub(crate) fn heed_read(
+        &self,
+        common: &Common<K, V>,
+        timing: &Timing,
+        found: Found<'_>,
+        reading: Option<Reading>,
+    ) {
         let seen = timing.deadlines.load_to_move(found.node);
-        let ask = match common.lifetimes.heed_read_at(seen) {
+        let ask = match common.lifetimes.heed_read_at(seen, reading) {
             Heed::Nothing => return,
             Heed::Move(deadline) => timing.put_off(found.node, seen, deadline),
             Heed::Ask => PutOff::Ask,

@@ -263,14 +263,15 @@ impl<K, V> Lifetimes<K, V> {
         self.to_live.get().map_or(0, |to_live| self.clock.span(to_live))
     }
 
-    /// What becomes of a deadline when its entry is read.
+    /// What becomes of a deadline when its entry is read, a moment after the clock said `reading`.
     #[inline]
-    pub(crate) fn heed_read_at(&self, deadline: u64) -> Heed {
+    pub(crate) fn heed_read_at(&self, deadline: u64, reading: Option<Reading>) -> Heed {
         if self.expiry.is_some() {
             return Heed::Ask;
         }
         let Some(to_idle) = self.to_idle.get() else { return Heed::Nothing };
-        let idle = self.clock.deadline_from(self.clock.read(), to_idle);
+        let now = reading.unwrap_or_else(|| self.clock.read());
+        let idle = self.clock.deadline_from(now, to_idle);
         // Not each read writes: a deadline that is later by a granule will do for those that follow.
         if deadline >= idle {
             Heed::Nothing

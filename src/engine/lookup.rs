@@ -1,13 +1,17 @@
 //! Looking keys up, on whatever floor they are.
 
-use crate::engine::{
-    Engine,
-    epoch::{Pin, pin},
-    index::{Found, Index},
-    nodes::Entry,
-    shard::Shard,
-    stats::Event,
-    storeys::{FROM_THE_TOP, Spot},
+use crate::{
+    clock::Reading,
+    engine::{
+        Engine,
+        epoch::{Pin, pin},
+        expire::Standing,
+        index::{Found, Index},
+        nodes::Entry,
+        shard::Shard,
+        stats::Event,
+        storeys::{FROM_THE_TOP, Spot},
+    },
 };
 
 /// An entry that a lookup has found; borrows from the pin under which it was found.
@@ -16,6 +20,8 @@ pub(crate) struct Sighted<'s, K, V> {
     pub(crate) own: usize,
     pub(crate) shard: &'s Shard<K, V>,
     pub(crate) found: Found<'s>,
+    /// What the clock said when its deadline was looked at.
+    pub(crate) reading: Option<Reading>,
 }
 
 impl<K, V> Sighted<'_, K, V> {
@@ -77,12 +83,12 @@ impl<K, V> Engine<K, V> {
             self.common.counters.count(pin.number, Event::Miss);
             return None;
         };
-        let Sighted { shard, found, .. } = sighted;
+        let Sighted { shard, found, reading, .. } = sighted;
         Index::touch(found);
         if let Some(timing) = shard.timing.get()
             && self.common.lifetimes.heed_reads()
         {
-            shard.heed_read(&self.common, timing, found);
+            shard.heed_read(&self.common, timing, found, reading);
         }
         self.common.counters.count(pin.number, Event::Hit);
         Some(sighted)
@@ -101,8 +107,9 @@ impl<K, V> Engine<K, V> {
         let mut level = FROM_THE_TOP;
         loop {
             if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
-                if shard.is_live(&self.common, watch, found.node) {
-                    return Some(Sighted { own, shard, found });
+                let (standing, reading) = shard.judge(&self.common, watch, found.node);
+                if standing == Standing::Live {
+                    return Some(Sighted { own, shard, found, reading });
                 }
                 // Perhaps it has been replaced in time, and only this thread was late.
                 if shard.index.still_names(found) {
@@ -125,7 +132,7 @@ impl<K, V> Engine<K, V> {
         let mut level = FROM_THE_TOP;
         loop {
             if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
-                return Some(Sighted { own, shard, found });
+                return Some(Sighted { own, shard, found, reading: None });
             }
             (level, (own, shard)) = self.common.storeys.next(level, hash)?;
         }
