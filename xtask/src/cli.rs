@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
 
+use crate::http_conformance::Options as HttpConformance;
 use crate::icount::Mode;
 
 /// How long a sanitizer's stress run lasts when nobody says otherwise.
@@ -22,6 +23,8 @@ cargo xtask asan [--seconds N]               stress run under AddressSanitizer (
 cargo xtask fuzz [--seconds N] [TARGET]      every fuzz target, or one of them (nightly)
 cargo xtask build-time [--rounds N]          cold debug builds of programs with larder and its peers
 cargo xtask icount [--accept]                instructions per operation (valgrind), judged or kept anew
+cargo xtask http-conformance [--with-peers] [--suite DIR] [--test ID]
+                                             http-cache-tests against the caching proxy (node)
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";
 
@@ -36,6 +39,7 @@ pub(crate) enum Task {
     Asan { seconds: u64 },
     Fuzz { seconds: u64, target: Option<String> },
     BuildTime { rounds: u32 },
+    HttpConformance(HttpConformance),
     Icount { mode: Mode },
     Bench { args: Vec<OsString> },
 }
@@ -55,6 +59,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "fuzz" => fuzz(&mut parser),
         "build-time" => build_time(&mut parser),
         "icount" => icount(&mut parser),
+        "http-conformance" => http_conformance(&mut parser),
         // Everything after `bench` belongs to larder-bench, options included.
         "bench" => Ok(Task::Bench { args: parser.raw_args()?.collect() }),
         unknown => bail!("there is no task `{unknown}`\n\n{HELP}"),
@@ -126,6 +131,19 @@ fn icount(parser: &mut lexopt::Parser) -> Result<Task> {
     Ok(Task::Icount { mode })
 }
 
+fn http_conformance(parser: &mut lexopt::Parser) -> Result<Task> {
+    let mut options = HttpConformance::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("with-peers") => options.with_peers = true,
+            Long("suite") => options.suite = Some(parser.value()?.into()),
+            Long("test") => options.test = Some(parser.value()?.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Task::HttpConformance(options))
+}
+
 fn seconds(parser: &mut lexopt::Parser) -> Result<Option<u64>> {
     let mut seconds = None;
     while let Some(argument) = parser.next()? {
@@ -165,6 +183,14 @@ mod tests {
         assert_eq!(parsed("icount").unwrap(), Task::Icount { mode: Mode::Judge });
         assert_eq!(parsed("icount --accept").unwrap(), Task::Icount { mode: Mode::Accept });
         assert_eq!(
+            parsed("http-conformance --with-peers --suite checkout").unwrap(),
+            Task::HttpConformance(HttpConformance {
+                with_peers: true,
+                suite: Some("checkout".into()),
+                test: None
+            })
+        );
+        assert_eq!(
             parsed("bench compare --quick").unwrap(),
             Task::Bench { args: vec!["compare".into(), "--quick".into()] }
         );
@@ -179,6 +205,7 @@ mod tests {
             "fuzz one two",
             "build-time --rounds 0",
             "icount now",
+            "http-conformance --test",
             "--quick",
         ] {
             assert!(parsed(line).is_err(), "{line}");

@@ -73,6 +73,23 @@ impl Run {
         self
     }
 
+    /// In `directory` instead of the repository's root.
+    pub(crate) fn within(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Starts it and returns at once; what it prints goes to `stdout` and `stderr`.
+    pub(crate) fn spawn(
+        mut self,
+        stdout: impl Into<Stdio>,
+        stderr: impl Into<Stdio>,
+    ) -> Result<Child> {
+        self.show();
+        self.command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+        self.command.spawn().with_context(|| self.could_not_start())
+    }
+
     /// Runs to the end, output going where ours goes; any failure is an error.
     pub(crate) fn run(mut self) -> Result<()> {
         self.show();
@@ -147,7 +164,7 @@ impl Run {
     }
 }
 
-fn wait(mut child: Child, limit: Duration) -> Result<Ended> {
+pub(crate) fn wait(mut child: Child, limit: Duration) -> Result<Ended> {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(status) = child.try_wait()? {

@@ -6,6 +6,7 @@ mod canary;
 mod cli;
 mod command;
 mod fuzz;
+mod http_conformance;
 mod icount;
 mod lint;
 mod loom;
@@ -49,6 +50,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Fuzz { seconds, target } => fuzz::run(seconds, target.as_deref()),
         Task::Icount { mode } => icount::run(mode),
         Task::Bench { args } => bench::run(&args),
+        Task::HttpConformance(options) => http_conformance::run(&options),
         Task::BuildTime { rounds } => build_time::run(rounds),
     }
 }

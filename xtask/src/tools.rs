@@ -1,7 +1,7 @@
 //! What the checks need beyond cargo, installed when it is missing.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
@@ -46,16 +46,27 @@ pub(crate) fn toolchain(version: &str) -> Result<()> {
 
 /// Valgrind, which counts instructions.
 pub(crate) fn valgrind() -> Result<()> {
-    if in_path("valgrind").is_some() {
-        return Ok(());
+    debian("valgrind", "valgrind").map(|_| ())
+}
+
+/// The path of `program`, from Debian's `package` if it is missing.
+pub(crate) fn debian(program: &str, package: &str) -> Result<PathBuf> {
+    // Where Debian keeps servers, which not everybody's PATH has.
+    let find = || in_path(program).or_else(|| in_directory(Path::new("/usr/sbin"), program));
+    if let Some(path) = find() {
+        return Ok(path);
     }
-    eprintln!("valgrind is missing; installing it");
+    eprintln!("{program} is missing; installing it");
     // Without the rights, or on another system, this fails and says so.
-    let install = || Run::new("apt-get").args(["install", "--yes", "valgrind"]).run();
+    let install =
+        || Run::new("apt-get").args(["install", "--yes", "--no-install-recommends", package]).run();
     let update = || Run::new("apt-get").arg("update").run();
-    install().or_else(|_| update().and_then(|()| install())).context(
-        "this step needs valgrind (Debian: apt-get install valgrind), and could not install it",
-    )
+    install().or_else(|_| update().and_then(|()| install())).with_context(|| {
+        format!(
+            "this step needs {program} (Debian: apt-get install {package}), and could not install it"
+        )
+    })?;
+    find().with_context(|| format!("{package} is installed, and there is no {program}"))
 }
 
 /// The program that turns addresses into function names, where the sanitizers' run-time would not
@@ -77,5 +88,10 @@ pub(crate) fn symbolizer() -> Result<Option<PathBuf>> {
 
 fn in_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
+    env::split_paths(&path).find_map(|directory| in_directory(&directory, program))
+}
+
+fn in_directory(directory: &Path, program: &str) -> Option<PathBuf> {
+    let file = directory.join(program);
+    file.is_file().then_some(file)
 }
