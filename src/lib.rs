@@ -193,6 +193,7 @@ pub use larder_macros::cache_view;
 #[cfg(feature = "macros")]
 pub use larder_macros::{cache_method_result, cache_query, cache_result};
 pub use listener::RemovalCause;
+pub use loading::{LoadGuard, LoadOutcome};
 pub use maintenance::Maintenance;
 pub use pending::Pending;
 pub use pinned::Pinned;

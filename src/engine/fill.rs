@@ -277,7 +277,12 @@ impl<K, V> Engine<K, V> {
 
     /// Starts the clock for a loader.
     pub(crate) fn time_load(&self) -> Stopwatch<'_, K, V> {
-        Stopwatch { engine: self, timer: Timer::start(&self.common.lifetimes.clock) }
+        Stopwatch { engine: self, timer: self.start_timer() }
+    }
+
+    /// The same for whom the cache may not stay.
+    pub(crate) fn start_timer(&self) -> Timer {
+        Timer::start(&self.common.lifetimes.clock)
     }
 
     pub(crate) fn count_load(&self, took: Duration, failed: bool) {

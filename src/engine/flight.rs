@@ -144,6 +144,11 @@ impl<K, V> Flight<K, V> {
         &self.key
     }
 
+    /// Whether a write of the key has come in between.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.post.is_superseded()
+    }
+
     /// What it came to; None while it is not over, and if it was abandoned.
     pub(crate) fn outcome(&self) -> Option<&Outcome<V>> {
         self.outcome.get()

@@ -1,15 +1,19 @@
-//! A lead that was handed to a task, which its leader does not wait for.
+//! A lead without a lifetime: it was handed to a task, which its leader does not wait for, or to the caller, in a
+//! guard.
 //!
 //! It knows the cache weakly, as an errand does (`errand.rs`): a cache ends with its last handle. One that is
-//! dropped before it was taken up again has abandoned the flight (`flight.rs`), to all who wait.
+//! dropped before it was taken up again has abandoned the flight (`flight.rs`), to all who wait. A guard passes its
+//! lead on instead, to one of them, as a leader does that is dropped.
 
 use crate::{
     engine::{
         Engine,
-        fill::Timer,
-        flight::{Flight, Leader},
+        fill::{Filled, Load, Timer},
+        flight::{Flight, Leader, Outcome},
         groups::Tags,
+        insert::Terms,
         leading::Leading,
+        nodes::Entry,
         refresh::Refresh,
         shard::Common,
         storeys::Spot,
@@ -50,6 +54,34 @@ impl<K, V> HandedLead<K, V> {
         Self::new(engine, lead, hash, None)
     }
 
+    /// One that is to replace what its leader has found at `spot`, by an entry with tags of its own.
+    pub(crate) fn of_present(
+        engine: &Engine<K, V>,
+        lead: Leader<'_, K, V>,
+        hash: u64,
+        spot: Spot,
+    ) -> Self {
+        Self::new(engine, lead, hash, Some((spot, Tags::NONE)))
+    }
+
+    pub(crate) fn key(&self) -> &K {
+        self.flight.key()
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Whether a write of the key has come in between.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.flight.is_superseded()
+    }
+
+    /// Leaves the lead to the next of those who wait.
+    pub(crate) fn pass_on(self) {
+        self.take_up(|_, lead| drop(lead));
+    }
+
     /// Starts the clock for the loader. None if there is no cache any more.
     pub(crate) fn timer(&self) -> Option<Timer> {
         let engine = Engine::engine_of(&self.cache)?;
@@ -69,8 +101,11 @@ impl<K, V> HandedLead<K, V> {
     }
 
     /// Goes on as the leader. Does nothing if there is no cache any more.
-    pub(crate) fn take_up(mut self, f: impl FnOnce(&Engine<K, V>, TakenUp<'_, K, V>)) {
-        let Some(engine) = Engine::engine_of(&self.cache) else { return };
+    pub(crate) fn take_up<R>(
+        mut self,
+        f: impl FnOnce(&Engine<K, V>, TakenUp<'_, K, V>) -> R,
+    ) -> Option<R> {
+        let engine = Engine::engine_of(&self.cache)?;
         let _work = engine.common.background.work();
         self.taken_up = true;
         let leader = Leader::new(&engine, Arc::clone(&self.flight));
@@ -80,7 +115,43 @@ impl<K, V> HandedLead<K, V> {
                 TakenUp::Old(Refresh::new(&engine, leader, self.hash, spot, tags))
             }
         };
-        f(&engine, lead);
+        Some(f(&engine, lead))
+    }
+}
+
+impl<K, V> TakenUp<'_, K, V> {
+    /// Stores a value on these terms, and hands it to those who wait and back; within
+    /// [`conclude`](Engine::conclude).
+    pub(crate) fn land(
+        self,
+        engine: &Engine<K, V>,
+        (hash, entry): (u64, Entry<K, V>),
+        terms: &Terms,
+        took: Duration,
+        unused: &mut Vec<Entry<K, V>>,
+    ) -> (Filled, Outcome<V>)
+    where
+        K: Eq,
+        V: Clone,
+    {
+        let value = entry.value.clone();
+        let (post, replaces) = match &self {
+            TakenUp::Absent(leader) => (leader.post(), None),
+            TakenUp::Old(refresh) => (refresh.post(), Some(refresh.spot())),
+        };
+        let filled = match post.is_superseded() {
+            true => {
+                unused.push(entry);
+                Filled::Superseded
+            }
+            false => engine.fill(hash, entry, Load { post, replaces, terms, took }, unused),
+        };
+        let outcome = Outcome::Value(value);
+        let landed = match self {
+            TakenUp::Absent(leader) => leader.land(outcome),
+            TakenUp::Old(refresh) => refresh.end(outcome, false),
+        };
+        (filled, landed)
     }
 }
 

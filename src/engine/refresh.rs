@@ -36,8 +36,8 @@ use crate::{
         epoch::pin,
         errand::Errand,
         fill::Load,
-        flight::{Leader, Outcome},
-        flights::Boarded,
+        flight::{Flight, Leader, Outcome},
+        flights::{Boarded, Post},
         groups::Tags,
         handed::HandedLead,
         insert::Terms,
@@ -200,7 +200,6 @@ impl<K, V> Engine<K, V> {
 
     /// [`Engine::peek`], and where the value is. What is found by the leader of a load is what that load may
     /// replace: the post was visible before.
-    #[cfg(feature = "macros")]
     pub(crate) fn peek_at<R>(
         &self,
         hash: u64,
@@ -358,6 +357,14 @@ impl<'e, K, V> Refresh<'e, K, V> {
         self.lead.as_ref().expect("it has not ended")
     }
 
+    pub(super) fn post(&self) -> &Post<Flight<K, V>> {
+        self.lead().post()
+    }
+
+    pub(super) fn spot(&self) -> Spot {
+        self.spot
+    }
+
     /// To be kept while the loader's code runs.
     pub(crate) fn leading(&self) -> Leading {
         self.lead().leading()
@@ -386,7 +393,7 @@ impl<'e, K, V> Refresh<'e, K, V> {
 
     /// The same for what concludes several loads.
     pub(crate) fn land(
-        mut self,
+        self,
         key: impl FnOnce() -> K,
         outcome: Outcome<V>,
         took: Duration,
@@ -420,18 +427,26 @@ impl<'e, K, V> Refresh<'e, K, V> {
             }
             Outcome::Nothing => (Outcome::Nothing, None),
         };
+        let landed = self.end(outcome, failed);
+        drop(rest);
+        landed
+    }
+
+    /// Ends the flight.
+    pub(super) fn end(mut self, outcome: Outcome<V>, failed: bool) -> Outcome<V>
+    where
+        V: Clone,
+    {
         let lead = self.lead.take().expect("it has not ended");
         self.engine.count_refresh(self.spot, failed);
-        let landed = match outcome {
+        match outcome {
             Outcome::Nothing => {
                 // Who waits, since the old value is gone meanwhile, has a loader of its own to ask.
                 drop(lead);
                 Outcome::Nothing
             }
             outcome => lead.land(outcome),
-        };
-        drop(rest);
-        landed
+        }
     }
 }
 

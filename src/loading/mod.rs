@@ -3,11 +3,14 @@
 //! `engine/flight.rs` and `engine/flights.rs` are the protocol. Here are the questions that one can
 //! ask (a value, a value or an error, a value or nothing) and the way from a question to its answer,
 //! for threads (`sync.rs`) and for futures (`future.rs`, `asking.rs`); for several keys at once
-//! (`many.rs`); and for values that are there, but old (`refresh.rs`).
+//! (`many.rs`); and for values that are there, but old (`refresh.rs`). Or without a loader (`guarded.rs`): the
+//! caller gets the lead itself (`guard.rs`).
 
 mod asking;
 mod detached;
 mod future;
+mod guard;
+mod guarded;
 mod many;
 mod refresh;
 mod seeking;
@@ -17,6 +20,9 @@ pub(crate) use asking::Asking;
 pub(crate) use detached::Spawner;
 #[cfg(feature = "manager")]
 pub(crate) use detached::{Detached, assert_spawner};
+pub use guard::{LoadGuard, LoadOutcome};
+#[cfg(feature = "manager")]
+pub(crate) use guarded::{Found, Guarded};
 pub(crate) use refresh::Lookup;
 use refresh::refreshed;
 

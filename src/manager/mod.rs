@@ -61,7 +61,7 @@ pub use namespace::Namespace;
 pub use performance::{CachePerformance, LoadPercentiles, Performance, Window, Windows};
 pub use settings::{CacheSettings, ExpiryMode, SettingsError};
 pub use stored::Freshness;
-pub use view::{AnyKey, KeyOf, KeyedView, Only, View, ViewEntrySelector};
+pub use view::{AnyKey, KeyOf, KeyedView, Only, View, ViewEntrySelector, ViewGuard};
 #[cfg(feature = "macros")]
 pub(crate) use {
     key::{Query, StoredKey},

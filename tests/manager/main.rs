@@ -3,6 +3,7 @@
 
 mod applying;
 mod computing;
+mod guards;
 mod keys;
 mod loading;
 mod names;

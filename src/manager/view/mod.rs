@@ -6,6 +6,7 @@
 mod computing;
 mod counting;
 mod detached;
+mod guards;
 mod keys;
 mod lazy;
 mod loads;
@@ -13,6 +14,7 @@ mod operations;
 mod versions;
 
 pub use computing::ViewEntrySelector;
+pub use guards::ViewGuard;
 pub use keys::{AnyKey, KeyOf, KeyedView, Only};
 
 use super::{
@@ -102,6 +104,13 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
     /// ```
     #[must_use]
     pub fn keyed<K: Hash + Eq + Send + Sync + 'static>(&self) -> KeyedView<K, V> {
+        self.with_keys()
+    }
+}
+
+impl<V, T> View<V, T> {
+    /// The same view, for keys of another kind.
+    fn with_keys<U>(&self) -> View<V, U> {
         let Self { version, terms, soft_ttl, refresh, heap, .. } = *self;
         View {
             entries: self.entries.clone(),

@@ -1,0 +1,292 @@
+//! The lead of a load in the hands of the caller, who brings the value when and where it likes.
+//!
+//! A guard is a lead without a lifetime (`engine/handed.rs`) and a clock. How one gets it is in `guarded.rs`.
+
+use crate::{
+    Cache, RandomState, TooManyTags, WeakCache,
+    engine::{
+        fill::{Filled, Timer},
+        groups::Tags,
+        handed::HandedLead,
+        insert::Terms,
+        lifetimes::Span,
+        nodes::Entry,
+    },
+};
+use std::{
+    fmt,
+    hash::{BuildHasher, Hash},
+    time::Duration,
+};
+
+/// What became of a value that a [`LoadGuard`] inserted. Those who waited for it have got it in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoadOutcome {
+    /// It was stored.
+    Stored,
+    /// It was not stored: the key has been written, removed or invalidated since the guard was given out.
+    Superseded,
+    /// It was not stored: there was no room for it, or the cache has been dropped.
+    Rejected,
+}
+
+impl From<Filled> for LoadOutcome {
+    fn from(filled: Filled) -> Self {
+        match filled {
+            Filled::Stored => Self::Stored,
+            Filled::Superseded => Self::Superseded,
+            Filled::Rejected => Self::Rejected,
+        }
+    }
+}
+
+/// The right to load the value of a key, while which others wait: comes from
+/// [`Cache::get_or_guard`] and its kin, where the rules are.
+///
+/// It is a value like any other: it can be kept, sent to another thread or moved into a task. What it
+/// holds are counts of references; nothing is locked. It does not keep the cache alive.
+///
+/// [`insert`](LoadGuard::insert) stores a value and gives it to all that wait. A guard that is dropped
+/// abandons the load: one of those who wait gets a guard in its place, or loads, if it came with a loader.
+/// A guard that is *kept*, or forgotten, keeps them waiting.
+///
+/// ```
+/// use larder::{Cache, LoadOutcome};
+/// use std::thread;
+///
+/// let pages: Cache<&str, String> = Cache::new(100);
+/// let guard = pages.get_or_guard("/").expect_err("nobody has loaded it");
+///
+/// let waiting = thread::spawn({
+///     let pages = pages.clone();
+///     move || pages.get_with("/", || unreachable!("somebody loads it"))
+/// });
+/// # while pages.stats().misses < 2 {
+/// #     thread::yield_now();
+/// # }
+/// // The value is made elsewhere.
+/// let maker = thread::spawn(move || guard.insert("welcome".to_owned()));
+/// assert_eq!(maker.join().unwrap(), LoadOutcome::Stored);
+/// assert_eq!(waiting.join().unwrap(), "welcome");
+/// assert_eq!(pages.get("/").as_deref(), Some("welcome"));
+/// ```
+#[must_use = "a guard that is dropped abandons its load"]
+pub struct LoadGuard<K, V, S = RandomState>(Box<Parts<K, V, S>>);
+
+/// In a box, since a guard is the error of a result, which is moved about.
+struct Parts<K, V, S> {
+    // Dropped before the value that it was to replace, for which nobody is to wait.
+    lead: Lead<K, V>,
+    cache: WeakCache<K, V, S>,
+    timer: Timer,
+    old: Option<V>,
+}
+
+/// A lead that is passed on when it is dropped.
+struct Lead<K, V>(Option<HandedLead<K, V>>);
+
+impl<K, V> Lead<K, V> {
+    fn get(&self) -> &HandedLead<K, V> {
+        self.0.as_ref().expect("it has not ended")
+    }
+
+    fn take(mut self) -> HandedLead<K, V> {
+        self.0.take().expect("it has not ended")
+    }
+}
+
+impl<K, V> Drop for Lead<K, V> {
+    fn drop(&mut self) {
+        if let Some(lead) = self.0.take() {
+            lead.pass_on();
+        }
+    }
+}
+
+impl<K, V, S> LoadGuard<K, V, S> {
+    /// For a load that begins now, and the value that it is to replace, if there is one.
+    pub(super) fn new(cache: &Cache<K, V, S>, lead: HandedLead<K, V>, old: Option<V>) -> Self {
+        let timer = cache.engine().start_timer();
+        let (lead, cache) = (Lead(Some(lead)), cache.downgrade());
+        Self(Box::new(Parts { lead, cache, timer, old }))
+    }
+
+    /// The key that is loaded.
+    ///
+    /// ```
+    /// let cache: larder::Cache<&str, u32> = larder::Cache::new(10);
+    /// assert_eq!(*cache.get_or_guard("four").unwrap_err().key(), "four");
+    /// ```
+    #[must_use]
+    pub fn key(&self) -> &K {
+        self.0.lead.get().key()
+    }
+
+    /// The value that is there, was not accepted, and is to be replaced; `None` if the key was absent. If the guard is
+    /// dropped, the value stays.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert("page", "version 1");
+    /// let guard = cache.get_or_guard_if("page", |page| *page == "version 2").unwrap_err();
+    /// assert_eq!(guard.old_value(), Some(&"version 1"));
+    /// drop(guard);
+    /// assert_eq!(cache.get("page"), Some("version 1"));
+    /// ```
+    #[must_use]
+    pub fn old_value(&self) -> Option<&V> {
+        self.0.old.as_ref()
+    }
+
+    /// Whether it is known already that what is inserted would not be stored: the key has been written, removed or
+    /// invalidated since the guard was given out. O(1).
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// let guard = cache.get_or_guard("four").unwrap_err();
+    /// assert!(!guard.is_superseded());
+    /// cache.insert("four", 4);
+    /// assert!(guard.is_superseded());
+    /// ```
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.0.lead.get().is_superseded()
+    }
+
+    /// How long the load has taken so far, by the cache's clock.
+    #[cfg(feature = "manager")]
+    pub(crate) fn took(&self) -> Duration {
+        self.0.timer.stop().by_clock
+    }
+}
+
+impl<K, V, S> LoadGuard<K, V, S>
+where
+    K: Hash + Eq + Clone,
+    V: Clone,
+    S: BuildHasher,
+{
+    /// Stores the value of the key, unless the key has been written, removed or invalidated since the guard was given
+    /// out, and gives it to all that wait. As with [`Cache::insert`], the entry has no tags, and lives as long
+    /// as the cache's rules say. O(1), and O(1) for each that waits.
+    ///
+    /// ```
+    /// use larder::{Cache, LoadOutcome};
+    ///
+    /// let cache = Cache::new(10);
+    /// let guard = cache.get_or_guard("four").unwrap_err();
+    /// assert_eq!(guard.insert(4), LoadOutcome::Stored);
+    /// assert_eq!(cache.get("four"), Some(4));
+    ///
+    /// // What has been invalidated meanwhile may be too old.
+    /// let guard = cache.get_or_guard("five").unwrap_err();
+    /// cache.invalidate("five");
+    /// assert_eq!(guard.insert(5), LoadOutcome::Superseded);
+    /// assert_eq!(cache.get("five"), None);
+    /// ```
+    pub fn insert(self, value: V) -> LoadOutcome {
+        self.insert_on(value, &Terms::BY_RULE)
+    }
+
+    /// [`insert`](LoadGuard::insert) for an entry that lives for `duration`, as
+    /// [`Cache::insert_with_ttl`]. Zero: it is given to those who wait only, and what it was to replace is removed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let cache = larder::Cache::new(10);
+    /// let guard = cache.get_or_guard("token").unwrap_err();
+    /// guard.insert_with_ttl(1234, Duration::from_secs(60));
+    /// assert!(cache.ttl("token").unwrap() > Duration::from_secs(59));
+    /// ```
+    pub fn insert_with_ttl(self, value: V, duration: Duration) -> LoadOutcome
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        self.insert_for(value, duration, Tags::NONE)
+    }
+
+    /// [`insert`](LoadGuard::insert) for an entry with tags, as [`Cache::insert_tagged`].
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// let guard = cache.get_or_guard("/me").unwrap_err();
+    /// let _ = guard.insert_tagged("profile", ["user 7"])?;
+    /// cache.invalidate_tag("user 7");
+    /// assert_eq!(cache.get("/me"), None);
+    /// # Ok::<(), larder::TooManyTags>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there are more than eight tags: then the load is abandoned.
+    pub fn insert_tagged(
+        self,
+        value: V,
+        tags: impl IntoIterator<Item = impl Hash>,
+    ) -> Result<LoadOutcome, TooManyTags> {
+        let tags = self.tags(tags)?;
+        Ok(self.insert_on(value, &Terms { tags, ..Terms::BY_RULE }))
+    }
+
+    /// [`insert_tagged`](LoadGuard::insert_tagged) for an entry that lives for `duration`, as
+    /// [`Cache::insert_tagged_with_ttl`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn insert_tagged_with_ttl(
+        self,
+        value: V,
+        tags: impl IntoIterator<Item = impl Hash>,
+        duration: Duration,
+    ) -> Result<LoadOutcome, TooManyTags>
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        let tags = self.tags(tags)?;
+        Ok(self.insert_for(value, duration, tags))
+    }
+
+    fn tags(&self, tags: impl IntoIterator<Item = impl Hash>) -> Result<Tags, TooManyTags> {
+        self.0.cache.upgrade().map_or(Ok(Tags::NONE), |cache| cache.tags(tags))
+    }
+
+    fn insert_for(self, value: V, duration: Duration, tags: Tags) -> LoadOutcome
+    where
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        if let Some(cache) = self.0.cache.upgrade() {
+            cache.tend();
+        }
+        self.insert_on(value, &Terms { span: Span::For(duration), tags })
+    }
+
+    /// Stores the value and lands. What has a destructor is dropped after that.
+    pub(crate) fn insert_on(self, value: V, terms: &Terms) -> LoadOutcome {
+        let Parts { lead, timer, old, .. } = *self.0;
+        let lead = lead.take();
+        let (hash, entry) = (lead.hash(), Entry { key: lead.key().clone(), value });
+        let landed = lead.take_up(|engine, lead| {
+            let took = timer.stop();
+            engine.count_load(took.wall, false);
+            engine.conclude([hash], |unused| {
+                lead.land(engine, (hash, entry), terms, took.by_clock, unused)
+            })
+        });
+        drop(old);
+        landed.map_or(LoadOutcome::Rejected, |(filled, _)| filled.into())
+    }
+}
+
+impl<K, V, S> fmt::Debug for LoadGuard<K, V, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadGuard")
+            .field("replaces", &self.0.old.is_some())
+            .field("superseded", &self.is_superseded())
+            .finish_non_exhaustive()
+    }
+}

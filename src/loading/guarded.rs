@@ -1,0 +1,312 @@
+//! From a key to its value, or to a guard for whoever is to load it.
+
+use super::{LoadGuard, Own, Wanted, refresh::Lookup};
+use crate::{
+    Cache,
+    engine::{
+        flight::{Boarding, Leader, Outcome, Turn, Waiter},
+        handed::HandedLead,
+        parker::block_on,
+    },
+};
+use equivalent::Equivalent;
+use std::{
+    future::Future,
+    hash::{BuildHasher, Hash},
+    mem,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// # Loading by hand
+///
+/// Instead of a loader, these return a [`LoadGuard`] to the caller that is to load: to insert a value through it,
+/// whenever that is there, and from whichever thread. As with all loads there is *one per key at a time*: others
+/// that ask meanwhile, through these or through [`get_with`](Cache::get_with) and its kin, wait for what is
+/// inserted.
+///
+/// - If the key is present, and the value is accepted (`_if`), it is returned.
+/// - If nobody loads the key, the caller gets a guard.
+/// - Otherwise the caller waits for that load, whichever method has begun it, and returns what it brings; `accept` is
+///   not asked about that. If it comes to nothing, because its guard is dropped, its loader fails or has nothing,
+///   one of those who wait gets a guard, and the others go on waiting.
+/// - A guard for a key whose value is there, and was not accepted, is to *replace* it. Until it does, lookups
+///   find the old value, which stays if the guard is dropped; a write, removal or eviction of it is final.
+/// - A write of the key wins, as over all loads: [`insert`](Cache::insert), [`remove`](Cache::remove),
+///   [`invalidate`](Cache::invalidate), [`invalidate_all`](Cache::invalidate_all),
+///   [`invalidate_tag`](Cache::invalidate_tag), of whatever tag, and so on. What is inserted through a guard that
+///   was given out before is not stored. Who waits since before the write gets it all the same; who asks after it
+///   does not, but gets a guard of its own.
+/// - Where values are [refreshed early](crate::CacheBuilder::early_refresh), a caller may get a guard to replace
+///   one that would be accepted.
+///
+/// The futures do nothing until they are polled. One that finds the key present, or nobody who loads it, is ready when
+/// it is first polled; so to poll it once and drop it is to *try*. One that waits may be dropped at any time: it does
+/// not keep others waiting, even if it is its turn to load.
+///
+/// A thread that has a guard and calls one of the blocking methods for the same key waits for itself, forever: the cache
+/// cannot know that it is the guard's owner. So does a task that awaits one of the futures with the guard in its hands.
+///
+/// A guard counts as a load when a value is inserted, with the time since it was given out; one that is dropped does
+/// not count. A lookup counts as usual: as a hit also if the value is there, but not accepted.
+///
+/// ```
+/// use larder::{Cache, LoadOutcome};
+///
+/// # futures::executor::block_on(async {
+/// let pages: Cache<String, String> = Cache::new(1_000);
+/// let page = match pages.get_or_guard_async("/".to_owned()).await {
+///     Ok(page) => page,
+///     Err(guard) => {
+///         let page = format!("the page at {}", guard.key());
+///         assert_eq!(guard.insert(page.clone()), LoadOutcome::Stored);
+///         page
+///     }
+/// };
+/// assert_eq!(pages.get("/"), Some(page));
+/// # });
+/// ```
+impl<K, V, S> Cache<K, V, S>
+where
+    K: Hash + Eq + Clone,
+    V: Clone,
+    S: BuildHasher,
+{
+    /// The value of a key, or a guard to load it; blocks the thread while somebody else loads it. O(1), and waiting.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.get_or_guard("four").expect_err("absent").insert(4);
+    /// assert_eq!(cache.get_or_guard("four").expect("inserted"), 4);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The guard, if it is for the caller to load.
+    ///
+    /// # Panics
+    ///
+    /// If it is called by the loader of that very key.
+    pub fn get_or_guard(&self, key: K) -> Result<V, LoadGuard<K, V, S>> {
+        self.get_or_guard_if(key, |_| true)
+    }
+
+    /// [`get_or_guard`](Cache::get_or_guard) for a value that has to be accepted: if it is not, the guard is to replace
+    /// it.
+    ///
+    /// ```
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert("four", 3);
+    /// let guard = cache.get_or_guard_if("four", |four| *four == 4).expect_err("not accepted");
+    /// assert_eq!(cache.get("four"), Some(3));
+    /// guard.insert(4);
+    /// assert_eq!(cache.get("four"), Some(4));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there, or if `accept` does.
+    pub fn get_or_guard_if(
+        &self,
+        key: K,
+        accept: impl Fn(&V) -> bool,
+    ) -> Result<V, LoadGuard<K, V, S>> {
+        Guarded::new(self, Own(key), accept).wait()
+    }
+
+    /// [`get_or_guard`](Cache::get_or_guard) as a future, which waits without blocking.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let cache = larder::Cache::new(10);
+    /// cache.get_or_guard_async("four").await.expect_err("absent").insert(4);
+    /// assert_eq!(cache.get_or_guard_async("four").await.expect("inserted"), 4);
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The guard, if it is for the caller to load.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn get_or_guard_async(
+        &self,
+        key: K,
+    ) -> impl Future<Output = Result<V, LoadGuard<K, V, S>>> {
+        Guarded::new(self, Own(key), |_: &V| true)
+    }
+
+    /// [`get_or_guard_if`](Cache::get_or_guard_if) as a future, which waits without blocking.
+    ///
+    /// ```
+    /// # futures::executor::block_on(async {
+    /// let cache = larder::Cache::new(10);
+    /// cache.insert("four", 3);
+    /// let guard = cache.get_or_guard_if_async("four", |four| *four == 4).await.unwrap_err();
+    /// assert_eq!(guard.old_value(), Some(&3));
+    /// guard.insert(4);
+    /// assert_eq!(cache.get("four"), Some(4));
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn get_or_guard_if_async(
+        &self,
+        key: K,
+        accept: impl Fn(&V) -> bool,
+    ) -> impl Future<Output = Result<V, LoadGuard<K, V, S>>> {
+        Guarded::new(self, Own(key), accept)
+    }
+}
+
+/// A value, or a guard to load it.
+pub(crate) type Found<K, V, S> = Result<V, LoadGuard<K, V, S>>;
+
+/// A key `W` whose value is sought, if `P` accepts it, or a guard for it.
+pub(crate) struct Guarded<'c, K, V, S, W, P> {
+    cache: &'c Cache<K, V, S>,
+    key: W,
+    accept: P,
+    stage: Stage<'c, K, V>,
+}
+
+// Nothing in it is pinned.
+impl<K, V, S, W, P> Unpin for Guarded<'_, K, V, S, W, P> {}
+
+enum Stage<'c, K, V> {
+    Unasked,
+    /// The key was found absent or with a value that was not accepted, or a load was waited for in vain.
+    Absent,
+    Waiting(Waiter<'c, K, V>),
+    Over,
+}
+
+impl<'c, K, V, S, W, P> Guarded<'c, K, V, S, W, P>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+    W: Wanted<K>,
+    P: Fn(&V) -> bool,
+{
+    /// Looks the key up first.
+    fn new(cache: &'c Cache<K, V, S>, key: W, accept: P) -> Self {
+        Self { cache, key, accept, stage: Stage::Unasked }
+    }
+
+    /// The caller has looked the key up.
+    #[cfg(feature = "manager")]
+    pub(crate) fn of_absent(cache: &'c Cache<K, V, S>, key: W, accept: P) -> Self {
+        Self { cache, key, accept, stage: Stage::Absent }
+    }
+
+    /// Looks the key up, if that was not done yet.
+    fn look(&mut self) -> Option<Found<K, V, S>> {
+        let Stage::Unasked = self.stage else { return None };
+        // If this panics, there is nothing to go on with.
+        self.stage = Stage::Over;
+        match self.cache.lookup(&self.key) {
+            Lookup::Found(value) if (self.accept)(&value) => return Some(Ok(value)),
+            Lookup::Old(old, refresh) => {
+                let lead = refresh.hand_over();
+                return Some(Err(LoadGuard::new(self.cache, lead, Some(old))));
+            }
+            Lookup::Absent | Lookup::Found(_) => self.stage = Stage::Absent,
+        }
+        None
+    }
+
+    /// Waits, if that is what is to be done, in this thread.
+    pub(crate) fn wait(mut self) -> Found<K, V, S> {
+        self.look().unwrap_or_else(|| block_on(self))
+    }
+
+    /// The value or guard that a turn leads to; `None` to start anew.
+    fn next(&self, turn: Turn<'c, K, V>) -> Option<Found<K, V, S>> {
+        match turn {
+            Turn::Over(flight) => match flight.outcome()? {
+                Outcome::Value(value) => Some(Ok(value.clone())),
+                Outcome::Nothing | Outcome::Error(_) => None,
+            },
+            Turn::Lead(leader) => Some(self.lead(leader)),
+        }
+    }
+
+    /// The load has been posted: what is there now is what it may replace.
+    fn lead(&self, leader: Leader<'c, K, V>) -> Found<K, V, S> {
+        let (cache, hash) = (self.cache, self.hash());
+        let eq = |other: &K| self.key.borrowed().equivalent(other);
+        let found = cache.engine().peek_at(hash, eq, |entry| entry.value.clone());
+        let (lead, old) = match found {
+            // Somebody may have stored it between the lookup and the boarding.
+            Some((value, _)) if (self.accept)(&value) => {
+                let Outcome::Value(value) = leader.land(Outcome::Value(value)) else {
+                    unreachable!("what has landed comes back")
+                };
+                return Ok(value);
+            }
+            Some((old, spot)) => {
+                (HandedLead::of_present(cache.engine(), leader, hash, spot), Some(old))
+            }
+            None => (HandedLead::of_absent(cache.engine(), leader, hash), None),
+        };
+        Err(LoadGuard::new(cache, lead, old))
+    }
+
+    fn hash(&self) -> u64 {
+        self.cache.hash(self.key.borrowed())
+    }
+}
+
+impl<K, V, S, W, P> Future for Guarded<'_, K, V, S, W, P>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+    W: Wanted<K>,
+    P: Fn(&V) -> bool,
+{
+    type Output = Found<K, V, S>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Some(found) = this.look() {
+            return Poll::Ready(found);
+        }
+        loop {
+            let turn = match mem::replace(&mut this.stage, Stage::Over) {
+                Stage::Absent => match this.cache.board(this.hash(), &this.key) {
+                    Boarding::Lead(leader) => Turn::Lead(leader),
+                    Boarding::Wait(waiter) => {
+                        this.stage = Stage::Waiting(waiter);
+                        continue;
+                    }
+                },
+                Stage::Waiting(mut waiter) => match Pin::new(&mut waiter).poll(context) {
+                    Poll::Ready(turn) => turn,
+                    Poll::Pending => {
+                        this.stage = Stage::Waiting(waiter);
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Unasked | Stage::Over => panic!("a load was polled after its end"),
+            };
+            if let Some(found) = this.next(turn) {
+                return Poll::Ready(found);
+            }
+            this.stage = Stage::Absent;
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Loading by hand: a guard instead of a loader.
+
+use super::{
+    KeyOf, View,
+    lazy::{FoundOr, Lazy},
+};
+use crate::{
+    LoadGuard, LoadOutcome, TooManyTags,
+    engine::{groups::Tags, insert::Terms, lifetimes::Span},
+    loading::{Found, Guarded},
+    manager::{
+        hashing::BuildPlaceHasher,
+        key::StoredKey,
+        stored::{Held, StoredValue},
+        telemetry::{LoadSpan, Outcome},
+    },
+    polling::Map,
+};
+use std::{fmt, future::Future, hash::Hash, time::Duration};
+
+/// # Loading by hand
+///
+/// As [`Cache::get_or_guard`](crate::Cache::get_or_guard) and its kin, and all that is said there holds: instead of a
+/// loader there is a guard for the caller that is to load. What is inserted through it lives as long as the view or the
+/// cache's settings say, and has the view's tags.
+///
+/// A guard is of the namespace's version in which it was given out: what is inserted when that has gone on is stored
+/// in the old one, where nobody finds it. [`ManagedCache::invalidate_tag`](crate::manager::ManagedCache::invalidate_tag)
+/// and [`ManagedCache::clear`](crate::manager::ManagedCache::clear) supersede all guards of the cache.
+impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
+    /// The value of a key, or a guard to load it; blocks the thread while somebody else loads it. O(1), and waiting.
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let pages = CacheManager::new().view::<String>(CacheKind::Url);
+    /// let guard = pages.get_or_guard("/").expect_err("absent");
+    /// guard.insert("welcome".to_owned());
+    /// assert_eq!(pages.get_or_guard("/").expect("inserted"), "welcome");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The guard, if it is for the caller to load.
+    ///
+    /// # Panics
+    ///
+    /// If it is called by the loader of that very key.
+    pub fn get_or_guard<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Result<V, ViewGuard<V>> {
+        self.get_or_guard_if(key, |_| true)
+    }
+
+    /// [`get_or_guard`](View::get_or_guard) for a value that has to be accepted: if it is not, the guard is to replace
+    /// it.
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let pages = CacheManager::new().view::<u32>(CacheKind::Url);
+    /// pages.set("/", 1);
+    /// let guard = pages.get_or_guard_if("/", |version| *version >= 2).expect_err("not accepted");
+    /// assert_eq!((guard.old_value(), pages.get("/")), (Some(&1), Some(1)));
+    /// guard.insert(2);
+    /// assert_eq!(pages.get("/"), Some(2));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there, or if `accept` does.
+    pub fn get_or_guard_if<Q: KeyOf<T> + ?Sized>(
+        &self,
+        key: &Q,
+        accept: impl Fn(&V) -> bool,
+    ) -> Result<V, ViewGuard<V>> {
+        let query = self.query(key);
+        if let Some(value) = self.look(query, |held| held.value.clone()).filter(&accept) {
+            return Ok(value);
+        }
+        let accept = |stored: &StoredValue| accept(value_in(stored));
+        let found = Guarded::of_absent(&self.entries, self.wish(query), accept).wait();
+        self.guarded(query.bytes(), found)
+    }
+
+    /// [`get_or_guard`](View::get_or_guard) as a future, which waits without blocking.
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// # futures::executor::block_on(async {
+    /// let pages = CacheManager::new().view::<String>(CacheKind::Url);
+    /// let guard = pages.get_or_guard_async("/").await.expect_err("absent");
+    /// guard.insert("welcome".to_owned());
+    /// assert_eq!(pages.get_or_guard_async("/").await.expect("inserted"), "welcome");
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The guard, if it is for the caller to load.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn get_or_guard_async<Q: KeyOf<T> + ?Sized>(
+        &self,
+        key: &Q,
+    ) -> impl Future<Output = Result<V, ViewGuard<V>>> {
+        self.get_or_guard_if_async(key, |_| true)
+    }
+
+    /// [`get_or_guard_if`](View::get_or_guard_if) as a future, which waits without blocking.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    ///
+    /// # Panics
+    ///
+    /// As there.
+    pub fn get_or_guard_if_async<Q: KeyOf<T> + ?Sized>(
+        &self,
+        key: &Q,
+        accept: impl Fn(&V) -> bool,
+    ) -> impl Future<Output = Result<V, ViewGuard<V>>> {
+        Lazy::new(accept, move |accept| {
+            let query = self.query(key);
+            let found = self.look(query, |held| held.value.clone()).filter(&accept);
+            if let Some(value) = found {
+                return FoundOr::Found { answer: Some(Ok(value)) };
+            }
+            let accept = move |stored: &StoredValue| accept(value_in(stored));
+            let guarded = Guarded::of_absent(&self.entries, self.wish(query), accept);
+            let future = Map::new(guarded, move |found| self.guarded(query.bytes(), found));
+            FoundOr::Else { future }
+        })
+    }
+
+    fn guarded(
+        &self,
+        key_bytes: usize,
+        found: Found<StoredKey, StoredValue, BuildPlaceHasher>,
+    ) -> Result<V, ViewGuard<V>> {
+        found.map(|stored| Self::value_of(&stored)).map_err(|load| {
+            let (view, span) = (self.with_keys(), self.span());
+            ViewGuard(Box::new(Parts { load, span, view, key_bytes }))
+        })
+    }
+}
+
+fn value_in<V: 'static>(stored: &StoredValue) -> &V {
+    &stored.held::<V>().expect("the key says of what type its value is").value
+}
+
+/// The right to load the value of a key of a [`View`], while which others wait: comes from [`View::get_or_guard`] and its
+/// kin. What is said of [`LoadGuard`] holds, but that it has a handle of the cache.
+#[must_use = "a guard that is dropped abandons its load"]
+pub struct ViewGuard<V>(Box<Parts<V>>);
+
+struct Parts<V> {
+    load: LoadGuard<StoredKey, StoredValue, BuildPlaceHasher>,
+    span: LoadSpan,
+    view: View<V>,
+    key_bytes: usize,
+}
+
+impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
+    /// The value that is there, was not accepted, and is to be replaced; `None` if the key was absent.
+    #[must_use]
+    pub fn old_value(&self) -> Option<&V> {
+        self.0.load.old_value().map(value_in)
+    }
+
+    /// Whether it is known already that what is inserted would not be stored: see
+    /// [`LoadGuard::is_superseded`]. O(1).
+    #[must_use]
+    pub fn is_superseded(&self) -> bool {
+        self.0.load.is_superseded()
+    }
+
+    /// Stores the value of the key, as [`View::set`], unless the key has been written, removed or invalidated since the
+    /// guard was given out, and gives it to all that wait. O(1), and O(1) for each that waits.
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// use larder::LoadOutcome;
+    ///
+    /// let users = CacheManager::new().view::<&str>(CacheKind::User).keyed::<u64>();
+    /// let guard = users.get_or_guard(&7).unwrap_err();
+    /// assert_eq!(guard.insert("Ada"), LoadOutcome::Stored);
+    /// let guard = users.get_or_guard(&8).unwrap_err();
+    /// users.set(&8, "Grace");
+    /// assert_eq!(guard.insert("Gracie"), LoadOutcome::Superseded);
+    /// assert_eq!((users.get(&7), users.get(&8)), (Some("Ada"), Some("Grace")));
+    /// ```
+    pub fn insert(self, value: V) -> LoadOutcome {
+        let terms = self.0.view.terms;
+        self.insert_on(value, &terms)
+    }
+
+    /// [`insert`](ViewGuard::insert) for an entry that lives for `duration`, as [`View::set_with_ttl`]. Zero: it is given
+    /// to those who wait only, and what it was to replace is removed.
+    pub fn insert_with_ttl(self, value: V, duration: Duration) -> LoadOutcome {
+        let terms = Terms { span: Span::For(duration), ..self.0.view.terms };
+        self.insert_on(value, &terms)
+    }
+
+    /// [`insert`](ViewGuard::insert) for an entry that has these tags instead of the [view's](View::with_tags): for
+    /// those who know them only when the value is there.
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let pages = CacheManager::new().view::<&str>(CacheKind::Url);
+    /// let guard = pages.get_or_guard("/me").unwrap_err();
+    /// let _ = guard.insert_tagged("profile", ["user 7"])?;
+    /// pages.invalidate_tag("user 7");
+    /// assert_eq!(pages.get("/me"), None);
+    /// # Ok::<(), larder::TooManyTags>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If there are more than eight tags: then the load is abandoned.
+    pub fn insert_tagged(
+        self,
+        value: V,
+        tags: impl IntoIterator<Item = impl Hash>,
+    ) -> Result<LoadOutcome, TooManyTags> {
+        let terms = Terms { tags: self.tags(tags)?, ..self.0.view.terms };
+        Ok(self.insert_on(value, &terms))
+    }
+
+    /// [`insert_tagged`](ViewGuard::insert_tagged) for an entry that lives for `duration`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn insert_tagged_with_ttl(
+        self,
+        value: V,
+        tags: impl IntoIterator<Item = impl Hash>,
+        duration: Duration,
+    ) -> Result<LoadOutcome, TooManyTags> {
+        let terms = Terms { span: Span::For(duration), tags: self.tags(tags)? };
+        Ok(self.insert_on(value, &terms))
+    }
+
+    fn tags(&self, tags: impl IntoIterator<Item = impl Hash>) -> Result<Tags, TooManyTags> {
+        self.0.view.entries.tags(tags.into_iter().map(super::Tag::new))
+    }
+
+    fn insert_on(self, value: V, terms: &Terms) -> LoadOutcome {
+        let Parts { load, span, view, key_bytes } = *self.0;
+        view.tend(terms);
+        let held = Held { value, times: view.times() };
+        let value = view.stored_with(key_bytes, held, load.took());
+        let outcome = load.insert_on(value, terms);
+        span.end(Outcome::Loaded);
+        outcome
+    }
+}
+
+impl<V> fmt::Debug for ViewGuard<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ViewGuard")
+            .field("view", &self.0.view)
+            .field("load", &self.0.load)
+            .finish_non_exhaustive()
+    }
+}
