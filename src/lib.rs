@@ -123,7 +123,6 @@
 //! |---|---|
 //! | `manager` | [`manager`]: five kinds of caches, named ones, typed views; on by default |
 //! | `macros` | the attributes `cache_result`, `cache_method_result` and `cache_query` |
-//! | `axum` | `cache_view`, for handlers; includes `macros` |
 //! | `config` | the manager's settings from TOML and the environment, and reloading them |
 //! | `sysinfo` | the memory of the process and the machine in the manager's samples |
 //! | `metrics` | the caches' numbers for a recorder of the crate metrics |
@@ -188,8 +187,6 @@ pub use eviction::EvictionPolicy;
 pub use expiry::Expiry;
 pub use inspect::{Drain, Keys, Metadata};
 pub use iter::Iter;
-#[cfg(feature = "axum")]
-pub use larder_macros::cache_view;
 #[cfg(feature = "macros")]
 pub use larder_macros::{cache_method_result, cache_query, cache_result};
 pub use listener::RemovalCause;

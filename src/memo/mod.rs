@@ -1,8 +1,8 @@
 //! What functions return, kept: the run-time half of the attributes.
 //!
-//! [`cache_result`](crate::cache_result), [`cache_method_result`](crate::cache_method_result),
-//! [`cache_query`](crate::cache_query) and [`cache_view`](crate::cache_view) are in the package
-//! `larder-macros`; the guide is `docs/memoize.md` of the repository. Here is what they have to do when the
+//! [`cache_result`](crate::cache_result), [`cache_method_result`](crate::cache_method_result) and
+//! [`cache_query`](crate::cache_query) are in the package `larder-macros`, and so is `cache_view`, which the package
+//! `larder-http` exports; the guide is `docs/memoize.md` of the repository. Here is what they have to do when the
 //! program runs, and what it knows of its functions: [`functions`] lists them.
 //!
 //! # Keys
@@ -16,8 +16,6 @@
 //! a [`Digest`] of it.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "axum")]
-mod axum;
 mod digest;
 mod function;
 mod key;
@@ -34,14 +32,10 @@ pub use writes::invalidate_table;
 /// What the attributes' expansions call. No part of the public API: it changes with them.
 #[doc(hidden)]
 pub mod rt {
-    #[cfg(feature = "axum")]
-    pub use super::axum::{
-        Extracted, KeptResponse, OfRequest, OtherExtracted, Response, keep_response, respond,
-    };
     pub use super::{
-        digest::digest,
-        function::{Declared, Function, Registered},
-        key::{Arguments, Given, GivenOption, OtherArgument, check, of, owned},
+        digest::{Digest, DigestKey, digest},
+        function::{Declared, Function, FunctionStats, Registered},
+        key::{Argument, Arguments, Given, GivenOption, OtherArgument, check, of, owned},
         load::{
             Looked, Turn, always, future_of, invalidate, invalidate_all, look_up, peek, refresh,
         },

@@ -10,18 +10,31 @@ use crate::{loom, place, suites, tools};
 /// The fuzz targets, which are no members of the workspace.
 pub(crate) const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
 
-/// Each feature of the library alone, and how many crates it may then pull in, itself not counted. The first
-/// is none, the second the default.
-const FEATURES: &[(&str, usize)] = &[
-    ("", 11),
-    ("manager", 11),
-    ("serde", 18),
-    ("tracing", 13),
-    ("metrics", 14),
-    ("sysinfo", 13),
-    ("macros", 18),
-    ("axum", 29),
-    ("config", 23),
+/// A library with features.
+struct Library {
+    name: &'static str,
+    /// What is on by default.
+    default: &'static [&'static str],
+    /// Each feature alone, and how many crates it may then pull in, the library itself not counted. The first is none.
+    features: &'static [(&'static str, usize)],
+}
+
+const LIBRARIES: [Library; 2] = [
+    Library {
+        name: "larder",
+        default: &["manager"],
+        features: &[
+            ("", 11),
+            ("manager", 11),
+            ("serde", 18),
+            ("tracing", 13),
+            ("metrics", 14),
+            ("sysinfo", 13),
+            ("macros", 18),
+            ("config", 23),
+        ],
+    },
+    Library { name: "larder-http", default: &[], features: &[("", 28), ("axum", 46)] },
 ];
 
 pub(crate) fn fmt() -> Result<()> {
@@ -41,11 +54,13 @@ pub(crate) fn clippy() -> Result<()> {
         .run()?;
     // All other steps have all features. Each of them alone has to compile, too: nothing unused, nothing
     // missing.
-    for (features, _) in FEATURES {
-        Run::cargo()
-            .args(["clippy", "--package", "larder", "--no-default-features"])
-            .args(["--features", features, "--all-targets", "--", "-Dwarnings"])
-            .run()?;
+    for Library { name, features, .. } in LIBRARIES {
+        for (features, _) in features {
+            Run::cargo()
+                .args(["clippy", "--package", name, "--no-default-features"])
+                .args(["--features", features, "--all-targets", "--", "-Dwarnings"])
+                .run()?;
+        }
     }
     // What ordinary builds leave out: stop points and the tests that need them, and the models.
     for (purpose, flags, packages) in [
@@ -94,53 +109,59 @@ pub(crate) fn deny() -> Result<()> {
 }
 
 pub(crate) fn crates() -> Result<()> {
-    check_table()?;
-    for &(features, allowed) in FEATURES {
-        let tree = Run::cargo()
-            .args(["tree", "--package", "larder", "--no-default-features", "--features", features])
-            .args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
-            .read()?;
-        let crates = crates_of(&tree);
-        let names = crates.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let count = crates.len();
-        let what = if features.is_empty() { "no feature" } else { features };
-        if count > allowed {
-            bail!("with {what} the build pulls in {count} crates, {allowed} are allowed: {names}");
-        }
-        eprintln!("with {what} the build pulls in {count} crates ({allowed} are allowed): {names}");
-    }
-    Ok(())
-}
-
-/// Whether [`FEATURES`] has every feature of the library, and the default is what it says.
-fn check_table() -> Result<()> {
     let metadata = Run::cargo().args(["metadata", "--no-deps", "--format-version", "1"]).read()?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let package = metadata["packages"]
-        .as_array()
-        .and_then(|packages| packages.iter().find(|package| package["name"] == "larder"))
-        .context("there is no package larder")?;
-    let declared = package["features"].as_object().context("larder has no features")?;
-    let listed: BTreeSet<&str> = FEATURES.iter().map(|(name, _)| *name).collect();
-    let missing = declared.keys().find(|name| *name != "default" && !listed.contains(&***name));
-    if let Some(name) = missing {
-        bail!("the table of features in xtask/src/lint.rs lacks `{name}`");
-    }
-    if declared["default"] != serde_json::json!([FEATURES[1].0]) {
-        bail!("the default features are {}, not those of xtask/src/lint.rs", declared["default"]);
+    for library in &LIBRARIES {
+        check_table(library, &metadata)?;
+        for &(features, allowed) in library.features {
+            let tree = Run::cargo()
+                .args(["tree", "--package", library.name, "--no-default-features"])
+                .args(["--features", features])
+                .args(["--edges", "normal,build", "--prefix", "none", "--format", "{p}"])
+                .read()?;
+            let crates = crates_of(library.name, &tree);
+            let names = crates.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let count = crates.len();
+            let what = if features.is_empty() { "no feature" } else { features };
+            let what = format!("{} with {what} pulls in {count} crates", library.name);
+            if count > allowed {
+                bail!("{what}, {allowed} are allowed: {names}");
+            }
+            eprintln!("{what} ({allowed} are allowed): {names}");
+        }
     }
     Ok(())
 }
 
-/// Name and version of each crate that `cargo tree` printed, larder excluded.
-fn crates_of(tree: &str) -> BTreeSet<String> {
+/// Whether the table has every feature of the library, and the default is what it says.
+fn check_table(library: &Library, metadata: &serde_json::Value) -> Result<()> {
+    let name = library.name;
+    let package = metadata["packages"]
+        .as_array()
+        .and_then(|packages| packages.iter().find(|package| package["name"] == name))
+        .with_context(|| format!("there is no package {name}"))?;
+    let declared = package["features"].as_object().with_context(|| format!("{name} has none"))?;
+    let listed: BTreeSet<&str> = library.features.iter().map(|(name, _)| *name).collect();
+    let missing = declared.keys().find(|name| *name != "default" && !listed.contains(&***name));
+    if let Some(feature) = missing {
+        bail!("the table of {name}'s features in xtask/src/lint.rs lacks `{feature}`");
+    }
+    let default = declared.get("default").cloned().unwrap_or_else(|| serde_json::json!([]));
+    if default != serde_json::json!(library.default) {
+        bail!("the default features of {name} are {default}, not those of xtask/src/lint.rs");
+    }
+    Ok(())
+}
+
+/// Name and version of each crate that `cargo tree` printed of a library, itself excluded.
+fn crates_of(library: &str, tree: &str) -> BTreeSet<String> {
     tree.lines()
         // A line is `name vVERSION`, then perhaps a path, `(proc-macro)` or `(*)`.
         .filter_map(|line| {
             let mut words = line.split_whitespace();
             Some((words.next()?, words.next()?))
         })
-        .filter(|(name, _)| *name != "larder")
+        .filter(|(name, _)| *name != library)
         .map(|(name, version)| format!("{name} {version}"))
         .collect()
 }
@@ -153,7 +174,7 @@ mod tests {
     fn crates_are_counted_once_by_name_and_version() {
         let tree = "larder v0.1.0 (/somewhere)\nahash v0.8.12\ncfg-if v1.0.4\n\
                     zerocopy-derive v0.8.0 (proc-macro)\ncfg-if v1.0.4 (*)\ncfg-if v0.9.0\n\n";
-        let crates = crates_of(tree);
+        let crates = crates_of("larder", tree);
         let names: Vec<_> = crates.iter().map(String::as_str).collect();
         assert_eq!(
             names,

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, bail};
 use crate::command::Run;
 use crate::place;
 
-/// The published packages, and their folders.
-const PACKAGES: [(&str, &str); 2] = [("larder", ""), ("larder-macros", "crates/macros")];
+/// The published packages, and their folders, each after those that it depends on.
+const PACKAGES: [(&str, &str); 3] =
+    [("larder-macros", "crates/macros"), ("larder", ""), ("larder-http", "crates/http")];
 
 pub(crate) fn run() -> Result<()> {
     for (package, folder) in PACKAGES {

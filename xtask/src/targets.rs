@@ -14,6 +14,8 @@ const TARGETS: [&str; 6] = [
     "armv7-unknown-linux-gnueabihf",
 ];
 
+const PACKAGES: [&str; 2] = ["larder", "larder-http"];
+
 const FEATURES: [&str; 2] = ["--no-default-features", "--all-features"];
 
 pub(crate) fn run() -> Result<()> {
@@ -24,10 +26,12 @@ pub(crate) fn run() -> Result<()> {
             missing.push(target);
             continue;
         }
-        for features in FEATURES {
-            Run::cargo()
-                .args(["check", "--package", "larder", "--target", target, features])
-                .run()?;
+        for package in PACKAGES {
+            for features in FEATURES {
+                Run::cargo()
+                    .args(["check", "--package", package, "--target", target, features])
+                    .run()?;
+            }
         }
         checked.push(target);
     }

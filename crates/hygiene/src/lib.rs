@@ -1,4 +1,4 @@
-//! Functions under every attribute, in a crate that has `larder` by another name only, takes no warnings, has no
+//! Functions under every attribute, in a crate that has `larder` and `larder-http` by other names only, takes no warnings, has no
 //! prelude, forbids unsafe code, and calls things of its own by names that the expansions might use.
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]
@@ -9,6 +9,8 @@
 
 /// Would be taken for the crate, if somebody meant that.
 pub mod larder {}
+/// Would be taken for the other one.
+pub mod larder_http {}
 /// Would be taken for the standard library's.
 pub mod std {}
 /// Likewise.
@@ -198,13 +200,13 @@ pub(crate) fn larder(n: u32) -> u32 {
 }
 
 /// Answers, and counts.
-#[::pantry::cache_view(crate = ::pantry, key = "{id}", skip(headers), companions = false)]
+#[::pantry_door::cache_view(crate = ::pantry_door, key = "{id}", skip(headers), companions = false)]
 pub async fn counting(headers: ::pantry_http::HeaderMap, id: u32) -> ::std::string::String {
     ::std::format!("{id} {}", headers.len())
 }
 
 /// Answers.
-#[::pantry::cache_view(crate = ::pantry)]
+#[::pantry_door::cache_view(crate = ::pantry_door)]
 pub async fn home(page: u32) -> ::std::string::String {
     ::std::format!("page {page}")
 }

@@ -42,8 +42,7 @@ struct Plan<'a> {
 }
 
 pub(crate) fn expand(subject: &Subject, options: &Options) -> Result<TokenStream> {
-    let krate = options.krate();
-    let rt = quote!(#krate::memo::rt);
+    let rt = options.runtime(subject.kind);
     let name = subject.name().clone();
     let companions =
         match (options.companions.as_ref().map(|said| &said.value), subject.is_method()) {

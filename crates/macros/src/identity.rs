@@ -2,7 +2,7 @@
 //! one of them, kept under a key without it, is one user's page for all.
 //!
 //! Here they are recognised by their names, which makes for the better message; those that have another name are
-//! recognised by their types (`memo/axum.rs`).
+//! recognised by their types (`view.rs` of larder-http).
 
 use crate::{
     options::{Key, Options},

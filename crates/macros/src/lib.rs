@@ -1,5 +1,6 @@
 //! The attributes of [larder](https://docs.rs/larder) that keep what functions return. Use them by way of
-//! larder, with its feature `macros`; they are documented there, and in its guide `docs/memoize.md`.
+//! larder, with its feature `macros`, and `cache_view` by way of [larder-http](https://docs.rs/larder-http), with its
+//! feature `axum`; they are documented there, and in larder's guide `docs/memoize.md`.
 
 mod duration;
 mod expand;
@@ -196,7 +197,8 @@ pub fn cache_query(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Query, options.into(), item.into())
 }
 
-/// [`macro@cache_result`] for handlers of axum: keeps responses, by what they extract. Needs larder's feature `axum`.
+/// [`macro@cache_result`] for handlers of axum: keeps responses, by what they extract. It is exported by larder-http, with
+/// its feature `axum`, and where that has another name, the option says so: `crate = ::my_larder_http`.
 ///
 /// Arguments are extractors, and what their patterns bind is the key: of `Path(id): Path<u64>` it is `id`. What no response
 /// depends on, the state above all, has to be skipped. The handler may return whatever is `IntoResponse`; the function
@@ -214,7 +216,7 @@ pub fn cache_query(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```
 /// use axum::{Router, extract::{Path, State}, routing::get};
-/// use larder::cache_view;
+/// use larder_http::cache_view;
 ///
 /// #[derive(Clone)]
 /// struct Db;

@@ -137,11 +137,18 @@ impl Options {
         lists.chain(key).for_each(|template| template.resolve(arguments));
     }
 
-    /// The path of larder.
-    pub(crate) fn krate(&self) -> TokenStream {
-        match &self.krate {
-            Some(path) => path.value.to_token_stream(),
-            None => quote!(::larder),
+    /// The path of what expansions call: of larder, or, for handlers, of larder-http, which has all of that and more.
+    pub(crate) fn runtime(&self, kind: Kind) -> TokenStream {
+        let said = self.krate.as_ref().map(|path| path.value.to_token_stream());
+        match kind {
+            Kind::View => {
+                let krate = said.unwrap_or_else(|| quote!(::larder_http));
+                quote!(#krate::rt)
+            }
+            Kind::Result | Kind::Method | Kind::Query => {
+                let krate = said.unwrap_or_else(|| quote!(::larder));
+                quote!(#krate::memo::rt)
+            }
         }
     }
 

@@ -1,16 +1,8 @@
 //! At most one run of a cached function for a key at any moment, whatever comes of those before it: errors that cannot
-//! be shared, panics, futures that are dropped, responses that are not kept.
+//! be shared, panics, futures that are dropped.
 
-use axum::{
-    Router,
-    body::Body,
-    extract::{Path, Request},
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
 use futures::{executor::block_on, future::join_all};
-use larder::{cache_result, cache_view, manager::FunctionStats};
+use larder::{cache_result, manager::FunctionStats};
 use std::{
     future::{Future, poll_fn},
     io,
@@ -23,7 +15,6 @@ use std::{
     task::{Context, Poll, Wake, Waker},
     thread,
 };
-use tower::ServiceExt;
 
 /// Counts runs.
 #[derive(Debug)]
@@ -190,32 +181,6 @@ fn after_panics() {
     let results = call_at_once(|_| catch_unwind(|| panics(1)));
     assert!(results.into_iter().all(|result| result.is_err()));
     PANICS.assert_in_turn(CALLS);
-}
-
-static RESPONSES: Runs = Runs::none();
-
-#[cache_view]
-async fn page(Path(kind): Path<String>) -> Response {
-    let run = RESPONSES.begin();
-    run.linger_async().await;
-    match kind.as_str() {
-        "error" => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        _ => ([(header::CACHE_CONTROL, "no-store")], "secret").into_response(),
-    }
-}
-
-#[test]
-fn after_responses_that_are_not_kept() {
-    let router = Router::new().route("/{kind}", get(page));
-    for kind in ["/error", "/private"] {
-        let before = RESPONSES.begun.load(SeqCst);
-        let ask = |_| {
-            let request = Request::builder().uri(kind).body(Body::empty()).unwrap();
-            router.clone().oneshot(request)
-        };
-        block_on(join_all((0..CALLS).map(ask)));
-        RESPONSES.assert_in_turn(before + CALLS);
-    }
 }
 
 static DROPPED: Runs = Runs::none();

@@ -128,12 +128,11 @@ impl Plan<'_> {
             &quote!(-> ::core::option::Option<#output>),
             &peek,
         );
-        let krate = self.options.krate();
         let key_digest = self.of_key(
             "key_digest",
             &format!(" A short name for the key of {this} with these arguments, for logs or other stores."),
-            &quote!(__larder_secret: &#krate::memo::DigestKey,),
-            &quote!(-> #krate::memo::Digest),
+            &quote!(__larder_secret: &#rt::DigestKey,),
+            &quote!(-> #rt::Digest),
             &quote!(#rt::digest(#function, __larder_secret, &#expression)),
         );
 
@@ -175,7 +174,7 @@ impl Plan<'_> {
             #[doc = #stats_about]
             #quiet
             #(#cfgs)*
-            #vis fn #stats() -> #krate::memo::FunctionStats {
+            #vis fn #stats() -> #rt::FunctionStats {
                 #function.stats()
             }
 

@@ -1,4 +1,5 @@
 //! `cache_view`: responses of handlers by what they extract.
+#![cfg(feature = "axum")]
 
 use axum::{
     Extension, Router,
@@ -8,7 +9,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Response},
     routing::get,
 };
-use larder::cache_view;
+use larder_http::cache_view;
 use std::{
     collections::BTreeMap,
     sync::{

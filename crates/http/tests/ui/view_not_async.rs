@@ -1,4 +1,4 @@
-use larder::cache_view;
+use larder_http::cache_view;
 
 #[cache_view]
 fn f() -> &'static str {

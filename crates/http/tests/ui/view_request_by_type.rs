@@ -1,5 +1,5 @@
 use axum::Extension as Ext;
-use larder::cache_view;
+use larder_http::cache_view;
 
 type Headers = axum::http::HeaderMap;
 type Everything = axum::extract::Request;

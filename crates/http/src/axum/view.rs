@@ -1,16 +1,16 @@
-//! Responses of axum's handlers, kept.
+//! What `cache_view` does at run time, beside what all attributes do: responses of axum's handlers, kept.
 
-use super::key::Argument;
-use ::http::{HeaderMap, HeaderName, Request, StatusCode, header, request, response};
-use axum_core::{
+use ::axum::{
     body::Body,
     response::{IntoResponse, IntoResponseParts},
 };
 use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Request, StatusCode, header, request, response};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Full};
+use larder::memo::rt::Argument;
 
-pub use axum_core::response::Response;
+pub use ::axum::response::Response;
 
 /// The most bytes of a body that is kept.
 const MAX_BODY: u64 = 1 << 20;
@@ -37,7 +37,7 @@ impl KeptResponse {
 
     /// Its extensions. Each caller gets clones of them.
     #[must_use]
-    pub fn extensions(&self) -> &::http::Extensions {
+    pub fn extensions(&self) -> &http::Extensions {
         &self.parts.extensions
     }
 
@@ -144,7 +144,7 @@ pub trait InKey {}
 impl<T: Argument + ?Sized> InKey for T {}
 
 /// What a handler has extracted. What its methods ask for depends on what it is; they are found as those of
-/// `Returned` are (`shape.rs`).
+/// `Returned` are (`src/memo/shape.rs` of larder).
 #[derive(Debug)]
 pub struct Extracted<'a, T: ?Sized>(pub &'a T);
 

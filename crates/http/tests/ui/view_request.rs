@@ -3,7 +3,7 @@ use axum::{
     extract::{Path, Request},
     http::{HeaderMap, request},
 };
-use larder::cache_view;
+use larder_http::cache_view;
 
 /// As axum-extra has it.
 pub struct CookieJar;

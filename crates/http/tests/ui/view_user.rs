@@ -1,4 +1,4 @@
-use larder::cache_view;
+use larder_http::cache_view;
 
 /// Extracted from a cookie.
 #[derive(Debug)]

@@ -1,40 +1,13 @@
 //! Runs each example in a process of its own, and checks what it prints.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::SystemTime,
-};
+mod run;
 
-/// What an example prints.
-fn output(example: &str) -> String {
-    let mut child = Command::new(binary(example));
-    // The environment is a part of the settings that one of them reads.
-    let settings = env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LARDER_"));
-    settings.for_each(|(name, _)| _ = child.env_remove(name));
-    let output = child.output().expect("it can be started");
-    let text = String::from_utf8(output.stdout).expect("text");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{example} fails\n{text}\n{errors}");
-    text
-}
+use run::{Package, check};
 
-/// The program of an example. A run of all tests has built it beside them; a run of these alone has not.
-fn binary(example: &str) -> PathBuf {
-    let test = env::current_exe().expect("this program");
-    let profile = test.ancestors().nth(2).expect("TARGET/PROFILE/deps/examples-HASH");
-    let binary = profile.join("examples").join(example).with_extension(env::consts::EXE_EXTENSION);
-    if changed(&binary).is_none_or(|built| built < newest_source(example)) {
-        build(example, profile);
-    }
-    binary
-}
-
-fn build(example: &str, profile: &Path) {
-    let profile_name = profile.file_name().and_then(|name| name.to_str()).expect("a name");
-    let features = [
-        ("axum", cfg!(feature = "axum")),
+const LARDER: Package = Package {
+    name: env!("CARGO_PKG_NAME"),
+    directory: env!("CARGO_MANIFEST_DIR"),
+    features: &[
         ("config", cfg!(feature = "config")),
         ("macros", cfg!(feature = "macros")),
         ("manager", cfg!(feature = "manager")),
@@ -42,47 +15,12 @@ fn build(example: &str, profile: &Path) {
         ("serde", cfg!(feature = "serde")),
         ("sysinfo", cfg!(feature = "sysinfo")),
         ("tracing", cfg!(feature = "tracing")),
-    ];
-    let features: Vec<_> = features.iter().filter(|it| it.1).map(|it| it.0).collect();
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "larder", "--example", example])
-        .args(["--no-default-features", "--features", &features.join(",")])
-        .args(["--profile", if profile_name == "debug" { "dev" } else { profile_name }])
-        .arg("--target-dir")
-        .arg(profile.parent().expect("the target directory"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status();
-    assert!(status.expect("cargo").success(), "{example} does not compile");
-}
+    ],
+    sources: &["src"],
+};
 
-fn changed(file: &Path) -> Option<SystemTime> {
-    fs::metadata(file).and_then(|it| it.modified()).ok()
-}
-
-/// When something that an example is made of was last changed.
-fn newest_source(example: &str) -> SystemTime {
-    fn newest(directory: &Path) -> SystemTime {
-        let entries = fs::read_dir(directory).expect("a directory of sources");
-        let times = entries.map(|entry| {
-            let path = entry.expect("it can be read").path();
-            if path.is_dir() { newest(&path) } else { changed(&path).expect("it is there") }
-        });
-        times.max().expect("a file")
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let example = root.join("examples").join(example).with_extension("rs");
-    let files = [example, root.join("Cargo.toml")].map(|file| changed(&file).expect("it is there"));
-    files.into_iter().max().max(Some(newest(&root.join("src")))).expect("a time")
-}
-
-/// Checks that the lines of `text` contain these, in this order.
-fn check(text: &str, wanted: &[&str]) {
-    let mut rest = text;
-    for line in wanted {
-        let at =
-            rest.find(line).unwrap_or_else(|| panic!("no {line:?} in\n{rest}\nin all:\n{text}"));
-        rest = &rest[at + line.len()..];
-    }
+fn output(example: &str) -> String {
+    LARDER.output(example)
 }
 
 fn number_after(text: &str, what: &str) -> u64 {
@@ -173,25 +111,6 @@ fn async_loading_asks_once_for_a_thousand_tasks() {
             r#"stored: Some("8.99")"#,
             r#"report: "by the second""#,
             "2 failed",
-        ],
-    );
-}
-
-#[cfg(feature = "axum")]
-#[test]
-fn axum_service_queries_once_for_a_hundred_requests() {
-    let text = output("axum_service");
-    check(
-        &text,
-        &[
-            r#"["200 OK {\"id\":7,\"name\":\"user 7\"}"], 1 query"#,
-            "204 No Content",
-            r#"200 OK {"id":7,"name":"Ada"}"#,
-            "404 Not Found",
-            "503 Service Unavailable",
-            "200 OK the report",
-            "200 OK the report",
-            "200 OK hits ",
         ],
     );
 }

@@ -1,6 +1,6 @@
 //! A service of axum that answers from a cache: one query per key, however many requests come at once.
 //!
-//! `cargo run --example axum_service --features axum`
+//! `cargo run -p larder-http --example axum_service --features axum`
 //!
 //! It serves on a free port, sends itself a few requests, prints the answers and shuts down.
 
@@ -11,7 +11,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use larder::{Cache, cache_view};
+use larder::Cache;
+use larder_http::cache_view;
 use serde::Serialize;
 use std::{
     io,

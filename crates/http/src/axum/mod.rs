@@ -1,0 +1,3 @@
+//! What there is for axum beyond a tower layer.
+
+pub(crate) mod view;
