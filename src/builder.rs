@@ -288,9 +288,12 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     ///
     /// The listener runs under no lock and no pin, and no caller of the cache waits for it but that of the
     /// operation: a load hands its value to all who wait for it before the listener hears of what the load
-    /// evicted. (What a loader itself takes out of a cache is told inside the loader, and those who wait for
-    /// the loader wait for that, too.) The listener may block, and it may use any cache, this one included.
-    /// Others may see the key gone, or with a new value, before the listener hears of it.
+    /// evicted. The listener may block, and it may use any cache, this one included. Others may see the key gone, or
+    /// with a new value, before the listener hears of it.
+    ///
+    /// What a loader itself takes out of a cache is told inside the loader, which may rely on what the listener has
+    /// done with it. Those who wait for the loader wait for that, too, and a listener that asks there for the key
+    /// that is being loaded panics, as the loader would.
     ///
     /// One thread runs one listener at a time. What leaves a cache *inside* a listener is queued, and told
     /// in order when the listener has returned; its memory is not reused before. So a listener may put back

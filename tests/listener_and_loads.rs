@@ -8,7 +8,7 @@ use futures::executor::block_on;
 use larder::{Cache, CacheBuilder, Maintenance, ManualClock, RemovalCause, ops::compute::Op};
 use std::{
     cell::Cell,
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     panic::resume_unwind,
     sync::{
         Arc, Barrier, Mutex, OnceLock,
@@ -382,6 +382,68 @@ fn a_load_is_told_once_and_with_the_right_cause() {
             values.sort();
             values.dedup();
             assert_eq!(values.len(), told.len(), "{name}: {told:?}");
+        });
+    }
+}
+
+/// Each way to load the key that each test stores, from what `load` brings.
+type Loading = fn(&Numbers, &dyn Fn() -> u64) -> u64;
+
+const LOADINGS: [(&str, Loading); 5] = [
+    ("get_with", |c, load| c.get_with(STORED, load)),
+    ("try_get_with", |c, load| c.try_get_with(STORED, || Ok::<_, ()>(load())).unwrap()),
+    ("get_with_async", |c, load| block_on(c.get_with_async(STORED, async { load() }))),
+    ("get_many_with", |c, load| {
+        c.get_many_with([STORED, 3], |_| [(3, 3), (STORED, load())])[0].unwrap()
+    }),
+    ("or_insert_with", |c, load| c.entry(STORED).or_insert_with(load).into_value()),
+];
+
+#[test]
+fn a_loader_that_takes_a_value_out_may_rely_on_what_the_listener_did_with_it() {
+    for (name, load) in LOADINGS {
+        in_time(name, move || {
+            // The listener writes what leaves to a store, from which loaders read.
+            let store = Arc::new(Mutex::new(HashMap::new()));
+            let written = store.clone();
+            let cache: Numbers = small(10)
+                .eviction_listener(move |&key, &value, _| {
+                    written.lock().unwrap().insert(key, value);
+                })
+                .build();
+            let stored = |key: u64| store.lock().unwrap().get(&key).copied();
+            (10..20).for_each(|key| cache.insert(key, key + 100));
+            let loaded = load(&cache, &|| {
+                assert_eq!((cache.remove(&12), stored(12)), (Some(112), Some(112)), "removed");
+                cache.insert(13, 7);
+                assert_eq!(stored(13), Some(113), "replaced");
+                (30..40).for_each(|key| cache.insert(key, key));
+                let mut gone = (10..20).filter(|key| !cache.contains_key(key));
+                assert!(gone.all(|key| stored(key) == Some(key + 100)), "evicted");
+                assert!(cache.stats().evictions > 1);
+                // A load within the load.
+                cache.invalidate(&35);
+                stored(35).unwrap() + cache.get_with(40, || stored(12).unwrap())
+            });
+            assert_eq!(loaded, 35 + 112, "{name}");
+            validate(&cache);
+        });
+    }
+}
+
+#[test]
+fn a_listener_that_asks_inside_a_loader_for_the_key_being_loaded_panics_and_the_load_lands() {
+    for (name, load) in LOADINGS {
+        in_time(name, move || {
+            let cache = replying(small(10), 1, |cache, _| _ = cache.get_with(STORED, || 77));
+            cache.insert(10, 10);
+            let loaded = load(&cache, &|| {
+                cache.invalidate(&10);
+                20
+            });
+            assert_eq!((loaded, cache.stats().listener_panics), (20, 1), "{name}");
+            assert_eq!(cache.get(&STORED), Some(20), "{name}");
+            validate(&cache);
         });
     }
 }

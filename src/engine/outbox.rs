@@ -15,6 +15,20 @@
 //! values left, and what is queued meanwhile behind that, until nothing is left: a loop, whatever the
 //! listeners do, with at most one of them on the stack. It does so as well when it ends by a panic.
 //!
+//! # Not while a loader runs
+//!
+//! What a loader takes out of a cache by its own operations is told at once, before those operations return, like
+//! what anybody takes out. A third hold, from the beginning of a loader to its landing, would spare a listener that asks
+//! there for the key being loaded the panic ("recursive load"), and was left out:
+//!
+//! - A loader may rely on the listener. Where listeners write what leaves to a store, one that evicts a value and
+//!   loads it from there would find an older one, and keep that; one that removes entries to have what
+//!   their listener gives back (memory of a device, connections) would wait for itself.
+//! - Loads are nested, those of functions with attributes most of all. All events of the nest, of whatever cache,
+//!   would wait for the outermost loader, which may take as long as it likes, and keep their nodes meanwhile.
+//! - A future's thread does other things between two polls, so an async loader could be held within a poll alone. At
+//!   the poll's end the load has not landed, and a listener that asks for its key in that thread waits for ever.
+//!
 //! # What is queued
 //!
 //! Closures, since one thread's queue serves all caches. Each keeps its cache alive, and the node of its
