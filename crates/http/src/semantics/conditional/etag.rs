@@ -70,9 +70,9 @@ pub(crate) fn make(body: &[u8]) -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut hasher = SipHasher13::new_with_keys(0, 0);
     hasher.write(body);
-    let hash = hasher.finish128().as_u128();
+    let hash = hasher.finish128().as_bytes();
     let mut tag = [b'"'; 34];
-    for (place, byte) in tag[1..33].chunks_exact_mut(2).zip(hash.to_be_bytes()) {
+    for (place, byte) in tag[1..33].chunks_exact_mut(2).zip(hash) {
         place[0] = DIGITS[usize::from(byte >> 4)];
         place[1] = DIGITS[usize::from(byte & 15)];
     }

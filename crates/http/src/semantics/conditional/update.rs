@@ -42,6 +42,10 @@ pub(crate) enum HeadEffect {
 }
 
 /// Decides what a response to HEAD, which went to the origin, says of a stored response to GET.
+///
+/// If it has the same status, validators and length, its fields are those that GET would get. Another
+/// status outdates the stored response only if it says that the resource is another one or gone: a
+/// server may know GET and not HEAD.
 pub(crate) fn head_effect(
     stored: &HeaderMap,
     stored_status: StatusCode,
@@ -50,8 +54,8 @@ pub(crate) fn head_effect(
     head: &HeaderMap,
 ) -> HeadEffect {
     if status != stored_status {
-        let same_resource = status.is_server_error() || status == StatusCode::NOT_MODIFIED;
-        return if same_resource { HeadEffect::None } else { HeadEffect::Outdated };
+        let outdates = [StatusCode::OK, StatusCode::NOT_FOUND, StatusCode::GONE];
+        return if outdates.contains(&status) { HeadEffect::Outdated } else { HeadEffect::None };
     }
     let same_validator = |name: &HeaderName| match head.get(name) {
         None => true,
