@@ -121,6 +121,21 @@ impl ManualClock {
         maintenance::time_has_jumped();
     }
 
+    /// Returns by how much it has been moved forward. O(1).
+    ///
+    /// ```
+    /// use larder::ManualClock;
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// clock.advance(Duration::from_secs(90));
+    /// assert_eq!(clock.elapsed(), Duration::from_secs(90));
+    /// ```
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.nanos())
+    }
+
     fn nanos(&self) -> u64 {
         self.0.nanos.load(Relaxed)
     }

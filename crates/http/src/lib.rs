@@ -4,15 +4,26 @@
 
 #[cfg(feature = "axum")]
 mod axum;
-#[allow(dead_code, reason = "the service uses it, which is being written")]
+mod body;
+mod invalidate;
 mod key;
-#[allow(dead_code, unused_imports, reason = "the service uses it, which is being written")]
+mod layer;
 mod rules;
-#[allow(dead_code, unused_imports, reason = "the service uses it, which is being written")]
+#[allow(dead_code, unused_imports, reason = "what a complete cache needs, ahead of its use")]
 mod semantics;
+mod service;
+mod stats;
+mod store;
+mod table;
+mod time;
 mod user;
 
+pub use body::ResponseBody;
+pub use invalidate::Invalidator;
+pub use layer::{CacheLayer, CacheLayerBuilder};
 pub use rules::{CacheRef, Query, Rule, RuleProblem, Rules, RulesBuilder, RulesError, tag_value};
+pub use service::{CacheService, ResponseFuture};
+pub use stats::RuleStats;
 pub use user::User;
 
 #[cfg(feature = "axum")]

@@ -1,6 +1,6 @@
 //! What a request's headers say about whether it may have a key: one pass over all of them.
 
-use super::{Bypass, cookies};
+use super::{Access, Bypass, cookies};
 use crate::{
     User,
     rules::{Audience, KeyShape, SessionCookies},
@@ -103,7 +103,7 @@ impl Seen {
         headers: &HeaderMap,
         shape: &KeyShape,
         user: Option<&'u User>,
-    ) -> Result<Option<&'u User>, Bypass> {
+    ) -> Result<(Option<&'u User>, Access), Bypass> {
         if self.upgrade {
             return Err(Bypass::Upgrade);
         }
@@ -113,16 +113,18 @@ impl Seen {
         if self.r#override {
             return Err(Bypass::Override);
         }
+        let holders = |user| Ok((user, Access::Holders));
         match (shape.audience, user) {
-            (Audience::Everybody, _) => Ok(None),
-            (Audience::Users | Audience::Unsaid, Some(user)) => Ok(Some(user)),
+            (Audience::AsResponsesSay, _) if self.credentials => Ok((None, Access::Unverified)),
+            (Audience::Everybody | Audience::AsResponsesSay, _) => holders(None),
+            (Audience::Users | Audience::Unsaid, Some(user)) => holders(Some(user)),
             (Audience::Users, None) if self.credentials => Err(Bypass::Credentials),
             (Audience::Users, None) => Err(Bypass::NoUser),
             (Audience::Unsaid, None) if self.credentials => Err(Bypass::Credentials),
             (Audience::Unsaid, None) if self.cookie && has_session(headers, shape) => {
                 Err(Bypass::Cookie)
             }
-            (Audience::Unsaid, None) => Ok(None),
+            (Audience::Unsaid, None) => holders(None),
         }
     }
 }

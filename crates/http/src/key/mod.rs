@@ -20,12 +20,16 @@ mod target;
 
 pub(crate) use cookies::cookies;
 pub(crate) use headers::is_override;
-pub(crate) use path::{decoded, push_encoded};
+pub(crate) use path::{decoded, place, push_encoded};
 pub(crate) use target::{Known, Target};
 
-use crate::{User, rules::KeyShape};
+use crate::{
+    User,
+    rules::KeyShape,
+    semantics::{Sink, write_values},
+};
 use headers::Seen;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use smallvec::SmallVec;
 use std::{
@@ -43,6 +47,8 @@ const LONG: u8 = 0xff;
 /// Why a request goes past the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Bypass {
+    /// There is no rule for it.
+    NoRule,
     /// Only GET and HEAD are cached.
     Method,
     /// A GET with a body, on which the response may depend.
@@ -67,6 +73,7 @@ impl Bypass {
     /// Returns the token that Cache-Status gives as the detail.
     pub(crate) const fn reason(self) -> &'static str {
         match self {
+            Self::NoRule => "no-rule",
             Self::Method => "method",
             Self::Body => "request-body",
             Self::Upgrade => "upgrade",
@@ -78,6 +85,16 @@ impl Bypass {
             Self::Override => "override-header",
         }
     }
+}
+
+/// For whom the response under a key may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whoever has the key.
+    Holders,
+    /// The request has credentials that the key does not know of: only what says that it may be shared nevertheless
+    /// (RFC 9111, 3.5).
+    Unverified,
 }
 
 /// A key while it is written. Keys of usual sizes need no allocation.
@@ -104,13 +121,13 @@ impl KeyBuffer {
         method: &Method,
         headers: &HeaderMap,
         user: Option<&User>,
-    ) -> Result<(), Bypass> {
+    ) -> Result<Access, Bypass> {
         self.0.clear();
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Err(Bypass::Method);
         }
         let seen = Seen::of(headers, shape);
-        let user = seen.judge(headers, shape, user)?;
+        let (user, access) = seen.judge(headers, shape, user)?;
         let path = target.key_path(shape.normalize_paths)?;
         self.0.push(target.scheme.byte());
         self.0.extend_from_slice(&shape.id.to_le_bytes());
@@ -131,7 +148,20 @@ impl KeyBuffer {
         if self.0.len() > LONGEST {
             self.hash();
         }
-        Ok(())
+        Ok(access)
+    }
+
+    /// Returns the key of a response that depends on these fields of the request, of which this is the key without.
+    ///
+    /// No other key has its bytes: what a key's first bytes say determines where it ends, and this one goes on there.
+    pub(crate) fn variant(&self, id: u64, names: &[HeaderName], headers: &HeaderMap) -> Self {
+        let mut key = self.clone();
+        key.0.extend_from_slice(&id.to_le_bytes());
+        write_values(names, headers, &mut key);
+        if key.0.len() > LONGEST {
+            key.hash();
+        }
+        key
     }
 
     /// Adds a text, its length first.
@@ -173,5 +203,11 @@ impl KeyBuffer {
         self.0.clear();
         self.0.push(HASHED);
         self.0.extend_from_slice(&hash.to_le_bytes());
+    }
+}
+
+impl Sink for KeyBuffer {
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
     }
 }

@@ -171,7 +171,7 @@ pub(crate) fn decoded(text: &str) -> Cow<'_, [u8]> {
 }
 
 /// Returns the form that all spellings of a path share.
-pub(super) fn place(path: &str) -> Cow<'_, str> {
+pub(crate) fn place(path: &str) -> Cow<'_, str> {
     let plain = |byte: u8| matches!(class(byte), Class::Unreserved | Class::Slash | Class::Dot);
     if path.bytes().all(plain) && spelling(path) == Spelling::Canonical {
         return Cow::Borrowed(path);

@@ -3,7 +3,6 @@
 mod built_in;
 mod compile;
 mod error;
-mod live;
 mod query;
 mod rule;
 mod template;
@@ -14,7 +13,6 @@ pub use rule::{CacheRef, Rule};
 pub use template::tag_value;
 
 pub(crate) use compile::{Compiled, KeyShape};
-pub(crate) use live::LiveRules;
 pub(crate) use rule::{Audience, SessionCookies};
 
 use crate::key::Known;
@@ -70,6 +68,8 @@ type Router = matchit::Router<usize>;
 #[derive(Clone)]
 pub(crate) struct Found<'r, 'p> {
     pub(crate) rule: &'r Arc<Compiled>,
+    /// The rule's place in [`Rules::all`].
+    pub(crate) index: usize,
     params: matchit::Params<'r, 'p>,
 }
 
@@ -116,7 +116,8 @@ impl Rules {
     /// Returns the rule that counts for requests with this method for this path, which is encoded as it came.
     pub(crate) fn find<'r, 'p>(&'r self, method: &Method, path: &'p str) -> Option<Found<'r, 'p>> {
         let found = self.router(method).at(path).ok()?;
-        Some(Found { rule: &self.rules[*found.value], params: found.params })
+        let index = *found.value;
+        Some(Found { rule: &self.rules[index], index, params: found.params })
     }
 
     fn router(&self, method: &Method) -> &Router {

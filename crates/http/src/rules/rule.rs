@@ -55,6 +55,8 @@ pub(crate) enum Audience {
     Users,
     /// For everybody, with credentials or without.
     Everybody,
+    /// Everybody, but who has credentials only gets what says that it may be shared nevertheless.
+    AsResponsesSay,
 }
 
 /// Which cookies make a request one with credentials.
@@ -261,6 +263,15 @@ impl Rule {
     pub fn shared(mut self) -> Self {
         self.both_audiences |= self.audience == Audience::Users;
         self.audience = Audience::Everybody;
+        self
+    }
+
+    /// Says that responses themselves tell for whom they are, as HTTP has it for shared caches (RFC 9111, 3.5): one to
+    /// a request with credentials is shared if it says `public`, `must-revalidate` or `s-maxage`. Cookies are no
+    /// credentials then. For reverse proxies, whose origins know that.
+    pub fn as_responses_say(mut self) -> Self {
+        self.both_audiences |= self.audience == Audience::Users;
+        self.audience = Audience::AsResponsesSay;
         self
     }
 

@@ -1,0 +1,125 @@
+//! What makes stored responses stale: changes that go through the layer, and the application.
+
+use crate::{
+    key::{self, place},
+    layer::Shared,
+    semantics::{Origin, invalidated_groups, invalidated_locations, invalidates},
+    store::{Place, Subject},
+    user::User,
+};
+use http::{HeaderMap, Method, Request, StatusCode};
+use std::{fmt, sync::Arc};
+
+/// Makes responses that are stored stale; comes from [`CacheLayer::invalidator`](crate::CacheLayer::invalidator).
+///
+/// In O(1), whatever is stored: what is stale is taken for absent from then on, and goes when its room is needed or its
+/// time is over. A response that is in the making while something is invalidated is stale when it is
+/// stored, and nobody who asks afterwards gets it. Cheap to clone.
+#[derive(Clone)]
+pub struct Invalidator {
+    shared: Arc<Shared>,
+}
+
+impl Invalidator {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Invalidates all responses of a path, whatever their query, user and variant, on all hosts.
+    pub fn path(&self, path: &str) {
+        let place = self.shared.stamps.place(Subject::Path(place(path).as_bytes()));
+        self.shared.stamps.invalidate(place);
+    }
+
+    /// Invalidates all responses of paths that begin with `prefix`.
+    ///
+    /// Costs more than the others: O(n) in the prefixes that were invalidated lately, 256 at most.
+    pub fn prefix(&self, prefix: &str) {
+        self.shared.stamps.invalidate_prefix(place(prefix).as_bytes());
+    }
+
+    /// Invalidates what a rule, or a handler, has given this tag.
+    pub fn tag(&self, tag: &str) {
+        self.shared.stamps.invalidate(self.shared.stamps.place(Subject::Tag(tag.as_bytes())));
+    }
+
+    /// Invalidates what is stored for one user.
+    pub fn user(&self, user: &User) {
+        let place = self.shared.stamps.place(Subject::User(user.id().as_bytes()));
+        self.shared.stamps.invalidate(place);
+    }
+
+    /// Invalidates the responses of a rule. False if no rule has this name.
+    pub fn rule(&self, name: &str) -> bool {
+        let table = self.shared.table.load();
+        let state = table.states.iter().find(|it| it.rule.name == name);
+        if let Some(state) = state {
+            self.shared.stamps.invalidate(state.place);
+        }
+        state.is_some()
+    }
+
+    /// Invalidates everything that the layer has stored.
+    pub fn all(&self) {
+        self.shared.stamps.invalidate_all();
+    }
+}
+
+impl fmt::Debug for Invalidator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invalidator").field("layer", &self.shared.name).finish_non_exhaustive()
+    }
+}
+
+/// What is stale if an unsafe request succeeds.
+pub(crate) struct Change {
+    method: Method,
+    scheme: Option<String>,
+    host: String,
+    target: String,
+    places: Vec<Place>,
+}
+
+impl Shared {
+    /// What `request` changes, should it succeed.
+    pub(crate) fn change<Q>(&self, request: &Request<Q>) -> Change {
+        let uri = request.uri();
+        let table = self.table.load();
+        let target = key::Target::of(uri, request.headers(), table.rules.scheme());
+        // A host that is none has no other locations.
+        let host = target.map(|it| it.host.into_owned()).unwrap_or_default();
+        let mut places = vec![self.stamps.place(Subject::Path(place(uri.path()).as_bytes()))];
+        let user = request.extensions().get::<User>();
+        if let Some(found) = table.rules.find(request.method(), uri.path()) {
+            let tags = found.rule.invalidates(&found, user);
+            places.extend(tags.map(|it| self.stamps.place(Subject::Tag(it.as_bytes()))));
+            let paths = found.rule.invalidates_paths(&found, user);
+            places.extend(paths.map(|it| self.stamps.place(Subject::Path(place(&it).as_bytes()))));
+        }
+        let target = uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
+        let scheme = uri.scheme_str().map(str::to_owned);
+        Change { method: request.method().clone(), scheme, host, target, places }
+    }
+}
+
+impl Change {
+    /// Carries it out, if the response says that it has happened (RFC 9111, 4.4, and RFC 9875).
+    pub(crate) fn came_to(self, shared: &Shared, status: StatusCode, headers: &HeaderMap) {
+        if !invalidates(&self.method, status) {
+            return;
+        }
+        let stamps = &shared.stamps;
+        let origin = Origin { scheme: self.scheme.as_deref(), authority: &self.host };
+        for location in invalidated_locations(headers, origin, &self.target) {
+            let path = location.split('?').next().unwrap_or_default();
+            stamps.invalidate(stamps.place(Subject::Path(place(path).as_bytes())));
+        }
+        for group in invalidated_groups(&self.method, headers) {
+            let subject = Subject::Group { host: self.host.as_bytes(), group: group.as_bytes() };
+            stamps.invalidate(stamps.place(subject));
+        }
+        for place in self.places {
+            stamps.invalidate(place);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What a request asks for, and whether the cache has it.
+
+use super::respond::respond;
+use crate::{
+    body::ResponseBody,
+    key::{self, Bypass, KeyBuffer},
+    layer::Shared,
+    rules::Found,
+    semantics::{Forward, Report, RequestDirectives},
+    store::{Entry, Fit, Origin, Outcome, Place, Stored, Subject, Variants},
+    table::{RuleState, Table},
+    time::Moment,
+    user::User,
+};
+use http::{HeaderMap, Method, Request, Response};
+use http_body::Body;
+use std::sync::Arc;
+
+/// A request of which the response may be in the cache.
+pub(super) struct Sought<'t, 'r> {
+    found: Found<'t, 'r>,
+    target: key::Target<'r>,
+    user: Option<&'r User>,
+    pub(super) state: &'t Arc<RuleState>,
+    /// That of the response, or of the fields on which it depends.
+    primary: KeyBuffer,
+    /// That of the response, where it depends on fields.
+    variant: Option<KeyBuffer>,
+    client: RequestDirectives,
+    /// Whether it has credentials of which nobody says whose they are.
+    anonymous: bool,
+}
+
+/// What the cache has for a request.
+pub(super) enum Looked {
+    Hit(Arc<Stored>, Fit),
+    /// The handler is to be asked.
+    Missing(Missing),
+}
+
+/// Why the handler is to be asked, and what is there that it may confirm.
+pub(super) struct Missing {
+    pub(super) why: Forward,
+    pub(super) stale: Option<Arc<Stored>>,
+    /// The variants among which the response was looked for.
+    pub(super) variants: Option<Arc<Variants>>,
+    /// The last response was not for others, so nobody is to wait for this one.
+    pub(super) passes: bool,
+}
+
+impl<'t, 'r> Sought<'t, 'r> {
+    pub(super) fn of<Q: Body>(table: &'t Table, request: &'r Request<Q>) -> Result<Self, Bypass> {
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let found = table.rules.find(method, uri.path()).ok_or(Bypass::NoRule)?;
+        if !request.body().is_end_stream() {
+            return Err(Bypass::Body);
+        }
+        let target = key::Target::of(uri, headers, table.rules.scheme())?;
+        let user = request.extensions().get::<User>();
+        let mut primary = KeyBuffer::new();
+        let access = primary.write(&found.rule.key, &target, method, headers, user)?;
+        let client = if found.rule.ignore_client_directives {
+            RequestDirectives::default()
+        } else {
+            RequestDirectives::of(headers)
+        };
+        let (state, anonymous) = (&table.states[found.index], access == key::Access::Unverified);
+        Ok(Self { found, target, user, state, primary, variant: None, client, anonymous })
+    }
+
+    /// Looks for the response.
+    pub(super) fn look(&mut self, shared: &Shared, headers: &HeaderMap, now: Moment) -> Looked {
+        let mut missing =
+            Missing { why: Forward::UriMiss, stale: None, variants: None, passes: false };
+        let mut entry = self.state.view.get(self.primary.as_slice());
+        if let Some(Entry::Variants(variants)) = &entry
+            && !shared.stamps.is_stale(&variants.origin)
+        {
+            let key = self.primary.variant(variants.id, &variants.names, headers);
+            missing.why = Forward::VaryMiss;
+            missing.variants = Some(Arc::clone(variants));
+            entry = self.state.view.get(key.as_slice());
+            self.variant = Some(key);
+        }
+        match entry {
+            None | Some(Entry::Variants(_)) => {}
+            Some(Entry::Pass(passing)) => {
+                missing.passes = !shared.stamps.is_stale(&passing.origin);
+            }
+            Some(Entry::Response(stored)) => {
+                let invalid =
+                    shared.stamps.is_stale(&stored.origin) || self.anonymous && !stored.open;
+                let fit = if invalid { Fit::No } else { stored.fit(now, &self.client) };
+                if fit != Fit::No {
+                    return Looked::Hit(stored, fit);
+                }
+                let fresh = !invalid && stored.freshness.is_fresh(stored.resident(now));
+                missing.why = if fresh { Forward::Request } else { Forward::Stale };
+                missing.stale = Some(stored);
+            }
+        }
+        Looked::Missing(missing)
+    }
+
+    /// The response from the cache.
+    pub(super) fn hit<Q, B>(
+        &self,
+        shared: &Shared,
+        stored: &Stored,
+        request: &Request<Q>,
+        fit: Fit,
+        now: Moment,
+    ) -> Response<ResponseBody<B>> {
+        let (outcome, detail) = match fit {
+            Fit::Fresh | Fit::No => (Outcome::Hit, None),
+            Fit::Stale => (Outcome::Stale, Some("max-stale")),
+            Fit::WhileRevalidating => (Outcome::Stale, Some("stale-while-revalidate")),
+            Fit::AfterError => (Outcome::StaleIfError, Some("stale-if-error")),
+        };
+        self.state.meter.count(outcome);
+        let report = Report { hit: true, detail, ..Report::default() };
+        respond(stored, (request.method(), request.headers()), now, &shared.name, report)
+    }
+
+    /// The same, without a lifetime, and the key of the response.
+    pub(super) fn into_ask<Q>(
+        self,
+        shared: &Arc<Shared>,
+        request: &Request<Q>,
+    ) -> (Ask, KeyBuffer) {
+        let path = self.target.place();
+        let mut places =
+            vec![shared.stamps.place(Subject::Path(path.as_bytes())), self.state.place];
+        let tags = self.found.rule.tags(&self.found, self.user);
+        places.extend(tags.map(|tag| shared.stamps.place(Subject::Tag(tag.as_bytes()))));
+        if let Some(user) = self.user {
+            places.push(shared.stamps.place(Subject::User(user.id().as_bytes())));
+        }
+        let key = self.variant.unwrap_or_else(|| self.primary.clone());
+        let ask = Ask {
+            shared: Arc::clone(shared),
+            state: Arc::clone(self.state),
+            method: request.method().clone(),
+            headers: request.headers().clone(),
+            primary: self.primary,
+            client: self.client,
+            anonymous: self.anonymous,
+            places,
+            path: path.into_owned().into_bytes(),
+            host: self.target.host.into_owned(),
+        };
+        (ask, key)
+    }
+}
+
+/// A request of which the response may be stored, while the handler is asked.
+pub(super) struct Ask {
+    pub(super) shared: Arc<Shared>,
+    pub(super) state: Arc<RuleState>,
+    pub(super) method: Method,
+    pub(super) headers: HeaderMap,
+    pub(super) primary: KeyBuffer,
+    pub(super) client: RequestDirectives,
+    pub(super) anonymous: bool,
+    pub(super) host: String,
+    places: Vec<Place>,
+    path: Vec<u8>,
+}
+
+impl Ask {
+    /// What makes the response stale that the handler gives if it is called after this.
+    pub(super) fn origin(&self) -> Origin {
+        Origin::new(self.shared.stamps.birth(), self.places.clone(), &self.path)
+    }
+
+    /// Whether a stored response was not invalidated, and may be given to this client.
+    pub(super) fn is_usable(&self, stored: &Stored) -> bool {
+        !self.shared.stamps.is_stale(&stored.origin) && (stored.open || !self.anonymous)
+    }
+
+    pub(super) fn fit(&self, stored: &Stored) -> Fit {
+        if !self.is_usable(stored) {
+            return Fit::No;
+        }
+        stored.fit(self.shared.time.now(), &self.client)
+    }
+
+    pub(super) fn respond<B>(&self, stored: &Stored, report: Report) -> Response<ResponseBody<B>> {
+        let now = self.shared.time.now();
+        respond(stored, (&self.method, &self.headers), now, &self.shared.name, report)
+    }
+}

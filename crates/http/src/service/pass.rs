@@ -1,0 +1,52 @@
+//! Requests that the cache has no part in, but for what their success makes stale.
+
+use super::{CacheService, future::ResponseFuture};
+use crate::{
+    key::Bypass,
+    semantics::{Forward, Report, is_unsafe},
+    store::Outcome,
+};
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use std::sync::Arc;
+use tower_service::Service;
+
+impl<S> CacheService<S> {
+    pub(super) fn pass<Q, B>(
+        &mut self,
+        request: Request<Q>,
+        bypass: Bypass,
+    ) -> ResponseFuture<S::Future, B, S::Error>
+    where
+        S: Service<Request<Q>, Response = Response<B>> + Clone,
+        B: Body<Data = Bytes>,
+    {
+        let shared = Arc::clone(&self.shared);
+        let change = is_unsafe(request.method()).then(|| shared.change(&request));
+        let forward = if bypass == Bypass::Method { Forward::Method } else { Forward::Bypass };
+        {
+            let table = shared.table.load();
+            let found = table.rules.find(request.method(), request.uri().path());
+            if let Some(found) = found {
+                table.states[found.index].meter.count(Outcome::Bypass);
+            }
+        }
+        let future = self.take_ready().call(request);
+        ResponseFuture::passing(
+            future,
+            Box::new(move |headers, status| {
+                if let Some(change) = change {
+                    change.came_to(&shared, status, headers);
+                }
+                let report = Report {
+                    forward: Some(forward),
+                    forward_status: Some(status.as_u16()),
+                    detail: Some(bypass.reason()),
+                    ..Report::default()
+                };
+                report.append_to(&shared.name, headers);
+            }),
+        )
+    }
+}

@@ -1,0 +1,194 @@
+//! What is stored under a key.
+
+use super::{Class, Meter, stamps::Origin};
+use crate::{
+    semantics::{Freshness, RequestDirectives, Use, Validators},
+    time::Moment,
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, StatusCode};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+/// What is stored under a key.
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    Response(Arc<Stored>),
+    /// Responses depend on what these fields of the request say, and are stored under keys with that.
+    Variants(Arc<Variants>),
+    /// The last response was not for others: who asks does not wait for anybody else's.
+    Pass(Arc<Passing>),
+}
+
+/// That a response was not for others.
+#[derive(Debug)]
+pub(crate) struct Passing {
+    pub(crate) origin: Origin,
+    held: Held,
+}
+
+/// A complete response.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) freshness: Freshness,
+    pub(crate) received: Moment,
+    pub(crate) origin: Origin,
+    /// It says itself that it may be given to requests with credentials (RFC 9111, 3.5).
+    pub(crate) open: bool,
+    pub(crate) validators: Validators,
+    /// Until then, in milliseconds, nobody asks again after a refresh that has failed.
+    resting: AtomicU64,
+    /// Counted as long as it is held by anybody.
+    pub(crate) held: Held,
+}
+
+/// The responses of a path that depend on the same fields of the request.
+#[derive(Debug)]
+pub(crate) struct Variants {
+    /// Part of their keys.
+    pub(crate) id: u64,
+    pub(crate) names: Box<[HeaderName]>,
+    pub(crate) origin: Origin,
+    pub(crate) count: AtomicU32,
+}
+
+/// Counts a stored response, as long as it is stored, with its rule and its variants.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) variants: Option<Arc<Variants>>,
+    bytes: u64,
+    class: Class,
+}
+
+impl Held {
+    fn new(meter: Arc<Meter>, variants: Option<Arc<Variants>>, bytes: usize, class: Class) -> Self {
+        let bytes = bytes as u64;
+        meter.stored(bytes, class);
+        if let Some(variants) = &variants {
+            variants.count.fetch_add(1, Relaxed);
+        }
+        Self { meter, variants, bytes, class }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.meter.dropped(self.bytes, self.class);
+        if let Some(variants) = &self.variants {
+            variants.count.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+/// Whether a stored response may be given out without asking the handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    Fresh,
+    /// It is stale, and the client does not mind.
+    Stale,
+    /// At once, but the handler is to be asked for a newer one.
+    WhileRevalidating,
+    /// The last attempt to get a newer one has failed.
+    AfterError,
+    /// It is stale, or the client does not want it as it is.
+    No,
+}
+
+impl Stored {
+    #[allow(clippy::too_many_arguments, reason = "the fields of a response")]
+    pub(crate) fn new(
+        status: StatusCode,
+        headers: HeaderMap,
+        body: Bytes,
+        freshness: Freshness,
+        received: Moment,
+        origin: Origin,
+        open: bool,
+        validators: Validators,
+        held: (Arc<Meter>, Option<Arc<Variants>>),
+    ) -> Self {
+        let bytes = body.len() + bytes_of(&headers) + origin.bytes() + size_of::<Self>();
+        let is_error = status.is_client_error() || status.is_server_error();
+        let class = if is_error { Class::Error } else { Class::Usual };
+        let held = Held::new(held.0, held.1, bytes, class);
+        let resting = AtomicU64::new(0);
+        Self { status, headers, body, freshness, received, origin, open, validators, resting, held }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.held.bytes as usize
+    }
+
+    /// Seconds that it has been here.
+    pub(crate) fn resident(&self, now: Moment) -> u64 {
+        now.seconds_since(self.received)
+    }
+
+    pub(crate) fn fit(&self, now: Moment, client: &RequestDirectives) -> Fit {
+        let resident = self.resident(now);
+        match self.freshness.judge_use(resident, client, true) {
+            Use::Fresh => Fit::Fresh,
+            Use::Stale => Fit::Stale,
+            Use::StaleWhileRevalidate if self.rests(now) => Fit::AfterError,
+            Use::StaleWhileRevalidate => Fit::WhileRevalidating,
+            Use::Revalidate if self.stands_in(now, client) => Fit::AfterError,
+            Use::Revalidate => Fit::No,
+        }
+    }
+
+    /// Whether the last attempt to get a newer one has failed just now.
+    fn rests(&self, now: Moment) -> bool {
+        self.resting.load(Relaxed) > now.to_millis()
+    }
+
+    fn stands_in(&self, now: Moment, client: &RequestDirectives) -> bool {
+        self.rests(now)
+            && !client.no_cache
+            && self.freshness.may_stand_in_for_error(self.resident(now), client)
+    }
+
+    /// How long it is kept, from now on.
+    pub(crate) fn keep(&self) -> Duration {
+        self.freshness.keep()
+    }
+
+    /// Nobody is to try again before `until`.
+    pub(crate) fn rest(&self, until: Moment) {
+        self.resting.fetch_max(until.to_millis(), Relaxed);
+    }
+}
+
+impl Entry {
+    pub(crate) fn pass(origin: Origin, meter: &Arc<Meter>) -> Self {
+        let bytes = size_of::<Passing>() + origin.bytes();
+        let held = Held::new(Arc::clone(meter), None, bytes, Class::Error);
+        Self::Pass(Arc::new(Passing { origin, held }))
+    }
+
+    /// Bytes beside the entry itself.
+    pub(crate) fn heap(&self) -> usize {
+        match self {
+            Self::Response(stored) => stored.bytes(),
+            Self::Variants(variants) => {
+                size_of::<Variants>() + size_of_val(&*variants.names) + variants.origin.bytes()
+            }
+            Self::Pass(passing) => passing.held.bytes as usize,
+        }
+    }
+}
+
+/// What a map of headers has on the heap, roughly.
+fn bytes_of(headers: &HeaderMap) -> usize {
+    // A bucket with its hash and its index, for each.
+    const EACH: usize = 112;
+    headers.iter().map(|(name, value)| EACH + name.as_str().len() + value.len()).sum()
+}

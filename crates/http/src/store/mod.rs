@@ -1,0 +1,9 @@
+//! What is stored, and what makes it stale.
+
+mod entry;
+mod meter;
+pub(crate) mod stamps;
+
+pub(crate) use entry::{Entry, Fit, Stored, Variants};
+pub(crate) use meter::{Class, Meter, Outcome};
+pub(crate) use stamps::{Origin, Place, Stamps, Subject};

@@ -1,0 +1,274 @@
+//! What was invalidated, and when: a stored response that was asked for before that is stale.
+//!
+//! # Words
+//!
+//! ```text
+//! begun      invalidations that have begun: the stamp of the latest    + 1, first step of each
+//! places[t]  stamp of the latest invalidation of what has place t      max, second step
+//! prefixes   stamps of the latest invalidations of paths by prefix     under a lock, second step
+//! ```
+//!
+//! A response has a *birth*: `begun` as it was before its handler was called. An invalidation takes the next stamp
+//! and writes it to the place of what it is about: a path, a tag, a user, a rule, a group, everything. A response
+//! is *stale* if its birth is less than the stamp at one of its own places.
+//!
+//! # What holds
+//!
+//! *What was invalidated is not given out.* A request that begins after an invalidation has returned sees its stamp
+//! at the place (both SeqCst; the request's connection orders them as well). Each response whose handler was called
+//! before that invalidation began has a birth that is less: whether it was stored before, is stored later, or is
+//! handed on to waiters makes no difference, since who gives a response out looks at the stamps when it does.
+//!
+//! *What is asked for afterwards is stored.* Its birth is the stamp of the invalidation at least.
+//!
+//! Nothing is removed here: a stale response is taken for absent, and goes when its time is over, when it is
+//! replaced, or when the cache makes room.
+//!
+//! # Places
+//!
+//! A place is 16 bits of a hash. Two tags may share one; then who invalidates one invalidates the other's
+//! responses, too. That costs a miss, no more.
+//!
+//! # Progress
+//!
+//! Wait-free, but for prefixes: these are few and are kept in a list, whose lock is taken by whoever invalidates a
+//! prefix, and by who comes upon a response that is older than the latest of them and has not been compared since.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    hash::{BuildHasher, Hash, RandomState},
+    sync::{
+        RwLock,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+};
+
+const PLACES: usize = 1 << 16;
+/// So many invalidations of prefixes are remembered one by one. Before the oldest is forgotten, all that is as old
+/// as it is made stale.
+const PREFIXES: usize = 256;
+
+/// Where stamps of one thing are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(u16);
+
+/// When a response was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Birth(u64);
+
+/// What an invalidation may be about.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) enum Subject<'a> {
+    /// A path, without its query, of whichever host.
+    Path(&'a [u8]),
+    /// A tag of the application.
+    Tag(&'a [u8]),
+    User(&'a [u8]),
+    Rule(&'a str),
+    /// A cache group (RFC 9875) of a host.
+    Group {
+        host: &'a [u8],
+        group: &'a [u8],
+    },
+}
+
+pub(crate) struct Stamps {
+    begun: AtomicU64,
+    places: Box<[AtomicU64]>,
+    /// Responses that were asked for before this are stale.
+    valid_from: AtomicU64,
+    /// The stamp of the latest invalidation of a prefix.
+    latest_prefix: AtomicU64,
+    prefixes: RwLock<VecDeque<(u64, Box<[u8]>)>>,
+    hashes: RandomState,
+}
+
+/// What of a response decides whether it is stale.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    birth: Birth,
+    places: Vec<Place>,
+    path: Box<[u8]>,
+    /// It was compared with all prefixes up to this stamp.
+    compared: AtomicU64,
+}
+
+impl Origin {
+    pub(crate) fn new(birth: Birth, places: Vec<Place>, path: &[u8]) -> Self {
+        Self { birth, places, path: path.into(), compared: AtomicU64::new(birth.0) }
+    }
+
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Adds what else makes the response stale.
+    pub(crate) fn extend(&mut self, places: impl IntoIterator<Item = Place>) {
+        for place in places {
+            if !self.places.contains(&place) {
+                self.places.push(place);
+            }
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.places) + self.path.len()
+    }
+}
+
+impl Clone for Origin {
+    fn clone(&self) -> Self {
+        let compared = AtomicU64::new(self.compared.load(SeqCst));
+        Self { birth: self.birth, places: self.places.clone(), path: self.path.clone(), compared }
+    }
+}
+
+impl Stamps {
+    pub(crate) fn new() -> Self {
+        Self {
+            begun: AtomicU64::new(0),
+            places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
+            valid_from: AtomicU64::new(0),
+            latest_prefix: AtomicU64::new(0),
+            prefixes: RwLock::default(),
+            hashes: RandomState::new(),
+        }
+    }
+
+    pub(crate) fn place(&self, subject: Subject<'_>) -> Place {
+        // The top bits, as few as there are places.
+        Place((self.hashes.hash_one(subject) >> (64 - PLACES.ilog2())) as u16)
+    }
+
+    /// The birth of a response whose handler is called after this.
+    pub(crate) fn birth(&self) -> Birth {
+        Birth(self.begun.load(SeqCst))
+    }
+
+    fn next(&self) -> u64 {
+        self.begun.fetch_add(1, SeqCst) + 1
+    }
+
+    pub(crate) fn invalidate(&self, place: Place) {
+        let stamp = self.next();
+        self.places[usize::from(place.0)].fetch_max(stamp, SeqCst);
+    }
+
+    pub(crate) fn invalidate_all(&self) {
+        let stamp = self.next();
+        self.valid_from.fetch_max(stamp, SeqCst);
+    }
+
+    /// Invalidates all paths that begin with `prefix`, whatever their host.
+    pub(crate) fn invalidate_prefix(&self, prefix: &[u8]) {
+        let mut prefixes = self.prefixes.write().unwrap_or_else(|it| it.into_inner());
+        // Under the lock, so that the list is in the order of its stamps.
+        let stamp = self.next();
+        // One that is said again and again takes one place.
+        prefixes.retain(|(_, known)| !known.starts_with(prefix));
+        if prefixes.len() == PREFIXES
+            && let Some((oldest, _)) = prefixes.pop_front()
+        {
+            self.valid_from.fetch_max(oldest, SeqCst);
+        }
+        prefixes.push_back((stamp, prefix.into()));
+        self.latest_prefix.store(stamp, SeqCst);
+    }
+
+    pub(crate) fn is_stale(&self, origin: &Origin) -> bool {
+        let birth = origin.birth.0;
+        let stamped = |place: &Place| self.places[usize::from(place.0)].load(SeqCst) > birth;
+        self.valid_from.load(SeqCst) > birth
+            || origin.places.iter().any(stamped)
+            || (self.latest_prefix.load(SeqCst) > origin.compared.load(SeqCst)
+                && self.has_stale_prefix(origin))
+    }
+
+    #[cold]
+    fn has_stale_prefix(&self, origin: &Origin) -> bool {
+        let prefixes = self.prefixes.read().unwrap_or_else(|it| it.into_inner());
+        let compared = origin.compared.load(SeqCst);
+        let mut newer = prefixes.iter().rev().take_while(|(stamp, _)| *stamp > compared);
+        // What was forgotten since this thread looked has raised `valid_from`.
+        if newer.any(|(_, prefix)| origin.path.starts_with(prefix))
+            || self.valid_from.load(SeqCst) > origin.birth.0
+        {
+            return true;
+        }
+        if let Some((latest, _)) = prefixes.back() {
+            origin.compared.fetch_max(*latest, SeqCst);
+        }
+        false
+    }
+}
+
+impl fmt::Debug for Stamps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stamps").field("begun", &self.begun).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(stamps: &Stamps, path: &str, subjects: &[Subject<'_>]) -> Origin {
+        let places = subjects.iter().map(|it| stamps.place(*it)).collect();
+        Origin::new(stamps.birth(), places, path.as_bytes())
+    }
+
+    #[test]
+    fn what_was_asked_for_before_is_stale_and_what_is_asked_for_after_is_not() {
+        let stamps = Stamps::new();
+        let (tag, other) = (Subject::Tag(b"a"), Subject::Tag(b"b"));
+        let before = origin(&stamps, "/a", &[tag]);
+        let untouched = origin(&stamps, "/a", &[other]);
+        stamps.invalidate(stamps.place(tag));
+        let after = origin(&stamps, "/a", &[tag]);
+        assert!(stamps.is_stale(&before));
+        assert!(!stamps.is_stale(&untouched) && !stamps.is_stale(&after));
+        stamps.invalidate_all();
+        assert!(stamps.is_stale(&untouched) && stamps.is_stale(&after));
+        assert!(!stamps.is_stale(&origin(&stamps, "/a", &[tag])));
+    }
+
+    #[test]
+    fn a_prefix_takes_what_begins_with_it() {
+        let stamps = Stamps::new();
+        let inside = origin(&stamps, "/api/urls/7", &[]);
+        let outside = origin(&stamps, "/api/users/7", &[]);
+        stamps.invalidate_prefix(b"/api/urls/");
+        assert!(stamps.is_stale(&inside), "though it is compared again");
+        assert!(stamps.is_stale(&inside));
+        assert!(!stamps.is_stale(&outside) && !stamps.is_stale(&outside));
+        assert!(!stamps.is_stale(&origin(&stamps, "/api/urls/7", &[])));
+        stamps.invalidate_prefix(b"/api/users/");
+        assert!(stamps.is_stale(&outside), "though it was compared with an earlier one");
+    }
+
+    #[test]
+    fn a_wider_prefix_stands_in_for_what_it_covers() {
+        let stamps = Stamps::new();
+        let old = origin(&stamps, "/a/b", &[]);
+        stamps.invalidate_prefix(b"/a/b");
+        stamps.invalidate_prefix(b"/a/");
+        assert!(stamps.is_stale(&old));
+        assert_eq!(stamps.prefixes.read().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_prefix_that_is_forgotten_takes_all_that_is_as_old() {
+        let stamps = Stamps::new();
+        let old = origin(&stamps, "/0000", &[]);
+        for i in 0..PREFIXES {
+            stamps.invalidate_prefix(format!("/{i:04}").as_bytes());
+        }
+        assert!(stamps.is_stale(&old));
+        let young = origin(&stamps, "/x", &[]);
+        stamps.invalidate_prefix(b"/y");
+        assert!(stamps.is_stale(&old), "the first prefix has been forgotten");
+        assert!(!stamps.is_stale(&young));
+        assert_eq!(stamps.prefixes.read().unwrap().len(), PREFIXES);
+    }
+}

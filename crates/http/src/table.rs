@@ -1,0 +1,53 @@
+//! Rules at work: each with its cache and its counters.
+
+use crate::{
+    rules::{Compiled, Rules},
+    store::{Entry, Meter, Place, Stamps, Subject},
+};
+use larder::manager::{CacheManager, KeyedView, UnknownCache};
+use std::sync::Arc;
+
+/// Where in a cache of the manager responses are.
+const NAMESPACE: &str = "http";
+
+/// The rules that are in force.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) rules: Rules,
+    /// In the order of [`Rules::all`].
+    pub(crate) states: Box<[Arc<RuleState>]>,
+}
+
+/// A rule at work.
+#[derive(Debug)]
+pub(crate) struct RuleState {
+    pub(crate) rule: Arc<Compiled>,
+    pub(crate) view: KeyedView<Vec<u8>, Entry>,
+    pub(crate) meter: Arc<Meter>,
+    /// Where invalidations of the rule are.
+    pub(crate) place: Place,
+}
+
+impl Table {
+    /// Rules that have the names of earlier ones go on with their counters.
+    pub(crate) fn new(
+        manager: &CacheManager,
+        stamps: &Stamps,
+        rules: Rules,
+        previous: Option<&Self>,
+    ) -> Result<Self, UnknownCache> {
+        let known = |name: &str| {
+            let states = previous.into_iter().flat_map(|it| &it.states);
+            states.clone().find(|it| it.rule.name == name).map(|it| Arc::clone(&it.meter))
+        };
+        let states = rules.all().iter().map(|rule| {
+            let cache = manager.get_cache(rule.cache.name())?;
+            let view = cache.view::<Entry>().in_namespace(NAMESPACE).weigh(Entry::heap).keyed();
+            let meter = known(&rule.name).unwrap_or_default();
+            let place = stamps.place(Subject::Rule(&rule.name));
+            Ok(Arc::new(RuleState { rule: Arc::clone(rule), view, meter, place }))
+        });
+        let states = states.collect::<Result<_, _>>()?;
+        Ok(Self { rules, states })
+    }
+}
