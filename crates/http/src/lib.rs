@@ -5,6 +5,9 @@
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+#[cfg(any(test, fuzzing, larder_internals))]
+#[doc(hidden)]
+pub mod internals;
 mod invalidate;
 mod key;
 mod layer;

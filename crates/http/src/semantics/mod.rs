@@ -40,4 +40,6 @@ pub(crate) use storage::{
     stored_fields,
 };
 pub(crate) use syntax::date;
+#[cfg(any(test, fuzzing, larder_internals))]
+pub(crate) use syntax::structured;
 pub(crate) use vary::{Sink, Vary, write_values};

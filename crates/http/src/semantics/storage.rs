@@ -85,7 +85,8 @@ pub(crate) enum Refusal {
     VaryStar,
     /// The response is a stream of events.
     EventStream,
-    /// The response is stale from the start, and cannot be validated.
+    /// The response is stale from the start, and cannot be validated; or it has no lifetime, and its
+    /// status is none that may be stored without.
     NoFreshness,
 }
 
@@ -164,7 +165,9 @@ pub(crate) fn judge(
         has_validator: headers.contains_key(header::ETAG)
             || headers.contains_key(header::LAST_MODIFIED),
     };
-    if freshness.is_of_use() { Ok(freshness) } else { Err(Refusal::NoFreshness) }
+    // RFC 9111 3: nothing says that a response with this status may be stored.
+    let permitted = freshness.explicit || directives.public || is_heuristically_cacheable(status);
+    if permitted && freshness.is_of_use() { Ok(freshness) } else { Err(Refusal::NoFreshness) }
 }
 
 /// Returns the fields to store: without those that belong to the connection, those that may not

@@ -11,7 +11,8 @@ use crate::semantics::syntax::trim;
 pub(crate) struct EntityTag<'a> {
     /// Equal tags promise equivalent content, not the same bytes.
     pub(crate) weak: bool,
-    opaque: &'a [u8],
+    /// What is between the quotation marks.
+    pub(crate) opaque: &'a [u8],
 }
 
 impl<'a> EntityTag<'a> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, Method, StatusCode};
 
-use super::{DATE, at, headers, instant, is_fresh, judged, judged_by};
+use super::{DATE, Lines, at, headers, instant, is_fresh, judged, judged_by};
 use crate::semantics::{
     Exchange, Freshness, Lifetimes, MaxStale, Refusal, RequestDirectives, RequestFacts, Use, judge,
 };
@@ -12,7 +12,7 @@ use crate::semantics::{
 /// Half a minute after [`DATE`].
 const EXPIRES: &str = "Sun, 06 Nov 1994 08:50:07 GMT";
 
-fn lifetime(lifetimes: &Lifetimes, lines: &[(&str, &str)]) -> Result<u64, Refusal> {
+fn lifetime(lifetimes: &Lifetimes, lines: Lines<'_>) -> Result<u64, Refusal> {
     judged_by(lifetimes, StatusCode::OK, lines).map(|freshness| freshness.lifetime)
 }
 
@@ -173,7 +173,7 @@ fn r09_age_is_the_first_number_or_nothing() {
     }
 }
 
-fn initial_age(lines: &[(&str, &str)], times: Exchange) -> u64 {
+fn initial_age(lines: Lines<'_>, times: Exchange) -> u64 {
     let request = RequestFacts { method: &Method::GET, authorized: false, no_store: false };
     let mut lines = lines.to_vec();
     lines.push(("cache-control", "max-age=3600"));
@@ -380,6 +380,18 @@ fn r09_what_is_of_no_use_is_not_stored() {
     assert_eq!(judged(&[("cache-control", "max-age=0")]), Err(Refusal::NoFreshness));
     let old = [("cache-control", "max-age=60"), ("age", "60")];
     assert_eq!(judged(&old), Err(Refusal::NoFreshness));
+    // RFC 9111 3: nor is what no lifetime, status or directive allows to be stored.
+    let found = |status, lines: Lines<'_>| judged_by(&Lifetimes::default(), status, lines).err();
+    let etag = ("etag", "\"x\"");
+    for status in [StatusCode::FOUND, StatusCode::CREATED, StatusCode::SERVICE_UNAVAILABLE] {
+        assert_eq!(found(status, &[etag]), Some(Refusal::NoFreshness), "{status}");
+        assert_eq!(
+            found(status, &[etag, ("cache-control", "no-cache")]),
+            Some(Refusal::NoFreshness)
+        );
+        assert_eq!(found(status, &[etag, ("cache-control", "public")]), None, "{status}");
+        assert_eq!(found(status, &[etag, ("cache-control", "max-age=0")]), None, "{status}");
+    }
     // What can be validated, or used while it is stale, is.
     for line in [("etag", "\"x\""), ("last-modified", DATE)] {
         assert_eq!(judged(&[line]).unwrap().lifetime, 0, "{line:?}");
@@ -391,7 +403,7 @@ fn r09_what_is_of_no_use_is_not_stored() {
 
 #[test]
 fn responses_are_kept_for_as_long_as_they_are_of_use() {
-    let keep = |lines: &[(&str, &str)]| judged(lines).unwrap().keep().as_secs();
+    let keep = |lines: Lines<'_>| judged(lines).unwrap().keep().as_secs();
     let etag = ("etag", "\"x\"");
     assert_eq!(keep(&[("cache-control", "max-age=600")]), 1200);
     assert_eq!(keep(&[("cache-control", "max-age=600"), ("age", "100")]), 1100);

@@ -5,6 +5,7 @@ mod conditional;
 mod directives;
 mod freshness;
 mod invalidation;
+mod oracles;
 mod range;
 mod storage;
 mod syntax;

@@ -2,10 +2,10 @@
 
 use http::HeaderName;
 
-use super::headers;
+use super::{Lines, headers};
 use crate::semantics::{Vary, write_values};
 
-fn vary(lines: &[(&str, &str)]) -> Vary {
+fn vary(lines: Lines<'_>) -> Vary {
     Vary::of(&headers(lines))
 }
 
@@ -107,7 +107,7 @@ fn r05_requests_match_if_their_values_mean_the_same() {
 #[test]
 fn r05_values_of_several_fields_do_not_run_into_each_other() {
     let names = [HeaderName::from_static("a"), HeaderName::from_static("b")];
-    let write = |lines: &[(&str, &str)]| {
+    let write = |lines: Lines<'_>| {
         let mut out = Vec::new();
         write_values(&names, &headers(lines), &mut out);
         out
