@@ -17,6 +17,7 @@ mod semantics;
 mod service;
 mod stats;
 mod store;
+mod sync;
 mod table;
 mod time;
 mod user;

@@ -40,6 +40,7 @@ impl<S> CacheService<S> {
         let Ok(runtime) = Handle::try_current() else { return };
         let Some(guard) = try_guard(&ask, &key) else { return };
         request.headers_mut().remove(header::RANGE);
+        self.hand_invalidator(&mut request);
         let place = Place { guard, variants: stale.held.variants.clone() };
         let limit = REFRESH;
         let service = self.take_ready();

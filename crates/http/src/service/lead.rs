@@ -10,7 +10,7 @@ use crate::{
         Exchange, Forward, Freshened, Freshness, Refusal, Report, RequestFacts, ResponseDirectives,
         Validators, Vary, date, freshen, groups_of, judge, make, stored_fields,
     },
-    store::{Entry, Origin, Outcome, Stored, Subject, Variants},
+    store::{Entry, Head, Origin, Outcome, Stored, Subject, Variants},
     time::Moment,
 };
 use bytes::Bytes;
@@ -221,7 +221,7 @@ impl Ask {
             let subject = Subject::Group { host: self.host.as_bytes(), group: group.as_bytes() };
             self.shared.stamps.place(subject)
         }));
-        let status = parts.status;
+        let (status, extensions) = (parts.status, parts.extensions.clone());
         let headers = self.stored_headers(&parts.headers, status, exchange.received);
         let (shared, state) = (Arc::clone(&self.shared), Arc::clone(&self.state));
         let Verdict { freshness, open, declared, .. } = verdict;
@@ -235,10 +235,11 @@ impl Ask {
             Copied::Whole(body) => {
                 let mut headers = headers;
                 let validators = finish(&mut headers, status, &body, exchange.received);
-                let held = (Arc::clone(&state.meter), variants);
-                let stored = Stored::new(
-                    status, headers, body, freshness, now, origin, open, validators, held,
-                );
+                let received = now;
+                let head =
+                    Head { status, headers, extensions, freshness, received, open, validators };
+                let meter = Arc::clone(&state.meter);
+                let stored = Stored::new(head, body, origin, meter, variants);
                 let keep = stored.keep();
                 guard.insert_with_ttl(Entry::Response(Arc::new(stored)), keep);
             }
@@ -365,11 +366,10 @@ impl Ask {
         if self.shared.stamps.is_stale(&origin) {
             return None;
         }
-        let held = (Arc::clone(&self.state.meter), old.held.variants.clone());
-        let (status, body) = (old.status, old.body.clone());
-        let stored =
-            Stored::new(status, headers, body, freshness, now, origin, open, validators, held);
-        Some(Arc::new(stored))
+        let (status, extensions, received) = (old.status, old.extensions.clone(), now);
+        let head = Head { status, headers, extensions, freshness, received, open, validators };
+        let (meter, variants) = (Arc::clone(&self.state.meter), old.held.variants.clone());
+        Some(Arc::new(Stored::new(head, old.body.clone(), origin, meter, variants)))
     }
 }
 

@@ -41,6 +41,11 @@ impl<S> CacheService<S> {
         Self { inner, shared }
     }
 
+    /// Lets the handler invalidate what is stored.
+    fn hand_invalidator<Q>(&self, request: &mut Request<Q>) {
+        request.extensions_mut().insert(Invalidator::new(Arc::clone(&self.shared)));
+    }
+
     /// Takes the service that is ready, and leaves a clone of it, which is not.
     fn take_ready(&mut self) -> S
     where
@@ -69,7 +74,6 @@ where
     }
 
     fn call(&mut self, mut request: Request<Q>) -> Self::Future {
-        request.extensions_mut().insert(Invalidator::new(Arc::clone(&self.shared)));
         let shared = Arc::clone(&self.shared);
         let table = shared.table.load();
         let mut sought = match Sought::of(&table, &request) {
@@ -89,6 +93,7 @@ where
             }
         };
         let (ask, key) = sought.into_ask(&shared, &request);
+        self.hand_invalidator(&mut request);
         ResponseFuture::boxed(fetch::fetch(self.take_ready(), request, ask, key, missing))
     }
 }

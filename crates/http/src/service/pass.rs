@@ -15,7 +15,7 @@ use tower_service::Service;
 impl<S> CacheService<S> {
     pub(super) fn pass<Q, B>(
         &mut self,
-        request: Request<Q>,
+        mut request: Request<Q>,
         bypass: Bypass,
     ) -> ResponseFuture<S::Future, B, S::Error>
     where
@@ -32,6 +32,7 @@ impl<S> CacheService<S> {
                 table.states[found.index].meter.count(Outcome::Bypass);
             }
         }
+        self.hand_invalidator(&mut request);
         let future = self.take_ready().call(request);
         ResponseFuture::passing(
             future,

@@ -37,6 +37,9 @@ pub(super) fn respond<B>(
     let mut response = Response::new(ResponseBody::stored(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    if !stored.extensions.is_empty() {
+        *response.extensions_mut() = stored.extensions.clone();
+    }
     response
 }
 

@@ -6,7 +6,7 @@ use crate::{
     time::Moment,
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, StatusCode};
 use std::{
     sync::{
         Arc,
@@ -37,6 +37,8 @@ pub(crate) struct Passing {
 pub(crate) struct Stored {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    /// What layers between the handler and the cache have left in it.
+    pub(crate) extensions: Extensions,
     pub(crate) body: Bytes,
     pub(crate) freshness: Freshness,
     pub(crate) received: Moment,
@@ -48,6 +50,18 @@ pub(crate) struct Stored {
     resting: AtomicU64,
     /// Counted as long as it is held by anybody.
     pub(crate) held: Held,
+}
+
+/// A response without its body.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) extensions: Extensions,
+    pub(crate) freshness: Freshness,
+    pub(crate) received: Moment,
+    pub(crate) open: bool,
+    pub(crate) validators: Validators,
 }
 
 /// The responses of a path that depend on the same fields of the request.
@@ -104,24 +118,32 @@ pub(crate) enum Fit {
 }
 
 impl Stored {
-    #[allow(clippy::too_many_arguments, reason = "the fields of a response")]
     pub(crate) fn new(
-        status: StatusCode,
-        headers: HeaderMap,
+        head: Head,
         body: Bytes,
-        freshness: Freshness,
-        received: Moment,
         origin: Origin,
-        open: bool,
-        validators: Validators,
-        held: (Arc<Meter>, Option<Arc<Variants>>),
+        meter: Arc<Meter>,
+        variants: Option<Arc<Variants>>,
     ) -> Self {
+        let Head { status, headers, extensions, freshness, received, open, validators } = head;
         let bytes = body.len() + bytes_of(&headers) + origin.bytes() + size_of::<Self>();
         let is_error = status.is_client_error() || status.is_server_error();
         let class = if is_error { Class::Error } else { Class::Usual };
-        let held = Held::new(held.0, held.1, bytes, class);
+        let held = Held::new(meter, variants, bytes, class);
         let resting = AtomicU64::new(0);
-        Self { status, headers, body, freshness, received, origin, open, validators, resting, held }
+        Self {
+            status,
+            headers,
+            extensions,
+            body,
+            freshness,
+            received,
+            origin,
+            open,
+            validators,
+            resting,
+            held,
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {

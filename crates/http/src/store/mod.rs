@@ -4,6 +4,6 @@ mod entry;
 mod meter;
 pub(crate) mod stamps;
 
-pub(crate) use entry::{Entry, Fit, Stored, Variants};
+pub(crate) use entry::{Entry, Fit, Head, Stored, Variants};
 pub(crate) use meter::{Class, Meter, Outcome};
 pub(crate) use stamps::{Origin, Place, Stamps, Subject};

@@ -208,6 +208,20 @@ async fn clients_are_told_what_the_rule_says() {
 }
 
 #[tokio::test]
+async fn extensions_of_a_response_reach_each_client() {
+    let site = Site::new(rules(anything()), |_, call| {
+        let mut reply = response(&[], TEXT);
+        reply.extensions_mut().insert(call);
+        reply
+    });
+    for _ in 0..2 {
+        let reply = site.send(request(Method::GET, "/a", &[])).await.expect("it works");
+        assert_eq!(reply.extensions().get::<usize>(), Some(&0));
+        http_body_util::BodyExt::collect(reply.into_body()).await.expect("whole");
+    }
+}
+
+#[tokio::test]
 async fn head_has_the_fields_of_get() {
     let site = site(&[("content-type", "text/plain")]);
     site.get("/a").await;
