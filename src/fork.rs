@@ -16,10 +16,13 @@
 //! - The timer is started, and looks at every task.
 //! - A worker is started for refreshes that stand in line.
 //!
+//! Each wheel has all its blocks looked at before its first advance in the child: a thread may have had some in
+//! hand, or have published what it had yet to schedule (`wheel.rs`).
+//!
 //! Loads know in which process they began: nobody in a child waits for a leader that stayed behind (`fill.rs`).
 //!
 //! What the child has not: batches and nodes that another thread had in its hands, which is memory of at most a
-//! few batches per thread; and the numbers of those threads.
+//! few batches per thread; the credits of what they were about to insert; and the numbers of those threads.
 //!
 //! # Orderings
 //!

@@ -102,7 +102,8 @@
 //! background, so a child that calls `exec` starts none. What the parent's other threads were doing at
 //! the moment of the fork they do not do in the child: an insert under way is either there or not, a load is begun anew by
 //! whoever asks for it next, and of an event that was being told the listener may have seen half. Nodes and batches that they had
-//! in hand are lost to the child, a few kilobytes per thread. A thread of the parent that was using a lock of
+//! in hand are lost to the child, a few kilobytes per thread. So are the places for what they were about to insert, which
+//! count as entries: 64 per thread at most, more where entries have weights. A thread of the parent that was using a lock of
 //! the application's, in a listener or loader, holds it for ever in the child, as after any `fork`; the same goes for
 //! the locks around the settings and numbers of a [`manager`], for the moment of a call. The guide `docs/operation.md`
 //! lists them.

@@ -6,7 +6,8 @@
 //!
 //! What is over lies in blocks that the wheel is to bring up by now. So these are looked at, and left to
 //! whoever expires them. Stale entries are told by looking at all entries, one by one; so is what is over
-//! while another thread has blocks of the wheel in its hands: taken out or not, it does not count.
+//! while another thread has blocks of the wheel in its hands: taken out or not, it does not count. And in a child of
+//! `fork` until what is due has been looked at once, since no mark may say that it is.
 
 use crate::engine::{
     Engine,
@@ -104,6 +105,9 @@ impl<K, V> Common<K, V> {
     fn census_by_time(&self) -> Option<Census> {
         let wheels =
             || self.storeys.iter().filter_map(|(_, shard)| Some(&shard.timing.get()?.wheel));
+        if wheels().any(Wheel::is_inherited) {
+            return None;
+        }
         let let_go: u64 = wheels().map(Wheel::let_go).sum();
         let (entries, weight) = (self.residents(), self.weight());
         let over = self.over();
@@ -143,7 +147,7 @@ impl<K, V> Common<K, V> {
 
 impl<K, V> Shard<K, V> {
     /// Whether a node is in the index.
-    fn is_there(&self, timing: &Timing, node: NodeId) -> bool {
+    pub(super) fn is_there(&self, timing: &Timing, node: NodeId) -> bool {
         timing.deadlines.loc(node).is_some_and(|loc| {
             let word = self.index.word(loc);
             word.is_member() && self.index.layout().node(word) == node

@@ -218,6 +218,13 @@ impl Deadlines {
         claimed
     }
 
+    /// Gives up a claim: the deadline of the node has come, and anybody may claim its entry.
+    pub(crate) fn disclaim(&self, node: NodeId) {
+        if let Some(word) = self.word(node) {
+            let _ = word.compare_exchange(!DEAD, !PAST, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
     /// Gives the entry of a node another deadline if it still has the one that was seen, which had not
     /// come. If it does, what was noted before that was set by [`Deadlines::change`] can be seen.
     pub(crate) fn swap(&self, node: NodeId, seen: u64, deadline: u64) -> bool {

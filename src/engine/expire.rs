@@ -325,9 +325,26 @@ impl<K, V> Shard<K, V> {
         budget: &mut u32,
     ) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
+        if timing.wheel.is_inherited() {
+            self.inherit(timing);
+        }
         let grace = cx.common.lifetimes.grace;
         let past = now.saturating_sub(grace);
         timing.wheel.advance(now, budget, Expiring { shard: self, cx, own, timing, past, grace })
+    }
+
+    /// In a child of `fork`, before its first look at what is due: takes over what the parent's other threads were
+    /// about to take out or to schedule. For a thread that is pinned.
+    #[cold]
+    fn inherit(&self, timing: &Timing) {
+        let fresh = self.recycler.fresh();
+        for node in (1..=fresh).filter(|&node| timing.is_claimed(node)) {
+            if self.is_there(timing, node) {
+                // If a thread of the child has claimed it by now, either of the two takes it out.
+                timing.deadlines.disclaim(node);
+            }
+        }
+        timing.wheel.inherit(Block::count(fresh as usize));
     }
 
     /// Takes a node's entry out if it is in the index and its deadline is not after `past`.

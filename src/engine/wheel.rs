@@ -110,6 +110,9 @@
 //! (Unless that thread comes a lap late: if it stops just there, `next_due` may be too late until
 //! it goes on.)
 //!
+//! *In a child of `fork`* (`fork.rs`) such a thread never goes on: what it had in hand, and what it had published and
+//! not scheduled, would stay for good. So who first advances a wheel there makes all blocks ready ([`Wheel::inherit`]).
+//!
 //! # Precision
 //!
 //! A deadline comes up in the first advance to a time not before it, rounded up to a tick. Never before it,
@@ -150,7 +153,8 @@ use crate::{
         late::Late,
         plant::{Bug, planted},
     },
-    sync::{AtomicU32, AtomicU64, Ordering, SettingU64, fence, fence_after_swap},
+    fork,
+    sync::{AtomicU32, AtomicU64, Ordering, SettingU64, StaticU64, fence, fence_after_swap},
 };
 use crossbeam_utils::CachePadded;
 use hand::{Hand, STEP};
@@ -255,6 +259,8 @@ struct Hands {
     /// were dealt with, or that another thread was quicker to take.
     taken: SettingU64,
     let_go: SettingU64,
+    /// The process whose threads take blocks.
+    process: StaticU64,
     /// Columns in which there may be marks, or ready bits.
     reach: AtomicU32,
     scale: Scale,
@@ -309,6 +315,7 @@ impl Wheel {
                 done: AtomicU64::new(tick),
                 taken: SettingU64::new(0),
                 let_go: SettingU64::new(0),
+                process: StaticU64::new(fork::process()),
                 reach: AtomicU32::new(0),
                 scale,
                 earliest: AtomicU64::new(NEVER),
@@ -544,6 +551,30 @@ impl Wheel {
         step(Step::MarksCleared);
         if !planted(Bug::ReadyOnce) {
             ready.fetch_or(cleared, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether this is a child of `fork`, and no thread of it has advanced the wheel yet.
+    #[inline]
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.hands.process.load(Ordering::Relaxed) != fork::process()
+    }
+
+    /// In a child of `fork`, before its first advance: has all of the first `blocks` blocks looked at, and counts
+    /// none as in the hands of threads that are no more.
+    ///
+    /// Several threads may do so at once. None of them advances before one has said that it is done, so that one
+    /// has seen what the parent left.
+    pub(crate) fn inherit(&self, blocks: usize) {
+        let hands = &*self.hands;
+        let (parent, child) = (hands.process.load(Ordering::Relaxed), fork::process());
+        let let_go = self.let_go();
+        let lost = self.taken() - let_go;
+        (0..blocks).for_each(|block| self.make_ready(Block(block as u32)));
+        let swapped =
+            hands.process.compare_exchange(parent, child, Ordering::AcqRel, Ordering::Relaxed);
+        if parent != child && swapped.is_ok() {
+            hands.let_go.fetch_add(lost, Ordering::Release);
         }
     }
 

@@ -1,6 +1,9 @@
 //! Values that are counted while they live, and how to wait for the end of the dead ones.
 #![allow(dead_code, reason = "no test file needs all of it")]
 
+#[cfg(unix)]
+pub(crate) mod fork;
+
 use larder::Cache;
 use std::{
     collections::HashSet,

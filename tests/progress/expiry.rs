@@ -2,9 +2,19 @@
 //!
 //! What it has in hand stays where it is, and nobody gets it; the rest comes and goes.
 
+#[cfg(unix)]
+use crate::common::fork::in_a_child;
 use crate::stopping::{self, At, Key, PATIENCE, Value, Victim};
-use larder::{Cache, Maintenance, ManualClock, hooks::Step};
-use std::{sync::mpsc, thread, time::Duration};
+use larder::{Cache, CacheBuilder, Maintenance, ManualClock, hooks::Step};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
 
 type TestCache = Cache<Key, Value>;
 
@@ -28,9 +38,9 @@ const VICTIM: u64 = 99;
 /// A thread has no more entries in hand: `src/engine/wheel.rs`.
 const HELD: u64 = 384;
 
-fn build(clock: &ManualClock) -> TestCache {
+fn builder(clock: &ManualClock) -> CacheBuilder<Key, Value> {
     let builder = Cache::builder().max_capacity(2 * KEYS).shards(1).time_to_live(TTL);
-    builder.clock(clock).maintenance(Maintenance::Manual).build()
+    builder.clock(clock).maintenance(Maintenance::Manual)
 }
 
 /// Inserts, comes upon what is expired, and takes it out.
@@ -77,7 +87,7 @@ fn a_thread_stopped_at_any_step_of_expiry_stops_nobody() {
     for step in STEPS.into_iter().chain([Step::Unlinked, Step::Retired, Step::BatchTaken]) {
         let which = format!("stopped at {step:?}");
         let clock = ManualClock::new();
-        let cache = build(&clock);
+        let cache = builder(&clock).build();
         let (handle, time) = (cache.clone(), clock.clone());
         let victim = Victim::spawn(At::Step(step), move || be_stopped(&handle, &time));
         let victim = victim.unwrap_or_else(|| panic!("{which}: never came there"));
@@ -103,6 +113,41 @@ fn a_thread_stopped_at_any_step_of_expiry_stops_nobody() {
         assert_eq!(cache.entry_count(), 0, "{which}");
         let stats = cache.stats();
         assert_eq!(stats.inserts, stats.departures(), "{which}: {stats:?}");
+        #[cfg(larder_internals)]
+        cache.validate();
+    }
+}
+
+/// A child of `fork` has the cache as it was when the thread stopped, and not the thread.
+#[cfg(unix)]
+#[test]
+fn what_a_stopped_thread_had_in_hand_expires_in_a_child_of_fork() {
+    let _alone = stopping::install();
+    for step in STEPS.into_iter().chain([Step::Published, Step::RingFilled]) {
+        let which = format!("stopped at {step:?}");
+        let clock = ManualClock::new();
+        let told = Arc::new(AtomicU64::new(0));
+        let telling = Arc::clone(&told);
+        let listener = move |_: &Key, _: &Value, _| _ = telling.fetch_add(1, Relaxed);
+        let cache = builder(&clock).eviction_listener(listener).build();
+        let (handle, time) = (cache.clone(), clock.clone());
+        let victim = Victim::spawn(At::Step(step), move || be_stopped(&handle, &time));
+        let victim = victim.unwrap_or_else(|| panic!("{which}: never came there"));
+        in_a_child(|| {
+            clock.advance(2 * TTL);
+            assert_eq!(cache.entry_count(), 0, "{which}: what is over counts");
+            cache.run_pending_tasks();
+            assert_eq!(cache.entry_count(), 0, "{which}: what is over stays");
+            let (inserts, told) = (cache.stats().inserts, told.load(Relaxed));
+            // The thread may have published one that it had yet to count.
+            assert!(
+                inserts <= told && told <= inserts + 1,
+                "{which}: {told} of {inserts} are taken out"
+            );
+            work(&cache, 1, &which);
+            assert_eq!(cache.entry_count(), KEYS, "{which}");
+        });
+        victim.release();
         #[cfg(larder_internals)]
         cache.validate();
     }

@@ -9,6 +9,8 @@
 //! counted entry by entry. Then the thread is released and finishes, and the cache is consistent.
 #![cfg(larder_hooks)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod expiry;
 mod lost_races;
 mod stopping;

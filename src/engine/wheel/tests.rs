@@ -328,3 +328,30 @@ fn memory_is_less_than_three_bytes_per_node() {
         assert!(wheel.allocated_bytes() < 3 * nodes, "{nodes} nodes");
     }
 }
+
+/// As in a child of `fork`: threads have taken blocks, or have stored deadlines, and do nothing more.
+#[test]
+fn what_threads_of_another_process_had_in_hand_comes_up() {
+    for nodes in [20, 5_000] {
+        let timers = Timers::new(nodes, 0);
+        timers.set(1, 40);
+        timers.deadlines.store(nodes, 40);
+        let Timers { wheel, deadlines, .. } = &timers;
+        wheel.make_ready(Block::of(1));
+        let looking =
+            Looking { deadlines, nodes, now: 0, due: |_, _| unreachable!("nothing is due") };
+        let hand = Hand::of(wheel, looking);
+        assert_eq!(hand.reach_for(&wheel.ready[0], 1), 1);
+        std::mem::forget(hand);
+        assert_eq!(wheel.taken() - wheel.let_go(), 1);
+        assert!(!wheel.is_inherited());
+        wheel.hands.process.store(u64::MAX, Ordering::Relaxed);
+        assert!(wheel.is_inherited());
+        for _ in 0..2 {
+            wheel.inherit(Block::count(nodes as usize));
+            assert_eq!((wheel.is_inherited(), wheel.taken()), (false, wheel.let_go()));
+        }
+        assert_eq!(timers.due(39), []);
+        assert_eq!(timers.due(40), [1, nodes]);
+    }
+}
