@@ -3,6 +3,7 @@
 use crate::{
     key::{self, place},
     layer::Shared,
+    requested::{original, requested},
     semantics::{Origin, invalidated_groups, invalidated_locations, invalidates},
     store::{Place, Subject},
     user::User,
@@ -23,6 +24,10 @@ pub struct Invalidator {
 impl Invalidator {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Invalidates all responses of a path, whatever their query, user and variant, on all hosts.
@@ -51,12 +56,12 @@ impl Invalidator {
 
     /// Invalidates the responses of a rule. False if no rule has this name.
     pub fn rule(&self, name: &str) -> bool {
-        let table = self.shared.table.load();
-        let state = table.states.iter().find(|it| it.rule.name == name);
-        if let Some(state) = state {
+        let mut states = self.shared.states();
+        states.retain(|state| state.rule.name == name);
+        for state in &states {
             self.shared.stamps.invalidate(state.place);
         }
-        state.is_some()
+        !states.is_empty()
     }
 
     /// Invalidates everything that the layer has stored.
@@ -83,12 +88,18 @@ pub(crate) struct Change {
 impl Shared {
     /// What `request` changes, should it succeed.
     pub(crate) fn change<Q>(&self, request: &Request<Q>) -> Change {
-        let uri = request.uri();
+        // Where it is not known which path is meant, both are.
+        let (uri, other) = match requested(request) {
+            Ok(uri) => (uri, None),
+            Err(_) => (original(request).unwrap_or(request.uri()), Some(request.uri())),
+        };
         let table = self.table.load();
         let target = key::Target::of(uri, request.headers(), table.rules.scheme());
         // A host that is none has no other locations.
         let host = target.map(|it| it.host.into_owned()).unwrap_or_default();
         let mut places = vec![self.stamps.place(Subject::Path(place(uri.path()).as_bytes()))];
+        places
+            .extend(other.map(|it| self.stamps.place(Subject::Path(place(it.path()).as_bytes()))));
         let user = request.extensions().get::<User>();
         if let Some(found) = table.rules.find(request.method(), uri.path()) {
             let tags = found.rule.invalidates(&found, user);

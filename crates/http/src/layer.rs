@@ -1,8 +1,14 @@
 //! The layer, and what all services of one layer share.
 
 use crate::{
-    invalidate::Invalidator, rules::Rules, semantics::CacheName, service::CacheService,
-    stats::RuleStats, store::Stamps, table::Table, time::Time,
+    invalidate::Invalidator,
+    rules::Rules,
+    semantics::CacheName,
+    service::CacheService,
+    stats::RuleStats,
+    store::Stamps,
+    table::{RuleState, Table},
+    time::Time,
 };
 use arc_swap::ArcSwap;
 use larder::{
@@ -12,7 +18,7 @@ use larder::{
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock, Weak,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -33,16 +39,72 @@ pub(crate) struct Shared {
     pub(crate) name: CacheName,
     pub(crate) manager: CacheManager,
     pub(crate) table: ArcSwap<Table>,
-    pub(crate) stamps: Stamps,
+    pub(crate) stamps: Arc<Stamps>,
     pub(crate) time: Time,
+    /// Where in the caches the responses are, apart from those of all others.
+    namespace: String,
+    /// The layer around it, if this is for a single route.
+    around: Option<Arc<Shared>>,
+    /// Those for single routes.
+    routes: RwLock<Vec<Weak<Shared>>>,
     /// The last number of variants.
     ids: AtomicU64,
 }
 
 impl Shared {
+    fn new(
+        name: CacheName,
+        manager: CacheManager,
+        rules: Rules,
+        stamps: Arc<Stamps>,
+        time: Time,
+        around: Option<Arc<Self>>,
+    ) -> Result<Self, UnknownCache> {
+        static LAYERS: AtomicU64 = AtomicU64::new(0);
+        let namespace = format!("http-{}", LAYERS.fetch_add(1, Relaxed));
+        let table = Table::new(&manager, &namespace, &stamps, rules, None)?;
+        Ok(Self {
+            name,
+            table: ArcSwap::from_pointee(table),
+            manager,
+            stamps,
+            time,
+            namespace,
+            around,
+            routes: RwLock::default(),
+            ids: AtomicU64::new(0),
+        })
+    }
+
+    /// What a single route has beneath this: rules and responses of its own, and the same invalidations.
+    pub(crate) fn route(self: &Arc<Self>, rules: Rules) -> Result<Arc<Self>, UnknownCache> {
+        let (stamps, around) = (Arc::clone(&self.stamps), Some(Arc::clone(self)));
+        let (name, manager, time) = (self.name.clone(), self.manager.clone(), self.time.clone());
+        let route = Arc::new(Self::new(name, manager, rules, stamps, time, around)?);
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        routes.retain(|route| route.strong_count() > 0);
+        routes.push(Arc::downgrade(&route));
+        Ok(route)
+    }
+
+    /// The layer that this is for, or that is around it.
+    pub(crate) fn layer(self: &Arc<Self>) -> &Arc<Self> {
+        self.around.as_ref().unwrap_or(self)
+    }
+
     /// A number that nobody else gets.
     pub(crate) fn next_id(&self) -> u64 {
         self.ids.fetch_add(1, Relaxed)
+    }
+
+    /// The rules that are in force, those of single routes included.
+    pub(crate) fn states(&self) -> Vec<Arc<RuleState>> {
+        let mut states = self.table.load().states.to_vec();
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        for route in routes.iter().filter_map(Weak::upgrade) {
+            states.extend_from_slice(&route.table.load().states);
+        }
+        states
     }
 }
 
@@ -77,15 +139,26 @@ impl CacheLayer {
     /// If a rule names a cache that the manager does not have. Then nothing has changed.
     pub fn set_rules(&self, rules: Rules) -> Result<(), UnknownCache> {
         let previous = self.shared.table.load();
-        let table = Table::new(&self.shared.manager, &self.shared.stamps, rules, Some(&previous))?;
+        let table = Table::new(
+            &self.shared.manager,
+            &self.shared.namespace,
+            &self.shared.stamps,
+            rules,
+            Some(&previous),
+        )?;
         self.shared.table.store(Arc::new(table));
         Ok(())
     }
 
-    /// What became of the requests of each rule, in the order of the rules. O(n) in the rules.
+    /// What became of the requests of each rule, in the order of the rules, and then of those of
+    /// [`cached`](crate::cached) handlers beneath the layer. O(n) in the rules.
     #[must_use]
     pub fn stats(&self) -> Vec<RuleStats> {
-        self.shared.table.load().states.iter().map(|state| RuleStats::of(state)).collect()
+        self.shared.states().iter().map(|state| RuleStats::of(state)).collect()
+    }
+
+    pub(crate) fn into_shared(self) -> Arc<Shared> {
+        self.shared
     }
 
     /// Makes what is stored stale.
@@ -152,16 +225,10 @@ impl CacheLayerBuilder {
     /// If a rule names a cache that the manager does not have.
     #[must_use]
     pub fn build(self) -> CacheLayer {
-        let stamps = Stamps::new();
-        let table = Table::new(&self.manager, &stamps, self.rules.unwrap_or_default(), None);
-        let shared = Shared {
-            name: self.name,
-            table: ArcSwap::from_pointee(table.unwrap_or_else(|error| panic!("{error}"))),
-            manager: self.manager,
-            stamps,
-            ids: AtomicU64::new(0),
-            time: Time::new(self.clock),
-        };
+        let (rules, time) = (self.rules.unwrap_or_default(), Time::new(self.clock));
+        let stamps = Arc::new(Stamps::new());
+        let shared = Shared::new(self.name, self.manager, rules, stamps, time, None)
+            .unwrap_or_else(|error| panic!("{error}"));
         CacheLayer { shared: Arc::new(shared) }
     }
 }

@@ -5,12 +5,14 @@
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+mod cached;
 #[cfg(any(test, fuzzing, larder_internals))]
 #[doc(hidden)]
 pub mod internals;
 mod invalidate;
 mod key;
 mod layer;
+mod requested;
 mod rules;
 #[allow(dead_code, unused_imports, reason = "what a complete cache needs, ahead of its use")]
 mod semantics;
@@ -23,6 +25,7 @@ mod time;
 mod user;
 
 pub use body::ResponseBody;
+pub use cached::{Cached, cached, invalidator};
 pub use invalidate::Invalidator;
 pub use layer::{CacheLayer, CacheLayerBuilder};
 pub use rules::{CacheRef, Query, Rule, RuleProblem, Rules, RulesBuilder, RulesError, tag_value};
@@ -30,6 +33,9 @@ pub use service::{CacheService, ResponseFuture};
 pub use stats::RuleStats;
 pub use user::User;
 
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use axum::MissingCacheLayer;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use larder_macros::cache_view;

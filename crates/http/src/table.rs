@@ -7,9 +7,6 @@ use crate::{
 use larder::manager::{CacheManager, KeyedView, UnknownCache};
 use std::sync::Arc;
 
-/// Where in a cache of the manager responses are.
-const NAMESPACE: &str = "http";
-
 /// The rules that are in force.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -32,6 +29,7 @@ impl Table {
     /// Rules that have the names of earlier ones go on with their counters.
     pub(crate) fn new(
         manager: &CacheManager,
+        namespace: &str,
         stamps: &Stamps,
         rules: Rules,
         previous: Option<&Self>,
@@ -42,7 +40,7 @@ impl Table {
         };
         let states = rules.all().iter().map(|rule| {
             let cache = manager.get_cache(rule.cache.name())?;
-            let view = cache.view::<Entry>().in_namespace(NAMESPACE).weigh(Entry::heap).keyed();
+            let view = cache.view::<Entry>().in_namespace(namespace).weigh(Entry::heap).keyed();
             let meter = known(&rule.name).unwrap_or_default();
             let place = stamps.place(Subject::Rule(&rule.name));
             Ok(Arc::new(RuleState { rule: Arc::clone(rule), view, meter, place }))

@@ -4,7 +4,7 @@ use larder::ManualClock;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A clock that does not go back, and the time of day.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Time {
     started: Instant,
     /// The time of day when it was made, for a manual clock.

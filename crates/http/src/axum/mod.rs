@@ -1,3 +1,7 @@
 //! What there is for axum beyond a tower layer.
 
+mod extract;
+mod handler;
 pub(crate) mod view;
+
+pub use extract::MissingCacheLayer;

@@ -67,6 +67,10 @@ pub(crate) enum Bypass {
     Path,
     /// A field that changes which resource is meant, and that the rule does not trust.
     Override,
+    /// The request's URI is no longer that of the client, and nobody knows what the new one depends on.
+    Rewritten,
+    /// The rule of a single route does not fit the route, or its cache does not exist.
+    BadRule,
 }
 
 impl Bypass {
@@ -83,6 +87,8 @@ impl Bypass {
             Self::Host => "host",
             Self::Path => "path-spelling",
             Self::Override => "override-header",
+            Self::Rewritten => "rewritten",
+            Self::BadRule => "bad-rule",
         }
     }
 }

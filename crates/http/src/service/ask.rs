@@ -5,6 +5,7 @@ use crate::{
     body::ResponseBody,
     key::{self, Bypass, KeyBuffer},
     layer::Shared,
+    requested::requested,
     rules::Found,
     semantics::{Forward, Report, RequestDirectives},
     store::{Entry, Fit, Origin, Outcome, Place, Stored, Subject, Variants},
@@ -50,7 +51,8 @@ pub(super) struct Missing {
 
 impl<'t, 'r> Sought<'t, 'r> {
     pub(super) fn of<Q: Body>(table: &'t Table, request: &'r Request<Q>) -> Result<Self, Bypass> {
-        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let (method, headers) = (request.method(), request.headers());
+        let uri = requested(request)?;
         let found = table.rules.find(method, uri.path()).ok_or(Bypass::NoRule)?;
         if !request.body().is_end_stream() {
             return Err(Bypass::Body);

@@ -43,7 +43,7 @@ impl<S> CacheService<S> {
 
     /// Lets the handler invalidate what is stored.
     fn hand_invalidator<Q>(&self, request: &mut Request<Q>) {
-        request.extensions_mut().insert(Invalidator::new(Arc::clone(&self.shared)));
+        request.extensions_mut().insert(Invalidator::new(Arc::clone(self.shared.layer())));
     }
 
     /// Takes the service that is ready, and leaves a clone of it, which is not.

@@ -3,6 +3,7 @@
 use super::{CacheService, future::ResponseFuture};
 use crate::{
     key::Bypass,
+    requested::requested,
     semantics::{Forward, Report, is_unsafe},
     store::Outcome,
 };
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use tower_service::Service;
 
 impl<S> CacheService<S> {
-    pub(super) fn pass<Q, B>(
+    pub(crate) fn pass<Q, B>(
         &mut self,
         mut request: Request<Q>,
         bypass: Bypass,
@@ -25,10 +26,9 @@ impl<S> CacheService<S> {
         let shared = Arc::clone(&self.shared);
         let change = is_unsafe(request.method()).then(|| shared.change(&request));
         let forward = if bypass == Bypass::Method { Forward::Method } else { Forward::Bypass };
-        {
+        if let Ok(uri) = requested(&request) {
             let table = shared.table.load();
-            let found = table.rules.find(request.method(), request.uri().path());
-            if let Some(found) = found {
+            if let Some(found) = table.rules.find(request.method(), uri.path()) {
                 table.states[found.index].meter.count(Outcome::Bypass);
             }
         }
