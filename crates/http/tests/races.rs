@@ -93,7 +93,7 @@ async fn read(service: CacheService<Handler>, resource: usize, reader: usize) ->
         .header("host", "example.org")
         .header("x-reader", (reader % 2).to_string());
     let mut request = request.body(Empty::new()).expect("a request");
-    if reader % 3 == 0 {
+    if reader.is_multiple_of(3) {
         request.extensions_mut().insert(User::new("ada"));
     }
     let response = service.oneshot(request).await.expect("it works");
@@ -125,7 +125,8 @@ async fn change(
 }
 
 fn hammer(rule: Rule) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
     let rules = Rules::builder().rule(rule).build().expect("the rule is right");
     let layer = CacheLayer::new(&CacheManager::new(), rules);
     let resources = Arc::new(<[Resource; RESOURCES]>::default());
@@ -138,12 +139,15 @@ fn hammer(rule: Rule) {
             tokio::spawn(async move {
                 for round in 0..ROUNDS {
                     let resource = (task + round) % RESOURCES;
-                    if (round + task) % 7 == 0 {
+                    if (round + task).is_multiple_of(7) {
                         change(service.clone(), &resources, &invalidator, resource, round).await;
                     } else {
                         let known = resources[resource].known.load(SeqCst);
                         let got = read(service.clone(), resource, task).await;
-                        assert!(got >= known, "{got} of resource {resource}, of which {known} was known");
+                        assert!(
+                            got >= known,
+                            "{got} of resource {resource}, of which {known} was known"
+                        );
                     }
                 }
             })

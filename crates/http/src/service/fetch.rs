@@ -27,12 +27,13 @@ use http::{Method, Request, Response, header};
 use http_body::Body;
 use larder::manager::ViewGuard;
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
+use tokio::{runtime::Handle, time::timeout};
 use tower_service::Service;
 
 /// A response that waiters were handed and could not use is not waited for again more often than this.
@@ -126,17 +127,21 @@ async fn join(ask: &Ask, key: &KeyBuffer, joining: Joining) -> Part {
             joining != Joining::Try && !ask.shared.stamps.is_stale(&passing.origin)
         }
     };
-    let got = ask.state.view.get_or_guard_if_async(key.as_slice(), accepts);
-    let got = match joining {
-        Joining::Never => return Part::Alone,
-        Joining::Wait(limit) => match tokio::time::timeout(limit, got).await {
-            Ok(got) => got,
-            Err(_) => return Part::Alone,
-        },
-        Joining::Try => match pin!(got).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(got) => got,
-            Poll::Pending => return Part::Alone,
-        },
+    if joining == Joining::Never {
+        return Part::Alone;
+    }
+    let mut got = pin!(ask.state.view.get_or_guard_if_async(key.as_slice(), accepts));
+    let at_once = poll_fn(|context| Poll::Ready(got.as_mut().poll(context))).await;
+    let got = match (at_once, joining) {
+        (Poll::Ready(got), _) => got,
+        // Where nothing would end the wait, there is none.
+        (Poll::Pending, Joining::Wait(limit)) if Handle::try_current().is_ok() => {
+            match timeout(limit, got).await {
+                Ok(got) => got,
+                Err(_) => return Part::Alone,
+            }
+        }
+        (Poll::Pending, _) => return Part::Alone,
     };
     match got {
         Ok(entry) => Part::Brought(entry),

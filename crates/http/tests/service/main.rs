@@ -1,6 +1,8 @@
 //! The layer before a service, as clients and handlers see it.
 
+mod attacks;
 mod bodies;
+mod contract;
 mod invalidation;
 mod serving;
 mod sharing;
