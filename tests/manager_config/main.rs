@@ -7,6 +7,7 @@ mod merging;
 mod mistakes;
 mod own_file;
 mod reload;
+mod sections;
 
 use larder::manager::config::{ConfigProblem, ManagerConfig};
 

@@ -11,6 +11,8 @@ use crate::{
     time::Time,
 };
 use arc_swap::ArcSwap;
+#[cfg(feature = "config")]
+use larder::manager::config::{ConfigError, ManagerConfig};
 use larder::{
     ManualClock,
     manager::{CacheManager, UnknownCache},
@@ -147,6 +149,41 @@ impl CacheLayer {
             Some(&previous),
         )?;
         self.shared.table.store(Arc::new(table));
+        Ok(())
+    }
+
+    /// Changes the rules to what is configured now: those that the program gave to the layer, changed by the section
+    /// `http` of this configuration. Requests that come from now on find all of the new rules, those that are under way
+    /// end by the old ones.
+    ///
+    /// It leaves the manager alone, which has a [reload](CacheManager::reload) of its own, and comes first: a rule may
+    /// name a new cache.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the rules, the caches among it that the manager does not have. Then nothing has changed.
+    ///
+    /// ```
+    /// use larder::manager::CacheManager;
+    /// use larder_http::{CacheLayer, Rules};
+    ///
+    /// let read = |text: &str| larder_http::config().toml("larder.toml", text).build();
+    /// let config = read("[http.rules.article]\npath = '/articles/{id}'\nttl = '5m'")?;
+    /// let manager = CacheManager::from_config(&config)?;
+    /// let layer = CacheLayer::new(&manager, Rules::from_config(&config)?);
+    ///
+    /// // While it runs, with what the file says by now:
+    /// let config = read("[http.rules.article]\npath = '/articles/{id}'\nttl = '1m'")?;
+    /// manager.reload(&config)?;
+    /// layer.reload(&config)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "config")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
+    pub fn reload(&self, config: &ManagerConfig) -> Result<(), ConfigError> {
+        let previous = self.shared.table.load();
+        let rules = previous.rules.reconfigured(&self.shared.manager, config)?;
+        self.set_rules(rules).expect("a manager keeps the caches that it has");
         Ok(())
     }
 

@@ -27,8 +27,11 @@ mod user;
 pub use body::ResponseBody;
 pub use cached::{Cached, cached, invalidator};
 pub use invalidate::Invalidator;
+pub use key::Query;
 pub use layer::{CacheLayer, CacheLayerBuilder};
-pub use rules::{CacheRef, Query, Rule, RuleProblem, Rules, RulesBuilder, RulesError, tag_value};
+#[cfg(feature = "config")]
+pub use rules::config;
+pub use rules::{CacheRef, Rule, RuleProblem, Rules, RulesBuilder, RulesError, tag_value};
 pub use service::{CacheService, ResponseFuture};
 pub use stats::RuleStats;
 pub use user::User;

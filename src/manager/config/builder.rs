@@ -6,6 +6,7 @@ use super::{
     file::File,
     health,
     schema::{self, Draft},
+    section::{Foreign, Section},
 };
 use crate::manager::{CacheKind, CacheSettings, HealthThresholds, memory::MemorySettings};
 use std::{collections::HashMap, ffi::OsString, fs, io, path::PathBuf};
@@ -23,6 +24,7 @@ pub struct ConfigBuilder {
     table: Vec<String>,
     prefix: String,
     variables: Vec<(OsString, OsString)>,
+    foreign: Vec<Foreign>,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +41,7 @@ impl ConfigBuilder {
             table: Vec::new(),
             prefix: environment::PREFIX.to_owned(),
             variables: Vec::new(),
+            foreign: Vec::new(),
         }
     }
 
@@ -70,6 +73,20 @@ impl ConfigBuilder {
     /// all caches does not.
     pub fn health_of(mut self, cache: impl Into<String>, thresholds: HealthThresholds) -> Self {
         self.base.own_health.insert(cache.into(), thresholds);
+        self
+    }
+
+    /// Takes a section that another package reads, such as `http`, from files and variables. `check` adds what is wrong
+    /// with it, so that it is told with all the rest; what the section says is in
+    /// [`ManagerConfig::section`]. How it is read is shown at [`Section`].
+    ///
+    /// Without this, the section is unknown, and an error.
+    pub fn section(
+        mut self,
+        name: impl Into<String>,
+        check: impl Fn(&Section, &mut Vec<ConfigProblem>) + Send + Sync + 'static,
+    ) -> Self {
+        self.foreign.push(Foreign::new(name.into(), check));
         self
     }
 
@@ -158,10 +175,10 @@ impl ConfigBuilder {
     ///
     /// All that is wrong, wherever it is.
     pub fn build(self) -> Result<ManagerConfig, ConfigError> {
-        let Self { base, sources, table, prefix, variables } = self;
-        let mut draft = Draft { config: base, own_health: Vec::new() };
+        let Self { base, sources, table, prefix, variables, foreign } = self;
+        let mut problems = foreign_names(&foreign);
+        let mut draft = Draft { config: base, own_health: Vec::new(), foreign };
         let mut places = HashMap::new();
-        let mut problems = Vec::new();
         for name in draft.config.named.keys() {
             if let Err(allowed) = check_cache_name(name) {
                 problems.push(ConfigProblem::BadValue {
@@ -196,8 +213,9 @@ impl ConfigBuilder {
         if !prefix.is_empty() {
             environment::read(&variables, &prefix, &mut draft, &mut places, &mut problems);
         }
-        let Draft { mut config, own_health } = draft;
+        let Draft { mut config, own_health, foreign } = draft;
         health::settle(&mut config, own_health);
+        config.sections = foreign.into_iter().map(|it| it.finish(&mut problems)).collect();
         // Settings that are wrong were not made, so what is left is what the program said, and what does
         // not go together.
         problems.extend(check(&config).into_iter().map(|Wrong { field, value, allowed }| {
@@ -227,6 +245,22 @@ impl Source {
             },
         }
     }
+}
+
+/// Sections that could not be told apart.
+fn foreign_names(foreign: &[Foreign]) -> Vec<ConfigProblem> {
+    let own = schema::sections();
+    let before = |at: usize| foreign[..at].iter().map(Foreign::name);
+    let names = foreign.iter().map(Foreign::name).enumerate();
+    let taken = names.filter(|(at, name)| own.contains(name) || before(*at).any(|it| it == *name));
+    let problem = |(_, name): (usize, &str)| ConfigProblem::BadValue {
+        place: Place::Program,
+        field: "section".to_owned(),
+        value: format!("{name:?}"),
+        reason: "there is a section of that name".to_owned(),
+        allowed: "any other name".to_owned(),
+    };
+    taken.map(problem).collect()
 }
 
 /// Where a setting was made that is wrong beside another one: that other's place, if it was only that

@@ -31,7 +31,7 @@ pub(super) fn read(
     for (name, rest, value) in ours {
         let place = Place::Variable { name: name.to_owned() };
         if !rest.contains(DOT) {
-            problems.extend(underscore_missing(prefix, rest, place));
+            problems.extend(underscore_missing(prefix, rest, &draft.sections(), place));
             continue;
         }
         let path = path_of(rest, &draft.config);
@@ -75,9 +75,13 @@ fn path_of(rest: &str, config: &ManagerConfig) -> Vec<String> {
 }
 
 /// `URL_TTL`, which may have been meant to be `URL__TTL`.
-fn underscore_missing(prefix: &str, rest: &str, place: Place) -> Option<ConfigProblem> {
+fn underscore_missing(
+    prefix: &str,
+    rest: &str,
+    sections: &[&str],
+    place: Place,
+) -> Option<ConfigProblem> {
     let lower = rest.to_ascii_lowercase();
-    let sections = schema::sections();
     let parted =
         |section: &&str| lower.strip_prefix(*section)?.strip_prefix('_').map(str::to_owned);
     let (section, field) =

@@ -107,6 +107,16 @@ pub enum ConfigProblem {
         /// What could have been.
         allowed: String,
     },
+    /// A setting is not there that has to be.
+    #[error("{place}: {field}: it has to be set; allowed is {allowed}")]
+    Missing {
+        /// Where it would be.
+        place: Place,
+        /// The setting's path, such as `http.rules.articles.path`.
+        field: String,
+        /// What could be there.
+        allowed: String,
+    },
     /// It is too small or too large, alone or beside another setting.
     #[error("{place}: {field}: {value} is out of range; allowed are {allowed}")]
     OutOfRange {
@@ -147,6 +157,7 @@ impl ConfigProblem {
             | Self::UnknownField { place, .. }
             | Self::WrongType { place, .. }
             | Self::BadValue { place, .. }
+            | Self::Missing { place, .. }
             | Self::OutOfRange { place, .. } => Some(place),
         }
     }
@@ -159,6 +170,7 @@ impl ConfigProblem {
             Self::UnknownField { field, .. }
             | Self::WrongType { field, .. }
             | Self::BadValue { field, .. }
+            | Self::Missing { field, .. }
             | Self::OutOfRange { field, .. } => Some(field),
         }
     }
@@ -179,8 +191,13 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// `Ok` if nothing is wrong.
-    pub(super) fn check(problems: Vec<ConfigProblem>) -> Result<(), Self> {
+    /// Returns `Ok` if there are no problems, and otherwise the error that has them. For packages that read
+    /// [sections](super::Section) of their own.
+    ///
+    /// # Errors
+    ///
+    /// The problems, if there are any.
+    pub fn check(problems: Vec<ConfigProblem>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
     }
 

@@ -4,6 +4,7 @@ use super::{
     error::{ConfigProblem, Place},
     raw::Raw,
     schema::{self, Draft, Subject, nearest},
+    section::Element,
 };
 use std::{collections::HashMap, ops::Range};
 use toml::{
@@ -61,7 +62,7 @@ impl File<'_> {
                     place: self.place(value.span().start),
                     field: self.table[..=depth].join("."),
                     value: self.written(value.span()),
-                    found: raw(value.get_ref()).kind(),
+                    found: self.raw(value.get_ref()).kind(),
                     allowed: "a table that has the caches' settings".to_owned(),
                 });
                 return None;
@@ -110,6 +111,28 @@ impl File<'_> {
         let shown: String = line.chars().take(LONGEST_SHOWN).collect();
         if shown.len() < text.len() { shown + " .." } else { shown }
     }
+
+    fn raw(&self, value: &DeValue<'_>) -> Raw {
+        match value {
+            DeValue::String(text) => Raw::Text(text.to_string()),
+            DeValue::Integer(integer) => Raw::Integer(integer.as_str().to_owned(), integer.radix()),
+            DeValue::Float(float) => Raw::Float(float.as_str().to_owned()),
+            DeValue::Boolean(boolean) => Raw::Boolean(*boolean),
+            DeValue::Datetime(_) => Raw::Date,
+            DeValue::Array(values) => {
+                Raw::Array(values.iter().map(|it| self.element(it)).collect())
+            }
+            DeValue::Table(_) => Raw::Table,
+        }
+    }
+
+    fn element(&self, value: &Spanned<DeValue<'_>>) -> Element {
+        Element {
+            value: self.raw(value.get_ref()),
+            written: self.written(value.span()),
+            place: self.place(value.span().start),
+        }
+    }
 }
 
 struct Reader<'a, 'f> {
@@ -138,7 +161,7 @@ impl Reader<'_, '_> {
             &Subject {
                 path,
                 written: &self.file.written(value.span()),
-                value: &raw(value.get_ref()),
+                value: &self.file.raw(value.get_ref()),
                 name_place: &self.file.place(name.start),
                 value_place: &place,
             },
@@ -151,17 +174,5 @@ impl Reader<'_, '_> {
                 self.places.insert(path.join("."), place);
             }
         }
-    }
-}
-
-fn raw(value: &DeValue<'_>) -> Raw {
-    match value {
-        DeValue::String(text) => Raw::Text(text.to_string()),
-        DeValue::Integer(integer) => Raw::Integer(integer.as_str().to_owned(), integer.radix()),
-        DeValue::Float(float) => Raw::Float(float.as_str().to_owned()),
-        DeValue::Boolean(boolean) => Raw::Boolean(*boolean),
-        DeValue::Datetime(_) => Raw::Date,
-        DeValue::Array(_) => Raw::Array,
-        DeValue::Table(_) => Raw::Table,
     }
 }

@@ -59,11 +59,13 @@ mod health;
 mod raw;
 mod reload;
 mod schema;
+mod section;
 mod units;
 
 pub use builder::ConfigBuilder;
 pub use error::{ConfigError, ConfigProblem, Place};
 pub use reload::{FixedSetting, ReloadError, Reloaded};
+pub use section::{Section, Setting};
 
 use super::{CacheKind, CacheSettings, HealthThresholds, memory::MemorySettings};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -87,6 +89,8 @@ pub struct ManagerConfig {
     health: HealthThresholds,
     /// Of caches that have their own, by name.
     own_health: BTreeMap<String, HealthThresholds>,
+    /// Of other packages.
+    sections: Vec<Section>,
 }
 
 impl Default for ManagerConfig {
@@ -97,6 +101,7 @@ impl Default for ManagerConfig {
             memory: MemorySettings::default(),
             health: HealthThresholds::default(),
             own_health: BTreeMap::new(),
+            sections: Vec::new(),
         }
     }
 }
@@ -182,6 +187,13 @@ impl ManagerConfig {
     #[must_use]
     pub fn health_of(&self, cache: &str) -> Option<&HealthThresholds> {
         self.own_health.get(cache)
+    }
+
+    /// What the configuration says in a section that another package reads; `None` if the builder does not know
+    /// [of it](ConfigBuilder::section).
+    #[must_use]
+    pub fn section(&self, name: &str) -> Option<&Section> {
+        self.sections.iter().find(|section| section.name() == name)
     }
 
     fn kind_mut(&mut self, kind: CacheKind) -> &mut CacheSettings {

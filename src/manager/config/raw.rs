@@ -1,6 +1,9 @@
 //! Values before anybody knows what they are to be, and their reading.
 
-use super::units::{self, DURATION_UNITS, SIZE_UNITS};
+use super::{
+    section::Element,
+    units::{self, DURATION_UNITS, SIZE_UNITS},
+};
 use std::{num::IntErrorKind, time::Duration};
 
 /// A value as the file or the environment has it.
@@ -12,7 +15,7 @@ pub(super) enum Raw {
     Float(String),
     Boolean(bool),
     Table,
-    Array,
+    Array(Vec<Element>),
     Date,
     /// From the environment, where everything is text.
     Word(String),
@@ -35,12 +38,12 @@ impl Raw {
             Self::Float(_) => "a number with a point",
             Self::Boolean(_) => "a boolean",
             Self::Table => "a table",
-            Self::Array => "an array",
+            Self::Array(_) => "an array",
             Self::Date => "a date or a time",
         }
     }
 
-    fn text(&self) -> Result<&str, Unfit> {
+    pub(super) fn text(&self) -> Result<&str, Unfit> {
         match self {
             Self::Text(text) | Self::Word(text) => Ok(text.trim()),
             _ => Err(Unfit::Type),

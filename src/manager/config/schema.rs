@@ -5,6 +5,7 @@ use super::{
     error::{ConfigProblem, Place},
     health,
     raw::{Raw, Unfit, duration_looks, size_looks},
+    section::Foreign,
 };
 use crate::{
     EvictionPolicy,
@@ -160,7 +161,7 @@ fn names<T>(fields: &[Field<T>]) -> Vec<&'static str> {
     fields.iter().map(|field| field.name).collect()
 }
 
-/// The names of sections: of kinds, and the others.
+/// The names of the manager's own sections: of kinds, and the others.
 pub(super) fn sections() -> Vec<&'static str> {
     CacheKind::ALL.map(CacheKind::name).into_iter().chain(["caches", "memory", "health"]).collect()
 }
@@ -171,9 +172,16 @@ pub(super) struct Draft {
     pub(super) config: ManagerConfig,
     /// What is said of the health of single caches.
     pub(super) own_health: Vec<health::Own>,
+    /// The sections of other packages.
+    pub(super) foreign: Vec<Foreign>,
 }
 
 impl Draft {
+    /// The names of all sections.
+    pub(super) fn sections(&self) -> Vec<&str> {
+        sections().into_iter().chain(self.foreign.iter().map(Foreign::name)).collect()
+    }
+
     fn of_own_health(
         &mut self,
         cache: &str,
@@ -199,6 +207,10 @@ pub(super) struct Subject<'a> {
 pub(super) fn assign(draft: &mut Draft, subject: &Subject<'_>) -> Result<(), Box<ConfigProblem>> {
     let path: Vec<_> = subject.path.iter().map(String::as_str).collect();
     let (section, rest) = path.split_first().expect("a path has at least one part");
+    if let Some(foreign) = draft.foreign.iter_mut().find(|it| it.name() == *section) {
+        foreign.note(rest, subject);
+        return Ok(());
+    }
     let config = &mut draft.config;
     if let Ok(kind) = section.parse() {
         return match rest {
@@ -227,7 +239,7 @@ pub(super) fn assign(draft: &mut Draft, subject: &Subject<'_>) -> Result<(), Box
             section_of(&mut config.memory, MEMORY, &["pressure"], rest, subject, check_memory)
         }
         ("health", rest) => health::assign(config, rest, subject),
-        _ => Err(unknown(subject, section, &sections())),
+        _ => Err(unknown(subject, section, &draft.sections())),
     }
 }
 
@@ -327,7 +339,7 @@ fn unfit_name(subject: &Subject<'_>, name: &str, allowed: &str) -> Box<ConfigPro
     })
 }
 
-fn unknown(subject: &Subject<'_>, meant: &str, there_are: &[&'static str]) -> Box<ConfigProblem> {
+fn unknown(subject: &Subject<'_>, meant: &str, there_are: &[&str]) -> Box<ConfigProblem> {
     Box::new(ConfigProblem::UnknownField {
         place: subject.name_place.clone(),
         field: subject.path.join("."),

@@ -16,11 +16,13 @@ mod cookies;
 mod headers;
 mod host;
 mod path;
+mod query;
 mod target;
 
 pub(crate) use cookies::cookies;
 pub(crate) use headers::is_override;
-pub(crate) use path::{decoded, place, push_encoded};
+pub(crate) use path::{canonical as canonical_path, decoded, is_canonical, place, push_encoded};
+pub use query::Query;
 pub(crate) use target::{Known, Target};
 
 use crate::{
@@ -171,12 +173,12 @@ impl KeyBuffer {
     }
 
     /// Adds a text, its length first.
-    pub(crate) fn part(&mut self, bytes: &[u8]) {
+    fn part(&mut self, bytes: &[u8]) {
         self.length(bytes.len());
         self.0.extend_from_slice(bytes);
     }
 
-    pub(crate) fn length(&mut self, length: usize) {
+    fn length(&mut self, length: usize) {
         match u8::try_from(length) {
             Ok(byte) if byte < LONG => self.0.push(byte),
             _ => {
@@ -217,3 +219,8 @@ impl Sink for KeyBuffer {
         self.0.extend_from_slice(bytes);
     }
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -2,16 +2,10 @@
 //!
 //! RFC 3986 calls paths equivalent that servers treat differently: `/%61` and `/a`, `/b/../a` and `/a`. The routers of
 //! axum compare what is encoded with what is not and find it different, other servers decode it first. So only one
-//! spelling is *canonical*; the others have keys only where a rule says that the service treats them alike.
+//! spelling is *canonical*. The others have keys only where a rule says that the service decodes paths, and those
+//! with `.` and `..` have none.
 
 use std::borrow::Cow;
-
-/// Whether a path is spelled as it ought to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spelling {
-    Canonical,
-    Other,
-}
 
 /// What a byte is in a path.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,8 +43,8 @@ fn class(byte: u8) -> Class {
     CLASSES[usize::from(byte)]
 }
 
-/// Tells how a path is spelled: one pass, no allocation.
-pub(super) fn spelling(path: &str) -> Spelling {
+/// Whether a path is spelled as it ought to be: one pass, no allocation.
+pub(crate) fn is_canonical(path: &str) -> bool {
     let bytes = path.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
@@ -69,11 +63,11 @@ pub(super) fn spelling(path: &str) -> Spelling {
             Class::Other => false,
         };
         if !fits {
-            return Spelling::Other;
+            return false;
         }
         at += 1;
     }
-    if bytes.first() == Some(&b'/') { Spelling::Canonical } else { Spelling::Other }
+    bytes.first() == Some(&b'/')
 }
 
 /// Whether the dot at `at` begins a segment that is `.` or `..`.
@@ -92,26 +86,19 @@ fn hex(pair: &[u8]) -> Option<u8> {
     }
 }
 
-/// Returns the canonical spelling (RFC 3986, 6.2.2); `None` if what is encoded cannot be decoded.
-pub(super) fn canonical(path: &str) -> Option<String> {
-    let mut segments: Vec<String> = Vec::new();
-    let mut rest = path.strip_prefix('/')?.split('/').peekable();
-    while let Some(segment) = rest.next() {
+/// Returns the canonical spelling (RFC 3986, 6.2.2.1 and 6.2.2.2); `None` if what is encoded cannot be decoded, or
+/// there are segments `.` or `..`.
+pub(crate) fn canonical(path: &str) -> Option<String> {
+    let mut canonical = String::with_capacity(path.len());
+    for segment in path.strip_prefix('/')?.split('/') {
         let segment = canonical_segment(segment)?;
-        let is_last = rest.peek().is_none();
-        match segment.as_str() {
-            "." => {}
-            ".." => drop(segments.pop()),
-            _ => {
-                segments.push(segment);
-                continue;
-            }
+        if matches!(segment.as_str(), "." | "..") {
+            return None;
         }
-        if is_last {
-            segments.push(String::new());
-        }
+        canonical.push('/');
+        canonical.push_str(&segment);
     }
-    Some(segments.iter().fold(String::with_capacity(path.len()), |path, it| path + "/" + it))
+    Some(canonical)
 }
 
 fn canonical_segment(segment: &str) -> Option<String> {
@@ -173,17 +160,28 @@ pub(crate) fn decoded(text: &str) -> Cow<'_, [u8]> {
 /// Returns the form that all spellings of a path share.
 pub(crate) fn place(path: &str) -> Cow<'_, str> {
     let plain = |byte: u8| matches!(class(byte), Class::Unreserved | Class::Slash | Class::Dot);
-    if path.bytes().all(plain) && spelling(path) == Spelling::Canonical {
+    if path.bytes().all(plain) && is_canonical(path) {
         return Cow::Borrowed(path);
     }
-    // What cannot be decoded is one spelling of itself.
-    let canonical = canonical(path).unwrap_or_else(|| path.to_owned());
-    let mut place = String::with_capacity(canonical.len());
-    for (number, segment) in canonical.split('/').enumerate() {
-        if number > 0 {
+    let mut place = String::with_capacity(path.len());
+    // Where each segment begins.
+    let mut begins: Vec<usize> = Vec::new();
+    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let decoded = decoded(segment);
+        match &*decoded {
+            b"." => {}
+            b".." => place.truncate(begins.pop().unwrap_or(0)),
+            decoded => {
+                begins.push(place.len());
+                place.push('/');
+                push_encoded(&mut place, decoded, "");
+                continue;
+            }
+        }
+        if segments.peek().is_none() {
             place.push('/');
         }
-        push_encoded(&mut place, &decoded(segment), "");
     }
     Cow::Owned(place)
 }
@@ -203,28 +201,28 @@ mod tests {
             ("/a%2fb", Some("/a%2Fb")),
             ("/%61%7e", Some("/a~")),
             ("/%2C", Some("/%2C")),
-            ("/a/./b", Some("/a/b")),
-            ("/a/../b", Some("/b")),
-            ("/a/..", Some("/")),
-            ("/a/b/..", Some("/a/")),
-            ("/a/.", Some("/a/")),
-            ("/../a", Some("/a")),
-            ("/a/%2e%2E/b", Some("/b")),
-            ("/a/%2e./b", Some("/b")),
             ("/a..", Some("/a..")),
             ("/.well-known/x", Some("/.well-known/x")),
             ("/...", Some("/...")),
+            ("/%2e%2e%2e", Some("/...")),
             ("/%C3%A9", Some("/%C3%A9")),
             ("/é", Some("/%C3%A9")),
             ("/a|b", Some("/a%7Cb")),
+            ("/a/./b", None),
+            ("/a/../b", None),
+            ("/a/..", None),
+            ("/a/.", None),
+            ("/../a", None),
+            ("/a/%2e%2E/b", None),
+            ("/a/%2e./b", None),
             ("/%zz", None),
             ("/%4", None),
+            ("/%", None),
             ("*", None),
+            ("", None),
         ] {
             assert_eq!(canonical(path).as_deref(), expected, "{path}");
-            let spelled =
-                if expected == Some(path) { Spelling::Canonical } else { Spelling::Other };
-            assert_eq!(spelling(path), spelled, "{path}");
+            assert_eq!(is_canonical(path), expected == Some(path), "{path}");
         }
     }
 
@@ -235,6 +233,7 @@ mod tests {
         };
         alike(&["/a,b/", "/a%2Cb/", "/a%2cb/", "/%61,b/", "/x/../a,b/"]);
         alike(&["/a%2Fb", "/a%2fb"]);
+        alike(&["/a/", "/a/b/..", "/a/.", "/a/b/../", "/../a/", "/a/%2E"]);
         for (one, other) in [("/a%2Fb", "/a/b"), ("/a", "/a/"), ("/%zz", "/zz"), ("/a%2541", "/aA")]
         {
             assert_ne!(place(one), place(other));

@@ -58,12 +58,12 @@ impl<'a> Target<'a> {
 
     /// Returns the path as keys have it.
     pub(super) fn key_path(&self, normalize: bool) -> Result<Cow<'a, str>, Bypass> {
-        match path::spelling(self.path) {
-            path::Spelling::Canonical => Ok(Cow::Borrowed(self.path)),
-            path::Spelling::Other if normalize => {
-                path::canonical(self.path).map(Cow::Owned).ok_or(Bypass::Path)
-            }
-            path::Spelling::Other => Err(Bypass::Path),
+        if path::is_canonical(self.path) {
+            Ok(Cow::Borrowed(self.path))
+        } else if normalize {
+            path::canonical(self.path).map(Cow::Owned).ok_or(Bypass::Path)
+        } else {
+            Err(Bypass::Path)
         }
     }
 

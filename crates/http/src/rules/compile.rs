@@ -1,114 +1,28 @@
-//! What the service works with: a rule whose settings have been checked and put into the form in which they are used.
+//! Checks a rule, and puts it into the form in which it is used.
 
 use super::{
-    Audience, CacheRef, Found, Query, Rule, RuleProblem, SessionCookies,
+    CacheRef, Rule, RuleProblem, SessionCookies,
+    compiled::{Compiled, KeyShape, Methods},
     template::{Template, Wrong},
 };
-use crate::{User, key, semantics::Lifetimes};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
-use siphasher::sip::SipHasher13;
-use std::{
-    hash::{Hash, Hasher},
-    ops::RangeInclusive,
-    time::Duration,
+use crate::{
+    key::{self, Query},
+    semantics::Lifetimes,
 };
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use std::{ops::RangeInclusive, time::Duration};
 
-/// What the keys of a rule's responses are made of.
-#[derive(Clone, Debug)]
-pub(crate) struct KeyShape {
-    /// A hash of all the others: two rules that make keys of other parts do not find each other's.
-    pub(crate) id: u64,
-    pub(crate) audience: Audience,
-    pub(crate) session_cookies: SessionCookies,
-    pub(crate) query: Query,
-    /// Those that are trusted, too.
-    pub(crate) headers: Vec<HeaderName>,
-    pub(crate) trusted: Vec<HeaderName>,
-    pub(crate) cookies: Vec<String>,
-    pub(crate) normalize_paths: bool,
-}
-
-/// A rule, checked.
-#[derive(Debug)]
-pub(crate) struct Compiled {
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) methods: Methods,
-    pub(crate) cache: CacheRef,
-    pub(crate) key: KeyShape,
-    pub(crate) ignore_client_directives: bool,
-    pub(crate) downstream: Option<HeaderValue>,
-    pub(crate) max_body: usize,
-    pub(crate) max_entries: Option<u64>,
-    pub(crate) max_error_entries: u64,
-    pub(crate) max_variants: u32,
-    pub(crate) coalesce_wait: Duration,
-    /// Of the statuses that [`Rule::ttl`] speaks of.
-    usual: Lifetimes,
-    /// Of those that nothing speaks of.
-    other: Lifetimes,
-    single: Vec<(StatusCode, Lifetimes)>,
-    tags: Vec<Template>,
-    invalidates: Vec<Template>,
-    invalidates_paths: Vec<Template>,
-}
-
-/// Which methods a rule is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Methods {
-    All,
-    These(Vec<Method>),
-}
-
-impl Methods {
-    pub(super) fn overlap(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::These(these), Self::These(others)) => these.iter().any(|it| others.contains(it)),
-            _ => true,
-        }
-    }
-}
-
-impl Compiled {
-    /// Returns what the rule says of the freshness of responses with this status.
-    pub(crate) fn lifetimes(&self, status: StatusCode) -> &Lifetimes {
-        match self.single.iter().find(|(single, _)| *single == status) {
-            Some((_, lifetimes)) => lifetimes,
-            None if matches!(status.as_u16(), 200 | 203 | 204 | 300 | 301 | 308) => &self.usual,
-            None => &self.other,
-        }
-    }
-
-    /// Returns the tags of a response.
-    pub(crate) fn tags<'t>(
-        &'t self,
-        found: &'t Found<'_, '_>,
-        user: Option<&'t User>,
-    ) -> impl Iterator<Item = String> {
-        self.tags.iter().filter_map(move |tag| tag.render(found, user))
-    }
-
-    /// Returns the tags that a change invalidates.
-    pub(crate) fn invalidates<'t>(
-        &'t self,
-        found: &'t Found<'_, '_>,
-        user: Option<&'t User>,
-    ) -> impl Iterator<Item = String> {
-        self.invalidates.iter().filter_map(move |tag| tag.render(found, user))
-    }
-
-    /// Returns the paths that a change invalidates, beside its own.
-    pub(crate) fn invalidates_paths<'t>(
-        &'t self,
-        found: &'t Found<'_, '_>,
-        user: Option<&'t User>,
-    ) -> impl Iterator<Item = String> {
-        self.invalidates_paths.iter().filter_map(move |path| path.render(found, user))
-    }
-}
-
+pub(super) const PATHS: &str = "a path such as \"/articles/{id}\" or \"/files/{*rest}\"";
 const YEARS: u64 = 3650 * 24 * 3600;
 const TTL: &str = "a duration from 1 s to 3650 days";
+
+const NAMES: &str = "1 to 64 of a-z, 0-9, '_', '-' and '.', the first of them a letter";
+
+/// Whether it is a name, as caches have them.
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
+    name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(fits)
+}
 
 /// A rule on its way.
 pub(super) struct Compiler<'a> {
@@ -143,6 +57,7 @@ impl<'a> Compiler<'a> {
         let rule = self.rule;
         self.check_name();
         let parameters = self.parameters();
+        let parameters = parameters.as_deref();
         let methods = self.methods();
         let key = self.key_shape(trusted);
         self.check_times();
@@ -163,17 +78,17 @@ impl<'a> Compiler<'a> {
             usual: of(rule.ttl),
             other: of(None),
             single: single.collect(),
-            tags: self.templates("tags", &rule.tags, &parameters, Template::tag),
+            tags: self.templates("tags", &rule.tags, parameters, Template::tag),
             invalidates: self.templates(
                 "invalidates",
                 &rule.invalidates,
-                &parameters,
+                parameters,
                 Template::tag,
             ),
             invalidates_paths: self.templates(
                 "invalidates_paths",
                 &rule.invalidates_paths,
-                &parameters,
+                parameters,
                 Template::path,
             ),
             downstream: self.downstream(),
@@ -193,24 +108,13 @@ impl<'a> Compiler<'a> {
 
     fn check_name(&mut self) {
         let Some(name) = &self.rule.name else { return };
-        let is_of_name =
-            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
-        if !(1..=64).contains(&name.len())
-            || !name.starts_with(|c: char| c.is_ascii_lowercase())
-            || !name.chars().all(is_of_name)
-        {
-            self.problem(
-                "name",
-                format!("{name:?}"),
-                "it is no name for a rule",
-                "1 to 64 of a-z, 0-9, '_', '-' and '.', the first of them a letter",
-            );
+        if !is_name(name) {
+            self.problem("name", format!("{name:?}"), "it is no name for a rule", NAMES);
         }
     }
 
-    /// The names of the path's parameters.
-    fn parameters(&mut self) -> Vec<String> {
-        const ALLOWED: &str = "a path such as \"/articles/{id}\" or \"/files/{*rest}\"";
+    /// The names of the path's parameters; `None` if the path is wrong.
+    fn parameters(&mut self) -> Option<Vec<String>> {
         let path = self.rule.path.as_str();
         let mut router = matchit::Router::new();
         let reason = if !path.starts_with('/') {
@@ -230,16 +134,24 @@ impl<'a> Compiler<'a> {
             }
             .to_owned()
         } else {
-            let names = names_of(path);
+            let (names, example) = taken_apart(path);
             let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
-            match twice {
-                None if !names.iter().any(|name| name == "user") => return names,
-                None => "{user} is the verified user".to_owned(),
-                Some((_, name)) => format!("it has two parameters {{{name}}}"),
+            if let Some((_, name)) = twice {
+                format!("it has two parameters {{{name}}}")
+            } else if names.iter().any(|name| name == "user") {
+                "{user} is the verified user".to_owned()
+            } else if key::is_canonical(&example) {
+                return Some(names);
+            } else {
+                // Requests as it is written go past the cache, so it would be without effect.
+                match key::canonical_path(&example) {
+                    Some(canonical) => format!("requests spell such a path as in {canonical:?}"),
+                    None => "no request has such a path".to_owned(),
+                }
             }
         };
-        self.problem("path", format!("{path:?}"), reason, ALLOWED);
-        Vec::new()
+        self.problem("path", format!("{path:?}"), reason, PATHS);
+        None
     }
 
     fn methods(&mut self) -> Methods {
@@ -260,6 +172,7 @@ impl<'a> Compiler<'a> {
                 Err(_) => self.problem("methods", format!("{name:?}"), "it is no method", ALLOWED),
             }
         }
+        let right = methods.len() == named.len();
         let gets = methods.contains(&Method::GET);
         if methods.contains(&Method::HEAD) && !gets {
             let reason = "HEAD is answered from what GET has stored";
@@ -270,7 +183,7 @@ impl<'a> Compiler<'a> {
         }
         let is_safe = |method: &Method| method.is_safe();
         let changes = !self.rule.invalidates.is_empty() || !self.rule.invalidates_paths.is_empty();
-        if !methods.is_empty() && methods.iter().all(is_safe) && changes {
+        if right && !methods.is_empty() && methods.iter().all(is_safe) && changes {
             let field =
                 if self.rule.invalidates.is_empty() { "invalidates_paths" } else { "invalidates" };
             let value = format!("{named:?}");
@@ -281,6 +194,11 @@ impl<'a> Compiler<'a> {
     }
 
     fn cache(&mut self) -> CacheRef {
+        if let CacheRef::Named(name) = &self.rule.cache
+            && !is_name(name)
+        {
+            self.problem("cache", format!("{name:?}"), "it is no name for a cache", NAMES);
+        }
         self.rule.cache.clone()
     }
 
@@ -297,7 +215,10 @@ impl<'a> Compiler<'a> {
             "a duration up to 1 h",
         );
         for (status, ttl) in &rule.status_ttls {
-            self.check_time("statuses", Some(*ttl), 1..=YEARS, TTL);
+            if !(1..=YEARS).contains(&ttl.as_secs()) {
+                let value = format!("{status} = {ttl:?}");
+                self.problem("statuses", value, "it is out of range", TTL);
+            }
             let reason = match status {
                 206 => "a part of a response is not stored",
                 304 => "it says that something else is to be used",
@@ -412,10 +333,11 @@ impl<'a> Compiler<'a> {
         &mut self,
         field: &'static str,
         texts: &[String],
-        parameters: &[String],
+        parameters: Option<&[String]>,
         read: fn(&str, &[String]) -> Result<Template, Wrong>,
     ) -> Vec<Template> {
         let mut templates = Vec::with_capacity(texts.len());
+        let Some(parameters) = parameters else { return templates };
         for text in texts {
             match read(text, parameters) {
                 Ok(template) => templates.push(template),
@@ -458,33 +380,27 @@ impl<'a> Compiler<'a> {
     }
 }
 
-impl KeyShape {
-    fn hash(&self) -> u64 {
-        let mut hasher = SipHasher13::new();
-        let Self {
-            id: _,
-            audience,
-            session_cookies,
-            query,
-            headers,
-            trusted,
-            cookies,
-            normalize_paths,
-        } = self;
-        (audience, session_cookies, query, headers, trusted, cookies, normalize_paths)
-            .hash(&mut hasher);
-        hasher.finish()
+/// The names of a pattern's parameters, and a path that it fits; the pattern has been found right.
+fn taken_apart(pattern: &str) -> (Vec<String>, String) {
+    let (mut names, mut example) = (Vec::new(), String::new());
+    let mut rest = pattern;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (text, after) = rest.split_at(at);
+        example.push_str(text);
+        let brace = &after[..1];
+        rest = match after[1..].strip_prefix(brace) {
+            Some(after) => {
+                example.push_str(brace);
+                after
+            }
+            None => {
+                let (name, after) = after[1..].split_once('}').unwrap_or((&after[1..], ""));
+                names.push(name.trim_start_matches('*').to_owned());
+                example.push('x');
+                after
+            }
+        };
     }
-}
-
-/// The names of a pattern's parameters; the pattern has been found right.
-fn names_of(path: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut rest = path.replace("{{", "").replace("}}", "");
-    while let Some((_, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}').unwrap_or((after, ""));
-        names.push(name.trim_start_matches('*').to_owned());
-        rest = after.to_owned();
-    }
-    names
+    example.push_str(rest);
+    (names, example)
 }

@@ -2,30 +2,37 @@
 
 mod built_in;
 mod compile;
+mod compiled;
+#[cfg(feature = "config")]
+mod config;
 mod error;
-mod query;
 mod rule;
 mod template;
 
+#[cfg(feature = "config")]
+pub use config::config;
 pub use error::{RuleProblem, RulesError};
-pub use query::Query;
 pub use rule::{CacheRef, Rule};
 pub use template::tag_value;
 
-pub(crate) use compile::{Compiled, KeyShape};
+pub(crate) use compiled::{Compiled, KeyShape};
 pub(crate) use rule::{Audience, SessionCookies};
 
-use crate::key::Known;
-use compile::{Compiler, Methods};
+use crate::key::{Known, canonical_path};
+use compile::Compiler;
+use compiled::Methods;
 use http::{Method, uri::Scheme};
+#[cfg(any(test, feature = "config"))]
+use larder::manager::CacheManager;
 use std::{fmt, sync::Arc};
 
 /// All rules of a layer, checked.
 ///
 /// The most specific rule counts whose pattern fits the path and which is for the method. Which is the more
-/// specific, the patterns say from left to right, as in axum's router: text before a parameter, a parameter before a
-/// catch-all. Two patterns that differ in nothing but the names of parameters are equally specific; if both are for
-/// the same method, building the rules fails and names both.
+/// specific, the patterns say from left to right, exactly as in axum's router: text comes before a parameter or a
+/// catch-all. Two patterns that overlap and have parameters or catch-alls in the same place and the same text before them, as
+/// `/a/{id}`, `/a/{name}` and `/a/{*rest}` have, are equally specific; if they are for the same method, building the
+/// rules fails and names both.
 ///
 /// `Rules::default()` are the rules of a URL shortener:
 ///
@@ -59,10 +66,19 @@ pub struct Rules {
     /// Of all others.
     other: Router,
     scheme: Known,
+    /// What the program says, which configurations change.
+    #[cfg_attr(not(feature = "config"), allow(dead_code))]
+    program: Arc<RulesBuilder>,
 }
 
 /// Numbers of rules.
 type Router = matchit::Router<usize>;
+
+fn has_other_rule(router: &Router, index: usize, path: &str) -> bool {
+    let canonical = canonical_path(path);
+    let is_other = |path: String| router.at(&path).ok().is_none_or(|found| *found.value != index);
+    canonical.is_some_and(is_other)
+}
 
 /// The rule that counts for a request.
 #[derive(Clone)]
@@ -103,6 +119,23 @@ impl Rules {
         self.rules.iter().map(|rule| rule.name.as_str())
     }
 
+    /// Checks that a manager has the caches that rules name.
+    #[cfg(any(test, feature = "config"))]
+    pub(crate) fn check_caches(&self, manager: &CacheManager) -> Result<(), RulesError> {
+        let missing = self.rules.iter().filter_map(|rule| {
+            let unknown = manager.get_cache(rule.cache.name()).err()?;
+            Some(RuleProblem {
+                rule: rule.name.clone(),
+                field: "cache",
+                value: format!("{:?}", unknown.name),
+                reason: "the manager has no such cache".to_owned(),
+                allowed: format!("one of {}", unknown.known.join(", ")),
+            })
+        });
+        let problems: Vec<_> = missing.collect();
+        if problems.is_empty() { Ok(()) } else { Err(RulesError { problems }) }
+    }
+
     /// Returns all rules.
     pub(crate) fn all(&self) -> &[Arc<Compiled>] {
         &self.rules
@@ -114,10 +147,18 @@ impl Rules {
     }
 
     /// Returns the rule that counts for requests with this method for this path, which is encoded as it came.
+    ///
+    /// Where a rule takes all spellings of a path for the same, there is none for those whose canonical one another
+    /// rule is for.
     pub(crate) fn find<'r, 'p>(&'r self, method: &Method, path: &'p str) -> Option<Found<'r, 'p>> {
-        let found = self.router(method).at(path).ok()?;
+        let router = self.router(method);
+        let found = router.at(path).ok()?;
         let index = *found.value;
-        Some(Found { rule: &self.rules[index], index, params: found.params })
+        let rule = &self.rules[index];
+        if rule.key.normalize_paths && has_other_rule(router, index, path) {
+            return None;
+        }
+        Some(Found { rule, index, params: found.params })
     }
 
     fn router(&self, method: &Method) -> &Router {
@@ -140,7 +181,8 @@ pub struct RulesBuilder {
 impl RulesBuilder {
     /// Adds the rules that are built in, those of `Rules::default()`.
     pub fn built_in(mut self) -> Self {
-        self.rules.extend(built_in::rules());
+        self.rules
+            .extend(built_in::rules().into_iter().map(|rule| Rule { built_in: true, ..rule }));
         self
     }
 
@@ -176,9 +218,10 @@ impl RulesBuilder {
             .map(|rule| Arc::new(Compiler::new(rule, &mut problems).compile(&self.trusted_headers)))
             .collect();
         let scheme = self.scheme.as_ref().map_or(Known::Unknown, Known::of);
+        problems.extend(twice(&rules));
         let routers = Routers::new(&rules, &mut problems);
         match problems.is_empty() {
-            true => Ok(routers.rules(rules, scheme)),
+            true => Ok(routers.rules(rules, scheme, self)),
             false => Err(RulesError { problems }),
         }
     }
@@ -227,10 +270,25 @@ impl Routers {
         [(Some(&Method::GET), &mut self.get), (None, &mut self.other)].into_iter().chain(named)
     }
 
-    fn rules(self, rules: Vec<Arc<Compiled>>, scheme: Known) -> Rules {
+    fn rules(self, rules: Vec<Arc<Compiled>>, scheme: Known, program: RulesBuilder) -> Rules {
         let Self { get, named, other } = self;
-        Rules { rules, get, named, other, scheme }
+        Rules { rules, get, named, other, scheme, program: Arc::new(program) }
     }
+}
+
+/// Rules that have the name of another one.
+fn twice(rules: &[Arc<Compiled>]) -> impl Iterator<Item = RuleProblem> {
+    let before = |at: usize| rules[..at].iter();
+    let twice = rules.iter().enumerate().filter_map(move |(at, rule)| {
+        before(at).find(|other| other.name == rule.name).map(|other| (rule, other))
+    });
+    twice.map(|(rule, other)| RuleProblem {
+        rule: rule.name.clone(),
+        field: "name",
+        value: format!("{:?}", rule.name),
+        reason: format!("the rules for {:?} and {:?} have it both", other.path, rule.path),
+        allowed: "a name of its own for each rule".to_owned(),
+    })
 }
 
 /// The rule, of those before, that is as specific as this one.

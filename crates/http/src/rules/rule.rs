@@ -1,6 +1,6 @@
 //! One rule, as the application says it.
 
-use super::Query;
+use crate::key::Query;
 use http::Method;
 use larder::manager::CacheKind;
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -95,6 +95,7 @@ pub struct Rule {
     pub(crate) name: Option<String>,
     pub(crate) path: String,
     pub(crate) enabled: bool,
+    pub(super) built_in: bool,
     pub(crate) methods: Option<Vec<String>>,
     pub(crate) cache: CacheRef,
     pub(crate) ttl: Option<Duration>,
@@ -139,6 +140,7 @@ impl Rule {
             name: None,
             path: path.into(),
             enabled: true,
+            built_in: false,
             methods: None,
             cache: CacheRef::Kind(CacheKind::General),
             ttl: None,
@@ -314,9 +316,10 @@ impl Rule {
         self
     }
 
-    /// Says whether the service treats all spellings of a path alike that RFC 3986 calls equivalent: `/%61` and `/a`,
-    /// `/%2f` and `/%2F`, `/b/../a` and `/a`. Then they share their responses. Otherwise requests with any
-    /// spelling but the shortest go past the cache: the router of axum takes them for different paths.
+    /// Says whether the service decodes a path before it looks at it, so that `/%61` and `/a` are the same, and
+    /// `/%2f` and `/%2F`. Then they share their responses. Otherwise requests with any spelling but the shortest go
+    /// past the cache: the router of axum takes them for different paths. So do, always, those with `.` or `..` in
+    /// the place of a segment.
     pub fn normalize_paths(mut self, normalize: bool) -> Self {
         self.normalize_paths = normalize;
         self

@@ -1,6 +1,6 @@
 //! Which part of a query is part of the key.
 
-use crate::key::KeyBuffer;
+use super::{KeyBuffer, decoded};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 
@@ -42,7 +42,7 @@ impl Query {
     }
 
     /// Adds what counts to a key. How it was made is in the shape's number.
-    pub(crate) fn write(&self, query: Option<&str>, key: &mut KeyBuffer) {
+    pub(super) fn write(&self, query: Option<&str>, key: &mut KeyBuffer) {
         match self {
             // `/a?` and `/a` are different texts, and some handler may see it.
             Self::All => {
@@ -106,7 +106,7 @@ impl Pair<'_> {
 fn form_decoded(text: &str) -> Cow<'_, [u8]> {
     if text.contains('+') {
         let spaced = text.replace('+', " ");
-        return Cow::Owned(crate::key::decoded(&spaced).into_owned());
+        return Cow::Owned(decoded(&spaced).into_owned());
     }
-    crate::key::decoded(text)
+    decoded(text)
 }
