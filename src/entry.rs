@@ -6,6 +6,7 @@ use crate::{
     loading::{Always, Fallible, Lookup, Optional, Question},
     ops::compute::{CompResult, Op},
 };
+mod detached;
 mod future;
 
 use equivalent::Equivalent;

@@ -281,6 +281,13 @@ impl<'e, K, V> Leader<'e, K, V> {
         Arc::clone(&self.flight)
     }
 
+    /// Leaves the lead to all who wait, whichever of them comes first.
+    #[cfg(feature = "macros")]
+    pub(crate) fn abandon_to_all(self) {
+        let engine = self.engine;
+        self.hand_over().abandon_to_all(engine);
+    }
+
     /// Leaves the lead to whoever comes first: the errand that the caller sends, or one that waits.
     pub(super) fn step_back(mut self) -> Arc<Flight<K, V>> {
         let next = {

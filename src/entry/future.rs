@@ -2,8 +2,7 @@
 
 use super::{Entry, EntrySelector, follow};
 use crate::{
-    Cache,
-    loading::{Always, Asking, Fallible, Optional, Question, Wanted},
+    loading::{Always, Asking, Fallible, Inquiry, Optional, Question, Wanted},
     ops::compute::{CompResult, Op},
     polling::Map,
     version::Version,
@@ -52,7 +51,7 @@ where
         init: impl Future<Output = V>,
     ) -> impl Future<Output = Entry<K, V>> {
         Map::new(
-            OrInsert::<_, _, _, Always, _, _>::new(self.cache, self.key, init),
+            OrInsert::new(Asking::<_, _, _, Always, _, _>::new(self.cache, self.key, init)),
             |(key, value, is_fresh)| Entry::new(key, value, is_fresh),
         )
     }
@@ -83,7 +82,7 @@ where
         E: Send + Sync + 'static,
     {
         Map::new(
-            OrInsert::<_, _, _, Fallible<E>, _, _>::new(self.cache, self.key, init),
+            OrInsert::new(Asking::<_, _, _, Fallible<E>, _, _>::new(self.cache, self.key, init)),
             |(key, answer, is_fresh)| answer.map(|value| Entry::new(key, value, is_fresh)),
         )
     }
@@ -106,7 +105,7 @@ where
         init: impl Future<Output = Option<V>>,
     ) -> impl Future<Output = Option<Entry<K, V>>> {
         Map::new(
-            OrInsert::<_, _, _, Optional, _, _>::new(self.cache, self.key, init),
+            OrInsert::new(Asking::<_, _, _, Optional, _, _>::new(self.cache, self.key, init)),
             |(key, answer, is_fresh)| answer.map(|value| Entry::new(key, value, is_fresh)),
         )
     }
@@ -233,50 +232,40 @@ where
 }
 
 pin_project! {
-    /// Loads a key, and says of the answer to which key it belongs and whether it comes from the loader.
-    struct OrInsert<'c, K, V, S, A, W, F> {
+    /// Asks about a key, and says of the answer to which key it belongs and whether it comes from the loader.
+    pub(super) struct OrInsert<I>
+    where
+        I: Inquiry,
+    {
         #[pin]
-        asking: Asking<'c, K, V, S, A, W, F>,
+        inquiry: I,
         // Once the key is known to be absent, or its value to be old.
-        key: Option<K>,
+        key: Option<I::Key>,
     }
 }
 
-impl<'c, K, V, S, A, W, F> OrInsert<'c, K, V, S, A, W, F>
-where
-    K: Hash + Eq,
-    V: Clone,
-    S: BuildHasher,
-    A: Question<V>,
-    W: Wanted<K>,
-    F: Future<Output = A::Loaded>,
-{
-    fn new(cache: &'c Cache<K, V, S>, key: W, init: F) -> Self {
-        Self { asking: Asking::new(cache, key, init), key: None }
+impl<I: Inquiry> OrInsert<I> {
+    pub(super) fn new(inquiry: I) -> Self {
+        Self { inquiry, key: None }
     }
 }
 
-impl<K, V, S, A, W, F> Future for OrInsert<'_, K, V, S, A, W, F>
-where
-    K: Hash + Eq,
-    V: Clone,
-    S: BuildHasher,
-    A: Question<V>,
-    W: Wanted<K>,
-    F: Future<Output = A::Loaded>,
-{
-    type Output = (K, A::Answer, bool);
+/// What a question of this kind is answered.
+type Answer<I> = <<I as Inquiry>::Question as Question<<I as Inquiry>::Value>>::Answer;
+
+impl<I: Inquiry + Future<Output = Answer<I>>> Future for OrInsert<I> {
+    type Output = (I::Key, Answer<I>, bool);
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Some((key, value)) = this.asking.as_mut().look() {
-            return Poll::Ready((key.into_key(), A::found(value), false));
+        if let Some((key, value)) = this.inquiry.as_mut().look() {
+            return Poll::Ready((key.into_key(), I::Question::found(value), false));
         }
-        if let (None, Some(key)) = (&this.key, this.asking.key()) {
+        if let (None, Some(key)) = (&this.key, this.inquiry.key()) {
             *this.key = Some(key.to_key());
         }
-        let answer = ready!(this.asking.as_mut().poll(context));
+        let answer = ready!(this.inquiry.as_mut().poll(context));
         let key = this.key.take().expect("it was there before the answer");
-        Poll::Ready((key, answer, this.asking.is_fresh()))
+        Poll::Ready((key, answer, this.inquiry.is_fresh()))
     }
 }

@@ -1,6 +1,6 @@
 //! From a question to its answer in a future, which holds the loader once and runs it in place.
 
-use super::{Lead, Question, Wanted, conclude, refreshed, seeking::Seeking, without};
+use super::{Inquiry, Lead, Question, Wanted, conclude, refreshed, seeking::Seeking, without};
 use crate::{
     Cache,
     engine::{fill::Stopwatch, flight::Outcome},
@@ -54,20 +54,30 @@ where
         let (init, seeking) = (Some(init), Some(seeking));
         Self { init, seeking, stopwatch: None, is_fresh: false, question: PhantomData }
     }
+}
 
-    /// The key, until there is an answer.
-    pub(crate) fn key(&self) -> Option<&W> {
+impl<K, V, S, A, W, F> Inquiry for Asking<'_, K, V, S, A, W, F>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+    A: Question<V>,
+    W: Wanted<K>,
+{
+    type Key = K;
+    type Value = V;
+    type Question = A;
+    type Wanted = W;
+
+    fn key(&self) -> Option<&W> {
         self.seeking.as_ref().map(|seeking| &seeking.key)
     }
 
-    /// Whether the loader has brought a value.
-    pub(crate) fn is_fresh(&self) -> bool {
+    fn is_fresh(&self) -> bool {
         self.is_fresh
     }
 
-    /// Looks the key up, if that was not done yet; gives it back with its value if there is one. Then the question
-    /// is answered, and is not to be polled any more.
-    pub(crate) fn look(self: Pin<&mut Self>) -> Option<(W, V)> {
+    fn look(self: Pin<&mut Self>) -> Option<(W, V)> {
         let mut this = self.project();
         let value = this.seeking.as_mut()?.look()?;
         let key = this.seeking.take()?.key;

@@ -1,7 +1,7 @@
 //! Loading in tasks of their own, which callers wait for.
 //!
 //! The caller that gets the lead of a load hands it, with its loader, to a task (`engine/handed.rs`), and follows that
-//! through a [`Slot`] (`detached/task.rs`). It is none of those who wait at the flight, since it could not take over: its loader is gone. The
+//! through a slot (`detached/slot.rs`). It is none of those who wait at the flight, since it could not take over: its loader is gone. The
 //! task ends in one of three ways, and all others who wait hear of it by the flight:
 //!
 //! - The loader has ended: its outcome is stored and landed, and the answer goes into the slot.
@@ -9,14 +9,17 @@
 //! - The task is dropped, by its runtime or by the spawner: the flight is abandoned, and the loader goes back
 //!   to the caller, which asks anew and runs it in place, should it lead again.
 
+pub(crate) mod slot;
 mod task;
 
 use super::{
-    Always, Asking, ByRef, Fallible, Optional, Own, Question, Wanted, seeking::Seeking, without,
+    Always, Asking, ByRef, Fallible, Inquiry, Optional, Own, Question, Wanted, seeking::Seeking,
+    without,
 };
 use crate::Cache;
 use equivalent::Equivalent;
 use pin_project_lite::pin_project;
+use slot::End;
 use std::{
     fmt,
     future::Future,
@@ -28,14 +31,14 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use task::{End, Slot, Task};
+use task::{AnswerSlot, Task};
 
 /// A future that is polled to its end by a runtime.
 type Load = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Has a runtime poll futures to their ends.
 #[derive(Clone)]
-pub(crate) struct Spawner(Arc<dyn Fn(Load) + Send + Sync>);
+pub(crate) struct Spawner(pub(crate) Arc<dyn Fn(Load) + Send + Sync>);
 
 impl Spawner {
     pub(crate) fn new(spawn: impl Fn(Load) + Send + Sync + 'static) -> Self {
@@ -222,13 +225,14 @@ pin_project! {
     {
         // Nothing in it is pinned: the loader is not polled before it is in a box.
         stage: Stage<'c, K, V, S, A, W, F>,
+        is_fresh: bool,
     }
 }
 
 enum Stage<'c, K, V, S, A: Question<V>, W, F> {
     Seeking(Seeking<'c, K, V, S, W>, F),
     /// The loader is with a task.
-    Following(Arc<Slot<A::Answer, F>>, &'c Cache<K, V, S>, W),
+    Following(AnswerSlot<A::Answer, F>, &'c Cache<K, V, S>, W),
     /// The task has come to nothing.
     InPlace(Asking<'c, K, V, S, A, W, Pin<Box<F>>>),
     Over,
@@ -243,16 +247,16 @@ where
     W: Wanted<K>,
 {
     /// Looks the key up first.
-    fn new(cache: &'c Cache<K, V, S>, key: W, init: F) -> Self {
+    pub(crate) fn new(cache: &'c Cache<K, V, S>, key: W, init: F) -> Self {
         assert_spawner(cache);
-        Self { stage: Stage::Seeking(Seeking::new(cache, key), init) }
+        Self { stage: Stage::Seeking(Seeking::new(cache, key), init), is_fresh: false }
     }
 
     /// The caller has looked the key up.
     #[cfg(feature = "manager")]
     pub(crate) fn of_absent(cache: &'c Cache<K, V, S>, key: W, init: F) -> Self {
         assert_spawner(cache);
-        Self { stage: Stage::Seeking(Seeking::of_absent(cache, key), init) }
+        Self { stage: Stage::Seeking(Seeking::of_absent(cache, key), init), is_fresh: false }
     }
 }
 
@@ -277,7 +281,8 @@ where
     type Output = A::Answer;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A::Answer> {
-        let stage = self.project().stage;
+        let this = self.project();
+        let stage = this.stage;
         loop {
             match mem::replace(stage, Stage::Over) {
                 Stage::Seeking(mut seeking, init) => match seeking.poll::<A>(context) {
@@ -300,7 +305,10 @@ where
                         *stage = Stage::Following(slot, cache, key);
                         return Poll::Pending;
                     }
-                    Poll::Ready(End::Answer(answer)) => return Poll::Ready(answer),
+                    Poll::Ready(End::Answer((answer, is_fresh))) => {
+                        *this.is_fresh = is_fresh;
+                        return Poll::Ready(answer);
+                    }
                     Poll::Ready(End::Panic(payload)) => resume_unwind(payload),
                     Poll::Ready(End::Dropped(init)) => {
                         *stage = Stage::InPlace(Asking::new(cache, key, init));
@@ -308,6 +316,7 @@ where
                 },
                 Stage::InPlace(mut asking) => {
                     let polled = Pin::new(&mut asking).poll(context);
+                    *this.is_fresh = asking.is_fresh();
                     if polled.is_pending() {
                         *stage = Stage::InPlace(asking);
                     }
@@ -315,6 +324,43 @@ where
                 }
                 Stage::Over => panic!("a load was polled after its end"),
             }
+        }
+    }
+}
+
+impl<K, V, S, A, W, F> Inquiry for Detached<'_, K, V, S, A, W, F>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+    A: Question<V>,
+    W: Wanted<K>,
+{
+    type Key = K;
+    type Value = V;
+    type Question = A;
+    type Wanted = W;
+
+    fn key(&self) -> Option<&W> {
+        match &self.stage {
+            Stage::Seeking(seeking, _) => Some(&seeking.key),
+            Stage::Following(_, _, key) => Some(key),
+            Stage::InPlace(asking) => asking.key(),
+            Stage::Over => None,
+        }
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    fn look(self: Pin<&mut Self>) -> Option<(W, V)> {
+        let stage = self.project().stage;
+        let Stage::Seeking(seeking, _) = stage else { return None };
+        let value = seeking.look()?;
+        match mem::replace(stage, Stage::Over) {
+            Stage::Seeking(seeking, _) => Some((seeking.key, value)),
+            _ => unreachable!("as above"),
         }
     }
 }

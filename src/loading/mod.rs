@@ -17,9 +17,11 @@ mod seeking;
 mod sync;
 
 pub(crate) use asking::Asking;
-pub(crate) use detached::Spawner;
 #[cfg(feature = "manager")]
-pub(crate) use detached::{Detached, assert_spawner};
+pub(crate) use detached::assert_spawner;
+#[cfg(feature = "macros")]
+pub(crate) use detached::slot;
+pub(crate) use detached::{Detached, Spawner};
 pub use guard::{LoadGuard, LoadOutcome};
 #[cfg(feature = "manager")]
 pub(crate) use guarded::{Found, Guarded};
@@ -45,6 +47,7 @@ use std::{
     hash::{BuildHasher, Hash},
     marker::PhantomData,
     ops::ControlFlow,
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -65,6 +68,24 @@ pub(crate) trait Question<V> {
 
     /// None if the outcome, of a load that another kind of question has led to, is no answer.
     fn answer(outcome: Outcome<V>) -> Option<Self::Answer>;
+}
+
+/// A question in a future, which knows where its answer comes from.
+pub(crate) trait Inquiry {
+    type Key;
+    type Value;
+    type Question: Question<Self::Value>;
+    type Wanted: Wanted<Self::Key>;
+
+    /// The key, until there is an answer.
+    fn key(&self) -> Option<&Self::Wanted>;
+
+    /// Whether the loader has brought a value.
+    fn is_fresh(&self) -> bool;
+
+    /// Looks the key up, if that was not done yet; gives it back with its value if there is one. Then the question
+    /// is answered, and is not to be polled any more.
+    fn look(self: Pin<&mut Self>) -> Option<(Self::Wanted, Self::Value)>;
 }
 
 /// A value, always.

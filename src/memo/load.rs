@@ -9,11 +9,12 @@
 //! fresh and kept for want of better only, and when one of those who find it is to load it anew. Either
 //! way the load *replaces* what is there, as a refresh does (`engine/fill.rs`).
 
+mod detached;
 mod future;
 
 use super::{
     function::{Declared, Function, Home},
-    shape::Shape,
+    shape::{Form, Shape},
     tables::{self, Table},
     writes,
 };
@@ -364,10 +365,24 @@ impl<S: Shape> Turn<S> {
         started: Instant,
         took: Duration,
     ) -> S::Output {
+        self.end_with(lead, split, keep, started, took, |output| output)
+    }
+
+    /// The same, with `answer` called when the load has landed, before listeners hear of what it took out.
+    fn end_with<R>(
+        self,
+        lead: Lead<S::Value>,
+        split: Result<S::Value, S::Rest>,
+        keep: impl FnOnce(&S::Value) -> bool,
+        started: Instant,
+        took: Duration,
+        answer: impl FnOnce(S::Output) -> R,
+    ) -> R {
         let home = self.home();
         home.count_load(started.elapsed(), S::FAILS && split.is_err());
         let engine = home.entries.engine();
-        engine.conclude([self.hash], |unused| self.land(lead, split, keep, took, unused))
+        let land = |unused: &mut _| answer(self.land(lead, split, keep, took, unused));
+        engine.conclude([self.hash], land)
     }
 
     fn land(

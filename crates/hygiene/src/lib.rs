@@ -38,6 +38,12 @@ pub fn twice(n: u32) -> u32 {
     n * 2
 }
 
+/// Thrice, in a task.
+#[::pantry::cache_result(crate = ::pantry, detached, when = |n| *n > 0)]
+pub async fn thrice(n: u32) -> u32 {
+    n * 3
+}
+
 /// A value and its kind.
 #[::pantry::cache_result(crate = ::pantry, key = "{one:?}:{other}")]
 pub fn generic<T, const N: usize>(one: T, other: &str) -> [usize; N]

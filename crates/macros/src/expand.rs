@@ -9,6 +9,7 @@
 
 mod attributes;
 mod companions;
+mod detached;
 mod names;
 mod within;
 mod write;
@@ -56,6 +57,9 @@ pub(crate) fn expand(subject: &Subject, options: &Options) -> Result<TokenStream
             (Some(options::Companions::Named(name)), false) => Companions::InEnum(name.clone()),
             (_, false) => Companions::InWeakEnum(name),
         };
+    if let Some(said) = &options.detached {
+        detached::check(subject, said.at)?;
+    }
     match &companions {
         Companions::Nowhere => within::check(subject)?,
         Companions::Beside(_) if place::is_in_trait_impl() => {
@@ -273,13 +277,18 @@ impl Plan<'_> {
                 }
             }
         };
+        let load_async = match &options.detached {
+            None => quote!(load_async),
+            // What a task cannot have is shown there.
+            Some(said) => quote_spanned!(said.at=> load_detached),
+        };
         let load = match (subject.kind, subject.is_async()) {
             (Kind::View, _) => {
                 let knows_request = identity::is_in_key(&subject.arguments, options);
                 let kept = quote!(#rt::keep_response(#uncached.await, #knows_request).await);
-                quote!(__larder_turn.load_async(#when, async move { #kept }).await)
+                quote!(__larder_turn.#load_async(#when, async move { #kept }).await)
             }
-            (_, true) => quote!(__larder_turn.load_async(#when, #uncached).await),
+            (_, true) => quote!(__larder_turn.#load_async(#when, #uncached).await),
             (_, false) => quote!(__larder_turn.load(#when, #uncached)),
         };
         let (first_name, rows) = match &options.reads {

@@ -63,6 +63,7 @@ use subject::Subject;
 /// | <code>when = \|result\| result.is_complete()</code> | results to keep: the closure gets a reference to what would be kept |
 /// | `keep_err`, `keep_none` | keeps errors and `None`, too; they have to be as other results |
 /// | `single_flight = false` | callers do not wait for each other |
+/// | `detached` | an async function is run by a task of the manager's spawner, to its end, whatever becomes of its callers. It takes nothing borrowed, and its future is `Send` |
 /// | `version = 2` | part of the digests of its keys |
 /// | `name = "users by id"` | its name in lists, instead of its path |
 /// | `companions = f_cache` | another name for the companions: `f_cache::invalidate`, or of methods `f_cache_invalidate` |

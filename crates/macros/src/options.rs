@@ -39,7 +39,7 @@ impl Kind {
 }
 
 /// All options; `reads` and `writes` are for queries.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "ttl",
     "cache",
     "key",
@@ -52,6 +52,7 @@ const NAMES: [&str; 18] = [
     "version",
     "when",
     "single_flight",
+    "detached",
     "name",
     "keep_err",
     "keep_none",
@@ -92,6 +93,8 @@ pub(crate) struct Options {
     pub(crate) version: Option<Said<u64>>,
     pub(crate) when: Option<Said<ExprClosure>>,
     pub(crate) single_flight: Option<Said<bool>>,
+    /// That it is loaded in a task.
+    pub(crate) detached: Option<Said<()>>,
     pub(crate) name: Option<Said<String>>,
     pub(crate) keep_err: Option<Said<()>>,
     pub(crate) keep_none: Option<Said<()>>,
@@ -209,6 +212,7 @@ impl Options {
                 }
                 set(&mut self.name, &name, said.value())
             }
+            "detached" => set(&mut self.detached, &name, flag(&name, input)?),
             "keep_err" => set(&mut self.keep_err, &name, flag(&name, input)?),
             "keep_none" => set(&mut self.keep_none, &name, flag(&name, input)?),
             "companions" => set(&mut self.companions, &name, companions(&name, input)?),
@@ -326,6 +330,7 @@ impl Options {
             ("version", self.version.as_ref().map(|said| said.at)),
             ("when", self.when.as_ref().map(|said| said.at)),
             ("single_flight", self.single_flight.as_ref().map(|said| said.at)),
+            ("detached", self.detached.as_ref().map(|said| said.at)),
             ("name", self.name.as_ref().map(|said| said.at)),
             ("keep_err", self.keep_err.as_ref().map(|said| said.at)),
             ("keep_none", self.keep_none.as_ref().map(|said| said.at)),

@@ -331,3 +331,17 @@ fn a_future_grows_by_a_constant_with_each_function_that_calls_another() {
     assert!(size_of_val(&second_level::refresh(2)) <= sizes[3], "{sizes:?}");
     assert_eq!(block_on(fourth_level(2)), Ok(2));
 }
+
+#[cache_result(detached)]
+async fn without_a_spawner(key: u32) -> u32 {
+    key
+}
+
+#[test]
+fn a_detached_function_of_a_manager_without_a_spawner_says_what_it_needs() {
+    let call = std::panic::catch_unwind(|| block_on(without_a_spawner(1)));
+    let payload = call.unwrap_err();
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap();
+    assert!(text.contains("`.spawner(..)`"), "{text}");
+}

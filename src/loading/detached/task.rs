@@ -1,6 +1,9 @@
-//! The task of a detached load, and the slot by which its caller follows it.
+//! The task of a detached load.
 
-use super::Spawner;
+use super::{
+    Spawner,
+    slot::{End, Payload, Slot},
+};
 use crate::{
     Cache,
     engine::{
@@ -13,74 +16,13 @@ use crate::{
     loading::{Lead, Question, Wanted, land},
 };
 use std::{
-    any::Any,
     future::{Future, poll_fn},
     hash::Hash,
-    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    sync::Arc,
+    task::{Context, Poll},
 };
-
-/// A panic's payload.
-type Payload = Box<dyn Any + Send>;
-
-/// Where a caller learns of the end of its task. The lock is held for a few instructions, and no user code runs under it.
-pub(super) struct Slot<T, F>(Mutex<Progress<T, F>>);
-
-enum Progress<T, F> {
-    Running(Option<Waker>),
-    Ended(End<T, F>),
-    /// The caller knows.
-    Taken,
-}
-
-pub(super) enum End<T, F> {
-    Answer(T),
-    Panic(Payload),
-    /// The loader, which has not ended.
-    Dropped(Pin<Box<F>>),
-}
-
-impl<T, F> Slot<T, F> {
-    fn progress(&self) -> MutexGuard<'_, Progress<T, F>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// For the caller.
-    pub(super) fn poll(&self, context: &Context<'_>) -> Poll<End<T, F>> {
-        let waker = context.waker().clone();
-        let mut progress = self.progress();
-        match &mut *progress {
-            Progress::Running(known) => {
-                let former = known.replace(waker);
-                drop(progress);
-                drop(former);
-                Poll::Pending
-            }
-            Progress::Ended(_) | Progress::Taken => {
-                let taken = mem::replace(&mut *progress, Progress::Taken);
-                drop(progress);
-                let Progress::Ended(end) = taken else { panic!("a load was polled after its end") };
-                Poll::Ready(end)
-            }
-        }
-    }
-
-    /// For the task. What comes after an end is dropped.
-    fn end(&self, end: End<T, F>) {
-        let mut progress = self.progress();
-        if let Progress::Running(waker) = &mut *progress {
-            let waker = waker.take();
-            *progress = Progress::Ended(end);
-            drop(progress);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-}
 
 /// A key, and what is to hold of the entry that is loaded for it.
 struct Given<K> {
@@ -108,6 +50,9 @@ impl<K: Hash + Eq + Clone> Wanted<K> for Given<K> {
     }
 }
 
+/// For an answer, and whether it comes from the loader.
+pub(super) type AnswerSlot<A, F> = Arc<Slot<(A, bool), Pin<Box<F>>>>;
+
 /// A load in a task.
 pub(super) struct Task<K, V, A: Question<V>, F> {
     hash: u64,
@@ -117,7 +62,7 @@ pub(super) struct Task<K, V, A: Question<V>, F> {
     loader: Option<Pin<Box<F>>>,
     /// The value that is to be replaced.
     old: Option<V>,
-    slot: Arc<Slot<A::Answer, F>>,
+    slot: AnswerSlot<A::Answer, F>,
 }
 
 impl<K, V, A, F> Task<K, V, A, F>
@@ -134,12 +79,12 @@ where
         key: &impl Wanted<K>,
         lead: Lead<'_, K, V>,
         init: F,
-    ) -> Arc<Slot<A::Answer, F>> {
+    ) -> AnswerSlot<A::Answer, F> {
         let (lead, old) = match lead {
             Lead::Absent(leader) => (HandedLead::of_absent(cache.engine(), leader, hash), None),
             Lead::Old(old, refresh) => (refresh.hand_over(), Some(old)),
         };
-        let slot = Arc::new(Slot(Mutex::new(Progress::Running(None))));
+        let slot = Slot::new();
         let task = Self {
             hash,
             given: Some(Given { key: key.to_key(), terms: key.terms() }),
@@ -179,6 +124,7 @@ where
     fn conclude(mut self, loaded: A::Loaded, took: Took) {
         let (Some(lead), Some(key)) = (self.lead.take(), self.given.take()) else { return };
         let (hash, old, slot) = (self.hash, self.old.take(), Arc::clone(&self.slot));
+        let is_fresh = A::is_value(&loaded);
         let conclude = move || {
             lead.take_up(|engine, lead| {
                 let outcome = A::outcome(loaded);
@@ -199,7 +145,7 @@ where
                         }
                         (TakenUp::Old(_), None) => unreachable!("it is handed over with its value"),
                     };
-                    slot.end(End::Answer(answer));
+                    slot.end(End::Answer((answer, is_fresh)));
                     old
                 });
             });

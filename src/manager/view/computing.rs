@@ -19,8 +19,8 @@ type Stored = nodes::Entry<StoredKey, StoredValue>;
 /// A key of a view, and what can be done with it: [`View::entry`].
 #[must_use = "by itself it does nothing"]
 pub struct ViewEntrySelector<'v, Q: ?Sized, V, T> {
-    view: &'v View<V, T>,
-    key: &'v Q,
+    pub(super) view: &'v View<V, T>,
+    pub(super) key: &'v Q,
 }
 
 impl<Q: fmt::Debug + ?Sized, V, T> fmt::Debug for ViewEntrySelector<'_, Q, V, T> {

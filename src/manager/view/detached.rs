@@ -1,16 +1,23 @@
 //! Getting a value or loading it in a task.
 
 use super::{
-    KeyOf, View,
+    KeyOf, View, ViewEntrySelector,
     lazy::{Followed, FoundOr, Lazy},
     loads::{Answer, Kind, Loaded},
 };
 use crate::{
+    Entry,
     loading::{Always, Detached, Fallible, Optional, Question, assert_spawner},
     manager::stored::{Held, StoredValue},
     polling::Map,
 };
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
 
 /// # Loading in tasks
 ///
@@ -105,5 +112,96 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
                 Detached::<_, _, _, A, _, _>::of_absent(&self.entries, self.wish(query), init);
             FoundOr::Else { future: Map::new(detached, |answer| A::taken(&answer)) }
         })
+    }
+}
+
+/// # In tasks
+///
+/// As the methods of the same name with `_async`, with a load as by [`get_with_detached`](View::get_with_detached).
+impl<Q, V, T> ViewEntrySelector<'_, Q, V, T>
+where
+    Q: KeyOf<T> + ?Sized,
+    V: Clone + Send + Sync + 'static,
+    T: 'static,
+{
+    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled otherwise.
+    ///
+    /// # Panics
+    ///
+    /// If the manager has no spawner; at the call. If `init` does, or loads the same key.
+    pub fn or_insert_with_detached<F>(self, init: F) -> impl Future<Output = Entry<Q::Stored, V>>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let (Self { view, key }, mark) = (self, Fresh::default());
+        let init = mark.on(init, |_| true);
+        Map::new(view.get_with_detached(key, init), move |value| mark.entry(key.to_stored(), value))
+    }
+
+    /// The key's entry; if it is absent, the value of `init` is inserted, unless it is an error.
+    ///
+    /// # Errors
+    ///
+    /// What `init` returns: its caller's, and that of all who waited for it.
+    ///
+    /// # Panics
+    ///
+    /// As [`or_insert_with_detached`](Self::or_insert_with_detached).
+    pub fn or_try_insert_with_detached<E, F>(
+        self,
+        init: F,
+    ) -> impl Future<Output = Result<Entry<Q::Stored, V>, Arc<E>>>
+    where
+        E: Send + Sync + 'static,
+        F: Future<Output = Result<V, E>> + Send + 'static,
+    {
+        let (Self { view, key }, mark) = (self, Fresh::default());
+        let init = mark.on(init, Result::is_ok);
+        Map::new(view.try_get_with_detached(key, init), move |answer| {
+            answer.map(|value| mark.entry(key.to_stored(), value))
+        })
+    }
+
+    /// The key's entry; if it is absent, the value of `init` is inserted, if it is any.
+    ///
+    /// # Panics
+    ///
+    /// As [`or_insert_with_detached`](Self::or_insert_with_detached).
+    pub fn or_optionally_insert_with_detached<F>(
+        self,
+        init: F,
+    ) -> impl Future<Output = Option<Entry<Q::Stored, V>>>
+    where
+        F: Future<Output = Option<V>> + Send + 'static,
+    {
+        let (Self { view, key }, mark) = (self, Fresh::default());
+        let init = mark.on(init, Option::is_some);
+        Map::new(view.optionally_get_with_detached(key, init), move |answer| {
+            answer.map(|value| mark.entry(key.to_stored(), value))
+        })
+    }
+}
+
+/// Whether a caller's own loader has brought the value.
+#[derive(Default)]
+struct Fresh(Arc<AtomicBool>);
+
+impl Fresh {
+    /// The loader, which says of itself whether it has brought one.
+    fn on<F: Future, T: FnOnce(&F::Output) -> bool>(
+        &self,
+        init: F,
+        is_value: T,
+    ) -> impl Future<Output = F::Output> + use<F, T> {
+        let mark = Arc::clone(&self.0);
+        Map::new(init, move |loaded| {
+            // Read after the answer has come, which comes after this.
+            mark.store(is_value(&loaded), Relaxed);
+            loaded
+        })
+    }
+
+    fn entry<K, V>(&self, key: K, value: V) -> Entry<K, V> {
+        Entry::new(key, value, self.0.load(Relaxed))
     }
 }

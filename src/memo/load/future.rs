@@ -15,12 +15,12 @@ use std::{
     mem,
     ops::ControlFlow,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
 pin_project! {
-    struct Loading<S, C, F>
+    pub(super) struct Loading<S, C, F>
     where
         S: Shape,
     {
@@ -33,7 +33,7 @@ pin_project! {
     }
 }
 
-enum Stage<S: Shape> {
+pub(super) enum Stage<S: Shape> {
     /// To find out whose turn it is, from the beginning.
     Unknown,
     Waiting(Waiter<'static, StoredKey, StoredValue>),
@@ -45,20 +45,20 @@ enum Stage<S: Shape> {
 }
 
 /// A run of the function that has begun.
-struct Run<W> {
-    span: LoadSpan,
-    started: Instant,
-    stopwatch: W,
+pub(super) struct Run<W> {
+    pub(super) span: LoadSpan,
+    pub(super) started: Instant,
+    pub(super) stopwatch: W,
 }
 
 impl<S: Shape> Turn<S> {
-    /// [`load`](Self::load) in a future.
+    /// [`load`](Self::load) in a future, which runs `run` itself.
     pub fn load_async(
         self,
         keep: impl FnOnce(&S::Value) -> bool,
         run: impl Future<Output = S::Output>,
     ) -> impl Future<Output = S::Output> {
-        Loading { turn: Some(self), keep: Some(keep), run: Some(run), stage: Stage::Unknown }
+        Loading::new(self, keep, run, Stage::Unknown)
     }
 
     fn stage_of(&self, next: Option<Next<S>>) -> ControlFlow<S::Output, Stage<S>> {
@@ -70,6 +70,34 @@ impl<S: Shape> Turn<S> {
                 Stage::Leading(lead, self.run(self.home().entries.engine().time_load()))
             }
         })
+    }
+
+    /// Goes on to a stage in which the function is to run; or the result.
+    pub(super) fn seek(
+        &self,
+        stage: &mut Stage<S>,
+        context: &mut Context<'_>,
+    ) -> Poll<ControlFlow<S::Output>> {
+        loop {
+            let next = match mem::replace(stage, Stage::Over) {
+                Stage::Unknown => self.begin(),
+                Stage::Waiting(mut waiter) => match Pin::new(&mut waiter).poll(context) {
+                    Poll::Ready(flown) => self.stage_of(self.next(Some(flown))),
+                    Poll::Pending => {
+                        *stage = Stage::Waiting(waiter);
+                        return Poll::Pending;
+                    }
+                },
+                found => {
+                    *stage = found;
+                    return Poll::Ready(ControlFlow::Continue(()));
+                }
+            };
+            match next {
+                ControlFlow::Continue(next) => *stage = next,
+                ControlFlow::Break(output) => return Poll::Ready(ControlFlow::Break(output)),
+            }
+        }
     }
 
     fn run<W>(&self, stopwatch: W) -> Run<W> {
@@ -90,6 +118,12 @@ impl<S: Shape> Turn<S> {
     }
 }
 
+impl<S: Shape, C, F> Loading<S, C, F> {
+    pub(super) fn new(turn: Turn<S>, keep: C, run: F, stage: Stage<S>) -> Self {
+        Self { turn: Some(turn), keep: Some(keep), run: Some(run), stage }
+    }
+}
+
 impl<S, C, F> Future for Loading<S, C, F>
 where
     S: Shape,
@@ -101,59 +135,48 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<S::Output> {
         let mut this = self.project();
         let turn = this.turn.as_ref().expect("a load was polled after its end");
+        if let ControlFlow::Break(output) = ready!(turn.seek(this.stage, context)) {
+            this.run.set(None);
+            *this.turn = None;
+            return Poll::Ready(output);
+        }
         // What is led is not kept in its place while the function runs: a panic passes it on.
-        loop {
-            let next = match mem::replace(this.stage, Stage::Over) {
-                Stage::Unknown => turn.begin(),
-                Stage::Waiting(mut waiter) => match Pin::new(&mut waiter).poll(context) {
-                    Poll::Ready(flown) => turn.stage_of(turn.next(Some(flown))),
-                    Poll::Pending => {
-                        *this.stage = Stage::Waiting(waiter);
-                        return Poll::Pending;
-                    }
-                },
-                Stage::Leading(lead, run) => {
-                    let polled = {
-                        let _leading = lead.leader.leading();
-                        let poll = || poll_in_place(this.run.as_mut(), context);
-                        run.stopwatch.watch(|| run.span.within(poll))
-                    };
-                    let Poll::Ready(output) = polled else {
-                        *this.stage = Stage::Leading(lead, run);
-                        return Poll::Pending;
-                    };
-                    let split = S::split(output);
-                    run.span.end(outcome::<S>(&split));
-                    let took = run.stopwatch.stop(S::FAILS && split.is_err());
-                    let turn = this.turn.take().expect("it was there above");
-                    let keep = this.keep.take().expect("it goes with the turn");
-                    let output = turn.end(lead, split, keep, run.started, took);
-                    // What is left of it may have a destructor, for which nothing is to wait.
-                    this.run.set(None);
-                    return Poll::Ready(output);
-                }
-                Stage::Alone(run) => {
-                    let polled = run.span.within(|| poll_in_place(this.run.as_mut(), context));
-                    let Poll::Ready(output) = polled else {
-                        *this.stage = Stage::Alone(run);
-                        return Poll::Pending;
-                    };
-                    let split = S::split(output);
-                    run.span.end(outcome::<S>(&split));
-                    let output = turn.ran_alone(run.started, split);
-                    *this.turn = None;
-                    return Poll::Ready(output);
-                }
-                Stage::Over => panic!("a load was polled after a panic"),
-            };
-            *this.stage = match next {
-                ControlFlow::Continue(stage) => stage,
-                ControlFlow::Break(output) => {
-                    this.run.set(None);
-                    *this.turn = None;
-                    return Poll::Ready(output);
-                }
-            };
+        match mem::replace(this.stage, Stage::Over) {
+            Stage::Leading(lead, run) => {
+                let polled = {
+                    let _leading = lead.leader.leading();
+                    let poll = || poll_in_place(this.run.as_mut(), context);
+                    run.stopwatch.watch(|| run.span.within(poll))
+                };
+                let Poll::Ready(output) = polled else {
+                    *this.stage = Stage::Leading(lead, run);
+                    return Poll::Pending;
+                };
+                let split = S::split(output);
+                run.span.end(outcome::<S>(&split));
+                let took = run.stopwatch.stop(S::FAILS && split.is_err());
+                let turn = this.turn.take().expect("it was there above");
+                let keep = this.keep.take().expect("it goes with the turn");
+                let output = turn.end(lead, split, keep, run.started, took);
+                // What is left of it may have a destructor, for which nothing is to wait.
+                this.run.set(None);
+                Poll::Ready(output)
+            }
+            Stage::Alone(run) => {
+                let polled = run.span.within(|| poll_in_place(this.run.as_mut(), context));
+                let Poll::Ready(output) = polled else {
+                    *this.stage = Stage::Alone(run);
+                    return Poll::Pending;
+                };
+                let split = S::split(output);
+                run.span.end(outcome::<S>(&split));
+                let output = turn.ran_alone(run.started, split);
+                *this.turn = None;
+                Poll::Ready(output)
+            }
+            Stage::Unknown | Stage::Waiting(_) | Stage::Over => {
+                panic!("a load was polled after a panic")
+            }
         }
     }
 }
