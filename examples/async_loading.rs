@@ -10,7 +10,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{sync::oneshot, task::JoinSet, time::sleep};
 
 /// Something slow that counts how often it is asked.
 #[derive(Default)]
@@ -83,6 +83,26 @@ async fn main() {
     sleep(Duration::from_millis(20)).await;
     first.abort();
     println!("report: {:?}", second.await.expect("it takes over"));
+
+    // A load in a task of its own needs nobody: it goes on when the task that asked for it goes away.
+    let detaching: Cache<&str, String> =
+        Cache::builder().max_capacity(1_000).spawner(|load| drop(tokio::spawn(load))).build();
+    let (begun, begins) = oneshot::channel();
+    let client = tokio::spawn({
+        let (cache, backend) = (detaching.clone(), Arc::clone(&backend));
+        let load = async move {
+            begun.send(()).expect("somebody waits for that");
+            backend.fetch("invoice").await
+        };
+        async move { cache.try_get_with_detached("invoice", load).await }
+    });
+    begins.await.expect("the load begins");
+    client.abort();
+    let second = detaching.try_get_with_detached("invoice", async {
+        Err("not asked: the first load is still running".to_owned())
+    });
+    println!("invoice, whose client has gone: {:?}", second.await);
+    println!("detached loads: {}", detaching.stats().loads);
 
     let stats = cache.stats();
     println!(

@@ -149,6 +149,8 @@ where
 /// - If `loader` returns `None` or panics, the old value stays until its own end. That is counted in
 ///   [`CacheStats::refresh_failures`](crate::CacheStats::refresh_failures), and not tried again before a
 ///   second has passed, or `duration`, if that is shorter.
+/// - A loader that finds nothing new may return the same `Arc`, or an equal value: with
+///   [`refresh_unchanged_if`](CacheBuilder::refresh_unchanged_if) the listener is not told that it was replaced.
 /// - What is *absent* is loaded by the caller, with the loader that it has brought; so it is if it
 ///   expires before its refresh has begun. If that has begun, the caller waits for it.
 /// - Refreshes do not keep a cache alive, nor wait for one another, but for a thread.

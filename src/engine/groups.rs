@@ -80,7 +80,8 @@
 //!
 //! # Loads in flight
 //!
-//! Who invalidates has superseded all loads before it takes its stamp (`fill.rs`). A fill reads its
+//! Who invalidates has superseded all loads before it takes its stamp (`fill.rs`), whatever tags they have; what
+//! that costs is in ARCHITECTURE.md. A fill reads its
 //! birth (Acquire) before it looks whether it is superseded: if it is not, its birth is less than
 //! the stamp.
 //!

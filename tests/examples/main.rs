@@ -110,6 +110,8 @@ fn async_loading_asks_once_for_a_thousand_tasks() {
             r#"loaded: "9.99"#,
             r#"stored: Some("8.99")"#,
             r#"report: "by the second""#,
+            r#"invoice, whose client has gone: Ok("INVOICE")"#,
+            "detached loads: 1",
             "2 failed",
         ],
     );
