@@ -1,7 +1,9 @@
-//! What the fuzz targets share: small caches, values that are counted, hashes that collide.
+//! What the fuzz targets share: small caches, values that are counted, hashes that collide; and the
+//! checks of header fields.
 
 mod census;
 mod hash;
+pub mod http;
 mod rules;
 mod setup;
 mod tags;

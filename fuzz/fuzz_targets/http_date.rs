@@ -1,0 +1,6 @@
+//! Dates, beside `httpdate`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| larder_fuzz::http::date(data));

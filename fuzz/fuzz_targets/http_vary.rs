@@ -1,0 +1,6 @@
+//! `Vary` and secondary keys, beside `headers`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| larder_fuzz::http::vary(data));
