@@ -18,7 +18,8 @@ pub(crate) enum Freshened {
 /// Updates the fields of a stored response with those of a 304.
 ///
 /// The result still has to be judged, with the times of this exchange. Fields that describe the
-/// stored bytes stay as they are, cookies are for the client that asked, and `Age` is the 304's.
+/// stored bytes stay as they are, cookies are for the client that asked, and `Age` is the 304's. An
+/// entity tag that the cache has made is left out: it is to be made again, unless the 304 has one.
 pub(crate) fn freshen(
     stored: &HeaderMap,
     validators: &Validators,
@@ -26,6 +27,10 @@ pub(crate) fn freshen(
 ) -> Freshened {
     if !is_about(validators, from_304) {
         return Freshened::Other;
+    }
+    let mut stored = stored.clone();
+    if validators.etag_is_ours {
+        stored.remove(header::ETAG);
     }
     Freshened::Updated(merged(stored, from_304))
 }
@@ -66,7 +71,7 @@ pub(crate) fn head_effect(
         length.is_ok_and(|length| length.parse() == Ok(stored_length))
     });
     if same_validator(&header::ETAG) && same_validator(&header::LAST_MODIFIED) && same_length {
-        HeadEffect::Updated(merged(stored, head))
+        HeadEffect::Updated(merged(stored.clone(), head))
     } else {
         HeadEffect::Outdated
     }
@@ -91,8 +96,7 @@ fn is_about(validators: &Validators, from_304: &HeaderMap) -> bool {
     }
 }
 
-fn merged(stored: &HeaderMap, update: &HeaderMap) -> HeaderMap {
-    let mut fields = stored.clone();
+fn merged(mut fields: HeaderMap, update: &HeaderMap) -> HeaderMap {
     fields.remove(header::AGE);
     for name in update.keys().filter(|name| is_updated(name, update)) {
         fields.remove(name);

@@ -294,6 +294,11 @@ fn r14_a_304_about_another_response_updates_nothing() {
         Validators::of(&stored, at(0)).with_made_etag(HeaderValue::from_static("\"m\""));
     let outcome = freshen(&stored, &validators, &headers(&[("etag", "\"a\"")]));
     assert!(matches!(outcome, Freshened::Updated(_)));
+    // Nor does it become so.
+    let stored = headers(&[("last-modified", EARLIER), ("etag", "\"m\"")]);
+    let outcome = freshen(&stored, &validators, &headers(&[("last-modified", EARLIER)]));
+    let Freshened::Updated(fields) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(fields, headers(&[("last-modified", EARLIER)]));
 }
 
 #[test]
