@@ -3,7 +3,7 @@
 mod refresh;
 
 use crate::{
-    Cache, Clock, EvictionPolicy, Expiry, Maintenance, Removals,
+    Cache, Clock, EvictionPolicy, Expiry, Maintenance, RandomState, Removals,
     engine::{
         Engine, Tended,
         lifetimes::{Lifetimes, Rules},
@@ -16,7 +16,6 @@ use crate::{
     loading::Spawner,
     removals,
 };
-use ahash::RandomState;
 use std::{fmt, future::Future, hash::BuildHasher, marker::PhantomData, pin::Pin, time::Duration};
 
 /// Builds a [`Cache`]; comes from [`Cache::builder`].

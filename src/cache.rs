@@ -1,7 +1,7 @@
 //! The cache: every public operation.
 
 use crate::{
-    CacheBuilder, CacheStats, Iter, Maintenance, Pinned, Policy, ResizeError,
+    CacheBuilder, CacheStats, Iter, Maintenance, Pinned, Policy, RandomState, ResizeError,
     engine::{
         Engine, Tended,
         insert::{IfPresent, Inserted},
@@ -9,7 +9,6 @@ use crate::{
     },
     loading::Spawner,
 };
-use ahash::RandomState;
 use equivalent::Equivalent;
 use std::{
     fmt,

@@ -481,11 +481,14 @@ impl System {
 /// The kernel's coarse clock: what it noted at the last tick.
 #[cfg(all(target_os = "linux", not(miri)))]
 mod coarse {
-    use libc::{CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, clock_getres, clock_gettime, timespec};
+    use crate::sys::{
+        CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, Timespec, clock_getres, clock_gettime,
+    };
+    use std::ffi::c_int;
 
     #[inline]
-    fn read(call: impl FnOnce(*mut timespec) -> libc::c_int) -> Option<u64> {
-        let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
+    fn read(call: impl FnOnce(*mut Timespec) -> c_int) -> Option<u64> {
+        let mut time = Timespec { tv_sec: 0, tv_nsec: 0 };
         if call(&raw mut time) != 0 {
             return None;
         }
@@ -495,7 +498,7 @@ mod coarse {
 
     #[inline]
     pub(super) fn nanos() -> Option<u64> {
-        // SAFETY: `read` passes a timespec that is ours alone.
+        // SAFETY: `read` passes a `Timespec` that is ours alone.
         read(|time| unsafe { clock_gettime(CLOCK_MONOTONIC_COARSE, time) })
     }
 

@@ -70,6 +70,7 @@ mod imp {
         engine::epoch,
         errands::{self, Pool, REFRESHES},
         maintenance::{self, MAINTAINER},
+        sys,
     };
     use std::{
         cell::UnsafeCell,
@@ -82,7 +83,7 @@ mod imp {
         ONCE.call_once(|| {
             // Where there is no memory to note them, forks go unheeded.
             // SAFETY: functions that stay.
-            let _ = unsafe { libc::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
+            let _ = unsafe { sys::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
         });
     }
 

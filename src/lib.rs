@@ -150,6 +150,7 @@ mod expiry;
 mod fork;
 pub mod future;
 mod groups;
+mod hashing;
 mod inspect;
 mod iter;
 mod listener;
@@ -171,12 +172,17 @@ mod requests;
 mod seconds;
 mod stats;
 mod sync;
+#[cfg(any(target_os = "linux", all(unix, not(larder_loom), not(miri))))]
+#[cfg_attr(
+    any(larder_loom, miri),
+    allow(dead_code, reason = "neither forks nor reads the kernel's clock")
+)]
+mod sys;
 #[cfg(any(doctest, all(test, not(larder_loom))))]
 mod tests;
 mod version;
 mod weak;
 
-pub use ahash::RandomState;
 pub use builder::CacheBuilder;
 pub use cache::Cache;
 pub use clock::{Clock, ManualClock};
@@ -186,6 +192,7 @@ pub use equivalent::Equivalent;
 pub use error::{BuildError, ResizeError, TooManyTags};
 pub use eviction::EvictionPolicy;
 pub use expiry::Expiry;
+pub use hashing::RandomState;
 pub use inspect::{Drain, Keys, Metadata};
 pub use iter::Iter;
 #[cfg(feature = "macros")]

@@ -5,7 +5,8 @@
 //! a lookup need not have read the namespace's version before it hashes. Nobody is helped by knowing how
 //! the same key's hashes in two namespaces differ, as long as the hashes are not known.
 
-use ahash::{AHasher, RandomState};
+use crate::RandomState;
+use ahash::AHasher;
 use std::{
     any::TypeId,
     fmt,
