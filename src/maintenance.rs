@@ -155,11 +155,26 @@ struct Slot {
     passed: AtomicBool,
     /// Whether its registration has ended.
     ended: AtomicBool,
-    /// Under which time the agenda has it; for the agenda.
+    /// Under which time the agenda has it, and where; for the agenda.
     scheduled: AtomicU64,
+    place: AtomicU64,
 }
 
 impl Slot {
+    fn new(task: Weak<dyn Task>, clock: Clock, code: Code) -> Self {
+        Self {
+            alarm: Alarm::new(DEAD),
+            clock,
+            code,
+            task,
+            link: Link::new(),
+            passed: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            scheduled: AtomicU64::new(agenda::UNSCHEDULED),
+            place: AtomicU64::new(agenda::UNSCHEDULED),
+        }
+    }
+
     fn is_passed(&self) -> bool {
         // Acquire, for what the pass has left: its Release is the end of the pass.
         self.passed.load(Acquire)
@@ -258,16 +273,7 @@ impl Maintainer {
         clock: Clock,
         code: Code,
     ) -> io::Result<Registration> {
-        let slot = Arc::new(Slot {
-            alarm: Alarm::new(DEAD),
-            clock,
-            code,
-            task,
-            link: Link::new(),
-            passed: AtomicBool::new(false),
-            ended: AtomicBool::new(false),
-            scheduled: AtomicU64::new(agenda::UNSCHEDULED),
-        });
+        let slot = Arc::new(Slot::new(task, clock, code));
         let mut state = self.state();
         let timer = self.timer(&mut state)?;
         state.agenda.settle(Arc::clone(&slot));
@@ -399,7 +405,7 @@ impl Maintainer {
     pub(crate) fn orphan(&self, state: &mut State) {
         state.timer = None;
         self.requests.take(drop);
-        for slot in state.agenda.slots() {
+        state.agenda.for_each(&mut |slot| {
             slot.link.reset();
             // What is passed by another thread has been left in the middle.
             if !ptr::eq(Arc::as_ptr(slot), PASSING.get()) {
@@ -407,7 +413,7 @@ impl Maintainer {
             }
             // Nothing was asked for: the next one who asks has to see to it.
             slot.alarm.begin_pass();
-        }
+        });
         self.alarm.begin_pass();
     }
 

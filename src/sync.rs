@@ -30,6 +30,22 @@ pub(crate) use std::{
     thread_local,
 };
 
+/// An array of as many of a value. Not all of loom's types can be made in a constant; what
+/// [`std::array::from_fn`] needs, an unoptimized build compiles anew for each type and length.
+#[cfg(not(larder_loom))]
+macro_rules! array_of {
+    ($value:expr; $len:expr) => {
+        [const { $value }; $len]
+    };
+}
+#[cfg(larder_loom)]
+macro_rules! array_of {
+    ($value:expr; $len:expr) => {
+        std::array::from_fn::<_, { $len }, _>(|_| $value)
+    };
+}
+pub(crate) use array_of;
+
 pub(crate) use std::sync::{Arc, OnceLock, Weak};
 
 /// For words of the process: statics outlive a model's execution, and loom's atomics do not. No model

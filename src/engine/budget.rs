@@ -106,6 +106,11 @@ impl Credits {
         Credits(AtomicU64::new(0))
     }
 
+    /// Those that nobody uses now.
+    pub(crate) fn unused(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Takes `most`, or what there is.
     #[inline]
     fn take(&self, most: u64) -> u64 {
@@ -395,10 +400,16 @@ impl Budget {
         }
     }
 
-    /// Credits that nobody uses now; weakly consistent while others insert and remove.
+    /// Credits that nobody uses now.
+    #[cfg(any(test, larder_loom))]
     pub(crate) fn unused<'a>(&self, all: impl Iterator<Item = &'a Credits>) -> u64 {
-        let held: u64 = all.map(|credits| credits.0.load(Ordering::Relaxed)).sum();
-        self.pool.load(Ordering::Relaxed) + held
+        all.map(Credits::unused).sum::<u64>() + self.pooled()
+    }
+
+    /// Credits that nobody uses now and no shard has. Whoever wants all asks the shards first: weakly
+    /// consistent while others insert and remove.
+    pub(crate) fn pooled(&self) -> u64 {
+        self.pool.load(Ordering::Relaxed)
     }
 }
 

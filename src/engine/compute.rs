@@ -174,7 +174,7 @@ impl<K: Eq, V> Engine<K, V> {
         };
         attempt(IfExhausted::Return)
             .or_else(|entry| {
-                self.retry_exhausted(hash, entry, drop, |unused| {
+                self.retry_exhausted(hash, entry, &mut drop, &mut |unused| {
                     drop(unused);
                     attempt(IfExhausted::Return)
                 })
@@ -285,7 +285,7 @@ impl<K: Eq, V> Engine<K, V> {
         let goes_on = |sight| matches!(sight, Sight::Absent(control) if control.is_sealed());
         let mut seen = (seat, sight);
         if goes_on(sight) || self.common.storeys.has_grown() {
-            self.common.ascend(hash, |(own, shard)| {
+            self.common.ascend(hash, &mut |(own, shard)| {
                 let sight = shard.look(cx, hash, &eq);
                 seen = ((own, shard), sight);
                 if goes_on(sight) { Ascent::GoesOn } else { Ascent::Ends }

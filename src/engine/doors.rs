@@ -184,7 +184,9 @@ pub fn refresh<S: BuildHasher>(
 ) -> Option<u32> {
     let (hash, eq) = (cache.hash(&key), |other: &u32| *other == key);
     let node = cache.engine().node_of(hash, eq)?;
-    let Begun::Here(refresh) = cache.engine().refresh(hash, eq, || key, node) else { return None };
+    let Begun::Here(refresh) = cache.engine().refresh(hash, &eq, &|| key, node) else {
+        return None;
+    };
     match refresh.conclude(|| key, Outcome::Value(init()), Duration::ZERO) {
         Outcome::Value(value) => Some(value),
         Outcome::Nothing | Outcome::Error(_) => None,

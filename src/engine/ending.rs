@@ -26,14 +26,16 @@ impl<K, V> Shard<K, V> {
         }
         let fresh = self.recycler.fresh();
         let mut holds = vec![true; fresh as usize];
-        self.recycler.for_each_free(|node| holds[node as usize - 1] = false);
+        self.recycler.for_each_free(&mut |node| holds[node as usize - 1] = false);
         if planted(Bug::DropSkipsPending) {
-            self.recycler.for_each_unsealed_or_dead(|node| holds[node as usize - 1] = false);
+            self.recycler.for_each_unsealed_or_dead(&mut |node| holds[node as usize - 1] = false);
         }
         if let Some(husks) = self.husks.get() {
-            (1..=fresh)
-                .filter(|&node| husks.contains(node))
-                .for_each(|n| holds[n as usize - 1] = false);
+            for node in 1..fresh + 1 {
+                if husks.contains(node) {
+                    holds[node as usize - 1] = false;
+                }
+            }
         }
         let mut next = 0;
         // If an entry's drop panics, the rest are dropped while unwinding.

@@ -267,10 +267,12 @@ impl<T: Element> Extents<T> {
     /// Bytes allocated now.
     pub(crate) fn allocated_bytes(&self) -> usize {
         let spill = self.spill.get().map_or(&[][..], |spill| spill);
-        let len = |(extent, place): (usize, &AtomicPtr<T>)| {
-            if place.load(Ordering::Relaxed).is_null() { 0 } else { self.spill_len(extent) }
-        };
-        let spilled: usize = spill.iter().enumerate().map(len).sum();
+        let mut spilled = 0;
+        for (extent, place) in spill.iter().enumerate() {
+            if !place.load(Ordering::Relaxed).is_null() {
+                spilled += self.spill_len(extent);
+            }
+        }
         (self.first_len + spilled) * size_of::<T>() + size_of_val(spill)
     }
 }
@@ -279,7 +281,8 @@ impl<T: Element> Drop for Extents<T> {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with this length; the last owner is gone.
         unsafe { free_raw(self.first, self.first_len) };
-        for (extent, place) in self.spill.get().into_iter().flatten().enumerate() {
+        let spill = self.spill.get().map_or(&[][..], |spill| spill);
+        for (extent, place) in spill.iter().enumerate() {
             let len = self.spill_len(extent);
             if let Some(extent) = NonNull::new(place.load(Ordering::Acquire)) {
                 // SAFETY: published by `ensure_spilled`, allocated with this length.

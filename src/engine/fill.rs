@@ -122,12 +122,12 @@ impl<K, V> Engine<K, V> {
     #[inline(always)]
     pub(super) fn supersede(&self, pin: &Pin, hash: u64) {
         if !self.common.flights.is_quiet(hash, &pin.guard) {
-            self.common.flights.supersede(hash, &pin.guard, |hash| self.common.bump(hash));
+            self.common.flights.supersede(hash, &pin.guard, &|hash| self.common.bump(hash));
         }
     }
 
     pub(super) fn supersede_all(&self, pin: &Pin) {
-        self.common.flights.supersede_all(&pin.guard, |hash| self.common.bump(hash));
+        self.common.flights.supersede_all(&pin.guard, &|hash| self.common.bump(hash));
     }
 
     /// A place in the load of the key that `eq` accepts: that which is under way, or a new one.
@@ -139,8 +139,8 @@ impl<K, V> Engine<K, V> {
     pub(crate) fn board(
         &self,
         hash: u64,
-        eq: impl Fn(&K) -> bool,
-        key: impl FnOnce() -> K,
+        eq: &dyn Fn(&K) -> bool,
+        key: &dyn Fn() -> K,
     ) -> Boarding<'_, K, V> {
         match self.post(hash, eq, key) {
             Boarded::Posted(flight) => Boarding::Lead(Leader::new(self, flight)),
@@ -158,17 +158,17 @@ impl<K, V> Engine<K, V> {
     pub(super) fn post(
         &self,
         hash: u64,
-        eq: impl Fn(&K) -> bool,
-        key: impl FnOnce() -> K,
+        eq: &dyn Fn(&K) -> bool,
+        key: &dyn Fn() -> K,
     ) -> Boarded<Flight<K, V>> {
         let pin = pin();
         if fork::process() != 0 {
             let bump = |hash| self.common.bump(hash);
-            self.common.flights.supersede_strangers(hash, &pin.guard, bump);
+            self.common.flights.supersede_strangers(hash, &pin.guard, &bump);
         }
         let joins = |flight: &Flight<K, V>| eq(flight.key());
         let make = |post| Flight::new(key(), post);
-        self.common.flights.board(hash, &pin.guard, joins, make)
+        self.common.flights.board(hash, &pin.guard, &joins, &make)
     }
 
     /// Runs `land`, which stores what loads have brought and lands them. Whatever user code follows from
@@ -210,8 +210,12 @@ impl<K, V> Engine<K, V> {
         }
         let mut unstored = None;
         let mut attempt = |entry| self.try_fill(target, entry, load, &mut unstored);
-        let filled = attempt(entry)
-            .or_else(|entry| self.retry_exhausted(hash, entry, |dead| unused.push(dead), attempt));
+        let filled = match attempt(entry) {
+            Err(entry) => {
+                self.retry_exhausted(hash, entry, &mut |dead| unused.push(dead), &mut attempt)
+            }
+            filled => filled,
+        };
         unused.extend(unstored);
         match filled {
             Ok(Inserted::Added | Inserted::Updated) => Filled::Stored,
@@ -241,7 +245,7 @@ impl<K, V> Engine<K, V> {
         let leaving = Leaving::new(&self.common);
         let pin = pin();
         let cx = self.context(&pin, &leaving);
-        let placed = self.place(target.hash, entry, |(own, shard), entry| {
+        let placed = self.place(target.hash, entry, &mut |(own, shard), entry| {
             if !self.can_keep(target, shard) {
                 return Placed::Exhausted(entry);
             }

@@ -134,6 +134,12 @@ impl Desk {
     }
 }
 
+fn wake_all(waiting: VecDeque<(Ticket, Waker)>) {
+    for (_, waker) in waiting {
+        waker.wake();
+    }
+}
+
 impl<K, V> Flight<K, V> {
     pub(super) fn new(key: K, post: Arc<Post<Self>>) -> Self {
         let desk = Desk { stage: Stage::Led, queue: VecDeque::new(), next: 0 };
@@ -191,7 +197,7 @@ impl<K, V> Flight<K, V> {
             engine.end(&self.post);
         }
         if !planted(Bug::HandedSilent) {
-            waiting.into_iter().for_each(|(_, waker)| waker.wake());
+            wake_all(waiting);
         }
     }
 
@@ -378,7 +384,7 @@ impl<'e, K, V> Future for Waiter<'e, K, V> {
                 drop(own);
                 this.engine.end(&this.flight.post);
                 if !planted(Bug::OverSilent) {
-                    others.into_iter().for_each(|(_, waker)| waker.wake());
+                    wake_all(others);
                 }
                 Poll::Ready(Turn::Over(Arc::clone(&this.flight)))
             }

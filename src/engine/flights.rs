@@ -63,7 +63,7 @@ use crate::{
         plant::{Bug, planted},
     },
     fork,
-    sync::{Arc, AtomicBool, AtomicPtr, Ordering, Weak, fence},
+    sync::{Arc, AtomicBool, AtomicPtr, Ordering, Weak, array_of, fence},
 };
 use crossbeam_epoch::{Atomic, Guard, Shared, unprotected};
 use std::{fmt, marker::PhantomData, ptr};
@@ -147,7 +147,7 @@ impl<T> Flights<T> {
 
     #[cold]
     fn make_table(&self) -> &Table<T> {
-        let new = Box::into_raw(Box::new(std::array::from_fn(|_| Atomic::null())));
+        let new = Box::into_raw(Box::new(array_of![Atomic::null(); CLASSES]));
         match self.table.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire)
         {
             // SAFETY: published, so it stays as long as `self`.
@@ -167,16 +167,15 @@ impl<T> Flights<T> {
         &self,
         hash: u64,
         pinned: &Guard,
-        joins: impl Fn(&T) -> bool,
-        make: impl FnOnce(Arc<Post<T>>) -> T,
+        joins: &dyn Fn(&T) -> bool,
+        make: &dyn Fn(Arc<Post<T>>) -> T,
     ) -> Boarded<T> {
         let table = self.table().unwrap_or_else(|| self.make_table());
         let head = Self::class(table, hash);
-        let mut make = Some(make);
         let mut own: Option<(Arc<T>, Arc<Post<T>>)> = None;
         loop {
             let mut joined = None;
-            let first = Self::walk(head, pinned, |post| {
+            let first = Self::walk(head, pinned, &mut |post| {
                 if post.hash == hash && joined.is_none() && !post.superseded.load(Ordering::Acquire)
                 {
                     joined = post.flight.upgrade().filter(|flight| joins(flight));
@@ -189,7 +188,7 @@ impl<T> Flights<T> {
             {
                 return Boarded::Joined(flight);
             }
-            let (flight, post) = own.get_or_insert_with(|| Self::new_flight(hash, make.take()));
+            let (flight, post) = own.get_or_insert_with(|| Self::new_flight(hash, make));
             post.next.store(first, Ordering::Relaxed);
             let listed = Arc::into_raw(Arc::clone(post));
             let pushed = head.compare_exchange(
@@ -211,11 +210,7 @@ impl<T> Flights<T> {
         }
     }
 
-    fn new_flight(
-        hash: u64,
-        make: Option<impl FnOnce(Arc<Post<T>>) -> T>,
-    ) -> (Arc<T>, Arc<Post<T>>) {
-        let make = make.expect("a thread needs one flight at most");
+    fn new_flight(hash: u64, make: &dyn Fn(Arc<Post<T>>) -> T) -> (Arc<T>, Arc<Post<T>>) {
         let mut post = None;
         let flight = Arc::new_cyclic(|flight| {
             let new = Arc::new(Post {
@@ -233,37 +228,37 @@ impl<T> Flights<T> {
     /// Ends every load of this hash that is posted, before a write; `bump` gets the hash.
     #[cold]
     #[inline(never)]
-    pub(crate) fn supersede(&self, hash: u64, pinned: &Guard, bump: impl Fn(u64)) {
+    pub(crate) fn supersede(&self, hash: u64, pinned: &Guard, bump: &dyn Fn(u64)) {
         if let Some(table) = self.table() {
             let meant = |post: &Post<T>| post.hash == hash;
-            Self::supersede_in(Self::class(table, hash), pinned, meant, bump);
+            Self::supersede_in(Self::class(table, hash), pinned, &meant, bump);
         }
     }
 
     /// In a child of `fork`: the same for those that were posted in another process, whose leaders may have
     /// stayed there.
     #[cold]
-    pub(crate) fn supersede_strangers(&self, hash: u64, pinned: &Guard, bump: impl Fn(u64)) {
+    pub(crate) fn supersede_strangers(&self, hash: u64, pinned: &Guard, bump: &dyn Fn(u64)) {
         if let Some(table) = self.table() {
             let meant = |post: &Post<T>| post.hash == hash && post.process != fork::process();
-            Self::supersede_in(Self::class(table, hash), pinned, meant, bump);
+            Self::supersede_in(Self::class(table, hash), pinned, &meant, bump);
         }
     }
 
     /// Ends every load that is posted, before everything is removed.
-    pub(crate) fn supersede_all(&self, pinned: &Guard, bump: impl Fn(u64)) {
+    pub(crate) fn supersede_all(&self, pinned: &Guard, bump: &dyn Fn(u64)) {
         for head in self.table().into_iter().flatten() {
-            Self::supersede_in(head, pinned, |_: &Post<T>| true, &bump);
+            Self::supersede_in(head, pinned, &|_| true, bump);
         }
     }
 
     fn supersede_in(
         head: &Atomic<Post<T>>,
         pinned: &Guard,
-        meant: impl Fn(&Post<T>) -> bool,
-        bump: impl Fn(u64),
+        meant: &dyn Fn(&Post<T>) -> bool,
+        bump: &dyn Fn(u64),
     ) {
-        Self::walk(head, pinned, |post| {
+        Self::walk(head, pinned, &mut |post| {
             if !meant(post) {
                 return Visit::Pass;
             }
@@ -283,7 +278,7 @@ impl<T> Flights<T> {
         let Some(table) = self.table() else { return };
         step(Step::LoadOver);
         post.next.fetch_or(ENDED, Ordering::AcqRel, pinned);
-        Self::walk(Self::class(table, post.hash), pinned, |_| Visit::Pass);
+        Self::walk(Self::class(table, post.hash), pinned, &mut |_| Visit::Pass);
     }
 
     /// Calls `visit` for every post of a list that is not ended, unlinks those that are, and returns
@@ -291,7 +286,7 @@ impl<T> Flights<T> {
     fn walk<'g>(
         head: &Atomic<Post<T>>,
         pinned: &'g Guard,
-        mut visit: impl FnMut(&Post<T>) -> Visit,
+        visit: &mut dyn FnMut(&Post<T>) -> Visit,
     ) -> Shared<'g, Post<T>> {
         'again: loop {
             let mut first = head.load(Ordering::Acquire, pinned);

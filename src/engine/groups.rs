@@ -156,10 +156,8 @@ impl Tags {
     }
 
     fn places(self) -> impl Iterator<Item = usize> {
-        self.0
-            .into_iter()
-            .flat_map(|four| (0..4).map(move |i| (four >> (16 * i)) as u16 as usize))
-            .filter(|&place| place != 0)
+        let place = move |i: usize| (self.0[i / 4] >> (16 * (i % 4))) as u16 as usize;
+        (0..TAGS_MAX).map(place).filter(|&place| place != 0)
     }
 
     pub(crate) fn count(self) -> usize {

@@ -144,7 +144,7 @@ impl<K: Eq, V> Shard<K, V> {
         }
         let life = self.life(cx, target, &entry, found);
         if ends_at_once(cx, life) {
-            return self.expire_at_once(cx, target, entry, |shard, there| {
+            return self.expire_at_once(cx, target, entry, &|shard, there| {
                 if_present == IfPresent::Replace || !shard.keeps(cx, there.node)
             });
         }
@@ -173,9 +173,9 @@ impl<K: Eq, V> Shard<K, V> {
         cx: &Context<'_, K, V>,
         target: Target<'_>,
         entry: Entry<K, V>,
-        goes: impl Fn(&Self, Spot) -> bool,
+        goes: &dyn Fn(&Self, Spot) -> bool,
     ) -> Placed<K, V> {
-        let displaced = cx.common.displace(cx, target.hash, |key| *key == entry.key, goes);
+        let displaced = cx.common.displace(cx, target.hash, &|key| *key == entry.key, goes);
         Placed::Done(cx.expire_at_once(entry, displaced))
     }
 
@@ -295,7 +295,7 @@ impl<K: Eq, V> Shard<K, V> {
             if load.post.is_superseded() {
                 return Placed::Kept(entry);
             }
-            return self.expire_at_once(cx, target, entry, |shard, there| {
+            return self.expire_at_once(cx, target, entry, &|shard, there| {
                 load.replaces == Some(there) || !shard.keeps(cx, there.node)
             });
         }
@@ -331,7 +331,7 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> Inserted {
         cx.count(Event::Rejection);
         if if_present == IfPresent::Replace {
-            cx.common.remove(cx, target.hash, |other| other == key, |_| ());
+            cx.common.remove_unseen(cx, target.hash, &|other| other == key);
         }
         Inserted::Rejected
     }
@@ -426,7 +426,7 @@ impl<K: Eq, V> Shard<K, V> {
         if if_present == IfPresent::Replace {
             // SAFETY: this thread owns the node and has written it.
             let own = unsafe { self.nodes.get(node) };
-            cx.common.remove(cx, target.hash, |key| *key == own.key, |_| ());
+            cx.common.remove_unseen(cx, target.hash, &|key| *key == own.key);
         }
         attempt.rejected()
     }

@@ -1,6 +1,6 @@
 //! How long loads take: a histogram that all threads write, since what they count takes long.
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, array_of};
 use std::time::Duration;
 
 /// Times are counted by powers of two: bucket `i` has those below 2^i microseconds that the one
@@ -18,7 +18,7 @@ pub(crate) struct LoadTimes([AtomicU64; BUCKETS]);
 
 impl LoadTimes {
     pub(crate) fn new() -> Self {
-        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+        Self(array_of![AtomicU64::new(0); BUCKETS])
     }
 
     pub(crate) fn record(&self, took: Duration) {
@@ -27,7 +27,11 @@ impl LoadTimes {
     }
 
     pub(crate) fn counts(&self) -> [u64; BUCKETS] {
-        std::array::from_fn(|bucket| self.0[bucket].load(Ordering::Relaxed))
+        let mut counts = [0; BUCKETS];
+        for (count, bucket) in counts.iter_mut().zip(&self.0) {
+            *count = bucket.load(Ordering::Relaxed);
+        }
+        counts
     }
 }
 

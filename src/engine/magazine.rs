@@ -259,7 +259,7 @@ impl Magazines {
 
     /// Visits each node of a stack's magazines, and whether its key and value were dropped there;
     /// while nobody else uses the cache. Returns the number of magazines.
-    pub(crate) fn for_each(&self, stack: &Stack, mut visit: impl FnMut(NodeId, bool)) -> u32 {
+    pub(crate) fn for_each(&self, stack: &Stack, visit: &mut dyn FnMut(NodeId, bool)) -> u32 {
         let mut count = 0;
         let mut magazine = Head(stack.0.load(Ordering::Acquire)).magazine();
         while magazine != 0 {
@@ -277,6 +277,6 @@ impl Magazines {
     /// All magazines, and those that are empty; for the invariant checker.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn count(&self) -> (u32, u32) {
-        (self.fresh.load(Ordering::Relaxed), self.for_each(&self.empty, |_, _| ()))
+        (self.fresh.load(Ordering::Relaxed), self.for_each(&self.empty, &mut |_, _| ()))
     }
 }

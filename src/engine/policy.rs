@@ -173,8 +173,9 @@ impl Policy {
     /// What time it is for ghosts.
     #[inline]
     pub(crate) fn now(&self, pace: &Pace) -> GhostTime {
-        let [probation, protected] =
-            pace.clocks.each_ref().map(|c| (c.load(Ordering::Relaxed) >> self.clock_shift) as u16);
+        let [probation, protected] = &pace.clocks;
+        let time = |c: &AtomicU32| (c.load(Ordering::Relaxed) >> self.clock_shift) as u16;
+        let (probation, protected) = (time(probation), time(protected));
         GhostTime { probation, protected, window: self.window, young: self.young }
     }
 
@@ -217,7 +218,7 @@ impl Policy {
         index: &Index,
         segment: Segment,
         loc: Loc,
-        sink: &mut impl FnMut(Evicted),
+        sink: &mut dyn FnMut(Evicted),
     ) {
         let (ring, ends) = self.segment(pace, segment);
         if ring.push(ends, loc).is_err() {
@@ -234,7 +235,7 @@ impl Policy {
         index: &Index,
         segment: Segment,
         loc: Loc,
-        sink: &mut impl FnMut(Evicted),
+        sink: &mut dyn FnMut(Evicted),
     ) {
         let (ring, ends) = self.segment(pace, segment);
         // Slots whose links this thread owns, in the order in which they go back.
@@ -284,8 +285,8 @@ impl Policy {
     /// How many entries were evicted, about.
     #[inline(always)]
     pub(crate) fn evictions(&self, pace: &Pace) -> u32 {
-        let [probation, protected] = pace.clocks.each_ref().map(|c| c.load(Ordering::Relaxed));
-        probation.wrapping_add(protected)
+        let [probation, protected] = &pace.clocks;
+        probation.load(Ordering::Relaxed).wrapping_add(protected.load(Ordering::Relaxed))
     }
 
     #[inline]

@@ -268,31 +268,35 @@ impl Recycler {
     }
 
     /// Visits every node that holds no key and value; while nobody else uses the cache.
-    pub(crate) fn for_each_free(&self, mut visit: impl FnMut(NodeId)) {
-        self.magazines.for_each(&self.depot.free, |node, _| visit(node));
-        self.magazines.for_each(&self.depot.dead, |node, dropped| {
+    pub(crate) fn for_each_free(&self, visit: &mut dyn FnMut(NodeId)) {
+        self.magazines.for_each(&self.depot.free, &mut |node, _| visit(node));
+        self.magazines.for_each(&self.depot.dead, &mut |node, dropped| {
             if dropped {
                 visit(node);
             }
         });
-        self.stocks.iter().for_each(|stock| stock.for_each_free(&mut visit));
+        for stock in self.stocks.iter() {
+            stock.for_each_free(visit);
+        }
     }
 
     /// Visits every retired node that is in no batch yet, and every dead one; while nobody else
     /// uses the cache.
-    pub(crate) fn for_each_unsealed_or_dead(&self, mut visit: impl FnMut(NodeId)) {
-        self.magazines.for_each(&self.depot.dead, |node, dropped| {
+    pub(crate) fn for_each_unsealed_or_dead(&self, visit: &mut dyn FnMut(NodeId)) {
+        self.magazines.for_each(&self.depot.dead, &mut |node, dropped| {
             if !dropped {
                 visit(node);
             }
         });
-        self.stocks.iter().for_each(|stock| stock.for_each_retired(&mut visit));
+        for stock in self.stocks.iter() {
+            stock.for_each_retired(visit);
+        }
     }
 
     /// Magazines that are nowhere; while nobody else uses the cache.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn lost_magazines(&self) -> i64 {
-        let on = |stack| i64::from(self.magazines.for_each(stack, |_, _| ()));
+        let on = |stack| i64::from(self.magazines.for_each(stack, &mut |_, _| ()));
         let lost = || {
             let (all, empty) = self.magazines.count();
             let known = on(&self.depot.free) + on(&self.depot.dead) + i64::from(self.pending());

@@ -234,8 +234,8 @@ impl<K, V> Engine<K, V> {
     pub(crate) fn refresh(
         &self,
         hash: u64,
-        eq: impl Fn(&K) -> bool,
-        key: impl FnOnce() -> K,
+        eq: &dyn Fn(&K) -> bool,
+        key: &dyn Fn() -> K,
         spot: Spot,
     ) -> Begun<'_, K, V> {
         let posted = self.post_refresh(hash, eq, key, spot);
@@ -254,11 +254,11 @@ impl<K, V> Engine<K, V> {
     pub(crate) fn post_refresh(
         &self,
         hash: u64,
-        eq: impl Fn(&K) -> bool,
-        key: impl FnOnce() -> K,
+        eq: &dyn Fn(&K) -> bool,
+        key: &dyn Fn() -> K,
         spot: Spot,
     ) -> Option<(Leader<'_, K, V>, Tags)> {
-        let lead = match self.post(hash, &eq, key) {
+        let lead = match self.post(hash, eq, key) {
             Boarded::Joined(_) => return None,
             Boarded::Posted(flight) => Leader::new(self, flight),
         };

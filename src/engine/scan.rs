@@ -116,18 +116,22 @@ mod vector {
                     let [a, b, c, d] = words;
                     [_mm_packs_epi32(a, b), _mm_packs_epi32(c, d)]
                 };
-                let is_ghost = halves(self.0.map(|words| {
+                let [a, b, c, d] = self.0;
+                let is_ghost = |words| {
                     let kind = _mm_and_si128(words, _mm_set1_epi32(KIND as i32));
                     _mm_cmpeq_epi32(kind, _mm_set1_epi32(GHOST as i32))
-                }));
-                let of_protected = halves(self.0.map(|words| {
+                };
+                let is_ghost = halves([is_ghost(a), is_ghost(b), is_ghost(c), is_ghost(d)]);
+                let segment = |words| {
                     let segment = GHOST_SEGMENT.leading_zeros() as i32;
                     _mm_srai_epi32::<31>(_mm_sll_epi32(words, _mm_cvtsi32_si128(segment)))
-                }));
-                let stamp = halves(self.0.map(|words| {
+                };
+                let of_protected = halves([segment(a), segment(b), segment(c), segment(d)]);
+                let stamp = |words| {
                     let above = 16 - GHOST_STAMP_SHIFT as i32;
                     _mm_srai_epi32::<16>(_mm_sll_epi32(words, _mm_cvtsi32_si128(above)))
-                }));
+                };
+                let stamp = halves([stamp(a), stamp(b), stamp(c), stamp(d)]);
                 let rank = |half: usize| {
                     let of_segment = |[probation, protected]: [u16; 2]| {
                         let probation = _mm_set1_epi16(probation as i16);
@@ -167,9 +171,10 @@ mod vector {
             let bytes = unsafe {
                 let mask = _mm_set1_epi32(probe.mask as i32);
                 let want = _mm_set1_epi32(probe.want as i32);
-                let [a, b, c, d] =
-                    self.0.map(|words| _mm_cmpeq_epi32(_mm_and_si128(words, mask), want));
-                let (low, high) = (_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+                let [a, b, c, d] = self.0;
+                let equal = |words| _mm_cmpeq_epi32(_mm_and_si128(words, mask), want);
+                let low = _mm_packs_epi32(equal(a), equal(b));
+                let high = _mm_packs_epi32(equal(c), equal(d));
                 _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32
             };
             bytes >> BEFORE

@@ -253,11 +253,11 @@ impl<K, V> Shard<K, V> {
         cx: &Context<'_, K, V>,
         own: usize,
         hash: u64,
-        mut eq: impl FnMut(&K) -> bool,
-        goes: impl Fn(&Self, Spot) -> bool,
+        eq: &dyn Fn(&K) -> bool,
+        goes: &dyn Fn(&Self, Spot) -> bool,
     ) -> Option<RemovalCause> {
         loop {
-            let found = self.find(cx.guard, self.index.home(hash), hash, &mut eq)?;
+            let found = self.find(cx.guard, self.index.home(hash), hash, eq)?;
             if !goes(self, Spot { own, node: found.node }) {
                 return None;
             }
@@ -427,18 +427,7 @@ impl<K, V> Shard<K, V> {
                 break;
             }
             let first = if is_heavy { (own + turn) % shards } else { self.giver(cx, own, turn) };
-            let order = (0..shards).map(|i| (first + i) % shards);
-            let mut order = order.filter_map(|i| Some((i, cx.common.storeys.get(i)?)));
-            // Rings first. What is in none belongs to threads that have not come that far, or turned up
-            // too often without being used.
-            let evicted = order
-                .clone()
-                .find_map(|(i, shard)| shard.evict(cx, i, Search::Heads))
-                .or_else(|| {
-                    order.clone().find_map(|(i, shard)| shard.evict(cx, i, Search::Everywhere))
-                })
-                .or_else(|| order.find_map(|(i, shard)| shard.evict_any(cx, i)));
-            credit.add(evicted?);
+            credit.add(Self::evict_from(cx, first, shards)?);
             source = Source::Evicted;
         }
         Some(source)
@@ -525,8 +514,10 @@ impl<K, V> Shard<K, V> {
         if !is_last || self.entries() < fresh / 16 * 15 {
             return;
         }
-        let evicted = (0..RELIEF).map_while(|_| self.evict(cx, own, Search::Everywhere));
-        evicted.for_each(|credit| cx.budget().give(own, self.credits(), credit));
+        for _ in 0..RELIEF {
+            let Some(credit) = self.evict(cx, own, Search::Everywhere) else { break };
+            cx.budget().give(own, self.credits(), credit);
+        }
     }
 
     /// Evicts the entry that this shard can best do without; its credit.
@@ -539,10 +530,30 @@ impl<K, V> Shard<K, V> {
         Some(self.depart_with_credit(cx, own, loc, word, RemovalCause::Size).0)
     }
 
+    /// Evicts an entry of any of the `shards`, if there is one, beginning with that of the number `first`.
+    fn evict_from(cx: &Context<'_, K, V>, first: usize, shards: usize) -> Option<Credit> {
+        // Rings first. What is in none belongs to threads that have not come that far, or turned up
+        // too often without being used.
+        for search in [Some(Search::Heads), Some(Search::Everywhere), None] {
+            for i in 0..shards {
+                let own = (first + i) % shards;
+                let Some(shard) = cx.common.storeys.get(own) else { continue };
+                let evicted = match search {
+                    Some(search) => shard.evict(cx, own, search),
+                    None => shard.evict_any(cx, own),
+                };
+                if evicted.is_some() {
+                    return evicted;
+                }
+            }
+        }
+        None
+    }
+
     /// Evicts any entry, whether it is in a ring or not.
     #[cold]
     fn evict_any(&self, cx: &Context<'_, K, V>, own: usize) -> Option<Credit> {
-        let (loc, word) = self.index.any_member(0, |word| self.is_pinned(word))?;
+        let (loc, word) = self.index.any_member(0, &|word| self.is_pinned(word))?;
         let removed = self.index.remove(loc, word);
         removed.then(|| self.depart_with_credit(cx, own, loc, word, RemovalCause::Size).0)
     }
@@ -557,8 +568,10 @@ impl<K, V> Shard<K, V> {
     #[cold]
     pub(super) fn make_room(&self, cx: &Context<'_, K, V>, own: usize, home: usize) -> bool {
         let pinned = |word| self.is_pinned(word);
-        let victim =
-            self.index.least_used(home, pinned).or_else(|| self.index.least_used(home ^ 1, pinned));
+        let mut victim = self.index.least_used(home, &pinned);
+        if victim.is_none() {
+            victim = self.index.least_used(home ^ 1, &pinned);
+        }
         let Some((loc, word)) = victim else { return false };
         if self.index.remove(loc, word) {
             self.depart(cx, own, loc, word, RemovalCause::Size);
@@ -604,7 +617,7 @@ impl<K, V> Shard<K, V> {
 
     /// Moves the entries of up to `most` dead nodes out; says how many they were.
     #[cold]
-    pub(crate) fn take_dead(&self, most: u32, mut sink: impl FnMut(Entry<K, V>)) -> u32 {
+    pub(crate) fn take_dead(&self, most: u32, sink: &mut dyn FnMut(Entry<K, V>)) -> u32 {
         self.recycler.drop_dead(most, |node| {
             // SAFETY: the recycler gives out each dead node once, so this thread owns it; it was filled, and
             // is free when this returns.

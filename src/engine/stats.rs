@@ -8,7 +8,7 @@
 use crate::{
     engine::{epoch::Number, extents::Element, stripes::Stripes},
     listener::RemovalCause,
-    sync::{AtomicU64, Ordering},
+    sync::{AtomicU64, Ordering, array_of},
 };
 use crossbeam_utils::CachePadded;
 
@@ -79,7 +79,7 @@ impl Counters {
     pub(crate) fn new() -> Self {
         Self {
             stripes: Stripes::new(),
-            shared: CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))),
+            shared: CachePadded::new(array_of![AtomicU64::new(0); EVENTS]),
         }
     }
 
@@ -104,11 +104,15 @@ impl Counters {
 
     /// The sums over all threads.
     pub(crate) fn totals(&self) -> [u64; EVENTS] {
-        let mut totals = std::array::from_fn(|i| self.shared[i].load(Ordering::Relaxed));
-        for stripe in self.stripes.iter() {
-            for (total, counter) in totals.iter_mut().zip(stripe.0.iter()) {
+        let mut totals = [0; EVENTS];
+        let mut add = |counters: &[AtomicU64; EVENTS]| {
+            for (total, counter) in totals.iter_mut().zip(counters) {
                 *total += counter.load(Ordering::Relaxed);
             }
+        };
+        add(&self.shared);
+        for stripe in self.stripes.iter() {
+            add(&stripe.0);
         }
         totals
     }

@@ -151,14 +151,14 @@ impl Stock {
     }
 
     /// Visits each free node; while nobody else uses the cache.
-    pub(crate) fn for_each_free(&self, mut visit: impl FnMut(NodeId)) {
+    pub(crate) fn for_each_free(&self, visit: &mut dyn FnMut(NodeId)) {
         for node in &self.free[..self.free_len.load(Ordering::Relaxed) as usize] {
             visit(node.load(Ordering::Relaxed));
         }
     }
 
     /// Visits each retired node; while nobody else uses the cache.
-    pub(crate) fn for_each_retired(&self, mut visit: impl FnMut(NodeId)) {
+    pub(crate) fn for_each_retired(&self, visit: &mut dyn FnMut(NodeId)) {
         let (mut at, tail) = (self.head.load(Ordering::Relaxed), self.tail.load(Ordering::Relaxed));
         while at != tail {
             visit(self.slot(at).load(Ordering::Relaxed));

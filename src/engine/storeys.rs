@@ -105,6 +105,7 @@ use crate::{
     listener::RemovalCause,
     sync::{AtomicU32, Ordering},
 };
+use std::ops::Range;
 
 /// The most storeys on top of the ground floor: each has at least twice the room of the one below.
 const UPPER: usize = if cfg!(larder_loom) { 2 } else { 24 };
@@ -156,9 +157,12 @@ pub(crate) const FROM_THE_TOP: usize = usize::MAX;
 impl<K, V> Storeys<K, V> {
     pub(crate) fn new(plan: &Plan) -> Result<Self, OutOfMemory> {
         assert!(plan.shards.is_power_of_two(), "{} shards", plan.shards);
-        let ground: Result<_, _> = (0..plan.shards).map(|_| Shard::new(&plan.shard, 0)).collect();
+        let mut ground = Vec::with_capacity(plan.shards);
+        for _ in 0..plan.shards {
+            ground.push(Shard::new(&plan.shard, 0)?);
+        }
         Ok(Self {
-            ground: ground?,
+            ground: ground.into_boxed_slice(),
             mask: plan.shards - 1,
             plan: plan.clone(),
             height: AtomicU32::new(0),
@@ -216,8 +220,8 @@ impl<K, V> Storeys<K, V> {
     }
 
     /// The shards of a hash, from the ground up.
-    pub(crate) fn seats(&self, hash: u64) -> impl Iterator<Item = Seat<'_, K, V>> {
-        (0..=self.height()).filter_map(move |level| self.seat(level, hash))
+    pub(crate) fn seats(&self, hash: u64) -> Seats<'_, K, V> {
+        Seats { storeys: self, hash, levels: 0..self.height() + 1 }
     }
 
     /// The next shard where a key may be that was not found on the floor `level`, and which floor that is.
@@ -229,8 +233,14 @@ impl<K, V> Storeys<K, V> {
     #[cold]
     #[inline(never)]
     fn next_upper(&self, level: usize, hash: u64) -> Option<(usize, Seat<'_, K, V>)> {
-        let above = if level == FROM_THE_TOP { self.height() + 1 } else { level };
-        (1..above).rev().find_map(|level| Some((level, self.seat(level, hash)?)))
+        let mut level = if level == FROM_THE_TOP { self.height() + 1 } else { level };
+        while level > 1 {
+            level -= 1;
+            if let Some(seat) = self.seat(level, hash) {
+                return Some((level, seat));
+            }
+        }
+        None
     }
 
     /// A shard by its number, if it was made.
@@ -244,8 +254,14 @@ impl<K, V> Storeys<K, V> {
 
     #[cold]
     fn get_upper(&self, own: usize) -> Option<&Shard<K, V>> {
-        let storeys = self.upper.iter().map_while(Late::get);
-        storeys.filter(|storey| own >= storey.first).last()?.get(own)
+        let mut last = None;
+        for storey in &self.upper {
+            match storey.get() {
+                Some(storey) if own >= storey.first => last = Some(storey),
+                _ => break,
+            }
+        }
+        last?.get(own)
     }
 
     /// The shard of this number, of which it is known that it was made.
@@ -266,8 +282,8 @@ impl<K, V> Storeys<K, V> {
     }
 
     /// Every shard that was made, with its number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Seat<'_, K, V>> {
-        (0..self.count()).filter_map(|own| Some((own, self.get(own)?)))
+    pub(crate) fn iter(&self) -> AllSeats<'_, K, V> {
+        AllSeats { storeys: self, numbers: 0..self.count() }
     }
 
     /// How the top floor is planned.
@@ -321,20 +337,27 @@ impl<K, V> Storeys<K, V> {
         Ok(())
     }
 
-    /// The plans of all floors, with the numbers of their first shards.
-    fn floors(&self) -> impl Iterator<Item = (usize, &Plan)> {
-        let upper = (1..=self.height()).filter_map(|level| self.storey(level));
-        std::iter::once((0, &self.plan)).chain(upper.map(|storey| (storey.first, &storey.plan)))
+    /// The plan of a floor, with the number of its first shard.
+    fn floor(&self, level: usize) -> (usize, &Plan) {
+        match self.storey(level) {
+            Some(storey) => (storey.first, &storey.plan),
+            None => (0, &self.plan),
+        }
     }
 
     /// Pairs of buckets, of all floors.
     pub(crate) fn pairs(&self) -> u64 {
-        self.floors().map(|(_, plan)| plan.pairs()).sum()
+        let mut pairs = 0;
+        for level in 0..self.height() + 1 {
+            pairs += self.floor(level).1.pairs();
+        }
+        pairs
     }
 
     /// A pair of buckets by its number: the shard, if it was made, and the first of the two.
     pub(crate) fn pair(&self, mut number: u64) -> Option<(Seat<'_, K, V>, usize)> {
-        for (first, plan) in self.floors() {
+        for level in 0..self.height() + 1 {
+            let (first, plan) = self.floor(level);
             if number < plan.pairs() {
                 let per_shard = (plan.shard.buckets / 2) as u64;
                 let own = first + (number / per_shard) as usize;
@@ -350,6 +373,47 @@ impl<K, V> Storeys<K, V> {
         let storeys = self.upper.iter().map_while(Late::get);
         self.iter().map(shard).sum::<usize>()
             + storeys.map(|it| size_of_val(it) + size_of_val(&*it.shards)).sum::<usize>()
+    }
+}
+
+// By hand: each adapter of the standard library's would be compiled anew in every program, several times.
+
+/// See [`Storeys::seats`].
+pub(crate) struct Seats<'s, K, V> {
+    storeys: &'s Storeys<K, V>,
+    hash: u64,
+    levels: Range<usize>,
+}
+
+impl<'s, K, V> Iterator for Seats<'s, K, V> {
+    type Item = Seat<'s, K, V>;
+
+    fn next(&mut self) -> Option<Seat<'s, K, V>> {
+        loop {
+            let seat = self.storeys.seat(self.levels.next()?, self.hash);
+            if seat.is_some() {
+                return seat;
+            }
+        }
+    }
+}
+
+/// See [`Storeys::iter`].
+pub(crate) struct AllSeats<'s, K, V> {
+    storeys: &'s Storeys<K, V>,
+    numbers: Range<usize>,
+}
+
+impl<'s, K, V> Iterator for AllSeats<'s, K, V> {
+    type Item = Seat<'s, K, V>;
+
+    fn next(&mut self) -> Option<Seat<'s, K, V>> {
+        loop {
+            let own = self.numbers.next()?;
+            if let Some(shard) = self.storeys.get(own) {
+                return Some((own, shard));
+            }
+        }
     }
 }
 
@@ -415,8 +479,12 @@ impl<K, V> Common<K, V> {
     /// The level of the highest floor that an insert can go to: a hash has a shard on it, all below
     /// included; makes those that are missing. It is the top, unless there is no memory.
     fn top_made(&self, hash: u64) -> usize {
-        let made = |&level: &usize| self.seat_made(level, hash).is_ok();
-        (0..=self.storeys.height()).take_while(made).last().unwrap_or(0)
+        let height = self.storeys.height();
+        let mut top = 0;
+        while top < height && self.seat_made(top + 1, hash).is_ok() {
+            top += 1;
+        }
+        top
     }
 
     /// Seals a key's home on every floor below the top, from the ground up, and has `look` look on each
@@ -424,7 +492,7 @@ impl<K, V> Common<K, V> {
     pub(super) fn ascend<'s>(
         &'s self,
         hash: u64,
-        mut look: impl FnMut(Seat<'s, K, V>) -> Ascent,
+        look: &mut dyn FnMut(Seat<'s, K, V>) -> Ascent,
     ) -> bool {
         let mut height = self.storeys.height();
         loop {
@@ -472,19 +540,25 @@ impl<K, V> Common<K, V> {
         }
     }
 
+    /// The same for an entry that nobody wants.
+    #[cold]
+    pub(super) fn remove_unseen(&self, cx: &Context<'_, K, V>, hash: u64, eq: &dyn Fn(&K) -> bool) {
+        self.remove(cx, hash, eq, |_| ());
+    }
+
     /// Takes a key out for a value that is not stored, if what is there `goes`; for what cause.
     #[cold]
     pub(crate) fn displace(
         &self,
         cx: &Context<'_, K, V>,
         hash: u64,
-        mut eq: impl FnMut(&K) -> bool,
-        goes: impl Fn(&Shard<K, V>, Spot) -> bool,
+        eq: &dyn Fn(&K) -> bool,
+        goes: &dyn Fn(&Shard<K, V>, Spot) -> bool,
     ) -> Option<RemovalCause> {
         let (mut own, mut shard) = self.storeys.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
-            let displaced = shard.displace(cx, own, hash, &mut eq, &goes);
+            let displaced = shard.displace(cx, own, hash, eq, goes);
             if displaced.is_some() {
                 return displaced;
             }
@@ -531,10 +605,10 @@ impl<K, V> Engine<K, V> {
         &self,
         hash: u64,
         entry: Entry<K, V>,
-        mut put: impl FnMut(Seat<'_, K, V>, Entry<K, V>) -> Placed<K, V>,
+        put: &mut dyn FnMut(Seat<'_, K, V>, Entry<K, V>) -> Placed<K, V>,
     ) -> Placed<K, V> {
         let mut placed = Placed::Outgrown(entry);
-        self.common.ascend(hash, |seat| {
+        self.common.ascend(hash, &mut |seat| {
             let now = std::mem::replace(&mut placed, Placed::Done(super::insert::Inserted::Kept));
             placed = match now {
                 Placed::Outgrown(entry) => put(seat, entry),

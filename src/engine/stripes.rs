@@ -13,9 +13,12 @@ use crate::{
         epoch::{CHUNKS, Number, chunk_len},
         extents::{Element, zeroed},
     },
-    sync::{AtomicPtr, Ordering},
+    sync::{AtomicPtr, Ordering, array_of},
 };
-use std::ptr::{self, NonNull};
+use std::{
+    ptr::{self, NonNull},
+    slice,
+};
 
 /// A value of type `T` for each thread that has a number.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ pub(crate) struct Stripes<T: Element + Send + Sync> {
 
 impl<T: Element + Send + Sync> Stripes<T> {
     pub(crate) fn new() -> Self {
-        Self { chunks: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())) }
+        Self { chunks: array_of![AtomicPtr::new(ptr::null_mut()); CHUNKS + 1] }
     }
 
     /// The value of the thread with this number; None for threads without one, and for want of
@@ -63,18 +66,38 @@ impl<T: Element + Send + Sync> Stripes<T> {
     }
 
     /// The values that exist, of living threads and of others.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().enumerate().flat_map(|(chunk, start)| {
-            let start = NonNull::new(start.load(Ordering::Acquire));
-            start.map_or(&[][..], |start| {
-                // SAFETY: as in `of`.
-                unsafe { std::slice::from_raw_parts(start.as_ptr(), chunk_len(chunk)) }
-            })
-        })
+    pub(crate) fn iter(&self) -> Iter<'_, T> {
+        Iter { stripes: self, next: 0, chunk: [].iter() }
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.iter().count() * size_of::<T>()
+    }
+}
+
+/// See [`Stripes::iter`].
+pub(crate) struct Iter<'s, T: Element + Send + Sync> {
+    stripes: &'s Stripes<T>,
+    /// The chunk after that which is walked.
+    next: usize,
+    chunk: slice::Iter<'s, T>,
+}
+
+impl<'s, T: Element + Send + Sync> Iterator for Iter<'s, T> {
+    type Item = &'s T;
+
+    fn next(&mut self) -> Option<&'s T> {
+        loop {
+            if let Some(value) = self.chunk.next() {
+                return Some(value);
+            }
+            let start = self.stripes.chunks.get(self.next)?.load(Ordering::Acquire);
+            if !start.is_null() {
+                // SAFETY: as in `of`.
+                self.chunk = unsafe { slice::from_raw_parts(start, chunk_len(self.next)) }.iter();
+            }
+            self.next += 1;
+        }
     }
 }
 

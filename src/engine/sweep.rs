@@ -19,6 +19,16 @@ use crate::{
     listener::RemovalCause,
 };
 
+/// To be done once the groups are published: everybody knows of them who pins from now on.
+fn announce(groups: &Groups) {
+    groups.announce(|announcement| {
+        let guard = pin().guard;
+        guard.defer(move || announcement.everybody_knows());
+        // Others may collect it, too: this thread may never come again.
+        guard.flush();
+    });
+}
+
 impl<K, V> Common<K, V> {
     /// The groups, if there may be stale entries: to be asked before the index is looked at.
     #[inline(always)]
@@ -29,12 +39,7 @@ impl<K, V> Common<K, V> {
     /// The groups, made if this is the first time that they are needed.
     fn groups_made(&self) -> Result<&Groups, OutOfMemory> {
         let groups = self.groups.get_or_try_make(|| Ok(Groups::new()))?;
-        groups.announce(|announcement| {
-            let guard = pin().guard;
-            guard.defer(move || announcement.everybody_knows());
-            // Others may collect it, too: this thread may never come again.
-            guard.flush();
-        });
+        announce(groups);
         Ok(groups)
     }
 
@@ -73,11 +78,13 @@ impl<K, V> Common<K, V> {
 
     fn sweep_step(&self, cx: &Context<'_, K, V>, groups: &Groups, step: &Step, pairs: u64) {
         if let Some(((own, shard), first)) = self.storeys.pair(step.pair()) {
-            let buckets = [first, first + 1];
-            for found in buckets.into_iter().filter_map(|b| shard.index.members_of(b)).flatten() {
-                if groups.is_stale(&shard.births, found.node) {
-                    let loc = shard.index.loc(found);
-                    shard.take_out(cx, own, loc, found.node, RemovalCause::Invalidated);
+            for bucket in first..first + 2 {
+                let Some(members) = shard.index.members_of(bucket) else { break };
+                for found in members {
+                    if groups.is_stale(&shard.births, found.node) {
+                        let loc = shard.index.loc(found);
+                        shard.take_out(cx, own, loc, found.node, RemovalCause::Invalidated);
+                    }
                 }
             }
         }

@@ -11,7 +11,6 @@ use crate::{
         plan,
         shard::{Common, Context},
         stats::Event,
-        storeys::Seat,
         wheel::Advance,
     },
     fork,
@@ -128,12 +127,12 @@ impl<K, V> Common<K, V> {
             }
         }
         // Any pin and any seal may have handed a batch back, too.
-        let mut shards = self.storeys.iter();
-        if shards.any(|(_, shard)| shard.recycler.has_dead()) {
-            Advance::More
-        } else {
-            Advance::Done
+        for (_, shard) in self.storeys.iter() {
+            if shard.recycler.has_dead() {
+                return Advance::More;
+            }
         }
+        Advance::Done
     }
 
     /// Drops no more than `most` of what is dead.
@@ -174,7 +173,11 @@ impl<K, V> Common<K, V> {
 
     /// What the entries weigh together.
     pub(crate) fn weight(&self) -> u64 {
-        let unused = self.budget.unused(self.storeys.iter().map(|(_, shard)| shard.credits()));
+        let mut unused = 0;
+        for (_, shard) in self.storeys.iter() {
+            unused += shard.credits().unused();
+        }
+        unused += self.budget.pooled();
         self.budget.credits().saturating_sub(unused)
     }
 
@@ -185,8 +188,11 @@ impl<K, V> Common<K, V> {
         }
         let totals = self.counters.totals();
         let total = |event: Event| totals[event as usize];
-        let left = [Event::Removal, Event::Eviction, Event::Expiration, Event::Invalidation];
-        total(Event::Insert).saturating_sub(left.map(total).iter().sum())
+        let left = total(Event::Removal)
+            + total(Event::Eviction)
+            + total(Event::Expiration)
+            + total(Event::Invalidation);
+        total(Event::Insert).saturating_sub(left)
     }
 
     /// Takes back what was given out beyond a capacity that was made smaller, by evicting entries. What is
@@ -225,7 +231,11 @@ impl<K, V> Common<K, V> {
 
     /// Batches that wait for the end of their grace period.
     fn pending(&self) -> u32 {
-        self.storeys.iter().map(|(_, shard)| shard.recycler.pending()).sum()
+        let mut pending = 0;
+        for (_, shard) in self.storeys.iter() {
+            pending += shard.recycler.pending();
+        }
+        pending
     }
 
     /// Whose code runs when entries are taken out and dropped, or the cache is.
@@ -240,8 +250,15 @@ impl<K, V> Common<K, V> {
     }
 
     fn next_due(&self) -> Option<u64> {
-        let due = |(_, shard): Seat<'_, K, V>| shard.timing.get()?.wheel.next_due();
-        self.storeys.iter().filter_map(due).min()
+        let mut next: Option<u64> = None;
+        for (_, shard) in self.storeys.iter() {
+            if let Some(timing) = shard.timing.get()
+                && let Some(due) = timing.wheel.next_due()
+            {
+                next = Some(next.unwrap_or(due).min(due));
+            }
+        }
+        next
     }
 }
 

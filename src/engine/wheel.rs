@@ -154,7 +154,9 @@ use crate::{
         plant::{Bug, planted},
     },
     fork,
-    sync::{AtomicU32, AtomicU64, Ordering, SettingU64, StaticU64, fence, fence_after_swap},
+    sync::{
+        AtomicU32, AtomicU64, Ordering, SettingU64, StaticU64, array_of, fence, fence_after_swap,
+    },
 };
 use crossbeam_utils::CachePadded;
 use hand::{Hand, STEP};
@@ -319,7 +321,7 @@ impl Wheel {
                 reach: AtomicU32::new(0),
                 scale,
                 earliest: AtomicU64::new(NEVER),
-                occupied: std::array::from_fn(|_| AtomicU64::new(0)),
+                occupied: array_of![AtomicU64::new(0); MAX_LEVELS],
             }),
             columns: zeroed(of(!is_small))?,
             used: zeroed(of(is_small))?,
@@ -476,7 +478,7 @@ impl Wheel {
         if self.is_small() {
             return self.turn_small(tick);
         }
-        let came = std::array::from_fn(|level| slots_after(level, done, tick));
+        let came = came(done, tick);
         if !planted(Bug::VacatedLate) {
             self.vacate(&came);
         }
@@ -484,7 +486,9 @@ impl Wheel {
             fence(Ordering::SeqCst);
         }
         step(Step::SlotsVacated);
-        (0..self.reach()).for_each(|column| self.empty(column, &came));
+        for column in 0..self.reach() {
+            self.empty(column, &came);
+        }
         if planted(Bug::VacatedLate) {
             self.vacate(&came);
         }
@@ -523,7 +527,7 @@ impl Wheel {
     /// Clears the bits that say that there are marks.
     fn vacate(&self, came: &Came) {
         for (occupied, slots) in self.hands.occupied.iter().zip(came) {
-            let bits = slots.iter().cloned().flatten().fold(0, |bits, slot| bits | 1_u64 << slot);
+            let bits = bits_of(slots);
             if bits != 0 {
                 occupied.fetch_and(!bits, Ordering::Release);
             }
@@ -534,9 +538,9 @@ impl Wheel {
     /// slot by slot: most words are zero, and what is to be written can be put together.
     fn empty(&self, column: usize, came: &Came) {
         let Some(marks) = self.columns[column].0.get() else { return };
-        let levels = marks.chunks_exact(SLOTS as usize);
-        let words = || levels.clone().zip(came).flat_map(|(words, slots)| words_of(words, slots));
-        let marks = words().fold(0, |marks, word| marks | word.load(Ordering::Acquire));
+        let words = marks;
+        let mut marks = 0;
+        for_each_word(words, came, |word| marks |= word.load(Ordering::Acquire));
         if marks == 0 {
             return;
         }
@@ -547,7 +551,8 @@ impl Wheel {
             0 => 0,
             _ => word.fetch_and(!marks, Ordering::AcqRel) & marks,
         };
-        let cleared = words().fold(0, |cleared, word| cleared | clear(word));
+        let mut cleared = 0;
+        for_each_word(words, came, |word| cleared |= clear(word));
         step(Step::MarksCleared);
         if !planted(Bug::ReadyOnce) {
             ready.fetch_or(cleared, Ordering::AcqRel);
@@ -570,7 +575,9 @@ impl Wheel {
         let (parent, child) = (hands.process.load(Ordering::Relaxed), fork::process());
         let let_go = self.let_go();
         let lost = self.taken() - let_go;
-        (0..blocks).for_each(|block| self.make_ready(Block(block as u32)));
+        for block in 0..blocks {
+            self.make_ready(Block(block as u32));
+        }
         let swapped =
             hands.process.compare_exchange(parent, child, Ordering::AcqRel, Ordering::Relaxed);
         if parent != child && swapped.is_ok() {
@@ -580,7 +587,12 @@ impl Wheel {
 
     #[inline]
     fn nothing_ready(&self) -> bool {
-        self.ready().iter().all(|word| word.load(Ordering::Acquire) == 0)
+        for word in self.ready() {
+            if word.load(Ordering::Acquire) != 0 {
+                return false;
+            }
+        }
+        true
     }
 
     #[cold]
@@ -612,16 +624,18 @@ impl Wheel {
     pub(crate) fn next_due(&self) -> Option<u64> {
         let hands = &*self.hands;
         let done = hands.done.load(Ordering::Acquire);
-        let ticks = hands.occupied.iter().enumerate().filter_map(|(level, occupied)| {
-            first_after(Slot::number_at(level, done), occupied.load(Ordering::Acquire))
-                .map(|number| Slot { level, number }.first_tick())
-        });
-        let earliest = hands.earliest.load(Ordering::Acquire);
-        let next = ticks.chain((earliest != NEVER).then_some(earliest)).min();
+        // Of a small wheel; `NEVER` is later than any tick.
+        let mut next = hands.earliest.load(Ordering::Acquire);
+        for (level, occupied) in hands.occupied.iter().enumerate() {
+            let occupied = occupied.load(Ordering::Acquire);
+            if let Some(number) = first_after(Slot::number_at(level, done), occupied) {
+                next = next.min(Slot { level, number }.first_tick());
+            }
+        }
         let closed = hands.closed.load(Ordering::Relaxed);
         // While somebody empties slots the bits are not to be relied on.
-        let tick = if closed == done && self.nothing_ready() { next? } else { closed };
-        Some(tick.saturating_mul(1 << hands.scale.tick))
+        let tick = if closed == done && self.nothing_ready() { next } else { closed };
+        (tick != NEVER).then(|| tick.saturating_mul(1 << hands.scale.tick))
     }
 }
 
@@ -637,11 +651,36 @@ fn slots_after(level: usize, done: u64, tick: u64) -> [Range<usize>; 2] {
     [first..end, 0..first + count - end]
 }
 
-fn words_of<'a>(
-    words: &'a [AtomicU64],
-    [some, others]: &[Range<usize>; 2],
-) -> impl Iterator<Item = &'a AtomicU64> + use<'a> {
-    words[some.clone()].iter().chain(&words[others.clone()])
+/// The slots that come after `done` and up to `tick`.
+fn came(done: u64, tick: u64) -> Came {
+    let mut came = [const { [0..0, 0..0] }; MAX_LEVELS];
+    for (level, slots) in came.iter_mut().enumerate() {
+        *slots = slots_after(level, done, tick);
+    }
+    came
+}
+
+/// A bit for each of the slots of a level that came.
+fn bits_of(slots: &[Range<usize>; 2]) -> u64 {
+    let mut bits = 0;
+    for range in slots {
+        for slot in range.clone() {
+            bits |= 1_u64 << slot;
+        }
+    }
+    bits
+}
+
+/// Visits the words of a column's slots that came.
+#[inline]
+fn for_each_word(marks: &[AtomicU64], came: &Came, mut visit: impl FnMut(&AtomicU64)) {
+    for (words, slots) in marks.chunks_exact(SLOTS as usize).zip(came) {
+        for range in slots {
+            for word in &words[range.clone()] {
+                visit(word);
+            }
+        }
+    }
 }
 
 /// The number of the first slot after `present` whose bit is set.
@@ -677,7 +716,9 @@ fn column_of(block: Block) -> (usize, u64) {
 /// The lowest bits of a word, `most` of them.
 fn lowest(mut word: u64, most: u32) -> u64 {
     let all = word;
-    (0..most).for_each(|_| word &= word.saturating_sub(1));
+    for _ in 0..most {
+        word &= word.saturating_sub(1);
+    }
     all ^ word
 }
 

@@ -114,10 +114,13 @@ impl<K, V> Engine<K, V> {
     #[cold]
     pub(super) fn do_upkeep_above(&self, hash: u64) {
         if self.common.registration.get().is_none() {
-            let above = self.common.storeys.seats(hash).skip(1);
-            above
-                .filter(|(_, shard)| shard.timing.get().is_some())
-                .for_each(|(own, _)| self.common.expire_some(own));
+            let mut seats = self.common.storeys.seats(hash);
+            let _ground = seats.next();
+            for (own, shard) in seats {
+                if shard.timing.get().is_some() {
+                    self.common.expire_some(own);
+                }
+            }
         }
     }
 
@@ -173,7 +176,7 @@ impl<K, V> Engine<K, V> {
             hooks::step(hooks::Step::Pinned);
             self.supersede(&pin, target.hash);
             let cx = self.context(&pin, &leaving);
-            self.place(target.hash, entry, |(own, shard), entry| {
+            self.place(target.hash, entry, &mut |(own, shard), entry| {
                 if !self.can_keep(target, shard) {
                     return Placed::Exhausted(entry);
                 }
@@ -197,13 +200,17 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let again = |entry| self.try_insert(target, entry, if_present);
+        let mut again = |entry| self.try_insert(target, entry, if_present);
         // It may have grown while this one was under way.
         let grown = self.common.storeys.has_grown();
-        let tried = if grown { again(entry) } else { Err(entry) };
-        tried
-            .or_else(|entry| self.retry_exhausted(target.hash, entry, drop, again))
-            .unwrap_or_else(|entry| self.reject(target, entry, if_present))
+        let mut tried = if grown { again(entry) } else { Err(entry) };
+        if let Err(entry) = tried {
+            tried = self.retry_exhausted(target.hash, entry, &mut drop, &mut again);
+        }
+        match tried {
+            Ok(inserted) => inserted,
+            Err(entry) => self.reject(target, entry, if_present),
+        }
     }
 
     /// There is no room for an entry: it is not stored, and the one that it was to replace is gone.
@@ -251,16 +258,19 @@ impl<K, V> Engine<K, V> {
         &self,
         hash: u64,
         mut entry: Entry<K, V>,
-        mut bury: impl FnMut(Entry<K, V>),
-        mut again: impl FnMut(Entry<K, V>) -> Result<R, Entry<K, V>>,
+        bury: &mut dyn FnMut(Entry<K, V>),
+        again: &mut dyn FnMut(Entry<K, V>) -> Result<R, Entry<K, V>>,
     ) -> Result<R, Entry<K, V>> {
-        let seats = || self.common.storeys.seats(hash).map(|(_, shard)| shard);
-        let hopeful = seats().any(|shard| shard.recycler.is_hopeful());
+        let seats = || self.common.storeys.seats(hash);
+        let mut hopeful = false;
+        for (_, shard) in seats() {
+            hopeful = hopeful || shard.recycler.is_hopeful();
+        }
         for _ in 0..plan::YIELDS {
             if self.common.weigher.is_some() {
                 self.relieve(hash);
             }
-            for shard in seats() {
+            for (_, shard) in seats() {
                 shard.recycler.seal_all(&pin().guard);
             }
             if hopeful {
@@ -268,14 +278,18 @@ impl<K, V> Engine<K, V> {
             }
             // Each pin sees the latest epoch; a flush may advance it once more.
             pin().guard.flush();
-            seats().for_each(|shard| while shard.take_dead(plan::DEAD_PER_PASS, &mut bury) > 0 {});
+            for (_, shard) in seats() {
+                while shard.take_dead(plan::DEAD_PER_PASS, bury) > 0 {}
+            }
             match again(entry) {
                 Ok(done) => return Ok(done),
                 Err(back) => entry = back,
             }
         }
         if hopeful {
-            seats().for_each(|shard| shard.recycler.give_up());
+            for (_, shard) in seats() {
+                shard.recycler.give_up();
+            }
         }
         Err(entry)
     }
@@ -286,7 +300,9 @@ impl<K, V> Engine<K, V> {
         let leaving = Leaving::new(&self.common);
         let pin = pin();
         let cx = self.context(&pin, &leaving);
-        self.common.storeys.seats(hash).for_each(|(own, shard)| shard.relieve(&cx, own));
+        for (own, shard) in self.common.storeys.seats(hash) {
+            shard.relieve(&cx, own);
+        }
     }
 
     /// Inserts several under one pin.

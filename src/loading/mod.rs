@@ -275,7 +275,7 @@ where
     S: BuildHasher,
 {
     fn board<W: Wanted<K>>(&self, hash: u64, key: &W) -> Boarding<'_, K, V> {
-        self.engine().board(hash, |other| key.borrowed().equivalent(other), || key.to_key())
+        self.engine().board(hash, &|other| key.borrowed().equivalent(other), &|| key.to_key())
     }
 
     /// The answer, if there is one; otherwise to load, or to start anew.

@@ -44,7 +44,7 @@ where
         let found = self.engine().get_aged(hash, eq, |entry| entry.value.clone());
         let Some((value, need)) = found else { return Lookup::Absent };
         let Need::Refresh(node) = need else { return Lookup::Found(value) };
-        match self.engine().refresh(hash, eq, || key.to_key(), node) {
+        match self.engine().refresh(hash, &eq, &|| key.to_key(), node) {
             Begun::NotHere => Lookup::Found(value),
             Begun::Here(refresh) => Lookup::Old(value, refresh),
         }

@@ -294,7 +294,7 @@ impl<S: Shape> Turn<S> {
     fn refresh(&self) -> Option<Option<Next<S>>> {
         let Start::Old(value, spot) = &self.start else { return None };
         let engine = self.home().entries.engine();
-        Some(Some(match engine.post_refresh(self.hash, self.eq(), || self.key.clone(), *spot) {
+        Some(Some(match engine.post_refresh(self.hash, &self.eq(), &|| self.key.clone(), *spot) {
             Some((leader, _)) => {
                 self.home().count(Event::Miss);
                 Next::Lead(Lead { leader, old: Some((value.clone(), *spot)) })
@@ -312,7 +312,7 @@ impl<S: Shape> Turn<S> {
             return None;
         }
         let engine = self.home().entries.engine();
-        let boarding = engine.board(self.hash, self.eq(), || self.key.clone());
+        let boarding = engine.board(self.hash, &self.eq(), &|| self.key.clone());
         let waits = matches!(boarding, Boarding::Wait(_));
         (!waits || self.function.declared().single_flight).then_some(boarding)
     }

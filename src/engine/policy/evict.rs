@@ -82,7 +82,7 @@ impl Policy {
         index: &Index,
         search: Search,
         worth: &impl Fn(Word) -> Worth,
-        sink: &mut impl FnMut(Evicted),
+        sink: &mut dyn FnMut(Evicted),
     ) -> Option<Evicted> {
         if matches!(
             self.rules,
@@ -119,8 +119,8 @@ impl Policy {
         pace: &Pace,
         index: &Index,
         search: Search,
-        worth: &impl Fn(Word) -> Worth,
-        sink: &mut impl FnMut(Evicted),
+        worth: &dyn Fn(Word) -> Worth,
+        sink: &mut dyn FnMut(Evicted),
     ) -> Option<Evicted> {
         // Slots whose links this thread owns.
         let mut held: [Option<(Loc, Word, Worth)>; CANDIDATES] = [None; CANDIDATES];
@@ -143,10 +143,17 @@ impl Policy {
         // Now and then an unused one has to go, whatever it is worth: or those that are worth much and
         // never used again would come to fill the cache.
         let by_age = pace.clocks[1].load(Ordering::Relaxed).is_multiple_of(AGING);
-        while let Some(least) = (0..CANDIDATES)
-            .filter(|&i| matches!(held[i], Some((_, _, Worth::Points(_)))))
-            .min_by_key(|&i| held[i].map(|(_, word, worth)| (!(by_age && word.uses() == 0), worth)))
-        {
+        loop {
+            let mut least = None;
+            for (i, candidate) in held.iter().enumerate() {
+                if let &Some((_, word, worth @ Worth::Points(_))) = candidate {
+                    let rank = (!(by_age && word.uses() == 0), worth);
+                    if least.is_none_or(|(_, other)| rank < other) {
+                        least = Some((i, rank));
+                    }
+                }
+            }
+            let Some((least, _)) = least else { break };
             let (loc, word, _) = held[least].take()?;
             if self.evict_slot(pace, index, Segment::Protected, loc, word) {
                 evicted = Some(Evicted { loc, word });
@@ -155,7 +162,7 @@ impl Policy {
             // It was used, replaced or removed at this moment.
             self.link(pace, index, Segment::Protected, loc, sink);
         }
-        for (loc, word, _) in held.into_iter().flatten() {
+        for &(loc, word, _) in held.iter().flatten() {
             // If the word has changed somebody is at work on the entry: let it be.
             let _ = index.spare(loc, word, word.uses().saturating_sub(1));
             self.link(pace, index, Segment::Protected, loc, sink);
@@ -192,7 +199,7 @@ impl Policy {
         (segment, loc): (Segment, Loc),
         must_go: bool,
         pinned: &impl Fn(Word) -> bool,
-        sink: &mut impl FnMut(Evicted),
+        sink: &mut dyn FnMut(Evicted),
     ) -> Verdict {
         loop {
             let word = index.word(loc);

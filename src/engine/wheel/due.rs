@@ -1,8 +1,7 @@
 //! What is due, for who only looks.
 
-use super::{MAX_LEVELS, SLOTS, WORD_BITS, Wheel, slots_after, words_of};
+use super::{WORD_BITS, Wheel, bits_of, came, for_each_word};
 use crate::{engine::deadlines::Block, sync::Ordering};
-use std::array;
 
 impl Wheel {
     /// Blocks that were taken and let go so far. If it is, before a look, what [`Wheel::taken`] is after it, then
@@ -24,11 +23,11 @@ impl Wheel {
         let done = hands.done.load(Ordering::Acquire);
         // A tick that has begun is due in part.
         let tick = hands.scale.tick_of(now).max(done);
-        let came: [_; MAX_LEVELS] = array::from_fn(|level| slots_after(level, done, tick));
-        let is_occupied = hands.occupied.iter().zip(&came).any(|(occupied, slots)| {
-            let occupied = occupied.load(Ordering::Acquire);
-            slots.iter().cloned().flatten().any(|slot| occupied & (1 << slot) != 0)
-        });
+        let came = came(done, tick);
+        let mut is_occupied = false;
+        for (occupied, slots) in hands.occupied.iter().zip(&came) {
+            is_occupied |= occupied.load(Ordering::Acquire) & bits_of(slots) != 0;
+        }
         let is_occupied = is_occupied || hands.earliest.load(Ordering::Acquire) <= tick;
         // As for `next_due`, and in this order: while somebody empties slots the bits are not to be relied on.
         let may_have_marks = is_occupied || hands.closed.load(Ordering::Relaxed) != done;
@@ -37,9 +36,7 @@ impl Wheel {
             if may_have_marks && self.is_small() {
                 blocks = self.used[column].load(Ordering::Acquire);
             } else if may_have_marks && let Some(marks) = self.columns[column].0.get() {
-                let levels = marks.chunks_exact(SLOTS as usize);
-                let marks = levels.zip(&came).flat_map(|(words, slots)| words_of(words, slots));
-                blocks = marks.fold(0, |blocks, word| blocks | word.load(Ordering::Acquire));
+                for_each_word(marks, &came, |word| blocks |= word.load(Ordering::Acquire));
             }
             // After the marks: blocks are made ready before their marks are cleared.
             blocks |= ready.load(Ordering::Acquire);
