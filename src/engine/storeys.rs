@@ -119,6 +119,9 @@ const PATIENCE: u32 = 1024;
 /// A shard, with its number.
 pub(crate) type Seat<'s, K, V> = (usize, &'s Shard<K, V>);
 
+/// An insert on one of the floors.
+type Put<'p, K, V> = dyn FnMut(Seat<'_, K, V>, Entry<K, V>) -> Placed<K, V> + 'p;
+
 /// A node of one of the shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spot {
@@ -605,7 +608,7 @@ impl<K, V> Engine<K, V> {
         &self,
         hash: u64,
         entry: Entry<K, V>,
-        put: &mut dyn FnMut(Seat<'_, K, V>, Entry<K, V>) -> Placed<K, V>,
+        put: &mut Put<'_, K, V>,
     ) -> Placed<K, V> {
         let mut placed = Placed::Outgrown(entry);
         self.common.ascend(hash, &mut |seat| {
