@@ -91,11 +91,15 @@ fn prepare(directory: &Path, program: &Program) -> Result<()> {
     let root = place::root();
     let root = root.to_str().context("the repository's path is no Unicode")?;
     fs::create_dir_all(directory.join("src"))?;
-    let manifest = format!(
+    let mut manifest = format!(
         "[package]\nname = \"program\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
          [dependencies]\n{}\n\n[workspace]\n",
         program.dependency.replace("{root}", root)
     );
+    // As if it came from a registry, like its peers.
+    if program.dependency.starts_with("larder") {
+        manifest.push_str("\n[profile.dev.package.larder]\nincremental = false\n");
+    }
     fs::write(directory.join("Cargo.toml"), manifest)?;
     fs::write(directory.join("src/main.rs"), program.main)?;
     fs::copy(place::root().join("Cargo.lock"), directory.join("Cargo.lock"))?;
@@ -109,6 +113,8 @@ fn cargo(subcommand: &str, directory: &Path) -> Run {
         .arg(directory.join("Cargo.toml"))
         .env("CARGO_TARGET_DIR", directory.join("target"))
         .env("RUSTC_WRAPPER", "")
+        // Cargo does so for what comes from a registry.
+        .env("RUSTFLAGS", "--cap-lints allow")
 }
 
 /// Processor time of a build from nothing, in seconds.
