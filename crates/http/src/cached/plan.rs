@@ -173,6 +173,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_comes_second_on_a_route_gets_what_the_first_has_found() {
+        let (plan, layer) = (Plan::new(Rule::new("/"), false), process());
+        let first = plan.first_on("/reports/{id}", layer).unwrap();
+        let second = plan.first_on("/reports/{id}", layer).unwrap();
+        assert!(Arc::ptr_eq(&first, &second));
+        assert!(Arc::ptr_eq(&first, &plan.on("/reports/{id}", layer).unwrap()));
+        assert!(!Arc::ptr_eq(&first, &plan.on("/other/{id}", layer).unwrap()));
+    }
+
+    #[test]
     fn parameters_are_found_in_templates() {
         let names = |text| names_in(text).collect::<Vec<_>>();
         assert_eq!(names("a:{id}:{user}/{code}"), ["id", "code"]);
