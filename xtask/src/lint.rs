@@ -34,7 +34,7 @@ const LIBRARIES: [Library; 2] = [
             ("config", 23),
         ],
     },
-    Library { name: "larder-http", default: &[], features: &[("", 28), ("axum", 46)] },
+    Library { name: "larder-http", default: &[], features: &[("", 30), ("axum", 46)] },
 ];
 
 pub(crate) fn fmt() -> Result<()> {
