@@ -34,7 +34,11 @@ const LIBRARIES: [Library; 2] = [
             ("config", 23),
         ],
     },
-    Library { name: "larder-http", default: &[], features: &[("", 30), ("axum", 46)] },
+    Library {
+        name: "larder-http",
+        default: &[],
+        features: &[("", 30), ("axum", 46), ("config", 36)],
+    },
 ];
 
 pub(crate) fn fmt() -> Result<()> {
