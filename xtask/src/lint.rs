@@ -37,7 +37,7 @@ const LIBRARIES: [Library; 2] = [
     Library {
         name: "larder-http",
         default: &[],
-        features: &[("", 30), ("axum", 46), ("config", 36)],
+        features: &[("", 28), ("axum", 46), ("config", 34)],
     },
 ];
 
