@@ -198,6 +198,21 @@ impl CacheLayer {
         self.shared
     }
 
+    /// Brings the recorder of the crate `metrics` up to date with [`stats`](Self::stats): to be called before its numbers
+    /// are rendered.
+    ///
+    /// | name | kind | labels |
+    /// |---|---|---|
+    /// | `http_cache_requests_total` | counter | `rule`; `outcome`: `hit`, `stale`, `stale-if-error`, `miss`, `collapsed`, `revalidated`, or `bypass` with a `reason` |
+    /// | `http_cache_unstored_total` | counter | `rule`, `reason` |
+    /// | `http_cache_stored_bytes` | gauge | `rule` |
+    /// | `http_cache_stored_responses` | gauge | `rule` |
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn publish_metrics(&self) {
+        crate::telemetry::metrics::publish(&self.stats());
+    }
+
     /// Makes what is stored stale.
     #[must_use]
     pub fn invalidator(&self) -> Invalidator {

@@ -21,6 +21,7 @@ mod stats;
 mod store;
 mod sync;
 mod table;
+mod telemetry;
 mod time;
 mod user;
 

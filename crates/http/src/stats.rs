@@ -24,8 +24,11 @@ pub struct RuleStats {
     pub collapsed: u64,
     /// Requests for which the handler has confirmed what was stored.
     pub revalidated: u64,
-    /// Requests that could not be answered from the cache, because of what they are.
-    pub bypassed: u64,
+    /// Requests that could not be answered from the cache because of what they are, by the reason, as `Cache-Status`
+    /// has it.
+    pub bypassed: Vec<(&'static str, u64)>,
+    /// Responses that were not stored, by the reason.
+    pub unstored: Vec<(&'static str, u64)>,
     /// Responses that are stored. Those that have left the cache count as long as they are being sent.
     pub entries: u64,
     /// Bytes of these, with their headers.
@@ -43,7 +46,8 @@ impl RuleStats {
             misses: meter.outcome(Outcome::Miss),
             collapsed: meter.outcome(Outcome::Collapsed),
             revalidated: meter.outcome(Outcome::Revalidated),
-            bypassed: meter.outcome(Outcome::Bypass),
+            bypassed: meter.bypassed.all(),
+            unstored: meter.unstored.all(),
             entries: meter.entries() + meter.errors(),
             bytes: meter.bytes(),
         }

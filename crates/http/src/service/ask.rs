@@ -124,12 +124,8 @@ impl<'t, 'r> Sought<'t, 'r> {
         respond(stored, (request.method(), request.headers()), now, &shared.name, report)
     }
 
-    /// The same, without a lifetime, and the key of the response.
-    pub(super) fn into_ask<Q>(
-        self,
-        shared: &Arc<Shared>,
-        request: &Request<Q>,
-    ) -> (Ask, KeyBuffer) {
+    /// The same, without a lifetime.
+    pub(super) fn into_ask<Q>(self, shared: &Arc<Shared>, request: &Request<Q>) -> Ask {
         let path = self.target.place();
         let mut places =
             vec![shared.stamps.place(Subject::Path(path.as_bytes())), self.state.place];
@@ -138,20 +134,19 @@ impl<'t, 'r> Sought<'t, 'r> {
         if let Some(user) = self.user {
             places.push(shared.stamps.place(Subject::User(user.id().as_bytes())));
         }
-        let key = self.variant.unwrap_or_else(|| self.primary.clone());
-        let ask = Ask {
+        Ask {
             shared: Arc::clone(shared),
             state: Arc::clone(self.state),
             method: request.method().clone(),
             headers: request.headers().clone(),
+            key: self.variant.unwrap_or_else(|| self.primary.clone()),
             primary: self.primary,
             client: self.client,
             anonymous: self.anonymous,
             places,
             path: path.into_owned().into_bytes(),
             host: self.target.host.into_owned(),
-        };
-        (ask, key)
+        }
     }
 }
 
@@ -161,6 +156,9 @@ pub(super) struct Ask {
     pub(super) state: Arc<RuleState>,
     pub(super) method: Method,
     pub(super) headers: HeaderMap,
+    /// That of the response: of a variant, where there are any.
+    pub(super) key: KeyBuffer,
+    /// That of the response without what it depends on.
     pub(super) primary: KeyBuffer,
     pub(super) client: RequestDirectives,
     pub(super) anonymous: bool,

@@ -6,7 +6,7 @@ use super::{
     fetch::{Place, try_guard},
     lead,
 };
-use crate::{body::ResponseBody, key::KeyBuffer, semantics::Forward, store::Stored};
+use crate::{body::ResponseBody, semantics::Forward, store::Stored};
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use http_body::Body;
@@ -19,13 +19,8 @@ const REFRESH: Duration = Duration::from_secs(60);
 
 impl<S> CacheService<S> {
     /// Has a task ask for a newer response, unless somebody is at it.
-    pub(super) fn refresh<Q, B>(
-        &mut self,
-        mut request: Request<Q>,
-        ask: Ask,
-        key: KeyBuffer,
-        stale: Arc<Stored>,
-    ) where
+    pub(super) fn refresh<Q, B>(&mut self, mut request: Request<Q>, ask: Ask, stale: Arc<Stored>)
+    where
         S: Service<Request<Q>, Response = Response<B>, Future: Send, Error: Send>
             + Clone
             + Send
@@ -38,7 +33,7 @@ impl<S> CacheService<S> {
         }
         // Outside of a runtime nobody asks, and the next request does once the time of grace is over.
         let Ok(runtime) = Handle::try_current() else { return };
-        let Some(guard) = try_guard(&ask, &key) else { return };
+        let Some(guard) = try_guard(&ask, &ask.key) else { return };
         request.headers_mut().remove(header::RANGE);
         self.hand_invalidator(&mut request);
         let place = Place { guard, variants: stale.held.variants.clone() };

@@ -62,12 +62,11 @@ enum Joining {
     Never,
 }
 
-/// Answers `request`, which is asked for with `key`.
+/// Answers a request.
 pub(super) async fn fetch<S, Q, B>(
     service: S,
     request: Request<Q>,
-    ask: Ask,
-    mut key: KeyBuffer,
+    mut ask: Ask,
     mut missing: Missing,
 ) -> Result<Response<ResponseBody<B>>, S::Error>
 where
@@ -80,7 +79,7 @@ where
     let mut joining = joining(&ask, &missing);
     let mut guard = None;
     for _ in 0..TURNS {
-        match join(&ask, &key, joining).await {
+        match join(&ask, joining).await {
             Part::Alone => break,
             Part::Lead(lead) => {
                 guard = Some(lead);
@@ -94,7 +93,7 @@ where
                 joining = Joining::Try;
             }
             Part::Brought(Entry::Variants(variants)) => {
-                key = ask.primary.variant(variants.id, &variants.names, &ask.headers);
+                ask.key = ask.primary.variant(variants.id, &variants.names, &ask.headers);
                 missing.why = Forward::VaryMiss;
                 missing.variants = Some(variants);
             }
@@ -119,7 +118,7 @@ fn joining(ask: &Ask, missing: &Missing) -> Joining {
     }
 }
 
-async fn join(ask: &Ask, key: &KeyBuffer, joining: Joining) -> Part {
+async fn join(ask: &Ask, joining: Joining) -> Part {
     let accepts = |entry: &Entry| match entry {
         Entry::Response(stored) => ask.fit(stored) != Fit::No,
         Entry::Variants(variants) => !ask.shared.stamps.is_stale(&variants.origin),
@@ -130,7 +129,7 @@ async fn join(ask: &Ask, key: &KeyBuffer, joining: Joining) -> Part {
     if joining == Joining::Never {
         return Part::Alone;
     }
-    let mut got = pin!(ask.state.view.get_or_guard_if_async(key.as_slice(), accepts));
+    let mut got = pin!(ask.state.view.get_or_guard_if_async(ask.key.as_slice(), accepts));
     let at_once = poll_fn(|context| Poll::Ready(got.as_mut().poll(context))).await;
     let got = match (at_once, joining) {
         (Poll::Ready(got), _) => got,

@@ -11,6 +11,7 @@ mod future;
 mod lead;
 mod pass;
 mod respond;
+mod storing;
 
 pub use future::ResponseFuture;
 
@@ -86,15 +87,15 @@ where
             Looked::Hit(stored, fit) => {
                 let response = sought.hit(&shared, &stored, &request, fit, now);
                 if fit == Fit::WhileRevalidating {
-                    let (ask, key) = sought.into_ask(&shared, &request);
-                    self.refresh(request, ask, key, stored);
+                    let ask = sought.into_ask(&shared, &request);
+                    self.refresh(request, ask, stored);
                 }
                 return ResponseFuture::ready(response);
             }
         };
-        let (ask, key) = sought.into_ask(&shared, &request);
+        let ask = sought.into_ask(&shared, &request);
         self.hand_invalidator(&mut request);
-        ResponseFuture::boxed(fetch::fetch(self.take_ready(), request, ask, key, missing))
+        ResponseFuture::boxed(fetch::fetch(self.take_ready(), request, ask, missing))
     }
 }
 

@@ -5,7 +5,6 @@ use crate::{
     key::Bypass,
     requested::requested,
     semantics::{Forward, Report, is_unsafe},
-    store::Outcome,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -29,7 +28,7 @@ impl<S> CacheService<S> {
         if let Ok(uri) = requested(&request) {
             let table = shared.table.load();
             if let Some(found) = table.rules.find(request.method(), uri.path()) {
-                table.states[found.index].meter.count(Outcome::Bypass);
+                table.states[found.index].meter.bypassed.count(bypass.reason());
             }
         }
         self.hand_invalidator(&mut request);

@@ -3,7 +3,10 @@
 use std::{
     cell::Cell,
     fmt,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 /// What a request came to.
@@ -19,10 +22,9 @@ pub(crate) enum Outcome {
     Collapsed,
     /// Asked the handler whether what is stored still holds.
     Revalidated,
-    Bypass,
 }
 
-const OUTCOMES: usize = 7;
+const OUTCOMES: usize = 6;
 
 /// What kind of thing is stored: only so many errors may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,10 @@ pub(crate) struct Meter {
     errors: AtomicU64,
     bytes: AtomicU64,
     outcomes: Stripes<OUTCOMES>,
+    /// Why requests went past the cache.
+    pub(crate) bypassed: Reasons,
+    /// Why responses were not stored.
+    pub(crate) unstored: Reasons,
 }
 
 impl Meter {
@@ -77,6 +83,31 @@ impl Meter {
 
     pub(crate) fn outcome(&self, outcome: Outcome) -> u64 {
         self.outcomes.sum(outcome as usize)
+    }
+}
+
+/// Counts by reasons, of which there are few. Not on the path of a hit.
+#[derive(Debug, Default)]
+pub(crate) struct Reasons(RwLock<Vec<(&'static str, AtomicU64)>>);
+
+impl Reasons {
+    pub(crate) fn count(&self, reason: &'static str) {
+        let known = |counts: &[(&'static str, AtomicU64)]| {
+            let count = counts.iter().find(|(known, _)| *known == reason);
+            count.map(|(_, count)| count.fetch_add(1, Relaxed)).is_some()
+        };
+        if known(&self.0.read().unwrap_or_else(PoisonError::into_inner)) {
+            return;
+        }
+        let mut counts = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if !known(&counts) {
+            counts.push((reason, AtomicU64::new(1)));
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().map(|(reason, count)| (*reason, count.load(Relaxed))).collect()
     }
 }
 

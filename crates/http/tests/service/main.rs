@@ -9,3 +9,4 @@ mod sharing;
 mod site;
 mod stale;
 mod storing;
+mod telemetry;

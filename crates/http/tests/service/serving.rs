@@ -229,3 +229,26 @@ async fn head_has_the_fields_of_get() {
     assert_eq!((head.text().as_str(), head.field("content-length").as_str()), ("", "10"));
     assert_eq!(head.field("content-type"), "text/plain");
 }
+
+#[tokio::test]
+async fn r01_head_brings_what_get_has_stored_up_to_date() {
+    for (fields, confirms) in [
+        (vec![("etag", "\"v1\""), ("content-length", "10"), ("x-head", "1")], true),
+        (vec![("etag", "\"v2\"")], false),
+        (vec![("content-length", "11")], false),
+    ] {
+        let site = Site::new(rules(anything()), move |request, _| {
+            if request.method() == Method::HEAD {
+                return response(&fields, "");
+            }
+            response(&[("etag", "\"v1\"")], TEXT)
+        });
+        site.get("/a").await;
+        site.advance(61);
+        site.ask(request(Method::HEAD, "/a", &[])).await;
+        let reply = site.get("/a").await;
+        assert_eq!(reply.is_hit(), confirms);
+        assert_eq!(reply.text(), TEXT);
+        assert_eq!(reply.field("x-head"), if confirms { "1" } else { "" });
+    }
+}
