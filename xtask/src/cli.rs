@@ -25,6 +25,7 @@ cargo xtask build-time [--rounds N]          cold debug builds of programs with 
 cargo xtask icount [--accept]                instructions per operation (valgrind), judged or kept anew
 cargo xtask http-conformance [--with-peers] [--suite DIR] [--test ID]
                                              http-cache-tests against the caching proxy (node)
+cargo xtask http-peers                       larder-http and other HTTP caching layers, case by case
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";
 
@@ -40,6 +41,7 @@ pub(crate) enum Task {
     Fuzz { seconds: u64, target: Option<String> },
     BuildTime { rounds: u32 },
     HttpConformance(HttpConformance),
+    HttpPeers,
     Icount { mode: Mode },
     Bench { args: Vec<OsString> },
 }
@@ -60,6 +62,10 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "build-time" => build_time(&mut parser),
         "icount" => icount(&mut parser),
         "http-conformance" => http_conformance(&mut parser),
+        "http-peers" => match parser.next()? {
+            None => Ok(Task::HttpPeers),
+            Some(other) => Err(other.unexpected().into()),
+        },
         // Everything after `bench` belongs to larder-bench, options included.
         "bench" => Ok(Task::Bench { args: parser.raw_args()?.collect() }),
         unknown => bail!("there is no task `{unknown}`\n\n{HELP}"),
@@ -190,6 +196,7 @@ mod tests {
                 test: None
             })
         );
+        assert_eq!(parsed("http-peers").unwrap(), Task::HttpPeers);
         assert_eq!(
             parsed("bench compare --quick").unwrap(),
             Task::Bench { args: vec!["compare".into(), "--quick".into()] }
@@ -206,6 +213,7 @@ mod tests {
             "build-time --rounds 0",
             "icount now",
             "http-conformance --test",
+            "http-peers now",
             "--quick",
         ] {
             assert!(parsed(line).is_err(), "{line}");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, bail};
 
 use crate::command::Run;
-use crate::{loom, place, suites, tools};
+use crate::{http_peers, loom, place, suites, tools};
 
 /// The fuzz targets, which are no members of the workspace.
 pub(crate) const FUZZ_MANIFEST: &str = "fuzz/Cargo.toml";
@@ -43,7 +43,9 @@ const LIBRARIES: [Library; 2] = [
 
 pub(crate) fn fmt() -> Result<()> {
     Run::cargo().args(["fmt", "--all", "--check"]).run()?;
-    Run::cargo().args(["fmt", "--manifest-path", FUZZ_MANIFEST, "--check"]).run()?;
+    for manifest in [FUZZ_MANIFEST, http_peers::MANIFEST] {
+        Run::cargo().args(["fmt", "--manifest-path", manifest, "--check"]).run()?;
+    }
     // Compiled by rustc one by one, so that cargo knows nothing of them.
     let mut canaries = Vec::new();
     for entry in std::fs::read_dir(place::root().join("xtask/canaries"))? {

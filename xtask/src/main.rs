@@ -7,6 +7,7 @@ mod cli;
 mod command;
 mod fuzz;
 mod http_conformance;
+mod http_peers;
 mod icount;
 mod lint;
 mod loom;
@@ -51,6 +52,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Icount { mode } => icount::run(mode),
         Task::Bench { args } => bench::run(&args),
         Task::HttpConformance(options) => http_conformance::run(&options),
+        Task::HttpPeers => http_peers::run(),
         Task::BuildTime { rounds } => build_time::run(rounds),
     }
 }

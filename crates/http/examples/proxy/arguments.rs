@@ -2,14 +2,20 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
 use hyper::Uri;
 use hyper::http::uri::Scheme;
+use larder::manager::{CacheKind, CacheManager, CacheSettings};
+use larder_http::{CacheLayer, Rule, Rules, RulesError};
 
 use crate::upstream::Settings;
+
+/// How long a response is expected to be; a guess, of which only the size of tables depends.
+const EXPECTED_BYTES: u64 = 4 << 10;
+/// The longest body that is stored.
+const LONGEST_BODY: u64 = 8 << 20;
 
 /// A caching reverse proxy.
 #[derive(Clone, Debug, Parser)]
@@ -21,12 +27,12 @@ pub(crate) struct Arguments {
     /// Where clients connect; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// A file of rules; without one, whatever may be cached is, for as long as the origin says.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) rules: Option<PathBuf>,
     /// How many megabytes the cache may hold.
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub(crate) capacity: u64,
+    /// How many seconds a stale response stands in when the origin fails, unless it says how long, or that it may not.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) stale_if_error: u64,
     /// Sends the origin its own name as `Host`, not the one that the client asked for.
     #[arg(long)]
     pub(crate) rewrite_host: bool,
@@ -57,8 +63,23 @@ impl Arguments {
     }
 
     /// The layer that caches.
-    pub(crate) fn cache(&self) -> Result<tower::layer::util::Identity, Box<dyn Error>> {
-        Ok(tower::layer::util::Identity::new())
+    pub(crate) fn cache(&self) -> Result<CacheLayer, Box<dyn Error>> {
+        let bytes = self.capacity << 20;
+        let settings = CacheSettings::new(bytes / EXPECTED_BYTES).max_bytes(bytes);
+        let manager = CacheManager::builder().kind(CacheKind::General, settings).try_build()?;
+        Ok(CacheLayer::new(&manager, self.rules()?))
+    }
+
+    /// Everything, for as long as the origin says, and for whom it says.
+    fn rules(&self) -> Result<Rules, RulesError> {
+        let all = |path: &str| {
+            Rule::new(path)
+                .as_responses_say()
+                .heuristics(true)
+                .stale_if_error(Duration::from_secs(self.stale_if_error))
+                .max_body(LONGEST_BODY)
+        };
+        Rules::builder().rule(all("/")).rule(all("/{*path}")).build()
     }
 }
 

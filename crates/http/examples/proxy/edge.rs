@@ -65,6 +65,7 @@ where
             },
             _ => {}
         }
+        forward::remove_claims(request.headers_mut());
         // HTTP/1.0 has no interim responses, and those of HTTP/2 are not bytes on the connection.
         let speaks_interim = request.version() == Version::HTTP_11;
         let interim = speaks_interim.then(|| Connection::begin(&self.connection));

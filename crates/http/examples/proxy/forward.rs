@@ -68,11 +68,16 @@ pub(crate) fn append_via(headers: &mut HeaderMap, version: hyper::Version) {
     headers.append(header::VIA, value.try_into().expect("ASCII"));
 }
 
-/// Replaces what the client says of itself by what is known.
-pub(crate) fn set_forwarded(headers: &mut HeaderMap, client: IpAddr, host: Option<&HeaderValue>) {
+/// Removes what the client says of itself: the cache would pass such requests by, and the origin might
+/// believe them.
+pub(crate) fn remove_claims(headers: &mut HeaderMap) {
     for name in CLAIMS {
         headers.remove(name);
     }
+}
+
+/// Says what is known of the client.
+pub(crate) fn set_forwarded(headers: &mut HeaderMap, client: IpAddr, host: Option<&HeaderValue>) {
     let address = HeaderValue::try_from(client.to_canonical().to_string()).expect("ASCII");
     headers.insert(HeaderName::from_static("x-forwarded-for"), address);
     headers.insert(HeaderName::from_static("x-forwarded-proto"), HeaderValue::from_static("http"));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
+use larder_http::{CacheLayer, CacheService};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceBuilder;
@@ -25,13 +26,10 @@ const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The origin behind the cache.
-type Cached = Upstream;
+type Cached = CacheService<Upstream>;
 
 /// Serves until the program is interrupted.
-pub(crate) async fn run(
-    arguments: &Arguments,
-    cache: tower::layer::util::Identity,
-) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn run(arguments: &Arguments, cache: CacheLayer) -> Result<(), Box<dyn Error>> {
     let service = ServiceBuilder::new().layer(cache).service(Upstream::new(arguments.upstream()));
     let listener = TcpListener::bind(arguments.listen).await?;
     println!("listening on http://{}", listener.local_addr()?);

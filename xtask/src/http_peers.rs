@@ -1,0 +1,18 @@
+//! `cargo xtask http-peers`: the same cases for larder-http and for other HTTP caching layers.
+
+use anyhow::{Context, Result};
+
+use crate::command::Run;
+use crate::place;
+
+/// No member of the workspace: what the peers pull in stays out of its lock file.
+pub(crate) const MANIFEST: &str = "benches/http-peers/Cargo.toml";
+
+/// Prints the table; an error if larder-http fails a case.
+pub(crate) fn run() -> Result<()> {
+    Run::cargo()
+        .args(["run", "--locked", "--manifest-path", MANIFEST])
+        .env("CARGO_TARGET_DIR", place::target_for("http-peers"))
+        .run()
+        .context("larder-http does not pass every case, or the peers could not be built")
+}
