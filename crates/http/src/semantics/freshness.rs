@@ -22,9 +22,11 @@ pub(crate) struct Freshness {
     pub(crate) initial_age: u64,
     /// The age at which the response becomes stale.
     pub(crate) lifetime: u64,
-    /// For how long after its end the response may be used while it is revalidated.
+    /// For how long after its end the response may be used while it is revalidated: 0 if it must be
+    /// revalidated before.
     pub(crate) while_revalidate: u64,
-    /// For how long after its end the response may be used if the origin fails.
+    /// For how long after its end the response may be used if the origin fails: 0 if it must be
+    /// revalidated before.
     pub(crate) if_error: u64,
     /// The response may never be used after its end.
     pub(crate) must_revalidate: bool,
@@ -103,7 +105,7 @@ impl Freshness {
 
     fn stale_use(&self, age: u64) -> Use {
         let in_grace = age < self.lifetime.saturating_add(self.while_revalidate);
-        if in_grace && !self.must_revalidate { Use::StaleWhileRevalidate } else { Use::Revalidate }
+        if in_grace { Use::StaleWhileRevalidate } else { Use::Revalidate }
     }
 
     /// Returns whether the response may be the answer when the origin fails (RFC 5861 4).
@@ -125,14 +127,14 @@ impl Freshness {
     pub(crate) fn keep(&self) -> Duration {
         let useful_after_end = self.has_validator || !self.must_revalidate;
         let kept = if useful_after_end { self.lifetime.clamp(LEAST_KEPT, MOST_KEPT) } else { 0 };
-        let grace = if self.must_revalidate { 0 } else { self.while_revalidate.max(self.if_error) };
+        let grace = self.while_revalidate.max(self.if_error);
         let left = self.lifetime.saturating_sub(self.initial_age);
         Duration::from_secs(left.saturating_add(kept.max(grace)))
     }
 
     /// Returns whether there is any use in storing the response.
     pub(crate) fn is_of_use(&self) -> bool {
-        let grace = if self.must_revalidate { 0 } else { self.while_revalidate.max(self.if_error) };
+        let grace = self.while_revalidate.max(self.if_error);
         let usable = self.initial_age < self.lifetime.saturating_add(grace);
         self.has_validator || usable && !self.always_revalidate
     }

@@ -126,6 +126,8 @@ fn r05_values_of_several_fields_do_not_run_into_each_other() {
     ];
     for (position, one) in all.iter().enumerate() {
         assert!(!all[..position].contains(one), "{position}");
+        // What a key has after the values does not run into them either.
+        assert!(all.iter().all(|other| other == one || !other.starts_with(one)), "{position}");
     }
     // Fields that the response does not depend on change nothing.
     assert_eq!(write(&[("a", "1"), ("c", "1")]), write(&[("a", "1")]));
