@@ -1,9 +1,11 @@
 //! Operations on a cache, each recorded with what came out and when.
 
 mod computing;
+mod loading;
 mod together;
 
 pub use computing::Does;
+pub use loading::ByHand;
 pub use together::{Keys, Together};
 
 use crate::{
@@ -15,7 +17,6 @@ use crate::{
 use larder::{Cache, Pinned};
 use std::{
     sync::atomic::{AtomicU64, Ordering, compiler_fence},
-    thread,
     time::Duration,
 };
 
@@ -219,30 +220,6 @@ impl<'a> Recorder<'a> {
         let until = self.hours.at_most() + time;
         let what = if found { What::Touched } else { What::Miss };
         self.record_until(number, begin, what, until);
-    }
-
-    /// `get_with`, whose loader lets others go first so many times.
-    pub fn load(&mut self, number: u32, turns: u32) {
-        let (key, (value, id)) = (self.census.key(number), self.new_value(number));
-        let mut loader = None;
-        let begin = self.begin();
-        let answer = self.cache.get_with(key, || {
-            let began = self.clock.now();
-            (0..turns).for_each(|_| thread::yield_now());
-            loader = Some((began, self.begin()));
-            value
-        });
-        let answered = answer.id(number);
-        let Some((since, loaded)) = loader else {
-            return self.record(number, begin, What::Answered(answered));
-        };
-        if answered != id {
-            crate::die("a caller that loaded got another value");
-        }
-        self.record_write(number, loaded, What::Loaded { id, since });
-        let Begin { now, time: begin } = begin;
-        self.events
-            .push((number, Event { begin, end: since, what: What::Miss, now, until: NEVER }));
     }
 
     /// `add`

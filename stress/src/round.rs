@@ -6,7 +6,7 @@ use crate::{
     history::{self, Event, Rules, Violation},
     hours::{Hours, Span},
     jitter,
-    record::{Clock, Does, Keys, Plant, Recorder, TestCache},
+    record::{ByHand, Clock, Does, Keys, Plant, Recorder, TestCache},
 };
 use larder::{Cache, CacheStats, Maintenance};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
@@ -278,7 +278,12 @@ impl Campaign {
         }
         match rng.random_range(0..1_000) {
             0..120 => recorder.get(key),
-            120..200 => recorder.load(key, rng.random_range(0..3)),
+            120..160 => recorder.load(key, rng.random_range(0..3)),
+            160..200 => {
+                let by = [ByHand::IfAbsent, ByHand::InAnyCase, ByHand::InVain];
+                let (by, turns) = (by[rng.random_range(0..3)], rng.random_range(0..3));
+                recorder.load_by_hand(key, by, turns);
+            }
             200..260 => recorder.look(key, false),
             260..300 => recorder.look(key, true),
             300..330 => recorder.contains(key),

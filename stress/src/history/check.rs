@@ -167,10 +167,10 @@ impl Gone {
 fn nothing_lost(events: &[Event], rules: Rules) -> Result<(), Violation> {
     // Of the writes that ended by then, the latest begin.
     let overlapped = is_overlapped(events);
-    // A load is posted some time after its caller has begun: the miss that ends when the loader begins.
+    // A load is posted some time after its caller has begun: the look that ends when the loader begins.
     let asked: HashMap<Time, Time> = events
         .iter()
-        .filter(|event| event.what == What::Miss)
+        .filter(|event| matches!(event.what, What::Miss | What::Hit(_)))
         .map(|event| (event.end, event.begin))
         .collect();
     let asked = |since: Time| asked.get(&since).copied().unwrap_or(since);

@@ -45,6 +45,7 @@
 //! counts as a write that may have been evicted at once; but it ends the life of no other value unless it
 //! was seen. A write of another key with the same hash may have kept it out, too; where there is none
 //! ([`Rules::Storing`]) it counts for rule 6 if no write, and no `add` that is refused, overlaps the two.
+//! A caller of `get_or_guard` that loads leaves the same two, with a hit for the miss if it is to replace a value.
 //!
 //! A caller that gets the value without running its loader has found it, or has waited for the load of
 //! another ([`What::Answered`]). If it overlaps the load it may have waited, and then the value need not
