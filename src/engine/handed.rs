@@ -4,6 +4,9 @@
 //! It knows the cache weakly, as an errand does (`errand.rs`): a cache ends with its last handle. One that is
 //! dropped before it was taken up again has abandoned the flight (`flight.rs`), to all who wait. A guard passes its
 //! lead on instead, to one of them, as a leader does that is dropped.
+//!
+//! Whoever takes it up got it from the thread that has posted the flight. So what it looks at happens after the fence of
+//! the posting, as if that thread looked (`flights.rs`, "Orderings").
 
 use crate::{
     engine::{

@@ -35,8 +35,8 @@ use std::{
 /// - A write of the key wins, as over all loads: [`insert`](Cache::insert), [`remove`](Cache::remove),
 ///   [`invalidate`](Cache::invalidate), [`invalidate_all`](Cache::invalidate_all),
 ///   [`invalidate_tag`](Cache::invalidate_tag), of whatever tag, and so on. What is inserted through a guard that
-///   was given out before is not stored. Who waits since before the write gets it all the same; who asks after it
-///   does not, but gets a guard of its own.
+///   was given out before is not stored. Who waits since before the write gets it all the same; who asks after the
+///   write does not, but finds what was written, or loads.
 /// - Where values are [refreshed early](crate::CacheBuilder::early_refresh), a caller may get a guard to replace
 ///   one that would be accepted.
 ///

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use larder::LoadOutcome;
+
 use super::model::Terms;
 use super::{Operation, Run, What, group};
 use crate::{Key, Value};
@@ -100,8 +102,50 @@ impl Run {
         }
     }
 
+    /// `get_or_guard_if`, whose guard inserts a value, or is dropped.
+    pub(super) fn load_by_hand(&mut self, key: u8, much: u8) {
+        if self.loads.iter().any(|load| load.key == key) {
+            // It would wait for itself.
+            return;
+        }
+        let cache = self.cache.clone();
+        let guard = match cache.get_or_guard_if(Box::new(key), |_| much.is_multiple_of(2)) {
+            Ok(value) => {
+                self.saw(key, Some(&value), true);
+                return self.may_have_sent(key);
+            }
+            Err(guard) => guard,
+        };
+        assert_eq!(**guard.key(), key);
+        let replaces = guard.old_value().is_some();
+        if replaces {
+            self.saw(key, guard.old_value(), true);
+            self.may_have_sent(key);
+            self.lead(key);
+        } else {
+            self.begin_load(key, true);
+        }
+        self.do_meanwhile(key, much / 2 % 4);
+        let (value, loaded) = self.end_load(key, u32::from(much / 32));
+        assert_eq!(guard.is_superseded(), loaded.superseded);
+        if much / 8 % 4 == 0 {
+            self.refreshes.fail_if(replaces);
+            return;
+        }
+        let outcome = guard.insert(value);
+        assert_eq!(outcome == LoadOutcome::Superseded, loaded.superseded, "{outcome:?}");
+        if !loaded.superseded {
+            let terms = Terms { refreshed: replaces, ..Terms::default() };
+            self.register(key, loaded.number, loaded.weight, terms);
+        }
+    }
+
     fn begin_load(&mut self, key: u8, counts: bool) {
         self.saw(key, None, counts);
+        self.lead(key);
+    }
+
+    fn lead(&mut self, key: u8) {
         self.refreshes.overtake(key);
         self.loads.push(Load { key, superseded: false });
     }

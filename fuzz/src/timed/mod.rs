@@ -128,6 +128,7 @@ impl Run {
             }
             What::Load | What::LoadInVain | What::LoadEntry => self.load(what, key, much),
             What::LoadMany => self.load_many(key, much),
+            What::LoadByHand => self.load_by_hand(key, much),
             What::Refresh => self.refresh(key),
             What::DropRefresh => self.drop_refresh(key),
             What::Compute => self.compute(key, much),

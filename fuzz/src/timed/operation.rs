@@ -37,6 +37,7 @@ pub(super) enum What {
     LoadInVain,
     LoadEntry,
     LoadMany,
+    LoadByHand,
     Refresh,
     DropRefresh,
     Compute,
@@ -109,7 +110,8 @@ impl What {
             19 => Self::Upsert,
             20 => Self::Replace,
             21 => Self::GetVersions,
-            _ => Self::Swap,
+            22 => Self::Swap,
+            _ => Self::LoadByHand,
         }
     }
 }

@@ -77,7 +77,12 @@ impl Refreshes {
         }
     }
 
-    /// Who finds the key absent takes over what nobody has begun.
+    /// One has failed that was none of those that were sent.
+    pub(super) fn fail_if(&mut self, failed: bool) {
+        self.failed |= failed;
+    }
+
+    /// Who finds the key absent, or does not accept its value, takes over what nobody has begun.
     pub(super) fn overtake(&mut self, key: u8) {
         for sent in self.under_way(key) {
             sent.overtaken = true;
