@@ -37,7 +37,7 @@ const LIBRARIES: [Library; 2] = [
     Library {
         name: "larder-http",
         default: &[],
-        features: &[("", 28), ("axum", 46), ("config", 34)],
+        features: &[("", 28), ("axum", 44), ("config", 34), ("metrics", 30), ("tracing", 30)],
     },
 ];
 
