@@ -51,21 +51,31 @@ impl Random {
 
     fn headers(&mut self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let host = self.one(&["", "h", "H", "h:80", "h:8", "i"]);
-        if !host.is_empty() {
-            headers.append("host", host.parse().unwrap());
-        }
-        for name in ["x-a", "x-b", "x-c"] {
-            for _ in 0..self.0.random_range(0..=2) {
-                let value = self.several(&["a", ",", " "], 2);
-                headers.append(name, value.trim().parse().unwrap());
-            }
-        }
-        for _ in 0..self.0.random_range(0..=2) {
-            let cookie = self.several(&["c=1", "d=1", "c=", ";", " ", "c", "=", "e=2"], 5);
-            headers.append("cookie", cookie.parse().unwrap());
+        for name in ["host", "x-a", "x-b", "x-c", "cookie"] {
+            self.put(name, &mut headers);
         }
         headers
+    }
+
+    /// The same but for one field.
+    fn others(&mut self, headers: &HeaderMap) -> HeaderMap {
+        let mut headers = headers.clone();
+        let name = self.one(&["host", "x-a", "x-b", "x-c", "cookie"]);
+        headers.remove(name);
+        self.put(name, &mut headers);
+        headers
+    }
+
+    fn put(&mut self, name: &'static str, headers: &mut HeaderMap) {
+        let most = if name == "host" { 1 } else { 2 };
+        for _ in 0..self.0.random_range(0..=most) {
+            let value = match name {
+                "host" => self.one(&["h", "H", "h:80", "h:8", "i"]).to_owned(),
+                "cookie" => self.several(&["c=1", "d=1", "c=", ";", " ", "c", "=", "e=2"], 5),
+                _ => self.several(&["a", ",", " "], 2),
+            };
+            headers.append(name, value.trim().parse().unwrap());
+        }
     }
 }
 
@@ -116,14 +126,17 @@ fn check(query: Query, semicolons: bool) {
     let mut shared = 0;
     for round in 0..ROUNDS {
         let mut random = Random(StdRng::seed_from_u64(round as u64));
-        // Few of each kind, so that whole requests meet again.
+        // Few of each kind, and much alike, so that requests differ in nothing or in one thing.
         let uris: Vec<Uri> = (0..4)
             .map(|_| match (random.path(), random.query(semicolons)) {
                 (path, None) => path.parse().unwrap(),
                 (path, Some(query)) => format!("{path}?{query}").parse().unwrap(),
             })
             .collect();
-        let headers: Vec<_> = (0..4).map(|_| random.headers()).collect();
+        let mut headers = vec![random.headers()];
+        for _ in 0..5 {
+            headers.push(random.others(&headers[0]));
+        }
         let users = [None, Some(User::new("")), Some(User::new("c=1"))];
         let mut all: Vec<(Seen, KeyBuffer, String)> = Vec::new();
         for _ in 0..REQUESTS {

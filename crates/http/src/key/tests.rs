@@ -430,6 +430,36 @@ fn r27_fields_that_change_what_is_meant_go_past_the_cache_unless_they_are_truste
 }
 
 #[test]
+fn r26_no_part_of_a_key_runs_into_the_next_one() {
+    let rule = any()
+        .query(Query::only(["a", "ab"]))
+        .vary_headers(["x-a", "x-b"])
+        .vary_cookies(["c"])
+        .session_cookies(["session"]);
+    let of = |uri, fields| Asked { uri, fields, user: None };
+    for (one, other) in [
+        (of("/x?a=b1", &[]), of("/x?ab=1", &[])),
+        (of("/x?a=1&a=2", &[]), of("/x?a=1%01a%012", &[])),
+        (of("/x?a=", &[("x-a", "1")]), of("/x?a=1", &[("x-a", "")])),
+        (of("/x", &[("x-a", "a"), ("x-a", "bc")]), of("/x", &[("x-a", "ab"), ("x-a", "c")])),
+        (of("/x", &[("x-a", "a"), ("x-b", "b")]), of("/x", &[("x-a", "ab"), ("x-b", "")])),
+        (of("/x", &[("x-a", "a")]), of("/x", &[("x-b", "a")])),
+        (of("/x", &[("x-b", "c")]), of("/x", &[("cookie", "c=c")])),
+    ] {
+        assert!(
+            !share(&rule, one, other),
+            "{} {:?} {} {:?}",
+            one.uri,
+            one.fields,
+            other.uri,
+            other.fields
+        );
+    }
+    let user = |user| Asked { user: Some(user), ..of("/x", &[("cookie", "c=a")]) };
+    assert!(!share(&rule, user("b"), Asked { fields: &[("cookie", "c=ab")], ..user("") }));
+}
+
+#[test]
 fn rules_that_make_keys_of_other_parts_do_not_share_them() {
     let rules = [
         any(),
