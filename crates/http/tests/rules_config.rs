@@ -23,7 +23,7 @@ fn names(rules: &Rules) -> Vec<&str> {
 }
 
 const NAMES: &str = "path, enabled, methods, cache, ttl, override_ttl, heuristics, targeted_fields, \
-                     stale_while_revalidate, stale_if_error, ignore_client_directives, downstream, per_user, shared, \
+                     stale_while_revalidate, stale_if_error, ignore_client_directives, downstream, per_user, shared, as_responses_say, \
                      session_cookies, strip_set_cookie, query, vary_headers, vary_cookies, trusted_headers, \
                      normalize_paths, tags, invalidates, invalidates_paths, max_body, max_entries, \
                      max_error_entries, max_variants, coalesce_wait, statuses";
@@ -58,6 +58,7 @@ fn one_file_configures_the_manager_and_the_rules() -> Result<(), Box<dyn std::er
         downstream = "private, max-age=0"
         per_user = true
         shared = false
+        as_responses_say = false
         session_cookies = ["session"]
         strip_set_cookie = false
         query = { only = ["lang"] }

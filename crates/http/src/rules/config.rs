@@ -75,6 +75,9 @@ fields! {
     };
     per_user: |rule, it| it.boolean().map(|is| set_audience(rule, Audience::Users, is));
     shared: |rule, it| it.boolean().map(|is| set_audience(rule, Audience::Everybody, is));
+    as_responses_say: |rule, it| {
+        it.boolean().map(|is| set_audience(rule, Audience::AsResponsesSay, is))
+    };
     session_cookies: |rule, it| match it.is_word("any") {
         true => { rule.session_cookies = SessionCookies::Any; Ok(()) }
         false => it.texts().map(|names| rule.session_cookies = SessionCookies::Named(names)),
