@@ -228,7 +228,8 @@ impl<'a> Text<'a> {
             .while_bytes(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
             .len();
         let padding = self.while_bytes(|byte| byte == b'=').len();
-        let whole = digits % 4 != 1 && (padding == 0 || padding == (4 - digits % 4) % 4);
+        // RFC 9651 4.2.7: padding that is missing, all or in part, is made up for.
+        let whole = digits % 4 != 1 && padding <= (4 - digits % 4) % 4;
         (self.take(b':') && whole).then_some(Bare::Other)
     }
 

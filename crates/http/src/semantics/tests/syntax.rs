@@ -141,7 +141,16 @@ fn r09_dictionaries() {
     assert_eq!(dictionary(b"a=1, b=2, a=3").unwrap().len(), 2);
     assert_eq!(dictionary(b"a=1, a").unwrap(), [("a", Bare::Boolean(true))]);
     assert_eq!(dictionary(b"").unwrap(), []);
-    for other in ["a=1.5", "a=@1", "a=:aGk=:", "a=:aGk:", "a=%\"%c3%a9\"", "a=(1 \"b\";c d);e"] {
+    for other in [
+        "a=1.5",
+        "a=@1",
+        "a=:aGk=:",
+        "a=::",
+        "a=:aA=:",
+        "a=:aGk:",
+        "a=%\"%c3%a9\"",
+        "a=(1 \"b\";c d);e",
+    ] {
         assert_eq!(dictionary(other.as_bytes()).unwrap(), [("a", Bare::Other)], "{other}");
     }
     for malformed in [
@@ -169,6 +178,9 @@ fn r09_dictionaries() {
         "a=(1 2",
         "a=:a:",
         "a=:aGk",
+        "a=:aGk==:",
+        "a=:aGkh=:",
+        "a=:a=Gk:",
         "a=@1.5",
         "a=@",
         "a=%\"%C3\"",
