@@ -4,11 +4,12 @@ use crate::{
     key::{self, place},
     layer::Shared,
     requested::{original, requested},
+    rules::Audience,
     semantics::{Origin, invalidated_groups, invalidated_locations, invalidates},
     store::{Place, Subject},
     user::User,
 };
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use std::{fmt, sync::Arc};
 
 /// Makes responses that are stored stale; comes from [`CacheLayer::invalidator`](crate::CacheLayer::invalidator).
@@ -97,10 +98,19 @@ impl Shared {
         let target = key::Target::of(uri, request.headers(), table.rules.scheme());
         // A host that is none has no other locations.
         let host = target.map(|it| it.host.into_owned()).unwrap_or_default();
-        let mut places = vec![self.stamps.place(Subject::Path(place(uri.path()).as_bytes()))];
-        places
-            .extend(other.map(|it| self.stamps.place(Subject::Path(place(it.path()).as_bytes()))));
         let user = request.extensions().get::<User>();
+        // Where each user has responses of their own, one user's change is nobody else's.
+        let changed = |uri: &Uri| {
+            let path = place(uri.path());
+            let path = path.as_bytes();
+            let read = table.rules.find(&Method::GET, uri.path());
+            let is_of_users = read.is_some_and(|it| it.rule.key.audience == Audience::Users);
+            self.stamps.place(match user.filter(|_| is_of_users) {
+                Some(user) => Subject::PathOf { path, user: user.id().as_bytes() },
+                None => Subject::Path(path),
+            })
+        };
+        let mut places: Vec<_> = [uri].into_iter().chain(other).map(changed).collect();
         if let Some(found) = table.rules.find(request.method(), uri.path()) {
             let tags = found.rule.invalidates(&found, user);
             places.extend(tags.map(|it| self.stamps.place(Subject::Tag(it.as_bytes()))));

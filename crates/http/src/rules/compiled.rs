@@ -104,6 +104,11 @@ impl Compiled {
 }
 
 impl KeyShape {
+    /// Whether the key has the user, if the request has one.
+    pub(crate) fn tells_users_apart(&self) -> bool {
+        matches!(self.audience, Audience::Users | Audience::Unsaid)
+    }
+
     /// What `id` has to be.
     pub(super) fn hash(&self) -> u64 {
         let mut hasher = SipHasher13::new();

@@ -131,8 +131,11 @@ impl<'t, 'r> Sought<'t, 'r> {
             vec![shared.stamps.place(Subject::Path(path.as_bytes())), self.state.place];
         let tags = self.found.rule.tags(&self.found, self.user);
         places.extend(tags.map(|tag| shared.stamps.place(Subject::Tag(tag.as_bytes()))));
-        if let Some(user) = self.user {
-            places.push(shared.stamps.place(Subject::User(user.id().as_bytes())));
+        let rule = &self.found.rule.key;
+        if let Some(user) = self.user.filter(|_| rule.tells_users_apart()) {
+            let (path, user) = (path.as_bytes(), user.id().as_bytes());
+            places.push(shared.stamps.place(Subject::User(user)));
+            places.push(shared.stamps.place(Subject::PathOf { path, user }));
         }
         Ask {
             shared: Arc::clone(shared),

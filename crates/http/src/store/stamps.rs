@@ -59,6 +59,11 @@ pub(crate) struct Birth(u64);
 pub(crate) enum Subject<'a> {
     /// A path, without its query, of whichever host.
     Path(&'a [u8]),
+    /// The same, of one user.
+    PathOf {
+        path: &'a [u8],
+        user: &'a [u8],
+    },
     /// A tag of the application.
     Tag(&'a [u8]),
     User(&'a [u8]),
