@@ -1,4 +1,5 @@
 //! Runs each example in a process of its own, and checks what it prints.
+#![cfg(any(feature = "axum", feature = "config", feature = "metrics"))]
 
 #[path = "../../../tests/examples/run.rs"]
 mod run;
