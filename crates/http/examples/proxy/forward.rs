@@ -34,6 +34,10 @@ const CLAIMS: [HeaderName; 7] = [
 
 /// Removes what concerns the connection that a message came on.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // Chunks count, and a length beside them must not go on (RFC 9112, 6.3).
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        headers.remove(header::CONTENT_LENGTH);
+    }
     let mut listed: Vec<HeaderName> = Vec::new();
     for name in tokens(headers, &header::CONNECTION) {
         // What names no field is not there to be removed.
