@@ -11,7 +11,7 @@ pub(crate) const MANIFEST: &str = "benches/http-peers/Cargo.toml";
 /// Prints the table; an error if larder-http fails a case.
 pub(crate) fn run() -> Result<()> {
     Run::cargo()
-        .args(["run", "--locked", "--manifest-path", MANIFEST])
+        .args(["run", "--manifest-path", MANIFEST])
         .env("CARGO_TARGET_DIR", place::target_for("http-peers"))
         .run()
         .context("larder-http does not pass every case, or the peers could not be built")

@@ -33,28 +33,28 @@ macro_rules! cases {
 cases! {
     // Without this one, the others would say nothing.
     "what may be kept is kept": storing::keeps;
-    "a hit does not call the service (D7)": storing::hit_calls_nothing;
+    "a hit does not call the service": storing::hit_calls_nothing;
     "Set-Cookie goes to nobody else": storing::set_cookie;
     "Authorization: none gets another's": storing::authorization;
     "private is not kept": storing::private;
     "no-store is not kept": storing::no_store;
-    "POST runs the handler each time (D3)": storing::post;
+    "POST runs the handler each time": storing::post;
     "a successful POST makes the page anew": storing::invalidation;
     "after the client's 304 comes a whole 200": storing::not_modified;
     "a hit answers If-None-Match with 304": storing::conditional_hit;
     "Vary: Accept-Language": keys::vary;
-    "Vary with public alone (D4)": keys::vary_public;
+    "Vary with public alone": keys::vary_public;
     "Vary: * is not kept": keys::vary_star;
-    "HEAD, then GET: the body is there (D1)": keys::head_then_get;
-    "another query, another answer (D3)": keys::query;
+    "HEAD, then GET: the body is there": keys::head_then_get;
+    "another query, another answer": keys::query;
     "another host, another answer": keys::host;
     "after a Range comes the whole": keys::range;
-    "parts expire as the whole does (D5)": keys::parts_expire;
+    "parts expire as the whole does": keys::parts_expire;
     "a large body arrives whole (limit 1 KiB)": bodies::over_limit;
     "a broken body is not kept": bodies::truncated;
     "a stream arrives as it is made": bodies::stream;
-    "compressed in memory, a hit is readable (D2)": bodies::compressed;
+    "compressed in memory, a hit is readable": bodies::compressed;
     "ten at once ask the handler once": together::coalesced;
-    "a leader that goes away leaves nobody hanging (D6)": together::leader_cancelled;
+    "a leader that goes away leaves nobody hanging": together::leader_cancelled;
     "the error type stays the service's": together::error_type;
 }

@@ -1,21 +1,13 @@
 //! The command line.
 
-use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
 use hyper::Uri;
 use hyper::http::uri::Scheme;
-use larder::manager::{CacheKind, CacheManager, CacheSettings};
-use larder_http::{CacheLayer, Rule, Rules, RulesError};
 
 use crate::upstream::Settings;
-
-/// How long a response is expected to be; a guess, of which only the size of tables depends.
-const EXPECTED_BYTES: u64 = 4 << 10;
-/// The longest body that is stored.
-const LONGEST_BODY: u64 = 8 << 20;
 
 /// A caching reverse proxy.
 #[derive(Clone, Debug, Parser)]
@@ -27,6 +19,10 @@ pub(crate) struct Arguments {
     /// Where clients connect; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    /// A file with more rules, and settings of caches; each rule goes before what is cached without.
+    #[cfg(feature = "config")]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<std::path::PathBuf>,
     /// How many megabytes the cache may hold.
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub(crate) capacity: u64,
@@ -60,26 +56,6 @@ impl Arguments {
             connect_timeout: Duration::from_secs(self.connect_timeout),
             read_timeout: Duration::from_secs(self.read_timeout),
         }
-    }
-
-    /// The layer that caches.
-    pub(crate) fn cache(&self) -> Result<CacheLayer, Box<dyn Error>> {
-        let bytes = self.capacity << 20;
-        let settings = CacheSettings::new(bytes / EXPECTED_BYTES).max_bytes(bytes);
-        let manager = CacheManager::builder().kind(CacheKind::General, settings).try_build()?;
-        Ok(CacheLayer::new(&manager, self.rules()?))
-    }
-
-    /// Everything, for as long as the origin says, and for whom it says.
-    fn rules(&self) -> Result<Rules, RulesError> {
-        let all = |path: &str| {
-            Rule::new(path)
-                .as_responses_say()
-                .heuristics(true)
-                .stale_if_error(Duration::from_secs(self.stale_if_error))
-                .max_body(LONGEST_BODY)
-        };
-        Rules::builder().rule(all("/")).rule(all("/{*path}")).build()
     }
 }
 

@@ -5,11 +5,15 @@
 //!     --origin http://127.0.0.1:8000 --listen 127.0.0.1:8080
 //! ```
 //!
+//! With `--features config` it takes rules from a file, `--rules FILE`; see `docs/http.md` for what they say.
+//!
 //! HTTP/1.1 and HTTP/2 without TLS are understood in front, the origin is asked in HTTP/1.1. Bodies
-//! stream both ways. The program ends on an interrupt, after the requests that are under way.
+//! stream both ways. The program ends on SIGINT or SIGTERM, after the
+//! requests that are under way.
 
 mod arguments;
 mod body;
+mod caching;
 mod edge;
 mod forward;
 mod interim;
@@ -21,12 +25,35 @@ use std::error::Error;
 use clap::Parser;
 
 use crate::arguments::Arguments;
+use crate::server::Server;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let cache = arguments.cache()?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(server::run(&arguments, cache))
+    let cache = caching::layer(&arguments)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = Server::bind(&arguments, cache).await?;
+        println!("listening on http://{}", server.address()?);
+        server.run(interrupt()).await;
+        Ok(())
+    })
+}
+
+/// Waits until somebody wants the program to end.
+async fn interrupt() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = tokio::signal::ctrl_c() => return,
+            }
+        }
+    }
+    // Without a handler the system ends the program by itself.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
 }

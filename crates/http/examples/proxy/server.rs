@@ -1,7 +1,9 @@
 //! Accepts connections until an interrupt comes, and then lets those that are there finish.
 
-use std::error::Error;
+use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,36 +30,59 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The origin behind the cache.
 type Cached = CacheService<Upstream>;
 
-/// Serves until the program is interrupted.
-pub(crate) async fn run(arguments: &Arguments, cache: CacheLayer) -> Result<(), Box<dyn Error>> {
-    let service = ServiceBuilder::new().layer(cache).service(Upstream::new(arguments.upstream()));
-    let listener = TcpListener::bind(arguments.listen).await?;
-    println!("listening on http://{}", listener.local_addr()?);
-    let permits = Arc::new(Semaphore::new(arguments.connections));
-    let graceful = GracefulShutdown::new();
-    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
-    loop {
-        let permit = Arc::clone(&permits).acquire_owned();
-        let accepted = async { (permit.await.expect("never closed"), listener.accept().await) };
-        let (permit, (stream, address)) = tokio::select! {
-            (permit, accepted) = accepted => match accepted {
-                Ok(accepted) => (permit, accepted),
+/// A listening proxy.
+#[derive(Debug)]
+pub(crate) struct Server {
+    listener: TcpListener,
+    service: Cached,
+    /// One for each connection that clients may hold.
+    permits: Arc<Semaphore>,
+}
+
+impl Server {
+    pub(crate) async fn bind(arguments: &Arguments, cache: CacheLayer) -> io::Result<Self> {
+        let upstream = Upstream::new(arguments.upstream());
+        Ok(Self {
+            listener: TcpListener::bind(arguments.listen).await?,
+            service: ServiceBuilder::new().layer(cache).service(upstream),
+            permits: Arc::new(Semaphore::new(arguments.connections)),
+        })
+    }
+
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until the interrupt, and then until the requests that are under way have ended, or have had their time.
+    pub(crate) async fn run(self, interrupt: impl Future) {
+        let graceful = GracefulShutdown::new();
+        let mut interrupt = pin!(interrupt);
+        loop {
+            let (permit, stream, client) = tokio::select! {
+                accepted = self.accept() => accepted,
+                _ = &mut interrupt => break,
+            };
+            serve(stream, client, self.service.clone(), &graceful, permit);
+        }
+        drop(self.listener);
+        let farewell = tokio::time::timeout(FAREWELL_LIMIT, graceful.shutdown());
+        if farewell.await.is_err() {
+            eprintln!("some requests had not ended after {} s", FAREWELL_LIMIT.as_secs());
+        }
+    }
+
+    async fn accept(&self) -> (OwnedSemaphorePermit, TcpStream, SocketAddr) {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("never closed");
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, client)) => return (permit, stream, client),
                 Err(error) => {
                     eprintln!("a connection could not be accepted: {error}");
                     tokio::time::sleep(PAUSE).await;
-                    continue;
                 }
-            },
-            _ = &mut interrupt => break,
-        };
-        serve(stream, address, service.clone(), &graceful, permit);
+            }
+        }
     }
-    drop(listener);
-    let farewell = tokio::time::timeout(FAREWELL_LIMIT, graceful.shutdown());
-    if farewell.await.is_err() {
-        eprintln!("some requests had not ended after {} s", FAREWELL_LIMIT.as_secs());
-    }
-    Ok(())
 }
 
 /// Serves one connection in a task of its own.
