@@ -8,9 +8,12 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::semantics::{
-    self, Condition, EntityTag, Exchange, Freshness, Lifetimes, MaxStale, Ranged,
-    RequestDirectives, RequestFacts, ResponseDirectives, Use, Validators,
-    structured::{self, Bare},
+    self, Condition, Exchange, Freshness, Lifetimes, Ranged, RequestDirectives, RequestFacts,
+    ResponseDirectives, Use, Validators,
+    parts::{
+        EntityTag, MaxStale, age_value,
+        structured::{self, Bare},
+    },
 };
 
 /// The directives of a response, with their names as in the standards.
@@ -146,7 +149,7 @@ pub fn not_modified(request: &HeaderMap, stored: &HeaderMap, received: SystemTim
 /// Reads `Age`.
 #[must_use]
 pub fn age(headers: &HeaderMap) -> u64 {
-    semantics::age_value(headers)
+    age_value(headers)
 }
 
 /// Which part of a response a request gets.

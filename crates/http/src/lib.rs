@@ -46,7 +46,6 @@ mod key;
 mod layer;
 mod requested;
 mod rules;
-#[allow(dead_code, unused_imports, reason = "what a complete cache needs, ahead of its use")]
 mod semantics;
 mod service;
 mod stats;

@@ -40,14 +40,10 @@ pub(crate) enum Forward {
     UriMiss,
     /// There are responses for this URI, and none for what the request has in the fields of `Vary`.
     VaryMiss,
-    /// There is no response, for whichever reason.
-    Miss,
     /// There is a fresh response, and the request did not want it.
     Request,
     /// There is a stale response.
     Stale,
-    /// There is a part of the response, and the request wants more.
-    Partial,
 }
 
 impl Forward {
@@ -58,10 +54,8 @@ impl Forward {
             Self::Method => "method",
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
-            Self::Miss => "miss",
             Self::Request => "request",
             Self::Stale => "stale",
-            Self::Partial => "partial",
         }
     }
 }

@@ -25,21 +25,23 @@ mod tests;
 
 pub(crate) use cache_status::{CacheName, Forward, Report, set_age};
 pub(crate) use conditional::{
-    Condition, EntityTag, Freshened, HeadEffect, Validators, evaluate, freshen, head_effect, make,
+    Condition, Freshened, HeadEffect, Validators, evaluate, freshen, head_effect, make,
 };
-pub(crate) use directives::{MaxStale, RequestDirectives, ResponseDirectives};
-pub(crate) use fields::{strip_for_not_modified, strip_hop_by_hop};
+pub(crate) use directives::{RequestDirectives, ResponseDirectives};
+pub(crate) use fields::strip_for_not_modified;
 pub(crate) use freshness::{Freshness, Use};
 pub(crate) use invalidation::{
-    MOST_GROUPS, Origin, groups_of, invalidated_groups, invalidated_locations, invalidates,
-    is_unsafe,
+    Origin, groups_of, invalidated_groups, invalidated_locations, invalidates, is_unsafe,
 };
 pub(crate) use range::{Ranged, content_range, select, unsatisfied_range};
-pub(crate) use storage::{
-    Exchange, Lifetimes, Refusal, RequestFacts, age_value, is_heuristically_cacheable, judge,
-    stored_fields,
-};
+pub(crate) use storage::{Exchange, Lifetimes, Refusal, RequestFacts, judge, stored_fields};
 pub(crate) use syntax::date;
-#[cfg(any(test, fuzzing, larder_internals))]
-pub(crate) use syntax::structured;
 pub(crate) use vary::{Sink, Vary, write_values};
+
+/// What only tests and fuzz targets look at.
+#[cfg(any(test, fuzzing, larder_internals))]
+pub(crate) mod parts {
+    pub(crate) use super::{
+        conditional::EntityTag, directives::MaxStale, storage::age_value, syntax::structured,
+    };
+}

@@ -6,7 +6,7 @@ use super::is_unsafe;
 use crate::semantics::syntax::structured::{Bare, lines, list};
 
 /// How many groups of one response count. RFC 9875 demands at least 32.
-pub(crate) const MOST_GROUPS: usize = 128;
+const MOST_GROUPS: usize = 128;
 /// How long the name of a group may be. RFC 9875 demands at least 32 characters.
 const LONGEST_NAME: usize = 256;
 

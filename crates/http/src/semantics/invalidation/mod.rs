@@ -3,7 +3,7 @@
 mod groups;
 mod locations;
 
-pub(crate) use groups::{MOST_GROUPS, groups_of, invalidated_groups};
+pub(crate) use groups::{groups_of, invalidated_groups};
 pub(crate) use locations::{Origin, invalidated_locations};
 
 use http::{Method, StatusCode};

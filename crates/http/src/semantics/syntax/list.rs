@@ -108,11 +108,6 @@ impl<'a> Directive<'a> {
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
-
-    /// Returns the name as it was written.
-    pub(crate) fn name(&self) -> &'a [u8] {
-        self.name
-    }
 }
 
 /// Returns the directives of one line.

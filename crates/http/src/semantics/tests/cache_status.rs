@@ -54,10 +54,8 @@ fn r13_each_reason_to_forward_has_its_token() {
         (Forward::Method, "method"),
         (Forward::UriMiss, "uri-miss"),
         (Forward::VaryMiss, "vary-miss"),
-        (Forward::Miss, "miss"),
         (Forward::Request, "request"),
         (Forward::Stale, "stale"),
-        (Forward::Partial, "partial"),
     ];
     for (forward, token) in all {
         assert_eq!(forward.token(), token);
@@ -67,10 +65,10 @@ fn r13_each_reason_to_forward_has_its_token() {
 #[test]
 fn r13_a_report_follows_those_of_caches_nearer_to_the_origin() {
     let mut fields = headers(&[("cache-status", "origin-cache; hit")]);
-    let report = Report { forward: Some(Forward::Miss), ..Report::default() };
+    let report = Report { forward: Some(Forward::UriMiss), ..Report::default() };
     report.append_to(&CacheName::new("larder").unwrap(), &mut fields);
     let lines: Vec<_> = fields.get_all("cache-status").iter().collect();
-    assert_eq!(lines, ["origin-cache; hit", "larder; fwd=miss"]);
+    assert_eq!(lines, ["origin-cache; hit", "larder; fwd=uri-miss"]);
 }
 
 #[test]

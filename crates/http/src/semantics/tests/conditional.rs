@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::{DATE, Lines, at, headers};
 use crate::semantics::{
-    Condition, EntityTag, Freshened, HeadEffect, Validators, evaluate, freshen, head_effect, make,
+    Condition, Freshened, HeadEffect, Validators, evaluate, freshen, head_effect, make,
+    parts::EntityTag,
 };
 
 const EARLIER: &str = "Sun, 06 Nov 1994 08:00:00 GMT";

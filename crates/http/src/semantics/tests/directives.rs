@@ -3,7 +3,7 @@
 use http::HeaderName;
 
 use super::{Lines, headers, is_fresh, judged};
-use crate::semantics::{MaxStale, Refusal, RequestDirectives, ResponseDirectives};
+use crate::semantics::{Refusal, RequestDirectives, ResponseDirectives, parts::MaxStale};
 
 fn response(lines: &[&str]) -> ResponseDirectives {
     let lines: Vec<_> = lines.iter().map(|line| ("cache-control", *line)).collect();

@@ -6,7 +6,8 @@ use http::{HeaderName, Method, StatusCode};
 
 use super::{DATE, Lines, at, headers, instant, is_fresh, judged, judged_by};
 use crate::semantics::{
-    Exchange, Freshness, Lifetimes, MaxStale, Refusal, RequestDirectives, RequestFacts, Use, judge,
+    Exchange, Freshness, Lifetimes, Refusal, RequestDirectives, RequestFacts, Use, judge,
+    parts::MaxStale,
 };
 
 /// Half a minute after [`DATE`].

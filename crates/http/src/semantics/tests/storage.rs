@@ -4,8 +4,8 @@ use http::{HeaderName, Method, StatusCode};
 
 use super::{DATE, Lines, at, headers, instant, judged, judged_by};
 use crate::semantics::{
-    Lifetimes, Refusal, RequestFacts, judge, stored_fields, strip_for_not_modified,
-    strip_hop_by_hop,
+    Lifetimes, Refusal, RequestFacts, fields::strip_hop_by_hop, judge, stored_fields,
+    strip_for_not_modified,
 };
 
 const MAX_AGE: (&str, &str) = ("cache-control", "max-age=60");
