@@ -190,7 +190,14 @@ impl Ask {
     ) {
         let length = stored.body.len() as u64;
         let (status, headers) = (response.status(), dated(response.headers(), exchange));
-        let renewed = match head_effect(&stored.headers, stored.status, length, status, &headers) {
+        let renewed = match head_effect(
+            &stored.headers,
+            &stored.validators,
+            stored.status,
+            length,
+            status,
+            &headers,
+        ) {
             HeadEffect::None => return,
             HeadEffect::Outdated => None,
             HeadEffect::Updated(headers) => self.renew(stored, headers, origin, exchange, now),

@@ -1,6 +1,6 @@
 //! What a 304 or a response to HEAD says of a stored response (RFC 9111 3.2, 4.3.4, 4.3.5).
 
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::{EntityTag, Validators};
 use crate::semantics::{fields, syntax::trim};
@@ -28,11 +28,7 @@ pub(crate) fn freshen(
     if !is_about(validators, from_304) {
         return Freshened::Other;
     }
-    let mut stored = stored.clone();
-    if validators.etag_is_ours {
-        stored.remove(header::ETAG);
-    }
-    Freshened::Updated(merged(stored, from_304))
+    Freshened::Updated(merged(of_origin(stored, validators), from_304))
 }
 
 /// What a response to HEAD says of a stored response to GET.
@@ -48,11 +44,13 @@ pub(crate) enum HeadEffect {
 
 /// Decides what a response to HEAD, which went to the origin, says of a stored response to GET.
 ///
-/// If it has the same status, validators and length, its fields are those that GET would get. Another
+/// If it has the same status, validators and length, its fields are those that GET would get, but for an
+/// entity tag that the cache has made: it is to be made again. Another
 /// status outdates the stored response only if it says that the resource is another one or gone: a
 /// server may know GET and not HEAD.
 pub(crate) fn head_effect(
     stored: &HeaderMap,
+    validators: &Validators,
     stored_status: StatusCode,
     stored_length: u64,
     status: StatusCode,
@@ -62,16 +60,17 @@ pub(crate) fn head_effect(
         let outdates = [StatusCode::OK, StatusCode::NOT_FOUND, StatusCode::GONE];
         return if outdates.contains(&status) { HeadEffect::Outdated } else { HeadEffect::None };
     }
-    let same_validator = |name: &HeaderName| match head.get(name) {
-        None => true,
-        Some(received) => stored.get(name) == Some(received),
+    let same = |name: HeaderName, stored: Option<&HeaderValue>| {
+        head.get(name).is_none_or(|received| stored == Some(received))
     };
+    let same_validators = same(header::ETAG, validators.etag_of_origin())
+        && same(header::LAST_MODIFIED, validators.last_modified.as_ref());
     let same_length = head.get(header::CONTENT_LENGTH).is_none_or(|length| {
         let length = std::str::from_utf8(trim(length.as_bytes()));
         length.is_ok_and(|length| length.parse() == Ok(stored_length))
     });
-    if same_validator(&header::ETAG) && same_validator(&header::LAST_MODIFIED) && same_length {
-        HeadEffect::Updated(merged(stored.clone(), head))
+    if same_validators && same_length {
+        HeadEffect::Updated(merged(of_origin(stored, validators), head))
     } else {
         HeadEffect::Outdated
     }
@@ -94,6 +93,15 @@ fn is_about(validators: &Validators, from_304: &HeaderMap) -> bool {
         (Some(stored), Some(received)) => stored == received,
         _ => true,
     }
+}
+
+/// Returns the stored fields without what the cache has made of its own.
+fn of_origin(stored: &HeaderMap, validators: &Validators) -> HeaderMap {
+    let mut fields = stored.clone();
+    if validators.etag_is_ours {
+        fields.remove(header::ETAG);
+    }
+    fields
 }
 
 fn merged(mut fields: HeaderMap, update: &HeaderMap) -> HeaderMap {

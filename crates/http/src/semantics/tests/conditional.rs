@@ -314,7 +314,9 @@ fn r02_a_response_to_head_updates_or_outdates_what_get_has_stored() {
         [("etag", "\"a\""), ("last-modified", EARLIER), ("x", "1"), ("content-length", "5")];
     let effect = |status: u16, lines: Lines<'_>| {
         let status = StatusCode::from_u16(status).unwrap();
-        match head_effect(&headers(&stored), StatusCode::OK, 5, status, &headers(lines)) {
+        let (stored, head) = (headers(&stored), headers(lines));
+        let validators = Validators::of(&stored, at(0));
+        match head_effect(&stored, &validators, StatusCode::OK, 5, status, &head) {
             HeadEffect::None => Effect::None,
             HeadEffect::Updated(fields) => {
                 assert_eq!(fields["content-length"], "5");
@@ -346,4 +348,18 @@ fn r02_a_response_to_head_updates_or_outdates_what_get_has_stored() {
     for (status, lines, expected) in table {
         assert_eq!(effect(*status, lines), *expected, "{status} {lines:?}");
     }
+}
+
+#[test]
+fn r02_a_response_to_head_does_not_know_what_the_cache_has_made() {
+    let stored = headers(&[("etag", "\"m\""), ("x", "1")]);
+    let validators =
+        Validators::of(&headers(&[("x", "1")]), at(0)).with_made_etag(stored["etag"].clone());
+    let effect = |lines: Lines<'_>| {
+        let (ok, head) = (StatusCode::OK, headers(lines));
+        head_effect(&stored, &validators, ok, 5, ok, &head)
+    };
+    let HeadEffect::Updated(fields) = effect(&[("x", "2")]) else { panic!() };
+    assert_eq!(fields, headers(&[("x", "2")]));
+    assert!(matches!(effect(&[("etag", "\"m\"")]), HeadEffect::Outdated));
 }
