@@ -5,6 +5,7 @@
 //! the same for all caches and has fixed keys, and so do the shards of larder, which would depend on the
 //! number of cores: each run counts the same.
 
+mod http;
 mod peers;
 
 use std::hint::black_box;
@@ -114,4 +115,6 @@ fn main() {
     }
     count("view's get, hit", Larder::NAME, 0, |n| view.get(&of(n)));
     count("attribute, hit", Larder::NAME, 0, |n| looked_up(of(n)));
+
+    http::hits();
 }

@@ -97,7 +97,8 @@ impl Shared {
         let table = self.table.load();
         let target = key::Target::of(uri, request.headers(), table.rules.scheme());
         // A host that is none has no other locations.
-        let host = target.map(|it| it.host.into_owned()).unwrap_or_default();
+        let host =
+            target.map(|it| String::from_utf8_lossy(&it.host).into_owned()).unwrap_or_default();
         let user = request.extensions().get::<User>();
         // Where each user has responses of their own, one user's change is nobody else's.
         let changed = |uri: &Uri| {

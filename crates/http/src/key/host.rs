@@ -1,7 +1,7 @@
 //! The host that a request is for.
 
 use super::{Bypass, target::Known};
-use http::{HeaderMap, Uri, header::HOST};
+use http::{HeaderMap, HeaderValue, Uri, header::HOST};
 use std::borrow::Cow;
 
 /// Returns the host in lower case, without the port that its scheme has anyway; nothing if the request has none, as
@@ -10,71 +10,96 @@ pub(super) fn of<'a>(
     uri: &'a Uri,
     headers: &'a HeaderMap,
     scheme: Known,
-) -> Result<Cow<'a, str>, Bypass> {
+) -> Result<Cow<'a, [u8]>, Bypass> {
     let mut fields = headers.get_all(HOST).iter();
-    let field = match fields.next() {
-        Some(field) => Some(field.to_str().map_err(|_| Bypass::Host)?),
-        None => None,
-    };
+    let field = fields.next().map(HeaderValue::as_bytes);
     if fields.next().is_some() {
         return Err(Bypass::Host);
     }
     let host = match (uri.authority(), field) {
-        (Some(authority), None) => canonical(authority.as_str(), scheme)?,
+        (Some(authority), None) => canonical(authority.as_str().as_bytes(), scheme)?,
         (None, Some(field)) => canonical(field, scheme)?,
         // Servers differ in whom they believe.
         (Some(authority), Some(field)) => {
-            let host = canonical(authority.as_str(), scheme)?;
+            let host = canonical(authority.as_str().as_bytes(), scheme)?;
             if canonical(field, scheme)? != host {
                 return Err(Bypass::Host);
             }
             host
         }
-        (None, None) => Cow::Borrowed(""),
+        (None, None) => Cow::Borrowed(&b""[..]),
     };
     Ok(host)
 }
 
-fn canonical(host: &str, scheme: Known) -> Result<Cow<'_, str>, Bypass> {
-    if host.is_empty() || !host.bytes().all(is_of_host) {
+fn canonical(host: &[u8], scheme: Known) -> Result<Cow<'_, [u8]>, Bypass> {
+    let (mut all, mut colon) = (0, None);
+    for (at, &byte) in host.iter().enumerate() {
+        let class = CLASSES[usize::from(byte)];
+        all |= class;
+        if class == COLON {
+            colon = Some(at);
+        }
+    }
+    if host.is_empty() || all & OTHER != 0 {
         return Err(Bypass::Host);
     }
-    let (name, port) = match host.rsplit_once(':') {
+    let (name, port) = match colon {
         // The last colon of an IPv6 address is no port's.
-        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        Some(at) if !host.ends_with(b"]") => (&host[..at], Some(&host[at + 1..])),
         _ => (host, None),
     };
-    if name.is_empty() || port.is_some_and(|port| !port.bytes().all(|it| it.is_ascii_digit())) {
+    if name.is_empty() || port.is_some_and(|port| !port.iter().all(u8::is_ascii_digit)) {
         return Err(Bypass::Host);
     }
     let host = match port {
         // `a:` is `a`.
-        Some(port) if port.is_empty() || scheme.port() == Some(port) => name,
+        Some(port)
+            if port.is_empty() || scheme.port().is_some_and(|known| known.as_bytes() == port) =>
+        {
+            name
+        }
         _ => host,
     };
-    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+    if all & UPPER != 0 {
         Ok(Cow::Owned(host.to_ascii_lowercase()))
     } else {
         Ok(Cow::Borrowed(host))
     }
 }
 
+const UPPER: u8 = 1;
+const COLON: u8 = 2;
+const OTHER: u8 = 4;
+
 /// What names, addresses and ports have; no `@` of a user, no `,` of a list, nothing encoded.
-fn is_of_host(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']')
-}
+const CLASSES: [u8; 256] = {
+    let mut classes = [OTHER; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'[' | b']' => 0,
+            b'A'..=b'Z' => UPPER,
+            b':' => COLON,
+            _ => OTHER,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
 
     fn host(uri: &str, fields: &[&str], scheme: Known) -> Result<String, Bypass> {
         let mut headers = HeaderMap::new();
         for field in fields {
             headers.append(HOST, HeaderValue::from_str(field).unwrap());
         }
-        of(&uri.parse().unwrap(), &headers, scheme).map(Cow::into_owned)
+        let uri = uri.parse().unwrap();
+        let host = of(&uri, &headers, scheme)?.into_owned();
+        Ok(String::from_utf8(host).unwrap())
     }
 
     #[test]

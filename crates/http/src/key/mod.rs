@@ -12,6 +12,7 @@
 //!
 //! The method is not in it: HEAD is answered from what GET has stored.
 
+mod buffer;
 mod cookies;
 mod headers;
 mod host;
@@ -30,10 +31,10 @@ use crate::{
     rules::KeyShape,
     semantics::{Sink, write_values},
 };
+use buffer::Buffer;
 use headers::Seen;
 use http::{HeaderMap, HeaderName, Method};
 use siphasher::sip128::{Hasher128, SipHasher24};
-use smallvec::SmallVec;
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
     sync::OnceLock,
@@ -107,7 +108,7 @@ pub(crate) enum Access {
 
 /// A key while it is written. Keys of usual sizes need no allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct KeyBuffer(SmallVec<[u8; 256]>);
+pub(crate) struct KeyBuffer(Buffer);
 
 impl KeyBuffer {
     pub(crate) fn new() -> Self {
@@ -115,7 +116,7 @@ impl KeyBuffer {
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.0
+        self.0.as_slice()
     }
 
     /// Writes the key of a request, in the place of what was there.
@@ -139,7 +140,7 @@ impl KeyBuffer {
         let path = target.key_path(shape.normalize_paths)?;
         self.0.push(target.scheme.byte());
         self.0.extend_from_slice(&shape.id.to_le_bytes());
-        self.part(target.host.as_bytes());
+        self.part(&target.host);
         self.part(path.as_bytes());
         shape.query.write(target.query, self);
         for name in &shape.headers {
@@ -206,7 +207,7 @@ impl KeyBuffer {
         let random = RandomState::new();
         let (one, other) = *KEYS.get_or_init(|| (random.hash_one(1), random.hash_one(2)));
         let mut hasher = SipHasher24::new_with_keys(one, other);
-        hasher.write(&self.0);
+        hasher.write(self.as_slice());
         let hash = hasher.finish128().as_u128();
         self.0.clear();
         self.0.push(HASHED);

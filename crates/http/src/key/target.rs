@@ -9,7 +9,7 @@ use std::borrow::Cow;
 pub(crate) struct Target<'a> {
     pub(crate) scheme: Known,
     /// In lower case, without the scheme's own port; empty if the request names none.
-    pub(crate) host: Cow<'a, str>,
+    pub(crate) host: Cow<'a, [u8]>,
     /// As the router sees it.
     pub(crate) path: &'a str,
     pub(crate) query: Option<&'a str>,

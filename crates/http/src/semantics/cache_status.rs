@@ -1,15 +1,26 @@
 //! `Cache-Status` (RFC 9211) and `Age`: what a cache tells of how it handled a request.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use smallvec::SmallVec;
 
 use super::syntax::is_token_byte;
 
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// The name of a cache, as it is written: a token if it can be one, or else a string.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CacheName(Bytes);
+pub(crate) struct CacheName {
+    text: Box<[u8]>,
+    /// How the reports of fresh responses begin.
+    hit: Box<[u8]>,
+}
+
+/// A value while it is written.
+type Text = SmallVec<[u8; 128]>;
+
+/// What comes before the lifetime in a report of a hit.
+const HIT: &[u8] = b"; hit; ttl=";
 
 impl CacheName {
     /// Takes a name. Returns `None` if it is empty or has other than visible ASCII characters and
@@ -19,13 +30,24 @@ impl CacheName {
         if name.is_empty() || !visible {
             return None;
         }
-        let mut text = BytesMut::with_capacity(name.len() + 2);
+        let mut text = Text::new();
         if is_token(name) {
-            text.put_slice(name.as_bytes())
+            text.extend_from_slice(name.as_bytes());
         } else {
-            put_string(&mut text, name)
+            put_string(&mut text, name);
         }
-        Some(Self(text.freeze()))
+        let hit = [&text, HIT].concat().into();
+        Some(Self { text: text.to_vec().into(), hit })
+    }
+
+    /// Writes the report of nearly all hits.
+    fn fresh(&self, ttl: u64) -> HeaderValue {
+        let (digits, from) = decimal(ttl.min(MOST));
+        let mut text = Vec::with_capacity(self.hit.len() + digits.len() - from);
+        text.extend_from_slice(&self.hit);
+        text.extend_from_slice(&digits[from..]);
+        // Takes the memory as it is, since there is no more of it than the text needs.
+        HeaderValue::from_maybe_shared(Bytes::from(text)).expect("only visible characters")
     }
 }
 
@@ -89,49 +111,54 @@ impl Report<'_> {
 
     /// Writes the report. The value is the only allocation.
     pub(crate) fn value(&self, name: &CacheName) -> HeaderValue {
-        let texts = self.key.map_or(0, str::len) + self.detail.map_or(0, str::len);
-        let mut text = BytesMut::with_capacity(name.0.len() + 2 * texts + 112);
-        text.put_slice(&name.0);
+        if let Self { ttl: Some(ttl @ 0..), .. } = *self
+            && *self == (Self { hit: true, ttl: Some(ttl), ..Self::default() })
+        {
+            return name.fresh(ttl.unsigned_abs());
+        }
+        let mut text = Text::new();
+        text.extend_from_slice(&name.text);
         if self.hit {
-            text.put_slice(b"; hit");
+            text.extend_from_slice(b"; hit");
         }
         if let Some(forward) = self.forward {
-            text.put_slice(b"; fwd=");
-            text.put_slice(forward.token().as_bytes());
+            text.extend_from_slice(b"; fwd=");
+            text.extend_from_slice(forward.token().as_bytes());
         }
         if let Some(status) = self.forward_status {
-            text.put_slice(b"; fwd-status=");
+            text.extend_from_slice(b"; fwd-status=");
             put_number(&mut text, i64::from(status));
         }
         if let Some(ttl) = self.ttl {
-            text.put_slice(b"; ttl=");
+            text.extend_from_slice(b"; ttl=");
             put_number(&mut text, ttl);
         }
         if self.stored {
-            text.put_slice(b"; stored");
+            text.extend_from_slice(b"; stored");
         }
         if self.collapsed {
-            text.put_slice(b"; collapsed");
+            text.extend_from_slice(b"; collapsed");
         }
         if let Some(key) = self.key {
-            text.put_slice(b"; key=");
+            text.extend_from_slice(b"; key=");
             put_string(&mut text, key);
         }
         if let Some(detail) = self.detail {
-            text.put_slice(b"; detail=");
+            text.extend_from_slice(b"; detail=");
             if is_token(detail) {
-                text.put_slice(detail.as_bytes());
+                text.extend_from_slice(detail.as_bytes());
             } else {
                 put_string(&mut text, detail);
             }
         }
-        HeaderValue::from_maybe_shared(text.freeze()).expect("only visible characters were written")
+        HeaderValue::from_bytes(&text).expect("only visible characters were written")
     }
 }
 
 /// Writes `Age`.
-pub(crate) fn set_age(headers: &mut HeaderMap, seconds: u64) {
-    headers.insert(header::AGE, HeaderValue::from(seconds));
+pub(crate) fn age_of(seconds: u64) -> HeaderValue {
+    let (digits, from) = decimal(seconds);
+    HeaderValue::from_bytes(&digits[from..]).expect("digits are visible")
 }
 
 /// Returns whether a text is a token of structured fields.
@@ -142,35 +169,40 @@ fn is_token(text: &str) -> bool {
 }
 
 /// Writes a string of structured fields. What it cannot contain becomes a question mark.
-fn put_string(out: &mut BytesMut, text: &str) {
-    out.put_u8(b'"');
+fn put_string(out: &mut Text, text: &str) {
+    out.push(b'"');
     for byte in text.bytes() {
         match byte {
-            b'"' | b'\\' => out.put_slice(&[b'\\', byte]),
-            b' '..=b'~' => out.put_u8(byte),
-            _ => out.put_u8(b'?'),
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b' '..=b'~' => out.push(byte),
+            _ => out.push(b'?'),
         }
     }
-    out.put_u8(b'"');
+    out.push(b'"');
 }
 
-/// Writes a number, within the 15 digits that structured fields allow.
-fn put_number(out: &mut BytesMut, number: i64) {
-    const MOST: i64 = 999_999_999_999_999;
-    let number = number.clamp(-MOST, MOST);
+/// The largest number of structured fields: 15 digits.
+const MOST: u64 = 999_999_999_999_999;
+
+/// Writes a number, within what structured fields allow.
+fn put_number(out: &mut Text, number: i64) {
     if number < 0 {
-        out.put_u8(b'-');
+        out.push(b'-');
     }
-    let mut digits = [0; 15];
+    let (digits, from) = decimal(number.unsigned_abs().min(MOST));
+    out.extend_from_slice(&digits[from..]);
+}
+
+/// Returns the digits of a number, and where they begin.
+fn decimal(mut number: u64) -> ([u8; 20], usize) {
+    let mut digits = [0; 20];
     let mut at = digits.len();
-    let mut rest = number.unsigned_abs();
     loop {
         at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return (digits, at);
         }
     }
-    out.put_slice(&digits[at..]);
 }

@@ -19,11 +19,12 @@ mod range;
 mod storage;
 mod syntax;
 mod vary;
+mod wishes;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cache_status::{CacheName, Forward, Report, set_age};
+pub(crate) use cache_status::{CACHE_STATUS, CacheName, Forward, Report, age_of};
 pub(crate) use conditional::{
     Condition, Freshened, HeadEffect, Validators, evaluate, freshen, head_effect, make,
 };
@@ -37,6 +38,7 @@ pub(crate) use range::{Ranged, content_range, select, unsatisfied_range};
 pub(crate) use storage::{Exchange, Lifetimes, Refusal, RequestFacts, judge, stored_fields};
 pub(crate) use syntax::date;
 pub(crate) use vary::{Sink, Vary, write_values};
+pub(crate) use wishes::Wishes;
 
 /// What only tests and fuzz targets look at.
 #[cfg(any(test, fuzzing, larder_internals))]

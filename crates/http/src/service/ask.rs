@@ -1,13 +1,13 @@
 //! What a request asks for, and whether the cache has it.
 
-use super::respond::respond;
+use super::respond::{Asked, respond};
 use crate::{
     body::ResponseBody,
     key::{self, Bypass, KeyBuffer},
     layer::Shared,
     requested::requested,
     rules::Found,
-    semantics::{Forward, Report, RequestDirectives},
+    semantics::{Forward, Report, RequestDirectives, Wishes},
     store::{Entry, Fit, Origin, Outcome, Place, Stored, Subject, Variants},
     table::{RuleState, Table},
     time::Moment,
@@ -28,6 +28,7 @@ pub(super) struct Sought<'t, 'r> {
     /// That of the response, where it depends on fields.
     variant: Option<KeyBuffer>,
     client: RequestDirectives,
+    wishes: Wishes,
     /// Whether it has credentials of which nobody says whose they are.
     anonymous: bool,
 }
@@ -61,13 +62,14 @@ impl<'t, 'r> Sought<'t, 'r> {
         let user = request.extensions().get::<User>();
         let mut primary = KeyBuffer::new();
         let access = primary.write(&found.rule.key, &target, method, headers, user)?;
-        let client = if found.rule.ignore_client_directives {
-            RequestDirectives::default()
-        } else {
+        let wishes = Wishes::of(headers);
+        let client = if wishes.directives && !found.rule.ignore_client_directives {
             RequestDirectives::of(headers)
+        } else {
+            RequestDirectives::default()
         };
         let (state, anonymous) = (&table.states[found.index], access == key::Access::Unverified);
-        Ok(Self { found, target, user, state, primary, variant: None, client, anonymous })
+        Ok(Self { found, target, user, state, primary, variant: None, client, wishes, anonymous })
     }
 
     /// Looks for the response.
@@ -121,7 +123,8 @@ impl<'t, 'r> Sought<'t, 'r> {
         };
         self.state.meter.count(outcome);
         let report = Report { hit: true, detail, ..Report::default() };
-        respond(stored, (request.method(), request.headers()), now, &shared.name, report)
+        let asked = Asked::new(request.method(), request.headers(), self.wishes);
+        respond(stored, asked, now, &shared.name, report)
     }
 
     /// The same, without a lifetime.
@@ -165,7 +168,7 @@ pub(super) struct Ask {
     pub(super) primary: KeyBuffer,
     pub(super) client: RequestDirectives,
     pub(super) anonymous: bool,
-    pub(super) host: String,
+    pub(super) host: Vec<u8>,
     places: Vec<Place>,
     path: Vec<u8>,
 }
@@ -190,6 +193,7 @@ impl Ask {
 
     pub(super) fn respond<B>(&self, stored: &Stored, report: Report) -> Response<ResponseBody<B>> {
         let now = self.shared.time.now();
-        respond(stored, (&self.method, &self.headers), now, &self.shared.name, report)
+        let asked = Asked::new(&self.method, &self.headers, Wishes::of(&self.headers));
+        respond(stored, asked, now, &self.shared.name, report)
     }
 }

@@ -149,7 +149,9 @@ impl Ask {
         now: Moment,
     ) -> Option<Arc<Stored>> {
         let confirmed = dated(confirmed, exchange);
-        let Freshened::Updated(headers) = freshen(&old.headers, &old.validators, &confirmed) else {
+        let Freshened::Updated(headers) =
+            freshen(&old.headers.fields(), &old.validators, &confirmed)
+        else {
             return None;
         };
         self.renew(old, headers, origin, exchange, now)
@@ -191,7 +193,7 @@ impl Ask {
         let length = stored.body.len() as u64;
         let (status, headers) = (response.status(), dated(response.headers(), exchange));
         let renewed = match head_effect(
-            &stored.headers,
+            &stored.headers.fields(),
             &stored.validators,
             stored.status,
             length,

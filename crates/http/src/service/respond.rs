@@ -3,7 +3,7 @@
 use crate::{
     body::ResponseBody,
     semantics::{
-        CacheName, Condition, Forward, Ranged, Report, content_range, evaluate, select, set_age,
+        CacheName, Condition, Forward, Ranged, Report, Wishes, content_range, evaluate, select,
         strip_for_not_modified, unsatisfied_range,
     },
     store::Stored,
@@ -12,28 +12,53 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
+/// What a client wants of a stored response.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    method: &'a Method,
+    /// None if there is nothing in them that selects.
+    selecting: Option<&'a HeaderMap>,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(method: &'a Method, headers: &'a HeaderMap, wishes: Wishes) -> Self {
+        Self { method, selecting: wishes.selection.then_some(headers) }
+    }
+
+    fn condition(self, stored: &Stored) -> Condition {
+        self.selecting.map_or(Condition::Proceed, |headers| {
+            evaluate(self.method, headers, stored.status, &stored.validators)
+        })
+    }
+
+    fn range(self, stored: &Stored) -> Ranged {
+        let length = stored.body.len() as u64;
+        self.selecting.map_or(Ranged::Full, |headers| {
+            select(self.method, headers, stored.status, length, &stored.validators)
+        })
+    }
+}
+
 /// The response for one client: all of what is stored, a part, or the news that the client has it.
 pub(super) fn respond<B>(
     stored: &Stored,
-    (method, request): (&Method, &HeaderMap),
+    asked: Asked<'_>,
     now: Moment,
     name: &CacheName,
     mut report: Report<'_>,
 ) -> Response<ResponseBody<B>> {
     let resident = stored.resident(now);
-    let mut headers = stored.headers.clone();
-    let (status, body) = match evaluate(method, request, stored.status, &stored.validators) {
+    if report.hit {
+        report.ttl = Some(stored.freshness.ttl(resident));
+    }
+    let mut headers = stored.headers.answer(stored.freshness.age(resident), name, report);
+    let (status, body) = match asked.condition(stored) {
         Condition::NotModified => {
             strip_for_not_modified(&mut headers);
             (StatusCode::NOT_MODIFIED, Bytes::new())
         }
-        Condition::Proceed => select_body(stored, method, request, &mut headers),
+        Condition::Proceed => select_body(stored, asked, &mut headers),
     };
-    set_age(&mut headers, stored.freshness.age(resident));
-    if report.hit {
-        report.ttl = Some(stored.freshness.ttl(resident));
-    }
-    report.append_to(name, &mut headers);
     let mut response = Response::new(ResponseBody::stored(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -43,15 +68,10 @@ pub(super) fn respond<B>(
     response
 }
 
-fn select_body(
-    stored: &Stored,
-    method: &Method,
-    request: &HeaderMap,
-    headers: &mut HeaderMap,
-) -> (StatusCode, Bytes) {
+fn select_body(stored: &Stored, asked: Asked<'_>, headers: &mut HeaderMap) -> (StatusCode, Bytes) {
     let length = stored.body.len() as u64;
-    match select(method, request, stored.status, length, &stored.validators) {
-        Ranged::Full if method == Method::HEAD => (stored.status, Bytes::new()),
+    match asked.range(stored) {
+        Ranged::Full if asked.method == Method::HEAD => (stored.status, Bytes::new()),
         Ranged::Full => (stored.status, stored.body.clone()),
         Ranged::Part(part) => {
             headers.insert(header::CONTENT_RANGE, content_range(&part, length));

@@ -136,7 +136,7 @@ impl Ask {
         report.stored = true;
         let (mut parts, body) = response.into_parts();
         origin.extend(groups_of(&parts.headers).iter().map(|group| {
-            let subject = Subject::Group { host: self.host.as_bytes(), group: group.as_bytes() };
+            let subject = Subject::Group { host: &self.host, group: group.as_bytes() };
             self.shared.stamps.place(subject)
         }));
         let (status, extensions) = (parts.status, parts.extensions.clone());

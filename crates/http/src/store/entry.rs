@@ -1,6 +1,6 @@
 //! What is stored under a key.
 
-use super::{Class, Meter, stamps::Origin};
+use super::{Class, Meter, stamps::Origin, template::Template};
 use crate::{
     semantics::{Freshness, RequestDirectives, Use, Validators},
     time::Moment,
@@ -36,7 +36,7 @@ pub(crate) struct Passing {
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Template,
     /// What layers between the handler and the cache have left in it.
     pub(crate) extensions: Extensions,
     pub(crate) body: Bytes,
@@ -126,7 +126,8 @@ impl Stored {
         variants: Option<Arc<Variants>>,
     ) -> Self {
         let Head { status, headers, extensions, freshness, received, open, validators } = head;
-        let bytes = body.len() + bytes_of(&headers) + origin.bytes() + size_of::<Self>();
+        let headers = Template::new(headers);
+        let bytes = body.len() + headers.bytes() + origin.bytes() + size_of::<Self>();
         let is_error = status.is_client_error() || status.is_server_error();
         let class = if is_error { Class::Error } else { Class::Usual };
         let held = Held::new(meter, variants, bytes, class);
@@ -206,11 +207,4 @@ impl Entry {
             Self::Pass(passing) => passing.held.bytes as usize,
         }
     }
-}
-
-/// What a map of headers has on the heap, roughly.
-fn bytes_of(headers: &HeaderMap) -> usize {
-    // A bucket with its hash and its index, for each.
-    const EACH: usize = 112;
-    headers.iter().map(|(name, value)| EACH + name.as_str().len() + value.len()).sum()
 }

@@ -3,6 +3,7 @@
 mod entry;
 mod meter;
 pub(crate) mod stamps;
+mod template;
 
 pub(crate) use entry::{Entry, Fit, Head, Stored, Variants};
 pub(crate) use meter::{Class, Meter, Outcome};

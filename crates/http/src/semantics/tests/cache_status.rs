@@ -1,7 +1,7 @@
 //! `Cache-Status` and `Age`: RFC 9211, RFC 9111 5.1.
 
 use super::headers;
-use crate::semantics::{CacheName, Forward, Report, set_age, syntax::structured::list};
+use crate::semantics::{CacheName, Forward, Report, syntax::structured::list};
 
 fn written(report: &Report<'_>) -> String {
     let name = CacheName::new("larder").unwrap();
@@ -85,11 +85,4 @@ fn r13_names_are_tokens_or_strings() {
     for name in ["", "caf\u{e9}", "a\nb", "a\0"] {
         assert_eq!(written(name), None, "{name:?}");
     }
-}
-
-#[test]
-fn r13_age_takes_the_place_of_the_one_before() {
-    let mut fields = headers(&[("age", "1"), ("age", "2")]);
-    set_age(&mut fields, 30);
-    assert_eq!(fields, headers(&[("age", "30")]));
 }

@@ -1,0 +1,98 @@
+//! Headers of stored responses, ready for the answers that are made of them.
+
+use crate::semantics::{CACHE_STATUS, CacheName, Report, age_of};
+use http::{HeaderMap, HeaderValue, header};
+
+/// The headers of a stored response, with places for the fields that each answer has of its own.
+///
+/// Adding a field to a clone of a map would have the map grow, and hash all of its fields once more. So the fields are
+/// there when the response is stored, before all others, and an answer gives them their values.
+#[derive(Debug)]
+pub(crate) struct Template {
+    /// `Age`, then `Cache-Status` if no cache nearer to the origin has reported, then what came with the response.
+    headers: HeaderMap,
+    /// Caches nearer to the origin have reported, and the report of this one goes behind theirs.
+    reported: bool,
+}
+
+impl Template {
+    pub(crate) fn new(mut fields: HeaderMap) -> Self {
+        const EMPTY: HeaderValue = HeaderValue::from_static("");
+        fields.remove(header::AGE);
+        let reported = fields.contains_key(CACHE_STATUS);
+        let mut headers = HeaderMap::with_capacity(fields.len() + 2);
+        headers.insert(header::AGE, EMPTY);
+        if !reported {
+            headers.insert(CACHE_STATUS, EMPTY);
+        }
+        headers.extend(fields);
+        Self { headers, reported }
+    }
+
+    /// Returns the headers as they came, without an age.
+    pub(crate) fn fields(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        headers.remove(header::AGE);
+        if !self.reported {
+            headers.remove(CACHE_STATUS);
+        }
+        headers
+    }
+
+    /// Returns the headers of an answer.
+    pub(crate) fn answer(&self, age: u64, name: &CacheName, report: Report<'_>) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        let mut values = headers.values_mut();
+        if let Some(value) = values.next() {
+            *value = age_of(age);
+        }
+        if self.reported {
+            report.append_to(name, &mut headers);
+        } else if let Some(value) = values.next() {
+            *value = report.value(name);
+        }
+        headers
+    }
+
+    /// What the fields have on the heap, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        // A bucket with its hash and its index, for each.
+        const EACH: usize = 112;
+        self.headers.iter().map(|(name, value)| EACH + name.as_str().len() + value.len()).sum()
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn answer(template: &Template) -> HeaderMap {
+        let report = Report { hit: true, ttl: Some(5), ..Report::default() };
+        template.answer(30, &CacheName::new("larder").unwrap(), report)
+    }
+
+    #[test]
+    fn r13_age_and_report_are_those_of_the_answer() {
+        let template = Template::new(headers(&[("etag", "\"a\""), ("age", "1"), ("age", "2")]));
+        let status = ("cache-status", "larder; hit; ttl=5");
+        assert_eq!(answer(&template), headers(&[("etag", "\"a\""), ("age", "30"), status]));
+        assert_eq!(template.fields(), headers(&[("etag", "\"a\"")]));
+    }
+
+    #[test]
+    fn r13_a_report_follows_those_that_came_with_the_response() {
+        let (one, other) = (("cache-status", "a; hit"), ("cache-status", "b; fwd=miss"));
+        let template = Template::new(headers(&[one, other]));
+        let ours = ("cache-status", "larder; hit; ttl=5");
+        assert_eq!(answer(&template), headers(&[one, other, ours, ("age", "30")]));
+        assert_eq!(template.fields(), headers(&[one, other]));
+    }
+}
