@@ -8,8 +8,8 @@ use super::{
 use crate::{
     body::ResponseBody,
     semantics::{
-        Exchange, Forward, Freshened, HeadEffect, Report, RequestFacts, date, freshen, head_effect,
-        judge,
+        Exchange, Forward, Freshened, HeadEffect, Report, RequestFacts, Vary, date, freshen,
+        head_effect, judge,
     },
     store::{Entry, Head, Origin, Outcome, Stored},
     telemetry::FetchSpan,
@@ -81,7 +81,12 @@ where
         span.end("revalidated");
         let renewed = ask.confirmed(stored, response.headers(), origin, exchange, now);
         report.stored = renewed.is_some();
-        let Some(renewed) = renewed else { return Ok(ask.respond(stored, report)) };
+        let Some(renewed) = renewed else {
+            // It holds for this client, and what the handler says of it now keeps it from others.
+            drop(place);
+            ask.state.view.invalidate(ask.key.as_slice());
+            return Ok(ask.respond(stored, report));
+        };
         let response = ask.respond(&renewed, report);
         let keep = renewed.keep();
         place.guard.insert_with_ttl(Entry::Response(renewed), keep);
@@ -165,6 +170,13 @@ impl Ask {
         exchange: Exchange,
         now: Moment,
     ) -> Option<Arc<Stored>> {
+        // It is found by requests that agree in the fields on which it depended before.
+        let known = old.held.variants.as_ref().map_or(&[][..], |it| &it.names);
+        if let Vary::On(names) = Vary::of(&headers)
+            && !names.iter().all(|name| known.contains(name))
+        {
+            return None;
+        }
         let request = RequestFacts { method: &Method::GET, ..self.facts() };
         let lifetimes = self.state.rule.lifetimes(old.status);
         let freshness = judge(&request, old.status, &headers, lifetimes, exchange).ok()?;
@@ -190,6 +202,10 @@ impl Ask {
         exchange: Exchange,
         now: Moment,
     ) {
+        if self.shared.stamps.is_stale(&stored.origin) {
+            // Only the handler's word that it is still the same would make it valid, and this is none.
+            return;
+        }
         let length = stored.body.len() as u64;
         let (status, headers) = (response.status(), dated(response.headers(), exchange));
         let renewed = match head_effect(

@@ -10,3 +10,4 @@ mod site;
 mod stale;
 mod storing;
 mod telemetry;
+mod updates;
