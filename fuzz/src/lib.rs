@@ -1,10 +1,11 @@
-//! What the fuzz targets share: small caches, values that are counted, hashes that collide; and the
-//! checks of header fields.
+//! What the fuzz targets share: small caches, values that are counted, hashes that collide; the
+//! checks of header fields; and a service behind the layer of `larder-http`, beside a model.
 
 mod census;
 mod hash;
 pub mod http;
 mod rules;
+pub mod service;
 mod setup;
 mod tags;
 pub mod timed;

@@ -128,7 +128,7 @@ impl Run {
         self.do_meanwhile(key, much / 2 % 4);
         let (value, loaded) = self.end_load(key, u32::from(much / 32));
         assert_eq!(guard.is_superseded(), loaded.superseded);
-        if much / 8 % 4 == 0 {
+        if (much / 8).is_multiple_of(4) {
             self.refreshes.fail_if(replaces);
             return;
         }
