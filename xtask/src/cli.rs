@@ -12,6 +12,8 @@ use crate::icount::Mode;
 const SANITIZER_SECONDS: u64 = 60;
 /// How long each fuzz target runs when nobody says otherwise.
 const FUZZ_SECONDS: u64 = 60;
+/// How long wrk asks one server in one round when nobody says otherwise.
+const HTTP_BENCH_SECONDS: u64 = 3;
 /// How many times each program is built when nothing else is said.
 const BUILD_ROUNDS: u32 = 3;
 
@@ -26,6 +28,7 @@ cargo xtask icount [--accept]                instructions per operation (valgrin
 cargo xtask http-conformance [--with-peers] [--suite DIR] [--test ID]
                                              http-cache-tests against the caching proxy (node)
 cargo xtask http-peers                       larder-http and other HTTP caching layers, case by case
+cargo xtask http-bench [--seconds N]         the caching proxy beside nginx and varnish, under wrk
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";
 
@@ -42,6 +45,7 @@ pub(crate) enum Task {
     BuildTime { rounds: u32 },
     HttpConformance(HttpConformance),
     HttpPeers,
+    HttpBench { seconds: u64 },
     Icount { mode: Mode },
     Bench { args: Vec<OsString> },
 }
@@ -66,6 +70,9 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             None => Ok(Task::HttpPeers),
             Some(other) => Err(other.unexpected().into()),
         },
+        "http-bench" => {
+            Ok(Task::HttpBench { seconds: seconds(&mut parser)?.unwrap_or(HTTP_BENCH_SECONDS) })
+        }
         // Everything after `bench` belongs to larder-bench, options included.
         "bench" => Ok(Task::Bench { args: parser.raw_args()?.collect() }),
         unknown => bail!("there is no task `{unknown}`\n\n{HELP}"),
@@ -197,6 +204,8 @@ mod tests {
             })
         );
         assert_eq!(parsed("http-peers").unwrap(), Task::HttpPeers);
+        assert_eq!(parsed("http-bench").unwrap(), Task::HttpBench { seconds: 3 });
+        assert_eq!(parsed("http-bench --seconds 1").unwrap(), Task::HttpBench { seconds: 1 });
         assert_eq!(
             parsed("bench compare --quick").unwrap(),
             Task::Bench { args: vec!["compare".into(), "--quick".into()] }

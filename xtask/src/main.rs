@@ -6,6 +6,7 @@ mod canary;
 mod cli;
 mod command;
 mod fuzz;
+mod http_bench;
 mod http_conformance;
 mod http_peers;
 mod icount;
@@ -53,6 +54,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Bench { args } => bench::run(&args),
         Task::HttpConformance(options) => http_conformance::run(&options),
         Task::HttpPeers => http_peers::run(),
+        Task::HttpBench { seconds } => http_bench::run(seconds),
         Task::BuildTime { rounds } => build_time::run(rounds),
     }
 }

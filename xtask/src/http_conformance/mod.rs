@@ -7,7 +7,7 @@
 
 mod peers;
 mod report;
-mod server;
+pub(crate) mod server;
 mod suite;
 
 use std::fs;
