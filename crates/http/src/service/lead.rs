@@ -154,8 +154,7 @@ impl Ask {
         now: Moment,
     ) -> Option<Arc<Stored>> {
         let confirmed = dated(confirmed, exchange);
-        let Freshened::Updated(headers) =
-            freshen(&old.headers.fields(), &old.validators, &confirmed)
+        let Freshened::Updated(headers) = freshen(&old.own_headers(), &old.validators, &confirmed)
         else {
             return None;
         };
@@ -181,14 +180,17 @@ impl Ask {
         let lifetimes = self.state.rule.lifetimes(old.status);
         let freshness = judge(&request, old.status, &headers, lifetimes, exchange).ok()?;
         let open = self.is_open(&headers, old.status);
-        let mut headers = self.stored_headers(&headers, old.status, exchange.received);
+        let (mut headers, replaced) = self.stored_headers(&headers, old.status, exchange.received);
         let validators = finish(&mut headers, old.status, &old.body, exchange.received);
         origin.extend(old.origin.places().iter().copied());
         if self.shared.stamps.is_stale(&origin) {
             return None;
         }
         let (status, extensions, received) = (old.status, old.extensions.clone(), now);
-        let head = Head { status, headers, extensions, freshness, received, open, validators };
+        #[rustfmt::skip]
+        let head = Head {
+            status, headers, extensions, freshness, received, open, validators, replaced,
+        };
         let (meter, variants) = (Arc::clone(&self.state.meter), old.held.variants.clone());
         Some(Arc::new(Stored::new(head, old.body.clone(), origin, meter, variants)))
     }
@@ -209,7 +211,7 @@ impl Ask {
         let length = stored.body.len() as u64;
         let (status, headers) = (response.status(), dated(response.headers(), exchange));
         let renewed = match head_effect(
-            &stored.headers.fields(),
+            &stored.own_headers(),
             &stored.validators,
             stored.status,
             length,

@@ -140,7 +140,7 @@ impl Ask {
             self.shared.stamps.place(subject)
         }));
         let (status, extensions) = (parts.status, parts.extensions.clone());
-        let headers = self.stored_headers(&parts.headers, status, exchange.received);
+        let (headers, replaced) = self.stored_headers(&parts.headers, status, exchange.received);
         let (shared, state) = (Arc::clone(&self.shared), Arc::clone(&self.state));
         let Verdict { freshness, open, declared, .. } = verdict;
         let then = move |copied| match copied {
@@ -154,8 +154,10 @@ impl Ask {
                 let mut headers = headers;
                 let validators = finish(&mut headers, status, &body, exchange.received);
                 let received = now;
-                let head =
-                    Head { status, headers, extensions, freshness, received, open, validators };
+                #[rustfmt::skip]
+                let head = Head {
+                    status, headers, extensions, freshness, received, open, validators, replaced,
+                };
                 let meter = Arc::clone(&state.meter);
                 let stored = Stored::new(head, body, origin, meter, variants);
                 let keep = stored.keep();
@@ -217,18 +219,21 @@ impl Ask {
         Some(Place { guard, variants: Some(variants) })
     }
 
-    /// The headers as they are stored, but for what only the whole body tells.
+    /// The headers as they are stored, but for what only the whole body tells; and the `Cache-Control` in whose place
+    /// clients see that of the rule.
     pub(super) fn stored_headers(
         &self,
         headers: &HeaderMap,
         status: StatusCode,
         received: SystemTime,
-    ) -> HeaderMap {
+    ) -> (HeaderMap, Option<Box<[HeaderValue]>>) {
         let mut stored = stored_fields(headers, self.state.rule.lifetimes(status), received);
-        if let Some(downstream) = &self.state.rule.downstream {
+        let replaced = self.state.rule.downstream.as_ref().map(|downstream| {
+            let replaced = stored.get_all(header::CACHE_CONTROL).iter().cloned().collect();
             stored.insert(header::CACHE_CONTROL, downstream.clone());
-        }
-        stored
+            replaced
+        });
+        (stored, replaced)
     }
 
     /// Adds what the client is to see of the cache and of the rule.

@@ -6,7 +6,7 @@ use crate::{
     time::Moment,
 };
 use bytes::Bytes;
-use http::{Extensions, HeaderMap, HeaderName, StatusCode};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::{
     sync::{
         Arc,
@@ -46,6 +46,8 @@ pub(crate) struct Stored {
     /// It says itself that it may be given to requests with credentials (RFC 9111, 3.5).
     pub(crate) open: bool,
     pub(crate) validators: Validators,
+    /// What the handler has said in `Cache-Control`, if clients see what the rule says.
+    pub(crate) replaced: Option<Box<[HeaderValue]>>,
     /// Until then, in milliseconds, nobody asks again after a refresh that has failed.
     resting: AtomicU64,
     /// Counted as long as it is held by anybody.
@@ -62,6 +64,7 @@ pub(crate) struct Head {
     pub(crate) received: Moment,
     pub(crate) open: bool,
     pub(crate) validators: Validators,
+    pub(crate) replaced: Option<Box<[HeaderValue]>>,
 }
 
 /// The responses of a path that depend on the same fields of the request.
@@ -125,7 +128,8 @@ impl Stored {
         meter: Arc<Meter>,
         variants: Option<Arc<Variants>>,
     ) -> Self {
-        let Head { status, headers, extensions, freshness, received, open, validators } = head;
+        let Head { status, headers, extensions, freshness, received, open, validators, replaced } =
+            head;
         let headers = Template::new(headers);
         let bytes = body.len() + headers.bytes() + origin.bytes() + size_of::<Self>();
         let is_error = status.is_client_error() || status.is_server_error();
@@ -142,9 +146,22 @@ impl Stored {
             origin,
             open,
             validators,
+            replaced,
             resting,
             held,
         }
+    }
+
+    /// The headers as the handler has made them.
+    pub(crate) fn own_headers(&self) -> HeaderMap {
+        let mut headers = self.headers.fields();
+        if let Some(replaced) = &self.replaced {
+            headers.remove(header::CACHE_CONTROL);
+            for value in replaced {
+                headers.append(header::CACHE_CONTROL, value.clone());
+            }
+        }
+        headers
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -6,10 +6,10 @@ use http::{HeaderMap, HeaderValue, header};
 /// The headers of a stored response, with places for the fields that each answer has of its own.
 ///
 /// Adding a field to a clone of a map would have the map grow, and hash all of its fields once more. So the fields are
-/// there when the response is stored, before all others, and an answer gives them their values.
+/// there when the response is stored, and an answer gives them their values.
 #[derive(Debug)]
 pub(crate) struct Template {
-    /// `Age`, then `Cache-Status` if no cache nearer to the origin has reported, then what came with the response.
+    /// With `Age`, and with `Cache-Status` if no cache nearer to the origin has reported.
     headers: HeaderMap,
     /// Caches nearer to the origin have reported, and the report of this one goes behind theirs.
     reported: bool,
@@ -42,13 +42,12 @@ impl Template {
     /// Returns the headers of an answer.
     pub(crate) fn answer(&self, age: u64, name: &CacheName, report: Report<'_>) -> HeaderMap {
         let mut headers = self.headers.clone();
-        let mut values = headers.values_mut();
-        if let Some(value) = values.next() {
+        if let Some(value) = headers.get_mut(header::AGE) {
             *value = age_of(age);
         }
         if self.reported {
             report.append_to(name, &mut headers);
-        } else if let Some(value) = values.next() {
+        } else if let Some(value) = headers.get_mut(CACHE_STATUS) {
             *value = report.value(name);
         }
         headers

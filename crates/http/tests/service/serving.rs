@@ -252,3 +252,25 @@ async fn r01_head_brings_what_get_has_stored_up_to_date() {
         assert_eq!(reply.field("x-head"), if confirms { "1" } else { "" });
     }
 }
+
+#[tokio::test]
+async fn what_the_rule_says_downstream_does_not_count_when_a_response_is_confirmed() {
+    let rule = anything().downstream("private, max-age=0");
+    let site = Site::new(rules(rule), |request, _| {
+        let mut reply = response(&[("etag", "\"v1\""), ("cache-control", "max-age=9")], TEXT);
+        if request.headers().contains_key("if-none-match") {
+            reply = response(&[("etag", "\"v1\"")], "");
+            *reply.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        reply
+    });
+    site.get("/a").await;
+    for round in 0..3 {
+        site.advance(9);
+        let reply = site.get("/a").await;
+        let expected = "larder; fwd=stale; fwd-status=304; stored";
+        assert_eq!(reply.cache_status(), expected, "round {round}");
+        assert_eq!(reply.field("cache-control"), "private, max-age=0");
+        assert!(site.get("/a").await.is_hit());
+    }
+}
