@@ -33,6 +33,16 @@ pub(crate) struct HandedLead<K, V> {
     /// What is to be replaced, if it is a refresh.
     replaces: Option<(Spot, Tags)>,
     taken_up: bool,
+    holder: Holder,
+}
+
+/// Who has a handed lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// A task, which works in the background (`background.rs`).
+    Task,
+    /// A caller, which has it in a guard.
+    Caller,
 }
 
 /// A handed lead as its leader had it.
@@ -50,7 +60,14 @@ impl<K, V> HandedLead<K, V> {
         replaces: Option<(Spot, Tags)>,
     ) -> Self {
         let cache = Arc::downgrade(&engine.common);
-        Self { cache, flight: lead.hand_over(), hash, replaces, taken_up: false }
+        Self {
+            cache,
+            flight: lead.hand_over(),
+            hash,
+            replaces,
+            taken_up: false,
+            holder: Holder::Task,
+        }
     }
 
     pub(crate) fn of_absent(engine: &Engine<K, V>, lead: Leader<'_, K, V>, hash: u64) -> Self {
@@ -65,6 +82,12 @@ impl<K, V> HandedLead<K, V> {
         spot: Spot,
     ) -> Self {
         Self::new(engine, lead, hash, Some((spot, Tags::NONE)))
+    }
+
+    /// The same, for a guard.
+    pub(crate) fn in_guard(mut self) -> Self {
+        self.holder = Holder::Caller;
+        self
     }
 
     pub(crate) fn key(&self) -> &K {
@@ -109,7 +132,7 @@ impl<K, V> HandedLead<K, V> {
         f: impl FnOnce(&Engine<K, V>, TakenUp<'_, K, V>) -> R,
     ) -> Option<R> {
         let engine = Engine::engine_of(&self.cache)?;
-        let _work = engine.common.background.work();
+        let _work = (self.holder == Holder::Task).then(|| engine.common.background.work());
         self.taken_up = true;
         let leader = Leader::new(&engine, Arc::clone(&self.flight));
         let lead = match self.replaces {
@@ -165,7 +188,7 @@ impl<K, V> Drop for HandedLead<K, V> {
         }
         // Without a cache there is nobody left whom it concerns.
         let Some(engine) = Engine::engine_of(&self.cache) else { return };
-        let _work = engine.common.background.work();
+        let _work = (self.holder == Holder::Task).then(|| engine.common.background.work());
         if let Some((spot, _)) = self.replaces {
             engine.count_refresh(spot, true);
         }

@@ -258,9 +258,9 @@ where
                 return Ok(value);
             }
             Some((old, spot)) => {
-                (HandedLead::of_present(cache.engine(), leader, hash, spot), Some(old))
+                (HandedLead::of_present(cache.engine(), leader, hash, spot).in_guard(), Some(old))
             }
-            None => (HandedLead::of_absent(cache.engine(), leader, hash), None),
+            None => (HandedLead::of_absent(cache.engine(), leader, hash).in_guard(), None),
         };
         Err(LoadGuard::new(cache, lead, old))
     }
