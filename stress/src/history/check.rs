@@ -190,7 +190,10 @@ fn nothing_lost(events: &[Event], rules: Rules) -> Result<(), Violation> {
         running_max(events.iter().filter(|e| meant(e.what)).map(|event| (event.begin, event.end)))
     };
     let removals = latest_end(|what| {
-        matches!(what, What::Removed(_) | What::Invalidated | What::Cleared | What::Culled)
+        matches!(
+            what,
+            What::Removed(_) | What::Drained(_) | What::Invalidated | What::Cleared | What::Culled
+        )
     });
     let of_tag = latest_end(|what| what == What::TagInvalidated);
     let tagged = latest_end(|what| matches!(what, What::InsertedTagged(_)));

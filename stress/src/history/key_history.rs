@@ -44,7 +44,7 @@ impl Life {
     /// Whether an event with this value has found it in the cache, and not got it from its load.
     pub(super) fn is_seen_by(&self, event: &Event) -> bool {
         match event.what {
-            What::Hit(_) | What::Removed(_) | What::Replaced { .. } => true,
+            What::Hit(_) | What::Removed(_) | What::Drained(_) | What::Replaced { .. } => true,
             What::Answered(_) => self.loaded_since.is_none() || self.write.end < event.begin,
             _ => false,
         }
@@ -76,6 +76,7 @@ impl Event {
             | What::OtherThan(_)
             | What::Touched
             | What::Removed(_)
+            | What::Drained(_)
             | What::TagInvalidated
             | What::Culled
             | What::LoadsEnded => false,
@@ -94,6 +95,7 @@ impl Event {
             | What::NothingRemoved
             | What::Cleared => true,
             What::TagInvalidated
+            | What::Drained(_)
             | What::Culled
             | What::LoadsEnded
             | What::Loaded { .. }
@@ -161,7 +163,7 @@ pub(super) fn lives(events: &[Event]) -> Result<HashMap<ValueId, Life>, Violatio
         life.certain = true;
         life.first_end = life.first_end.min(event.end);
         life.last_begin = life.last_begin.max(event.begin);
-        if let What::Removed(_) | What::Replaced { .. } = event.what
+        if let What::Removed(_) | What::Drained(_) | What::Replaced { .. } = event.what
             && life.removed.replace(event.span()).is_some()
         {
             return Err(Violation::RemovedTwice(*event));

@@ -204,6 +204,8 @@ pub enum What {
     StillNone,
     /// `remove` returned this value.
     Removed(ValueId),
+    /// `drain` has taken this value. Loads that have begun since `drain` was called may be stored after that.
+    Drained(ValueId),
     /// `invalidate` found something.
     Invalidated,
     /// `remove` or `invalidate` found nothing.
@@ -225,6 +227,7 @@ impl What {
             What::Hit(id)
             | What::Answered(id)
             | What::Removed(id)
+            | What::Drained(id)
             | What::Replaced { old: id, .. } => Some(id),
             _ => None,
         }

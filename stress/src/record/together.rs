@@ -100,7 +100,7 @@ impl Recorder<'_> {
                 return self.record_together(Keys::All, start, What::Culled);
             };
             let number = key.number();
-            self.record(number, begin, What::Removed(value.id(number)));
+            self.record(number, begin, What::Drained(value.id(number)));
         }
     }
 }
