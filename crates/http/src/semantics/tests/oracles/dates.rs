@@ -21,7 +21,9 @@ pub(crate) fn check(data: &[u8]) {
         let obsolete = data.get(3).is_some_and(u8::is_ascii_alphabetic);
         assert!(ours == theirs || obsolete && apart <= century, "{data:?}: {ours:?} {theirs:?}");
     }
-    let Some(time) = ours else { return };
+    // The leap second at the end of the year 9999 is of a year that has no form.
+    let after = UNIX_EPOCH + Duration::from_secs(253_402_300_800);
+    let Some(time) = ours.filter(|time| *time < after) else { return };
     let text = subject::format_date(time);
     assert_eq!(subject::parse_date(text.as_bytes(), now()), Some(time), "{text:?}");
     if time >= UNIX_EPOCH {
