@@ -1,0 +1,137 @@
+//! Accepts connections until it is told to stop, and then lets those that are there finish.
+
+use crate::{App, BuildError, config::Config, edge::Peer};
+use axum::{Router, body::Body};
+use http::Request;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+};
+use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use thiserror::Error;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tower::ServiceExt as _;
+
+/// How long to wait when the system has no socket left.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why a service ended that should not have.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// It could not be started.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The listener has no address.
+    #[error("server.listen: {0}")]
+    Listener(#[from] io::Error),
+    /// Requests or clicks were not done within the time limit.
+    #[error("server.shutdown_timeout: {0:?} were not enough; {1} clicks are not written")]
+    Unfinished(Duration, u64),
+}
+
+/// Builds a service and serves it until `shutdown` comes: see [`App::serve`].
+///
+/// # Errors
+///
+/// If it cannot be built, or has not come to its end in time.
+pub async fn serve(
+    mut config: Config,
+    listener: TcpListener,
+    shutdown: impl Future,
+) -> Result<(), ServeError> {
+    config.server.listen = listener.local_addr()?;
+    App::build(config).await?.serve(listener, shutdown).await
+}
+
+impl App {
+    /// Serves until `shutdown` comes. Then it accepts nothing more, lets requests that are under way end, and writes all
+    /// clicks. It returns when that is done, or `server.shutdown_timeout` is over.
+    ///
+    /// # Errors
+    ///
+    /// If it has not come to its end in time.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future,
+    ) -> Result<(), ServeError> {
+        let settings = &self.config().server;
+        let permits = usize::try_from(settings.max_connections).unwrap_or(usize::MAX);
+        let permits = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        let graceful = GracefulShutdown::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            let (permit, stream, peer) = tokio::select! {
+                accepted = accept(&listener, &permits) => accepted,
+                _ = &mut shutdown => break,
+            };
+            let limit = settings.receive_timeout;
+            serve_connection(stream, peer, self.router.clone(), &graceful, permit, limit);
+        }
+        drop(listener);
+        let limit = settings.shutdown_timeout;
+        let start = tokio::time::Instant::now();
+        tracing::info!(connections = graceful.count(), "shutting down");
+        let requests = tokio::time::timeout(limit, graceful.shutdown()).await;
+        // Clicks get their time, too, if requests have used up all of it.
+        let rest = limit.saturating_sub(start.elapsed()).max(Duration::from_secs(1));
+        let clicks = tokio::time::timeout(rest, self.close()).await;
+        if requests.is_ok() && clicks.is_ok() {
+            return Ok(());
+        }
+        Err(ServeError::Unfinished(limit, self.unwritten_clicks()))
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (OwnedSemaphorePermit, TcpStream, Peer) {
+    let permit = Arc::clone(permits).acquire_owned().await.expect("never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => return (permit, stream, Peer(address.ip())),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Serves one connection in a task of its own.
+fn serve_connection(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    graceful: &GracefulShutdown,
+    permit: OwnedSemaphorePermit,
+    receive_timeout: Duration,
+) {
+    // Only an optimisation, and of a connection that may be gone.
+    _ = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().oneshot(request.map(Body::new))
+    });
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(receive_timeout);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(receive_timeout)
+        .keep_alive_timeout(receive_timeout)
+        .max_concurrent_streams(128);
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        // Clients go away as they like, and what they send wrong they were told.
+        _ = connection.await;
+        drop(permit);
+    });
+}
