@@ -163,6 +163,11 @@ impl Tags {
     pub(crate) fn count(self) -> usize {
         self.places().count()
     }
+
+    #[cfg(feature = "manager")]
+    pub(crate) fn has(self, Place(place): Place) -> bool {
+        self.places().any(|it| it == usize::from(place))
+    }
 }
 
 /// What is known of a node.

@@ -1,5 +1,7 @@
 //! What is there to be seen of entries, besides keys and values; and taking them out one by one.
 
+#[cfg(feature = "manager")]
+use crate::engine::groups::Place;
 use crate::{
     engine::{
         Engine, Sighted,
@@ -14,6 +16,7 @@ use crate::{
     },
     listener::RemovalCause,
 };
+use std::ops::ControlFlow;
 
 /// How much an entry is worth to the policy: the more, the later it goes. First its segment, then its
 /// uses, then its merit.
@@ -65,6 +68,14 @@ impl<K, V> Engine<K, V> {
 
     /// Calls `f` with each entry and its rank.
     pub(crate) fn rank_all(&self, mut f: impl FnMut(Rank, &Entry<K, V>)) {
+        self.try_rank_all(|rank, entry| {
+            f(rank, entry);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// Calls `f` with each entry and its rank, until it says that it has seen enough.
+    pub(crate) fn try_rank_all(&self, mut f: impl FnMut(Rank, &Entry<K, V>) -> ControlFlow<()>) {
         for (_, shard) in self.common.storeys.iter() {
             let protected = shard.protected_slots();
             for bucket in 0..shard.index.bucket_count() {
@@ -74,11 +85,32 @@ impl<K, V> Engine<K, V> {
                     if shard.is_live(&self.common, watch, found.node) {
                         let rank = Rank::new(protected[shard.index.loc(found).number()], found);
                         // SAFETY: pinned, and found in the index since.
-                        unsafe { shard.nodes.with(found.node, |entry| f(rank, entry)) };
+                        let more = unsafe { shard.nodes.with(found.node, |entry| f(rank, entry)) };
+                        if more.is_break() {
+                            return;
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// Counts the entries that have a tag at this place.
+    #[cfg(feature = "manager")]
+    pub(crate) fn count_tagged(&self, tag: Place) -> u64 {
+        let mut count = 0;
+        for (_, shard) in self.common.storeys.iter() {
+            for bucket in 0..shard.index.bucket_count() {
+                let _pin = pin();
+                let watch = self.common.watch();
+                let members = shard.index.members_of(bucket).into_iter().flatten();
+                count += members
+                    .filter(|found| shard.is_live(&self.common, watch, found.node))
+                    .filter(|found| shard.births.tags(found.node).has(tag))
+                    .count() as u64;
+            }
+        }
+        count
     }
 
     /// Takes out the first entry of a bucket that stands at `slot` or behind it, and has `slot` say

@@ -8,7 +8,7 @@ use super::{hashing::type_bits, namespace::Space};
 use crate::{engine::insert::Terms, loading::Wanted, sync::Arc};
 use equivalent::Equivalent;
 use std::{
-    any::{Any, TypeId},
+    any::{Any, TypeId, type_name},
     borrow::Borrow,
     fmt,
     hash::{Hash, Hasher},
@@ -86,6 +86,10 @@ trait Erased: Any + Send + Sync {
     fn same(&self, other: &dyn Any) -> bool;
     fn hash_into(&self, state: &mut dyn Hasher);
     fn space(&self) -> Space;
+    /// What was given.
+    fn given(&self) -> &dyn Any;
+    /// The name of its type.
+    fn type_name(&self) -> &'static str;
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static, V: 'static> Erased for Typed<K, V> {
@@ -102,6 +106,14 @@ impl<K: Hash + Eq + Send + Sync + 'static, V: 'static> Erased for Typed<K, V> {
     fn space(&self) -> Space {
         self.space
     }
+
+    fn given(&self) -> &dyn Any {
+        &self.key
+    }
+
+    fn type_name(&self) -> &'static str {
+        type_name::<K>()
+    }
 }
 
 /// Where a key is, for [`PlaceHasher`](super::hashing::PlaceHasher).
@@ -113,6 +125,34 @@ fn hash_place<V: 'static, H: Hasher>(space: Space, state: &mut H) {
 /// A key as it is stored.
 #[derive(Clone)]
 pub(crate) struct StoredKey(Arc<dyn Erased>);
+
+impl StoredKey {
+    /// Where it is.
+    pub(super) fn space(&self) -> Space {
+        (*self.0).space()
+    }
+
+    /// What the user gave.
+    pub(super) fn given(&self) -> &dyn Any {
+        (*self.0).given()
+    }
+
+    /// The name of the type of what the user gave.
+    pub(super) fn type_name(&self) -> &'static str {
+        (*self.0).type_name()
+    }
+
+    /// Stands for the types of key and value.
+    pub(super) fn types(&self) -> TypeId {
+        let key: &dyn Any = &*self.0;
+        key.type_id()
+    }
+
+    /// What [`types`](Self::types) says of keys and values of these types.
+    pub(super) fn types_of<K: 'static, V: 'static>() -> TypeId {
+        TypeId::of::<Typed<K, V>>()
+    }
+}
 
 impl PartialEq for StoredKey {
     fn eq(&self, other: &Self) -> bool {

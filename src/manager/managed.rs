@@ -4,6 +4,7 @@ use super::{
     hashing::BuildPlaceHasher,
     key::StoredKey,
     kind::CacheKind,
+    listing::Namers,
     memory::Share,
     namespace::Namespace,
     settings::{CacheSettings, SettingsError},
@@ -50,6 +51,7 @@ struct Inner {
     /// Entries that were evicted because the capacity got smaller.
     shed: AtomicU64,
     namespaces: Mutex<HashMap<String, Namespace>>,
+    namers: Namers,
     /// That of those who name none.
     unnamed: Namespace,
 }
@@ -176,6 +178,7 @@ impl ManagedCache {
             share: Mutex::new(Share::WHOLE),
             shed: AtomicU64::new(0),
             namespaces: Mutex::default(),
+            namers: Namers::default(),
             unnamed: Namespace::new("", 0),
         })))
     }
@@ -251,6 +254,19 @@ impl ManagedCache {
         self.0.cache.policy().max_capacity()
     }
 
+    /// Returns how much of its [`capacity`](Self::capacity) is used: bytes or entries. O(1).
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let manager = CacheManager::new();
+    /// manager.view::<u32>(CacheKind::User).set(&1, 1);
+    /// assert_eq!(manager.cache(CacheKind::User).weight(), 1);
+    /// ```
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.0.cache.weighted_size()
+    }
+
     /// What it has of its settings' capacity.
     pub(crate) fn share(&self) -> Share {
         *locked(&self.0.share)
@@ -273,8 +289,22 @@ impl ManagedCache {
         Ok(())
     }
 
-    /// How many entries have been evicted because the capacity got smaller.
-    pub(super) fn shed(&self) -> u64 {
+    /// Returns how many entries have been evicted because the capacity got smaller. They count among the
+    /// [evictions](CacheStats::evictions), too. O(1).
+    ///
+    /// ```
+    /// use larder::manager::{CacheManager, CacheSettings};
+    ///
+    /// let cache = CacheManager::new().create("numbers", CacheSettings::new(100)).unwrap();
+    /// (0..100).for_each(|key: u32| cache.view::<u32>().set(&key, key));
+    /// let before = cache.stats().evictions;
+    /// cache.apply(&cache.settings().max_entries(10))?;
+    /// assert_eq!(cache.shed(), cache.stats().evictions - before);
+    /// assert!(cache.shed() > 0);
+    /// # Ok::<(), larder::manager::ApplyError>(())
+    /// ```
+    #[must_use]
+    pub fn shed(&self) -> u64 {
         self.0.shed.load(Relaxed)
     }
 
@@ -382,6 +412,33 @@ impl ManagedCache {
     /// [`View::with_tags`]. O(1).
     pub fn invalidate_tag<T: Hash + ?Sized>(&self, tag: &T) {
         view::invalidate_tag(&self.0.cache, tag);
+    }
+
+    /// All that were made, and that of views that name none.
+    pub(super) fn namespaces(&self) -> Vec<Namespace> {
+        let mut all: Vec<_> = locked(&self.0.namespaces).values().cloned().collect();
+        all.push(self.0.unnamed.clone());
+        all
+    }
+
+    pub(super) fn namers(&self) -> &Namers {
+        &self.0.namers
+    }
+
+    /// Counts the entries for which `counts` holds.
+    pub(super) fn count_entries(
+        &self,
+        mut counts: impl FnMut(&StoredKey, &StoredValue) -> bool,
+    ) -> u64 {
+        let (engine, mut count) = (self.0.cache.engine(), 0);
+        for own in 0..engine.shard_numbers() {
+            for bucket in 0..engine.buckets(own) {
+                engine.visit_bucket(own, bucket, |entry| {
+                    count += u64::from(counts(&entry.key, &entry.value));
+                });
+            }
+        }
+        count
     }
 
     pub(crate) fn entries(&self) -> &Entries {

@@ -34,6 +34,7 @@ mod hashing;
 mod health;
 mod key;
 mod kind;
+mod listing;
 mod managed;
 #[allow(clippy::module_inception)]
 mod manager;
@@ -47,6 +48,7 @@ mod stored;
 pub(crate) mod telemetry;
 mod view;
 mod window;
+mod words;
 
 pub use error::{ManagerError, UnknownCache};
 pub use health::{
@@ -55,6 +57,7 @@ pub use health::{
 };
 pub use key::Key;
 pub use kind::{CacheKind, UnknownKind};
+pub use listing::{KeyInfo, KeyList, KeyMatch, KeyQuery};
 pub use managed::{ApplyError, CacheMemory, ManagedCache};
 pub use manager::{AlreadySet, CacheManager, CacheManagerBuilder, get_cache, global, set_global};
 pub use namespace::Namespace;

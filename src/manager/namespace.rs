@@ -20,6 +20,11 @@ impl Space {
     pub(super) fn word(self) -> u64 {
         self.0
     }
+
+    /// The number of the namespace.
+    pub(super) fn id(self) -> u32 {
+        (self.0 >> VERSION_BITS) as u32
+    }
 }
 
 /// A part of a cache's keys, which can be made stale together; comes from

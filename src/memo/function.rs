@@ -23,6 +23,8 @@ use std::{
 pub struct Declared {
     /// Where it is: module path and name.
     pub name: &'static str,
+    /// Its attribute.
+    pub attribute: &'static str,
     /// The cache that its results are kept in.
     pub cache: &'static str,
     /// How long they live, if not as long as the cache says.
@@ -49,6 +51,7 @@ impl Declared {
     /// What is so if nothing is said.
     pub const DEFAULT: Declared = Declared {
         name: "",
+        attribute: "",
         cache: "",
         ttl: None,
         jitter: None,
@@ -263,10 +266,16 @@ pub struct FunctionInfo {
     /// Module path and name, or what the attribute's `name` says. Of a method, the type's too, once it has
     /// been called; until then that is `<_>`.
     pub name: String,
+    /// Its attribute: `cache_result`, `cache_method_result`, `cache_query` or `cache_view`.
+    pub attribute: &'static str,
     /// The cache that its results are kept in. Empty for a function that writes, of which nothing is kept.
     pub cache: &'static str,
     /// The attribute's options, as they are written.
     pub options: &'static str,
+    /// The tables that it reads, as its attribute's templates.
+    pub reads: &'static [&'static str],
+    /// The tables that it writes; if there are any, nothing of it is kept.
+    pub writes: &'static [&'static str],
     /// Hits, misses, loads. All zero for a function that writes.
     pub stats: FunctionStats,
     /// Tables that it reads and no function writes, or that it writes and no cached function reads, one sentence for
@@ -294,8 +303,11 @@ pub fn functions() -> Vec<FunctionInfo> {
     let mut functions: Vec<_> = all()
         .map(|function| FunctionInfo {
             name: function.name(),
+            attribute: function.declared.attribute,
             cache: function.declared.cache,
             options: function.declared.options,
+            reads: function.declared.reads,
+            writes: function.declared.writes,
             stats: function.stats(),
             warnings: function.warnings(),
         })

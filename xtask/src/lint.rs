@@ -37,7 +37,14 @@ const LIBRARIES: [Library; 2] = [
     Library {
         name: "larder-http",
         default: &[],
-        features: &[("", 28), ("axum", 44), ("config", 34), ("metrics", 30), ("tracing", 30)],
+        features: &[
+            ("", 28),
+            ("admin", 91),
+            ("axum", 44),
+            ("config", 34),
+            ("metrics", 30),
+            ("tracing", 30),
+        ],
     },
 ];
 

@@ -348,7 +348,7 @@ impl Plan<'_> {
     /// The static that knows the function.
     fn declaration(&self) -> TokenStream {
         let Self { rt, options, subject, .. } = self;
-        let name = function_name(subject, options);
+        let (name, attribute) = (function_name(subject, options), subject.kind.name());
         let cache = options.cache.as_ref().map_or("general", |cache| cache.value.as_str());
         let duration = |said: Option<Duration>| match said {
             None => quote!(::core::option::Option::None),
@@ -379,6 +379,7 @@ impl Plan<'_> {
         quote! {
             static __LARDER_FUNCTION: #rt::Function = #rt::Function::new(#rt::Declared {
                 name: #name,
+                attribute: #attribute,
                 cache: #cache,
                 ttl: #ttl,
                 jitter: #jitter,

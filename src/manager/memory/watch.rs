@@ -8,7 +8,7 @@ use super::{
     MemorySettings,
     pressure::{Move, Party, Plan, Share, plan},
     probe::MemoryProbe,
-    reading::Strain,
+    reading::{MemoryReading, Strain},
     sample::{CacheUse, MemorySample, Pressure, PressureEvent, Resized},
 };
 use crate::{
@@ -88,6 +88,10 @@ impl Watch {
         };
         drop(registration);
         drop(ended);
+    }
+
+    pub(crate) fn read(&self) -> MemoryReading {
+        self.probe.read()
     }
 
     fn sample(&self, caches: &[ManagedCache]) -> Arc<MemorySample> {
@@ -252,6 +256,29 @@ impl CacheManager {
     /// ```
     pub fn sample_memory(&self) -> Arc<MemorySample> {
         self.watch().sample(&self.caches())
+    }
+
+    /// Returns what the probe says now, and does nothing about it. What the probe takes.
+    ///
+    /// ```
+    /// use larder::manager::{CacheManager, memory::{MemoryProbe, MemoryReading}};
+    ///
+    /// #[derive(Debug)]
+    /// struct Small;
+    ///
+    /// impl MemoryProbe for Small {
+    ///     fn read(&self) -> MemoryReading {
+    ///         MemoryReading::default().with_resident(1 << 20)
+    ///     }
+    /// }
+    ///
+    /// let manager = CacheManager::builder().memory_probe(Small).build();
+    /// assert_eq!(manager.read_memory().resident, Some(1 << 20));
+    /// assert!(manager.memory().is_none(), "no sample was taken");
+    /// ```
+    #[must_use]
+    pub fn read_memory(&self) -> MemoryReading {
+        self.watch().read()
     }
 
     /// The latest sample; `None` if none was taken yet. O(1), and never waits for one that is being taken.

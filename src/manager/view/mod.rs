@@ -234,6 +234,25 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.cache.invalidate_tag(tag);
     }
 
+    /// Counts the values of the view for which `counts` holds. Does not count as use. O(capacity of the cache).
+    ///
+    /// ```
+    /// # use larder::manager::{CacheKind, CacheManager};
+    /// let ages = CacheManager::new().view::<u32>(CacheKind::User);
+    /// ages.set("ada", 36);
+    /// ages.set("bob", 7);
+    /// assert_eq!(ages.count_where(|age| *age >= 18), 1);
+    /// ```
+    pub fn count_where(&self, mut counts: impl FnMut(&V) -> bool) -> u64 {
+        let space = match self.version {
+            None => self.namespace.space(),
+            Some(version) => self.namespace.space_at(version),
+        };
+        self.cache.count_entries(|key, value| {
+            key.space() == space && value.held::<V>().is_some_and(|held| counts(&held.value))
+        })
+    }
+
     #[inline(always)]
     fn query<'q, Q: KeyOf<T> + ?Sized>(&self, key: &'q Q) -> Query<'q, Q, V> {
         let space = match self.version {

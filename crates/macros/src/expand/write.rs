@@ -20,6 +20,7 @@ pub(super) fn expand_write(
     let attributes = Attributes::of(&item.attrs);
     let (outer, lints, cfgs) = (&attributes.outer, &attributes.lints, &attributes.cfgs);
     let (name, text) = (function_name(subject, options), &options.text);
+    let attribute = subject.kind.name();
     let (written, writes) = (tables(&options.writes, rt), literals(&options.writes));
     let function = match subject.is_method() {
         true => quote!(__LARDER_FUNCTION.of::<Self>()),
@@ -88,6 +89,7 @@ pub(super) fn expand_write(
         #vis #sig {
             static __LARDER_FUNCTION: #rt::Function = #rt::Function::new(#rt::Declared {
                 name: #name,
+                attribute: #attribute,
                 writes: &[#(#writes),*],
                 options: #text,
                 ..#rt::Declared::DEFAULT

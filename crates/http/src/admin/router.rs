@@ -1,0 +1,72 @@
+//! The endpoints.
+
+use super::{
+    auth::{Gate, Scope, authorize},
+    builder::State,
+    problem::Problem,
+    read,
+};
+use ::axum::{
+    Router,
+    middleware::{from_fn_with_state, map_response},
+    response::Response,
+    routing::{MethodRouter, get},
+};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use std::sync::Arc;
+
+/// An endpoint: there is one for each path, with and without a slash at its end.
+pub(super) struct Endpoint {
+    /// Without that slash.
+    pub(super) path: &'static str,
+    scope: Scope,
+    route: MethodRouter<Arc<State>>,
+}
+
+impl Endpoint {
+    fn read(path: &'static str, route: MethodRouter<Arc<State>>) -> Self {
+        Self { path, scope: Scope::Read, route }
+    }
+}
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::read("/stats", get(read::stats)),
+        Endpoint::read("/health", get(read::health)),
+        Endpoint::read("/performance", get(read::performance)),
+        Endpoint::read("/functions", get(read::functions)),
+        Endpoint::read("/rules", get(read::rules)),
+    ]
+}
+
+pub(super) fn router(state: &Arc<State>, gate: &Arc<Gate>) -> Router {
+    let mut router = Router::new();
+    for Endpoint { path, scope, route } in endpoints() {
+        let guard = from_fn_with_state((Arc::clone(gate), scope), authorize);
+        let route = route.route_layer(guard);
+        router = router.route(path, route.clone()).route(&format!("{path}/"), route);
+    }
+    router
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
+        .with_state(Arc::clone(state))
+        .layer(map_response(not_to_be_kept))
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, format!("there is no endpoint {}", uri.path()))
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    let detail = format!("{} has no method {method}; `Allow` says which it has", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+}
+
+/// What is said here is about this moment, and for whoever has asked.
+async fn not_to_be_kept(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let sniffing = HeaderName::from_static("x-content-type-options");
+    headers.insert(sniffing, HeaderValue::from_static("nosniff"));
+    response
+}
