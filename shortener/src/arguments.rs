@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
-use shortener::config::Sources;
+use shortener::{config::Sources, load, seed};
 use std::path::PathBuf;
 
 /// A URL shortener behind every layer of the cache larder.
@@ -20,8 +20,21 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Runs the service until SIGTERM or Ctrl-C (the default)
     Serve(Serve),
+    /// Fills a database with made-up users, URLs and clicks
+    Seed(Seed),
+    /// Asks a running service as many users would, and tells how long answers took
+    Load(load::Options),
     /// Lists all settings, their variables and built-in values
     Settings,
+}
+
+/// What is to be made up, and for which service: its settings say which database.
+#[derive(Debug, Args)]
+pub(crate) struct Seed {
+    #[command(flatten)]
+    pub(crate) options: seed::Options,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
 }
 
 /// What the service is to be like. Each setting can also be in a file, or a variable SHORTENER_..; the command line

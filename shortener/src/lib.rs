@@ -18,6 +18,7 @@
 //! | `api` | the endpoints |
 //! | `edge` | what is around them, outside of the cache: identity, sessions, clicks, headers |
 //! | `page` | the page |
+//! | [`seed`], [`load`] | made-up data, and made-up users |
 
 #![forbid(unsafe_code)]
 
@@ -27,13 +28,20 @@ mod auth;
 mod caching;
 mod clicks;
 pub mod config;
+pub mod count;
 mod db;
 pub mod domain;
 mod edge;
 mod limits;
+pub mod load;
 mod page;
+pub mod seed;
 mod serve;
 mod store;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/service.md")]
+mod guide {}
 
 pub use app::{App, BuildError, DemoLogin};
 pub use auth::HashError;

@@ -5,11 +5,12 @@
 mod arguments;
 
 use anyhow::{Context as _, Result};
-use arguments::{Arguments, Command, Serve};
+use arguments::{Arguments, Command, Seed, Serve};
 use clap::Parser as _;
 use shortener::{
     App,
     config::{Config, SETTINGS},
+    load, seed,
 };
 use std::{io::IsTerminal as _, process::ExitCode};
 use tokio::net::TcpListener;
@@ -30,6 +31,8 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<()> {
     match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
         Command::Serve(serve) => start(&serve),
+        Command::Seed(arguments) => seed(&arguments),
+        Command::Load(options) => load(&options),
         Command::Settings => {
             settings();
             Ok(())
@@ -44,6 +47,21 @@ fn settings() {
         println!("{:<28} {}", setting.name, setting.help);
         println!("{:<28} {} = {}", "", setting.variable(), setting.show(&config));
     }
+}
+
+#[tokio::main]
+async fn seed(arguments: &Seed) -> Result<()> {
+    let config = arguments.serve.sources().load()?;
+    let seeded = seed::run(&arguments.options, &config).await?;
+    println!("{seeded}");
+    Ok(())
+}
+
+#[tokio::main]
+async fn load(options: &load::Options) -> Result<()> {
+    let report = load::run(options).await?;
+    print!("{report}");
+    Ok(())
 }
 
 #[tokio::main]

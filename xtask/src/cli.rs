@@ -7,6 +7,7 @@ use lexopt::prelude::*;
 
 use crate::http_conformance::Options as HttpConformance;
 use crate::icount::Mode;
+use crate::service_bench::Options as ServiceBench;
 
 /// How long a sanitizer's stress run lasts when nobody says otherwise.
 const SANITIZER_SECONDS: u64 = 60;
@@ -29,6 +30,9 @@ cargo xtask http-conformance [--with-peers] [--suite DIR] [--test ID]
                                              http-cache-tests against the caching proxy (node)
 cargo xtask http-peers                       larder-http and other HTTP caching layers, case by case
 cargo xtask http-bench [--seconds N]         the caching proxy beside nginx and varnish, under wrk
+cargo xtask service-bench [--quick] [--users N] [--urls N] [--clicks N] [--rate N] [--seconds N] [--rounds N]
+                          [--database sqlite|postgres]
+                                             the shortener with and without its caches, under a load
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";
 
@@ -46,6 +50,7 @@ pub(crate) enum Task {
     HttpConformance(HttpConformance),
     HttpPeers,
     HttpBench { seconds: u64 },
+    ServiceBench(ServiceBench),
     Icount { mode: Mode },
     Bench { args: Vec<OsString> },
 }
@@ -73,6 +78,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "http-bench" => {
             Ok(Task::HttpBench { seconds: seconds(&mut parser)?.unwrap_or(HTTP_BENCH_SECONDS) })
         }
+        "service-bench" => Ok(Task::ServiceBench(ServiceBench::parse(&mut parser)?)),
         // Everything after `bench` belongs to larder-bench, options included.
         "bench" => Ok(Task::Bench { args: parser.raw_args()?.collect() }),
         unknown => bail!("there is no task `{unknown}`\n\n{HELP}"),
@@ -204,6 +210,7 @@ mod tests {
             })
         );
         assert_eq!(parsed("http-peers").unwrap(), Task::HttpPeers);
+        assert_eq!(parsed("service-bench").unwrap(), Task::ServiceBench(ServiceBench::default()));
         assert_eq!(parsed("http-bench").unwrap(), Task::HttpBench { seconds: 3 });
         assert_eq!(parsed("http-bench --seconds 1").unwrap(), Task::HttpBench { seconds: 1 });
         assert_eq!(
@@ -223,6 +230,7 @@ mod tests {
             "icount now",
             "http-conformance --test",
             "http-peers now",
+            "service-bench --database mysql",
             "--quick",
         ] {
             assert!(parsed(line).is_err(), "{line}");

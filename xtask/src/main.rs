@@ -16,6 +16,7 @@ mod msrv;
 mod package;
 mod place;
 mod sanitize;
+mod service_bench;
 mod steps;
 mod suites;
 mod targets;
@@ -55,6 +56,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::HttpConformance(options) => http_conformance::run(&options),
         Task::HttpPeers => http_peers::run(),
         Task::HttpBench { seconds } => http_bench::run(seconds),
+        Task::ServiceBench(options) => service_bench::run(&options),
         Task::BuildTime { rounds } => build_time::run(rounds),
     }
 }

@@ -49,6 +49,7 @@ pub(crate) fn router(service: Shared) -> Router {
         .route("/api/urls/{code}/", get(urls::item).patch(urls::change).delete(urls::delete))
         .route("/api/urls/redirect/{code}/", get(redirect::redirect))
         .route("/api/health/", get(health::health))
+        .route("/api/health/live/", get(health::live))
         .route("/{code}", get(redirect::redirect))
         .fallback(async || Problem::not_found("there is nothing at this address"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

@@ -86,6 +86,11 @@ impl Server {
         self.base.trim_start_matches("http://")
     }
 
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end, which lets it end its own children, and insists after a while.
     fn end(&mut self) -> Result<()> {
         if self.child.try_wait()?.is_some() {

@@ -1,0 +1,176 @@
+//! `cargo xtask service-bench`: the shortener with and without its caches, on SQLite and on PostgreSQL, under the same load.
+//!
+//! Both services of a database begin with copies of the same data and take turns under the load, one short round
+//! of each after another; the first round of each warms up and does not count. The median of a round
+//! is that of all its requests, misses included; of these the median of the rounds counts. Nothing is slowed down.
+
+mod options;
+mod postgres;
+mod table;
+mod warden;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+pub(crate) use self::options::{Database, Options};
+use self::postgres::Postgres;
+use self::table::Rounds;
+use self::warden::Warden;
+use crate::command::Run;
+use crate::http_conformance::server::Server;
+use crate::place;
+
+/// Shares of the endpoints. `nothing` answers from no data, so that it costs what the network stack costs.
+const MIX: &str = "redirect=78,list=6,stats=3,analytics=4,profile=4,write=1,nothing=4";
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    Run::cargo().args(["build", "--release", "--package", "shortener"]).run()?;
+    println!("{}", heading(options));
+    for database in options.databases() {
+        // Ends last, since what is declared first is dropped last.
+        let mut warden = Warden::new("larder-service-bench")?;
+        let rounds = measure(database, options, &mut warden)?;
+        println!("{}", table::markdown(database, &rounds)?);
+    }
+    Ok(())
+}
+
+fn heading(options: &Options) -> String {
+    let Options { users, urls, clicks, rate, seconds, rounds, .. } = options;
+    format!(
+        "{urls} URLs of {users} users, {clicks} clicks; {rate} requests a second ({MIX}; Zipf 1.0), \
+         {rounds} rounds of {seconds} s each; load average {}\n",
+        load_average()
+    )
+}
+
+fn measure(database: Database, options: &Options, warden: &mut Warden) -> Result<Rounds> {
+    let place = Place::new(database, warden)?;
+    let seeded = place.url("cached");
+    let run = shortener().args(["seed", "--database", &seeded]);
+    run.args(["--users", &options.users, "--urls", &options.urls, "--clicks", &options.clicks])
+        .run()
+        .context("seeding")?;
+    place.copy("cached", "plain")?;
+    let folder = warden.folder().to_owned();
+    let plain = start("plain", &place, &folder, warden)?;
+    let cached = start("cached", &place, &folder, warden)?;
+    let mut rounds = Rounds::default();
+    for round in 0..=options.rounds {
+        let mut turns = [("plain", &plain), ("cached", &cached)];
+        // Who is first has the quieter or the busier machine, whichever it is.
+        if round % 2 == 1 {
+            turns.reverse();
+        }
+        for (name, server) in turns {
+            let before = queries(server)?;
+            let report = load(server, options, round, &folder)?;
+            let asked = queries(server)? - before;
+            if round > 0 {
+                rounds.add(name == "cached", &report, asked)?;
+            }
+        }
+    }
+    Ok(rounds)
+}
+
+/// Where the databases are.
+#[derive(Debug)]
+enum Place {
+    Sqlite(PathBuf),
+    Postgres(Postgres),
+}
+
+impl Place {
+    fn new(database: Database, warden: &mut Warden) -> Result<Self> {
+        match database {
+            Database::Sqlite => Ok(Self::Sqlite(warden.folder().to_owned())),
+            Database::Postgres => {
+                let postgres = Postgres::start(warden)?;
+                postgres.create("cached", "template0")?;
+                Ok(Self::Postgres(postgres))
+            }
+        }
+    }
+
+    fn url(&self, name: &str) -> String {
+        match self {
+            Self::Sqlite(folder) => format!("sqlite:{}", folder.join(name).display()),
+            Self::Postgres(postgres) => postgres.url(name),
+        }
+    }
+
+    fn copy(&self, from: &str, to: &str) -> Result<()> {
+        match self {
+            Self::Sqlite(folder) => {
+                let (from, to) = (folder.join(from), folder.join(to));
+                let log = from.with_extension("db-wal");
+                ensure!(!log.exists(), "{} is not part of the copy", log.display());
+                fs::copy(&from, &to).map(drop).with_context(|| from.display().to_string())
+            }
+            Self::Postgres(postgres) => postgres.create(to, from),
+        }
+    }
+}
+
+fn shortener() -> Run {
+    Run::new(place::target().join("release/shortener"))
+}
+
+/// Starts the service as it is, but without limits on logins, and with what it tells of its time.
+fn start(name: &'static str, place: &Place, folder: &Path, warden: &mut Warden) -> Result<Server> {
+    let url = place.url(name);
+    let mut run = shortener().args(["serve", "--listen", "127.0.0.1:0", "--database", &url]);
+    if name == "plain" {
+        run = run.arg("--no-cache");
+    }
+    for setting in [
+        "server.timing=true",
+        "limits.logins_per_minute=0",
+        "limits.creations_per_minute=0",
+        "log.filter=warn",
+    ] {
+        run = run.args(["--set", setting]);
+    }
+    let server = Server::that_prints_its_address(name, run, folder)?;
+    warden.watch(server.id())?;
+    Ok(server)
+}
+
+/// One round; each has its own requests, the same for both services.
+fn load(server: &Server, options: &Options, round: usize, folder: &Path) -> Result<Value> {
+    let json = folder.join("report.json");
+    let seeded = format!("{},{}", options.users, options.urls);
+    let (rate, seconds) = (options.rate.to_string(), options.seconds.to_string());
+    let draws = round.to_string();
+    shortener()
+        .args(["load", "--target", server.base(), "--seeded", &seeded, "--users", "50"])
+        .args(["--rate", &rate, "--duration", &seconds, "--warm-up", "1", "--draws", &draws])
+        .args(["--mix", MIX, "--json"])
+        .arg(&json)
+        .run()?;
+    Ok(serde_json::from_str(&fs::read_to_string(&json)?)?)
+}
+
+/// How many queries the service has sent to its database so far.
+fn queries(server: &Server) -> Result<u64> {
+    let mut stream = TcpStream::connect(server.authority())?;
+    let host = server.authority();
+    write!(stream, "GET /api/health/ HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let health: Value =
+        serde_json::from_str(body).with_context(|| format!("health is {answer:?}"))?;
+    health["queries"].as_u64().with_context(|| format!("no `queries` in {body}"))
+}
+
+fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,191 @@
+//! The table for docs/measurements.md, and what the seed of this project promises.
+
+use std::fmt::Write;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::options::Database;
+
+/// An endpoint, and by how many percent its answers are to be faster, if that is promised.
+const ENDPOINTS: [(&str, Option<(f64, f64)>); 7] = [
+    ("list", Some((80.0, 90.0))),
+    ("stats", Some((85.0, 95.0))),
+    ("analytics", Some((85.0, 95.0))),
+    ("profile", Some((70.0, 80.0))),
+    ("redirect", Some((90.0, 95.0))),
+    ("write", None),
+    ("nothing", None),
+];
+/// How many percent of the queries are to be saved.
+const SAVED: f64 = 95.0;
+
+/// Medians of one service, of each round, in seconds.
+#[derive(Clone, Debug, Default)]
+struct Times {
+    handler: Vec<f64>,
+    client: Vec<f64>,
+}
+
+/// What all rounds have brought, without the caches and with them.
+#[derive(Debug, Default)]
+pub(super) struct Rounds {
+    times: [[Times; ENDPOINTS.len()]; 2],
+    queries: [u64; 2],
+    requests: [u64; 2],
+}
+
+impl Rounds {
+    /// Adds a round of the service with or without caches, as `shortener load --json` reports it.
+    pub(super) fn add(&mut self, cached: bool, report: &Value, queries: u64) -> Result<()> {
+        let which = usize::from(cached);
+        let endpoints = report["endpoints"].as_array().context("no `endpoints`")?;
+        for endpoint in endpoints {
+            let name = endpoint["endpoint"].as_str().context("no `endpoint`")?;
+            let place = ENDPOINTS.iter().position(|(it, _)| *it == name);
+            let times = &mut self.times[which][place.with_context(|| name.to_owned())?];
+            let failed = endpoint["failed"].as_u64().context("no `failed`")?;
+            // A few may end with their connection; more of them are another load.
+            let answered = endpoint["answered"].as_u64().context("no `answered`")?;
+            ensure!(failed * 100 <= answered, "{name}: {failed} failed: {}", endpoint["failures"]);
+            let median = |field: &str| {
+                endpoint[field]["p50"].as_f64().with_context(|| format!("{name}: no `{field}`"))
+            };
+            times.handler.push(median("server_seconds")?);
+            times.client.push(median("service_seconds")?);
+            self.requests[which] += answered;
+        }
+        self.queries[which] += queries;
+        Ok(())
+    }
+}
+
+pub(super) fn markdown(database: Database, rounds: &Rounds) -> Result<String> {
+    let mut text = format!("### {}\n\n", database.name());
+    text.push_str(
+        "| median | handler, no cache | handler, cached | faster by | promised | client, no cache | \
+         client, cached | faster by |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    let mut short = Vec::new();
+    for (place, (name, promised)) in ENDPOINTS.iter().enumerate() {
+        let [plain, cached] = [0, 1].map(|which| &rounds.times[which][place]);
+        let handler = [median(&plain.handler)?, median(&cached.handler)?];
+        let client = [median(&plain.client)?, median(&cached.client)?];
+        let promise = promised.map_or("-".to_owned(), |(from, to)| format!("{from}-{to} %"));
+        writeln!(
+            text,
+            "| {name} | {} | {} | {:.1} % | {promise} | {} | {} | {:.1} % |",
+            micros(handler[0]),
+            micros(handler[1]),
+            faster(handler),
+            micros(client[0]),
+            micros(client[1]),
+            faster(client),
+        )?;
+        match promised {
+            Some((from, _)) if faster(handler) < *from => {
+                short.push(format!("{name} falls short of the promise"));
+            }
+            Some((_, to)) if faster(handler) < *to => {
+                short.push(format!("{name} keeps the promise, below its upper end"));
+            }
+            _ => {}
+        }
+    }
+    let per_request = |which: usize| rounds.queries[which] as f64 / rounds.requests[which] as f64;
+    let saved = faster([per_request(0), per_request(1)]);
+    writeln!(
+        text,
+        "\nQueries a request: {:.3} without caches, {:.3} with them: {saved:.1} % saved ({SAVED} % \
+         wanted).",
+        per_request(0),
+        per_request(1)
+    )?;
+    if saved < SAVED {
+        short.push("fewer queries are saved than wanted".into());
+    }
+    let verdict = if short.is_empty() {
+        "At the handler every promise is kept at its upper end.".to_owned()
+    } else {
+        format!("At the handler: {}.", short.join("; "))
+    };
+    writeln!(text, "{verdict} `nothing` is what the network stack alone takes.")?;
+    Ok(text)
+}
+
+/// By how many percent the second is less.
+fn faster([before, after]: [f64; 2]) -> f64 {
+    (1.0 - after / before) * 100.0
+}
+
+fn micros(seconds: f64) -> String {
+    let micros = seconds * 1e6;
+    if micros < 100.0 { format!("{micros:.1} µs") } else { format!("{micros:.0} µs") }
+}
+
+fn median(values: &[f64]) -> Result<f64> {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => anyhow::bail!("nothing was measured"),
+        count if count % 2 == 0 => Ok(f64::midpoint(values[middle - 1], values[middle])),
+        _ => Ok(values[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report(handler: f64, failed: u64) -> Value {
+        let endpoint = |(name, _): &(&str, _)| {
+            json!({
+                "endpoint": name, "answered": 100, "failed": failed, "failures": {},
+                "server_seconds": {"p50": handler}, "service_seconds": {"p50": handler + 1e-4},
+            })
+        };
+        json!({ "endpoints": ENDPOINTS.iter().map(endpoint).collect::<Vec<_>>() })
+    }
+
+    fn text(cached: f64, queries: u64) -> String {
+        let mut rounds = Rounds::default();
+        // One round of three is out of line.
+        for time in [1e-3, 9e-3, 1e-3] {
+            rounds.add(false, &report(time, 0), 700).unwrap();
+            rounds.add(true, &report(time * cached, 0), queries).unwrap();
+        }
+        markdown(Database::Sqlite, &rounds).unwrap()
+    }
+
+    #[test]
+    fn reductions_stand_beside_what_is_promised() {
+        let text = text(0.04, 7);
+        let line = text.lines().find(|line| line.starts_with("| list ")).unwrap();
+        assert!(
+            line.starts_with(
+                "| list | 1000 µs | 40.0 µs | 96.0 % | 80-90 % | 1100 µs | 140 µs | 87."
+            ),
+            "{line}"
+        );
+        assert!(text.contains("1.000 without caches, 0.010 with them: 99.0 % saved"), "{text}");
+        assert!(text.contains("every promise is kept at its upper end"), "{text}");
+    }
+
+    #[test]
+    fn promises_that_are_not_kept_are_named() {
+        let text = text(0.12, 70);
+        assert!(text.contains("redirect falls short of the promise"), "{text}");
+        assert!(text.contains("list keeps the promise, below its upper end"), "{text}");
+        assert!(text.contains("fewer queries are saved than wanted"), "{text}");
+        assert!(!text.contains("profile falls short"), "{text}");
+    }
+
+    #[test]
+    fn rounds_with_failed_requests_do_not_count() {
+        assert!(Rounds::default().add(true, &report(1.0, 2), 0).is_err());
+        assert!(Rounds::default().add(true, &json!({}), 0).is_err());
+    }
+}
