@@ -41,6 +41,7 @@ const LIBRARIES: [Library; 2] = [
             ("", 28),
             ("admin", 91),
             ("axum", 44),
+            ("compression", 29),
             ("config", 34),
             ("metrics", 30),
             ("tracing", 30),

@@ -1,5 +1,6 @@
 //! Bodies: what a handler sends, passed on as it comes and copied on the way; or what is stored.
 
+use crate::store::Unread;
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -27,7 +28,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<B> {
         Inner { #[pin] body: B, copy: Option<Copying> },
-        Stored { data: Bytes },
+        Stored { data: Unread },
     }
 }
 
@@ -36,7 +37,7 @@ impl<B> ResponseBody<B> {
         Self { kind: Kind::Inner { body, copy: None } }
     }
 
-    pub(crate) fn stored(data: Bytes) -> Self {
+    pub(crate) fn stored(data: Unread) -> Self {
         Self { kind: Kind::Stored { data } }
     }
 }
@@ -80,8 +81,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
                 Poll::Ready(frame)
             }
             KindProjection::Stored { data } => {
-                let data = std::mem::take(data);
-                Poll::Ready((!data.is_empty()).then(|| Ok(Frame::data(data))))
+                Poll::Ready(data.next().map(|data| Ok(Frame::data(data))))
             }
         }
     }
@@ -89,7 +89,7 @@ impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Inner { body, .. } => body.is_end_stream(),
-            Kind::Stored { data } => data.is_empty(),
+            Kind::Stored { data } => data.len() == 0,
         }
     }
 

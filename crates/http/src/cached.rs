@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body::Body;
 use plan::Plan;
 use std::{
-    fmt, mem,
+    fmt,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -29,7 +29,7 @@ use tower_service::Service;
 /// rule does not fit the route, because a tag names a parameter that the route's path does not have, the detail is `bad-rule`.
 ///
 /// Under a [`CacheLayer`](crate::CacheLayer), responses are in that layer's manager and are invalidated by that layer's
-/// [`Invalidator`]. Otherwise they are in the manager of the process, and [`invalidator`] invalidates them. If a rule of the
+/// [`Invalidator`], and what it says of the scheme and of trusted fields holds for the handler. Otherwise they are in the manager of the process, and [`invalidator`] invalidates them. If a rule of the
 /// layer is for the same path, both cache.
 ///
 /// ```
@@ -246,10 +246,7 @@ where
     }
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        // The service that is ready; its clone is not.
-        let clone = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, clone);
-        self.plan.call(ready, request)
+        self.plan.call(&mut self.inner, request)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::{
     invalidate::Invalidator,
-    rules::Rules,
+    rules::{Rule, Rules},
     semantics::CacheName,
-    service::CacheService,
+    service::{CacheService, EmptyBody},
     stats::RuleStats,
     store::Stamps,
     table::{RuleState, Table},
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) time: Time,
     /// Where in the caches the responses are, apart from those of all others.
     namespace: String,
+    /// How an empty body is made, for requests that are sent again.
+    pub(crate) empty_body: Option<EmptyBody>,
     /// The layer around it, if this is for a single route.
     around: Option<Arc<Shared>>,
     /// Those for single routes.
@@ -60,7 +62,7 @@ impl Shared {
         rules: Rules,
         stamps: Arc<Stamps>,
         time: Time,
-        around: Option<Arc<Self>>,
+        (empty_body, around): (Option<EmptyBody>, Option<Arc<Self>>),
     ) -> Result<Self, UnknownCache> {
         static LAYERS: AtomicU64 = AtomicU64::new(0);
         let namespace = format!("http-{}", LAYERS.fetch_add(1, Relaxed));
@@ -72,21 +74,43 @@ impl Shared {
             stamps,
             time,
             namespace,
+            empty_body,
             around,
             routes: RwLock::default(),
             ids: AtomicU64::new(0),
         })
     }
 
-    /// What a single route has beneath this: rules and responses of its own, and the same invalidations.
-    pub(crate) fn route(self: &Arc<Self>, rules: Rules) -> Result<Arc<Self>, UnknownCache> {
-        let (stamps, around) = (Arc::clone(&self.stamps), Some(Arc::clone(self)));
-        let (name, manager, time) = (self.name.clone(), self.manager.clone(), self.time.clone());
-        let route = Arc::new(Self::new(name, manager, rules, stamps, time, around)?);
+    /// What a single route has beneath this: a rule and responses of its own, and the same invalidations. None if the
+    /// rule does not fit.
+    pub(crate) fn route(self: &Arc<Self>, rule: Rule) -> Option<Arc<Self>> {
+        // Rules that come meanwhile come to this route, too.
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        let rules = Rules::builder().rule(rule).beneath(&self.table.load().rules).build().ok()?;
+        let (stamps, beneath) = (Arc::clone(&self.stamps), Some(Arc::clone(self)));
+        let (name, manager, time) = (self.name.clone(), self.manager.clone(), self.time.clone());
+        let beneath = (self.empty_body.clone(), beneath);
+        let route = Self::new(name, manager, rules, stamps, time, beneath).ok()?;
+        let route = Arc::new(route);
         routes.retain(|route| route.strong_count() > 0);
         routes.push(Arc::downgrade(&route));
-        Ok(route)
+        Some(route)
+    }
+
+    /// Puts other rules in the place of those that are in force; those of single routes follow.
+    fn set_rules(&self, rules: Rules) -> Result<(), UnknownCache> {
+        let previous = self.table.load();
+        let (manager, namespace) = (&self.manager, &self.namespace);
+        let table = Table::new(manager, namespace, &self.stamps, rules, Some(&previous))?;
+        self.table.store(Arc::new(table));
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let rules = &self.table.load().rules;
+        for route in routes.iter().filter_map(Weak::upgrade) {
+            let rules = route.table.load().rules.again_beneath(rules);
+            // Nothing is wrong with a rule that was right, and its cache is there.
+            _ = rules.map(|rules| route.set_rules(rules));
+        }
+        Ok(())
     }
 
     /// The layer that this is for, or that is around it.
@@ -128,28 +152,21 @@ impl CacheLayer {
             rules: None,
             name: CacheName::new("larder").expect("it is visible ASCII"),
             clock: None,
+            empty_body: None,
         }
     }
 
     /// Puts other rules in the place of those that are in force, for requests that come from now on.
     ///
     /// What is stored stays, if it is under the key that its new rule would give it. Rules that have the names of
-    /// earlier ones go on with their counts.
+    /// earlier ones go on with their counts. The rules of [`cached`](crate::cached) handlers beneath the layer take over
+    /// the scheme and the trusted fields.
     ///
     /// # Errors
     ///
     /// If a rule names a cache that the manager does not have. Then nothing has changed.
     pub fn set_rules(&self, rules: Rules) -> Result<(), UnknownCache> {
-        let previous = self.shared.table.load();
-        let table = Table::new(
-            &self.shared.manager,
-            &self.shared.namespace,
-            &self.shared.stamps,
-            rules,
-            Some(&previous),
-        )?;
-        self.shared.table.store(Arc::new(table));
-        Ok(())
+        self.shared.set_rules(rules)
     }
 
     /// Changes the rules to what is configured now: those that the program gave to the layer, changed by the section
@@ -242,6 +259,7 @@ pub struct CacheLayerBuilder {
     rules: Option<Rules>,
     name: CacheName,
     clock: Option<ManualClock>,
+    empty_body: Option<EmptyBody>,
 }
 
 impl CacheLayerBuilder {
@@ -270,6 +288,25 @@ impl CacheLayerBuilder {
         self
     }
 
+    /// Says how an empty body of a request is made, for requests that the cache sends a second time: without conditions,
+    /// if the handler has answered a validation with a 304 that is about another response than the stored one (RFC 9111,
+    /// 4.3.4). Otherwise what is stored is the answer once more, and leaves the cache. How axum's is made, the layer knows.
+    ///
+    /// ```
+    /// use http_body_util::Empty;
+    /// use larder::manager::CacheManager;
+    /// use larder_http::CacheLayer;
+    ///
+    /// let layer = CacheLayer::builder(&CacheManager::new())
+    ///     .empty_body(Empty::<bytes::Bytes>::new)
+    ///     .build();
+    /// # drop(layer);
+    /// ```
+    pub fn empty_body<Q: 'static>(mut self, make: fn() -> Q) -> Self {
+        self.empty_body = Some(EmptyBody::new(make));
+        self
+    }
+
     /// Builds the layer.
     ///
     /// # Panics
@@ -279,8 +316,9 @@ impl CacheLayerBuilder {
     pub fn build(self) -> CacheLayer {
         let (rules, time) = (self.rules.unwrap_or_default(), Time::new(self.clock));
         let stamps = Arc::new(Stamps::new());
-        let shared = Shared::new(self.name, self.manager, rules, stamps, time, None)
-            .unwrap_or_else(|error| panic!("{error}"));
+        let shared =
+            Shared::new(self.name, self.manager, rules, stamps, time, (self.empty_body, None))
+                .unwrap_or_else(|error| panic!("{error}"));
         CacheLayer { shared: Arc::new(shared) }
     }
 }

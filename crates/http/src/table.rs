@@ -2,9 +2,9 @@
 
 use crate::{
     rules::{Compiled, Rules},
-    store::{Entry, Meter, Place, Stamps, Subject},
+    store::{Entry, Meter, Place, Stamps, Stored, Subject},
 };
-use larder::manager::{CacheManager, KeyedView, UnknownCache};
+use larder::manager::{CacheManager, KeyedView, UnknownCache, ViewGuard};
 use std::sync::Arc;
 
 /// The rules that are in force.
@@ -23,6 +23,27 @@ pub(crate) struct RuleState {
     pub(crate) meter: Arc<Meter>,
     /// Where invalidations of the rule are.
     pub(crate) place: Place,
+}
+
+impl RuleState {
+    /// Stores a response under the key of which this is the guard; takes out what has to make room for it in the rule.
+    pub(crate) fn keep(&self, key: &[u8], guard: ViewGuard<Entry>, stored: Arc<Stored>) {
+        if let Some(most) = self.rule.max_entries
+            && !stored.is_error()
+        {
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let lost = self.meter.quota().admit(key, &stored, most);
+            lost.iter().for_each(|key| self.take_out(key));
+        }
+        let time = stored.keep();
+        guard.insert_with_ttl(Entry::Response(stored), time);
+    }
+
+    fn take_out(&self, key: &[u8]) {
+        if let Some(Entry::Response(_)) = self.view.peek(key) {
+            self.view.invalidate(key);
+        }
+    }
 }
 
 impl Table {

@@ -22,11 +22,24 @@ fn names(rules: &Rules) -> Vec<&str> {
     rules.names().collect()
 }
 
-const NAMES: &str = "path, enabled, methods, cache, ttl, override_ttl, heuristics, targeted_fields, \
+macro_rules! names {
+    ($($compression:literal)?) => {
+        concat!(
+            "path, enabled, methods, cache, ttl, override_ttl, heuristics, targeted_fields, \
                      stale_while_revalidate, stale_if_error, ignore_client_directives, downstream, per_user, shared, as_responses_say, \
                      session_cookies, strip_set_cookie, query, vary_headers, vary_cookies, trusted_headers, \
-                     normalize_paths, tags, invalidates, invalidates_paths, max_body, max_entries, \
-                     max_error_entries, max_variants, coalesce_wait, statuses";
+                     normalize_paths, tags, invalidates, invalidates_paths, max_body, ",
+            $($compression,)?
+            "max_entries, \
+                     max_error_entries, max_variants, coalesce_wait, statuses"
+        )
+    };
+}
+
+#[cfg(feature = "compression")]
+const NAMES: &str = names!("compress_above, ");
+#[cfg(not(feature = "compression"))]
+const NAMES: &str = names!();
 
 #[test]
 fn one_file_configures_the_manager_and_the_rules() -> Result<(), Box<dyn std::error::Error>> {
@@ -75,7 +88,9 @@ fn one_file_configures_the_manager_and_the_rules() -> Result<(), Box<dyn std::er
         max_variants = 4
         coalesce_wait = "2s"
     "#;
-    let config = larder_http::config().toml("larder.toml", text).build()?;
+    let compression = "compress_above = '2 KiB'\n";
+    let text = format!("{text}{}", if cfg!(feature = "compression") { compression } else { "" });
+    let config = larder_http::config().toml("larder.toml", &*text).build()?;
     let manager = CacheManager::from_config(&config)?;
     assert_eq!(manager.get_cache("articles")?.settings().max_entries, 300);
     let rules = Rules::from_config(&config)?;
@@ -84,6 +99,15 @@ fn one_file_configures_the_manager_and_the_rules() -> Result<(), Box<dyn std::er
         assert!(text.contains(setting), "{setting} is left out above");
     }
     Ok(())
+}
+
+#[test]
+fn compression_is_a_setting_where_it_is_there() {
+    let wrong = mistakes("[http.rules.urls]\ncompress_above = 'much'");
+    let right = rules("[http.rules.urls]\ncompress_above = 'none'");
+    assert_eq!(right.is_ok(), cfg!(feature = "compression"));
+    let is_unknown = wrong[0].contains("there is no such setting");
+    assert_eq!(is_unknown, cfg!(not(feature = "compression")), "{wrong:?}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     /// Where clients connect; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// A file with more rules, and settings of caches; each rule goes before what is cached without.
+    /// A file with more rules, and settings of caches; each rule goes before what is cached without. Read again on SIGHUP.
     #[cfg(feature = "config")]
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<std::path::PathBuf>,

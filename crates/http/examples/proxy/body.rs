@@ -8,9 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::{Either, Empty};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
+
+/// The body of a client's request, or of one that the cache sends once more.
+pub(crate) type RequestBody = Either<Incoming, Empty<Bytes>>;
 
 pin_project! {
     /// The body of the origin's response, which fails when the origin is silent for too long.

@@ -16,6 +16,7 @@ use hyper::{Method, Request, Response, StatusCode, Version};
 use pin_project_lite::pin_project;
 use tower::util::{Oneshot, ServiceExt};
 
+use crate::body::RequestBody;
 use crate::forward::{self, Forwards};
 use crate::interim::{Connection, Interim};
 use crate::upstream::UpstreamError;
@@ -44,7 +45,7 @@ impl<S> Edge<S> {
 
 impl<S, B> hyper::service::Service<Request<Incoming>> for Edge<S>
 where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = UpstreamError> + Clone,
+    S: tower::Service<Request<RequestBody>, Response = Response<B>, Error = UpstreamError> + Clone,
     B: Body<Data = Bytes>,
 {
     type Response = Response<Either<B, Full<Bytes>>>;
@@ -71,7 +72,7 @@ where
         let interim = speaks_interim.then(|| Connection::begin(&self.connection));
         request.extensions_mut().insert(Visitor { address: self.address, interim });
         Answer {
-            kind: Kind::Asked { asked: self.inner.clone().oneshot(request) },
+            kind: Kind::Asked { asked: self.inner.clone().oneshot(request.map(RequestBody::Left)) },
             connection: Some(Arc::clone(&self.connection)),
         }
     }
@@ -79,7 +80,7 @@ where
 
 pin_project! {
     /// The response to one request.
-    pub(crate) struct Answer<S: tower::Service<Request<Incoming>>> {
+    pub(crate) struct Answer<S: tower::Service<Request<RequestBody>>> {
         #[pin]
         kind: Kind<S>,
         connection: Option<Arc<Connection>>,
@@ -88,13 +89,13 @@ pin_project! {
 
 pin_project! {
     #[project = KindProjection]
-    enum Kind<S: tower::Service<Request<Incoming>>> {
-        Asked { #[pin] asked: Oneshot<S, Request<Incoming>> },
+    enum Kind<S: tower::Service<Request<RequestBody>>> {
+        Asked { #[pin] asked: Oneshot<S, Request<RequestBody>> },
         AtOnce { response: Option<Response<Full<Bytes>>> },
     }
 }
 
-impl<S: tower::Service<Request<Incoming>>> Answer<S> {
+impl<S: tower::Service<Request<RequestBody>>> Answer<S> {
     fn at_once(response: Response<Full<Bytes>>) -> Self {
         Self { kind: Kind::AtOnce { response: Some(response) }, connection: None }
     }
@@ -102,7 +103,7 @@ impl<S: tower::Service<Request<Incoming>>> Answer<S> {
 
 impl<S, B> Future for Answer<S>
 where
-    S: tower::Service<Request<Incoming>, Response = Response<B>, Error = UpstreamError>,
+    S: tower::Service<Request<RequestBody>, Response = Response<B>, Error = UpstreamError>,
 {
     type Output = Result<Response<Either<B, Full<Bytes>>>, Infallible>;
 

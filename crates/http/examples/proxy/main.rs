@@ -5,7 +5,8 @@
 //!     --origin http://127.0.0.1:8000 --listen 127.0.0.1:8080
 //! ```
 //!
-//! With `--features config` it takes rules from a file, `--rules FILE`; see `docs/http.md` for what they say.
+//! With `--features config` it takes rules from a file, `--rules FILE`; see `docs/http.md` for what they say. SIGHUP has it
+//! read the file again; what is wrong with it then is told, and changes nothing.
 //!
 //! HTTP/1.1 and HTTP/2 without TLS are understood in front, the origin is asked in HTTP/1.1. Bodies
 //! stream both ways. The program ends on SIGINT or SIGTERM, after the
@@ -16,6 +17,8 @@ mod body;
 mod caching;
 mod edge;
 mod forward;
+#[cfg(all(unix, feature = "config"))]
+mod hangup;
 mod interim;
 mod server;
 mod upstream;
@@ -29,10 +32,12 @@ use crate::server::Server;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let cache = caching::layer(&arguments)?;
+    let cache = caching::Caching::new(&arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let server = Server::bind(&arguments, cache).await?;
+        #[cfg(all(unix, feature = "config"))]
+        tokio::spawn(hangup::reload_on(hangup::hangups()?, cache.clone()));
+        let server = Server::bind(&arguments, cache.layer).await?;
         println!("listening on http://{}", server.address()?);
         server.run(interrupt()).await;
         Ok(())

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::http::uri::{PathAndQuery, Scheme};
 use hyper::{Request, Response, StatusCode, Uri, Version};
@@ -18,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::copy_bidirectional;
 use tower::Service;
 
-use crate::body::OriginBody;
+use crate::body::{OriginBody, RequestBody};
 use crate::edge::Visitor;
 use crate::forward;
 
@@ -42,7 +41,7 @@ pub(crate) struct Upstream {
 
 #[derive(Debug)]
 struct Shared {
-    client: Client<HttpConnector, Incoming>,
+    client: Client<HttpConnector, RequestBody>,
     settings: Settings,
 }
 
@@ -71,7 +70,7 @@ impl Upstream {
     }
 }
 
-impl Service<Request<Incoming>> for Upstream {
+impl Service<Request<RequestBody>> for Upstream {
     type Response = Response<OriginBody>;
     type Error = UpstreamError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
@@ -81,7 +80,7 @@ impl Service<Request<Incoming>> for Upstream {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move { shared.forward(request).await })
     }
@@ -90,7 +89,7 @@ impl Service<Request<Incoming>> for Upstream {
 impl Shared {
     async fn forward(
         &self,
-        mut request: Request<Incoming>,
+        mut request: Request<RequestBody>,
     ) -> Result<Response<OriginBody>, UpstreamError> {
         let visitor = request.extensions_mut().remove::<Visitor>();
         let upgrade = forward::upgrade(request.headers());
@@ -128,7 +127,7 @@ impl Shared {
     /// Makes the client's request into the one that the origin gets.
     fn prepare(
         &self,
-        request: &mut Request<Incoming>,
+        request: &mut Request<RequestBody>,
         visitor: Option<&Visitor>,
         upgrade: Option<HeaderValue>,
     ) {

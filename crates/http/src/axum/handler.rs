@@ -14,7 +14,7 @@ where
 
     fn call(self, request: Request, state: S) -> Self::Future {
         let (handler, plan) = self.into_parts();
-        let response = plan.call(handler.with_state(state), request);
+        let response = plan.call(&mut handler.with_state(state), request);
         Box::pin(async move {
             match response.await {
                 Ok(response) => response.map(Body::new),

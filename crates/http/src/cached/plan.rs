@@ -2,7 +2,7 @@
 
 use crate::{
     CacheLayer, Invalidator, ResponseFuture, Rule, Rules, RulesError, key::Bypass, layer::Shared,
-    service::CacheService,
+    service::Caller,
 };
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -43,8 +43,7 @@ impl Route {
     fn new(rule: &Rule, path: &str, layer: &Arc<Shared>) -> Self {
         let mut rule = rule.clone();
         rule.path = path.to_owned();
-        let rules = Rules::builder().rule(rule).build();
-        let shared = rules.ok().and_then(|rules| layer.route(rules).ok());
+        let shared = layer.route(rule);
         Self { path: path.into(), layer: Arc::clone(layer), shared }
     }
 
@@ -78,7 +77,7 @@ impl Plan {
     /// Answers a request, from the cache or by the service, which is ready.
     pub(crate) fn call<S, Q, B>(
         &self,
-        service: S,
+        service: &mut S,
         request: Request<Q>,
     ) -> ResponseFuture<S::Future, B, S::Error>
     where
@@ -90,8 +89,8 @@ impl Plan {
         B: Body<Data = Bytes, Error: Send> + Send + 'static,
     {
         match self.route_of(&request) {
-            Ok(shared) => CacheService::new(service, shared).call(request),
-            Err((layer, bypass)) => CacheService::new(service, layer).pass(request, bypass),
+            Ok(shared) => Caller::new(service, &shared).call(request),
+            Err((layer, bypass)) => Caller::new(service, &layer).pass(request, bypass),
         }
     }
 

@@ -99,6 +99,7 @@ impl<'a> Compiler<'a> {
             cache: self.cache(),
             key,
             ignore_client_directives: rule.ignore_client_directives,
+            compress_above: rule.compress_above,
             max_entries: rule.max_entries,
             max_error_entries: rule.max_error_entries,
             coalesce_wait: rule.coalesce_wait,

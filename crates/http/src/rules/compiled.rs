@@ -35,6 +35,7 @@ pub(crate) struct Compiled {
     pub(crate) ignore_client_directives: bool,
     pub(crate) downstream: Option<HeaderValue>,
     pub(crate) max_body: usize,
+    pub(crate) compress_above: Option<u64>,
     pub(crate) max_entries: Option<u64>,
     pub(crate) max_error_entries: u64,
     pub(crate) max_variants: u32,

@@ -44,8 +44,8 @@ fn unless_none<'s, T>(
 }
 
 macro_rules! fields {
-    ($($name:ident: $set:expr;)*) => {
-        const FIELDS: &[Field] = &[$(Field { name: stringify!($name), set: $set },)*];
+    ($($(#[$only:meta])* $name:ident: $set:expr;)*) => {
+        const FIELDS: &[Field] = &[$($(#[$only])* Field { name: stringify!($name), set: $set },)*];
     };
 }
 
@@ -100,6 +100,10 @@ fields! {
     invalidates: |rule, it| it.texts().map(|tags| rule.invalidates = tags);
     invalidates_paths: |rule, it| it.texts().map(|paths| rule.invalidates_paths = paths);
     max_body: |rule, it| it.size().map(|bytes| rule.max_body = bytes);
+    #[cfg(feature = "compression")]
+    compress_above: |rule, it| {
+        unless_none(it, Setting::size).map(|bytes| rule.compress_above = bytes)
+    };
     max_entries: |rule, it| {
         unless_none(it, Setting::integer).map(|entries| rule.max_entries = entries)
     };
@@ -164,14 +168,16 @@ impl<'s> Reader<'s, '_> {
                 }
             }),
             ["scheme"] => self.scheme(setting),
-            ["trusted_headers"] => setting.texts().map(|names| self.rules.trusted_headers = names),
+            ["trusted_headers"] => {
+                setting.texts().map(|names| self.rules.common.trusted_headers = names)
+            }
             ["rules", name, ref rest @ ..] => self.rule(name, rest, setting),
             _ => Err(Box::new(setting.unknown(OF_SECTION))),
         }
     }
 
     fn scheme(&mut self, setting: &Setting) -> Outcome {
-        self.rules.scheme = match setting.text()? {
+        self.rules.common.scheme = match setting.text()? {
             "http" => Some(Scheme::HTTP),
             "https" => Some(Scheme::HTTPS),
             "none" => None,

@@ -66,8 +66,9 @@ pub struct Rules {
     /// Of all others.
     other: Router,
     scheme: Known,
+    /// What is said of all rules, here or by a layer around them.
+    common: Common,
     /// What the program says, which configurations change.
-    #[cfg_attr(not(feature = "config"), allow(dead_code))]
     program: Arc<RulesBuilder>,
 }
 
@@ -136,6 +137,11 @@ impl Rules {
         if problems.is_empty() { Ok(()) } else { Err(RulesError { problems }) }
     }
 
+    /// Returns the same rules beneath a layer that has others now.
+    pub(crate) fn again_beneath(&self, around: &Self) -> Result<Self, RulesError> {
+        self.program.as_ref().clone().beneath(around).build()
+    }
+
     /// Returns all rules.
     pub(crate) fn all(&self) -> &[Arc<Compiled>] {
         &self.rules
@@ -174,6 +180,12 @@ impl Rules {
 #[must_use]
 pub struct RulesBuilder {
     rules: Vec<Rule>,
+    common: Common,
+}
+
+/// What is said of all rules.
+#[derive(Clone, Debug, Default)]
+struct Common {
     scheme: Option<Scheme>,
     trusted_headers: Vec<String>,
 }
@@ -195,13 +207,19 @@ impl RulesBuilder {
     /// Sets by which scheme clients reach the service: requests of HTTP/1 do not say it. If it is known, a host with its
     /// default port is the one without a port.
     pub fn scheme(mut self, scheme: Scheme) -> Self {
-        self.scheme = Some(scheme);
+        self.common.scheme = Some(scheme);
         self
     }
 
     /// Names fields that all rules [trust](Rule::trusted_headers).
     pub fn trusted_headers<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.trusted_headers.extend(names.into_iter().map(Into::into));
+        self.common.trusted_headers.extend(names.into_iter().map(Into::into));
+        self
+    }
+
+    /// Says of the rules what others say of all of theirs, which are those of the layer around.
+    pub(crate) fn beneath(mut self, around: &Rules) -> Self {
+        self.common = around.common.clone();
         self
     }
 
@@ -215,9 +233,11 @@ impl RulesBuilder {
         let enabled: Vec<_> = self.rules.iter().filter(|rule| rule.enabled).collect();
         let rules: Vec<_> = enabled
             .iter()
-            .map(|rule| Arc::new(Compiler::new(rule, &mut problems).compile(&self.trusted_headers)))
+            .map(|rule| {
+                Arc::new(Compiler::new(rule, &mut problems).compile(&self.common.trusted_headers))
+            })
             .collect();
-        let scheme = self.scheme.as_ref().map_or(Known::Unknown, Known::of);
+        let scheme = self.common.scheme.as_ref().map_or(Known::Unknown, Known::of);
         problems.extend(twice(&rules));
         let routers = Routers::new(&rules, &mut problems);
         match problems.is_empty() {
@@ -272,7 +292,8 @@ impl Routers {
 
     fn rules(self, rules: Vec<Arc<Compiled>>, scheme: Known, program: RulesBuilder) -> Rules {
         let Self { get, named, other } = self;
-        Rules { rules, get, named, other, scheme, program: Arc::new(program) }
+        let common = program.common.clone();
+        Rules { rules, get, named, other, scheme, common, program: Arc::new(program) }
     }
 }
 

@@ -120,6 +120,7 @@ pub struct Rule {
     pub(crate) invalidates: Vec<String>,
     pub(crate) invalidates_paths: Vec<String>,
     pub(crate) max_body: u64,
+    pub(crate) compress_above: Option<u64>,
     pub(crate) max_entries: Option<u64>,
     pub(crate) max_error_entries: u64,
     pub(crate) max_variants: u32,
@@ -165,6 +166,7 @@ impl Rule {
             invalidates: Vec::new(),
             invalidates_paths: Vec::new(),
             max_body: 1 << 20,
+            compress_above: None,
             max_entries: None,
             max_error_entries: 500,
             max_variants: 16,
@@ -353,7 +355,32 @@ impl Rule {
         self
     }
 
-    /// Sets how many responses of the rule are stored at most; as many as the cache takes if nothing is said.
+    /// Has bodies of more than this many bytes compressed in memory (LZ4), if that makes them smaller by an eighth at
+    /// least, and if the handler has not encoded them. Off if nothing is said.
+    ///
+    /// The compressed body is what counts where a cache is bound by bytes. Clients get the body as the handler has sent
+    /// it, with the same headers, in blocks of 64 KiB that are decompressed as they are read. Bodies of more than 256 KiB
+    /// are compressed in a thread that the runtime has for such work, and are stored when that is done.
+    ///
+    /// ```
+    /// use larder_http::{Rule, Rules};
+    ///
+    /// let rules = Rules::builder().rule(Rule::new("/reports/{id}").compress_above(2048)).build()?;
+    /// # Ok::<(), larder_http::RulesError>(())
+    /// ```
+    #[cfg(feature = "compression")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "compression")))]
+    pub fn compress_above(mut self, bytes: u64) -> Self {
+        self.compress_above = Some(bytes);
+        self
+    }
+
+    /// Sets how many responses of the rule are stored at most, errors not counted; as many as the cache takes if nothing
+    /// is said.
+    ///
+    /// Where that many are stored, a new one takes the place of one that nobody has asked for lately (second chance): who
+    /// invents keys displaces what nobody asks for, and what is asked for stays. Counted are responses that were stored
+    /// while the rule had a limit.
     pub fn max_entries(mut self, entries: u64) -> Self {
         self.max_entries = Some(entries);
         self

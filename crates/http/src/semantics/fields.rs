@@ -58,3 +58,9 @@ pub(crate) fn strip_for_not_modified(headers: &mut HeaderMap) {
         headers.remove(name);
     }
 }
+
+/// Returns whether the content is encoded, such as by gzip (RFC 9110 8.4).
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(header::CONTENT_ENCODING);
+    codings.iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}

@@ -26,10 +26,11 @@ mod tests;
 
 pub(crate) use cache_status::{CACHE_STATUS, CacheName, Forward, Report, age_of};
 pub(crate) use conditional::{
-    Condition, Freshened, HeadEffect, Validators, evaluate, freshen, head_effect, make,
+    Condition, Freshened, HeadEffect, Validators, evaluate, freshen, head_effect, is_about, make,
+    make_of_parts,
 };
 pub(crate) use directives::{RequestDirectives, ResponseDirectives};
-pub(crate) use fields::strip_for_not_modified;
+pub(crate) use fields::{is_encoded, strip_for_not_modified};
 pub(crate) use freshness::{Freshness, Use};
 pub(crate) use invalidation::{
     Origin, groups_of, invalidated_groups, invalidated_locations, invalidates, is_unsafe,

@@ -122,6 +122,7 @@ impl<'t, 'r> Sought<'t, 'r> {
             Fit::AfterError => (Outcome::StaleIfError, Some("stale-if-error")),
         };
         self.state.meter.count(outcome);
+        stored.touch();
         let report = Report { hit: true, detail, ..Report::default() };
         let asked = Asked::new(request.method(), request.headers(), self.wishes);
         respond(stored, asked, now, &shared.name, report)

@@ -1,7 +1,7 @@
 //! Asking for a newer response while a stale one is given out (RFC 5861).
 
 use super::{
-    CacheService,
+    Caller,
     ask::Ask,
     fetch::{Place, try_guard},
     lead,
@@ -17,9 +17,9 @@ use tower_service::Service;
 /// How long a refresh may take.
 const REFRESH: Duration = Duration::from_secs(60);
 
-impl<S> CacheService<S> {
+impl<S> Caller<'_, S> {
     /// Has a task ask for a newer response, unless somebody is at it.
-    pub(super) fn refresh<Q, B>(&mut self, mut request: Request<Q>, ask: Ask, stale: Arc<Stored>)
+    pub(super) fn refresh<Q, B>(mut self, mut request: Request<Q>, ask: Ask, stale: Arc<Stored>)
     where
         S: Service<Request<Q>, Response = Response<B>, Future: Send, Error: Send>
             + Clone
@@ -36,7 +36,7 @@ impl<S> CacheService<S> {
         let Some(guard) = try_guard(&ask, &ask.key) else { return };
         request.headers_mut().remove(header::RANGE);
         self.hand_invalidator(&mut request);
-        let place = Place { guard, variants: stale.held.variants.clone() };
+        let place = Place { key: ask.key.clone(), guard, variants: stale.held.variants.clone() };
         let limit = REFRESH;
         let service = self.take_ready();
         let refresh = async move {

@@ -43,6 +43,7 @@ pub(super) type Guard = ViewGuard<Entry>;
 
 /// What a request is to store its response under.
 pub(super) struct Place {
+    pub(super) key: KeyBuffer,
     pub(super) guard: Guard,
     pub(super) variants: Option<Arc<Variants>>,
 }
@@ -71,6 +72,7 @@ pub(super) async fn fetch<S, Q, B>(
 ) -> Result<Response<ResponseBody<B>>, S::Error>
 where
     S: Service<Request<Q>, Response = Response<B>>,
+    Q: 'static,
     B: Body<Data = Bytes> + Send + 'static,
 {
     if ask.client.only_if_cached {
@@ -100,7 +102,8 @@ where
             Part::Brought(Entry::Pass(_)) => joining = Joining::Try,
         }
     }
-    let place = guard.map(|guard| Place { guard, variants: missing.variants });
+    let place =
+        guard.map(|guard| Place { key: ask.key.clone(), guard, variants: missing.variants });
     lead::lead(service, request, ask, place, missing.stale, missing.why).await
 }
 

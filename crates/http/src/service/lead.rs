@@ -1,6 +1,7 @@
 //! Asking the handler, and what becomes of its response.
 
 use super::{
+    again::remove_conditions,
     ask::Ask,
     fetch::{Place, try_guard},
     storing::finish,
@@ -9,16 +10,16 @@ use crate::{
     body::ResponseBody,
     semantics::{
         Exchange, Forward, Freshened, HeadEffect, Report, RequestFacts, Vary, date, freshen,
-        head_effect, judge,
+        head_effect, is_about, judge,
     },
-    store::{Entry, Head, Origin, Outcome, Stored},
+    store::{Head, Origin, Outcome, Stored},
     telemetry::FetchSpan,
     time::Moment,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 use tower_service::Service;
 
 /// How long the handler is left alone after it has failed, where something stale stands in.
@@ -30,29 +31,39 @@ pub(super) async fn lead<S, Q, B>(
     mut request: Request<Q>,
     ask: Ask,
     place: Option<Place>,
-    stale: Option<Arc<Stored>>,
+    mut stale: Option<Arc<Stored>>,
     why: Forward,
 ) -> Result<Response<ResponseBody<B>>, S::Error>
 where
     S: Service<Request<Q>, Response = Response<B>>,
+    Q: 'static,
     B: Body<Data = Bytes> + Send + 'static,
 {
     let mut validated = None;
+    let mut again = None;
     if place.is_some() {
-        validated = stale.as_ref().filter(|it| it.validators.can_be_validated());
-        match validated {
-            Some(stored) => stored.validators.ask(request.headers_mut()),
-            // What comes is to be stored, so it has to come whole.
+        validated = stale.clone().filter(|it| it.validators.can_be_validated());
+        match &validated {
+            Some(stored) => {
+                again = ask.shared.again(&request);
+                stored.validators.ask(request.headers_mut());
+            }
             None => remove_conditions(request.headers_mut()),
         }
     }
-    // Before the handler looks at anything: what is invalidated from now on wins over its response.
-    let origin = ask.origin();
-    let requested = ask.shared.time.day();
-    let span = FetchSpan::new(&ask.state.rule.name, why);
-    let result = span.around(service.call(request)).await;
-    let exchange = Exchange { requested, received: ask.shared.time.day() };
-    let now = ask.shared.time.now();
+    let mut called = ask.call(&mut service, request, why).await;
+    if let (Ok(response), Some(stored)) = (&called.result, &validated)
+        && response.status() == StatusCode::NOT_MODIFIED
+        && !is_about(&stored.validators, response.headers())
+        && let Some(request) = again
+    {
+        called.span.end("another's 304");
+        // What the handler has now is another response, so what is stored stands in for nothing.
+        (validated, stale) = (None, None);
+        poll_fn(|context| service.poll_ready(context)).await?;
+        called = ask.call(&mut service, request, why).await;
+    }
+    let Called { result, origin, exchange, now, span } = called;
     let failed = result.as_ref().map_or(Some(None), |it| {
         let status = it.status();
         matches!(status.as_u16(), 500 | 502..=504).then_some(Some(status))
@@ -76,7 +87,7 @@ where
         }
         return Ok(ask.pass_on(response, report));
     };
-    if let (StatusCode::NOT_MODIFIED, Some(stored)) = (status, validated) {
+    if let (StatusCode::NOT_MODIFIED, Some(stored)) = (status, &validated) {
         ask.state.meter.count(Outcome::Revalidated);
         span.end("revalidated");
         let renewed = ask.confirmed(stored, response.headers(), origin, exchange, now);
@@ -85,12 +96,11 @@ where
             // It holds for this client, and what the handler says of it now keeps it from others.
             drop(place);
             ask.state.view.invalidate(ask.key.as_slice());
-            return Ok(ask.respond(stored, report));
+            return Ok(with_cookies(ask.respond(stored, report), response.headers()));
         };
-        let response = ask.respond(&renewed, report);
-        let keep = renewed.keep();
-        place.guard.insert_with_ttl(Entry::Response(renewed), keep);
-        return Ok(response);
+        let answer = with_cookies(ask.respond(&renewed, report), response.headers());
+        ask.state.keep(place.key.as_slice(), place.guard, renewed);
+        return Ok(answer);
     }
     ask.state.meter.count(Outcome::Miss);
     match ask.judge(&response, exchange) {
@@ -117,12 +127,42 @@ fn dated(headers: &HeaderMap, exchange: Exchange) -> HeaderMap {
     headers
 }
 
-fn remove_conditions(request: &mut HeaderMap) {
-    request.remove(header::IF_NONE_MATCH);
-    request.remove(header::IF_MODIFIED_SINCE);
+/// Adds the cookies that a 304 sets, which are for the client that has asked and for nobody else.
+fn with_cookies<B>(mut answer: Response<B>, confirmed: &HeaderMap) -> Response<B> {
+    for cookie in confirmed.get_all(header::SET_COOKIE) {
+        answer.headers_mut().append(header::SET_COOKIE, cookie.clone());
+    }
+    answer
+}
+
+/// What came of a call of the handler.
+struct Called<B, E> {
+    result: Result<Response<B>, E>,
+    origin: Origin,
+    exchange: Exchange,
+    now: Moment,
+    span: FetchSpan,
 }
 
 impl Ask {
+    async fn call<S, Q, B>(
+        &self,
+        service: &mut S,
+        request: Request<Q>,
+        why: Forward,
+    ) -> Called<B, S::Error>
+    where
+        S: Service<Request<Q>, Response = Response<B>>,
+    {
+        // Before the handler looks at anything: what is invalidated from now on wins over its response.
+        let origin = self.origin();
+        let requested = self.shared.time.day();
+        let span = FetchSpan::new(&self.state.rule.name, why);
+        let result = span.around(service.call(request)).await;
+        let exchange = Exchange { requested, received: self.shared.time.day() };
+        Called { result, origin, exchange, now: self.shared.time.now(), span }
+    }
+
     fn may_stand_in(&self, stored: &Stored, now: Moment) -> bool {
         self.is_usable(stored)
             && stored.freshness.may_stand_in_for_error(stored.resident(now), &self.client)
@@ -181,7 +221,11 @@ impl Ask {
         let freshness = judge(&request, old.status, &headers, lifetimes, exchange).ok()?;
         let open = self.is_open(&headers, old.status);
         let (mut headers, replaced) = self.stored_headers(&headers, old.status, exchange.received);
-        let validators = finish(&mut headers, old.status, &old.body, exchange.received);
+        let length = old.body.len();
+        let validators = finish(&mut headers, old.status, length, exchange.received, || {
+            // The body is the same.
+            old.validators.made_etag().cloned().unwrap_or_else(|| old.body.etag())
+        });
         origin.extend(old.origin.places().iter().copied());
         if self.shared.stamps.is_stale(&origin) {
             return None;
@@ -227,8 +271,7 @@ impl Ask {
             return;
         };
         if let Some(guard) = try_guard(self, &self.key) {
-            let keep = renewed.keep();
-            guard.insert_with_ttl(Entry::Response(renewed), keep);
+            self.state.keep(self.key.as_slice(), guard, renewed);
         }
     }
 }

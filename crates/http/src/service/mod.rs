@@ -4,6 +4,7 @@
 //! answer, without a task switch. Otherwise the inner service is called: `fetch` for what may be stored, `pass`
 //! for everything else.
 
+mod again;
 mod ask;
 mod background;
 mod fetch;
@@ -13,6 +14,7 @@ mod pass;
 mod respond;
 mod storing;
 
+pub(crate) use again::EmptyBody;
 pub use future::ResponseFuture;
 
 use crate::{body::ResponseBody, invalidate::Invalidator, layer::Shared, store::Fit};
@@ -41,20 +43,6 @@ impl<S> CacheService<S> {
     pub(crate) fn new(inner: S, shared: Arc<Shared>) -> Self {
         Self { inner, shared }
     }
-
-    /// Lets the handler invalidate what is stored.
-    fn hand_invalidator<Q>(&self, request: &mut Request<Q>) {
-        request.extensions_mut().insert(Invalidator::new(Arc::clone(self.shared.layer())));
-    }
-
-    /// Takes the service that is ready, and leaves a clone of it, which is not.
-    fn take_ready(&mut self) -> S
-    where
-        S: Clone,
-    {
-        let clone = self.inner.clone();
-        mem::replace(&mut self.inner, clone)
-    }
 }
 
 impl<S, Q, B> Service<Request<Q>> for CacheService<S>
@@ -74,28 +62,70 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<Q>) -> Self::Future {
-        let shared = Arc::clone(&self.shared);
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        Caller::new(&mut self.inner, &self.shared).call(request)
+    }
+}
+
+/// A service that is ready, for one request.
+pub(crate) struct Caller<'s, S> {
+    inner: &'s mut S,
+    shared: &'s Arc<Shared>,
+}
+
+impl<'s, S> Caller<'s, S> {
+    pub(crate) fn new(inner: &'s mut S, shared: &'s Arc<Shared>) -> Self {
+        Self { inner, shared }
+    }
+
+    /// Answers a request, from the cache or by the service.
+    pub(crate) fn call<Q, B>(
+        mut self,
+        mut request: Request<Q>,
+    ) -> ResponseFuture<S::Future, B, S::Error>
+    where
+        S: Service<Request<Q>, Response = Response<B>, Future: Send, Error: Send>
+            + Clone
+            + Send
+            + 'static,
+        Q: Body + Send + 'static,
+        B: Body<Data = Bytes, Error: Send> + Send + 'static,
+    {
+        let shared = self.shared;
         let table = shared.table.load();
         let mut sought = match Sought::of(&table, &request) {
             Ok(sought) => sought,
             Err(bypass) => return self.pass(request, bypass),
         };
         let now = shared.time.now();
-        let missing = match sought.look(&shared, request.headers(), now) {
+        let missing = match sought.look(shared, request.headers(), now) {
             Looked::Missing(missing) => missing,
             Looked::Hit(stored, fit) => {
-                let response = sought.hit(&shared, &stored, &request, fit, now);
+                let response = sought.hit(shared, &stored, &request, fit, now);
                 if fit == Fit::WhileRevalidating {
-                    let ask = sought.into_ask(&shared, &request);
+                    let ask = sought.into_ask(shared, &request);
                     self.refresh(request, ask, stored);
                 }
                 return ResponseFuture::ready(response);
             }
         };
-        let ask = sought.into_ask(&shared, &request);
+        let ask = sought.into_ask(shared, &request);
         self.hand_invalidator(&mut request);
         ResponseFuture::boxed(fetch::fetch(self.take_ready(), request, ask, missing))
+    }
+
+    /// Lets the handler invalidate what is stored.
+    fn hand_invalidator<Q>(&self, request: &mut Request<Q>) {
+        request.extensions_mut().insert(Invalidator::new(Arc::clone(self.shared.layer())));
+    }
+
+    /// Takes the service that is ready, and leaves a clone of it, which is not.
+    fn take_ready(&mut self) -> S
+    where
+        S: Clone,
+    {
+        let clone = self.inner.clone();
+        mem::replace(self.inner, clone)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Requests that the cache has no part in, but for what their success makes stale.
 
-use super::{CacheService, future::ResponseFuture};
+use super::{Caller, future::ResponseFuture};
 use crate::{
     key::Bypass,
     requested::requested,
@@ -12,9 +12,10 @@ use http_body::Body;
 use std::sync::Arc;
 use tower_service::Service;
 
-impl<S> CacheService<S> {
+impl<S> Caller<'_, S> {
+    /// Has the service answer a request that the cache has no part in.
     pub(crate) fn pass<Q, B>(
-        &mut self,
+        mut self,
         mut request: Request<Q>,
         bypass: Bypass,
     ) -> ResponseFuture<S::Future, B, S::Error>
@@ -22,7 +23,7 @@ impl<S> CacheService<S> {
         S: Service<Request<Q>, Response = Response<B>> + Clone,
         B: Body<Data = Bytes>,
     {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(self.shared);
         let change = is_unsafe(request.method()).then(|| shared.change(&request));
         let forward = if bypass == Bypass::Method { Forward::Method } else { Forward::Bypass };
         if let Ok(uri) = requested(&request) {

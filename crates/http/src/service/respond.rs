@@ -6,10 +6,9 @@ use crate::{
         CacheName, Condition, Forward, Ranged, Report, Wishes, content_range, evaluate, select,
         strip_for_not_modified, unsatisfied_range,
     },
-    store::Stored,
+    store::{Stored, Unread},
     time::Moment,
 };
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 
 /// What a client wants of a stored response.
@@ -55,7 +54,7 @@ pub(super) fn respond<B>(
     let (status, body) = match asked.condition(stored) {
         Condition::NotModified => {
             strip_for_not_modified(&mut headers);
-            (StatusCode::NOT_MODIFIED, Bytes::new())
+            (StatusCode::NOT_MODIFIED, Unread::nothing())
         }
         Condition::Proceed => select_body(stored, asked, &mut headers),
     };
@@ -68,30 +67,30 @@ pub(super) fn respond<B>(
     response
 }
 
-fn select_body(stored: &Stored, asked: Asked<'_>, headers: &mut HeaderMap) -> (StatusCode, Bytes) {
+fn select_body(stored: &Stored, asked: Asked<'_>, headers: &mut HeaderMap) -> (StatusCode, Unread) {
     let length = stored.body.len() as u64;
     match asked.range(stored) {
-        Ranged::Full if asked.method == Method::HEAD => (stored.status, Bytes::new()),
-        Ranged::Full => (stored.status, stored.body.clone()),
+        Ranged::Full if asked.method == Method::HEAD => (stored.status, Unread::nothing()),
+        Ranged::Full => (stored.status, stored.body.all()),
         Ranged::Part(part) => {
             headers.insert(header::CONTENT_RANGE, content_range(&part, length));
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(part.end - part.start));
             // A body is in memory, so its length fits into one.
-            let body = stored.body.slice(part.start as usize..part.end as usize);
+            let body = stored.body.part(part.start as usize..part.end as usize);
             (StatusCode::PARTIAL_CONTENT, body)
         }
         Ranged::NotSatisfiable => {
             headers.insert(header::CONTENT_RANGE, unsatisfied_range(length));
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(0));
             headers.remove(header::CONTENT_TYPE);
-            (StatusCode::RANGE_NOT_SATISFIABLE, Bytes::new())
+            (StatusCode::RANGE_NOT_SATISFIABLE, Unread::nothing())
         }
     }
 }
 
 /// The answer to who wants only what is stored, where nothing is (RFC 9111, 5.2.1.7).
 pub(super) fn gateway_timeout<B>(name: &CacheName, why: Forward) -> Response<ResponseBody<B>> {
-    let mut response = Response::new(ResponseBody::stored(Bytes::new()));
+    let mut response = Response::new(ResponseBody::stored(Unread::nothing()));
     *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
     let detail = match why {
         Forward::Stale => "only-if-cached, stale",

@@ -8,9 +8,9 @@ use crate::{
     body::{Copied, Copying, ResponseBody},
     semantics::{
         Exchange, Freshness, Refusal, Report, RequestFacts, ResponseDirectives, Validators, Vary,
-        groups_of, judge, make, stored_fields,
+        groups_of, is_encoded, judge, make, stored_fields,
     },
-    store::{Entry, Head, Origin, Stored, Subject, Variants},
+    store::{Content, Entry, Head, Origin, Stored, Subject, Variants},
     time::Moment,
 };
 use bytes::Bytes;
@@ -36,7 +36,7 @@ pub(super) enum Unstored {
     TooLarge,
     /// Its body is not as long as `Content-Length` says.
     Length,
-    /// The rule has as many responses as it may have.
+    /// The rule has as many errors as it may have, or may have no responses.
     Quota,
 }
 
@@ -100,7 +100,7 @@ impl Ask {
             return Err(Unstored::TooLarge);
         }
         let meter = &self.state.meter;
-        if rule.max_entries.is_some_and(|most| meter.entries() >= most)
+        if rule.max_entries == Some(0)
             || (is_error(status) && meter.errors() >= rule.max_error_entries)
         {
             return Err(Unstored::Quota);
@@ -128,7 +128,8 @@ impl Ask {
         (exchange, now): (Exchange, Moment),
         mut report: Report<'_>,
     ) -> Response<ResponseBody<B>> {
-        let Some(Place { guard, variants }) = self.place_of_variant(place, &verdict.names, &origin)
+        let Some(Place { key, guard, variants }) =
+            self.place_of_variant(place, &verdict.names, &origin)
         else {
             report.detail = Some("variants");
             return self.pass_on(response, report);
@@ -142,6 +143,7 @@ impl Ask {
         let (status, extensions) = (parts.status, parts.extensions.clone());
         let (headers, replaced) = self.stored_headers(&parts.headers, status, exchange.received);
         let (shared, state) = (Arc::clone(&self.shared), Arc::clone(&self.state));
+        let compress_above = state.rule.compress_above.filter(|_| !is_encoded(&headers));
         let Verdict { freshness, open, declared, .. } = verdict;
         let then = move |copied| match copied {
             // What was invalidated meanwhile would only take another's place.
@@ -152,16 +154,19 @@ impl Ask {
             }
             Copied::Whole(body) => {
                 let mut headers = headers;
-                let validators = finish(&mut headers, status, &body, exchange.received);
+                let length = body.len();
+                let validators =
+                    finish(&mut headers, status, length, exchange.received, || make(&body));
                 let received = now;
                 #[rustfmt::skip]
                 let head = Head {
                     status, headers, extensions, freshness, received, open, validators, replaced,
                 };
                 let meter = Arc::clone(&state.meter);
-                let stored = Stored::new(head, body, origin, meter, variants);
-                let keep = stored.keep();
-                guard.insert_with_ttl(Entry::Response(Arc::new(stored)), keep);
+                Content::make(body, compress_above, move |content| {
+                    let stored = Stored::new(head, content, origin, meter, variants);
+                    state.keep(key.as_slice(), guard, Arc::new(stored));
+                });
             }
         };
         self.dress(&mut parts.headers, report);
@@ -216,7 +221,7 @@ impl Ask {
         }
         let key = self.primary.variant(variants.id, &variants.names, &self.headers);
         let guard = try_guard(self, &key)?;
-        Some(Place { guard, variants: Some(variants) })
+        Some(Place { key, guard, variants: Some(variants) })
     }
 
     /// The headers as they are stored, but for what only the whole body tells; and the `Cache-Control` in whose place
@@ -267,21 +272,23 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Unstored> {
     if lines.next().is_some() { Err(Unstored::Length) } else { Ok(Some(length)) }
 }
 
-/// Adds what only the whole body tells; reads what identifies the response.
+/// Adds what only the whole body tells, and the entity tag that is made of it if the response has none; reads what
+/// identifies the response.
 pub(super) fn finish(
     headers: &mut HeaderMap,
     status: StatusCode,
-    body: &Bytes,
+    length: usize,
     received: SystemTime,
+    make: impl FnOnce() -> HeaderValue,
 ) -> Validators {
     if status != StatusCode::NO_CONTENT {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     let validators = Validators::of(headers, received);
     if status != StatusCode::OK || headers.contains_key(header::ETAG) {
         return validators;
     }
-    let etag = make(body);
+    let etag = make();
     headers.insert(header::ETAG, etag.clone());
     validators.with_made_etag(etag)
 }

@@ -1,16 +1,15 @@
 //! What is stored under a key.
 
-use super::{Class, Meter, stamps::Origin, template::Template};
+use super::{Class, Content, Meter, stamps::Origin, template::Template};
 use crate::{
     semantics::{Freshness, RequestDirectives, Use, Validators},
     time::Moment,
 };
-use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -39,7 +38,7 @@ pub(crate) struct Stored {
     pub(crate) headers: Template,
     /// What layers between the handler and the cache have left in it.
     pub(crate) extensions: Extensions,
-    pub(crate) body: Bytes,
+    pub(crate) body: Content,
     pub(crate) freshness: Freshness,
     pub(crate) received: Moment,
     pub(crate) origin: Origin,
@@ -50,6 +49,8 @@ pub(crate) struct Stored {
     pub(crate) replaced: Option<Box<[HeaderValue]>>,
     /// Until then, in milliseconds, nobody asks again after a refresh that has failed.
     resting: AtomicU64,
+    /// Somebody has asked for it since the rule's [`Quota`](super::Quota) has looked.
+    used: AtomicBool,
     /// Counted as long as it is held by anybody.
     pub(crate) held: Held,
 }
@@ -123,7 +124,7 @@ pub(crate) enum Fit {
 impl Stored {
     pub(crate) fn new(
         head: Head,
-        body: Bytes,
+        body: Content,
         origin: Origin,
         meter: Arc<Meter>,
         variants: Option<Arc<Variants>>,
@@ -131,11 +132,11 @@ impl Stored {
         let Head { status, headers, extensions, freshness, received, open, validators, replaced } =
             head;
         let headers = Template::new(headers);
-        let bytes = body.len() + headers.bytes() + origin.bytes() + size_of::<Self>();
+        let bytes = body.weight() + headers.bytes() + origin.bytes() + size_of::<Self>();
         let is_error = status.is_client_error() || status.is_server_error();
         let class = if is_error { Class::Error } else { Class::Usual };
         let held = Held::new(meter, variants, bytes, class);
-        let resting = AtomicU64::new(0);
+        let (resting, used) = (AtomicU64::new(0), AtomicBool::new(false));
         Self {
             status,
             headers,
@@ -148,6 +149,7 @@ impl Stored {
             validators,
             replaced,
             resting,
+            used,
             held,
         }
     }
@@ -166,6 +168,23 @@ impl Stored {
 
     pub(crate) fn bytes(&self) -> usize {
         self.held.bytes as usize
+    }
+
+    /// Somebody has asked for it.
+    pub(crate) fn touch(&self) {
+        // Read first: what many ask for stays in the caches of all processors.
+        if !self.used.load(Relaxed) {
+            self.used.store(true, Relaxed);
+        }
+    }
+
+    /// Whether somebody has asked for it since this was called last.
+    pub(crate) fn take_used(&self) -> bool {
+        self.used.swap(false, Relaxed)
+    }
+
+    pub(crate) fn is_error(&self) -> bool {
+        self.held.class == Class::Error
     }
 
     /// Seconds that it has been here.

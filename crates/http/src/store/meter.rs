@@ -1,10 +1,11 @@
 //! How much of a rule is stored, and what became of its requests.
 
+use super::Quota;
 use std::{
     cell::Cell,
     fmt,
     sync::{
-        PoisonError, RwLock,
+        Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -44,6 +45,8 @@ pub(crate) struct Meter {
     pub(crate) bypassed: Reasons,
     /// Why responses were not stored.
     pub(crate) unstored: Reasons,
+    /// Empty, unless the rule may have only so many responses. Not on the path of a hit.
+    quota: Mutex<Quota>,
 }
 
 impl Meter {
@@ -67,6 +70,10 @@ impl Meter {
     /// Stored responses but errors; those among them that are being sent and have left the cache count, too.
     pub(crate) fn entries(&self) -> u64 {
         self.entries.load(Relaxed)
+    }
+
+    pub(crate) fn quota(&self) -> MutexGuard<'_, Quota> {
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn errors(&self) -> u64 {

@@ -1,9 +1,11 @@
 //! The layer and `cached` in routers of axum.
 #![cfg(feature = "axum")]
 
+mod beneath;
 mod cached;
 mod extract;
 mod layers;
+mod routes;
 
 use axum::{
     Router,

@@ -10,6 +10,9 @@ mod caching;
 mod edge;
 #[path = "../../examples/proxy/forward.rs"]
 mod forward;
+#[cfg(all(unix, feature = "config"))]
+#[path = "../../examples/proxy/hangup.rs"]
+mod hangup;
 #[path = "../../examples/proxy/interim.rs"]
 mod interim;
 #[path = "../../examples/proxy/server.rs"]
@@ -19,5 +22,7 @@ mod upstream;
 
 mod failing;
 mod forwarding;
+#[cfg(all(unix, feature = "config"))]
+mod reloading;
 mod setting;
 mod tunnels;

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::arguments::Arguments;
-use crate::caching;
+use crate::caching::Caching;
 use crate::server::Server;
 
 /// Nothing takes that long; whatever does hangs.
@@ -75,6 +75,8 @@ pub(crate) struct Proxy {
     address: SocketAddr,
     end: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
+    #[cfg(all(unix, feature = "config"))]
+    reloading: JoinHandle<()>,
 }
 
 impl Proxy {
@@ -82,12 +84,23 @@ impl Proxy {
         let origin = format!("http://{origin}");
         let fixed = ["proxy", "--origin", &origin, "--listen", "127.0.0.1:0"];
         let arguments = Arguments::try_parse_from(fixed.iter().chain(options)).expect("valid");
-        let cache = caching::layer(&arguments).expect("valid");
-        let server = Server::bind(&arguments, cache).await.expect("a free port");
+        let cache = Caching::new(&arguments).expect("valid");
+        #[cfg(all(unix, feature = "config"))]
+        let reloading = {
+            let hangups = crate::hangup::hangups().expect("a handler of signals");
+            tokio::spawn(crate::hangup::reload_on(hangups, cache.clone()))
+        };
+        let server = Server::bind(&arguments, cache.layer).await.expect("a free port");
         let address = server.address().expect("it is bound");
         let (end, ended) = oneshot::channel();
         let task = tokio::spawn(server.run(async move { _ = ended.await }));
-        Self { address, end: Some(end), task }
+        Self {
+            address,
+            end: Some(end),
+            task,
+            #[cfg(all(unix, feature = "config"))]
+            reloading,
+        }
     }
 
     pub(crate) async fn connect(&self) -> Wire {
@@ -126,6 +139,8 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
+        #[cfg(all(unix, feature = "config"))]
+        self.reloading.abort();
         self.task.abort();
     }
 }

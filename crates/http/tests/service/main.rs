@@ -2,6 +2,9 @@
 
 mod attacks;
 mod bodies;
+#[cfg(feature = "compression")]
+mod compression;
+mod confirming;
 mod contract;
 mod invalidation;
 mod serving;

@@ -110,7 +110,8 @@ impl Site {
     {
         let clock = ManualClock::new();
         let manager = CacheManager::builder().clock(&clock).build();
-        let layer = CacheLayer::builder(&manager).rules(rules).clock(&clock).build();
+        let layer = CacheLayer::builder(&manager).rules(rules).clock(&clock);
+        let layer = layer.empty_body::<Sent>(|| full("")).build();
         let calls = Arc::new(AtomicUsize::new(0));
         let (counter, handler) = (Arc::clone(&calls), Arc::new(handler));
         let inner = service_fn(move |request: Got| -> BoxFuture<'static, _> {

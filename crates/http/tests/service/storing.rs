@@ -213,12 +213,58 @@ async fn r29_a_rule_stores_only_so_many() {
     let site = Site::new(rules(anything().max_entries(10)), |_, _| response(&[], "x"));
     for i in 0..100 {
         site.get(&format!("/{i}")).await;
+        assert!(site.get(&format!("/{i}")).await.is_hit(), "a new one gets in");
     }
-    let mut hits = 0;
-    for i in 0..100 {
-        hits += usize::from(site.get(&format!("/{i}")).await.is_hit());
+    assert_eq!(stored(&site, 100).await, 10);
+    let fewer = site.layer.set_rules(rules(anything().max_entries(3)));
+    fewer.expect("the cache is there");
+    site.get("/0").await;
+    assert_eq!(stored(&site, 100).await, 3);
+    let none = Site::new(rules(anything().max_entries(0)), |_, _| response(&[], "x"));
+    assert!(none.get("/0").await.cache_status().ends_with("detail=quota"));
+}
+
+/// How many of the paths `/0`, `/1` and so on are stored.
+async fn stored(site: &Site, paths: usize) -> usize {
+    let mut stored = 0;
+    for i in 0..paths {
+        let only = [("cache-control", "only-if-cached")];
+        let reply = site.get_with(&format!("/{i}"), &only).await;
+        stored += usize::from(reply.status == StatusCode::OK);
     }
-    assert_eq!(hits, 10);
+    stored
+}
+
+#[tokio::test]
+async fn r29_invented_keys_do_not_displace_what_is_asked_for() {
+    let site = Site::new(rules(anything().max_entries(10)), |_, _| response(&[], "x"));
+    for i in 0..1000 {
+        for popular in 0..5 {
+            let hit = site.get(&format!("/popular/{popular}")).await.is_hit();
+            assert_eq!(hit, i > 0, "popular/{popular} after {i}");
+        }
+        site.get(&format!("/invented/{i}")).await;
+    }
+}
+
+#[tokio::test]
+async fn r29_errors_and_newer_responses_take_no_place_of_others() {
+    let site = Site::new(rules(anything().max_entries(3)), |request, _| {
+        let mut reply = response(&[("cache-control", "max-age=60")], "x");
+        if request.uri().path().starts_with("/error") {
+            *reply.status_mut() = StatusCode::NOT_FOUND;
+        }
+        reply
+    });
+    for i in 0..3 {
+        site.get(&format!("/{i}")).await;
+    }
+    for i in 0..10 {
+        site.get(&format!("/error/{i}")).await;
+        let newer = site.get_with("/1", &[("cache-control", "no-cache")]).await;
+        assert!(newer.cache_status().ends_with("stored"), "{}", newer.cache_status());
+    }
+    assert_eq!(stored(&site, 3).await, 3);
 }
 
 #[tokio::test]

@@ -68,9 +68,16 @@ pub(crate) fn listed(line: &[u8]) -> impl Iterator<Item = EntityTag<'_>> {
 
 /// Makes a strong entity tag of a body: the same for the same bytes, on every machine.
 pub(crate) fn make(body: &[u8]) -> HeaderValue {
+    make_of_parts([body])
+}
+
+/// Makes the entity tag of a body that comes in parts: the same as if it came in one.
+pub(crate) fn make_of_parts(parts: impl IntoIterator<Item: AsRef<[u8]>>) -> HeaderValue {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut hasher = SipHasher13::new_with_keys(0, 0);
-    hasher.write(body);
+    for part in parts {
+        hasher.write(part.as_ref());
+    }
     let hash = hasher.finish128().as_bytes();
     let mut tag = [b'"'; 34];
     for (place, byte) in tag[1..33].chunks_exact_mut(2).zip(hash) {

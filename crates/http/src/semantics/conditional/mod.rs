@@ -5,9 +5,9 @@ mod etag;
 mod evaluate;
 mod update;
 
-pub(crate) use etag::{EntityTag, make};
+pub(crate) use etag::{EntityTag, make, make_of_parts};
 pub(crate) use evaluate::{Condition, evaluate};
-pub(crate) use update::{Freshened, HeadEffect, freshen, head_effect};
+pub(crate) use update::{Freshened, HeadEffect, freshen, head_effect, is_about};
 
 use std::time::SystemTime;
 
@@ -53,6 +53,11 @@ impl Validators {
     /// Returns the entity tag that clients get, if it is a valid one.
     pub(crate) fn entity_tag(&self) -> Option<EntityTag<'_>> {
         EntityTag::parse(self.etag.as_ref()?.as_bytes())
+    }
+
+    /// Returns the entity tag that the cache has made.
+    pub(crate) fn made_etag(&self) -> Option<&HeaderValue> {
+        self.etag.as_ref().filter(|_| self.etag_is_ours)
     }
 
     /// Returns the origin's entity tag, be it valid or not.

@@ -78,7 +78,7 @@ pub(crate) fn head_effect(
 
 /// Returns whether a 304 is about the response with these validators: the only one that was asked
 /// for.
-fn is_about(validators: &Validators, from_304: &HeaderMap) -> bool {
+pub(crate) fn is_about(validators: &Validators, from_304: &HeaderMap) -> bool {
     if let (Some(stored), Some(received)) =
         (validators.etag_of_origin(), from_304.get(header::ETAG))
     {
