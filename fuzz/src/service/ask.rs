@@ -91,53 +91,113 @@ const FIELDS: [(&str, &str); 34] = [
     ("forwarded", "host=evil"),
 ];
 
-/// Makes a request.
-pub(super) fn request(choices: &mut Unstructured<'_>, at: u64) -> Result<(Request<Body>, Asked)> {
-    let method = choices.choose(&METHODS)?.clone();
-    // Most requests are for few resources, so that something is there when they come.
-    let (host, path, query) = if choices.ratio(1, 3)? {
-        (*choices.choose(&HOSTS)?, *choices.choose(&PATHS)?, *choices.choose(&QUERIES)?)
-    } else {
-        (HOSTS[0], *choices.choose(&["/own/1", "/user/1", "/all/1", "/say/1"])?, "")
-    };
-    let mut uri: Uri = format!("{path}{query}").parse().expect("a URI");
-    let users = [None, None, None, Some("ann"), Some("bob")];
-    let user = choices.choose(&users)?.map(str::to_owned);
-    let mut headers = HeaderMap::new();
-    for _ in 0..choices.int_in_range(0..=3)? {
-        if choices.ratio(1, 16)? {
-            raw_field(choices, &mut headers)?;
+/// Users: most requests have none.
+const USERS: [Option<&str>; 5] = [None, None, None, Some("ann"), Some("bob")];
+/// The paths that most requests are for, so that something is there when they come.
+const USUAL: [&str; 4] = ["/own/1", "/user/1", "/all/1", "/say/1"];
+
+/// A request before it is sent, which others repeat.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    method: Method,
+    host: &'static str,
+    uri: Uri,
+    user: Option<&'static str>,
+    headers: HeaderMap,
+    has_body: bool,
+}
+
+impl Draft {
+    /// Makes a request that most often repeats one of those that were made before, but for one thing at most.
+    pub(super) fn next(choices: &mut Unstructured<'_>, earlier: &[Self]) -> Result<Self> {
+        if earlier.is_empty() || choices.ratio(1, 6)? {
+            return if choices.ratio(2, 3)? { Self::plain(choices) } else { Self::any(choices) };
+        }
+        let mut draft = choices.choose(earlier)?.clone();
+        match choices.int_in_range(0..=15)? {
+            0 | 1 => draft.user = *choices.choose(&USERS)?,
+            2 | 3 => {
+                let language = *choices.choose(&["en", "de"])?;
+                draft.headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(language));
+            }
+            4 | 5 => {
+                let range = *choices.choose(&["bytes=0-3", "bytes=5-", "bytes=-2", "bytes=900-"])?;
+                draft.headers.insert(header::RANGE, HeaderValue::from_static(range));
+            }
+            6 => {
+                let (name, value) = *choices.choose(&FIELDS)?;
+                draft.headers.append(name, HeaderValue::from_static(value));
+            }
+            7 => draft.headers.clear(),
+            8 => {
+                draft.method = choices.choose(&METHODS)?.clone();
+                draft.has_body = !matches!(draft.method, Method::GET | Method::HEAD);
+            }
+            _ => {}
+        }
+        Ok(draft)
+    }
+
+    /// A GET without fields of its own.
+    fn plain(choices: &mut Unstructured<'_>) -> Result<Self> {
+        let uri = Uri::from_static(choices.choose(&USUAL)?);
+        let (user, headers) = (*choices.choose(&USERS)?, HeaderMap::new());
+        Ok(Self { method: Method::GET, host: HOSTS[0], uri, user, headers, has_body: false })
+    }
+
+    fn any(choices: &mut Unstructured<'_>) -> Result<Self> {
+        let method = choices.choose(&METHODS)?.clone();
+        let (host, path, query) = if choices.ratio(1, 3)? {
+            (*choices.choose(&HOSTS)?, *choices.choose(&PATHS)?, *choices.choose(&QUERIES)?)
         } else {
-            let (name, value) = *choices.choose(&FIELDS)?;
-            headers.append(name, HeaderValue::from_static(value));
+            (HOSTS[0], *choices.choose(&USUAL)?, "")
+        };
+        let mut uri: Uri = format!("{path}{query}").parse().expect("a URI");
+        let user = *choices.choose(&USERS)?;
+        let mut headers = HeaderMap::new();
+        for _ in 0..choices.int_in_range(0..=3)? {
+            if choices.ratio(1, 16)? {
+                raw_field(choices, &mut headers)?;
+            } else {
+                let (name, value) = *choices.choose(&FIELDS)?;
+                headers.append(name, HeaderValue::from_static(value));
+            }
         }
-    }
-    if choices.ratio(1, 32)? {
-        let end = choices.int_in_range(0..=8)?;
-        if let Ok(other) = Uri::try_from(choices.bytes(end.min(choices.len()))?) {
-            uri = other;
+        if choices.ratio(1, 32)? {
+            let end = choices.int_in_range(0..=8)?;
+            if let Ok(other) = Uri::try_from(choices.bytes(end.min(choices.len()))?) {
+                uri = other;
+            }
         }
+        let has_body = !matches!(method, Method::GET | Method::HEAD) || choices.ratio(1, 32)?;
+        Ok(Self { method, host, uri, user, headers, has_body })
     }
-    let host_of_uri = uri.authority().map(|it| it.as_str().to_owned());
-    let host = host_of_uri.unwrap_or_else(|| host.to_owned());
-    if let Ok(value) = HeaderValue::from_str(&host) {
-        headers.insert(header::HOST, value);
+
+    /// The request that is sent now.
+    pub(super) fn send(&self, at: u64) -> (Request<Body>, Asked) {
+        let Self { method, uri, .. } = self;
+        let mut headers = self.headers.clone();
+        let host = uri.authority().map_or(self.host, |it| it.as_str());
+        if let Ok(value) = HeaderValue::from_str(host) {
+            headers.insert(header::HOST, value);
+        }
+        let host = host.to_ascii_lowercase();
+        let host = host.strip_suffix(":80").unwrap_or(&host).to_owned();
+        let resource = (host, uri.path().to_owned(), uri.query().map(str::to_owned));
+        let mut request = Request::new(Body::default());
+        *request.method_mut() = method.clone();
+        *request.uri_mut() = uri.clone();
+        request.headers_mut().clone_from(&headers);
+        request.extensions_mut().insert(At(at));
+        if let Some(user) = self.user {
+            request.extensions_mut().insert(User::new(user));
+        }
+        if self.has_body {
+            *request.body_mut() = Body::of(b"body");
+        }
+        let user = self.user.map(str::to_owned);
+        (request, Asked { at, method: method.clone(), resource, user, headers })
     }
-    let host = host.to_ascii_lowercase();
-    let host = host.strip_suffix(":80").unwrap_or(&host).to_owned();
-    let resource = (host, uri.path().to_owned(), uri.query().map(str::to_owned));
-    let mut request = Request::new(Body::default());
-    *request.method_mut() = method.clone();
-    *request.uri_mut() = uri;
-    request.headers_mut().clone_from(&headers);
-    request.extensions_mut().insert(At(at));
-    if let Some(user) = &user {
-        request.extensions_mut().insert(User::new(user.as_str()));
-    }
-    if method != Method::GET && method != Method::HEAD || choices.ratio(1, 32)? {
-        *request.body_mut() = Body::of(b"body");
-    }
-    Ok((request, Asked { at, method, resource, user, headers }))
 }
 
 /// Adds a field of any bytes.

@@ -1,5 +1,7 @@
 //! What the handler answers.
 
+use std::ops::Range;
+
 use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -95,6 +97,9 @@ pub(super) fn response(
     number: usize,
     is_head: bool,
 ) -> Result<Given> {
+    if choices.ratio(1, 2)? {
+        return plain(choices, number, is_head);
+    }
     let status = StatusCode::from_u16(*choices.choose(&STATUSES)?).expect("a status");
     let mut headers = HeaderMap::new();
     let mut given = Given {
@@ -139,13 +144,38 @@ pub(super) fn response(
     Ok(given)
 }
 
+/// A response that says little.
+fn plain(choices: &mut Unstructured<'_>, number: usize, is_head: bool) -> Result<Given> {
+    const FIELDS: [Option<(&str, &str)>; 6] = [
+        None,
+        None,
+        Some(("etag", "\"one\"")),
+        Some(("vary", "accept-language")),
+        Some(("vary", "accept-language")),
+        Some(("set-cookie", "sid=1")),
+    ];
+    let mut headers = HeaderMap::new();
+    if let Some((name, value)) = *choices.choose(&FIELDS)? {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let parts = vec![Part::Data(data(number, 0..10))];
+    if !is_head {
+        headers.insert("x-number", number.into());
+    }
+    let (status, forbidden, open, lifetime) = (StatusCode::OK, false, false, Some(TTL));
+    Ok(Given { status, headers, parts, forbidden, open, lifetime })
+}
+
+fn data(number: usize, places: Range<usize>) -> Bytes {
+    places.map(|at| (number * 31 + at * 7) as u8).collect()
+}
+
 fn parts(choices: &mut Unstructured<'_>, number: usize) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     let mut written = 0;
     for _ in 0..choices.int_in_range(0..=3)? {
         let length = *choices.choose(&[0, 1, 4, 8, 30])?;
-        let data = (written..written + length).map(|at| (number * 31 + at * 7) as u8);
-        parts.push(Part::Data(data.collect::<Bytes>()));
+        parts.push(Part::Data(data(number, written..written + length)));
         written += length;
         if choices.ratio(1, 8)? {
             parts.push(Part::Wait);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 
 use super::{ask::At, give::Given};
@@ -45,6 +45,14 @@ impl Log {
     pub(super) fn event(&mut self) -> u64 {
         self.events += 1;
         self.events
+    }
+
+    /// The cookies that the handler has set when it confirmed something for a request.
+    pub(super) fn cookies_for(&self, request: u64) -> Vec<HeaderValue> {
+        let calls = self.calls.iter().filter(|call| call.request == request);
+        let given = calls.filter_map(|call| call.given.as_ref().map(|it| &it.0));
+        let confirmed = given.filter(|it| it.status == StatusCode::NOT_MODIFIED);
+        confirmed.flat_map(|it| it.headers.get_all("set-cookie")).cloned().collect()
     }
 
     pub(super) fn answer(&mut self, call: usize, given: Given, now: u64) {

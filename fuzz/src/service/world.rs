@@ -13,14 +13,14 @@ use http::{HeaderMap, Response, StatusCode, response::Parts};
 use http_body::Body as _;
 use larder::{
     ManualClock,
-    manager::{CacheKind, CacheManager},
+    manager::{CacheKind, CacheManager, CacheSettings},
 };
 use larder_http::{CacheLayer, CacheService, ResponseBody, Rule, Rules, User};
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, Service};
 
 use super::{
-    ask::{Asked, request},
+    ask::{Asked, Draft},
     check::{Event, Expected, Reply, What, expected},
     give::{LONGEST, TTL, response},
     origin::{Body, Origin},
@@ -30,6 +30,8 @@ type Answer = <CacheService<Origin> as Service<http::Request<Body>>>::Future;
 
 /// Requests that are under way at the same time.
 const SLOTS: usize = 4;
+/// So many of the last requests are repeated.
+const DRAFTS: usize = 3;
 
 /// All there is.
 pub(super) struct World {
@@ -46,6 +48,8 @@ pub(super) struct World {
     /// All invalidations.
     pub(super) events: Vec<Event>,
     slots: [Option<Slot>; SLOTS],
+    /// The last requests, for others to repeat.
+    drafts: Vec<Draft>,
 }
 
 /// A request that is under way.
@@ -95,8 +99,13 @@ impl World {
     pub(super) fn new() -> Self {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let clock = ManualClock::new();
-        let manager = CacheManager::builder().clock(&clock).build();
-        let layer = CacheLayer::builder(&manager).rules(rules()).clock(&clock).build();
+        // Small ones: an input makes a few dozen responses, and large tables would take most of its time.
+        let manager = CacheKind::ALL.into_iter().fold(CacheManager::builder(), |manager, kind| {
+            manager.kind(kind, CacheSettings::new(64))
+        });
+        let manager = manager.clock(&clock).build();
+        let layer = CacheLayer::builder(&manager).rules(rules()).clock(&clock);
+        let layer = layer.empty_body::<Body>(Body::default).build();
         let origin = Origin::default();
         Self {
             runtime: runtime.expect("a runtime of one thread"),
@@ -109,33 +118,51 @@ impl World {
             asked: HashMap::new(),
             events: Vec::new(),
             slots: [const { None }; SLOTS],
+            drafts: Vec::new(),
         }
     }
 
     pub(super) fn step(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
-        let slot = choices.int_in_range(0..=SLOTS - 1)?;
-        match choices.int_in_range(0..=11)? {
-            0..=3 => self.exchange(choices, slot)?,
-            4 | 5 => self.ask(choices, slot)?,
-            6 => {
+        match choices.int_in_range(0..=15)? {
+            0..=7 => self.exchange(choices)?,
+            8 => {
+                let slot = self.slot(choices)?;
+                self.ask(choices, slot)?;
+            }
+            9 => {
                 let waiting = self.waiting(|_| true);
                 if !waiting.is_empty() {
                     let call = *choices.choose(&waiting)?;
                     self.answer(choices, call)?;
                 }
             }
-            7 => _ = self.read(slot),
-            8 => while self.read(slot) == Went::On {},
-            9 => self.slots[slot] = None,
-            10 => self.pass(*choices.choose(&[1, 4, 9, 11, 19, 29, 31, 61, 90, 4000])?),
+            10 => {
+                let slot = self.slot(choices)?;
+                self.read(slot);
+            }
+            11 => {
+                let slot = self.slot(choices)?;
+                while self.read(slot) == Went::On {}
+            }
+            12 => {
+                let slot = self.slot(choices)?;
+                self.slots[slot] = None;
+            }
+            13 => self.pass(*choices.choose(&[1, 4, 9, 11, 19, 29, 31, 61, 90, 4000])?),
             _ => self.invalidate(choices)?,
         }
         self.settle();
         Ok(())
     }
 
+    fn slot(&self, choices: &mut Unstructured<'_>) -> Result<usize> {
+        choices.int_in_range(0..=SLOTS - 1)
+    }
+
     /// A request that is answered at once, and read to the end.
-    fn exchange(&mut self, choices: &mut Unstructured<'_>, slot: usize) -> Result<()> {
+    fn exchange(&mut self, choices: &mut Unstructured<'_>) -> Result<()> {
+        // Whoever is in the last slot goes away.
+        let slot = SLOTS - 1;
         self.ask(choices, slot)?;
         self.settle();
         let at = self.slots[slot].as_ref().map(|slot| slot.asked.at);
@@ -154,7 +181,12 @@ impl World {
         // Whoever is there goes away.
         self.slots[slot] = None;
         let at = self.origin.log(|log| log.event());
-        let (request, asked) = request(choices, at)?;
+        let draft = Draft::next(choices, &self.drafts)?;
+        let (request, asked) = draft.send(at);
+        if self.drafts.len() == DRAFTS {
+            self.drafts.remove(0);
+        }
+        self.drafts.push(draft);
         self.asked.insert(at, asked.clone());
         let _guard = self.runtime.enter();
         let ready = self.service.poll_ready(&mut Context::from_waker(std::task::Waker::noop()));

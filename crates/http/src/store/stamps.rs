@@ -41,7 +41,14 @@ use std::{
     hash::{BuildHasher, Hash, RandomState},
 };
 
-const PLACES: usize = if cfg!(larder_loom) { 2 } else { 1 << 16 };
+const PLACES: usize = if cfg!(larder_loom) {
+    2
+} else if cfg!(fuzzing) {
+    // Made for each input.
+    1 << 10
+} else {
+    1 << 16
+};
 /// So many invalidations of prefixes are remembered one by one. Before the oldest is forgotten, all that is as old
 /// as it is made stale.
 const PREFIXES: usize = 256;
