@@ -121,7 +121,8 @@ impl Draft {
                 draft.headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(language));
             }
             4 | 5 => {
-                let range = *choices.choose(&["bytes=0-3", "bytes=5-", "bytes=-2", "bytes=900-"])?;
+                let range =
+                    *choices.choose(&["bytes=0-3", "bytes=5-", "bytes=-2", "bytes=900-"])?;
                 draft.headers.insert(header::RANGE, HeaderValue::from_static(range));
             }
             6 => {
