@@ -2,7 +2,7 @@
 
 use crate::{
     api::{self, Service, Shared},
-    auth::{HashError, Passwords},
+    auth::{HashError, Passwords, Token},
     caching::{Caches, CachingError},
     clicks::ClickQueue,
     config::Config,
@@ -14,6 +14,7 @@ use crate::{
     store::Store,
 };
 use axum::{Router, extract::DefaultBodyLimit, middleware};
+use larder_http::admin::{Admin, AdminError, Scope};
 use std::{sync::Arc, time::Duration};
 use thiserror::Error;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -32,6 +33,9 @@ pub enum BuildError {
     /// The caches cannot be made.
     #[error(transparent)]
     Caching(#[from] CachingError),
+    /// The management API does not take its tokens.
+    #[error("admin: {0}")]
+    Admin(#[from] AdminError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Passwords(#[from] HashError),
@@ -46,13 +50,15 @@ pub struct DemoLogin {
     pub password: String,
 }
 
-/// A service that is ready to answer.
-#[derive(Debug)]
+/// A service that is ready to answer. Clones share it.
+#[derive(Clone, Debug)]
 pub struct App {
     /// All routes, with all layers.
     pub router: Router,
     /// How the demo user logs in, if this start has made it.
     pub demo: Option<DemoLogin>,
+    /// The token of the management API, if this start has made it up.
+    pub admin_token: Option<String>,
     service: Shared,
 }
 
@@ -89,7 +95,11 @@ impl App {
             config,
         });
         tokio::spawn(tidy(service.store.db().clone()));
-        Ok(Self { router: router(&service), demo, service })
+        let (admin, admin_token) = match service.store.caches() {
+            Some(caches) if service.config.admin.enabled => admin(&service.config, caches)?,
+            _ => (None, None),
+        };
+        Ok(Self { router: router(&service, admin), demo, admin_token, service })
     }
 
     /// Returns how short addresses begin.
@@ -126,7 +136,20 @@ fn own_url(config: &Config) -> Url {
     Url::parse(&text).expect("an address and a port are a host")
 }
 
-fn router(service: &Shared) -> Router {
+/// The management API, and its token if it is a new one.
+fn admin(config: &Config, caches: &Caches) -> Result<(Option<Admin>, Option<String>), AdminError> {
+    let new = config.admin.token.is_none().then(|| Token::random().reveal().to_owned());
+    let token = config.admin.token.as_ref().or(new.as_ref());
+    let mut admin = Admin::builder(caches.manager()).layer(caches.layer());
+    for (token, scope) in [(token, Scope::Admin), (config.admin.read_token.as_ref(), Scope::Read)] {
+        if let Some(token) = token {
+            admin = admin.token(token, scope);
+        }
+    }
+    Ok((Some(admin.build()?), new))
+}
+
+fn router(service: &Shared, admin: Option<Admin>) -> Router {
     let server = &service.config.server;
     let max_body = usize::try_from(server.max_body).unwrap_or(usize::MAX);
     let mut router = page::router()
@@ -144,9 +167,13 @@ fn router(service: &Shared) -> Router {
         timing: server.timing,
         https: service.base_url.scheme() == "https",
     };
-    router
+    router = router
         .layer(middleware::from_fn_with_state(counting, edge::count))
-        .layer(middleware::from_fn_with_state(Arc::clone(service), edge::authenticate))
+        .layer(middleware::from_fn_with_state(Arc::clone(service), edge::authenticate));
+    if let Some(admin) = admin {
+        router = router.nest("/api/cache", admin.router());
+    }
+    router
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(middleware::from_fn_with_state(outer, edge::outer))
 }

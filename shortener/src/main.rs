@@ -85,10 +85,18 @@ async fn start(arguments: &Serve) -> Result<()> {
     if let Some(demo) = &app.demo {
         println!("demo login   {}  {}", demo.email, demo.password);
     }
+    if cache {
+        println!("dashboard    {base}api/cache/dashboard/");
+    }
+    if let Some(token) = &app.admin_token {
+        println!("admin token  {token}");
+    }
     println!("database     {}", database.split('@').next_back().unwrap_or_default());
     if !cache {
         println!("caches       none");
     }
+    // Base addresses may be those of a proxy; this is the service's own.
+    println!("listening on {}", listener.local_addr()?);
     app.serve(listener, shutdown).await?;
     Ok(())
 }

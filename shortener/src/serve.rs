@@ -1,14 +1,14 @@
 //! Accepts connections until it is told to stop, and then lets those that are there finish.
 
 use crate::{App, BuildError, config::Config, edge::Peer};
-use axum::{Router, body::Body};
+use axum::{Router, body::Body, extract::ConnectInfo};
 use http::Request;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -66,12 +66,12 @@ impl App {
         let graceful = GracefulShutdown::new();
         let mut shutdown = pin!(shutdown);
         loop {
-            let (permit, stream, peer) = tokio::select! {
+            let (permit, stream, address) = tokio::select! {
                 accepted = accept(&listener, &permits) => accepted,
                 _ = &mut shutdown => break,
             };
             let limit = settings.receive_timeout;
-            serve_connection(stream, peer, self.router.clone(), &graceful, permit, limit);
+            serve_connection(stream, address, self.router.clone(), &graceful, permit, limit);
         }
         drop(listener);
         let limit = settings.shutdown_timeout;
@@ -91,11 +91,11 @@ impl App {
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> (OwnedSemaphorePermit, TcpStream, Peer) {
+) -> (OwnedSemaphorePermit, TcpStream, SocketAddr) {
     let permit = Arc::clone(permits).acquire_owned().await.expect("never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, address)) => return (permit, stream, Peer(address.ip())),
+            Ok((stream, address)) => return (permit, stream, address),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(PAUSE).await;
@@ -107,7 +107,7 @@ async fn accept(
 /// Serves one connection in a task of its own.
 fn serve_connection(
     stream: TcpStream,
-    peer: Peer,
+    address: SocketAddr,
     router: Router,
     graceful: &GracefulShutdown,
     permit: OwnedSemaphorePermit,
@@ -115,8 +115,11 @@ fn serve_connection(
 ) {
     // Only an optimisation, and of a connection that may be gone.
     _ = stream.set_nodelay(true);
+    let peer = Peer(address.ip());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        // Where the management API looks.
+        request.extensions_mut().insert(ConnectInfo(address));
         router.clone().oneshot(request.map(Body::new))
     });
     let mut builder = Builder::new(TokioExecutor::new());

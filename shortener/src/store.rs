@@ -85,7 +85,9 @@ impl Store {
         title: &str,
     ) -> Result<Option<UrlRow>, DbError> {
         let row = urls::insert(&self.db, user, code, url, title).await;
-        self.urls_changed(user, &[code]);
+        if !matches!(row, Ok(None)) {
+            self.urls_changed(user, &[code]);
+        }
         row
     }
 
@@ -97,13 +99,17 @@ impl Store {
     ) -> Result<Updated, DbError> {
         let new_code = changes.code.as_deref().unwrap_or(code);
         let updated = urls::update(&self.db, user, code, new_code, changes).await;
-        self.urls_changed(user, &[code, new_code]);
+        if !matches!(updated, Ok(Updated::Missing | Updated::Taken)) {
+            self.urls_changed(user, &[code, new_code]);
+        }
         updated
     }
 
     pub(crate) async fn delete(&self, user: i64, code: &str) -> Result<bool, DbError> {
         let deleted = urls::delete(&self.db, user, code).await;
-        self.urls_changed(user, &[code]);
+        if !matches!(deleted, Ok(false)) {
+            self.urls_changed(user, &[code]);
+        }
         deleted
     }
 
@@ -182,6 +188,8 @@ impl Store {
         }
     }
 
+    /// To be called whatever came of a change, unless it is certain that nothing was written: a query may have been
+    /// heard that failed. Who tries to change what is not theirs takes nothing of others out of the cache.
     fn urls_changed(&self, user: i64, codes: &[&str]) {
         if let Some(caches) = &self.caches {
             caches.urls_changed(user, codes);

@@ -40,6 +40,7 @@ pub enum CachingError {
 /// All caches of a service.
 #[derive(Clone, Debug)]
 pub(crate) struct Caches {
+    manager: CacheManager,
     layer: CacheLayer,
     invalidator: Invalidator,
     pub(crate) sessions: KeyedView<TokenHash, Session>,
@@ -52,8 +53,8 @@ impl Caches {
     pub(crate) fn new(config: &Config, db: &Db) -> Result<Self, CachingError> {
         // If somebody was first, theirs is there.
         _ = manager::set_global(CacheManager::from_config(&config.caches)?);
-        let manager = manager::global();
-        let layer = CacheLayer::new(manager, rules::rules(config)?);
+        let manager = manager::global().clone();
+        let layer = CacheLayer::new(&manager, rules::rules(config)?);
         layer.reload(&config.caches)?;
         let namespace = |name: &str| format!("{name}-{}", db.id());
         let sessions = manager.view(CacheKind::Session).in_namespace(&namespace("sessions"));
@@ -63,7 +64,12 @@ impl Caches {
             layer,
             sessions: sessions.keyed(),
             users: users.keyed(),
+            manager,
         })
+    }
+
+    pub(crate) fn manager(&self) -> &CacheManager {
+        &self.manager
     }
 
     pub(crate) fn layer(&self) -> &CacheLayer {
