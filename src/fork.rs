@@ -19,6 +19,9 @@
 //! Each wheel has all its blocks looked at before its first advance in the child: a thread may have had some in
 //! hand, or have published what it had yet to schedule (`wheel.rs`).
 //!
+//! The first sweep in the child looks at all entries again: an insert that another thread had under way may have left one
+//! that an invalidation had made stale before (`groups.rs`).
+//!
 //! Loads know in which process they began: nobody in a child waits for a leader that stayed behind (`fill.rs`).
 //!
 //! What the child has not: batches and nodes that another thread had in its hands, which is memory of at most a

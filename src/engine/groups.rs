@@ -58,6 +58,11 @@
 //! entry, the insert sees the stamp. The entry may be found for a moment before it goes: the insert has
 //! not returned, so it may count as after the invalidation, and as evicted then.
 //!
+//! A child of `fork` has no thread for the second look of an insert that another thread of its parent had under way. A plain
+//! insert that never returns may count as after any invalidation. But a load that began before one must not outlast it. So
+//! the first sweep in a child counts as an invalidation that has come and gone, and all buckets are looked at once more
+//! ([`Groups::heed_fork`]); until then such an entry may be found.
+//!
 //! The insert that does not know of the column at that point has no fence. But then it was pinned
 //! before the column was made. So the making counts as an invalidation that has begun, and is done
 //! when the collector says that everybody who was pinned then has unpinned. Until that the cache is
@@ -108,7 +113,8 @@ use crate::{
         plant::{Bug, planted},
         word::NodeId,
     },
-    sync::{Arc, AtomicBool, AtomicU64, Ordering, fence},
+    fork,
+    sync::{Arc, AtomicBool, AtomicU64, Ordering, StaticU64, fence},
 };
 
 /// The most tags that an entry may have.
@@ -245,6 +251,8 @@ pub(crate) struct Groups {
     /// Counted, for the collector may come to it when the cache is gone.
     done: Arc<AtomicU64>,
     announced: AtomicBool,
+    /// That of the last sweep: see "Overlapping inserts".
+    process: StaticU64,
     tags: Late<Box<[AtomicU64]>>,
 }
 
@@ -267,6 +275,7 @@ impl Groups {
             progress: AtomicU64::new(Self::pack(done, END)),
             done: Arc::new(AtomicU64::new(done)),
             announced: AtomicBool::new(planted(Bug::ColumnUnannounced)),
+            process: StaticU64::new(fork::process()),
             tags: Late::new(),
         }
     }
@@ -309,6 +318,18 @@ impl Groups {
         let stamp = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         place.fetch_max(stamp, Ordering::AcqRel);
         self.done.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Has everything swept once more if `process` is another one than at the last sweep.
+    #[inline]
+    pub(crate) fn heed_fork(&self, process: u64) {
+        if self.process.load(Ordering::Relaxed) != process
+            && self.process.swap(process, Ordering::Relaxed) != process
+        {
+            // An invalidation of nothing.
+            self.begun.fetch_add(1, Ordering::AcqRel);
+            self.done.fetch_add(1, Ordering::AcqRel);
+        }
     }
 
     /// Makes room for tags.
@@ -433,5 +454,39 @@ pub(crate) struct Announcement(Arc<AtomicU64>);
 impl Announcement {
     pub(crate) fn everybody_knows(self) {
         self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    /// Sweeps a cache of one pair of buckets; says how many steps that takes.
+    fn sweep(groups: &Groups) -> u32 {
+        let mut steps = 0;
+        while let Some(step) = groups.next_step() {
+            groups.finish(&step, 1);
+            steps += 1;
+        }
+        steps
+    }
+
+    #[test]
+    fn a_child_of_fork_sweeps_what_the_thread_of_an_insert_has_left_stale() {
+        let (groups, births) = (Groups::new(), Births::new(1, 1));
+        groups.announce(Announcement::everybody_knows);
+        groups.begin(&births, 1, Tags::NONE).expect("there is memory");
+        groups.invalidate_all();
+        assert!(sweep(&groups) > 0 && !groups.is_armed());
+        // Published now, by a thread that the child does not have.
+        assert!(groups.is_stale(&births, 1));
+        let parent = fork::process();
+        groups.heed_fork(parent);
+        assert!(!groups.is_armed() && sweep(&groups) == 0);
+        groups.heed_fork(parent + 1);
+        assert!(groups.is_armed(), "a lookup takes it for absent");
+        assert!(sweep(&groups) > 0 && !groups.is_armed());
+        groups.heed_fork(parent + 1);
+        assert!(!groups.is_armed(), "once in each child");
     }
 }

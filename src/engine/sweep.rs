@@ -16,6 +16,7 @@ use crate::{
         wheel::Advance,
         word::{NodeId, Word},
     },
+    fork,
     listener::RemovalCause,
 };
 
@@ -46,6 +47,7 @@ impl<K, V> Common<K, V> {
     /// Takes stale entries out, in no more than `budget` steps.
     pub(super) fn sweep(&self, budget: &mut u64) -> Advance {
         let Some(groups) = self.groups.get() else { return Advance::Done };
+        groups.heed_fork(fork::process());
         while groups.is_armed() {
             if *budget == 0 {
                 return Advance::More;
@@ -98,11 +100,13 @@ impl<K, V> Engine<K, V> {
     pub(super) fn sweep_by_the_way(&self) {
         // In models a step is the whole sweep: they say themselves when it comes.
         if !cfg!(larder_loom)
-            && let Some(groups) = self.common.watch()
+            && let Some(groups) = self.common.groups.get()
             && self.common.registration.get().is_none()
-            && !groups.has_swept_all_it_can()
         {
-            self.common.sweep_some(groups);
+            groups.heed_fork(fork::process());
+            if groups.is_armed() && !groups.has_swept_all_it_can() {
+                self.common.sweep_some(groups);
+            }
         }
     }
 

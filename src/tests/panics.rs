@@ -5,7 +5,11 @@
 
 use super::fuse::{Call, Census, FuseCache, Hashing, Id, with_fuse};
 use crate::{Cache, ops::compute::Op};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    thread,
+    time::{Duration, Instant},
+};
 
 use Call::{CloneKey, CloneValue, DropKey, DropValue, Eq, Hash};
 
@@ -292,26 +296,39 @@ fn check(cache: FuseCache, census: &Census) {
 fn a_panic_in_any_call_leaves_the_cache_usable_and_leaks_nothing() {
     for scene in SCENES {
         let mut blown = Vec::new();
-        for (hashing, shards) in
-            [(Hashing::Colliding, 1), (Hashing::Spread, 1), (Hashing::Spread, 4)]
-        {
-            for call in Call::ALL {
-                for spared in 0.. {
-                    let census = Census::default();
-                    let cache = build(hashing, shards, scene.entries, &census);
-                    let blew = with_fuse(call, spared, || (scene.act)(&cache, &census));
-                    check(cache, &census);
-                    if !blew {
-                        break;
-                    }
-                    blown.push(call);
+        let begun = Instant::now();
+        loop {
+            blow_up(scene, &mut blown);
+            let missing: Vec<_> = scene.calls.iter().filter(|call| !blown.contains(call)).collect();
+            // What was replaced or evicted is dropped when nobody can see it any more. The threads of other tests
+            // of this process may be pinned, and then that is after the scene.
+            let is_late = missing.iter().all(|call| matches!(call, DropKey | DropValue));
+            match missing.is_empty() {
+                true => break,
+                false if is_late && begun.elapsed() < Duration::from_secs(60) => {
+                    thread::yield_now()
                 }
+                false => panic!("{}: never called {missing:?}", scene.name),
             }
         }
-        blown.sort();
-        blown.dedup();
-        let missing: Vec<_> = scene.calls.iter().filter(|call| !blown.contains(call)).collect();
-        assert!(missing.is_empty(), "{}: never called {missing:?}", scene.name);
+    }
+}
+
+/// Has each call of a scene panic, and adds which they were.
+fn blow_up(scene: &Scene, blown: &mut Vec<Call>) {
+    for (hashing, shards) in [(Hashing::Colliding, 1), (Hashing::Spread, 1), (Hashing::Spread, 4)] {
+        for call in Call::ALL {
+            for spared in 0.. {
+                let census = Census::default();
+                let cache = build(hashing, shards, scene.entries, &census);
+                let blew = with_fuse(call, spared, || (scene.act)(&cache, &census));
+                check(cache, &census);
+                if !blew {
+                    break;
+                }
+                blown.push(call);
+            }
+        }
     }
 }
 

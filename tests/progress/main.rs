@@ -12,6 +12,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod expiry;
+#[cfg(unix)]
+mod forking;
 mod lost_races;
 mod stopping;
 
