@@ -1,5 +1,7 @@
 //! What makes stored responses stale: changes that go through the layer, and the application.
 
+#[cfg(feature = "admin")]
+use crate::store::Entry;
 use crate::{
     key::{self, place},
     layer::Shared,
@@ -10,6 +12,8 @@ use crate::{
     user::User,
 };
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
+#[cfg(feature = "admin")]
+use std::collections::BTreeMap;
 use std::{fmt, sync::Arc};
 
 /// Makes responses that are stored stale; comes from [`CacheLayer::invalidator`](crate::CacheLayer::invalidator).
@@ -29,6 +33,26 @@ impl Invalidator {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// Counts the responses that are stored and that an invalidation of this would make stale. O(capacity).
+    #[cfg(feature = "admin")]
+    pub(crate) fn count(&self, subject: Subject<'_>) -> u64 {
+        let stamps = &self.shared.stamps;
+        let wanted = stamps.place(subject);
+        let states = self.shared.states();
+        let views: BTreeMap<_, _> = states
+            .iter()
+            // Rules of one layer share a namespace, so a cache's view has the responses of all of them.
+            .map(|it| ((it.view.cache().name(), it.view.namespace().name()), &it.view))
+            .collect();
+        let is_meant = |entry: &Entry| match entry {
+            Entry::Response(stored) => {
+                stored.origin.places().contains(&wanted) && !stamps.is_stale(&stored.origin)
+            }
+            Entry::Variants(_) | Entry::Pass(_) => false,
+        };
+        views.values().map(|view| view.count_where(is_meant)).sum()
     }
 
     /// Invalidates all responses of a path, whatever their query, user and variant, on all hosts.

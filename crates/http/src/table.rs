@@ -62,6 +62,8 @@ impl Table {
         let states = rules.all().iter().map(|rule| {
             let cache = manager.get_cache(rule.cache.name())?;
             let view = cache.view::<Entry>().in_namespace(namespace).weigh(Entry::heap).keyed();
+            #[cfg(feature = "admin")]
+            view.name_keys(|key: &Vec<u8>| crate::key::words(key));
             let meter = known(&rule.name).unwrap_or_default();
             let place = stamps.place(Subject::Rule(&rule.name));
             Ok(Arc::new(RuleState { rule: Arc::clone(rule), view, meter, place }))

@@ -21,28 +21,34 @@ const MEMORY: &str = "cache_memory_bytes";
 const LOADS: &str = "cache_loads_total";
 const LOAD_DURATION: &str = "cache_load_duration_seconds";
 
-/// The handles of all caches, with one recorder.
+/// So many recorders are told apart.
+const RECORDERS: usize = 8;
+
+/// The handles of all caches, with each recorder: by where that is in memory. An application may install its recorder
+/// after it has built its caches, and have others besides.
 #[derive(Debug, Default)]
-pub(in super::super) struct Meters {
-    /// Where it is in memory. An application may install its recorder after it has built its caches.
-    recorder: Option<usize>,
-    caches: HashMap<String, CacheMeters>,
-}
+pub(in super::super) struct Meters(Vec<(usize, HashMap<String, CacheMeters>)>);
 
 impl Meters {
     /// Brings the recorder up to date.
     pub(in super::super) fn publish(&mut self, caches: &[Seen]) {
         let recorder = with_recorder(|recorder| std::ptr::from_ref(recorder).cast::<()>().addr());
-        if self.recorder != Some(recorder) {
-            *self = Self { recorder: Some(recorder), caches: HashMap::new() };
-            describe();
-        }
-        for seen @ Seen { name, .. } in caches {
-            if !self.caches.contains_key(name) {
-                let unit = if seen.cache.is_weighted() { "bytes" } else { "entries" };
-                self.caches.insert(name.clone(), CacheMeters::new(name, unit));
+        let known = self.0.iter().position(|it| it.0 == recorder);
+        let known = known.unwrap_or_else(|| {
+            if self.0.len() == RECORDERS {
+                self.0.remove(0);
             }
-            if let Some(meters) = self.caches.get_mut(name) {
+            describe();
+            self.0.push((recorder, HashMap::new()));
+            self.0.len() - 1
+        });
+        let meters_of = &mut self.0[known].1;
+        for seen @ Seen { name, .. } in caches {
+            if !meters_of.contains_key(name) {
+                let unit = if seen.cache.is_weighted() { "bytes" } else { "entries" };
+                meters_of.insert(name.clone(), CacheMeters::new(name, unit));
+            }
+            if let Some(meters) = meters_of.get_mut(name) {
                 meters.publish(seen);
             }
         }

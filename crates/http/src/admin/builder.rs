@@ -2,12 +2,25 @@
 
 use super::{
     auth::{Attempts, Gate, Scope, Tokens},
+    events::LISTENERS,
+    exposition::Exposition,
     router,
 };
 use crate::layer::CacheLayer;
 use ::axum::Router;
-use larder::{ManualClock, manager::CacheManager};
-use std::{fmt, net::SocketAddr, sync::Arc, time::Duration, time::Instant};
+use larder::{
+    ManualClock,
+    manager::{CacheKind, CacheManager},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+use tokio::sync::Semaphore;
 
 /// Wrong tokens that a peer may present in a window.
 const TRIES: u32 = 10;
@@ -27,6 +40,13 @@ pub(crate) struct State {
     pub(crate) manager: CacheManager,
     pub(crate) layers: Vec<CacheLayer>,
     pub(crate) started: Instant,
+    /// Caches of which the keys are secret.
+    pub(crate) hidden: BTreeSet<String>,
+    pub(crate) exposition: Exposition,
+    /// Held while settings change.
+    pub(crate) changing: Mutex<()>,
+    /// A permit for each client that listens to events; closed when they are to end.
+    pub(crate) listeners: Arc<Semaphore>,
 }
 
 /// Puts an [`Admin`] together; comes from [`Admin::builder`].
@@ -39,6 +59,8 @@ pub struct AdminBuilder {
     tokens: Vec<(String, String, Scope)>,
     loopback: Option<SocketAddr>,
     tries: (u32, Duration),
+    hidden: BTreeSet<String>,
+    prometheus: Option<PrometheusHandle>,
     clock: Option<ManualClock>,
 }
 
@@ -94,6 +116,8 @@ impl Admin {
             tokens: Vec::new(),
             loopback: None,
             tries: (TRIES, WINDOW),
+            hidden: BTreeSet::from([CacheKind::Session.name().to_owned()]),
+            prometheus: None,
             clock: None,
         }
     }
@@ -104,6 +128,12 @@ impl Admin {
     /// [`into_make_service_with_connect_info::<SocketAddr>`](Router::into_make_service_with_connect_info).
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         router::router(&self.state, &self.gate).with_state(())
+    }
+
+    /// Ends the events that are being sent, each within a second, and has no others begin: for a server that is to stop,
+    /// which waits for its responses to end.
+    pub fn end_events(&self) {
+        self.state.listeners.close();
     }
 }
 
@@ -153,6 +183,26 @@ impl AdminBuilder {
         self
     }
 
+    /// Hides the keys of a cache: they are listed by their hashes. Those of the cache `session` are hidden if nothing is
+    /// said, since whoever knows the key of a session may have the session.
+    pub fn hide_keys(mut self, cache: impl Into<String>) -> Self {
+        self.hidden.insert(cache.into());
+        self
+    }
+
+    /// Lists the keys of a cache in words, though it is the cache `session`.
+    pub fn show_keys(mut self, cache: &str) -> Self {
+        self.hidden.remove(cache);
+        self
+    }
+
+    /// Answers `GET metrics/` with what this recorder has, which the program has installed, all of its own numbers
+    /// included. Otherwise with the numbers of the caches and rules alone, from a recorder that nobody has to install.
+    pub fn prometheus(mut self, handle: PrometheusHandle) -> Self {
+        self.prometheus = Some(handle);
+        self
+    }
+
     /// Has time go by a clock that the program moves, for tests: that of [`failed_tries`](Self::failed_tries).
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clone());
@@ -178,14 +228,22 @@ impl AdminBuilder {
     /// ```
     pub fn build(self) -> Result<Admin, AdminError> {
         self.check()?;
-        let Self { manager, layers, tokens, loopback, tries, clock } = self;
+        let Self { manager, layers, tokens, loopback, tries, hidden, prometheus, clock } = self;
         let known = tokens.iter().map(|(name, secret, scope)| (&**name, &**secret, *scope));
         let gate = Gate {
             tokens: Tokens::new(known),
             attempts: Attempts::new(tries.0, tries.1, clock.as_ref()),
             open_on_loopback: loopback.is_some(),
         };
-        let state = State { manager, layers, started: Instant::now() };
+        let state = State {
+            manager,
+            layers,
+            started: Instant::now(),
+            hidden,
+            exposition: Exposition::new(prometheus),
+            changing: Mutex::default(),
+            listeners: Arc::new(Semaphore::new(LISTENERS)),
+        };
         Ok(Admin { state: Arc::new(state), gate: Arc::new(gate) })
     }
 

@@ -25,13 +25,28 @@
 //! | `GET performance/` | read | [`Performance`](model::Performance) |
 //! | `GET functions/` | read | a list of [`Function`](model::Function) |
 //! | `GET rules/` | read | a list of [`Rule`](model::Rule) |
+//! | `GET keys/?cache=url&prefix=&limit=100` | read | [`Keys`](model::Keys), never values |
+//! | `GET metrics/` | read | the numbers as Prometheus reads them |
+//! | `GET events/` | read | an event `sample` each second, a [`Sample`](model::Sample) |
+//! | `GET openapi.json` | read | all of this as OpenAPI 3.1 |
+//! | `POST clear/`, `POST clear/{cache}/` | admin | [`Cleared`](model::Cleared) |
+//! | `POST invalidate/` | admin | takes [`Invalidate`](model::Invalidate), answers [`Invalidated`](model::Invalidated) |
+//! | `PUT config/` | admin | takes [`Configure`](model::Configure), answers [`Settings`](model::Settings) |
 //!
 //! Each is there with and without the slash at its end. Errors are problems as RFC 9457 has them.
+//!
+//! Each change leaves a line for subscribers of the crate `tracing`: target `larder::audit`, level `info`, with `who` (the
+//! token's name), `what`, `cache` and `entries`. Keys, paths and users are not in it, for they may be secret.
 
 mod auth;
 mod builder;
+mod change;
 mod clock;
+mod events;
+mod exposition;
+mod input;
 pub mod model;
+mod openapi;
 mod problem;
 mod read;
 mod router;

@@ -18,6 +18,15 @@ impl Problem {
         Self { status, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
     }
 
+    /// Fields or parameters are wrong.
+    pub(crate) fn of_fields(status: StatusCode, errors: Vec<FieldError>) -> Self {
+        let said = errors
+            .iter()
+            .map(|it| format!("{}: {} does not fit; allowed: {}", it.field, it.value, it.allowed));
+        let detail = said.collect::<Vec<_>>().join("; ");
+        Self { errors, ..Self::new(status, detail) }
+    }
+
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

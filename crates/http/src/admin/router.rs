@@ -3,6 +3,7 @@
 use super::{
     auth::{Gate, Scope, authorize},
     builder::State,
+    change, events, exposition, openapi,
     problem::Problem,
     read,
 };
@@ -10,7 +11,7 @@ use ::axum::{
     Router,
     middleware::{from_fn_with_state, map_response},
     response::Response,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, get, post, put},
 };
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use std::sync::Arc;
@@ -19,13 +20,22 @@ use std::sync::Arc;
 pub(super) struct Endpoint {
     /// Without that slash.
     pub(super) path: &'static str,
-    scope: Scope,
+    pub(super) method: Method,
     route: MethodRouter<Arc<State>>,
 }
 
 impl Endpoint {
     fn read(path: &'static str, route: MethodRouter<Arc<State>>) -> Self {
-        Self { path, scope: Scope::Read, route }
+        Self { path, method: Method::GET, route }
+    }
+
+    /// What it takes to be let in.
+    fn scope(&self) -> Scope {
+        if self.method == Method::GET { Scope::Read } else { Scope::Admin }
+    }
+
+    fn change(method: Method, path: &'static str, route: MethodRouter<Arc<State>>) -> Self {
+        Self { path, method, route }
     }
 }
 
@@ -36,14 +46,22 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::read("/performance", get(read::performance)),
         Endpoint::read("/functions", get(read::functions)),
         Endpoint::read("/rules", get(read::rules)),
+        Endpoint::read("/keys", get(read::keys)),
+        Endpoint::read("/metrics", get(exposition::metrics)),
+        Endpoint::read("/events", get(events::events)),
+        Endpoint::read("/openapi.json", get(openapi::openapi)),
+        Endpoint::change(Method::POST, "/clear", post(change::clear_all)),
+        Endpoint::change(Method::POST, "/clear/{type}", post(change::clear_one)),
+        Endpoint::change(Method::POST, "/invalidate", post(change::invalidate)),
+        Endpoint::change(Method::PUT, "/config", put(change::configure)),
     ]
 }
 
 pub(super) fn router(state: &Arc<State>, gate: &Arc<Gate>) -> Router {
     let mut router = Router::new();
-    for Endpoint { path, scope, route } in endpoints() {
-        let guard = from_fn_with_state((Arc::clone(gate), scope), authorize);
-        let route = route.route_layer(guard);
+    for endpoint in endpoints() {
+        let guard = from_fn_with_state((Arc::clone(gate), endpoint.scope()), authorize);
+        let (path, route) = (endpoint.path, endpoint.route.route_layer(guard));
         router = router.route(path, route.clone()).route(&format!("{path}/"), route);
     }
     router

@@ -19,12 +19,16 @@ mod host;
 mod path;
 mod query;
 mod target;
+#[cfg(feature = "admin")]
+mod words;
 
 pub(crate) use cookies::cookies;
 pub(crate) use headers::is_override;
 pub(crate) use path::{canonical as canonical_path, decoded, is_canonical, place, push_encoded};
 pub use query::Query;
 pub(crate) use target::{Known, Target};
+#[cfg(feature = "admin")]
+pub(crate) use words::words;
 
 use crate::{
     User,

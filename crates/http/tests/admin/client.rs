@@ -1,6 +1,6 @@
 //! Asks a router without a network.
 
-use axum::{Router, body::Body, extract::ConnectInfo};
+use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use larder::manager::CacheManager;
@@ -65,6 +65,21 @@ impl Client {
             None => request,
             Some(token) => request.header("authorization", format!("Bearer {token}")),
         }
+    }
+
+    pub(crate) async fn send_json(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let request = self.request(method, path).header("content-type", "application/json");
+        self.send(request, Body::from(body.to_string())).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send_json(Method::POST, path, body).await
+    }
+
+    /// The response, with a body that is not read yet.
+    pub(crate) async fn open(&self, path: &str) -> Response {
+        let request = self.request(Method::GET, path).body(Body::empty()).unwrap();
+        self.app.clone().oneshot(request).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

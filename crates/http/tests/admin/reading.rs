@@ -177,7 +177,7 @@ async fn rules_are_listed_with_their_ratios_and_reasons() {
 #[tokio::test]
 async fn each_endpoint_is_there_with_and_without_a_slash() {
     let client = Client::of(&CacheManager::new());
-    for path in ["stats", "health", "performance", "functions", "rules"] {
+    for path in ["stats", "health", "performance", "functions", "rules", "openapi.json"] {
         client.get(&format!("/{path}")).await.ok();
         let answer = client.get(&format!("/{path}/")).await;
         answer.ok();

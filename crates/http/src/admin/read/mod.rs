@@ -1,12 +1,20 @@
 //! What is only looked at.
 
-mod caches;
+pub(super) mod caches;
 mod functions;
 mod health;
+mod keys;
 mod performance;
 mod rules;
 
-pub(super) use {functions::functions, health::health, performance::performance, rules::rules};
+pub(super) use {
+    caches::unit,
+    functions::functions,
+    health::health,
+    keys::{keys, list},
+    performance::performance,
+    rules::rules,
+};
 
 use super::{builder::State, model};
 use ::axum::{

@@ -3,7 +3,14 @@
 //! Names are in snake case. Durations are seconds, as floating point numbers (`_seconds`), moments are milliseconds since
 //! 1970 (`_ms`), sizes are bytes (`_bytes`). A ratio is `null` where nothing was asked for.
 
-use serde::{Deserialize, Serialize};
+mod requests;
+
+pub use requests::{
+    Configure, Invalidate, InvalidateKey, InvalidatePath, InvalidatePrefix, InvalidateRule,
+    InvalidateTag, InvalidateUser,
+};
+
+use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
@@ -408,38 +415,6 @@ pub struct ClearedCache {
     pub entries: u64,
 }
 
-/// What is to be invalidated: the body of `POST invalidate/`, with one of `key`, `prefix`, `tag`, `path`, `user` and
-/// `rule`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Invalidate {
-    /// The cache, for `key`, `prefix` and `tag`: all caches, if there is none.
-    #[schema(nullable = false)]
-    pub cache: Option<String>,
-    /// The key, in the words of `GET keys/`.
-    #[schema(nullable = false)]
-    pub key: Option<String>,
-    /// All keys that begin so.
-    #[schema(nullable = false)]
-    pub prefix: Option<String>,
-    /// All entries and HTTP responses with this tag, a text.
-    #[schema(nullable = false)]
-    pub tag: Option<String>,
-    /// The HTTP responses of a path.
-    #[schema(nullable = false)]
-    pub path: Option<String>,
-    /// The HTTP responses of a user.
-    #[schema(nullable = false)]
-    pub user: Option<String>,
-    /// The HTTP responses of a rule.
-    #[schema(nullable = false)]
-    pub rule: Option<String>,
-    /// Whether to count only.
-    #[serde(default)]
-    pub dry_run: bool,
-}
-
 /// What was invalidated: the answer to `POST invalidate/`.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[non_exhaustive]
@@ -448,21 +423,6 @@ pub struct Invalidated {
     pub matched: Option<u64>,
     /// Whether they were only counted.
     pub dry_run: bool,
-}
-
-/// New settings of a cache: the body of `PUT config/`. What is absent stays as it is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct Configure {
-    /// The cache.
-    pub cache: String,
-    /// The most that it may hold, in its unit.
-    #[schema(nullable = false)]
-    pub capacity: Option<u64>,
-    /// How long an entry lives for which nothing else is said. 0 is no limit.
-    #[schema(nullable = false)]
-    pub ttl_seconds: Option<f64>,
 }
 
 /// The settings of a cache: the answer to `PUT config/`.
