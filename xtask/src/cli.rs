@@ -33,6 +33,7 @@ cargo xtask http-bench [--seconds N]         the caching proxy beside nginx and 
 cargo xtask service-bench [--quick] [--users N] [--urls N] [--clicks N] [--rate N] [--seconds N] [--rounds N]
                           [--database sqlite|postgres]
                                              the shortener with and without its caches, under a load
+cargo xtask api-fuzz [--examples N]          schemathesis against the management API (python3)
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";
 
@@ -51,6 +52,7 @@ pub(crate) enum Task {
     HttpPeers,
     HttpBench { seconds: u64 },
     ServiceBench(ServiceBench),
+    ApiFuzz { examples: u32 },
     Icount { mode: Mode },
     Bench { args: Vec<OsString> },
 }
@@ -79,6 +81,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             Ok(Task::HttpBench { seconds: seconds(&mut parser)?.unwrap_or(HTTP_BENCH_SECONDS) })
         }
         "service-bench" => Ok(Task::ServiceBench(ServiceBench::parse(&mut parser)?)),
+        "api-fuzz" => api_fuzz(&mut parser),
         // Everything after `bench` belongs to larder-bench, options included.
         "bench" => Ok(Task::Bench { args: parser.raw_args()?.collect() }),
         unknown => bail!("there is no task `{unknown}`\n\n{HELP}"),
@@ -121,6 +124,22 @@ fn fuzz(parser: &mut lexopt::Parser) -> Result<Task> {
         }
     }
     Ok(Task::Fuzz { seconds, target })
+}
+
+fn api_fuzz(parser: &mut lexopt::Parser) -> Result<Task> {
+    let mut examples = crate::api_fuzz::EXAMPLES;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("examples") => {
+                examples = parser.value()?.parse().context("--examples")?;
+                if examples == 0 {
+                    bail!("--examples: 0 is out of range; allowed are 1 and more");
+                }
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Task::ApiFuzz { examples })
 }
 
 fn build_time(parser: &mut lexopt::Parser) -> Result<Task> {

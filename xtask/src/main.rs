@@ -1,5 +1,6 @@
 //! Every check of this repository as one command; `cargo xtask help` lists them.
 
+mod api_fuzz;
 mod bench;
 mod build_time;
 mod canary;
@@ -57,6 +58,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::HttpPeers => http_peers::run(),
         Task::HttpBench { seconds } => http_bench::run(seconds),
         Task::ServiceBench(options) => service_bench::run(&options),
+        Task::ApiFuzz { examples } => api_fuzz::run(examples),
         Task::BuildTime { rounds } => build_time::run(rounds),
     }
 }

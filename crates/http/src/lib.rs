@@ -26,8 +26,8 @@
 //!
 //! # Features
 //!
-//! None is on by default. `axum`: [`cached`] handlers, the extractor, `cache_view`. `compression`: bodies that are compressed
-//! in memory. `config`: rules from the manager's files.
+//! None is on by default. `admin`: the [management API](admin). `axum`: [`cached`] handlers, the extractor, `cache_view`.
+//! `compression`: bodies that are compressed in memory. `config`: rules from the manager's files.
 //! `metrics`, `tracing`: numbers and spans of each rule.
 //!
 //! Needs a runtime of tokio with its clock enabled, for the time limits of waiting requests and to refresh what is stale;

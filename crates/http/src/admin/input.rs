@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 use std::{error::Error, time::Duration};
 
 /// The most bytes of a body.
-const LONGEST: usize = 16 * 1024;
+const LONGEST: usize = 64 * 1024;
 /// How long a body may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The most bytes of a text.
+/// The most characters of a text.
 const LONGEST_TEXT: usize = 4_096;
 
 /// Parameters of a query, or fields of an object. What is asked for is taken out.
@@ -109,13 +109,15 @@ impl Fields {
         self.given.remove(name)
     }
 
-    /// A text of 1 to 4,096 bytes, or 0 if it may be empty.
+    /// A text of 1 to 4,096 characters, or 0 if it may be empty.
     pub(super) fn text(&mut self, name: &'static str, may_be_empty: bool) -> Option<String> {
         let least = usize::from(!may_be_empty);
         match self.take(name)? {
-            Value::String(text) if (least..=LONGEST_TEXT).contains(&text.len()) => Some(text),
+            Value::String(text) if (least..=LONGEST_TEXT).contains(&text.chars().count()) => {
+                Some(text)
+            }
             other => {
-                let allowed = format!("a text of {least} to {LONGEST_TEXT} bytes");
+                let allowed = format!("a text of {least} to {LONGEST_TEXT} characters");
                 self.wrong(name, &shown(&other), allowed);
                 None
             }
@@ -126,7 +128,7 @@ impl Fields {
     pub(super) fn required(&mut self, name: &'static str) -> Option<String> {
         if !self.has(name) {
             self.asked.push(name);
-            self.wrong(name, "nothing", format!("a text of 1 to {LONGEST_TEXT} bytes"));
+            self.wrong(name, "nothing", format!("a text of 1 to {LONGEST_TEXT} characters"));
             return None;
         }
         self.text(name, false)

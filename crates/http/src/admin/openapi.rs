@@ -75,15 +75,15 @@ fn read(path: &'static str, id: &'static str, summary: &'static str, answer: Val
 fn operations() -> Vec<Operation> {
     let text = json!({ "type": "string" });
     let keys = json!([
-        { "name": "cache", "in": "query", "required": true, "description": "The cache",
-          "schema": { "type": "string", "minLength": 1 } },
-        { "name": "prefix", "in": "query", "description": "What the keys begin with", "schema": text },
+        { "name": "cache", "in": "query", "required": true, "description": "The cache", "example": "url",
+          "schema": { "type": "string", "minLength": 1, "maxLength": 64 } },
+        { "name": "prefix", "in": "query", "description": "What the keys begin with", "schema": { "type": "string", "maxLength": 4096 } },
         { "name": "limit", "in": "query", "description": "How many keys, 100 if nothing is said",
           "schema": { "type": "integer", "minimum": 1, "maximum": 1000 } },
     ]);
     let name = json!([
-        { "name": "type", "in": "path", "required": true, "description": "The cache",
-          "schema": { "type": "string", "minLength": 1 } },
+        { "name": "type", "in": "path", "required": true, "description": "The cache", "example": "url",
+          "schema": { "type": "string", "minLength": 1, "maxLength": 64 } },
     ]);
     let change = |method, path, id, summary, answer| Operation {
         method,

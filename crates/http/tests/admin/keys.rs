@@ -105,8 +105,8 @@ async fn what_is_no_query_of_keys_is_named() {
     let client = Client::of(&CacheManager::new());
     let integer = "an integer of 1 to 1000";
     for (query, field, value, allowed) in [
-        ("", "cache", "nothing", "a text of 1 to 4096 bytes"),
-        ("?cache=", "cache", "", "a text of 1 to 4096 bytes"),
+        ("", "cache", "nothing", "a text of 1 to 4096 characters"),
+        ("?cache=", "cache", "", "a text of 1 to 4096 characters"),
         ("?cache=url&limit=0", "limit", "0", integer),
         ("?cache=url&limit=1001", "limit", "1001", integer),
         ("?cache=url&limit=ten", "limit", "ten", integer),

@@ -29,7 +29,7 @@ async fn bodies_have_to_be_json_objects_of_json_type_and_short() {
     for body in ["", "{", "[]", "null", "7", "{\"key\": \"a\"} x", "\u{feff}{}"] {
         send(Some("application/json"), body.to_owned()).await.problem(400);
     }
-    let long = format!("{{\"key\": \"{}\"}}", "x".repeat(20_000));
+    let long = format!("{{\"key\": \"{}\"}}", "x".repeat(70_000));
     send(Some("application/json"), long).await.problem(413);
 }
 
@@ -42,9 +42,9 @@ async fn each_field_that_is_wrong_is_named_with_what_could_have_been() {
     for (body, field, value, allowed) in [
         (json!({}), "key", "none", one),
         (json!({"key": "a", "tag": "b"}), "key", "key, tag", one),
-        (json!({"prefix": ""}), "prefix", "", "a text of 1 to 4096 bytes"),
-        (json!({"key": 7}), "key", "7", "a text of 0 to 4096 bytes"),
-        (json!({"key": null}), "key", "null", "a text of 0 to 4096 bytes"),
+        (json!({"prefix": ""}), "prefix", "", "a text of 1 to 4096 characters"),
+        (json!({"key": 7}), "key", "7", "a text of 0 to 4096 characters"),
+        (json!({"key": null}), "key", "null", "a text of 0 to 4096 characters"),
         (json!({"key": "a", "dry_run": "yes"}), "dry_run", "yes", "true or false"),
         (json!({"path": "/", "cache": "url"}), "cache", "url", "nothing, beside `path`"),
     ] {

@@ -27,7 +27,7 @@ pub enum Invalidate {
 #[serde(deny_unknown_fields)]
 pub struct InvalidateKey {
     /// The cache; all of them, if it is absent.
-    #[schema(nullable = false, min_length = 1)]
+    #[schema(nullable = false, min_length = 1, max_length = 64, example = "url")]
     pub cache: Option<String>,
     /// The key, in the words of `GET keys/`.
     #[schema(max_length = 4096)]
@@ -42,7 +42,7 @@ pub struct InvalidateKey {
 #[serde(deny_unknown_fields)]
 pub struct InvalidatePrefix {
     /// The cache; all of them, if it is absent.
-    #[schema(nullable = false, min_length = 1)]
+    #[schema(nullable = false, min_length = 1, max_length = 64, example = "url")]
     pub cache: Option<String>,
     /// What they begin with, in the words of `GET keys/`.
     #[schema(min_length = 1, max_length = 4096)]
@@ -57,7 +57,7 @@ pub struct InvalidatePrefix {
 #[serde(deny_unknown_fields)]
 pub struct InvalidateTag {
     /// The cache; all of them, and HTTP responses, if it is absent.
-    #[schema(nullable = false, min_length = 1)]
+    #[schema(nullable = false, min_length = 1, max_length = 64, example = "url")]
     pub cache: Option<String>,
     /// The tag, a text.
     #[schema(min_length = 1, max_length = 4096)]
@@ -108,7 +108,7 @@ pub struct InvalidateRule {
 #[serde(deny_unknown_fields)]
 pub struct Configure {
     /// The cache.
-    #[schema(min_length = 1)]
+    #[schema(min_length = 1, max_length = 64, example = "url")]
     pub cache: String,
     /// The most that it may hold, in its unit. 0 switches a cache off that counts entries.
     #[serde(default)]
