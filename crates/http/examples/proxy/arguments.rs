@@ -1,6 +1,8 @@
 //! The command line.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
+use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -35,7 +37,10 @@ pub(crate) struct Arguments {
     /// How many connections clients may hold at once; more wait until one ends.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub(crate) connections: usize,
-    /// How many idle connections to the origin are kept.
+    /// How many threads serve connections; as many as there are processors otherwise.
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZero<usize>>,
+    /// How many idle connections to the origin are kept, an equal part of them by each worker.
     #[arg(long, value_name = "N", default_value_t = 128)]
     pub(crate) idle_connections: usize,
     /// How many seconds connecting to the origin may take.
@@ -47,6 +52,12 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// How many threads serve connections.
+    pub(crate) fn workers(&self) -> usize {
+        let processors = || thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        self.workers.unwrap_or_else(processors).get()
+    }
+
     /// How the origin is asked.
     pub(crate) fn upstream(&self) -> Settings {
         Settings {

@@ -5,23 +5,23 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
-use http_body::Body;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Version};
+use larder_http::{CacheLayer, CacheService, ResponseBody};
 use pin_project_lite::pin_project;
-use tower::util::{Oneshot, ServiceExt};
+use tower::{Layer, Service};
 
-use crate::body::RequestBody;
+use crate::body::{OriginBody, RequestBody};
 use crate::forward::{self, Forwards};
 use crate::interim::{Connection, Interim};
-use crate::upstream::UpstreamError;
+use crate::upstream::{Asking, Upstream};
 
-/// Who sent a request; travels in its extensions.
+/// Who sent a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     pub(crate) address: IpAddr,
@@ -31,28 +31,33 @@ pub(crate) struct Visitor {
 
 /// The service of one connection.
 #[derive(Debug)]
-pub(crate) struct Edge<S> {
-    inner: S,
+pub(crate) struct Edge {
+    cache: CacheLayer,
+    upstream: Upstream,
     address: IpAddr,
     connection: Arc<Connection>,
 }
 
-impl<S> Edge<S> {
-    pub(crate) fn new(inner: S, address: IpAddr, connection: Arc<Connection>) -> Self {
-        Self { inner, address, connection }
+/// The origin behind the cache, as it is asked for one request.
+type Cached = CacheService<Asking>;
+
+impl Edge {
+    pub(crate) fn new(
+        cache: CacheLayer,
+        upstream: Upstream,
+        address: IpAddr,
+        connection: Arc<Connection>,
+    ) -> Self {
+        Self { cache, upstream, address, connection }
     }
 }
 
-impl<S, B> hyper::service::Service<Request<Incoming>> for Edge<S>
-where
-    S: tower::Service<Request<RequestBody>, Response = Response<B>, Error = UpstreamError> + Clone,
-    B: Body<Data = Bytes>,
-{
-    type Response = Response<Either<B, Full<Bytes>>>;
+impl hyper::service::Service<Request<Incoming>> for Edge {
+    type Response = Response<Either<ResponseBody<OriginBody>, Full<Bytes>>>;
     type Error = Infallible;
-    type Future = Answer<S>;
+    type Future = Answer;
 
-    fn call(&self, mut request: Request<Incoming>) -> Answer<S> {
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
         match *request.method() {
             Method::CONNECT | Method::TRACE => {
                 return Answer::at_once(explanation(StatusCode::METHOD_NOT_ALLOWED, ""));
@@ -70,9 +75,14 @@ where
         // HTTP/1.0 has no interim responses, and those of HTTP/2 are not bytes on the connection.
         let speaks_interim = request.version() == Version::HTTP_11;
         let interim = speaks_interim.then(|| Connection::begin(&self.connection));
-        request.extensions_mut().insert(Visitor { address: self.address, interim });
+        // One service for each request, since it knows whose request it is. An extension of the request would do as
+        // well, for three allocations.
+        let asking = self.upstream.asking(Visitor { address: self.address, interim });
+        let mut service = self.cache.layer(asking);
+        let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(ready, Poll::Ready(Ok(()))), "the origin's pool is always ready");
         Answer {
-            kind: Kind::Asked { asked: self.inner.clone().oneshot(request.map(RequestBody::Left)) },
+            kind: Kind::Asked { asked: service.call(request.map(RequestBody::Left)) },
             connection: Some(Arc::clone(&self.connection)),
         }
     }
@@ -80,32 +90,29 @@ where
 
 pin_project! {
     /// The response to one request.
-    pub(crate) struct Answer<S: tower::Service<Request<RequestBody>>> {
+    pub(crate) struct Answer {
         #[pin]
-        kind: Kind<S>,
+        kind: Kind,
         connection: Option<Arc<Connection>>,
     }
 }
 
 pin_project! {
     #[project = KindProjection]
-    enum Kind<S: tower::Service<Request<RequestBody>>> {
-        Asked { #[pin] asked: Oneshot<S, Request<RequestBody>> },
+    enum Kind {
+        Asked { #[pin] asked: <Cached as Service<Request<RequestBody>>>::Future },
         AtOnce { response: Option<Response<Full<Bytes>>> },
     }
 }
 
-impl<S: tower::Service<Request<RequestBody>>> Answer<S> {
+impl Answer {
     fn at_once(response: Response<Full<Bytes>>) -> Self {
         Self { kind: Kind::AtOnce { response: Some(response) }, connection: None }
     }
 }
 
-impl<S, B> Future for Answer<S>
-where
-    S: tower::Service<Request<RequestBody>, Response = Response<B>, Error = UpstreamError>,
-{
-    type Output = Result<Response<Either<B, Full<Bytes>>>, Infallible>;
+impl Future for Answer {
+    type Output = Result<Response<Either<ResponseBody<OriginBody>, Full<Bytes>>>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();

@@ -21,7 +21,9 @@ mod forward;
 mod hangup;
 mod interim;
 mod server;
+mod ticks;
 mod upstream;
+mod workers;
 
 use std::error::Error;
 
@@ -30,10 +32,15 @@ use clap::Parser;
 use crate::arguments::Arguments;
 use crate::server::Server;
 
+/// Each request allocates and frees a dozen small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let cache = caching::Caching::new(&arguments)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    // Accepts connections only: the workers have runtimes of their own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         #[cfg(all(unix, feature = "config"))]
         tokio::spawn(hangup::reload_on(hangup::hangups()?, cache.clone()));

@@ -1,4 +1,4 @@
-//! The origin as a tower service: what the cache calls for all that it does not answer itself.
+//! The origin, and as a tower service what the cache calls for a request that it does not answer itself.
 
 use std::error::Error;
 use std::fmt;
@@ -39,6 +39,13 @@ pub(crate) struct Upstream {
     shared: Arc<Shared>,
 }
 
+/// The origin as it is asked for one visitor; the service of a single request.
+#[derive(Clone, Debug)]
+pub(crate) struct Asking {
+    shared: Arc<Shared>,
+    visitor: Visitor,
+}
+
 #[derive(Debug)]
 struct Shared {
     client: Client<HttpConnector, RequestBody>,
@@ -68,9 +75,13 @@ impl Upstream {
             .build(connector);
         Self { shared: Arc::new(Shared { client, settings }) }
     }
+
+    pub(crate) fn asking(&self, visitor: Visitor) -> Asking {
+        Asking { shared: Arc::clone(&self.shared), visitor }
+    }
 }
 
-impl Service<Request<RequestBody>> for Upstream {
+impl Service<Request<RequestBody>> for Asking {
     type Response = Response<OriginBody>;
     type Error = UpstreamError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
@@ -81,8 +92,8 @@ impl Service<Request<RequestBody>> for Upstream {
     }
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
-        let shared = Arc::clone(&self.shared);
-        Box::pin(async move { shared.forward(request).await })
+        let Self { shared, visitor } = self.clone();
+        Box::pin(async move { shared.forward(request, visitor).await })
     }
 }
 
@@ -90,12 +101,12 @@ impl Shared {
     async fn forward(
         &self,
         mut request: Request<RequestBody>,
+        visitor: Visitor,
     ) -> Result<Response<OriginBody>, UpstreamError> {
-        let visitor = request.extensions_mut().remove::<Visitor>();
         let upgrade = forward::upgrade(request.headers());
         let client_side = upgrade.as_ref().map(|_| hyper::upgrade::on(&mut request));
-        self.prepare(&mut request, visitor.as_ref(), upgrade);
-        if let Some(interim) = visitor.and_then(|visitor| visitor.interim) {
+        self.prepare(&mut request, &visitor, upgrade);
+        if let Some(interim) = visitor.interim {
             hyper::ext::on_informational(&mut request, move |response| {
                 interim.send(response.status(), response.headers());
             });
@@ -128,17 +139,15 @@ impl Shared {
     fn prepare(
         &self,
         request: &mut Request<RequestBody>,
-        visitor: Option<&Visitor>,
+        visitor: &Visitor,
         upgrade: Option<HeaderValue>,
     ) {
         let version = request.version();
         let target = request.uri().authority().cloned();
         let headers = request.headers_mut();
         forward::set_host(headers, target.as_ref());
-        if let Some(visitor) = visitor {
-            let host = headers.get(header::HOST).cloned();
-            forward::set_forwarded(headers, visitor.address, host.as_ref());
-        }
+        let host = headers.get(header::HOST).cloned();
+        forward::set_forwarded(headers, visitor.address, host.as_ref());
         forward::remove_hop_by_hop(headers);
         // The server in front has said that it continues.
         headers.remove(header::EXPECT);

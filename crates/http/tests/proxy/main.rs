@@ -17,12 +17,17 @@ mod hangup;
 mod interim;
 #[path = "../../examples/proxy/server.rs"]
 mod server;
+#[path = "../../examples/proxy/ticks.rs"]
+mod ticks;
 #[path = "../../examples/proxy/upstream.rs"]
 mod upstream;
+#[path = "../../examples/proxy/workers.rs"]
+mod workers;
 
 mod failing;
 mod forwarding;
 #[cfg(all(unix, feature = "config"))]
 mod reloading;
+mod serving;
 mod setting;
 mod tunnels;

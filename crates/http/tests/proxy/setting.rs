@@ -18,7 +18,7 @@ use crate::caching::Caching;
 use crate::server::Server;
 
 /// Nothing takes that long; whatever does hangs.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A connection on either side.
 pub(crate) type Wire = BufReader<TcpStream>;
