@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
 
+use crate::http_bench::{self, Options as HttpBench};
 use crate::http_conformance::Options as HttpConformance;
 use crate::icount::Mode;
 use crate::service_bench::Options as ServiceBench;
@@ -13,8 +14,6 @@ use crate::service_bench::Options as ServiceBench;
 const SANITIZER_SECONDS: u64 = 60;
 /// How long each fuzz target runs when nobody says otherwise.
 const FUZZ_SECONDS: u64 = 60;
-/// How long wrk asks one server in one round when nobody says otherwise.
-const HTTP_BENCH_SECONDS: u64 = 3;
 /// How many times each program is built when nothing else is said.
 const BUILD_ROUNDS: u32 = 3;
 
@@ -28,8 +27,10 @@ cargo xtask build-time [--rounds N]          cold debug builds of programs with 
 cargo xtask icount [--accept]                instructions per operation (valgrind), judged or kept anew
 cargo xtask http-conformance [--with-peers] [--suite DIR] [--test ID]
                                              http-cache-tests against the caching proxy (node)
-cargo xtask http-peers                       larder-http and other HTTP caching layers, case by case
-cargo xtask http-bench [--seconds N]         the caching proxy beside nginx and varnish, under wrk
+cargo xtask http-peers [--hits]              larder-http and other HTTP caching layers: case by case, or
+                                             how long a hit takes
+cargo xtask http-bench [--seconds N] [--rounds N] [--rows ROW,..]
+                                             the caching proxy beside nginx and varnish, under wrk
 cargo xtask service-bench [--quick] [--users N] [--urls N] [--clicks N] [--rate N] [--seconds N] [--rounds N]
                           [--database sqlite|postgres]
                                              the shortener with and without its caches, under a load
@@ -50,7 +51,8 @@ pub(crate) enum Task {
     BuildTime { rounds: u32 },
     HttpConformance(HttpConformance),
     HttpPeers,
-    HttpBench { seconds: u64 },
+    HttpPeersHits,
+    HttpBench(HttpBench),
     ServiceBench(ServiceBench),
     ApiFuzz { examples: u32 },
     Icount { mode: Mode },
@@ -75,11 +77,10 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "http-conformance" => http_conformance(&mut parser),
         "http-peers" => match parser.next()? {
             None => Ok(Task::HttpPeers),
+            Some(Long("hits")) => Ok(Task::HttpPeersHits),
             Some(other) => Err(other.unexpected().into()),
         },
-        "http-bench" => {
-            Ok(Task::HttpBench { seconds: seconds(&mut parser)?.unwrap_or(HTTP_BENCH_SECONDS) })
-        }
+        "http-bench" => http_bench(&mut parser),
         "service-bench" => Ok(Task::ServiceBench(ServiceBench::parse(&mut parser)?)),
         "api-fuzz" => api_fuzz(&mut parser),
         // Everything after `bench` belongs to larder-bench, options included.
@@ -182,6 +183,29 @@ fn http_conformance(parser: &mut lexopt::Parser) -> Result<Task> {
     Ok(Task::HttpConformance(options))
 }
 
+fn http_bench(parser: &mut lexopt::Parser) -> Result<Task> {
+    let mut options = HttpBench::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("seconds") => options.seconds = parser.value()?.parse().context("--seconds")?,
+            Long("rounds") => options.rounds = parser.value()?.parse().context("--rounds")?,
+            Long("rows") => {
+                let names = parser.value()?.string()?;
+                options.rows = names.split(',').map(|name| name.trim().to_owned()).collect();
+            }
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if options.seconds == 0 || options.rounds == 0 {
+        bail!("--seconds, --rounds: 0 is out of range; allowed are 1 and more");
+    }
+    let names: Vec<_> = http_bench::rows().collect();
+    if let Some(unknown) = options.rows.iter().find(|row| !names.contains(&row.as_str())) {
+        bail!("--rows: there is no row `{unknown}`; allowed are {}", names.join(", "));
+    }
+    Ok(Task::HttpBench(options))
+}
+
 fn seconds(parser: &mut lexopt::Parser) -> Result<Option<u64>> {
     let mut seconds = None;
     while let Some(argument) = parser.next()? {
@@ -229,9 +253,17 @@ mod tests {
             })
         );
         assert_eq!(parsed("http-peers").unwrap(), Task::HttpPeers);
+        assert_eq!(parsed("http-peers --hits").unwrap(), Task::HttpPeersHits);
+        assert_eq!(parsed("http-bench").unwrap(), Task::HttpBench(HttpBench::default()));
+        assert_eq!(
+            parsed("http-bench --seconds 1 --rounds 3 --rows 1k-one,64k-zipf").unwrap(),
+            Task::HttpBench(HttpBench {
+                seconds: 1,
+                rounds: 3,
+                rows: vec!["1k-one".into(), "64k-zipf".into()]
+            })
+        );
         assert_eq!(parsed("service-bench").unwrap(), Task::ServiceBench(ServiceBench::default()));
-        assert_eq!(parsed("http-bench").unwrap(), Task::HttpBench { seconds: 3 });
-        assert_eq!(parsed("http-bench --seconds 1").unwrap(), Task::HttpBench { seconds: 1 });
         assert_eq!(
             parsed("bench compare --quick").unwrap(),
             Task::Bench { args: vec!["compare".into(), "--quick".into()] }
@@ -249,6 +281,9 @@ mod tests {
             "icount now",
             "http-conformance --test",
             "http-peers now",
+            "http-bench --rounds 0",
+            "http-bench --seconds 0",
+            "http-bench --rows 2k-one",
             "service-bench --database mysql",
             "--quick",
         ] {

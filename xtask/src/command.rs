@@ -142,6 +142,13 @@ impl Run {
         Ok((printed, errors))
     }
 
+    /// The first line that it prints to either output, however it ends.
+    pub(crate) fn first_line(mut self) -> Result<String> {
+        let output = self.command.output().with_context(|| self.could_not_start())?;
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        Ok(text.lines().next().unwrap_or_default().to_owned())
+    }
+
     /// Whether it runs and succeeds; nothing is shown.
     pub(crate) fn succeeds(mut self) -> bool {
         let quiet = self.command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

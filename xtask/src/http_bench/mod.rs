@@ -1,162 +1,185 @@
 //! `cargo xtask http-bench`: hits a second of the caching proxy beside nginx and varnish, and what the layer costs a
 //! handler that answers from memory.
 //!
-//! wrk asks over the loopback interface, on the same cores as all servers. They take turns, one short round of each
-//! after another, and the median of the rounds counts. That these were hits is checked: the origin is hardly asked.
+//! wrk asks over the loopback interface. It and all servers are bound to the same two processors (taskset), and each
+//! server has two threads. They take turns, a round of a few seconds each, and the median of the rounds counts. That
+//! these were hits is checked: the origin is hardly asked.
 
+mod interrupt;
+mod machine;
+mod processor;
 mod servers;
+mod wrk;
 
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use self::servers::Files;
-use crate::command::Run;
+use self::interrupt::Interrupt;
+use self::servers::{Files, Programs};
+use self::wrk::{Round, Wrk};
 use crate::http_conformance::server::Server;
-use crate::{place, tools};
+use crate::place;
 
-const ROUNDS: usize = 3;
-const CONNECTIONS: &str = "64";
 /// How many URLs there are where there is not one alone.
-const URLS: &str = "10000";
+const URLS: u64 = 10_000;
 /// How many of a million requests may go to the origin.
 const MOST_ASKED: u64 = 1_000;
 
-/// Which URLs are asked for, and how long their responses are.
+/// What the command line asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// How long wrk asks one server in one round.
+    pub(crate) seconds: u64,
+    pub(crate) rounds: usize,
+    /// The names of the rows of each table; all if there are none.
+    pub(crate) rows: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seconds: 2, rounds: 5, rows: Vec::new() }
+    }
+}
+
+/// One row of a table: which URLs are asked for, and how long their responses are.
 #[derive(Clone, Copy, Debug)]
 struct Load {
-    kib: &'static str,
-    urls: &'static str,
+    name: &'static str,
+    kib: u64,
+    urls: u64,
     order: &'static str,
 }
 
 const LOADS: [Load; 4] = [
-    Load { kib: "1", urls: "1", order: "one" },
-    Load { kib: "1", urls: URLS, order: "zipf" },
-    Load { kib: "64", urls: "1", order: "one" },
-    Load { kib: "64", urls: URLS, order: "zipf" },
+    Load { name: "1k-one", kib: 1, urls: 1, order: "one" },
+    Load { name: "1k-zipf", kib: 1, urls: URLS, order: "zipf" },
+    Load { name: "64k-one", kib: 64, urls: 1, order: "one" },
+    Load { name: "64k-zipf", kib: 64, urls: URLS, order: "zipf" },
 ];
 
-pub(crate) fn run(seconds: u64) -> Result<()> {
-    let bench = Bench::new(seconds)?;
-    let files = Files::new(&bench.work)?;
-    let work = &bench.work;
-    let origin = servers::handler("origin", false, work)?;
-    let proxies = [
-        ("larder", servers::larder(&origin, work)?),
-        ("nginx", servers::nginx(&origin, files.path(), work)?),
-        ("varnish", servers::varnish(&origin, files.path(), work)?),
+/// The names of the rows.
+pub(crate) fn rows() -> impl Iterator<Item = &'static str> {
+    LOADS.iter().map(|load| load.name)
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let cores = machine::cores()?;
+    let (programs, wrk) = (Programs::get()?, Wrk::new(&cores)?);
+    // Servers are started from here on.
+    let interrupt = Interrupt::watch()?;
+    let bench = Bench { options, wrk, interrupt };
+    let work = place::target().join("http-bench");
+    fs::create_dir_all(&work)?;
+    let files = Files::new(&work)?;
+    let start = servers::Start { programs: &programs, cores: &cores, work: &work };
+    let versions = [
+        ("nginx", programs.nginx_version()),
+        ("varnish", programs.varnish_version()),
+        ("wrk", bench.wrk.version()),
     ];
-    println!("load average before: {}", load_average());
-    println!("| requests a second | larder | nginx | varnish |\n|---|---|---|---|");
-    for load in LOADS {
-        let before = asked(&origin)?;
-        for (name, server) in &proxies {
-            bench.fill(server, load).with_context(|| format!("filling {name}"))?;
-        }
-        let filled = asked(&origin)?;
-        ensure!(filled > before, "the origin was not asked, so nothing was cached");
-        let (rates, requests) = bench.measure(&proxies, load)?;
-        let missed = asked(&origin)? - filled;
-        ensure!(
-            missed * 1_000_000 <= MOST_ASKED * requests,
-            "{missed} of {requests} requests were no hits"
-        );
-        println!("{}", row(load, &rates));
-    }
+    println!("{}", machine::describe(&cores, versions)?);
+
+    let origin = start.handler("origin", false)?;
+    let proxies = [
+        ("larder", start.larder(&origin)?),
+        ("nginx", start.nginx(&origin, files.path())?),
+        ("varnish", start.varnish(&origin, files.path())?),
+    ];
+    bench.table(&proxies, &origin)?;
     drop(proxies);
-    let handlers =
-        [("handler", origin), ("with the layer", servers::handler("cached", true, work)?)];
-    println!("\n| requests a second | handler | with the layer |\n|---|---|---|");
-    for load in LOADS {
-        bench.fill(&handlers[1].1, load)?;
-        println!("{}", row(load, &bench.measure(&handlers, load)?.0));
-    }
-    println!("\nload average after: {}", load_average());
-    Ok(())
+    let cached = start.handler("cached", true)?;
+    bench.table(&[("with the layer", cached), ("handler", origin)], None)
 }
 
-/// How wrk is run.
 #[derive(Debug)]
-struct Bench {
-    wrk: PathBuf,
-    script: PathBuf,
-    work: PathBuf,
-    seconds: u64,
+struct Bench<'a> {
+    options: &'a Options,
+    wrk: Wrk,
+    interrupt: Interrupt,
 }
 
-impl Bench {
-    fn new(seconds: u64) -> Result<Self> {
-        let work = place::target().join("http-bench");
-        fs::create_dir_all(&work)?;
-        servers::build()?;
-        let script = place::root().join("xtask/src/http_bench/urls.lua");
-        Ok(Self { wrk: tools::debian("wrk", "wrk")?, script, work, seconds })
-    }
-
-    /// Asks for each URL.
-    fn fill(&self, server: &Server, load: Load) -> Result<()> {
-        let all = Load { order: "all", ..load };
-        let least = load.urls.parse::<u64>()?;
-        // A run begins the list anew, so one has to get through it.
-        for seconds in [1, 4, 16] {
-            if self.wrk(server, all, ["-t1", "-c16"], seconds)?.1 >= least {
-                return Ok(());
+impl Bench<'_> {
+    /// Prints what the servers do. With an origin, that they do not ask it is checked.
+    fn table<'o>(
+        &self,
+        servers: &[(&str, Server)],
+        origin: impl Into<Option<&'o Server>>,
+    ) -> Result<()> {
+        let origin = origin.into();
+        let rows = &self.options.rows;
+        let names: String = servers.iter().map(|(name, _)| format!(" {name} |")).collect();
+        println!("\nload average before: {}\n", machine::load_average());
+        println!(
+            "| requests a second (processor time of the server for one) |{names} to the best other |"
+        );
+        println!("|---|{}---|", "---|".repeat(servers.len()));
+        for load in
+            LOADS.iter().filter(|load| rows.is_empty() || rows.iter().any(|it| it == load.name))
+        {
+            let before = origin.map(asked).transpose()?;
+            for (name, server) in servers {
+                self.interrupt.check()?;
+                self.wrk.fill(server, load).with_context(|| format!("filling {name}"))?;
             }
+            let filled = origin.map(asked).transpose()?;
+            ensure!(
+                origin.is_none() || filled > before,
+                "the origin was not asked: nothing was cached"
+            );
+            let medians = self.measure(servers, load)?;
+            if let (Some(origin), Some(filled)) = (origin, filled) {
+                let missed = asked(origin)? - filled;
+                let all: u64 = medians.iter().map(|round| round.requests).sum();
+                ensure!(
+                    missed * 1_000_000 <= MOST_ASKED * all,
+                    "{missed} of {all} requests were no hits"
+                );
+            }
+            println!("{}", row(load, &medians));
         }
-        bail!("not all of {least} URLs were answered in 16 s")
+        println!("\nload average after: {}", machine::load_average());
+        Ok(())
     }
 
-    /// The median rate of each server, and how many requests there were.
-    fn measure(&self, servers: &[(&str, Server)], load: Load) -> Result<(Vec<f64>, u64)> {
-        let (mut rates, mut all) = (vec![Vec::new(); servers.len()], 0);
-        for round in 0..ROUNDS {
+    /// The medians of each server, and how many requests there were in all its rounds.
+    fn measure(&self, servers: &[(&str, Server)], load: &Load) -> Result<Vec<Round>> {
+        let mut rounds = vec![Vec::new(); servers.len()];
+        for round in 0..self.options.rounds {
             for turn in 0..servers.len() {
+                self.interrupt.check()?;
                 let which = (round + turn) % servers.len();
                 let (name, server) = &servers[which];
-                let connections = format!("-c{CONNECTIONS}");
-                let (rate, requests) = self
-                    .wrk(server, load, ["-t2", &connections], self.seconds)
-                    .with_context(|| format!("asking {name}"))?;
-                rates[which].push(rate);
-                all += requests;
+                let asking = self.wrk.round(server, load, self.options.seconds);
+                rounds[which].push(asking.with_context(|| format!("asking {name}"))?);
             }
         }
-        Ok((rates.into_iter().map(median).collect(), all))
-    }
-
-    fn wrk(&self, server: &Server, load: Load, how: [&str; 2], seconds: u64) -> Result<(f64, u64)> {
-        let run = Run::new(&self.wrk).args(how).arg(format!("-d{seconds}s"));
-        let run = run.arg("-s").arg(&self.script).arg(server.base());
-        outcome(&run.args(["--", load.kib, load.urls, load.order]).read()?)
+        self.interrupt.check()?;
+        Ok(rounds.iter().map(|rounds| medians(rounds)).collect())
     }
 }
 
-/// Requests a second, and how many there were.
-fn outcome(printed: &str) -> Result<(f64, u64)> {
-    for bad in ["Non-2xx or 3xx responses", "Socket errors"] {
-        ensure!(!printed.contains(bad), "not all was answered well:\n{printed}");
-    }
-    let line = printed.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-    let rate = line.with_context(|| format!("wrk tells no rate:\n{printed}"))?.trim().parse()?;
-    let line = printed.lines().find_map(|line| line.trim().split_once(" requests in "));
-    let requests = line.with_context(|| format!("wrk tells no count:\n{printed}"))?.0.parse()?;
-    Ok((rate, requests))
+/// The median of each number, and the sum of the requests.
+fn medians(rounds: &[Round]) -> Round {
+    let median = |number: fn(&Round) -> f64| {
+        let mut numbers: Vec<_> = rounds.iter().map(number).collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers[numbers.len() / 2]
+    };
+    let requests = rounds.iter().map(|round| round.requests).sum();
+    Round { rate: median(|round| round.rate), time: median(|round| round.time), requests }
 }
 
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
-}
-
-fn row(load: Load, rates: &[f64]) -> String {
-    let urls =
-        if load.urls == "1" { "one URL".into() } else { format!("{} URLs, Zipf", load.urls) };
-    let cells: String = rates.iter().map(|rate| format!(" {rate:.0} |")).collect();
-    format!("| {} KiB, {urls} |{cells}", load.kib)
+/// The first server is ours.
+fn row(load: &Load, medians: &[Round]) -> String {
+    let Load { kib, urls, .. } = load;
+    let urls = if *urls == 1 { "one URL".into() } else { format!("{urls} URLs, Zipf") };
+    let cell = |round: &Round| format!(" {:.0} ({:.1} µs) |", round.rate, round.time);
+    let cells: String = medians.iter().map(cell).collect();
+    let others = medians[1..].iter().map(|round| round.rate).fold(0.0, f64::max);
+    format!("| {kib} KiB, {urls} |{cells} {:.2} |", medians[0].rate / others)
 }
 
 /// How often the origin's handler ran.
@@ -170,27 +193,25 @@ fn asked(origin: &Server) -> Result<u64> {
     body.trim().parse().with_context(|| format!("the origin answers {answer:?}"))
 }
 
-fn load_average() -> String {
-    let text = fs::read_to_string(Path::new("/proc/loadavg")).unwrap_or_default();
-    text.split(' ').next().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn rates_are_read_from_what_wrk_prints() {
-        let printed = "  2 threads and 64 connections\n  61023 requests in 3.00s, 66.6MB read\n\
-                       Requests/sec:  20341.55\nTransfer/sec:     22.2MB\n";
-        assert_eq!(outcome(printed).unwrap(), (20341.55, 61023));
+    fn round(rate: f64, time: f64) -> Round {
+        Round { rate, time, requests: 10 }
     }
 
     #[test]
-    fn rates_of_errors_do_not_count() {
-        let printed =
-            "  9 requests in 3.00s, 1MB read\n  Non-2xx or 3xx responses: 9\nRequests/sec: 3\n";
-        assert!(outcome(printed).is_err());
-        assert!(outcome("Requests/sec: 3\n").is_err() && outcome("").is_err());
+    fn each_number_has_its_own_median() {
+        let rounds = [round(3.0, 1.0), round(1.0, 2.0), round(2.0, 9.0)];
+        assert_eq!(medians(&rounds), Round { rate: 2.0, time: 2.0, requests: 30 });
+    }
+
+    #[test]
+    fn a_row_compares_the_first_with_the_best_of_the_others() {
+        let medians = [round(300.0, 1.25), round(100.0, 2.0), round(200.0, 3.0)];
+        let expected =
+            "| 1 KiB, 10000 URLs, Zipf | 300 (1.2 µs) | 100 (2.0 µs) | 200 (3.0 µs) | 1.50 |";
+        assert_eq!(row(&LOADS[1], &medians), expected);
     }
 }

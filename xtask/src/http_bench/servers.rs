@@ -1,4 +1,4 @@
-//! The servers that are measured, each with two threads and a gigabyte for what it caches.
+//! The servers that are measured, each on the same processors, with a gigabyte for what it caches.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,39 +11,70 @@ use crate::{place, tools};
 
 /// How many megabytes each may cache.
 const CAPACITY: &str = "1024";
+/// How many threads each has.
+const THREADS: &str = "2";
 
-/// Builds the examples that are started here.
-pub(super) fn build() -> Result<()> {
-    Run::cargo()
-        .args(["build", "--release", "--package", "larder-http", "--features", "axum"])
-        .args(["--example", "proxy", "--example", "memory"])
-        .run()
+/// The programs that are started.
+#[derive(Debug)]
+pub(super) struct Programs {
+    nginx: PathBuf,
+    varnish: PathBuf,
 }
 
-fn example(name: &str) -> Run {
-    Run::new(place::target().join("release/examples").join(name)).env("TOKIO_WORKER_THREADS", "2")
+impl Programs {
+    /// Builds or installs what is missing.
+    pub(super) fn get() -> Result<Self> {
+        Run::cargo()
+            .args(["build", "--release", "--package", "larder-http", "--features", "axum"])
+            .args(["--example", "proxy", "--example", "memory"])
+            .run()?;
+        Ok(Self {
+            nginx: tools::debian("nginx", "nginx")?,
+            varnish: tools::debian("varnishd", "varnish")?,
+        })
+    }
+
+    pub(super) fn nginx_version(&self) -> Run {
+        Run::new(&self.nginx).arg("-v")
+    }
+
+    pub(super) fn varnish_version(&self) -> Run {
+        Run::new(&self.varnish).arg("-V")
+    }
 }
 
-/// A handler of axum that answers from memory.
-pub(super) fn handler(name: &'static str, cached: bool, work: &Path) -> Result<Server> {
-    let run = example("memory");
-    Server::that_prints_its_address(name, if cached { run.arg("--cached") } else { run }, work)
+/// How servers are started.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start<'a> {
+    pub(super) programs: &'a Programs,
+    pub(super) cores: &'a str,
+    /// Where they put what they have to say.
+    pub(super) work: &'a Path,
 }
 
-pub(super) fn larder(origin: &Server, work: &Path) -> Result<Server> {
-    let run = example("proxy").args(["--origin", origin.base(), "--listen", "127.0.0.1:0"]);
-    Server::that_prints_its_address("larder", run.args(["--capacity", CAPACITY]), work)
-}
+impl Start<'_> {
+    /// A handler of axum that answers from memory.
+    pub(super) fn handler(self, name: &'static str, cached: bool) -> Result<Server> {
+        let run = self.example("memory").env("TOKIO_WORKER_THREADS", THREADS);
+        let run = if cached { run.arg("--cached") } else { run };
+        Server::that_prints_its_address(name, run, self.work)
+    }
 
-pub(super) fn nginx(origin: &Server, files: &Path, work: &Path) -> Result<Server> {
-    let (program, port) = (tools::debian("nginx", "nginx")?, free_port()?);
-    let configuration = work.join("nginx.conf");
-    let (temporary, work_) = (files.display(), work.display());
-    let text = format!(
+    pub(super) fn larder(self, origin: &Server) -> Result<Server> {
+        let run = self.example("proxy").args(["--origin", origin.base(), "--capacity", CAPACITY]);
+        let run = run.args(["--listen", "127.0.0.1:0", "--workers", THREADS]);
+        Server::that_prints_its_address("larder", run, self.work)
+    }
+
+    pub(super) fn nginx(self, origin: &Server, files: &Path) -> Result<Server> {
+        let port = free_port()?;
+        let configuration = self.work.join("nginx.conf");
+        let (temporary, work) = (files.display(), self.work.display());
+        let text = format!(
         "daemon off;
-worker_processes 2;
-pid {work_}/nginx.pid;
-error_log {work_}/nginx-error.log;
+worker_processes {THREADS};
+pid {work}/nginx.pid;
+error_log {work}/nginx-error.log;
 events {{ worker_connections 2048; }}
 http {{
     access_log off;
@@ -69,19 +100,30 @@ http {{
 ",
         origin.authority()
     );
-    fs::write(&configuration, text)?;
-    let run = Run::new(program).arg("-c").arg(&configuration).arg("-p").arg(work);
-    Server::on_port("nginx", run, port, work)
-}
+        fs::write(&configuration, text)?;
+        let run = self.pinned(&self.programs.nginx).arg("-c").arg(&configuration);
+        Server::on_port("nginx", run.arg("-p").arg(self.work), port, self.work)
+    }
 
-pub(super) fn varnish(origin: &Server, files: &Path, work: &Path) -> Result<Server> {
-    let (program, port) = (tools::debian("varnishd", "varnish")?, free_port()?);
-    let run = Run::new(program)
-        .args(["-F", "-j", "none", "-n"])
-        .arg(files.join("varnish"))
-        .args(["-a", &format!("127.0.0.1:{port}"), "-b", origin.authority()])
-        .args(["-s", &format!("malloc,{CAPACITY}M")]);
-    Server::on_port("varnish", run, port, work)
+    pub(super) fn varnish(self, origin: &Server, files: &Path) -> Result<Server> {
+        let port = free_port()?;
+        let run = self
+            .pinned(&self.programs.varnish)
+            .args(["-F", "-j", "none", "-n"])
+            .arg(files.join("varnish"))
+            .args(["-a", &format!("127.0.0.1:{port}"), "-b", origin.authority()])
+            .args(["-s", &format!("malloc,{CAPACITY}M")]);
+        Server::on_port("varnish", run, port, self.work)
+    }
+
+    fn example(self, name: &str) -> Run {
+        self.pinned(&place::target().join("release/examples").join(name))
+    }
+
+    /// On the processors of all; taskset becomes the program itself.
+    fn pinned(self, program: &Path) -> Run {
+        Run::new("taskset").args(["-c", self.cores]).arg(program)
+    }
 }
 
 /// A directory in memory, removed when it is dropped.
