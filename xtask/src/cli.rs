@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
 
 use crate::http_bench::{self, Options as HttpBench};
+use crate::dashboard_test::Options as DashboardTest;
 use crate::http_conformance::Options as HttpConformance;
 use crate::icount::Mode;
 use crate::service_bench::Options as ServiceBench;
@@ -35,6 +36,8 @@ cargo xtask service-bench [--quick] [--users N] [--urls N] [--clicks N] [--rate 
                           [--database sqlite|postgres]
                                              the shortener with and without its caches, under a load
 cargo xtask api-fuzz [--examples N]          schemathesis against the management API (python3)
+cargo xtask dashboard-test [--planted] [--only NAME]
+                                             the dashboard in Chromium (node), and the faults it must find
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";
 
@@ -53,6 +56,8 @@ pub(crate) enum Task {
     HttpPeers,
     HttpPeersHits,
     HttpBench(HttpBench),
+    DashboardTest(DashboardTest),
+    HttpBench { seconds: u64 },
     ServiceBench(ServiceBench),
     ApiFuzz { examples: u32 },
     Icount { mode: Mode },
@@ -83,6 +88,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
         "http-bench" => http_bench(&mut parser),
         "service-bench" => Ok(Task::ServiceBench(ServiceBench::parse(&mut parser)?)),
         "api-fuzz" => api_fuzz(&mut parser),
+        "dashboard-test" => dashboard_test(&mut parser),
         // Everything after `bench` belongs to larder-bench, options included.
         "bench" => Ok(Task::Bench { args: parser.raw_args()?.collect() }),
         unknown => bail!("there is no task `{unknown}`\n\n{HELP}"),
@@ -204,6 +210,16 @@ fn http_bench(parser: &mut lexopt::Parser) -> Result<Task> {
         bail!("--rows: there is no row `{unknown}`; allowed are {}", names.join(", "));
     }
     Ok(Task::HttpBench(options))
+fn dashboard_test(parser: &mut lexopt::Parser) -> Result<Task> {
+    let mut options = DashboardTest::default();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("planted") => options.planted = true,
+            Long("only") => options.only = Some(parser.value()?.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(Task::DashboardTest(options))
 }
 
 fn seconds(parser: &mut lexopt::Parser) -> Result<Option<u64>> {
@@ -265,6 +281,12 @@ mod tests {
         );
         assert_eq!(parsed("service-bench").unwrap(), Task::ServiceBench(ServiceBench::default()));
         assert_eq!(
+            parsed("dashboard-test --planted --only phone").unwrap(),
+            Task::DashboardTest(DashboardTest { planted: true, only: Some("phone".into()) })
+        );
+        assert_eq!(parsed("http-bench").unwrap(), Task::HttpBench { seconds: 3 });
+        assert_eq!(parsed("http-bench --seconds 1").unwrap(), Task::HttpBench { seconds: 1 });
+        assert_eq!(
             parsed("bench compare --quick").unwrap(),
             Task::Bench { args: vec!["compare".into(), "--quick".into()] }
         );
@@ -285,6 +307,7 @@ mod tests {
             "http-bench --seconds 0",
             "http-bench --rows 2k-one",
             "service-bench --database mysql",
+            "dashboard-test --quick",
             "--quick",
         ] {
             assert!(parsed(line).is_err(), "{line}");

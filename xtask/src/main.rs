@@ -6,6 +6,7 @@ mod build_time;
 mod canary;
 mod cli;
 mod command;
+mod dashboard_test;
 mod fuzz;
 mod http_bench;
 mod http_conformance;
@@ -60,6 +61,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::HttpBench(options) => http_bench::run(&options),
         Task::ServiceBench(options) => service_bench::run(&options),
         Task::ApiFuzz { examples } => api_fuzz::run(examples),
+        Task::DashboardTest(options) => dashboard_test::run(&options),
         Task::BuildTime { rounds } => build_time::run(rounds),
     }
 }

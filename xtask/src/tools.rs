@@ -1,9 +1,10 @@
 //! What the checks need beyond cargo, installed when it is missing.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::Run;
 
@@ -67,6 +68,28 @@ pub(crate) fn debian(program: &str, package: &str) -> Result<PathBuf> {
         )
     })?;
     find().with_context(|| format!("{package} is installed, and there is no {program}"))
+}
+
+/// Packages of npm, in `under/node_modules`.
+pub(crate) fn npm_install(under: &Path, packages: &[&str]) -> Result<()> {
+    let found =
+        Run::new("node").arg("--version").succeeds() && Run::new("npm").arg("-v").succeeds();
+    ensure!(found, "this task needs node 20.18 or newer, and npm");
+    fs::create_dir_all(under)?;
+    Run::new("npm")
+        .args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--no-save",
+            "--prefer-offline",
+            "--ignore-scripts",
+            "--omit=dev",
+        ])
+        .arg("--prefix")
+        .arg(under)
+        .args(packages)
+        .run()
 }
 
 /// The program that turns addresses into function names, where the sanitizers' run-time would not

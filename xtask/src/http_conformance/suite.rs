@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::server::Server;
 use crate::command::{self, Ended, Run};
-use crate::place;
+use crate::{place, tools};
 
 /// The package on npm, pinned: a score is that of one version of the tests.
 const PACKAGE: &str = "http-cache-tests@0.4.5";
@@ -30,7 +30,6 @@ pub(super) struct Suite {
 impl Suite {
     /// Installs the package from npm below `under`, or copies the checkout at `from` there.
     pub(super) fn install(under: &Path, from: Option<&Path>) -> Result<Self> {
-        needs_node()?;
         match from {
             None => Self::from_npm(&under.join("npm")),
             Some(checkout) => Self::from_checkout(&under.join("checkout"), checkout),
@@ -38,13 +37,13 @@ impl Suite {
     }
 
     fn from_npm(under: &Path) -> Result<Self> {
-        npm_install(under, PACKAGE)?;
+        tools::npm_install(under, &[PACKAGE])?;
         Self::in_directory(under.join("node_modules/http-cache-tests"))
     }
 
     fn from_checkout(under: &Path, checkout: &Path) -> Result<Self> {
         // A package is looked for in the directories above the file that imports it.
-        npm_install(under, IMPORTED)?;
+        tools::npm_install(under, &[IMPORTED])?;
         let directory = under.join("suite");
         if directory.exists() {
             fs::remove_dir_all(&directory)?;
@@ -112,30 +111,6 @@ impl Suite {
             .env("npm_config_id", test)
             .env("npm_package_config_id", test)
     }
-}
-
-fn needs_node() -> Result<()> {
-    let found =
-        Run::new("node").arg("--version").succeeds() && Run::new("npm").arg("-v").succeeds();
-    ensure!(found, "this task needs node 20.18 or newer, and npm");
-    Ok(())
-}
-
-fn npm_install(under: &Path, package: &str) -> Result<()> {
-    fs::create_dir_all(under)?;
-    Run::new("npm")
-        .args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--no-save",
-            "--prefer-offline",
-            "--ignore-scripts",
-            "--omit=dev",
-        ])
-        .arg("--prefix")
-        .args([under.as_os_str(), package.as_ref()])
-        .run()
 }
 
 fn script(name: &str) -> PathBuf {
