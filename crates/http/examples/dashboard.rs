@@ -22,7 +22,7 @@ use larder_http::{
     CacheLayer, Rule, Rules, User,
     admin::{Admin, Scope},
 };
-use rand::Rng as _;
+use rand::RngExt as _;
 use std::{error::Error, net::SocketAddr, time::Duration};
 use tokio::net::TcpListener;
 use tower::ServiceExt as _;
@@ -53,7 +53,7 @@ async fn link(code: u64) -> String {
     format!("https://example.org/{code}")
 }
 
-#[cache_query(reads("links", "users:{user}"), ttl = "20s")]
+#[cache_query(reads("links", "users:{user}"), cache = "user", ttl = "20s")]
 async fn links_of(user: u64) -> Vec<u64> {
     tokio::time::sleep(Duration::from_millis(5 + user % 13)).await;
     (0..20).map(|n| user + n * USERS).collect()
@@ -66,7 +66,7 @@ async fn change(code: u64) {
 }
 
 /// Something slow without a table.
-#[cache_result(ttl = "1m")]
+#[cache_result(cache = "analytics", ttl = "1m")]
 fn checksum(of: u64) -> u64 {
     (0..20_000).fold(of, |sum, n| sum.rotate_left(5) ^ n)
 }
@@ -184,7 +184,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let caches = CacheManager::builder()
         .kind(CacheKind::Url, CacheSettings::new(2_000).time_to_live(Duration::from_secs(60)))
-        .kind(CacheKind::Query, CacheSettings::new(1_500).time_to_live(Duration::from_secs(60)))
+        .kind(CacheKind::General, CacheSettings::new(1_500).time_to_live(Duration::from_secs(60)))
         .named("thumbnails", CacheSettings::new(500))
         .build();
     manager::set_global(caches)?;

@@ -20,6 +20,8 @@
 //!
 //! | endpoint | scope | what it answers, see [`model`] |
 //! |---|---|---|
+//! | `GET session/` | none | what the token that comes with it allows: a [`Session`](model::Session) |
+//! | `GET dashboard/` | none | a page that shows all this, and asks for a token |
 //! | `GET stats/` | read | [`Stats`](model::Stats) |
 //! | `GET health/` | read | [`Health`](model::Health); 503 if it is critical |
 //! | `GET performance/` | read | [`Performance`](model::Performance) |
@@ -42,6 +44,7 @@ mod auth;
 mod builder;
 mod change;
 mod clock;
+mod dashboard;
 mod events;
 mod exposition;
 mod input;

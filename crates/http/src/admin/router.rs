@@ -1,9 +1,9 @@
 //! The endpoints.
 
 use super::{
-    auth::{Gate, Scope, authorize},
+    auth::{Gate, Scope, authorize, session},
     builder::State,
-    change, events, exposition, openapi,
+    change, dashboard, events, exposition, openapi,
     problem::Problem,
     read,
 };
@@ -64,7 +64,11 @@ pub(super) fn router(state: &Arc<State>, gate: &Arc<Gate>) -> Router {
         let (path, route) = (endpoint.path, endpoint.route.route_layer(guard));
         router = router.route(path, route.clone()).route(&format!("{path}/"), route);
     }
+    let session = get(session).with_state(Arc::clone(gate));
     router
+        .route("/session", session.clone())
+        .route("/session/", session)
+        .merge(dashboard::router())
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .with_state(Arc::clone(state))
@@ -80,10 +84,10 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
-/// What is said here is about this moment, and for whoever has asked.
+/// What is said here is about this moment, and for whoever has asked. Files of the dashboard say what they are themselves.
 async fn not_to_be_kept(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let sniffing = HeaderName::from_static("x-content-type-options");
     headers.insert(sniffing, HeaderValue::from_static("nosniff"));
     response

@@ -33,7 +33,7 @@ export const CHECKS = {
     const { windows } = await desk.api("performance/");
     const chosen = page.getByLabel("Load times of the last");
     await eventually("windows", () => chosen.locator("option").count(), (n) => n === windows.length);
-    await eventually("load times", () => desk.cache("query").locator("td.broad").innerText(), (text) =>
+    await eventually("load times", () => desk.cache("general").locator("td.broad").innerText(), (text) =>
       /[\d.]+ (µs|ms|s) \/ [\d.]+ (µs|ms|s) \/ [\d.]+ (µs|ms|s)/.test(text));
     for (const [panel, path, name] of [["rules", "rules/", "rule"], ["functions", "functions/", "name"]]) {
       const rows = await desk.api(path);
@@ -87,6 +87,6 @@ export const CHECKS = {
     await page.waitForFunction(() => !/url [\d,.]+/.test(document.querySelectorAll(".plot")[1].getAttribute("aria-label")));
     await page.locator("#charts .u-over").first().hover();
     await eventually("what the pointer is at", () => page.locator(".tip").first().innerText(), (text) =>
-      text.includes("query") && !text.includes("url") && text.includes("%"));
+      text.includes("general") && !text.includes("url") && text.includes("%"));
   },
 };

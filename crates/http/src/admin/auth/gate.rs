@@ -31,8 +31,7 @@ pub(crate) async fn authorize(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
-    match gate.judge(request.headers(), request.uri(), peer, scope) {
+    match gate.identify(&request, scope) {
         Ok(identity) => {
             request.extensions_mut().insert(identity);
             next.run(request).await
@@ -42,6 +41,12 @@ pub(crate) async fn authorize(
 }
 
 impl Gate {
+    /// Who sends a request, if they may do what `scope` says.
+    pub(super) fn identify(&self, request: &Request, scope: Scope) -> Result<Identity, Problem> {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|it| it.0.ip());
+        self.judge(request.headers(), request.uri(), peer, scope)
+    }
+
     fn judge(
         &self,
         headers: &HeaderMap,

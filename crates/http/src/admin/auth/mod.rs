@@ -2,10 +2,12 @@
 
 mod attempts;
 mod gate;
+mod session;
 mod tokens;
 
 pub(crate) use attempts::Attempts;
 pub(super) use gate::{Gate, authorize};
+pub(super) use session::session;
 pub(crate) use tokens::Tokens;
 
 use std::{fmt, sync::Arc};

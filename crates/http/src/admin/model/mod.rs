@@ -151,6 +151,33 @@ pub struct Memory {
     pub caches_bytes: u64,
 }
 
+/// What a token allows: `GET session/`.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[non_exhaustive]
+pub struct Session {
+    /// What may be done; `null` for requests without a token, where one is needed.
+    pub scope: Option<SessionScope>,
+}
+
+/// What may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SessionScope {
+    /// To look at everything.
+    Read,
+    /// To change things, too.
+    Admin,
+}
+
+impl From<super::Scope> for SessionScope {
+    fn from(scope: super::Scope) -> Self {
+        match scope {
+            super::Scope::Read => Self::Read,
+            super::Scope::Admin => Self::Admin,
+        }
+    }
+}
+
 /// Whether the caches are well: `GET health/`, with status 200, or 503 if it is critical.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[non_exhaustive]
