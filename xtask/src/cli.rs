@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use anyhow::{Context, Result, bail};
 use lexopt::prelude::*;
 
-use crate::http_bench::{self, Options as HttpBench};
 use crate::dashboard_test::Options as DashboardTest;
+use crate::http_bench::{self, Options as HttpBench};
 use crate::http_conformance::Options as HttpConformance;
 use crate::icount::Mode;
 use crate::service_bench::Options as ServiceBench;
@@ -57,7 +57,6 @@ pub(crate) enum Task {
     HttpPeersHits,
     HttpBench(HttpBench),
     DashboardTest(DashboardTest),
-    HttpBench { seconds: u64 },
     ServiceBench(ServiceBench),
     ApiFuzz { examples: u32 },
     Icount { mode: Mode },
@@ -210,6 +209,8 @@ fn http_bench(parser: &mut lexopt::Parser) -> Result<Task> {
         bail!("--rows: there is no row `{unknown}`; allowed are {}", names.join(", "));
     }
     Ok(Task::HttpBench(options))
+}
+
 fn dashboard_test(parser: &mut lexopt::Parser) -> Result<Task> {
     let mut options = DashboardTest::default();
     while let Some(argument) = parser.next()? {
@@ -284,8 +285,6 @@ mod tests {
             parsed("dashboard-test --planted --only phone").unwrap(),
             Task::DashboardTest(DashboardTest { planted: true, only: Some("phone".into()) })
         );
-        assert_eq!(parsed("http-bench").unwrap(), Task::HttpBench { seconds: 3 });
-        assert_eq!(parsed("http-bench --seconds 1").unwrap(), Task::HttpBench { seconds: 1 });
         assert_eq!(
             parsed("bench compare --quick").unwrap(),
             Task::Bench { args: vec!["compare".into(), "--quick".into()] }

@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use tower::ServiceExt as _;
 
 /// How many codes there are, and how many users have them.
-const CODES: u64 = 20_000;
+const CODES: u64 = 8_000;
 const USERS: u64 = 400;
 /// The tokens of the management API.
 const TOKENS: [(&str, Scope); 2] = [("demo-admin", Scope::Admin), ("demo-read", Scope::Read)];
@@ -119,7 +119,8 @@ fn service() -> Result<(Router, CacheLayer), Box<dyn Error>> {
             Rule::new("/{code}")
                 .named("redirect")
                 .cache(CacheKind::Url)
-                .ttl(Duration::from_secs(25))
+                // Redirects that do not say for how long they hold are kept by nobody otherwise.
+                .status_ttl(302, Duration::from_secs(25))
                 .shared()
                 .tags(["code:{code}"])
                 .invalidates(["code:{code}"]),
@@ -183,8 +184,8 @@ async fn client(service: Router, pause: Duration) {
 async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     let caches = CacheManager::builder()
-        .kind(CacheKind::Url, CacheSettings::new(2_000).time_to_live(Duration::from_secs(60)))
-        .kind(CacheKind::General, CacheSettings::new(1_500).time_to_live(Duration::from_secs(60)))
+        .kind(CacheKind::Url, CacheSettings::new(3_000).time_to_live(Duration::from_secs(60)))
+        .kind(CacheKind::General, CacheSettings::new(2_500).time_to_live(Duration::from_secs(60)))
         .named("thumbnails", CacheSettings::new(500))
         .build();
     manager::set_global(caches)?;
