@@ -146,7 +146,7 @@ fn operations() -> Vec<Operation> {
         },
         Operation {
             body: Some("Configure"),
-            others: &[UNKNOWN, ("409", "There is no room for so many entries")],
+            others: &[UNKNOWN, ("409", "The cache cannot have so much, or so little")],
             ..change("put", "/config/", "configure", "Changes settings of a cache", "Settings")
         },
     ]

@@ -201,9 +201,10 @@ async fn settings_change_while_a_cache_is_in_use() {
     assert_eq!((&settings["capacity"], &settings["ttl_seconds"]), (&5.into(), &json!(null)));
     assert_eq!(put(json!({"cache": "pages", "capacity": 2048})).await.ok()["unit"], "bytes");
     assert_eq!(manager.get_cache("pages").unwrap().capacity(), 2_048);
-    let problem = put(json!({"cache": "pages", "capacity": 0})).await.problem(422);
+    let problem = put(json!({"cache": "pages", "capacity": 0})).await.problem(409);
     let error = json!({"field": "capacity", "value": "0", "allowed": "1 to 1125899906842624"});
     assert_eq!(problem["errors"], json!([error]));
+    put(json!({"cache": "url", "capacity": 5_000_000_000_u64})).await.problem(409);
     put(json!({"cache": "nothing", "capacity": 1})).await.problem(404);
 }
 

@@ -101,7 +101,8 @@ fn problem(error: ApplyError) -> Problem {
             };
             let (field, allowed) = (field.to_owned(), allowed.to_owned());
             let error = FieldError { field, value, allowed };
-            Problem::of_fields(StatusCode::UNPROCESSABLE_ENTITY, vec![error])
+            // It depends on the cache: one that counts entries takes less than one that counts bytes.
+            Problem::of_fields(StatusCode::CONFLICT, vec![error])
         }
         other => Problem::new(StatusCode::CONFLICT, other.to_string()),
     }
