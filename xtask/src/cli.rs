@@ -33,7 +33,7 @@ cargo xtask http-peers [--hits]              larder-http and other HTTP caching 
 cargo xtask http-bench [--seconds N] [--rounds N] [--rows ROW,..]
                                              the caching proxy beside nginx and varnish, under wrk
 cargo xtask service-bench [--quick] [--users N] [--urls N] [--clicks N] [--rate N] [--seconds N] [--rounds N]
-                          [--database sqlite|postgres]
+                          [--warm-up N] [--database sqlite|postgres]
                                              the shortener with and without its caches, under a load
 cargo xtask api-fuzz [--examples N]          schemathesis against the management API (python3)
 cargo xtask dashboard-test [--planted] [--only NAME]

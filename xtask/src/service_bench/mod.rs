@@ -1,8 +1,8 @@
 //! `cargo xtask service-bench`: the shortener with and without its caches, on SQLite and on PostgreSQL, under the same load.
 //!
 //! Both services of a database begin with copies of the same data and take turns under the load, one short round
-//! of each after another; the first round of each warms up and does not count. The median of a round
-//! is that of all its requests, misses included; of these the median of the rounds counts. Nothing is slowed down.
+//! of each after another, when both have been warmed up by the same requests. The median of a round is that of all its
+//! requests, misses included; of these the median of the rounds counts. Nothing is slowed down.
 
 mod options;
 mod postgres;
@@ -28,6 +28,12 @@ use crate::place;
 /// Shares of the endpoints. `nothing` answers from no data, so that it costs what the network stack costs.
 const MIX: &str = "redirect=78,list=6,stats=3,analytics=4,profile=4,write=1,nothing=4";
 
+/// Users who are logged in. They are some of all, from those with the most URLs to those with the fewest.
+const USERS: &str = "20";
+/// The caches have room for what is asked for: a response and a query's result for each code, and for each user's looks at
+/// his links. All else is as the service has it.
+const CACHES: &str = "[cache.url]\nmax_entries = 300000\n[cache.analytics]\nmax_entries = 20000\n";
+
 pub(crate) fn run(options: &Options) -> Result<()> {
     Run::cargo().args(["build", "--release", "--package", "shortener"]).run()?;
     println!("{}", heading(options));
@@ -41,10 +47,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn heading(options: &Options) -> String {
-    let Options { users, urls, clicks, rate, seconds, rounds, .. } = options;
+    let Options { users, urls, clicks, rate, seconds, rounds, warm_up, .. } = options;
     format!(
-        "{urls} URLs of {users} users, {clicks} clicks; {rate} requests a second ({MIX}; Zipf 1.0), \
-         {rounds} rounds of {seconds} s each; load average {}\n",
+        "{urls} URLs of {users} users, {clicks} clicks. {rate} requests a second of {USERS} users ({MIX}; Zipf 1.0), \
+         {rounds} rounds of {seconds} s each after {warm_up} s of four times as many. The url cache has room for 300 000 \
+         entries, the analytics cache for 20 000. Load average {}.\n",
         load_average()
     )
 }
@@ -54,26 +61,26 @@ fn measure(database: Database, options: &Options, warden: &mut Warden) -> Result
     let seeded = place.url("cached");
     let run = shortener().args(["seed", "--database", &seeded]);
     run.args(["--users", &options.users, "--urls", &options.urls, "--clicks", &options.clicks])
-        .run()
+        .read()
         .context("seeding")?;
     place.copy("cached", "plain")?;
     let folder = warden.folder().to_owned();
     let plain = start("plain", &place, &folder, warden)?;
     let cached = start("cached", &place, &folder, warden)?;
     let mut rounds = Rounds::default();
-    for round in 0..=options.rounds {
+    for server in [&plain, &cached] {
+        warm_up(server, options, &folder)?;
+    }
+    for round in 1..=options.rounds {
         let mut turns = [("plain", &plain), ("cached", &cached)];
         // Who is first has the quieter or the busier machine, whichever it is.
-        if round % 2 == 1 {
+        if round % 2 == 0 {
             turns.reverse();
         }
         for (name, server) in turns {
             let before = queries(server)?;
             let report = load(server, options, round, &folder)?;
-            let asked = queries(server)? - before;
-            if round > 0 {
-                rounds.add(name == "cached", &report, asked)?;
-            }
+            rounds.add(name == "cached", &report, queries(server)? - before)?;
         }
     }
     Ok(rounds)
@@ -125,7 +132,11 @@ fn shortener() -> Run {
 /// Starts the service as it is, but without limits on logins, and with what it tells of its time.
 fn start(name: &'static str, place: &Place, folder: &Path, warden: &mut Warden) -> Result<Server> {
     let url = place.url(name);
-    let mut run = shortener().args(["serve", "--listen", "127.0.0.1:0", "--database", &url]);
+    let settings = folder.join("settings.toml");
+    fs::write(&settings, CACHES)?;
+    let mut run = shortener()
+        .args(["serve", "--listen", "127.0.0.1:0", "--database", &url, "--config"])
+        .arg(&settings);
     if name == "plain" {
         run = run.arg("--no-cache");
     }
@@ -142,19 +153,34 @@ fn start(name: &'static str, place: &Place, folder: &Path, warden: &mut Warden) 
     Ok(server)
 }
 
+/// The same requests for both, whatever becomes of them.
+fn warm_up(server: &Server, options: &Options, folder: &Path) -> Result<()> {
+    let (rate, seconds) = ((options.rate * 4).to_string(), options.warm_up.to_string());
+    ask(server, options, folder)
+        .args(["--rate", &rate, "--duration", "1", "--warm-up", &seconds, "--draws", "0"])
+        .read()
+        .map(drop)
+}
+
 /// One round; each has its own requests, the same for both services.
 fn load(server: &Server, options: &Options, round: usize, folder: &Path) -> Result<Value> {
     let json = folder.join("report.json");
-    let seeded = format!("{},{}", options.users, options.urls);
     let (rate, seconds) = (options.rate.to_string(), options.seconds.to_string());
-    let draws = round.to_string();
-    shortener()
-        .args(["load", "--target", server.base(), "--seeded", &seeded, "--users", "50"])
-        .args(["--rate", &rate, "--duration", &seconds, "--warm-up", "1", "--draws", &draws])
-        .args(["--mix", MIX, "--json"])
+    let table = ask(server, options, folder)
+        .args(["--rate", &rate, "--duration", &seconds, "--warm-up", "0"])
+        .args(["--draws", &round.to_string(), "--json"])
         .arg(&json)
-        .run()?;
+        .read()?;
+    eprintln!("{table}");
     Ok(serde_json::from_str(&fs::read_to_string(&json)?)?)
+}
+
+fn ask(server: &Server, options: &Options, folder: &Path) -> Run {
+    let seeded = format!("{},{}", options.users, options.urls);
+    shortener()
+        .within(folder)
+        .args(["load", "--target", server.base(), "--seeded", &seeded, "--users", USERS])
+        .args(["--mix", MIX])
 }
 
 /// How many queries the service has sent to its database so far.

@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) seconds: u32,
     /// That count.
     pub(crate) rounds: usize,
+    /// Before them, at four times the rate.
+    pub(crate) warm_up: u32,
     /// None: both.
     pub(crate) database: Option<Database>,
 }
@@ -41,9 +43,10 @@ impl Default for Options {
             users: "1k".into(),
             urls: "100k".into(),
             clicks: "5M".into(),
-            rate: 400,
+            rate: 1_000,
             seconds: 10,
             rounds: 3,
+            warm_up: 60,
             database: None,
         }
     }
@@ -56,13 +59,16 @@ impl Options {
             match argument {
                 Long("quick") => {
                     let (users, urls, clicks) = ("100".into(), "2k".into(), "20k".into());
-                    options = Self { users, urls, clicks, seconds: 2, rounds: 1, ..options };
+                    let (rate, seconds, rounds, warm_up) = (200, 2, 1, 2);
+                    options =
+                        Self { users, urls, clicks, rate, seconds, rounds, warm_up, ..options };
                 }
                 Long("users") => options.users = parser.value()?.string()?,
                 Long("urls") => options.urls = parser.value()?.string()?,
                 Long("clicks") => options.clicks = parser.value()?.string()?,
                 Long("rate") => options.rate = positive(parser, "--rate")?,
                 Long("seconds") => options.seconds = positive(parser, "--seconds")?,
+                Long("warm-up") => options.warm_up = positive(parser, "--warm-up")?,
                 Long("rounds") => options.rounds = positive(parser, "--rounds")? as usize,
                 Long("database") => {
                     options.database = match parser.value()?.string()?.as_str() {

@@ -6,9 +6,20 @@ import { day, find, make, number } from './dom.js';
 
 let code = '';
 let latest = 0;
+let plotted = null;
 
-export function start() {
-  find('days').addEventListener('change', () => show(code));
+export function start(onError) {
+  find('days').addEventListener('change', () => show(code).catch(onError));
+  // The plot is drawn anew where it has another width, so that its text keeps its size.
+  new ResizeObserver(plot).observe(find('by-day'));
+}
+
+function plot() {
+  const box = find('plot');
+  const width = box?.clientWidth ?? 0;
+  if (width === 0 || (plotted.width === width && box.childElementCount > 0)) return;
+  plotted.width = width;
+  box.replaceChildren(bars(plotted.days, width));
 }
 
 /** Shows the clicks of the link with `of`, or of all links if it is empty. */
@@ -62,14 +73,16 @@ function byDay(found) {
     make('thead', {}, make('tr', {},
       make('th', { textContent: 'Day', attributes: { scope: 'col' } }),
       make('th', { textContent: 'Clicks', className: 'number', attributes: { scope: 'col' } }))),
-    make('tbody', {}, ...rows.reverse()));
+    make('tbody', {}, ...rows.toReversed()));
   const scroll = make('div', { className: 'scroll', tabIndex: 0, attributes: { role: 'region', 'aria-label': 'Clicks by day' } }, table);
   find('by-day').replaceChildren(
     make('h2', { textContent: 'By day' }),
     make('p', { className: 'total' }, number(found.clicks), make('span', { className: 'soft', textContent: ' clicks' })),
-    bars(found.by_day),
+    make('div', { id: 'plot' }),
     make('details', {}, make('summary', { textContent: 'Show as a table' }), scroll),
   );
+  plotted = { days: found.by_day, width: 0 };
+  plot();
 }
 
 const regions = new Intl.DisplayNames('en', { type: 'region', fallback: 'code' });

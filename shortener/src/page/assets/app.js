@@ -109,7 +109,7 @@ function route() {
 
 theme(stored());
 links.start(failed);
-analytics.start();
+analytics.start(failed);
 whenSent(find('sign-in'), signIn);
 find('theme').addEventListener('click', nextTheme);
 find('other-way').addEventListener('click', () => {
@@ -117,7 +117,11 @@ find('other-way').addEventListener('click', () => {
   find(registering ? 'name' : 'email').focus();
 });
 find('sign-out').addEventListener('click', () => {
-  ask('POST', '/api/auth/logout/').then(signedOut, failed);
+  ask('POST', '/api/auth/logout/').then(() => {
+    // The next one to sign in has other links.
+    history.replaceState(null, '', location.pathname);
+    signedOut();
+  }, failed);
 });
 window.addEventListener('hashchange', () => {
   route();

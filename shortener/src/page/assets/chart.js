@@ -3,8 +3,8 @@
 import { day, make, number } from './dom.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
-const WIDTH = 900;
-const HEIGHT = 260;
+const HEIGHT = 240;
+const DATE = 110;
 const LEFT = 48;
 const BOTTOM = 26;
 const TOP = 10;
@@ -30,24 +30,24 @@ function short(value) {
   return value >= 1e4 ? `${value / 1e3}k` : String(value);
 }
 
-/** Bars for `[{day, clicks}]`. Each can be reached by keyboard, in one stop of the Tab key. */
-export function bars(days) {
+/** Bars for `[{day, clicks}]`, `width` pixels wide. Each can be reached by keyboard, in one stop of the Tab key. */
+export function bars(days, width) {
   const most = Math.max(1, ...days.map((it) => it.clicks));
   const unit = step(most);
   const top = unit * Math.max(1, Math.ceil(most / unit));
   const y = (clicks) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - clicks / top);
-  const slot = (WIDTH - LEFT) / days.length;
+  const slot = (width - LEFT) / days.length;
   const sum = days.reduce((all, it) => all + it.clicks, 0);
   const name = `${number(sum)} clicks in ${days.length} days, at most ${number(most)} a day`;
-  const svg = shape('svg', { class: 'chart', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'group', 'aria-label': name });
+  const svg = shape('svg', { class: 'chart', viewBox: `0 0 ${width} ${HEIGHT}`, role: 'group', 'aria-label': name });
   for (let value = 0; value <= top; value += unit) {
     svg.append(
-      shape('path', { class: 'grid', d: `M${LEFT} ${y(value)}H${WIDTH}` }),
+      shape('path', { class: 'grid', d: `M${LEFT} ${y(value)}H${width}` }),
       shape('text', { x: LEFT - 8, y: y(value) + 4, 'text-anchor': 'end' }, short(value)),
     );
   }
   // As many dates as have room.
-  const every = Math.ceil(days.length / 6);
+  const every = Math.ceil(days.length / Math.max(2, Math.floor((width - LEFT) / DATE)));
   days.forEach((it, index) => {
     const x = LEFT + index * slot;
     const label = `${day(it.day)}: ${number(it.clicks)} clicks`;
