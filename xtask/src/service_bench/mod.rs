@@ -25,8 +25,9 @@ use crate::command::Run;
 use crate::http_conformance::server::Server;
 use crate::place;
 
-/// Shares of the endpoints. `nothing` answers from no data, so that it costs what the network stack costs.
-const MIX: &str = "redirect=78,list=6,stats=3,analytics=4,profile=4,write=1,nothing=4";
+/// Shares of the endpoints: one request of a thousand changes something. `nothing` answers from no data, so that it
+/// costs what the network stack costs.
+const MIX: &str = "redirect=780,list=60,stats=30,analytics=40,profile=40,write=1,nothing=40";
 
 /// Users who are logged in. They are some of all, from those with the most URLs to those with the fewest.
 const USERS: &str = "20";

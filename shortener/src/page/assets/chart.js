@@ -4,7 +4,7 @@ import { day, make, number } from './dom.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const HEIGHT = 240;
-const DATE = 110;
+const DATE = 80;
 const LEFT = 48;
 const BOTTOM = 26;
 const TOP = 10;
