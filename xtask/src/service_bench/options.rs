@@ -43,7 +43,7 @@ impl Default for Options {
             users: "1k".into(),
             urls: "100k".into(),
             clicks: "5M".into(),
-            rate: 1_000,
+            rate: 300,
             seconds: 10,
             rounds: 3,
             warm_up: 60,

@@ -17,6 +17,8 @@ const ENDPOINTS: [(&str, Option<(f64, f64)>); 7] = [
     ("write", None),
     ("nothing", None),
 ];
+/// A service keeps up whose requests wait less than so many times as long for a connection as they then take.
+const LONGEST_WAIT: f64 = 10.0;
 /// How many percent of the queries are to be saved.
 const SAVED: f64 = 95.0;
 
@@ -33,6 +35,8 @@ pub(super) struct Rounds {
     times: [[Times; ENDPOINTS.len()]; 2],
     queries: [u64; 2],
     requests: [u64; 2],
+    /// Whether the load was more than the service could answer.
+    overloaded: [bool; 2],
 }
 
 impl Rounds {
@@ -51,8 +55,10 @@ impl Rounds {
             let median = |field: &str| {
                 endpoint[field]["p50"].as_f64().with_context(|| format!("{name}: no `{field}`"))
             };
+            let client = median("service_seconds")?;
             times.handler.push(median("server_seconds")?);
-            times.client.push(median("service_seconds")?);
+            times.client.push(client);
+            self.overloaded[which] |= median("latency_seconds")? > LONGEST_WAIT * client;
             self.requests[which] += answered;
         }
         self.queries[which] += queries;
@@ -104,6 +110,18 @@ pub(super) fn markdown(database: Database, rounds: &Rounds) -> Result<String> {
     if saved < SAVED {
         short.push("fewer queries are saved than wanted".into());
     }
+    for (which, name) in ["without caches", "with caches"].into_iter().enumerate() {
+        if rounds.overloaded[which] {
+            writeln!(
+                text,
+                "The service {name} did not keep up with the load: its times are those of a queue, and a \
+                 comparison needs a lower --rate."
+            )?;
+        }
+    }
+    if rounds.overloaded.contains(&true) {
+        return Ok(text);
+    }
     let verdict = if short.is_empty() {
         "At the handler every promise is kept at its upper end.".to_owned()
     } else {
@@ -141,10 +159,15 @@ mod tests {
     use super::*;
 
     fn report(handler: f64, failed: u64) -> Value {
+        waited(handler, failed, 1.0)
+    }
+
+    fn waited(handler: f64, failed: u64, times: f64) -> Value {
         let endpoint = |(name, _): &(&str, _)| {
             json!({
                 "endpoint": name, "answered": 100, "failed": failed, "failures": {},
                 "server_seconds": {"p50": handler}, "service_seconds": {"p50": handler + 1e-4},
+                "latency_seconds": {"p50": (handler + 1e-4) * times},
             })
         };
         json!({ "endpoints": ENDPOINTS.iter().map(endpoint).collect::<Vec<_>>() })
@@ -181,6 +204,19 @@ mod tests {
         assert!(text.contains("list keeps the promise, below its upper end"), "{text}");
         assert!(text.contains("fewer queries are saved than wanted"), "{text}");
         assert!(!text.contains("profile falls short"), "{text}");
+    }
+
+    #[test]
+    fn a_service_that_does_not_keep_up_is_named_and_no_promise_is_judged() {
+        let mut rounds = Rounds::default();
+        rounds.add(false, &waited(1e-3, 0, 11.0), 700).unwrap();
+        rounds.add(true, &waited(1e-5, 0, 9.0), 7).unwrap();
+        let text = markdown(Database::Postgres, &rounds).unwrap();
+        assert!(text.contains("without caches did not keep up"), "{text}");
+        assert!(
+            !text.contains("with caches did not") && !text.contains("promise is kept"),
+            "{text}"
+        );
     }
 
     #[test]
