@@ -15,7 +15,6 @@ use larder::{
 use larder_http::{CacheLayer, Rule, Rules};
 use std::{net::SocketAddr, time::Duration};
 use tokio::net::TcpListener;
-use tower::Layer;
 
 /// Longer than any test takes.
 const PATIENT: Duration = Duration::from_secs(600);
@@ -99,19 +98,22 @@ impl Site {
 }
 
 async fn serve(layer: &CacheLayer, origin: SocketAddr, read_timeout: Duration) -> SocketAddr {
-    let service = layer.layer(Upstream::new(Settings {
-        origin: format!("http://{origin}").parse().expect("a URI"),
-        rewrite_host: false,
-        idle_connections: 16,
-        connect_timeout: PATIENT,
-        read_timeout,
-    }));
+    let (layer, upstream) = (
+        layer.clone(),
+        Upstream::new(Settings {
+            origin: format!("http://{origin}").parse().expect("a URI"),
+            rewrite_host: false,
+            idle_connections: 16,
+            connect_timeout: PATIENT,
+            read_timeout,
+        }),
+    );
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     tokio::spawn(async move {
         while let Ok((stream, client)) = listener.accept().await {
             let stream = Stream::new(stream);
-            let edge = Edge::new(service.clone(), client.ip(), stream.connection());
+            let edge = Edge::new(layer.clone(), upstream.clone(), client.ip(), stream.connection());
             let mut server = hyper::server::conn::http1::Builder::new();
             server.timer(TokioTimer::new());
             tokio::spawn(server.serve_connection(TokioIo::new(stream), edge));
