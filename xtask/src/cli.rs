@@ -38,6 +38,7 @@ cargo xtask service-bench [--quick] [--users N] [--urls N] [--clicks N] [--rate 
 cargo xtask api-fuzz [--examples N]          schemathesis against the management API (python3)
 cargo xtask dashboard-test [--planted] [--only NAME]
                                              the dashboard in Chromium (node), and the faults it must find
+cargo xtask service-postgres                 the tests of the shortener on a PostgreSQL server of their own
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";
 
@@ -59,6 +60,7 @@ pub(crate) enum Task {
     DashboardTest(DashboardTest),
     ServiceBench(ServiceBench),
     ApiFuzz { examples: u32 },
+    ServicePostgres,
     Icount { mode: Mode },
     Bench { args: Vec<OsString> },
 }
@@ -85,6 +87,10 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             Some(other) => Err(other.unexpected().into()),
         },
         "http-bench" => http_bench(&mut parser),
+        "service-postgres" => match parser.next()? {
+            None => Ok(Task::ServicePostgres),
+            Some(other) => Err(other.unexpected().into()),
+        },
         "service-bench" => Ok(Task::ServiceBench(ServiceBench::parse(&mut parser)?)),
         "api-fuzz" => api_fuzz(&mut parser),
         "dashboard-test" => dashboard_test(&mut parser),
@@ -281,6 +287,7 @@ mod tests {
             })
         );
         assert_eq!(parsed("service-bench").unwrap(), Task::ServiceBench(ServiceBench::default()));
+        assert_eq!(parsed("service-postgres").unwrap(), Task::ServicePostgres);
         assert_eq!(
             parsed("dashboard-test --planted --only phone").unwrap(),
             Task::DashboardTest(DashboardTest { planted: true, only: Some("phone".into()) })

@@ -59,6 +59,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::HttpPeers => http_peers::run(),
         Task::HttpPeersHits => http_peers::hits(),
         Task::HttpBench(options) => http_bench::run(&options),
+        Task::ServicePostgres => service_bench::test_on_postgres(),
         Task::ServiceBench(options) => service_bench::run(&options),
         Task::ApiFuzz { examples } => api_fuzz::run(examples),
         Task::DashboardTest(options) => dashboard_test::run(&options),

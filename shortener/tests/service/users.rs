@@ -35,6 +35,8 @@ async fn two_users_never_see_each_others_lists() {
                 let by_cookie = with_cookie(user, &path).await;
                 assert_eq!((by_cookie.status.as_u16(), by_cookie.text), (200, by_header.text));
             }
+        }
+        for (user, other) in [(&ada, "bob"), (&bob, "ada")] {
             let item = format!("/api/urls/of-{other}/");
             assert_eq!(user.get(&item).await.status, 404);
             assert_eq!(

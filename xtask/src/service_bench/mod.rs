@@ -6,6 +6,7 @@
 
 mod options;
 mod postgres;
+mod suite;
 mod table;
 mod warden;
 
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub(crate) use self::options::{Database, Options};
 use self::postgres::Postgres;
+pub(crate) use self::suite::run as test_on_postgres;
 use self::table::Rounds;
 use self::warden::Warden;
 use crate::command::Run;
