@@ -6,7 +6,7 @@ use common::{PATIENCE, panic_of, validate};
 use futures::{
     channel::oneshot,
     executor::block_on,
-    future::{join, join_all},
+    future::{join_all, join3},
 };
 use larder::{Cache, CacheBuilder, ManualClock};
 use std::{
@@ -168,9 +168,12 @@ fn every_question_is_answered_by_a_task() {
         assert_eq!(*error.unwrap_err(), "down");
         assert_eq!(cache.optionally_get_with_detached(6, ready(Some(6))).await, Some(6));
         assert_eq!(cache.optionally_get_with_by_ref_detached(&7, ready(None)).await, None);
-        let (first, second) = join(
-            cache.try_get_with_detached(8, ready(Err::<u32, _>(8))),
+        // The load ends once the second call waits for it.
+        let (end, ended) = oneshot::channel();
+        let (first, second, _) = join3(
+            cache.try_get_with_detached(8, async { Err::<u32, i32>(ended.await.unwrap()) }),
             cache.try_get_with_detached(8, pending::<Result<_, i32>>()),
+            async { end.send(8) },
         )
         .await;
         assert!(Arc::ptr_eq(&first.unwrap_err(), &second.unwrap_err()), "one error for both");

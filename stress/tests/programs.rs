@@ -29,7 +29,9 @@ fn planted_faults_are_found() {
         let output = run(HISTORY, &["--seconds", "20", "--threads", "2", plant]);
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{plant}: {output:?}");
-        assert!(text.contains("an answer that was not possible"), "{plant}: {text}");
+        // A value that should have gone shows by what is read, or by an add that it keeps out.
+        let found = ["an answer that was not possible", "adds were refused when nothing was there"];
+        assert!(found.iter().any(|it| text.contains(it)), "{plant}: {text}");
     }
 }
 
