@@ -224,6 +224,27 @@ impl Clock {
         }
     }
 
+    /// Returns how long the clock has run since its origin, as exactly as it tells when entries expire. O(1).
+    ///
+    /// The origin of the system's clock is some time before its first use. This takes fewer instructions than
+    /// [`Instant::now`].
+    ///
+    /// ```
+    /// use larder::{Clock, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let manual = ManualClock::new();
+    /// let clock = Clock::from(&manual);
+    /// let before = clock.elapsed();
+    /// manual.advance(Duration::from_secs(90));
+    /// assert_eq!(clock.elapsed() - before, Duration::from_secs(90));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.nanos())
+    }
+
     /// What the clock says, never later than the true time.
     pub(crate) fn read(&self) -> Reading {
         Reading(self.nanos())

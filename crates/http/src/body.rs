@@ -27,7 +27,8 @@ pin_project! {
     #[derive(Debug)]
     #[project = KindProjection]
     enum Kind<B> {
-        Inner { #[pin] body: B, copy: Option<Copying> },
+        // In a box, so that responses from the cache, which are moved a few times, are small.
+        Inner { #[pin] body: B, copy: Option<Box<Copying>> },
         Stored { data: Unread },
     }
 }
@@ -49,7 +50,7 @@ impl<B: Body<Data = Bytes>> ResponseBody<B> {
             copy.end();
             return Self::inner(body);
         }
-        Self { kind: Kind::Inner { body, copy: Some(copy) } }
+        Self { kind: Kind::Inner { body, copy: Some(Box::new(copy)) } }
     }
 }
 

@@ -119,7 +119,7 @@ impl Shared {
             Err(_) => (original(request).unwrap_or(request.uri()), Some(request.uri())),
         };
         let table = self.table.load();
-        let target = key::Target::of(uri, request.headers(), table.rules.scheme());
+        let target = key::Target::of(uri, key::Host::of(request.headers()), table.rules.scheme());
         // A host that is none has no other locations.
         let host =
             target.map(|it| String::from_utf8_lossy(&it.host).into_owned()).unwrap_or_default();

@@ -1,42 +1,39 @@
 //! What time it is for stored responses.
 
-use larder::ManualClock;
-use std::time::{Duration, Instant, SystemTime};
+use larder::{Clock, ManualClock};
+use std::time::{Duration, SystemTime};
 
 /// A clock that does not go back, and the time of day.
 #[derive(Clone, Debug)]
 pub(crate) struct Time {
-    started: Instant,
-    /// The time of day when it was made, for a manual clock.
-    day: SystemTime,
-    manual: Option<ManualClock>,
+    clock: Clock,
+    /// A manual clock, and the time of day when this was made.
+    manual: Option<(ManualClock, SystemTime)>,
 }
 
-/// A time since the clock was made, in milliseconds.
+/// A time since the clock's origin, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(u64);
 
 impl Time {
     pub(crate) fn new(manual: Option<ManualClock>) -> Self {
-        Self { started: Instant::now(), day: SystemTime::now(), manual }
+        let clock = manual.as_ref().map_or_else(Clock::default, Clock::from);
+        Self { clock, manual: manual.map(|clock| (clock, SystemTime::now())) }
     }
 
-    fn elapsed(&self) -> Duration {
-        match &self.manual {
-            None => self.started.elapsed(),
-            Some(clock) => clock.elapsed(),
-        }
-    }
-
+    #[inline]
     pub(crate) fn now(&self) -> Moment {
-        Moment(u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX))
+        let elapsed = self.clock.elapsed();
+        // Not `as_millis`, which counts in 128 bits.
+        let millis = elapsed.as_secs().saturating_mul(1000);
+        Moment(millis.saturating_add(u64::from(elapsed.subsec_millis())))
     }
 
     /// The time of day, by which servers date what they send.
     pub(crate) fn day(&self) -> SystemTime {
         match &self.manual {
             None => SystemTime::now(),
-            Some(clock) => self.day + clock.elapsed(),
+            Some((clock, day)) => *day + clock.elapsed(),
         }
     }
 }

@@ -4,20 +4,45 @@ use super::{Access, Bypass, cookies};
 use crate::{
     User,
     rules::{Audience, KeyShape, SessionCookies},
+    semantics::Wishes,
 };
-use http::{
-    HeaderMap, HeaderName,
-    header::{CONNECTION, CONTENT_LENGTH},
-};
+use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
 
 /// What was seen.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
-    credentials: bool,
-    cookie: bool,
-    body: bool,
-    upgrade: bool,
-    r#override: bool,
+pub(crate) struct Seen<'a> {
+    pub(crate) host: Host<'a>,
+    flags: u8,
+}
+
+const CREDENTIALS: u8 = 1;
+const COOKIE: u8 = 2;
+const BODY: u8 = 4;
+const UPGRADE: u8 = 8;
+const OVERRIDE: u8 = 16;
+const DIRECTIVES: u8 = 32;
+const SELECTION: u8 = 64;
+
+/// The field `Host`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Host<'a> {
+    #[default]
+    None,
+    One(&'a [u8]),
+    Many,
+}
+
+impl<'a> Host<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        headers.get_all(HOST).iter().fold(Self::None, |host, value| host.and(value))
+    }
+
+    fn and(self, value: &'a HeaderValue) -> Self {
+        match self {
+            Self::None => Self::One(value.as_bytes()),
+            Self::One(_) | Self::Many => Self::Many,
+        }
+    }
 }
 
 /// Fields that some servers and frameworks take for another method, host, scheme or path than the request has.
@@ -53,48 +78,43 @@ pub(crate) fn is_override(name: &str) -> bool {
     )
 }
 
-/// Fields that carry credentials beside those of RFC 9110.
+/// Fields that carry credentials beside those of RFC 9110 and `Api-Key`.
 fn is_credential(name: &str) -> bool {
-    matches!(name, "x-api-key" | "x-auth-token" | "x-access-token" | "x-authorization" | "api-key")
+    matches!(name, "x-api-key" | "x-auth-token" | "x-access-token" | "x-authorization")
 }
 
-impl Seen {
-    pub(super) fn of(headers: &HeaderMap, shape: &KeyShape) -> Self {
-        let mut seen = Self::default();
-        for name in headers.keys() {
+impl<'a> Seen<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap, shape: &KeyShape) -> Self {
+        let (mut host, mut flags) = (Host::None, 0);
+        for (name, value) in headers {
             let text = name.as_str();
             // Nearly all names are told apart by their first letter.
-            match text.as_bytes().first() {
-                Some(b'a') => seen.credentials |= text == "authorization" || is_credential(text),
-                Some(b'c') => seen.look_at_c(text, headers),
-                Some(b'f') => seen.r#override |= is_override(text) && !shape.trusts(name),
-                Some(b'p') => seen.credentials |= text == "proxy-authorization",
-                Some(b't') => seen.body |= text == "transfer-encoding",
-                Some(b'u') => seen.upgrade |= text == "upgrade",
-                Some(b'x') => {
-                    seen.r#override |= is_override(text) && !shape.trusts(name);
-                    seen.credentials |= is_credential(text);
+            flags |= match text.as_bytes().first() {
+                Some(b'a') if matches!(text, "authorization" | "api-key") => CREDENTIALS,
+                Some(b'c') => of_c(text, value.as_bytes()),
+                Some(b'f' | b'x') => of_x(text, || shape.trusts(name)),
+                Some(b'h') if text == "host" => {
+                    host = host.and(value);
+                    0
                 }
-                _ => {}
-            }
+                Some(b'i') if matches!(text, "if-none-match" | "if-modified-since") => SELECTION,
+                Some(b'p') if text == "proxy-authorization" => CREDENTIALS,
+                Some(b'p') if text == "pragma" => DIRECTIVES,
+                Some(b'r') if text == "range" => SELECTION,
+                Some(b't') if text == "transfer-encoding" => BODY,
+                Some(b'u') if text == "upgrade" => UPGRADE,
+                _ => 0,
+            };
         }
-        seen
+        Self { host, flags }
     }
 
-    fn look_at_c(&mut self, name: &str, headers: &HeaderMap) {
-        match name {
-            "cookie" => self.cookie = true,
-            "content-length" => {
-                self.body |= headers.get_all(CONTENT_LENGTH).iter().any(|length| length != "0");
-            }
-            "connection" => {
-                let lines = headers.get_all(CONNECTION).iter();
-                let mut options =
-                    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-                self.upgrade |= options.any(|it| it.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
-            }
-            _ => {}
-        }
+    fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(crate) fn wishes(self) -> Wishes {
+        Wishes { directives: self.has(DIRECTIVES), selection: self.has(SELECTION) }
     }
 
     /// Returns the user whose the key is, if it is one's.
@@ -104,28 +124,55 @@ impl Seen {
         shape: &KeyShape,
         user: Option<&'u User>,
     ) -> Result<(Option<&'u User>, Access), Bypass> {
-        if self.upgrade {
+        if self.has(UPGRADE) {
             return Err(Bypass::Upgrade);
         }
-        if self.body {
+        if self.has(BODY) {
             return Err(Bypass::Body);
         }
-        if self.r#override {
+        if self.has(OVERRIDE) {
             return Err(Bypass::Override);
         }
         let holders = |user| Ok((user, Access::Holders));
         match (shape.audience, user) {
-            (Audience::AsResponsesSay, _) if self.credentials => Ok((None, Access::Unverified)),
+            (Audience::AsResponsesSay, _) if self.has(CREDENTIALS) => {
+                Ok((None, Access::Unverified))
+            }
             (Audience::Everybody | Audience::AsResponsesSay, _) => holders(None),
             (Audience::Users | Audience::Unsaid, Some(user)) => holders(Some(user)),
-            (Audience::Users, None) if self.credentials => Err(Bypass::Credentials),
+            (Audience::Users, None) if self.has(CREDENTIALS) => Err(Bypass::Credentials),
             (Audience::Users, None) => Err(Bypass::NoUser),
-            (Audience::Unsaid, None) if self.credentials => Err(Bypass::Credentials),
-            (Audience::Unsaid, None) if self.cookie && has_session(headers, shape) => {
+            (Audience::Unsaid, None) if self.has(CREDENTIALS) => Err(Bypass::Credentials),
+            (Audience::Unsaid, None) if self.has(COOKIE) && has_session(headers, shape) => {
                 Err(Bypass::Cookie)
             }
             (Audience::Unsaid, None) => holders(None),
         }
+    }
+}
+
+fn of_c(name: &str, value: &[u8]) -> u8 {
+    let found = |found, flag| if found { flag } else { 0 };
+    match name {
+        "cookie" => COOKIE,
+        "cache-control" => DIRECTIVES,
+        "content-length" => found(value != b"0", BODY),
+        "connection" => {
+            let mut options = value.split(|byte| *byte == b',');
+            let upgrade = options.any(|it| it.trim_ascii().eq_ignore_ascii_case(b"upgrade"));
+            found(upgrade, UPGRADE)
+        }
+        _ => 0,
+    }
+}
+
+fn of_x(name: &str, trusted: impl FnOnce() -> bool) -> u8 {
+    if is_credential(name) {
+        CREDENTIALS
+    } else if is_override(name) && !trusted() {
+        OVERRIDE
+    } else {
+        0
     }
 }
 

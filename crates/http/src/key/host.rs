@@ -1,49 +1,42 @@
 //! The host that a request is for.
 
-use super::{Bypass, target::Known};
-use http::{HeaderMap, HeaderValue, Uri, header::HOST};
+use super::{Bypass, Host, target::Known, union};
+use http::Uri;
 use std::borrow::Cow;
 
 /// Returns the host in lower case, without the port that its scheme has anyway; nothing if the request has none, as
 /// HTTP/1.0 allows.
 pub(super) fn of<'a>(
     uri: &'a Uri,
-    headers: &'a HeaderMap,
+    field: Host<'a>,
     scheme: Known,
 ) -> Result<Cow<'a, [u8]>, Bypass> {
-    let mut fields = headers.get_all(HOST).iter();
-    let field = fields.next().map(HeaderValue::as_bytes);
-    if fields.next().is_some() {
-        return Err(Bypass::Host);
-    }
     let host = match (uri.authority(), field) {
-        (Some(authority), None) => canonical(authority.as_str().as_bytes(), scheme)?,
-        (None, Some(field)) => canonical(field, scheme)?,
+        (_, Host::Many) => return Err(Bypass::Host),
+        (None, Host::One(field)) => canonical(field, scheme)?,
+        (Some(authority), Host::None) => canonical(authority.as_str().as_bytes(), scheme)?,
         // Servers differ in whom they believe.
-        (Some(authority), Some(field)) => {
+        (Some(authority), Host::One(field)) => {
             let host = canonical(authority.as_str().as_bytes(), scheme)?;
             if canonical(field, scheme)? != host {
                 return Err(Bypass::Host);
             }
             host
         }
-        (None, None) => Cow::Borrowed(&b""[..]),
+        (None, Host::None) => Cow::Borrowed(&b""[..]),
     };
     Ok(host)
 }
 
 fn canonical(host: &[u8], scheme: Known) -> Result<Cow<'_, [u8]>, Bypass> {
-    let (mut all, mut colon) = (0, None);
-    for (at, &byte) in host.iter().enumerate() {
-        let class = CLASSES[usize::from(byte)];
-        all |= class;
-        if class == COLON {
-            colon = Some(at);
-        }
-    }
+    let all = union(host, |byte| CLASSES[usize::from(byte)]);
     if host.is_empty() || all & OTHER != 0 {
         return Err(Bypass::Host);
     }
+    if all == 0 {
+        return Ok(Cow::Borrowed(host));
+    }
+    let colon = host.iter().rposition(|byte| *byte == b':');
     let (name, port) = match colon {
         // The last colon of an IPv6 address is no port's.
         Some(at) if !host.ends_with(b"]") => (&host[..at], Some(&host[at + 1..])),
@@ -93,12 +86,13 @@ mod tests {
     use super::*;
 
     fn host(uri: &str, fields: &[&str], scheme: Known) -> Result<String, Bypass> {
-        let mut headers = HeaderMap::new();
-        for field in fields {
-            headers.append(HOST, HeaderValue::from_str(field).unwrap());
-        }
+        let field = match fields {
+            [] => Host::None,
+            [field] => Host::One(field.as_bytes()),
+            _ => Host::Many,
+        };
         let uri = uri.parse().unwrap();
-        let host = of(&uri, &headers, scheme)?.into_owned();
+        let host = of(&uri, field, scheme)?.into_owned();
         Ok(String::from_utf8(host).unwrap())
     }
 

@@ -23,7 +23,7 @@ mod target;
 mod words;
 
 pub(crate) use cookies::cookies;
-pub(crate) use headers::is_override;
+pub(crate) use headers::{Host, Seen, is_override};
 pub(crate) use path::{canonical as canonical_path, decoded, is_canonical, place, push_encoded};
 pub use query::Query;
 pub(crate) use target::{Known, Target};
@@ -36,7 +36,6 @@ use crate::{
     semantics::{Sink, write_values},
 };
 use buffer::Buffer;
-use headers::Seen;
 use http::{HeaderMap, HeaderName, Method};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::{
@@ -115,10 +114,6 @@ pub(crate) enum Access {
 pub(crate) struct KeyBuffer(Buffer);
 
 impl KeyBuffer {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.0.as_slice()
     }
@@ -133,17 +128,16 @@ impl KeyBuffer {
         target: &Target<'_>,
         method: &Method,
         headers: &HeaderMap,
+        seen: &Seen<'_>,
         user: Option<&User>,
     ) -> Result<Access, Bypass> {
         self.0.clear();
         if !matches!(*method, Method::GET | Method::HEAD) {
             return Err(Bypass::Method);
         }
-        let seen = Seen::of(headers, shape);
         let (user, access) = seen.judge(headers, shape, user)?;
         let path = target.key_path(shape.normalize_paths)?;
-        self.0.push(target.scheme.byte());
-        self.0.extend_from_slice(&shape.id.to_le_bytes());
+        self.0.extend_from_slice(&shape.prefix(target.scheme));
         self.part(&target.host);
         self.part(path.as_bytes());
         shape.query.write(target.query, self);
@@ -178,11 +172,13 @@ impl KeyBuffer {
     }
 
     /// Adds a text, its length first.
+    #[inline]
     fn part(&mut self, bytes: &[u8]) {
         self.length(bytes.len());
         self.0.extend_from_slice(bytes);
     }
 
+    #[inline]
     fn length(&mut self, length: usize) {
         match u8::try_from(length) {
             Ok(byte) if byte < LONG => self.0.push(byte),
@@ -217,6 +213,15 @@ impl KeyBuffer {
         self.0.push(HASHED);
         self.0.extend_from_slice(&hash.to_le_bytes());
     }
+}
+
+/// Returns all bits that any of the bytes has.
+#[inline]
+fn union(bytes: &[u8], bits: impl Fn(u8) -> u8) -> u8 {
+    let (fours, rest) = bytes.as_chunks();
+    let of_fours =
+        fours.iter().fold(0, |all, [a, b, c, d]| all | bits(*a) | bits(*b) | bits(*c) | bits(*d));
+    rest.iter().fold(of_fours, |all, byte| all | bits(*byte))
 }
 
 impl Sink for KeyBuffer {

@@ -5,20 +5,21 @@
 //! spelling is *canonical*. The others have keys only where a rule says that the service decodes paths, and those
 //! with `.` and `..` have none.
 
+use super::union;
 use std::borrow::Cow;
 
-/// What a byte is in a path.
+/// What a byte is in a path: a bit for each.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {
     /// A letter, a digit, or one of `-_~`: the same, encoded or not.
-    Unreserved,
+    Unreserved = 1,
     /// Is what it is only if it is not encoded.
-    Delimiter,
-    Dot,
-    Slash,
-    Percent,
+    Delimiter = 2,
+    Dot = 4,
+    Slash = 8,
+    Percent = 16,
     /// Has to be encoded.
-    Other,
+    Other = 32,
 }
 
 const CLASSES: [Class; 256] = {
@@ -47,8 +48,9 @@ fn class(byte: u8) -> Class {
 pub(crate) fn is_canonical(path: &str) -> bool {
     let bytes = path.as_bytes();
     // Where all are letters, digits and slashes, there is nothing to look at twice.
-    let plain = |byte: &u8| matches!(class(*byte), Class::Unreserved | Class::Slash);
-    let mut at = bytes.iter().position(|byte| !plain(byte)).unwrap_or(bytes.len());
+    let all = union(bytes, |byte| class(byte) as u8);
+    let mut at =
+        if all & !(Class::Unreserved as u8 | Class::Slash as u8) == 0 { bytes.len() } else { 0 };
     while let Some(&byte) = bytes.get(at) {
         let fits = match class(byte) {
             Class::Unreserved | Class::Delimiter | Class::Slash => true,

@@ -143,10 +143,17 @@ fn check(query: Query, semicolons: bool) {
             let mut pick = |of: usize| random.0.random_range(0..of);
             let (uri, headers) = (&uris[pick(uris.len())], &headers[pick(headers.len())]);
             let user = users[pick(users.len())].as_ref();
-            let target = Target::of(uri, headers, rules.scheme()).unwrap();
+            let target = Target::of(uri, Host::of(headers), rules.scheme()).unwrap();
             let Some(found) = rules.find(&Method::GET, target.path) else { continue };
-            let mut key = KeyBuffer::new();
-            match key.write(&found.rule.key, &target, &Method::GET, headers, user) {
+            let mut key = KeyBuffer::default();
+            match key.write(
+                &found.rule.key,
+                &target,
+                &Method::GET,
+                headers,
+                &crate::key::Seen::of(headers, &found.rule.key),
+                user,
+            ) {
                 Ok(_) => {}
                 Err(Bypass::Path) => continue,
                 Err(other) => panic!("{other:?}: {uri} {headers:?}"),
@@ -194,10 +201,18 @@ fn r26_spellings_of_a_path_share_a_key_where_the_rule_says_so() {
     let key = |path: &str| {
         let uri: Uri = path.parse().unwrap();
         let headers = HeaderMap::new();
-        let target = Target::of(&uri, &headers, rules.scheme())?;
+        let target = Target::of(&uri, Host::of(&headers), rules.scheme())?;
         let found = rules.find(&Method::GET, target.path).ok_or(Bypass::Path)?;
-        let mut key = KeyBuffer::new();
-        key.write(&found.rule.key, &target, &Method::GET, &headers, None).map(|_| key)
+        let mut key = KeyBuffer::default();
+        key.write(
+            &found.rule.key,
+            &target,
+            &Method::GET,
+            &headers,
+            &crate::key::Seen::of(&headers, &found.rule.key),
+            None,
+        )
+        .map(|_| key)
     };
     let mut random = Random(StdRng::seed_from_u64(7));
     let mut keys: Vec<(String, KeyBuffer)> = Vec::new();

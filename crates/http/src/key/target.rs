@@ -1,7 +1,7 @@
 //! Which resource a request is for.
 
-use super::{Bypass, host, path};
-use http::{HeaderMap, Uri, uri::Scheme};
+use super::{Bypass, Host, host, path};
+use http::{Uri, uri::Scheme};
 use std::borrow::Cow;
 
 /// Which resource a request is for: its host, its path, its query.
@@ -50,9 +50,9 @@ impl Known {
 
 impl<'a> Target<'a> {
     /// Returns what a request is for; `scheme` is that of requests that do not say theirs.
-    pub(crate) fn of(uri: &'a Uri, headers: &'a HeaderMap, scheme: Known) -> Result<Self, Bypass> {
+    pub(crate) fn of(uri: &'a Uri, host: Host<'a>, scheme: Known) -> Result<Self, Bypass> {
         let scheme = uri.scheme().map_or(scheme, Known::of);
-        let host = host::of(uri, headers, scheme)?;
+        let host = host::of(uri, host, scheme)?;
         Ok(Self { scheme, host, path: uri.path(), query: uri.query() })
     }
 

@@ -30,11 +30,18 @@ fn headers(fields: &[(&str, &str)]) -> HeaderMap {
 fn write(rules: &Rules, method: &Method, asked: Asked<'_>) -> Result<KeyBuffer, Bypass> {
     let headers = headers(asked.fields);
     let uri: Uri = asked.uri.parse().unwrap();
-    let target = Target::of(&uri, &headers, rules.scheme())?;
+    let target = Target::of(&uri, Host::of(&headers), rules.scheme())?;
     let found = rules.find(method, target.path).ok_or(Bypass::Path)?;
     let user = asked.user.map(User::new);
-    let mut key = KeyBuffer::new();
-    key.write(&found.rule.key, &target, method, &headers, user.as_ref())?;
+    let mut key = KeyBuffer::default();
+    key.write(
+        &found.rule.key,
+        &target,
+        method,
+        &headers,
+        &Seen::of(&headers, &found.rule.key),
+        user.as_ref(),
+    )?;
     Ok(key)
 }
 

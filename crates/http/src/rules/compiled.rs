@@ -1,7 +1,11 @@
 //! What the service works with: a rule whose settings are in the form in which they are used.
 
 use super::{Audience, CacheRef, Found, SessionCookies, template::Template};
-use crate::{User, key::Query, semantics::Lifetimes};
+use crate::{
+    User,
+    key::{Known, Query},
+    semantics::Lifetimes,
+};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use siphasher::sip::SipHasher13;
 use std::{
@@ -105,6 +109,14 @@ impl Compiled {
 }
 
 impl KeyShape {
+    /// What keys of requests with this scheme begin with.
+    #[inline]
+    pub(crate) fn prefix(&self, scheme: Known) -> [u8; 9] {
+        let mut prefix = [scheme.byte(); 9];
+        prefix[1..].copy_from_slice(&self.id.to_le_bytes());
+        prefix
+    }
+
     /// Whether the key has the user, if the request has one.
     pub(crate) fn tells_users_apart(&self) -> bool {
         matches!(self.audience, Audience::Users | Audience::Unsaid)

@@ -24,6 +24,7 @@ use compiled::Methods;
 use http::{Method, uri::Scheme};
 #[cfg(any(test, feature = "config"))]
 use larder::manager::CacheManager;
+use matchit::Params;
 use std::{fmt, sync::Arc};
 
 /// All rules of a layer, checked.
@@ -87,7 +88,7 @@ pub(crate) struct Found<'r, 'p> {
     pub(crate) rule: &'r Arc<Compiled>,
     /// The rule's place in [`Rules::all`].
     pub(crate) index: usize,
-    params: matchit::Params<'r, 'p>,
+    params: Params<'r, 'p>,
 }
 
 impl Found<'_, '_> {
@@ -157,14 +158,24 @@ impl Rules {
     /// Where a rule takes all spellings of a path for the same, there is none for those whose canonical one another
     /// rule is for.
     pub(crate) fn find<'r, 'p>(&'r self, method: &Method, path: &'p str) -> Option<Found<'r, 'p>> {
+        let (index, params) = self.at(method, path)?;
+        Some(Found { rule: &self.rules[index], index, params })
+    }
+
+    /// Returns the place in [`Rules::all`] of the rule that [`Rules::find`] finds.
+    pub(crate) fn index(&self, method: &Method, path: &str) -> Option<usize> {
+        self.at(method, path).map(|(index, _)| index)
+    }
+
+    #[inline]
+    fn at<'r, 'p>(&'r self, method: &Method, path: &'p str) -> Option<(usize, Params<'r, 'p>)> {
         let router = self.router(method);
         let found = router.at(path).ok()?;
         let index = *found.value;
-        let rule = &self.rules[index];
-        if rule.key.normalize_paths && has_other_rule(router, index, path) {
+        if self.rules[index].key.normalize_paths && has_other_rule(router, index, path) {
             return None;
         }
-        Some(Found { rule, index, params: found.params })
+        Some((index, found.params))
     }
 
     fn router(&self, method: &Method) -> &Router {

@@ -1,19 +1,19 @@
 //! `Cache-Status` (RFC 9211) and `Age`: what a cache tells of how it handled a request.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
+use std::fmt;
 
-use super::syntax::is_token_byte;
+use super::{kept::Kept, syntax::is_token_byte};
 
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// The name of a cache, as it is written: a token if it can be one, or else a string.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) struct CacheName {
     text: Box<[u8]>,
-    /// How the reports of fresh responses begin.
-    hit: Box<[u8]>,
+    /// The reports of fresh responses.
+    hits: Option<&'static Kept>,
 }
 
 /// A value while it is written.
@@ -36,18 +36,21 @@ impl CacheName {
         } else {
             put_string(&mut text, name);
         }
-        let hit = [&text, HIT].concat().into();
-        Some(Self { text: text.to_vec().into(), hit })
+        let hits = Kept::of(&[&text, HIT].concat());
+        Some(Self { text: text.to_vec().into(), hits })
     }
 
-    /// Writes the report of nearly all hits.
-    fn fresh(&self, ttl: u64) -> HeaderValue {
-        let (digits, from) = decimal(ttl.min(MOST));
-        let mut text = Vec::with_capacity(self.hit.len() + digits.len() - from);
-        text.extend_from_slice(&self.hit);
-        text.extend_from_slice(&digits[from..]);
-        // Takes the memory as it is, since there is no more of it than the text needs.
-        HeaderValue::from_maybe_shared(Bytes::from(text)).expect("only visible characters")
+    /// Returns the report of nearly all hits.
+    pub(crate) fn hit(&self, ttl: i64) -> HeaderValue {
+        let kept = u64::try_from(ttl).ok().and_then(|ttl| self.hits?.get(ttl));
+        let report = Report { hit: true, ttl: Some(ttl), ..Report::default() };
+        kept.unwrap_or_else(|| report.value(self))
+    }
+}
+
+impl fmt::Debug for CacheName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CacheName").field(&self.text.escape_ascii().to_string()).finish()
     }
 }
 
@@ -111,11 +114,6 @@ impl Report<'_> {
 
     /// Writes the report. The value is the only allocation.
     pub(crate) fn value(&self, name: &CacheName) -> HeaderValue {
-        if let Self { ttl: Some(ttl @ 0..), .. } = *self
-            && *self == (Self { hit: true, ttl: Some(ttl), ..Self::default() })
-        {
-            return name.fresh(ttl.unsigned_abs());
-        }
         let mut text = Text::new();
         text.extend_from_slice(&name.text);
         if self.hit {
@@ -155,10 +153,10 @@ impl Report<'_> {
     }
 }
 
-/// Writes `Age`.
+/// Returns the value of `Age`.
 pub(crate) fn age_of(seconds: u64) -> HeaderValue {
-    let (digits, from) = decimal(seconds);
-    HeaderValue::from_bytes(&digits[from..]).expect("digits are visible")
+    static AGES: Kept = Kept::new(b"");
+    AGES.get(seconds).unwrap_or_else(|| HeaderValue::from(seconds))
 }
 
 /// Returns whether a text is a token of structured fields.
@@ -194,7 +192,7 @@ fn put_number(out: &mut Text, number: i64) {
 }
 
 /// Returns the digits of a number, and where they begin.
-fn decimal(mut number: u64) -> ([u8; 20], usize) {
+pub(super) fn decimal(mut number: u64) -> ([u8; 20], usize) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     loop {

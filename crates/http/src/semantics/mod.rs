@@ -15,6 +15,7 @@ mod directives;
 mod fields;
 mod freshness;
 mod invalidation;
+mod kept;
 mod range;
 mod storage;
 mod syntax;

@@ -6,27 +6,34 @@ use crate::{
     key::{self, Bypass, KeyBuffer},
     layer::Shared,
     requested::requested,
-    rules::Found,
+    rules::Rules,
     semantics::{Forward, Report, RequestDirectives, Wishes},
     store::{Entry, Fit, Origin, Outcome, Place, Stored, Subject, Variants},
     table::{RuleState, Table},
     time::Moment,
     user::User,
 };
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body::Body;
 use std::sync::Arc;
 
-/// A request of which the response may be in the cache.
-pub(super) struct Sought<'t, 'r> {
-    found: Found<'t, 'r>,
-    target: key::Target<'r>,
-    user: Option<&'r User>,
-    pub(super) state: &'t Arc<RuleState>,
+/// Room for the keys of a request, which is large, so that it stays where it is.
+#[derive(Default)]
+pub(super) struct Keys {
     /// That of the response, or of the fields on which it depends.
     primary: KeyBuffer,
     /// That of the response, where it depends on fields.
     variant: Option<KeyBuffer>,
+}
+
+/// A request of which the response may be in the cache.
+pub(super) struct Sought<'t, 'r> {
+    rules: &'t Rules,
+    uri: &'r Uri,
+    target: key::Target<'r>,
+    user: Option<&'r User>,
+    pub(super) state: &'t Arc<RuleState>,
+    keys: &'r mut Keys,
     client: RequestDirectives,
     wishes: Wishes,
     /// Whether it has credentials of which nobody says whose they are.
@@ -34,8 +41,10 @@ pub(super) struct Sought<'t, 'r> {
 }
 
 /// What the cache has for a request.
-pub(super) enum Looked {
-    Hit(Arc<Stored>, Fit),
+pub(super) enum Looked<B> {
+    Hit(Response<ResponseBody<B>>),
+    /// A stale response may be given out while the handler is asked for a newer one.
+    Refresh(Response<ResponseBody<B>>, Arc<Stored>),
     /// The handler is to be asked.
     Missing(Missing),
 }
@@ -50,71 +59,114 @@ pub(super) struct Missing {
     pub(super) passes: bool,
 }
 
+impl Missing {
+    fn because(why: Forward) -> Self {
+        Self { why, stale: None, variants: None, passes: false }
+    }
+}
+
 impl<'t, 'r> Sought<'t, 'r> {
-    pub(super) fn of<Q: Body>(table: &'t Table, request: &'r Request<Q>) -> Result<Self, Bypass> {
+    pub(super) fn of<Q: Body>(
+        table: &'t Table,
+        request: &'r Request<Q>,
+        keys: &'r mut Keys,
+    ) -> Result<Self, Bypass> {
         let (method, headers) = (request.method(), request.headers());
         let uri = requested(request)?;
-        let found = table.rules.find(method, uri.path()).ok_or(Bypass::NoRule)?;
+        let index = table.rules.index(method, uri.path()).ok_or(Bypass::NoRule)?;
+        let state = &table.states[index];
         if !request.body().is_end_stream() {
             return Err(Bypass::Body);
         }
-        let target = key::Target::of(uri, headers, table.rules.scheme())?;
+        let shape = &state.rule.key;
+        let seen = key::Seen::of(headers, shape);
+        let target = key::Target::of(uri, seen.host, table.rules.scheme())?;
         let user = request.extensions().get::<User>();
-        let mut primary = KeyBuffer::new();
-        let access = primary.write(&found.rule.key, &target, method, headers, user)?;
-        let wishes = Wishes::of(headers);
-        let client = if wishes.directives && !found.rule.ignore_client_directives {
+        let access = keys.primary.write(shape, &target, method, headers, &seen, user)?;
+        let wishes = seen.wishes();
+        let client = if wishes.directives && !state.rule.ignore_client_directives {
             RequestDirectives::of(headers)
         } else {
             RequestDirectives::default()
         };
-        let (state, anonymous) = (&table.states[found.index], access == key::Access::Unverified);
-        Ok(Self { found, target, user, state, primary, variant: None, client, wishes, anonymous })
+        let (rules, anonymous) = (&table.rules, access == key::Access::Unverified);
+        Ok(Self { rules, uri, target, user, state, keys, client, wishes, anonymous })
     }
 
-    /// Looks for the response.
-    pub(super) fn look(&mut self, shared: &Shared, headers: &HeaderMap, now: Moment) -> Looked {
-        let mut missing =
-            Missing { why: Forward::UriMiss, stale: None, variants: None, passes: false };
-        let mut entry = self.state.view.get(self.primary.as_slice());
-        if let Some(Entry::Variants(variants)) = &entry
-            && !shared.stamps.is_stale(&variants.origin)
-        {
-            let key = self.primary.variant(variants.id, &variants.names, headers);
-            missing.why = Forward::VaryMiss;
-            missing.variants = Some(Arc::clone(variants));
-            entry = self.state.view.get(key.as_slice());
-            self.variant = Some(key);
-        }
-        match entry {
-            None | Some(Entry::Variants(_)) => {}
-            Some(Entry::Pass(passing)) => {
-                missing.passes = !shared.stamps.is_stale(&passing.origin);
+    /// Looks for the response, and answers with it where it is, without a reference count of its own.
+    pub(super) fn look<Q, B>(
+        &mut self,
+        shared: &Shared,
+        request: &Request<Q>,
+        now: Moment,
+    ) -> Looked<B> {
+        // Written in place, since a response is large.
+        let mut looked = Looked::Missing(Missing::because(Forward::UriMiss));
+        let mut variants = None;
+        let primary = &self.keys.primary;
+        self.state.view.get_ref(primary.as_slice(), |entry| match entry {
+            Entry::Variants(them) if !shared.stamps.is_stale(&them.origin) => {
+                variants = Some(Arc::clone(them));
             }
-            Some(Entry::Response(stored)) => {
+            entry => looked = self.answer(entry, shared, request, now),
+        });
+        let Some(variants) = variants else { return looked };
+        let key = primary.variant(variants.id, &variants.names, request.headers());
+        self.state.view.get_ref(key.as_slice(), |entry| {
+            looked = self.answer(entry, shared, request, now);
+        });
+        self.keys.variant = Some(key);
+        if let Looked::Missing(missing) = &mut looked {
+            missing.variants = Some(variants);
+            if missing.why == Forward::UriMiss {
+                missing.why = Forward::VaryMiss;
+            }
+        }
+        looked
+    }
+
+    /// The response from what is stored.
+    fn answer<Q, B>(
+        &self,
+        entry: &Entry,
+        shared: &Shared,
+        request: &Request<Q>,
+        now: Moment,
+    ) -> Looked<B> {
+        let mut missing = Missing::because(Forward::UriMiss);
+        match entry {
+            Entry::Variants(_) => {}
+            Entry::Pass(passing) => missing.passes = !shared.stamps.is_stale(&passing.origin),
+            Entry::Response(stored) => {
+                let resident = stored.resident(now);
                 let invalid =
                     shared.stamps.is_stale(&stored.origin) || self.anonymous && !stored.open;
-                let fit = if invalid { Fit::No } else { stored.fit(now, &self.client) };
+                let fit = if invalid { Fit::No } else { stored.fit(now, resident, &self.client) };
                 if fit != Fit::No {
-                    return Looked::Hit(stored, fit);
+                    let response = self.hit(shared, stored, request, fit, resident);
+                    return match fit {
+                        Fit::WhileRevalidating => Looked::Refresh(response, Arc::clone(stored)),
+                        _ => Looked::Hit(response),
+                    };
                 }
-                let fresh = !invalid && stored.freshness.is_fresh(stored.resident(now));
+                let fresh = !invalid && stored.freshness.is_fresh(resident);
                 missing.why = if fresh { Forward::Request } else { Forward::Stale };
-                missing.stale = Some(stored);
+                missing.stale = Some(Arc::clone(stored));
             }
         }
         Looked::Missing(missing)
     }
 
-    /// The response from the cache.
-    pub(super) fn hit<Q, B>(
+    #[inline]
+    fn hit<Q, B>(
         &self,
         shared: &Shared,
         stored: &Stored,
         request: &Request<Q>,
         fit: Fit,
-        now: Moment,
+        resident: u64,
     ) -> Response<ResponseBody<B>> {
+        let ttl = stored.freshness.ttl(resident);
         let (outcome, detail) = match fit {
             Fit::Fresh | Fit::No => (Outcome::Hit, None),
             Fit::Stale => (Outcome::Stale, Some("max-stale")),
@@ -123,9 +175,13 @@ impl<'t, 'r> Sought<'t, 'r> {
         };
         self.state.meter.count(outcome);
         stored.touch();
-        let report = Report { hit: true, detail, ..Report::default() };
+        let report = match detail {
+            None => shared.name.hit(ttl),
+            Some(_) => Report { hit: true, ttl: Some(ttl), detail, ..Report::default() }
+                .value(&shared.name),
+        };
         let asked = Asked::new(request.method(), request.headers(), self.wishes);
-        respond(stored, asked, now, &shared.name, report)
+        respond(stored, asked, resident, report)
     }
 
     /// The same, without a lifetime.
@@ -133,10 +189,12 @@ impl<'t, 'r> Sought<'t, 'r> {
         let path = self.target.place();
         let mut places =
             vec![shared.stamps.place(Subject::Path(path.as_bytes())), self.state.place];
-        let tags = self.found.rule.tags(&self.found, self.user);
-        places.extend(tags.map(|tag| shared.stamps.place(Subject::Tag(tag.as_bytes()))));
-        let rule = &self.found.rule.key;
-        if let Some(user) = self.user.filter(|_| rule.tells_users_apart()) {
+        // Its parameters, which a hit does not need.
+        if let Some(found) = self.rules.find(request.method(), self.uri.path()) {
+            let tags = self.state.rule.tags(&found, self.user);
+            places.extend(tags.map(|tag| shared.stamps.place(Subject::Tag(tag.as_bytes()))));
+        }
+        if let Some(user) = self.user.filter(|_| self.state.rule.key.tells_users_apart()) {
             let (path, user) = (path.as_bytes(), user.id().as_bytes());
             places.push(shared.stamps.place(Subject::User(user)));
             places.push(shared.stamps.place(Subject::PathOf { path, user }));
@@ -146,9 +204,10 @@ impl<'t, 'r> Sought<'t, 'r> {
             state: Arc::clone(self.state),
             method: request.method().clone(),
             headers: request.headers().clone(),
-            key: self.variant.unwrap_or_else(|| self.primary.clone()),
-            primary: self.primary,
+            key: self.keys.variant.take().unwrap_or_else(|| self.keys.primary.clone()),
+            primary: self.keys.primary.clone(),
             client: self.client,
+            wishes: self.wishes,
             anonymous: self.anonymous,
             places,
             path: path.into_owned().into_bytes(),
@@ -168,6 +227,7 @@ pub(super) struct Ask {
     /// That of the response without what it depends on.
     pub(super) primary: KeyBuffer,
     pub(super) client: RequestDirectives,
+    wishes: Wishes,
     pub(super) anonymous: bool,
     pub(super) host: Vec<u8>,
     places: Vec<Place>,
@@ -189,12 +249,20 @@ impl Ask {
         if !self.is_usable(stored) {
             return Fit::No;
         }
-        stored.fit(self.shared.time.now(), &self.client)
+        let now = self.shared.time.now();
+        stored.fit(now, stored.resident(now), &self.client)
     }
 
-    pub(super) fn respond<B>(&self, stored: &Stored, report: Report) -> Response<ResponseBody<B>> {
-        let now = self.shared.time.now();
-        let asked = Asked::new(&self.method, &self.headers, Wishes::of(&self.headers));
-        respond(stored, asked, now, &self.shared.name, report)
+    pub(super) fn respond<B>(
+        &self,
+        stored: &Stored,
+        mut report: Report<'_>,
+    ) -> Response<ResponseBody<B>> {
+        let resident = stored.resident(self.shared.time.now());
+        if report.hit {
+            report.ttl = Some(stored.freshness.ttl(resident));
+        }
+        let asked = Asked::new(&self.method, &self.headers, self.wishes);
+        respond(stored, asked, resident, report.value(&self.shared.name))
     }
 }

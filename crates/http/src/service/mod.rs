@@ -17,8 +17,8 @@ mod storing;
 pub(crate) use again::EmptyBody;
 pub use future::ResponseFuture;
 
-use crate::{body::ResponseBody, invalidate::Invalidator, layer::Shared, store::Fit};
-use ask::{Looked, Sought};
+use crate::{body::ResponseBody, invalidate::Invalidator, layer::Shared};
+use ask::{Keys, Looked, Sought};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -93,21 +93,19 @@ impl<'s, S> Caller<'s, S> {
     {
         let shared = self.shared;
         let table = shared.table.load();
-        let mut sought = match Sought::of(&table, &request) {
+        let mut keys = Keys::default();
+        let mut sought = match Sought::of(&table, &request, &mut keys) {
             Ok(sought) => sought,
             Err(bypass) => return self.pass(request, bypass),
         };
-        let now = shared.time.now();
-        let missing = match sought.look(shared, request.headers(), now) {
-            Looked::Missing(missing) => missing,
-            Looked::Hit(stored, fit) => {
-                let response = sought.hit(shared, &stored, &request, fit, now);
-                if fit == Fit::WhileRevalidating {
-                    let ask = sought.into_ask(shared, &request);
-                    self.refresh(request, ask, stored);
-                }
+        let missing = match sought.look(shared, &request, shared.time.now()) {
+            Looked::Hit(response) => return ResponseFuture::ready(response),
+            Looked::Refresh(response, stale) => {
+                let ask = sought.into_ask(shared, &request);
+                self.refresh(request, ask, stale);
                 return ResponseFuture::ready(response);
             }
+            Looked::Missing(missing) => missing,
         };
         let ask = sought.into_ask(shared, &request);
         self.hand_invalidator(&mut request);

@@ -7,9 +7,9 @@ use crate::{
         strip_for_not_modified, unsatisfied_range,
     },
     store::{Stored, Unread},
-    time::Moment,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use std::mem;
 
 /// What a client wants of a stored response.
 #[derive(Clone, Copy)]
@@ -39,18 +39,16 @@ impl<'a> Asked<'a> {
 }
 
 /// The response for one client: all of what is stored, a part, or the news that the client has it.
+///
+/// It was here for `resident` seconds, and `report` is what `Cache-Status` is to say of it.
+#[inline]
 pub(super) fn respond<B>(
     stored: &Stored,
     asked: Asked<'_>,
-    now: Moment,
-    name: &CacheName,
-    mut report: Report<'_>,
+    resident: u64,
+    report: HeaderValue,
 ) -> Response<ResponseBody<B>> {
-    let resident = stored.resident(now);
-    if report.hit {
-        report.ttl = Some(stored.freshness.ttl(resident));
-    }
-    let mut headers = stored.headers.answer(stored.freshness.age(resident), name, report);
+    let mut headers = stored.headers.answer(stored.freshness.age(resident), report);
     let (status, body) = match asked.condition(stored) {
         Condition::NotModified => {
             strip_for_not_modified(&mut headers);
@@ -60,7 +58,8 @@ pub(super) fn respond<B>(
     };
     let mut response = Response::new(ResponseBody::stored(body));
     *response.status_mut() = status;
-    *response.headers_mut() = headers;
+    // Nothing is lost: a new response has no fields, and a map without fields has nothing to free.
+    mem::forget(mem::replace(response.headers_mut(), headers));
     if !stored.extensions.is_empty() {
         *response.extensions_mut() = stored.extensions.clone();
     }

@@ -192,8 +192,9 @@ impl Stored {
         now.seconds_since(self.received)
     }
 
-    pub(crate) fn fit(&self, now: Moment, client: &RequestDirectives) -> Fit {
-        let resident = self.resident(now);
+    /// Whether it may be given out `now`, when it has been here for `resident` seconds.
+    #[inline]
+    pub(crate) fn fit(&self, now: Moment, resident: u64, client: &RequestDirectives) -> Fit {
         match self.freshness.judge_use(resident, client, true) {
             Use::Fresh => Fit::Fresh,
             Use::Stale => Fit::Stale,

@@ -185,6 +185,7 @@ impl Stamps {
         self.latest_prefix.store(stamp, SeqCst);
     }
 
+    #[inline]
     pub(crate) fn is_stale(&self, origin: &Origin) -> bool {
         let birth = origin.birth.0;
         let stamped = |place: &Place| self.places[usize::from(place.0)].load(SeqCst) > birth;
