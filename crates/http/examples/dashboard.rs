@@ -119,7 +119,7 @@ fn service() -> Result<(Router, CacheLayer), Box<dyn Error>> {
             Rule::new("/{code}")
                 .named("redirect")
                 .cache(CacheKind::Url)
-                // Redirects that do not say for how long they hold are kept by nobody otherwise.
+                // Without a lifetime of their own, redirects with this status are not stored.
                 .status_ttl(302, Duration::from_secs(25))
                 .shared()
                 .tags(["code:{code}"])

@@ -21,7 +21,7 @@ use crate::forward::{self, Forwards};
 use crate::interim::{Connection, Interim};
 use crate::upstream::{Asking, Upstream};
 
-/// Who sent a request.
+/// The client that sent a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     pub(crate) address: IpAddr,

@@ -1,4 +1,4 @@
-//! Reads the rules again when somebody sends SIGHUP.
+//! Reads the rules again when the process receives SIGHUP.
 
 use std::io;
 
@@ -11,7 +11,7 @@ pub(crate) fn hangups() -> io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Has the cache take over what its file says, each time.
+/// Reloads the rules from their file on each signal.
 pub(crate) async fn reload_on(mut hangups: Signal, cache: Caching) {
     while hangups.recv().await.is_some() {
         match cache.reload() {

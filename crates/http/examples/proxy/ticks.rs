@@ -53,7 +53,7 @@ impl Timer for Ticks {
     }
 }
 
-/// Ready when so many ticks have passed. The connection is polled then, so nobody has to be woken.
+/// Becomes ready after a number of ticks. Each tick polls the connection, so this needs no waker.
 #[derive(Debug)]
 struct Until {
     due: u32,

@@ -10,13 +10,13 @@ use std::{
 /// So many peers are remembered.
 const PEERS: u64 = 4_096;
 
-/// Who presents a token.
+/// The peer that presents a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Peer {
     V4(Ipv4Addr),
     /// The first 64 bits: who has one address of IPv6 has all of these.
     V6(u64),
-    /// Nobody knows. All of these are one.
+    /// The address is not known. All such peers count as one.
     Unknown,
 }
 
