@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::command::Run;
-use crate::http_conformance::server::Server;
 use crate::place;
+use crate::server::Server;
 
 /// The version whose checks these are.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";

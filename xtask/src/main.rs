@@ -18,6 +18,7 @@ mod msrv;
 mod package;
 mod place;
 mod sanitize;
+mod server;
 mod service_bench;
 mod steps;
 mod suites;

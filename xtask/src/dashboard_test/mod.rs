@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::command::Run;
-use crate::http_conformance::server::Server;
+use crate::server::Server;
 use crate::{place, tools};
 
 /// What is installed from npm, pinned: with another axe-core there are other rules.

@@ -5,7 +5,6 @@
 //! server has two threads. They take turns, a round of a few seconds each, and the median of the rounds counts. That
 //! these were hits is checked: the origin is hardly asked.
 
-mod interrupt;
 mod machine;
 mod processor;
 mod servers;
@@ -14,14 +13,14 @@ mod wrk;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use self::interrupt::Interrupt;
-use self::servers::{Files, Programs};
+use self::servers::Programs;
 use self::wrk::{Round, Wrk};
-use crate::http_conformance::server::Server;
 use crate::place;
+use crate::server::{Server, Warden};
 
 /// How many URLs there are where there is not one alone.
 const URLS: u64 = 10_000;
@@ -68,13 +67,15 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static str> {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let cores = machine::cores()?;
     let (programs, wrk) = (Programs::get()?, Wrk::new(&cores)?);
-    // Servers are started from here on.
-    let interrupt = Interrupt::watch()?;
-    let bench = Bench { options, wrk, interrupt };
+    let bench = Bench { options, wrk };
     let work = place::target().join("http-bench");
     fs::create_dir_all(&work)?;
-    let files = Files::new(&work)?;
-    let start = servers::Start { programs: &programs, cores: &cores, work: &work };
+    // What nginx and varnish cache is kept in memory, if there is a directory for that.
+    let shared = Path::new("/dev/shm");
+    let parent = if shared.is_dir() { shared } else { &work };
+    // Ends last, since what is declared first is dropped last.
+    let warden = Warden::within(parent, "larder-http-bench")?;
+    let start = servers::Start { programs: &programs, cores: &cores, work: &work, warden: &warden };
     let versions = [
         ("nginx", programs.nginx_version()),
         ("varnish", programs.varnish_version()),
@@ -85,8 +86,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let origin = start.handler("origin", false)?;
     let proxies = [
         ("larder", start.larder(&origin)?),
-        ("nginx", start.nginx(&origin, files.path())?),
-        ("varnish", start.varnish(&origin, files.path())?),
+        ("nginx", start.nginx(&origin)?),
+        ("varnish", start.varnish(&origin)?),
     ];
     bench.table(&proxies, &origin)?;
     drop(proxies);
@@ -98,7 +99,6 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 struct Bench<'a> {
     options: &'a Options,
     wrk: Wrk,
-    interrupt: Interrupt,
 }
 
 impl Bench<'_> {
@@ -121,7 +121,6 @@ impl Bench<'_> {
         {
             let before = origin.map(asked).transpose()?;
             for (name, server) in servers {
-                self.interrupt.check()?;
                 self.wrk.fill(server, load).with_context(|| format!("filling {name}"))?;
             }
             let filled = origin.map(asked).transpose()?;
@@ -149,14 +148,12 @@ impl Bench<'_> {
         let mut rounds = vec![Vec::new(); servers.len()];
         for round in 0..self.options.rounds {
             for turn in 0..servers.len() {
-                self.interrupt.check()?;
                 let which = (round + turn) % servers.len();
                 let (name, server) = &servers[which];
                 let asking = self.wrk.round(server, load, self.options.seconds);
                 rounds[which].push(asking.with_context(|| format!("asking {name}"))?);
             }
         }
-        self.interrupt.check()?;
         Ok(rounds.iter().map(|rounds| medians(rounds)).collect())
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::command::Run;
-use crate::http_conformance::server::{Server, free_port};
+use crate::server::{Home, Server, Warden, free_port};
 use crate::{place, tools};
 
 /// How many megabytes each may cache.
@@ -50,6 +50,8 @@ pub(super) struct Start<'a> {
     pub(super) cores: &'a str,
     /// Where they put what they have to say.
     pub(super) work: &'a Path,
+    /// Ends them if need be; what they cache in files is in its folder.
+    pub(super) warden: &'a Warden,
 }
 
 impl Start<'_> {
@@ -57,19 +59,19 @@ impl Start<'_> {
     pub(super) fn handler(self, name: &'static str, cached: bool) -> Result<Server> {
         let run = self.example("memory").env("TOKIO_WORKER_THREADS", THREADS);
         let run = if cached { run.arg("--cached") } else { run };
-        Server::that_prints_its_address(name, run, self.work)
+        Server::that_prints_its_address(name, run, self.home())
     }
 
     pub(super) fn larder(self, origin: &Server) -> Result<Server> {
         let run = self.example("proxy").args(["--origin", origin.base(), "--capacity", CAPACITY]);
         let run = run.args(["--listen", "127.0.0.1:0", "--workers", THREADS]);
-        Server::that_prints_its_address("larder", run, self.work)
+        Server::that_prints_its_address("larder", run, self.home())
     }
 
-    pub(super) fn nginx(self, origin: &Server, files: &Path) -> Result<Server> {
+    pub(super) fn nginx(self, origin: &Server) -> Result<Server> {
         let port = free_port()?;
         let configuration = self.work.join("nginx.conf");
-        let (temporary, work) = (files.display(), self.work.display());
+        let (temporary, work) = (self.warden.folder().display(), self.work.display());
         let text = format!(
         "daemon off;
 worker_processes {THREADS};
@@ -102,18 +104,22 @@ http {{
     );
         fs::write(&configuration, text)?;
         let run = self.pinned(&self.programs.nginx).arg("-c").arg(&configuration);
-        Server::on_port("nginx", run.arg("-p").arg(self.work), port, self.work)
+        Server::on_port("nginx", run.arg("-p").arg(self.work), port, self.home())
     }
 
-    pub(super) fn varnish(self, origin: &Server, files: &Path) -> Result<Server> {
+    pub(super) fn varnish(self, origin: &Server) -> Result<Server> {
         let port = free_port()?;
         let run = self
             .pinned(&self.programs.varnish)
             .args(["-F", "-j", "none", "-n"])
-            .arg(files.join("varnish"))
+            .arg(self.warden.folder().join("varnish"))
             .args(["-a", &format!("127.0.0.1:{port}"), "-b", origin.authority()])
             .args(["-s", &format!("malloc,{CAPACITY}M")]);
-        Server::on_port("varnish", run, port, self.work)
+        Server::on_port("varnish", run, port, self.home())
+    }
+
+    fn home(&self) -> Home<'_> {
+        Home { logs: self.work, warden: Some(self.warden) }
     }
 
     fn example(self, name: &str) -> Run {
@@ -123,31 +129,5 @@ http {{
     /// On the processors of all; taskset becomes the program itself.
     fn pinned(self, program: &Path) -> Run {
         Run::new("taskset").args(["-c", self.cores]).arg(program)
-    }
-}
-
-/// A directory in memory, removed when it is dropped.
-#[derive(Debug)]
-pub(super) struct Files(PathBuf);
-
-impl Files {
-    pub(super) fn new(work: &Path) -> Result<Self> {
-        let shared = Path::new("/dev/shm");
-        let name = format!("larder-http-bench-{}", std::process::id());
-        let files = if shared.is_dir() { shared.join(name) } else { work.join(name) };
-        fs::create_dir_all(&files)?;
-        Ok(Self(files))
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("{} could not be removed: {error}", self.0.display());
-        }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{Load, processor};
 use crate::command::Run;
-use crate::http_conformance::server::Server;
+use crate::server::Server;
 use crate::{place, tools};
 
 const CONNECTIONS: u32 = 64;

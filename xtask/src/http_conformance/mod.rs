@@ -7,7 +7,6 @@
 
 mod peers;
 mod report;
-pub(crate) mod server;
 mod suite;
 
 use std::fs;
@@ -16,9 +15,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 use self::report::{Kind, Results};
-use self::server::Server;
 use self::suite::Suite;
 use crate::place;
+use crate::server::Server;
 
 /// The least percentage of required tests that the proxy has to pass.
 const REQUIRED: f64 = 88.0;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::server::{Server, free_port};
 use crate::command::Run;
+use crate::server::{Server, free_port};
 use crate::{place, tools};
 
 /// Builds the example and starts it in front of `origin`.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use super::server::Server;
 use crate::command::{self, Ended, Run};
+use crate::server::Server;
 use crate::{place, tools};
 
 /// The package on npm, pinned: a score is that of one version of the tests.

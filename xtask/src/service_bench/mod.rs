@@ -8,7 +8,6 @@ mod options;
 mod postgres;
 mod suite;
 mod table;
-mod warden;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -22,10 +21,9 @@ pub(crate) use self::options::{Database, Options};
 use self::postgres::Postgres;
 pub(crate) use self::suite::run as test_on_postgres;
 use self::table::Rounds;
-use self::warden::Warden;
 use crate::command::Run;
-use crate::http_conformance::server::Server;
 use crate::place;
+use crate::server::{Server, Warden};
 
 /// Shares of the endpoints: one request of a thousand changes something. `nothing` answers from no data, so that it
 /// costs what the network stack costs.
@@ -42,8 +40,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!("{}", heading(options));
     for database in options.databases() {
         // Ends last, since what is declared first is dropped last.
-        let mut warden = Warden::new("larder-service-bench")?;
-        let rounds = measure(database, options, &mut warden)?;
+        let warden = Warden::new("larder-service-bench")?;
+        let rounds = measure(database, options, &warden)?;
         println!("{}", table::markdown(database, &rounds)?);
     }
     Ok(())
@@ -59,7 +57,7 @@ fn heading(options: &Options) -> String {
     )
 }
 
-fn measure(database: Database, options: &Options, warden: &mut Warden) -> Result<Rounds> {
+fn measure(database: Database, options: &Options, warden: &Warden) -> Result<Rounds> {
     let place = Place::new(database, warden)?;
     let seeded = place.url("cached");
     let run = shortener().args(["seed", "--database", &seeded]);
@@ -67,12 +65,12 @@ fn measure(database: Database, options: &Options, warden: &mut Warden) -> Result
         .read()
         .context("seeding")?;
     place.copy("cached", "plain")?;
-    let folder = warden.folder().to_owned();
-    let plain = start("plain", &place, &folder, warden)?;
-    let cached = start("cached", &place, &folder, warden)?;
+    let folder = warden.folder();
+    let plain = start("plain", &place, warden)?;
+    let cached = start("cached", &place, warden)?;
     let mut rounds = Rounds::default();
     for server in [&plain, &cached] {
-        warm_up(server, options, &folder)?;
+        warm_up(server, options, folder)?;
     }
     for round in 1..=options.rounds {
         let mut turns = [("plain", &plain), ("cached", &cached)];
@@ -82,7 +80,7 @@ fn measure(database: Database, options: &Options, warden: &mut Warden) -> Result
         }
         for (name, server) in turns {
             let before = queries(server)?;
-            let report = load(server, options, round, &folder)?;
+            let report = load(server, options, round, folder)?;
             rounds.add(name == "cached", &report, queries(server)? - before)?;
         }
     }
@@ -97,7 +95,7 @@ enum Place {
 }
 
 impl Place {
-    fn new(database: Database, warden: &mut Warden) -> Result<Self> {
+    fn new(database: Database, warden: &Warden) -> Result<Self> {
         match database {
             Database::Sqlite => Ok(Self::Sqlite(warden.folder().to_owned())),
             Database::Postgres => {
@@ -133,9 +131,9 @@ fn shortener() -> Run {
 }
 
 /// Starts the service as it is, but without limits on logins, and with what it tells of its time.
-fn start(name: &'static str, place: &Place, folder: &Path, warden: &mut Warden) -> Result<Server> {
+fn start(name: &'static str, place: &Place, warden: &Warden) -> Result<Server> {
     let url = place.url(name);
-    let settings = folder.join("settings.toml");
+    let settings = warden.folder().join("settings.toml");
     fs::write(&settings, CACHES)?;
     let mut run = shortener()
         .args(["serve", "--listen", "127.0.0.1:0", "--database", &url, "--config"])
@@ -151,9 +149,7 @@ fn start(name: &'static str, place: &Place, folder: &Path, warden: &mut Warden) 
     ] {
         run = run.args(["--set", setting]);
     }
-    let server = Server::that_prints_its_address(name, run, folder)?;
-    warden.watch(server.id())?;
-    Ok(server)
+    Server::that_prints_its_address(name, run, warden)
 }
 
 /// The same requests for both, whatever becomes of them.

@@ -8,9 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::warden::Warden;
 use crate::command::Run;
-use crate::http_conformance::server::{Server, free_port};
+use crate::server::{Server, Warden, free_port};
 use crate::tools;
 
 /// Where Debian keeps each version's programs.
@@ -29,7 +28,7 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn start(warden: &mut Warden) -> Result<Self> {
+    pub(super) fn start(warden: &Warden) -> Result<Self> {
         let programs = programs()?;
         let folder = warden.folder().join("postgres");
         fs::create_dir(&folder)?;
@@ -50,8 +49,7 @@ impl Postgres {
             .arg(&folder)
             // As it is installed, but for room to write and to keep.
             .args(["-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB"]);
-        let server = Server::on_port("postgres", run, port, warden.folder())?;
-        warden.watch(server.id())?;
+        let server = Server::on_port("postgres", run, port, warden)?;
         let postgres = Self { _server: server, programs, port };
         let deadline = Instant::now() + LIMIT;
         while !postgres.program("pg_isready").arg("--quiet").succeeds() {

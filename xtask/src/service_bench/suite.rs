@@ -3,15 +3,15 @@
 use anyhow::Result;
 
 use super::postgres::Postgres;
-use super::warden::Warden;
 use crate::command::Run;
+use crate::server::Warden;
 use crate::tools;
 
 pub(crate) fn run() -> Result<()> {
     tools::cargo_subcommand("nextest")?;
     // Ends last, since what is declared first is dropped last.
-    let mut warden = Warden::new("larder-service-postgres")?;
-    let postgres = Postgres::start(&mut warden)?;
+    let warden = Warden::new("larder-service-postgres")?;
+    let postgres = Postgres::start(&warden)?;
     Run::cargo()
         .args(["nextest", "run", "--package", "shortener", "--test", "service", "--no-fail-fast"])
         .env("SHORTENER_TEST_POSTGRES", postgres.url("").trim_end_matches('/'))

@@ -1,9 +1,11 @@
-//! A server that is started for a run, and ended with it.
+//! A server that is started for a run, and ended with it: by its [`Drop`], or by its [`Warden`] if that does not run.
+
+mod warden;
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -11,6 +13,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+pub(crate) use self::warden::Warden;
+
+use self::warden::Watch;
 use crate::command::Run;
 
 /// How long a server may take until it listens.
@@ -18,25 +23,53 @@ const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server may take to end when it is asked to.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
+/// Where a server's log is written, and who ends the server if this process is killed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Home<'a> {
+    pub(crate) logs: &'a Path,
+    pub(crate) warden: Option<&'a Warden>,
+}
+
+impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Home<'a> {
+    fn from(logs: &'a P) -> Self {
+        Self { logs: logs.as_ref(), warden: None }
+    }
+}
+
+impl<'a> From<&'a Warden> for Home<'a> {
+    fn from(warden: &'a Warden) -> Self {
+        Self { logs: warden.folder(), warden: Some(warden) }
+    }
+}
+
+impl Home<'_> {
+    fn log(&self, name: &str) -> PathBuf {
+        self.logs.join(format!("{name}.log"))
+    }
+}
+
 /// A running server; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Server {
     name: &'static str,
     child: Child,
     base: String,
+    /// Dropped after the server has ended.
+    watch: Option<Watch>,
 }
 
 impl Server {
     /// Starts a server that takes a free port itself and prints `http://HOST:PORT` when it listens.
-    pub(crate) fn that_prints_its_address(
+    pub(crate) fn that_prints_its_address<'a>(
         name: &'static str,
         run: Run,
-        work: &Path,
+        home: impl Into<Home<'a>>,
     ) -> Result<Self> {
-        let log = work.join(format!("{name}.log"));
-        let mut child = run.spawn(Stdio::piped(), File::create(&log)?)?;
-        let printed = child.stdout.take().expect("its output is a pipe");
-        let mut server = Self { name, child, base: String::new() };
+        let home = home.into();
+        let log = home.log(name);
+        let child = run.spawn(Stdio::piped(), File::create(&log)?)?;
+        let mut server = Self::watched(name, child, String::new(), home)?;
+        let printed = server.child.stdout.take().expect("its output is a pipe");
         let (sender, receiver) = mpsc::channel();
         // Reads to the end, so that the server never waits for a full pipe.
         thread::spawn(move || {
@@ -58,11 +91,17 @@ impl Server {
     }
 
     /// Starts a server that was told to listen on `port`, and waits until it does.
-    pub(crate) fn on_port(name: &'static str, run: Run, port: u16, work: &Path) -> Result<Self> {
-        let log = work.join(format!("{name}.log"));
+    pub(crate) fn on_port<'a>(
+        name: &'static str,
+        run: Run,
+        port: u16,
+        home: impl Into<Home<'a>>,
+    ) -> Result<Self> {
+        let home = home.into();
+        let log = home.log(name);
         let file = File::create(&log)?;
         let child = run.spawn(file.try_clone()?, file)?;
-        let mut server = Self { name, child, base: format!("http://127.0.0.1:{port}") };
+        let mut server = Self::watched(name, child, format!("http://127.0.0.1:{port}"), home)?;
         let deadline = Instant::now() + START_LIMIT;
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             if let Some(status) = server.child.try_wait()? {
@@ -73,6 +112,12 @@ impl Server {
             }
             thread::sleep(Duration::from_millis(20));
         }
+        Ok(server)
+    }
+
+    fn watched(name: &'static str, child: Child, base: String, home: Home<'_>) -> Result<Self> {
+        let mut server = Self { name, child, base, watch: None };
+        server.watch = home.warden.map(|warden| warden.watch(server.id())).transpose()?;
         Ok(server)
     }
 
