@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use crate::load::workload::{self, COINS, Dist, SEQUENCE};
+use crate::output::progress;
+use crate::output::table::{Table, thousands};
 use crate::peers::{Peer, PeerId, Visit, hasher};
-use crate::progress;
-use crate::table::{Table, thousands};
 use crate::throughput::prefill;
-use crate::workload::{self, COINS, Dist, SEQUENCE};
 
 /// What to measure.
 #[derive(Clone, Debug)]

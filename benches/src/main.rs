@@ -1,30 +1,25 @@
 //! Measures `larder` beside its peers: throughput, latency, hit ratio, memory, and the bound.
+//!
+//! Modules use those below them:
+//!
+//! - `cli`: the commands and their arguments.
+//! - `summary`: several measurements at once, for the README and for a report.
+//! - `throughput`, `latency`, `replay`, `memory`: the measurements beside the peers.
+//! - `alone`: the measurements of larder alone.
+//! - `peers`: the caches behind one trait.
+//! - `load`, `output`, `parse`: what the caches are asked, how results are shown, numbers as text.
 
-mod alloc;
-mod bound;
+mod alone;
 mod cli;
-mod data;
-mod expiry;
-mod growth;
-mod headline;
-mod kinds;
 mod latency;
-mod memo;
+mod load;
 mod memory;
+mod output;
+mod parse;
 mod peers;
-mod plot;
-mod progress;
 mod replay;
-mod report;
-mod sizes;
-mod stats;
-mod table;
-mod telemetry;
-mod tenants;
+mod summary;
 mod throughput;
-mod trace;
-mod versions;
-mod workload;
 
 use std::process::ExitCode;
 

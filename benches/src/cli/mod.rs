@@ -1,8 +1,8 @@
 //! The command line.
 
-mod parse;
+mod args;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,22 +10,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use larder::manager::CacheKind;
 use serde::Serialize;
 
-pub(crate) use self::parse::parse_count;
-
-use self::parse::{parse_seconds, parse_threads};
-use crate::data::Kind;
-use crate::headline::{self, Group};
-use crate::peers::PeerId;
-use crate::replay::{self, Capacity, Rows};
-use crate::report::{self, Section};
-use crate::table::Table;
-use crate::tenants;
-use crate::throughput::{self, Matrix, Scenario};
-use crate::trace::Trace;
-use crate::workload::Dist;
-use crate::{
-    bound, expiry, growth, kinds, latency, memo, memory, sizes, telemetry, trace, versions,
+use self::args::{
+    BoundArgs, ExpiryArgs, GrowthArgs, HeadlineArgs, KindsArgs, LatencyArgs, MemoArgs, MemoryArgs,
+    ReplayArgs, ReportArgs, SizesArgs, TelemetryArgs, TenantsArgs, ThroughputArgs, choose,
 };
+use crate::alone::{expiry, growth, kinds, memo, sizes, telemetry, tenants};
+use crate::load::trace::{self, Trace};
+use crate::memory::{self, bound};
+use crate::output::table::Table;
+use crate::output::versions;
+use crate::peers::PeerId;
+use crate::replay::{self, Rows};
+use crate::summary::headline::{self, Group, Speed};
+use crate::summary::report::{self, Section};
+use crate::{latency, throughput};
 
 /// Measures larder beside its peers.
 #[derive(Debug, Parser)]
@@ -81,219 +79,13 @@ enum Command {
     Growth(GrowthArgs),
     /// What many small caches cost together
     Tenants(TenantsArgs),
-    /// The few numbers that larder promises something about, beside quick_cache
+    /// The few numbers that larder promises something about, beside its peers
     Headline(HeadlineArgs),
     /// One cache's memory, for `memory`, which starts this once for each
     #[command(hide = true)]
     Weigh(memory::Weigh),
     /// Everything: a Markdown file with tables and plots, and the numbers as JSON
     Report(ReportArgs),
-}
-
-#[derive(Clone, Debug, Args)]
-struct ThroughputArgs {
-    /// Scenarios to run [default: all]
-    #[arg(long, value_enum, value_delimiter = ',')]
-    only: Vec<Scenario>,
-    /// Keys and values
-    /// [default: u64,string]
-    #[arg(long, value_enum, value_delimiter = ',')]
-    kinds: Vec<Kind>,
-    /// Distributions of the keys
-    /// [default: zipf,uniform]
-    #[arg(long, value_enum, value_delimiter = ',')]
-    dist: Vec<Dist>,
-    /// Entries that the caches hold; 10M needs some 3 GB
-    /// [default: 1k,100k]
-    #[arg(long, value_delimiter = ',', value_parser = parse_count)]
-    entries: Vec<u32>,
-    /// Numbers of threads [default: 1, 2, 4 and so on up to the cores]
-    #[arg(long, value_delimiter = ',', value_parser = parse_threads)]
-    threads: Vec<usize>,
-    /// Rounds, of which each measures every cache once [default: 7]
-    #[arg(long, value_parser = parse_count)]
-    rounds: Option<u32>,
-    /// Operations of each thread in a round [default: 1M]
-    #[arg(long, value_parser = parse_count)]
-    ops: Option<u32>,
-    /// A first impression; changes the defaults to u64, zipf, 100k entries, 3 rounds, 200k ops
-    #[arg(long)]
-    quick: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-struct ReplayArgs {
-    /// A trace, or a folder with traces that end in .u32; generated traces where there is none
-    path: Option<PathBuf>,
-    /// Capacities, in entries (500, 10k) or in percent of the trace's keys (0.1%)
-    #[arg(long, value_delimiter = ',', conflicts_with = "rows")]
-    capacity: Vec<Capacity>,
-    /// How to choose capacities where none are given
-    #[arg(long, value_enum, default_value = "auto")]
-    rows: Rows,
-    /// Threads of a second replay that shows what concurrency costs; 1 for none
-    #[arg(long, default_value = "1", value_parser = parse_threads)]
-    threads: usize,
-}
-
-#[derive(Clone, Debug, Args)]
-struct LatencyArgs {
-    /// Operations per second and thread
-    #[arg(long, default_value = "200k", value_parser = parse_count)]
-    rate: u32,
-    /// Seconds for each cache
-    #[arg(long, default_value = "10", value_parser = parse_seconds)]
-    seconds: Duration,
-    /// Threads; each keeps a core busy
-    #[arg(long, default_value = "2", value_parser = parse_threads)]
-    threads: usize,
-    /// Entries that fit, a tenth of the keys
-    #[arg(long, default_value = "100k", value_parser = parse_count)]
-    entries: u32,
-    /// Percent of the operations that insert
-    #[arg(long, default_value = "25", value_parser = clap::value_parser!(u32).range(0..=100))]
-    inserts: u32,
-}
-
-#[derive(Clone, Debug, Args)]
-struct MemoryArgs {
-    /// Entries that the caches hold
-    #[arg(long, value_delimiter = ',', default_value = "1k,100k,1M", value_parser = parse_count)]
-    entries: Vec<u32>,
-    /// Keys and values
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "u64,string")]
-    kinds: Vec<Kind>,
-}
-
-#[derive(Clone, Debug, Args)]
-struct BoundArgs {
-    /// Capacities
-    #[arg(long, value_delimiter = ',', default_value = "100,5k,100k", value_parser = parse_count)]
-    capacity: Vec<u32>,
-    /// Threads that insert while a sampler counts
-    #[arg(long, default_value = "4", value_parser = parse_threads)]
-    threads: usize,
-    /// Seconds of inserting for each cache and capacity
-    #[arg(long, default_value = "1", value_parser = parse_seconds)]
-    seconds: Duration,
-}
-
-#[derive(Clone, Debug, Args)]
-struct SizesArgs {
-    /// Keys
-    #[arg(long, default_value = "100k", value_parser = parse_count)]
-    keys: u32,
-    /// Lookups
-    #[arg(long, default_value = "2M", value_parser = parse_count)]
-    lookups: u32,
-}
-
-#[derive(Clone, Debug, Args)]
-struct KindsArgs {
-    /// Kinds to run: url, user, analytics, session, general [default: all]
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<CacheKind>,
-    /// Threads that use a cache at once when it is timed
-    #[arg(long, default_value = "2")]
-    threads: usize,
-    /// Rounds, of which each times every configuration once; 0 for none
-    #[arg(long, default_value_t = 7)]
-    rounds: usize,
-    /// Operations of each thread in a round
-    #[arg(long, default_value = "100k", value_parser = parse_count)]
-    ops: u32,
-    /// Try the alternatives to the settings, too
-    #[arg(long)]
-    sweep: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-struct MemoArgs {
-    /// Rounds, of which the medians are shown
-    #[arg(long, default_value = "15", value_parser = parse_count)]
-    rounds: u32,
-    /// Calls in a round
-    #[arg(long, default_value = "500k", value_parser = parse_count)]
-    ops: u32,
-}
-
-#[derive(Clone, Debug, Args)]
-struct ExpiryArgs {
-    /// Entries
-    #[arg(long, default_value = "1M", value_parser = parse_count)]
-    entries: u32,
-    /// Rounds, of which the medians are shown
-    #[arg(long, default_value = "5", value_parser = parse_count)]
-    rounds: u32,
-}
-
-#[derive(Clone, Debug, Args)]
-struct TelemetryArgs {
-    /// Rounds, of which each measures both
-    #[arg(long, default_value = "101", value_parser = parse_count)]
-    rounds: u32,
-    /// Operations of each thread in a round
-    #[arg(long, default_value = "500k", value_parser = parse_count)]
-    ops: u32,
-    /// Threads
-    #[arg(long, default_value = "1", value_parser = parse_threads)]
-    threads: usize,
-}
-
-#[derive(Clone, Debug, Args)]
-struct GrowthArgs {
-    /// Entries in the end; 10M needs some 1 GB
-    #[arg(long, default_value = "10M", value_parser = parse_count)]
-    entries: u32,
-    /// Entries that the cache is built for
-    #[arg(long, default_value = "1k", value_parser = parse_count)]
-    estimate: u32,
-}
-
-#[derive(Clone, Debug, Args)]
-struct TenantsArgs {
-    /// How many caches
-    #[arg(long, value_delimiter = ',', default_value = "5k,20k", value_parser = parse_count)]
-    caches: Vec<u32>,
-    /// Inserts per second, in all of them
-    #[arg(long, default_value = "1k", value_parser = parse_count)]
-    inserts: u32,
-    /// How long entries live, in seconds
-    #[arg(long, default_value = "10", value_parser = parse_count)]
-    ttl: u32,
-    /// How long to measure, in seconds
-    #[arg(long, default_value = "10", value_parser = parse_count)]
-    time: u32,
-}
-
-#[derive(Clone, Debug, Args)]
-struct HeadlineArgs {
-    /// A folder with traces; a generated trace where there is none
-    traces: Option<PathBuf>,
-    /// Groups of numbers [default: all]
-    #[arg(long, value_enum, value_delimiter = ',')]
-    only: Vec<Group>,
-    /// Rounds of the timed measurements
-    #[arg(long, default_value = "7", value_parser = parse_count)]
-    rounds: u32,
-    /// Operations of each thread in a round
-    #[arg(long, default_value = "200k", value_parser = parse_count)]
-    ops: u32,
-}
-
-#[derive(Clone, Debug, Args)]
-struct ReportArgs {
-    /// The folder to write to
-    folder: PathBuf,
-    /// A folder with traces; a generated trace where there is none
-    #[arg(long)]
-    traces: Option<PathBuf>,
-    /// Sections [default: all]
-    #[arg(long, value_enum, value_delimiter = ',')]
-    only: Vec<Section>,
-    /// Minutes instead of hours: smaller matrix, shorter traces
-    #[arg(long)]
-    quick: bool,
 }
 
 impl Cli {
@@ -409,8 +201,9 @@ fn headline(common: &Common, args: &HeadlineArgs) -> Result<()> {
     for group in groups {
         match group {
             Group::Speed => {
-                let cells = headline::speed(&peers, args.rounds as usize, args.ops as usize, seed);
-                add("speed", serde_json::to_value(&cells)?, vec![headline::speed_table(&cells)]);
+                let (rounds, ops) = (args.rounds as usize, args.ops as usize);
+                let speed = Speed::measure(&peers, rounds, ops, seed);
+                add("speed", serde_json::to_value(&speed)?, speed.tables());
             }
             Group::Hits => {
                 let plan = replay::Plan {
@@ -520,45 +313,6 @@ struct Version {
     peer: PeerId,
     package: &'static str,
     version: String,
-}
-
-impl LatencyArgs {
-    fn plan(&self, common: &Common) -> latency::Plan {
-        latency::Plan {
-            peers: common.peers(),
-            entries: self.entries,
-            threads: self.threads,
-            rate: self.rate,
-            inserts: self.inserts,
-            duration: self.seconds,
-            seed: common.seed,
-        }
-    }
-}
-
-impl ThroughputArgs {
-    fn matrix(&self, common: &Common) -> Matrix {
-        let mut matrix = Matrix::new(common.peers(), common.seed, self.quick);
-        choose(&mut matrix.scenarios, &self.only);
-        choose(&mut matrix.kinds, &self.kinds);
-        choose(&mut matrix.dists, &self.dist);
-        choose(&mut matrix.entries, &self.entries);
-        choose(&mut matrix.threads, &self.threads);
-        if let Some(rounds) = self.rounds {
-            matrix.rounds = rounds as usize;
-        }
-        if let Some(ops) = self.ops {
-            matrix.ops = ops as usize;
-        }
-        matrix
-    }
-}
-
-/// A list from the command line replaces the default.
-fn choose<T: Clone>(default: &mut Vec<T>, given: &[T]) {
-    if !given.is_empty() {
-        *default = given.to_vec();
-    }
 }
 
 #[cfg(test)]

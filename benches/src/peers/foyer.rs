@@ -6,7 +6,7 @@
 use foyer_memory::{Cache, CacheBuilder, CacheProperties, S3FifoConfig};
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 pub(crate) struct Foyer<K: Key, V: Value>(Cache<K, V, Hasher, CacheProperties>);
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use larder::{Cache, CacheBuilder};
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 /// An hour: nothing expires during a measurement, what is measured is that it could.
 const LONG: Duration = Duration::from_secs(60 * 60);

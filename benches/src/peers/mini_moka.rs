@@ -3,7 +3,7 @@
 use mini_moka::sync::{Cache, ConcurrentCacheExt};
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 pub(crate) struct MiniMoka<K, V>(Cache<K, V, Hasher>);
 

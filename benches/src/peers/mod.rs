@@ -21,8 +21,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-use crate::data::{Key, Value};
-use crate::table::thousands;
+use crate::load::data::{Key, Value};
+use crate::output::table::thousands;
 
 /// The hasher that every peer gets which takes one.
 pub(crate) type Hasher = ahash::RandomState;
@@ -41,8 +41,6 @@ pub(crate) struct Traits {
     pub(crate) bounded: bool,
     /// Has reads that share one pin, see [`Peer::get_batch`].
     pub(crate) pins: bool,
-    /// Holds more entries than asked for, and so wins no comparison of hit ratios.
-    pub(crate) rounds_up: bool,
     /// Applies inserts on a thread of its own, for which a replay has to wait now and then: it
     /// would otherwise be over before the first eviction.
     pub(crate) deferred: bool,
@@ -54,14 +52,8 @@ pub(crate) struct Traits {
 
 impl Traits {
     /// A bounded cache without anything special.
-    pub(crate) const CACHE: Self = Self {
-        bounded: true,
-        pins: false,
-        rounds_up: false,
-        deferred: false,
-        evicts_up_to: None,
-        note: None,
-    };
+    pub(crate) const CACHE: Self =
+        Self { bounded: true, pins: false, deferred: false, evicts_up_to: None, note: None };
 
     /// Why the peer has no part in a measurement with evictions from that many entries.
     pub(crate) fn cannot_evict(&self, entries: usize) -> Option<String> {
@@ -102,6 +94,21 @@ pub(crate) trait Peer<K: Key, V: Value>: Send + Sync + Sized + 'static {
 
     /// The entries, if the peer tells.
     fn count(&self) -> Option<u64>;
+}
+
+/// Returns how many entries the cache holds, once its deferred work is done. A peer that does not count is asked
+/// for each of the first `keys` keys, which has to be all that were inserted.
+pub(crate) fn held<K: Key, V: Value, P: Peer<K, V>>(cache: &P, keys: u32) -> u64 {
+    // Some work off a limited number of entries at a time.
+    for _ in 0..16 {
+        cache.settle();
+    }
+    cache.count().unwrap_or_else(|| present(cache, keys))
+}
+
+/// Returns how many of the first `keys` keys are found.
+pub(crate) fn present<K: Key, V: Value, P: Peer<K, V>>(cache: &P, keys: u32) -> u64 {
+    (0..keys).filter(|&n| cache.get(&K::nth(n)).is_some()).count() as u64
 }
 
 /// A computation over a peer that is chosen at run time.

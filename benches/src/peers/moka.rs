@@ -3,7 +3,7 @@
 use moka::sync::Cache;
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 pub(crate) struct Moka<K, V>(Cache<K, V, Hasher>);
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lru::LruCache;
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 pub(crate) struct MutexLru<K, V>(Mutex<LruCache<K, V, Hasher>>);
 

@@ -3,7 +3,7 @@
 use papaya::HashMap;
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 pub(crate) struct Papaya<K, V>(HashMap<K, V, Hasher>);
 

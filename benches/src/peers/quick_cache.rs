@@ -4,7 +4,7 @@ use quick_cache::UnitWeighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 pub(crate) struct QuickCache<K, V>(Cache<K, V, UnitWeighter, Hasher>);
 

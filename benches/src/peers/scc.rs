@@ -4,13 +4,12 @@ use scc::HashCache;
 use scc::hash_cache::Entry;
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 pub(crate) struct Scc<K, V>(HashCache<K, V, Hasher>);
 
 impl<K: Key, V: Value> Peer<K, V> for Scc<K, V> {
     const TRAITS: Traits = Traits {
-        rounds_up: true,
         note: Some("rounds its capacity up to a power of two; evicts within buckets of 32"),
         ..Traits::CACHE
     };

@@ -9,7 +9,7 @@ use stretto::{
 };
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 /// Identifies an entry by the hash that the other peers use.
 pub(crate) struct Hashed<K> {

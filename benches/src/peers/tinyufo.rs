@@ -3,7 +3,7 @@
 use tinyufo::TinyUfo;
 
 use super::{Hasher, Peer, Traits};
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
 
 pub(crate) struct Ufo<K, V>(TinyUfo<K, V>);
 

@@ -53,7 +53,7 @@ mod tests {
     use std::collections::{BTreeSet, HashMap};
 
     use super::*;
-    use crate::workload::{Dist, draw, rng};
+    use crate::load::workload::{Dist, draw, rng};
 
     fn optimum(accesses: &[u32], keys: usize, capacity: usize) -> u64 {
         hits(accesses, keys, &next_uses(accesses, keys), capacity)

@@ -3,34 +3,52 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::peers::{Peer, Visit, hasher};
+use crate::peers::{Peer, Visit, hasher, held};
 
 /// Accesses that each thread makes in one step. Small: what is lost in a replay by threads shall be
 /// what their concurrency costs, and not what a reordered trace does.
 const STEP: usize = 16;
 
-/// Replays a trace as a service would use a cache: get, and insert on a miss. Returns the hits.
+/// Replays a trace as a service would use a cache: get, and insert on a miss.
 pub(crate) struct Drive<'a> {
     pub(crate) accesses: &'a [u32],
+    /// How many different keys there are, numbered from 0.
+    pub(crate) keys: usize,
     pub(crate) capacity: usize,
     pub(crate) threads: usize,
     pub(crate) seed: u64,
 }
 
-impl Visit<u64, u64> for Drive<'_> {
-    type Output = u64;
+/// What a replay came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Driven {
+    pub(crate) hits: u64,
+    /// Entries in the cache at the end.
+    pub(crate) held: u64,
+}
 
-    fn visit<P: Peer<u64, u64>>(self) -> u64 {
+impl Visit<u64, u64> for Drive<'_> {
+    type Output = Driven;
+
+    fn visit<P: Peer<u64, u64>>(self) -> Driven {
         let cache = P::build(self.capacity, hasher(self.seed));
+        let hits = self.hits(&cache);
+        let keys = u32::try_from(self.keys).expect("keys are numbers of 32 bits");
+        Driven { hits, held: held(&cache, keys) }
+    }
+}
+
+impl Drive<'_> {
+    fn hits<P: Peer<u64, u64>>(&self, cache: &P) -> u64 {
         if self.threads == 1 {
             let parts = self.accesses.chunks(4 * STEP);
-            return parts.map(|part| accesses(&cache, part.iter())).sum();
+            return parts.map(|part| accesses(cache, part.iter())).sum();
         }
         let steps = Lockstep { threads: self.threads, done: AtomicUsize::new(0) };
         thread::scope(|scope| {
             let running: Vec<_> = (0..self.threads)
                 .map(|thread| {
-                    let (cache, steps) = (&cache, &steps);
+                    let steps = &steps;
                     scope.spawn(move || steps.replay(cache, self.accesses, thread))
                 })
                 .collect();
@@ -87,18 +105,19 @@ impl Lockstep {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::trace::Trace;
     use crate::peers::PeerId;
     use crate::replay::lru;
-    use crate::trace::Trace;
 
     #[test]
     fn the_lru_peer_agrees_with_the_simulated_one() {
         let trace = Trace::short(20_000);
         let accesses = &trace.accesses[..];
         for capacity in [10, 1_000] {
-            let drive = Drive { accesses, capacity, threads: 1, seed: 1 };
-            let expected = lru::hits(accesses, trace.keys, capacity);
-            assert_eq!(PeerId::MutexLru.dispatch(drive), expected);
+            let drive = Drive { accesses, keys: trace.keys, capacity, threads: 1, seed: 1 };
+            let hits = lru::hits(accesses, trace.keys, capacity);
+            let held = capacity.min(trace.keys) as u64;
+            assert_eq!(PeerId::MutexLru.dispatch(drive), Driven { hits, held });
         }
     }
 
@@ -108,10 +127,11 @@ mod tests {
         // Not a multiple of a step. With room for all keys the misses are the first uses, and a
         // key that two threads miss at the same time.
         let accesses = &trace.accesses[..];
-        let alone = Drive { accesses, capacity: 1 << 20, threads: 1, seed: 1 };
-        let together = Drive { accesses, capacity: 1 << 20, threads: 4, seed: 1 };
-        let (alone, together) =
-            (PeerId::MutexLru.dispatch(alone), PeerId::MutexLru.dispatch(together));
+        let with = |threads| {
+            let drive = Drive { accesses, keys: trace.keys, capacity: 1 << 20, threads, seed: 1 };
+            PeerId::MutexLru.dispatch(drive).hits
+        };
+        let (alone, together) = (with(1), with(4));
         assert!(together <= alone && together > alone - 1_000, "{together} of {alone}");
     }
 }

@@ -71,7 +71,7 @@ pub(crate) fn hits(accesses: &[u32], keys: usize, capacity: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::workload::{Dist, draw, rng};
+    use crate::load::workload::{Dist, draw, rng};
 
     /// The same with a vector in order of use.
     fn naive(accesses: &[u32], capacity: usize) -> u64 {

@@ -10,11 +10,11 @@ use serde::Serialize;
 pub(crate) use self::rows::{Capacity, Rows};
 
 use self::drive::Drive;
+use crate::load::trace::{self, Trace};
+use crate::output::progress;
+use crate::output::stats::percent;
+use crate::output::table::{Table, thousands};
 use crate::peers::PeerId;
-use crate::progress;
-use crate::stats::percent;
-use crate::table::{Table, thousands};
-use crate::trace::{self, Trace};
 
 /// What to replay.
 #[derive(Clone, Debug)]
@@ -47,14 +47,15 @@ pub(crate) struct Ratio {
     /// None where the peer was left out.
     pub(crate) one_thread: Option<f64>,
     pub(crate) threads: Option<f64>,
+    /// Entries in the cache at the end of the replay with one thread.
+    pub(crate) held: Option<u64>,
 }
 
 impl Row {
     /// The peers with the highest ratio among those that hold the capacity and no more: several
     /// where they have as many hits.
     fn best(&self) -> Vec<PeerId> {
-        let fair = |peer: PeerId| !peer.traits().rounds_up || self.capacity.is_power_of_two();
-        let ratios = self.peers.iter().filter(|ratio| fair(ratio.peer));
+        let ratios = self.peers.iter().filter(|ratio| !ratio.exceeds(self.capacity));
         let known: Vec<_> =
             ratios.filter_map(|ratio| Some((ratio.peer, ratio.one_thread?))).collect();
         let most = known.iter().map(|(_, ratio)| *ratio).fold(0.0, f64::max);
@@ -62,8 +63,7 @@ impl Row {
     }
 
     fn beats_optimum(&self) -> bool {
-        let exact = self.peers.iter().filter(|ratio| !ratio.peer.traits().rounds_up);
-        exact.filter_map(|ratio| ratio.one_thread).any(|ratio| ratio > self.optimum)
+        self.peers.iter().filter_map(|ratio| ratio.one_thread).any(|ratio| ratio > self.optimum)
     }
 }
 
@@ -71,6 +71,20 @@ impl Ratio {
     /// Percentage points lost by the second replay.
     pub(crate) fn lost(&self) -> Option<f64> {
         Some(self.one_thread? - self.threads?)
+    }
+
+    /// Whether the cache holds over 1 % more entries than it was asked for: many round up to a multiple of their shards.
+    fn exceeds(&self, capacity: usize) -> bool {
+        self.held.is_some_and(|held| held * 100 > capacity as u64 * 101)
+    }
+
+    /// The ratio, and how many entries it is of where they are more than asked for.
+    fn text(&self, capacity: usize) -> String {
+        let ratio = number(self.one_thread);
+        match self.held {
+            Some(held) if self.exceeds(capacity) => format!("{ratio} of {}", thousands(held)),
+            _ => ratio,
+        }
     }
 }
 
@@ -97,14 +111,20 @@ pub(crate) fn run(plan: &Plan, traces: &[Trace]) -> Vec<Row> {
             let optimum = percent(belady::hits(accesses, trace.keys, &next, capacity), total);
             let ratios = peers.iter().map(|&peer| {
                 step(peer.name());
-                let with = |threads| {
-                    let drive = Drive { accesses, capacity, threads, seed: plan.seed };
-                    percent(peer.dispatch(drive), total)
-                };
                 if peer.traits().cannot_evict(capacity).is_some() {
-                    return Ratio { peer, one_thread: None, threads: None };
+                    return Ratio { peer, one_thread: None, threads: None, held: None };
                 }
-                Ratio { peer, one_thread: Some(with(1)), threads: plan.threads.map(with) }
+                let with = |threads| {
+                    let (keys, seed) = (trace.keys, plan.seed);
+                    peer.dispatch(Drive { accesses, keys, capacity, threads, seed })
+                };
+                let one = with(1);
+                Ratio {
+                    peer,
+                    one_thread: Some(percent(one.hits, total)),
+                    threads: plan.threads.map(|threads| percent(with(threads).hits, total)),
+                    held: Some(one.held),
+                }
             });
             table.push(Row {
                 trace: trace.name.clone(),
@@ -160,7 +180,7 @@ fn ratios(rows: &[Row]) -> Table {
         let mut cells = vec![name(row)];
         for ratio in &row.peers {
             let star = if best.contains(&ratio.peer) { "*" } else { "" };
-            cells.push(star.to_owned() + &number(ratio.one_thread));
+            cells.push(star.to_owned() + &ratio.text(row.capacity));
         }
         cells.extend([format!("{:.2}", row.lru), format!("{:.2}", row.optimum)]);
         table.row(cells);
@@ -176,6 +196,9 @@ fn ratios(rows: &[Row]) -> Table {
             let why = peer.traits().cannot_evict(row.capacity).unwrap_or_default();
             table.note(format!("{peer}: n/a, {why}"));
         }
+    }
+    if rows.iter().any(|row| row.peers.iter().any(|ratio| ratio.exceeds(row.capacity))) {
+        table.note("of N: that cache held N entries at the end, over 1 % more than its capacity");
     }
     if rows.iter().any(Row::beats_optimum) {
         table.note("more than the optimum: that cache held more entries than its capacity");
@@ -234,17 +257,20 @@ fn losses(rows: &[Row], threads: usize) -> Table {
 /// Who wins, in sentences.
 pub(crate) fn verdict(rows: &[Row]) -> Vec<String> {
     let Some(first) = rows.first() else { return Vec::new() };
-    let mut standings: Vec<(PeerId, f64, usize)> = Vec::new();
+    let mut standings: Vec<(PeerId, f64, usize, usize)> = Vec::new();
     for (i, Ratio { peer, .. }) in first.peers.iter().enumerate() {
         let won = rows.iter().filter(|row| row.best().contains(peer)).count();
+        let larger = rows.iter().filter(|row| row.peers[i].exceeds(row.capacity)).count();
         if let Some(mean) = mean(rows, |row| row.peers[i].one_thread) {
-            standings.push((*peer, mean, won));
+            standings.push((*peer, mean, won, larger));
         }
     }
     standings.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let place = |(at, (peer, mean, won)): (usize, &(PeerId, f64, usize))| {
-        let larger =
-            if peer.traits().rounds_up { " (with more entries than asked for)" } else { "" };
+    let place = |(at, (peer, mean, won, larger)): (usize, &(PeerId, f64, usize, usize))| {
+        let larger = match larger {
+            0 => String::new(),
+            larger => format!(" (in {larger} with more entries than asked for)"),
+        };
         let of = rows.len();
         format!("{}. {peer}: mean {mean:.2} %, best in {won} of {of} rows{larger}", at + 1)
     };
@@ -256,9 +282,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_ties_wins_too_and_who_rounds_up_does_not() {
-        let ratio =
-            |peer, ratio| Ratio { peer, one_thread: Some(ratio), threads: Some(ratio + 0.001) };
+    fn who_ties_wins_too_and_who_holds_more_than_asked_does_not() {
+        let ratio = |peer, ratio, held| Ratio {
+            peer,
+            one_thread: Some(ratio),
+            threads: Some(ratio + 0.001),
+            held: Some(held),
+        };
         let row = Row {
             trace: "t".to_owned(),
             accesses: 1,
@@ -267,14 +297,17 @@ mod tests {
             lru: 50.0,
             optimum: 70.0,
             peers: vec![
-                ratio(PeerId::Larder, 60.0),
-                ratio(PeerId::Moka, 59.0),
-                ratio(PeerId::Foyer, 60.0),
-                ratio(PeerId::Scc, 61.0),
+                ratio(PeerId::Larder, 60.0, 1_000),
+                ratio(PeerId::Moka, 59.0, 1_000),
+                ratio(PeerId::Foyer, 60.0, 990),
+                ratio(PeerId::Scc, 61.0, 1_024),
             ],
         };
         assert_eq!(row.best(), [PeerId::Larder, PeerId::Foyer]);
         assert_eq!(number(row.peers[0].lost()), "0.00", "not negative");
+        let text = ratios(std::slice::from_ref(&row)).markdown();
+        assert!(text.contains("| *60.00 |") && text.contains("| 61.00 of 1 024 |"), "{text}");
+        assert!(verdict(&[row])[0].ends_with("(in 1 with more entries than asked for)"));
     }
 
     #[test]
@@ -296,11 +329,17 @@ mod tests {
             for ratio in row.peers.iter().filter(|ratio| ratio.peer == PeerId::MutexLru) {
                 assert_eq!(ratio.one_thread, Some(row.lru));
             }
-            // scc rounds its capacity up; stretto evicts late.
-            let loose = [PeerId::Scc, PeerId::Stretto];
-            for ratio in row.peers.iter().filter(|ratio| !loose.contains(&ratio.peer)) {
-                assert!(ratio.one_thread.unwrap() <= row.optimum, "{ratio:?} {}", row.optimum);
+            // They round up to a power of two, or to a multiple of their shards; stretto evicts late.
+            let loose = [PeerId::Scc, PeerId::QuickCache, PeerId::Stretto];
+            let optimum = row.optimum;
+            for ratio in &row.peers {
+                let exceeds = ratio.exceeds(row.capacity);
+                assert!(!exceeds || loose.contains(&ratio.peer), "{ratio:?} @{}", row.capacity);
+                assert!(exceeds || ratio.one_thread.unwrap() <= optimum, "{ratio:?} {optimum}");
             }
+            let scc = row.peers.iter().find(|ratio| ratio.peer == PeerId::Scc).unwrap();
+            let most = row.capacity.next_power_of_two() as u64;
+            assert!(scc.held.is_some_and(|held| held <= most && held > most * 9 / 10), "{scc:?}");
         }
         assert_eq!(tables(&rows, plan.threads).len(), 2);
         assert_eq!(verdict(&rows).len(), PeerId::all().len() - 1);

@@ -4,8 +4,8 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
-use crate::cli::parse_count;
-use crate::trace::Trace;
+use crate::load::trace::Trace;
+use crate::parse::parse_count;
 
 /// A capacity in entries, or in percent of the trace's keys.
 #[derive(Clone, Copy, Debug, PartialEq)]

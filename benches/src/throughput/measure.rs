@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::plan::Plan;
 use super::scenario::Tally;
-use crate::data::{Key, Value};
-use crate::peers::{Peer, Visit, hasher};
+use crate::load::data::{Key, Value};
+use crate::peers::{Peer, Visit, hasher, held};
 
 /// What one round of one cache came to.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Sample {
     /// Work that the cache had put off when the threads were done, as a share of their time.
     pub(crate) backlog: f64,
     pub(crate) tally: Tally,
+    /// Entries in the cache at the end.
+    pub(crate) held: Option<u64>,
 }
 
 /// Builds a cache, fills it, runs the plan and drops the cache: nothing of another cache is alive
@@ -25,6 +27,8 @@ pub(crate) struct Round<'a, K> {
     pub(crate) plan: &'a Plan<K>,
     /// Seeds the hasher, so that rounds do not share the layout of a table.
     pub(crate) seed: u64,
+    /// Whether to count the entries, for which some caches have to be asked for each key.
+    pub(crate) count: bool,
 }
 
 impl<K: Key, V: Value> Visit<K, V> for Round<'_, K> {
@@ -61,6 +65,8 @@ impl<K: Key, V: Value> Visit<K, V> for Round<'_, K> {
         cache.settle();
         let left = done.elapsed();
 
+        let held = self.count.then(|| held(&cache, self.plan.keys));
+
         let mut tally = Tally::default();
         let mut time = Duration::ZERO;
         for (elapsed, of_thread) in &results {
@@ -69,7 +75,7 @@ impl<K: Key, V: Value> Visit<K, V> for Round<'_, K> {
         }
         let operations = (ops * results.len()) as f64;
         let backlog = left.as_secs_f64() * results.len() as f64 / time.as_secs_f64();
-        Sample { ns: time.as_secs_f64() * 1e9 / operations, backlog, tally }
+        Sample { ns: time.as_secs_f64() * 1e9 / operations, backlog, tally, held }
     }
 }
 

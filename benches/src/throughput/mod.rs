@@ -15,12 +15,12 @@ pub(crate) use self::scenario::Scenario;
 use self::measure::{Round, Sample};
 use self::plan::{Plan, Setting};
 use self::scenario::Tally;
-use crate::data::{Key, Kind, Value};
+use crate::load::data::{Key, Kind, Value};
+use crate::load::workload::Dist;
+use crate::output::progress;
+use crate::output::stats::{Spread, percent};
+use crate::output::table::{Table, thousands};
 use crate::peers::PeerId;
-use crate::progress;
-use crate::stats::{Spread, percent};
-use crate::table::{Table, thousands};
-use crate::workload::Dist;
 
 /// What to measure: every combination.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub(crate) struct Cell {
     pub(crate) rejected: f64,
     /// Work put off beyond the end of the round, in percent of the time that `ns` tells.
     pub(crate) backlog: f64,
+    /// Entries in the cache at the end of the first round.
+    pub(crate) held: Option<u64>,
 }
 
 impl Matrix {
@@ -166,7 +168,11 @@ fn rounds<K: Key, V: Value>(
                 continue;
             }
             let seed = matrix.seed.wrapping_add(round as u64);
-            samples[index].push(peer.dispatch::<K, V, _>(Round { plan: &plan, seed }));
+            samples[index].push(peer.dispatch::<K, V, _>(Round {
+                plan: &plan,
+                seed,
+                count: round == 0,
+            }));
         }
     }
     samples
@@ -202,6 +208,7 @@ fn summarize(
             hit_ratio: (tally.gets > 0).then(|| percent(tally.hits, tally.gets)),
             rejected: percent(tally.rejected, tally.inserts),
             backlog: 100.0 * samples.iter().map(|sample| sample.backlog).fold(0.0, f64::max),
+            held: samples.iter().find_map(|sample| sample.held),
         }
     })
 }

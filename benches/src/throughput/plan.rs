@@ -2,8 +2,8 @@
 
 use super::measure::PROBE;
 use super::scenario::Scenario;
-use crate::data::Key;
-use crate::workload::{self, Dist, SEQUENCE};
+use crate::load::data::Key;
+use crate::load::workload::{self, Dist, SEQUENCE};
 
 /// Which measurement, apart from the caches that it compares.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct ThreadPlan<K> {
 pub(crate) struct Plan<K> {
     pub(crate) setting: Setting,
     pub(crate) capacity: usize,
+    /// All keys that are inserted are among so many first ones.
+    pub(crate) keys: u32,
     pub(crate) threads: Vec<ThreadPlan<K>>,
     /// Operations of each thread before the clock starts.
     pub(crate) warm: usize,
@@ -49,10 +51,15 @@ impl<K: Key> Plan<K> {
         // policies sort out what to keep besides the most frequent ones, which the prefill left. Where
         // all stay, each has been used before: caches that count uses up to a limit write less then.
         let warm = if scenario.evicts() { (ops / 4).max(1_000) } else { ops };
-        let threads = (0..setting.threads)
-            .map(|thread| Self::thread(&setting, thread, PROBE + warm + ops))
-            .collect();
-        Self { setting, capacity, threads, warm }
+        let total = PROBE + warm + ops;
+        let threads =
+            (0..setting.threads).map(|thread| Self::thread(&setting, thread, total)).collect();
+        let keys = match scenario {
+            Scenario::InsertNew => new_keys(&setting, setting.threads, total).start,
+            _ if scenario.evicts() => entries.saturating_mul(10),
+            _ => entries,
+        };
+        Self { setting, capacity, keys, threads, warm }
     }
 
     fn thread(setting: &Setting, thread: usize, total: usize) -> ThreadPlan<K> {
@@ -60,12 +67,7 @@ impl<K: Key> Plan<K> {
         let mut rng = workload::rng(seed, thread);
         let numbers = match scenario {
             Scenario::Hot => vec![0; 64],
-            Scenario::InsertNew => {
-                // Behind the prefilled keys and those of the threads before this one.
-                let first = entries as usize + thread * total;
-                let last = u32::try_from(first + total).expect("key numbers fit 32 bits");
-                (first as u32..last).collect()
-            }
+            Scenario::InsertNew => new_keys(setting, thread, total).collect(),
             _ => {
                 let keys =
                     if scenario.evicts() { entries.saturating_mul(10) } else { entries.max(1) };
@@ -78,6 +80,13 @@ impl<K: Key> Plan<K> {
         };
         ThreadPlan { keys: workload::keys(&numbers), coins }
     }
+}
+
+/// The keys of one thread that no other one inserts: behind the prefilled keys and those of the threads before it.
+fn new_keys(setting: &Setting, thread: usize, total: usize) -> std::ops::Range<u32> {
+    let number = |n: usize| u32::try_from(n).expect("key numbers fit 32 bits");
+    let first = setting.entries as usize + thread * total;
+    number(first)..number(first + total)
 }
 
 #[cfg(test)]
@@ -96,6 +105,7 @@ mod tests {
         let keys: Vec<u64> = plan.threads.iter().flat_map(|thread| thread.keys.clone()).collect();
         assert_eq!(keys.len(), 3 * (PROBE + plan.warm + 5_000));
         assert!(keys.iter().all(|&key| key >= 100), "none is prefilled");
+        assert_eq!(keys.iter().max(), Some(&(u64::from(plan.keys) - 1)));
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
     }
 

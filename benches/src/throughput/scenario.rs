@@ -6,9 +6,9 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::plan::ThreadPlan;
-use crate::data::{Key, Value};
+use crate::load::data::{Key, Value};
+use crate::load::workload::COINS;
 use crate::peers::{BATCH, Peer};
-use crate::workload::COINS;
 
 /// What the threads do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]

@@ -9,8 +9,8 @@ use larder::Cache;
 use larder::manager::{self, CacheKind, View};
 use serde::Serialize;
 
-use crate::stats::median;
-use crate::table::Table;
+use crate::output::stats::median;
+use crate::output::table::Table;
 
 /// Keys, all of them there.
 const KEYS: usize = 500;

@@ -57,7 +57,7 @@ pub(super) fn simulate(kind: CacheKind, ops: &[Op], settings: &CacheSettings) ->
             u64::from(op.key)
         });
     }
-    let hits = crate::stats::percent(reads - loads, reads);
+    let hits = crate::output::stats::percent(reads - loads, reads);
     Outcome { hits, loads, load_seconds: load_millis as f64 / 1e3, peak_loads }
 }
 

@@ -12,7 +12,7 @@ use rand::rngs::SmallRng;
 use rand_distr::{Distribution, Zipf};
 
 use super::Trace;
-use crate::workload;
+use crate::load::workload;
 
 /// Accesses of each trace.
 const ACCESSES: usize = 100_000;

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
 use serde::Serialize;
 
-use crate::data::Key;
+use crate::load::data::Key;
 
 /// How keys are drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use self::drive::Outcome;
 use self::hit::Hit;
-use crate::stats::median;
-use crate::table::Table;
+use crate::output::stats::median;
+use crate::output::table::Table;
 
 /// What to measure.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde::Serialize;
 
-use crate::alloc;
-use crate::table::{Table, thousands};
+use crate::memory::alloc;
+use crate::output::table::{Table, thousands};
 
 /// Entries that each cache holds when it is full.
 const ENTRIES: u64 = 100;

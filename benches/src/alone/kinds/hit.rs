@@ -7,7 +7,7 @@ use larder::Cache;
 use larder::manager::{CacheManager, CacheSettings};
 use serde::Serialize;
 
-use crate::table::Table;
+use crate::output::table::Table;
 
 const KEYS: u64 = 1_000;
 const TTL: Duration = Duration::from_secs(600);

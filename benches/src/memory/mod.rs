@@ -2,6 +2,11 @@
 //!
 //! Each cache is measured in a process of its own. Several leave memory behind for a collector when
 //! they are dropped; in one process that would be freed, and counted, while the next is measured.
+//!
+//! [`alloc`] counts what is allocated; [`bound`] counts entries instead of bytes.
+
+pub(crate) mod alloc;
+pub(crate) mod bound;
 
 use std::env;
 use std::process::{Command, Stdio};
@@ -11,12 +16,11 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::alloc;
-use crate::cli::parse_count;
-use crate::data::{Key, Kind, Value};
-use crate::peers::{Peer, PeerId, Visit, hasher};
-use crate::progress;
-use crate::table::{Table, thousands};
+use crate::load::data::{Key, Kind, Value};
+use crate::output::progress;
+use crate::output::table::{Table, thousands};
+use crate::parse::parse_count;
+use crate::peers::{Peer, PeerId, Visit, hasher, held};
 
 /// What to measure: every combination.
 #[derive(Clone, Debug)]
@@ -115,7 +119,7 @@ impl<K: Key, V: Value> Visit<K, V> for Weigh {
                     cache.settle();
                 }
                 let bytes = live();
-                let entries = cache.count().unwrap_or_else(|| present::<K, V, P>(&cache, end));
+                let entries = held(&cache, end);
                 let overhead = bytes as f64 / entries.max(1) as f64 - payload as f64;
                 PerEntry { entries, overhead }
             };
@@ -125,11 +129,6 @@ impl<K: Key, V: Value> Visit<K, V> for Weigh {
             Cell { kind, capacity, peer, payload, empty, full, steady }
         })
     }
-}
-
-/// Counts by asking for every key, for caches that do not tell.
-pub(crate) fn present<K: Key, V: Value, P: Peer<K, V>>(cache: &P, keys: u32) -> u64 {
-    (0..keys).filter(|&n| cache.get(&K::nth(n)).is_some()).count() as u64
 }
 
 /// Measures the whole matrix.

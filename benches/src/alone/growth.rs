@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use larder::Cache;
 use serde::Serialize;
 
-use crate::table::{Table, thousands};
+use crate::output::table::{Table, thousands};
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]

@@ -17,9 +17,9 @@ use metrics::{
 };
 use serde::Serialize;
 
-use crate::stats::Spread;
-use crate::table::Table;
-use crate::workload::{self, Dist};
+use crate::load::workload::{self, Dist};
+use crate::output::stats::Spread;
+use crate::output::table::Table;
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use larder::manager::CacheKind;
 use rand::RngExt;
 use rand::rngs::SmallRng;
 
-use crate::workload::{self, Dist};
+use crate::load::workload::{self, Dist};
 
 /// One thing that somebody does.
 #[derive(Clone, Copy, Debug)]

@@ -3,9 +3,9 @@
 use larder::{Cache, EvictionPolicy};
 use serde::Serialize;
 
-use crate::stats::percent;
-use crate::table::{Table, thousands};
-use crate::workload::{self, Dist};
+use crate::load::workload::{self, Dist};
+use crate::output::stats::percent;
+use crate::output::table::{Table, thousands};
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]

@@ -8,9 +8,9 @@ use larder::{Cache, Maintenance, ManualClock, Pending};
 use rand::RngExt as _;
 use serde::Serialize;
 
-use crate::stats::median;
-use crate::table::{Table, thousands};
-use crate::workload;
+use crate::load::workload;
+use crate::output::stats::median;
+use crate::output::table::{Table, thousands};
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]

@@ -10,14 +10,16 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::data::Kind;
+use crate::latency;
+use crate::load::data::Kind;
+use crate::load::trace::{self, Trace};
+use crate::memory::{self, bound};
+use crate::output::plot::{Line, Plot};
+use crate::output::table::{Table, thousands};
+use crate::output::versions;
 use crate::peers::PeerId;
-use crate::plot::{Line, Plot};
 use crate::replay::{self, Rows};
-use crate::table::{Table, thousands};
 use crate::throughput::{self, Matrix};
-use crate::trace::{self, Trace};
-use crate::{bound, latency, memory, versions};
 
 /// A part of the report.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]

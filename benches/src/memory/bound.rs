@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::memory::present;
-use crate::peers::{Peer, PeerId, Visit, hasher};
-use crate::progress;
-use crate::table::{Table, thousands};
+use crate::output::progress;
+use crate::output::table::{Table, thousands};
+use crate::peers::{Peer, PeerId, Visit, hasher, present};
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -66,7 +65,7 @@ impl Visit<u64, u64> for Probe<'_> {
             }
         }
         cache.settle();
-        let kept = present::<u64, u64, P>(&cache, capacity);
+        let kept = present(&cache, capacity);
         let counts = cache.count().is_some() && P::TRAITS.cannot_evict(capacity as usize).is_none();
         let storm = counts.then(|| storm(&cache, plan, capacity));
         Cell { peer, capacity, kept, storm }

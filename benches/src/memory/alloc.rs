@@ -89,7 +89,7 @@ pub(crate) mod tests {
 
     #[test]
     fn allocations_are_counted_and_given_back() {
-        alone("alloc::tests::counts");
+        alone("memory::alloc::tests::counts");
     }
 
     #[test]

@@ -1,0 +1,8 @@
+//! How results are shown: medians, tables, plots, progress; the machine, and the versions of the peers.
+
+pub(crate) mod machine;
+pub(crate) mod plot;
+pub(crate) mod progress;
+pub(crate) mod stats;
+pub(crate) mod table;
+pub(crate) mod versions;
