@@ -92,7 +92,7 @@ impl<K, V> Common<K, V> {
     }
 
     fn for_each_member(&self, mut f: impl FnMut(&Shard<K, V>, NodeId)) {
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             for bucket in 0..shard.index.bucket_count() {
                 let _pin = pin();
                 let members = shard.index.members_of(bucket).into_iter().flatten();
@@ -103,8 +103,7 @@ impl<K, V> Common<K, V> {
 
     /// Where nothing is stale; `None` if others are taking out what is over.
     fn census_by_time(&self) -> Option<Census> {
-        let wheels =
-            || self.storeys.iter().filter_map(|(_, shard)| Some(&shard.timing.get()?.wheel));
+        let wheels = || self.storeys.iter().filter_map(|shard| Some(&shard.timing.get()?.wheel));
         if wheels().any(Wheel::is_inherited) {
             return None;
         }
@@ -122,7 +121,7 @@ impl<K, V> Common<K, V> {
     /// What is over and in nobody's hands.
     fn over(&self) -> Sum {
         let mut over = Sum::default();
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             let Some(timing) = shard.timing.get() else { continue };
             timing.wheel.for_each_due(self.lifetimes.clock.now(), |block| {
                 let _pin = pin();

@@ -57,7 +57,7 @@ use crate::{
         plant::{Bug, planted},
         shard::{Context, DEAD_PER_WRITE, Shard},
         stats::Event,
-        storeys::{Ascent, Seat, Spot},
+        storeys::{Ascent, Spot},
         word::{Control, NodeId},
     },
     listener::RemovalCause,
@@ -194,8 +194,8 @@ impl<K: Eq, V> Engine<K, V> {
         if_exhausted: IfExhausted,
     ) -> Tried<K, V> {
         self.prefetch(hash);
-        let (own, shard) = self.ground(hash);
-        self.do_upkeep(own, shard);
+        let shard = self.ground(hash);
+        self.do_upkeep(shard);
         if self.common.storeys.has_grown() {
             self.do_upkeep_above(hash);
         }
@@ -221,11 +221,11 @@ impl<K: Eq, V> Engine<K, V> {
     ) -> Tried<K, V> {
         hooks::step(hooks::Step::Pinned);
         let cx = self.context(pin, leaving);
-        let ((own, shard), sight) = self.look(&cx, hash, eq);
+        let (shard, sight) = self.look(&cx, hash, eq);
         let live = match sight {
             Sight::Live(Found { node, .. }) => {
                 // SAFETY: pinned, and found in the index since.
-                Some((unsafe { shard.nodes.get(node) }, Spot { own, node }))
+                Some((unsafe { shard.nodes.get(node) }, shard.spot(node)))
             }
             Sight::Absent(_) | Sight::Expired(_) => None,
         };
@@ -243,11 +243,10 @@ impl<K: Eq, V> Engine<K, V> {
         };
         let (entry, terms) = entry.unzip();
         let target = entry.as_ref().zip(terms.as_ref());
-        let target =
-            target.map(|(entry, terms)| Target { own, ..self.target_of(hash, terms, entry) });
+        let target = target.map(|(entry, terms)| self.target_of(hash, terms, entry));
         self.supersede(pin, hash);
         let (Some(entry), Some(target)) = (entry, target) else {
-            return match shard.take_out_seen(&cx, own, sight, RemovalCause::Explicit) {
+            return match shard.take_out_seen(&cx, sight, RemovalCause::Explicit) {
                 TakenOut::Changed => Tried::Lost,
                 TakenOut::Absent | TakenOut::For(_) => Tried::Done(Computed::Removed),
             };
@@ -260,7 +259,7 @@ impl<K: Eq, V> Engine<K, V> {
             if no_place { Tried::Exhausted(entry) } else { shard.put(&cx, target, sight, entry) };
         match tried {
             Tried::Exhausted(entry) if no_place || if_exhausted == IfExhausted::Reject => {
-                let taken_out = shard.take_out_seen(&cx, own, sight, RemovalCause::Explicit);
+                let taken_out = shard.take_out_seen(&cx, sight, RemovalCause::Explicit);
                 if taken_out == TakenOut::Changed {
                     return Tried::Lost;
                 }
@@ -279,15 +278,15 @@ impl<K: Eq, V> Engine<K, V> {
         cx: &Context<'_, K, V>,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-    ) -> (Seat<'_, K, V>, Sight<'_>) {
-        let seat = self.ground(hash);
-        let sight = seat.1.look(cx, hash, &eq);
+    ) -> (&Shard<K, V>, Sight<'_>) {
+        let ground = self.ground(hash);
+        let sight = ground.look(cx, hash, &eq);
         let goes_on = |sight| matches!(sight, Sight::Absent(control) if control.is_sealed());
-        let mut seen = (seat, sight);
+        let mut seen = (ground, sight);
         if goes_on(sight) || self.common.storeys.has_grown() {
-            self.common.ascend(hash, &mut |(own, shard)| {
+            self.common.ascend(hash, &mut |shard| {
                 let sight = shard.look(cx, hash, &eq);
-                seen = ((own, shard), sight);
+                seen = (shard, sight);
                 if goes_on(sight) { Ascent::GoesOn } else { Ascent::Ends }
             });
         }
@@ -325,7 +324,7 @@ impl<K: Eq, V> Shard<K, V> {
         // What keeps the times of another has its place, too.
         let keeps_time = matches!(target.terms.span, Span::Kept);
         if !keeps_time && ends_at_once(cx, life) {
-            let taken_out = self.take_out_seen(cx, target.own, sight, RemovalCause::Replaced);
+            let taken_out = self.take_out_seen(cx, sight, RemovalCause::Replaced);
             let displaced = match taken_out {
                 TakenOut::Changed => return Tried::Lost,
                 TakenOut::Absent => None,
@@ -341,7 +340,7 @@ impl<K: Eq, V> Shard<K, V> {
         let inserted = if self.begin(cx, target, node, life).is_err() {
             // As if there was no node.
             let attempt = Attempt::new(self, cx, target, node);
-            self.reject_seen(cx, attempt, target.own, sight)
+            self.reject_seen(cx, attempt, sight)
         } else if let Sight::Absent(control) = sight {
             let overwrite = planted(Bug::ComputeOverwrites);
             let if_present = if overwrite { IfPresent::Replace } else { IfPresent::Keep };
@@ -356,7 +355,7 @@ impl<K: Eq, V> Shard<K, V> {
         }
         match inserted {
             Inserted::Added | Inserted::Updated => {
-                Tried::Done(Computed::Put(self.version_if_any(target.own, node)))
+                Tried::Done(Computed::Put(self.version_if_any(node)))
             }
             Inserted::Rejected => Tried::Done(Computed::Put(Version::NONE)),
             Inserted::Kept | Inserted::Superseded => Tried::Lost,
@@ -387,20 +386,20 @@ impl<K: Eq, V> Shard<K, V> {
         let attempt = Attempt::new(self, cx, target, node);
         let mut credit = Credit::NONE;
         if !self.gather_difference(cx, target, sight, &mut credit) {
-            cx.budget().give(target.own, self.credits(), credit);
+            self.give(cx, credit);
             // Its drop retires the node.
-            return self.reject_seen(cx, attempt, target.own, sight);
+            return self.reject_seen(cx, attempt, sight);
         }
         let swapped = self.swap(cx, sight, |found| self.index.replace(found, node));
         if let Some(found) = swapped {
             credit.add(Credit::of_removed_entry(self.weight_of(found.node)));
             credit = credit.spend(target.price.weight());
         }
-        cx.budget().give(target.own, self.credits(), credit);
+        self.give(cx, credit);
         match swapped {
             Some(found) => {
                 std::mem::forget(attempt);
-                self.updated(cx, target.own, found, node)
+                self.updated(cx, found, node)
             }
             None => Inserted::Kept,
         }
@@ -417,7 +416,7 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> bool {
         let old = sight.found().map_or(0, |found| self.weight_of(found.node));
         let more = target.price.weight().saturating_sub(old);
-        more == 0 || self.gather(cx, target.own, more, credit).is_some()
+        more == 0 || self.gather(cx, more, credit).is_some()
     }
 
     /// There is no room for what was to take the place of what was seen, which goes.
@@ -425,10 +424,9 @@ impl<K: Eq, V> Shard<K, V> {
         &self,
         cx: &Context<'_, K, V>,
         attempt: Attempt<'_, K, V>,
-        own: usize,
         sight: Sight<'_>,
     ) -> Inserted {
-        match self.take_out_seen(cx, own, sight, RemovalCause::Explicit) {
+        match self.take_out_seen(cx, sight, RemovalCause::Explicit) {
             TakenOut::Changed => Inserted::Kept,
             TakenOut::Absent | TakenOut::For(_) => attempt.rejected(),
         }
@@ -438,7 +436,6 @@ impl<K: Eq, V> Shard<K, V> {
     fn take_out_seen(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         sight: Sight<'_>,
         cause: RemovalCause,
     ) -> TakenOut {
@@ -450,7 +447,7 @@ impl<K: Eq, V> Shard<K, V> {
             None => TakenOut::Changed,
             Some(found) => {
                 let loc = self.index.loc(found);
-                TakenOut::For(self.depart(cx, own, loc, found.word, cause))
+                TakenOut::For(self.depart(cx, loc, found.word, cause))
             }
         }
     }

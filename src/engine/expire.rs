@@ -66,7 +66,7 @@ impl<K, V> Engine<K, V> {
     #[cfg(feature = "manager")]
     pub(crate) fn shorten_lives(&self) {
         debug_assert_eq!(self.common.lifetimes.rules, crate::engine::lifetimes::Rules::Changing);
-        for (_, shard) in self.common.storeys.iter() {
+        for shard in self.common.storeys.iter() {
             let Some(timing) = shard.timing.get() else { continue };
             for bucket in 0.. {
                 let _pin = pin();
@@ -317,20 +317,14 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Takes out what is past, and past its grace, from no more than `budget` blocks, which are taken off that.
-    pub(crate) fn expire(
-        &self,
-        cx: &Context<'_, K, V>,
-        own: usize,
-        now: u64,
-        budget: &mut u32,
-    ) -> Advance {
+    pub(crate) fn expire(&self, cx: &Context<'_, K, V>, now: u64, budget: &mut u32) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         if timing.wheel.is_inherited() {
             self.inherit(timing);
         }
         let grace = cx.common.lifetimes.grace;
         let past = now.saturating_sub(grace);
-        timing.wheel.advance(now, budget, Expiring { shard: self, cx, own, timing, past, grace })
+        timing.wheel.advance(now, budget, Expiring { shard: self, cx, timing, past, grace })
     }
 
     /// In a child of `fork`, before its first look at what is due: takes over what the parent's other threads were
@@ -348,14 +342,7 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Takes a node's entry out if it is in the index and its deadline is not after `past`.
-    fn expire_node(
-        &self,
-        cx: &Context<'_, K, V>,
-        own: usize,
-        timing: &Timing,
-        node: NodeId,
-        past: u64,
-    ) {
+    fn expire_node(&self, cx: &Context<'_, K, V>, timing: &Timing, node: NodeId, past: u64) {
         let Some(loc) = timing.deadlines.loc(node) else { return };
         let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
         // What is not there yet is not to be judged by its deadline.
@@ -377,7 +364,7 @@ impl<K, V> Shard<K, V> {
                 break;
             }
         }
-        self.take_out(cx, own, loc, node, RemovalCause::Expired);
+        self.take_out(cx, loc, node, RemovalCause::Expired);
     }
 }
 
@@ -385,7 +372,6 @@ impl<K, V> Shard<K, V> {
 struct Expiring<'a, K, V> {
     shard: &'a Shard<K, V>,
     cx: &'a Context<'a, K, V>,
-    own: usize,
     timing: &'a Timing,
     past: u64,
     grace: u64,
@@ -407,8 +393,8 @@ impl<K, V> Visit for Expiring<'_, K, V> {
     }
 
     fn finish(&mut self, look: Look) -> u64 {
-        let Self { shard, cx, own, timing, past, grace } = *self;
-        let due = |node, _| shard.expire_node(cx, own, timing, node, past);
+        let Self { shard, cx, timing, past, grace } = *self;
+        let due = |node, _| shard.expire_node(cx, timing, node, past);
         timing.deadlines.expire(look, past, due).saturating_add(grace)
     }
 }

@@ -94,8 +94,8 @@ pub(crate) struct Load<'a, K, V> {
 
 impl<K, V> Load<'_, K, V> {
     /// Whether it is the value in this node that the new one is to replace.
-    pub(crate) fn is_to_replace(&self, own: usize, node: NodeId) -> bool {
-        self.replaces == Some(Spot { own, node })
+    pub(crate) fn is_to_replace(&self, shard: usize, node: NodeId) -> bool {
+        self.replaces == Some(Spot { shard, node })
     }
 }
 
@@ -205,7 +205,7 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let target = self.target_of(hash, load.terms, &entry);
-        if self.is_too_heavy(target) || !self.can_keep(target, self.ground(hash).1) {
+        if self.is_too_heavy(target) || !self.can_keep(target, self.ground(hash)) {
             return self.reject_loaded(entry, unused);
         }
         let mut unstored = None;
@@ -245,11 +245,11 @@ impl<K, V> Engine<K, V> {
         let leaving = Leaving::new(&self.common);
         let pin = pin();
         let cx = self.context(&pin, &leaving);
-        let placed = self.place(target.hash, entry, &mut |(own, shard), entry| {
+        let placed = self.place(target.hash, entry, &mut |shard, entry| {
             if !self.can_keep(target, shard) {
                 return Placed::Exhausted(entry);
             }
-            shard.insert_loaded(&cx, Target { own, ..target }, entry, load)
+            shard.insert_loaded(&cx, target, entry, load)
         });
         drop(pin);
         *unstored = leaving.take_unstored();

@@ -88,27 +88,27 @@ impl Generations {
 
 impl<K, V> Shard<K, V> {
     /// The version of an entry whose node has been in the index during this pin.
-    fn version(&self, own: usize, node: NodeId) -> Version {
+    fn version(&self, node: NodeId) -> Version {
         let make = || Generations::new(self.planned_nodes(), self.max_nodes());
         self.generations
             .get_or_try_make(make)
             .and_then(|generations| generations.of(node))
-            .map_or(Version::NONE, |generation| Version::new(own, node, generation))
+            .map_or(Version::NONE, |generation| Version::new(self.id(), node, generation))
     }
 
     /// The version of an entry that this thread has just inserted, if there are versions at all.
     #[inline]
-    pub(super) fn version_if_any(&self, own: usize, node: NodeId) -> Version {
+    pub(super) fn version_if_any(&self, node: NodeId) -> Version {
         match self.generations.get() {
             None => Version::NONE,
-            Some(_) => self.version(own, node),
+            Some(_) => self.version(node),
         }
     }
 }
 
 impl<K, V> Sighted<'_, K, V> {
     fn version(&self) -> Version {
-        self.shard.version(self.own, self.found.node)
+        self.shard.version(self.found.node)
     }
 }
 
@@ -160,7 +160,7 @@ impl<K, V> Engine<K, V> {
     {
         let mut as_seen = false;
         self.compute_by_node(hash, eq, |found| {
-            let version = |Spot { own, node }| self.common.storeys.shard(own).version(own, node);
+            let version = |Spot { shard, node }| self.common.storeys.shard(shard).version(node);
             let now = found.map(|(_, spot)| version(spot));
             as_seen = now == seen;
             if as_seen { f(found.map(|(entry, _)| entry)) } else { Decision::Keep }
@@ -181,12 +181,12 @@ impl<K, V> Engine<K, V> {
     {
         let mut was = Swapped::Absent;
         let computed = self.compute_by_node(hash, eq, |found| {
-            let Some((entry, Spot { own, node })) = found else {
+            let Some((entry, Spot { shard, node })) = found else {
                 was = Swapped::Absent;
                 return Decision::Keep;
             };
-            let shard = self.common.storeys.shard(own);
-            if expected == Version::NONE || shard.version(own, node) != expected {
+            let shard = self.common.storeys.shard(shard);
+            if expected == Version::NONE || shard.version(node) != expected {
                 was = Swapped::Changed;
                 return Decision::Keep;
             }

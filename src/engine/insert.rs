@@ -78,8 +78,6 @@ impl<K, V> Placed<K, V> {
 /// Where an insert goes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target<'t> {
-    /// The number of the shard.
-    pub(crate) own: usize,
     pub(crate) hash: u64,
     /// By reference: a copy of its words would have to wait until all of them are written.
     pub(crate) terms: &'t Terms,
@@ -206,7 +204,7 @@ impl<K: Eq, V> Shard<K, V> {
         self.place(node, || self.index.loc(found));
         // Where entries weigh differently, credits may have to be had first.
         if self.weights.is_none() && self.index.replace(found, node) {
-            return self.updated(cx, target.own, found, node);
+            return self.updated(cx, found, node);
         }
         let if_present = if planted(Bug::AddReplaces) { IfPresent::Replace } else { if_present };
         Attempt::new(self, cx, target, node).run(if_present)
@@ -289,7 +287,7 @@ impl<K: Eq, V> Shard<K, V> {
         if is_sealed && found.is_none() {
             return Placed::Outgrown(entry);
         }
-        let replaced = found.filter(|found| load.is_to_replace(target.own, found.node));
+        let replaced = found.filter(|found| load.is_to_replace(self.id(), found.node));
         let life = self.life(cx, target, &entry, replaced);
         if ends_at_once(cx, life) {
             if load.post.is_superseded() {
@@ -346,18 +344,17 @@ impl<K: Eq, V> Shard<K, V> {
         credit: Credit,
         source: Source,
     ) -> Inserted {
-        let own = target.own;
         self.index.publish(claim);
-        cx.budget().give(own, self.credits(), credit.spend(target.price.weight()));
+        self.give(cx, credit.spend(target.price.weight()));
         cx.count(Event::Insert);
         let segment = self.policy.admit(self.pace(), claim.ghost, source == Source::Unused);
         if !claim.linked {
-            let mut sink = |evicted| self.discard(cx, own, evicted);
+            let mut sink = |evicted| self.discard(cx, evicted);
             self.policy.link(self.pace(), &self.index, segment, claim.loc, &mut sink);
         }
         self.grow_if_crowded(cx, source);
         self.schedule(cx.common, claim.node());
-        self.second_look(cx, own, claim.loc, claim.node());
+        self.second_look(cx, claim.loc, claim.node());
         Inserted::Added
     }
 
@@ -366,16 +363,15 @@ impl<K: Eq, V> Shard<K, V> {
     pub(super) fn updated(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         found: Found<'_>,
         node: NodeId,
     ) -> Inserted {
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
         let cause = self.cause(cx, found.node, RemovalCause::Replaced);
         cx.count(Event::of_departure(cause));
-        self.retire(cx, own, found.node, cause);
+        self.retire(cx, found.node, cause);
         self.schedule(cx.common, node);
-        self.second_look(cx, own, self.index.loc(found), node);
+        self.second_look(cx, self.index.loc(found), node);
         if cause == RemovalCause::Replaced {
             return Inserted::Updated;
         }
@@ -386,21 +382,15 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// The same where the listener is to hear nothing: the value is as good as the old one.
     #[cold]
-    fn renewed(
-        &self,
-        cx: &Context<'_, K, V>,
-        own: usize,
-        found: Found<'_>,
-        node: NodeId,
-    ) -> Inserted {
+    fn renewed(&self, cx: &Context<'_, K, V>, found: Found<'_>, node: NodeId) -> Inserted {
         if self.cause(cx, found.node, RemovalCause::Replaced) != RemovalCause::Replaced {
-            return self.updated(cx, own, found, node);
+            return self.updated(cx, found, node);
         }
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
         cx.count(Event::Update);
         self.retire_unseen(cx, found.node);
         self.schedule(cx.common, node);
-        self.second_look(cx, own, self.index.loc(found), node);
+        self.second_look(cx, self.index.loc(found), node);
         Inserted::Updated
     }
 
@@ -487,7 +477,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
 
     fn is_to_replace(&self, found: Found<'_>) -> bool {
         self.loaded_by.is_some_and(|load| {
-            load.is_to_replace(self.target.own, found.node)
+            load.is_to_replace(self.shard.id(), found.node)
                 || load.replaces.is_some() && planted(Bug::RefreshBlind)
         })
     }
@@ -504,7 +494,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
         this.abort_claim();
         this.give_back_credit();
         this.cx.count(Event::Rejection);
-        this.shard.retire(this.cx, this.target.own, this.node, RemovalCause::Rejected);
+        this.shard.retire(this.cx, this.node, RemovalCause::Rejected);
         Inserted::Rejected
     }
 
@@ -527,11 +517,11 @@ impl<'a, K, V> Attempt<'a, K, V> {
         let (mut credit, _) = this.credit.take().unwrap_or((Credit::NONE, Source::Unused));
         credit.add(Credit::of_removed_entry(this.shard.weight_of(found.node)));
         let rest = credit.spend(this.target.price.weight());
-        this.cx.budget().give(this.target.own, this.shard.credits(), rest);
+        this.shard.give(this.cx, rest);
         if this.is_unchanged && this.is_to_replace(found) {
-            return this.shard.renewed(this.cx, this.target.own, found, this.node);
+            return this.shard.renewed(this.cx, found, this.node);
         }
-        this.shard.updated(this.cx, this.target.own, found, this.node)
+        this.shard.updated(this.cx, found, this.node)
     }
 
     fn added(self, claim: &Claim, credit: Credit, source: Source) -> Inserted
@@ -551,7 +541,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
     /// Sees to it that at least `weight` credits are in hand; false if that cannot be.
     fn top_up(&mut self, weight: u64) -> bool {
         let (mut credit, mut source) = self.credit.take().unwrap_or((Credit::NONE, Source::Unused));
-        let found = self.shard.gather(self.cx, self.target.own, weight, &mut credit);
+        let found = self.shard.gather(self.cx, weight, &mut credit);
         if found == Some(Source::Evicted) {
             source = Source::Evicted;
         }
@@ -561,7 +551,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
 
     fn give_back_credit(&mut self) {
         if let Some((credit, _)) = self.credit.take() {
-            self.cx.budget().give(self.target.own, self.shard.credits(), credit);
+            self.shard.give(self.cx, credit);
         }
     }
 }
@@ -572,7 +562,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
     #[inline(never)]
     fn run(mut self, if_present: IfPresent) -> Inserted {
         let (shard, cx) = (self.shard, self.cx);
-        let Target { own, hash, price, .. } = self.target;
+        let Target { hash, price, .. } = self.target;
         let weight = price.weight();
         let index = &shard.index;
         let home = index.home(hash);
@@ -593,7 +583,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 let more = weight.saturating_sub(shard.weight_of(found.node));
                 if more > 0 && !self.top_up(more) {
                     let loc = index.loc(found);
-                    shard.take_out(cx, own, loc, found.node, RemovalCause::Explicit);
+                    shard.take_out(cx, loc, found.node, RemovalCause::Explicit);
                     return self.rejected();
                 }
                 // The node goes into the other slot; this one is not needed any more.
@@ -632,7 +622,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 if shard.is_outgrown(cx, hash, source) {
                     return self.outgrown();
                 }
-                if !shard.make_room(cx, own, home) {
+                if !shard.make_room(cx, home) {
                     return self.rejected();
                 }
             }

@@ -50,8 +50,8 @@ pub(crate) struct Facts {
 
 impl<K, V> Engine<K, V> {
     /// The number of a shard's buckets.
-    pub(crate) fn buckets(&self, own: usize) -> usize {
-        self.common.storeys.get(own).map_or(0, |shard| shard.index.bucket_count())
+    pub(crate) fn buckets(&self, shard: usize) -> usize {
+        self.common.storeys.get(shard).map_or(0, |shard| shard.index.bucket_count())
     }
 
     /// What is known of a key's entry, without counting as use.
@@ -76,7 +76,7 @@ impl<K, V> Engine<K, V> {
 
     /// Calls `f` with each entry and its rank, until it says that it has seen enough.
     pub(crate) fn try_rank_all(&self, mut f: impl FnMut(Rank, &Entry<K, V>) -> ControlFlow<()>) {
-        for (_, shard) in self.common.storeys.iter() {
+        for shard in self.common.storeys.iter() {
             let protected = shard.protected_slots();
             for bucket in 0..shard.index.bucket_count() {
                 let _pin = pin();
@@ -99,7 +99,7 @@ impl<K, V> Engine<K, V> {
     #[cfg(feature = "manager")]
     pub(crate) fn count_tagged(&self, tag: Place) -> u64 {
         let mut count = 0;
-        for (_, shard) in self.common.storeys.iter() {
+        for shard in self.common.storeys.iter() {
             for bucket in 0..shard.index.bucket_count() {
                 let _pin = pin();
                 let watch = self.common.watch();
@@ -117,12 +117,12 @@ impl<K, V> Engine<K, V> {
     /// where to go on; `copy` copies it before it goes.
     pub(crate) fn take_next<T>(
         &self,
-        own: usize,
+        shard: usize,
         bucket: usize,
         slot: &mut usize,
         copy: impl Fn(&Entry<K, V>) -> T,
     ) -> Option<T> {
-        let shard = self.common.storeys.get(own)?;
+        let shard = self.common.storeys.get(shard)?;
         let leaving = Leaving::new(&self.common);
         let pin = pin();
         let cx = self.context(&pin, &leaving);
@@ -134,7 +134,7 @@ impl<K, V> Engine<K, V> {
             *slot = loc.slot() + 1;
             // SAFETY: pinned, and found in the index since.
             let copy = unsafe { shard.nodes.with(found.node, &copy) };
-            shard.take_out(&cx, own, loc, found.node, RemovalCause::Explicit).map(|_| copy)
+            shard.take_out(&cx, loc, found.node, RemovalCause::Explicit).map(|_| copy)
         });
         drop(pin);
         drop(leaving);

@@ -17,7 +17,6 @@ use crate::{
 /// An entry that a lookup has found; borrows from the pin under which it was found.
 #[derive(Debug)]
 pub(crate) struct Sighted<'s, K, V> {
-    pub(crate) own: usize,
     pub(crate) shard: &'s Shard<K, V>,
     pub(crate) found: Found<'s>,
     /// What the clock said when its deadline was looked at.
@@ -33,7 +32,7 @@ impl<K, V> Sighted<'_, K, V> {
     }
 
     pub(crate) fn spot(&self) -> Spot {
-        Spot { own: self.own, node: self.found.node }
+        self.shard.spot(self.found.node)
     }
 }
 
@@ -41,7 +40,7 @@ impl<K, V> Engine<K, V> {
     /// Asks for the first cache line that an operation on this hash will need.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: u64) {
-        let (_, shard) = self.ground(hash);
+        let shard = self.ground(hash);
         shard.index.prefetch(shard.index.home(hash));
     }
 
@@ -103,20 +102,20 @@ impl<K, V> Engine<K, V> {
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Sighted<'s, K, V>> {
         let watch = self.common.watch();
-        let (mut own, mut shard) = self.ground(hash);
+        let mut shard = self.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
             if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
                 let (standing, reading) = shard.judge(&self.common, watch, found.node);
                 if standing == Standing::Live {
-                    return Some(Sighted { own, shard, found, reading });
+                    return Some(Sighted { shard, found, reading });
                 }
                 // Perhaps it has been replaced in time, and only this thread was late.
                 if shard.index.still_names(found) {
                     return None;
                 }
             } else {
-                (level, (own, shard)) = self.common.storeys.next(level, hash)?;
+                (level, shard) = self.common.storeys.next(level, hash)?;
             }
         }
     }
@@ -128,13 +127,13 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Sighted<'s, K, V>> {
-        let (mut own, mut shard) = self.ground(hash);
+        let mut shard = self.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
             if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
-                return Some(Sighted { own, shard, found, reading: None });
+                return Some(Sighted { shard, found, reading: None });
             }
-            (level, (own, shard)) = self.common.storeys.next(level, hash)?;
+            (level, shard) = self.common.storeys.next(level, hash)?;
         }
     }
 
@@ -153,11 +152,11 @@ impl<K, V> Engine<K, V> {
     /// Calls `f` with each entry of one bucket; false behind the last bucket of the shard.
     pub(crate) fn visit_bucket(
         &self,
-        own: usize,
+        shard: usize,
         bucket: usize,
         mut f: impl FnMut(&Entry<K, V>),
     ) -> bool {
-        let Some(shard) = self.common.storeys.get(own) else { return false };
+        let Some(shard) = self.common.storeys.get(shard) else { return false };
         let _pin = pin();
         let watch = self.common.watch();
         let Some(members) = shard.index.members_of(bucket) else { return false };

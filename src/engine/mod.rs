@@ -81,9 +81,9 @@ use late::Late;
 use leaving::Leaving;
 use lifetimes::{Lifetimes, Rules};
 use plan::{ENTRIES_MAX, Growth, Plan};
-use shard::{Common, Context};
+use shard::{Common, Context, Shard};
 use stats::Counters;
-use storeys::{FACTOR, Seat, Storeys};
+use storeys::{FACTOR, Storeys};
 use weights::Weigher;
 
 /// A cache of entries by hash. Hashing is the caller's, comparing keys too.
@@ -124,7 +124,7 @@ impl<K, V> Engine<K, V> {
             }),
         };
         if engine.common.lifetimes.rules != Rules::None {
-            for (_, shard) in engine.common.storeys.iter() {
+            for shard in engine.common.storeys.iter() {
                 shard.timing_by_rule(&engine.common).map_err(out_of_memory)?;
             }
         }
@@ -175,7 +175,7 @@ impl<K, V> Engine<K, V> {
 
     /// The shard of a hash on the ground floor, where every operation begins.
     #[inline(always)]
-    fn ground(&self, hash: u64) -> Seat<'_, K, V> {
+    fn ground(&self, hash: u64) -> &Shard<K, V> {
         self.common.storeys.ground(hash)
     }
 

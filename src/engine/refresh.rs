@@ -45,8 +45,9 @@ use crate::{
         lifetimes::Life,
         nodes::Entry,
         shard::Common,
+        shard::Shard,
         stats::Event,
-        storeys::{Seat, Spot},
+        storeys::Spot,
         word::NodeId,
     },
     errands::{self, Job},
@@ -182,7 +183,7 @@ impl<K, V> Engine<K, V> {
     ) -> Option<(R, Need)> {
         let pin = pin();
         let sighted = self.find(&pin, hash, eq)?;
-        let need = self.need((sighted.own, sighted.shard), sighted.found.node);
+        let need = self.need(sighted.shard, sighted.found.node);
         Some((sighted.with(f), need))
     }
 
@@ -216,14 +217,14 @@ impl<K, V> Engine<K, V> {
         self.supersede(&pin(), hash);
     }
 
-    fn need(&self, (own, shard): Seat<'_, K, V>, node: NodeId) -> Need {
+    fn need(&self, shard: &Shard<K, V>, node: NodeId) -> Need {
         let lifetimes = &self.common.lifetimes;
         let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) else {
             return Need::Nothing;
         };
         let (life, load) = (timing.life(node), timing.load(node));
         match freshness.has_need(&lifetimes.clock, life, load, timing.rested(node)) {
-            true => Need::Refresh(Spot { own, node }),
+            true => Need::Refresh(shard.spot(node)),
             false => Need::Nothing,
         }
     }
@@ -287,7 +288,7 @@ impl<K, V> Engine<K, V> {
         }
         counters.count(number, Event::RefreshFailure);
         let lifetimes = &self.common.lifetimes;
-        let shard = self.common.storeys.shard(spot.own);
+        let shard = self.common.storeys.shard(spot.shard);
         if let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) {
             timing.rest(spot.node, freshness.rest(&lifetimes.clock));
         }

@@ -67,6 +67,8 @@ pub(crate) struct Shard<K, V> {
     pub(crate) births: Births,
     /// If an entry was ever moved out of its node.
     pub(crate) husks: Late<Husks>,
+    /// Its number in the cache.
+    id: usize,
     /// The floor that it is on.
     level: usize,
     /// With more entries than this the cache is to grow, if it is planned for an estimate.
@@ -142,8 +144,8 @@ const RELIEF: u32 = 16;
 const EMPTYING: u32 = 4;
 
 impl<K, V> Shard<K, V> {
-    /// A shard of the floor `level`.
-    pub(crate) fn new(plan: &ShardPlan, level: usize) -> Result<Self, OutOfMemory> {
+    /// The shard of the number `id`, on the floor `level`.
+    pub(crate) fn new(plan: &ShardPlan, level: usize, id: usize) -> Result<Self, OutOfMemory> {
         let drops = std::mem::needs_drop::<Entry<K, V>>();
         let (planned, max) = (plan.planned_nodes as usize, plan.nodes.max_nodes as usize);
         let (probation, protected) = Policy::ring_lens(plan.ring_capacity());
@@ -165,6 +167,7 @@ impl<K, V> Shard<K, V> {
             generations: Late::new(),
             births: Births::new(planned, max),
             husks: Late::new(),
+            id,
             level,
             outgrown_at: match plan.growth {
                 Growth::Never => u32::MAX,
@@ -175,6 +178,16 @@ impl<K, V> Shard<K, V> {
             max_nodes: max,
             hot: CachePadded::new(Hot { pace, credits: Credits::new(), ticks: AtomicU32::new(0) }),
         })
+    }
+
+    /// Its number in the cache: what versions, credits and spots name it by.
+    #[inline(always)]
+    pub(crate) fn id(&self) -> usize {
+        self.id
+    }
+
+    pub(super) fn spot(&self, node: NodeId) -> Spot {
+        Spot { shard: self.id, node }
     }
 
     pub(super) fn level(&self) -> usize {
@@ -199,6 +212,19 @@ impl<K, V> Shard<K, V> {
         &self.hot.credits
     }
 
+    /// Takes unused credits, `most` of them or as many as there are in the whole cache.
+    #[inline(always)]
+    fn take(&self, cx: &Context<'_, K, V>, most: u64) -> Credit {
+        let at = |i: usize| cx.common.storeys.shard(i).credits();
+        cx.budget().take(self.id, self.credits(), most, at)
+    }
+
+    /// Gives a credit back: its entry was removed, or its insert did not happen.
+    #[inline(always)]
+    pub(super) fn give(&self, cx: &Context<'_, K, V>, credit: Credit) {
+        cx.budget().give(self.id, self.credits(), credit);
+    }
+
     /// Looks a key up; `eq` compares keys.
     #[inline(always)]
     pub(crate) fn find(
@@ -221,7 +247,6 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn remove<R>(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
@@ -236,7 +261,7 @@ impl<K, V> Shard<K, V> {
             let cause = self.cause(cx, found.node, RemovalCause::Explicit);
             if self.index.remove(loc, found.word) {
                 // From here on it is gone, even if `take` panics.
-                let _gone = OnDrop(|| _ = self.depart(cx, own, loc, found.word, cause));
+                let _gone = OnDrop(|| _ = self.depart(cx, loc, found.word, cause));
                 if cause != RemovalCause::Explicit {
                     return Taken::Past;
                 }
@@ -251,19 +276,18 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn displace(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         hash: u64,
         eq: &dyn Fn(&K) -> bool,
         goes: &dyn Fn(&Self, Spot) -> bool,
     ) -> Option<RemovalCause> {
         loop {
             let found = self.find(cx.guard, self.index.home(hash), hash, eq)?;
-            if !goes(self, Spot { own, node: found.node }) {
+            if !goes(self, self.spot(found.node)) {
                 return None;
             }
             let loc = self.index.loc(found);
             if self.index.remove(loc, found.word) {
-                return Some(self.depart(cx, own, loc, found.word, RemovalCause::Replaced));
+                return Some(self.depart(cx, loc, found.word, RemovalCause::Replaced));
             }
         }
     }
@@ -272,13 +296,12 @@ impl<K, V> Shard<K, V> {
     pub(super) fn depart(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         loc: Loc,
         word: Word,
         cause: RemovalCause,
     ) -> RemovalCause {
-        let (credit, cause) = self.depart_with_credit(cx, own, loc, word, cause);
-        cx.budget().give(own, self.credits(), credit);
+        let (credit, cause) = self.depart_with_credit(cx, loc, word, cause);
+        self.give(cx, credit);
         cause
     }
 
@@ -287,7 +310,6 @@ impl<K, V> Shard<K, V> {
     fn depart_with_credit(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         loc: Loc,
         word: Word,
         cause: RemovalCause,
@@ -300,7 +322,7 @@ impl<K, V> Shard<K, V> {
             timing.end(node);
         }
         let credit = Credit::of_removed_entry(self.weight_of(node));
-        self.retire(cx, own, node, cause);
+        self.retire(cx, node, cause);
         (credit, cause)
     }
 
@@ -319,17 +341,11 @@ impl<K, V> Shard<K, V> {
     /// Retires a node that this thread took out of the index: at once, or when the listener has heard
     /// of it.
     #[inline(always)]
-    pub(super) fn retire(
-        &self,
-        cx: &Context<'_, K, V>,
-        own: usize,
-        node: NodeId,
-        cause: RemovalCause,
-    ) {
+    pub(super) fn retire(&self, cx: &Context<'_, K, V>, node: NodeId, cause: RemovalCause) {
         if cx.common.listener.is_none() {
             self.recycler.retire(node, cx.number, cx.guard);
         } else {
-            cx.leaving.keep(own, node, cause);
+            cx.leaving.keep(self.id, node, cause);
         }
     }
 
@@ -370,20 +386,18 @@ impl<K, V> Shard<K, V> {
         if self.weights.is_some() {
             return self.credit_by_weight(cx, target);
         }
-        let own = target.own;
-        let at = |i: usize| cx.common.storeys.shard(i).credits();
-        let unused = cx.budget().take(own, self.credits(), 1, at);
+        let unused = self.take(cx, 1);
         if unused.amount() > 0 {
             return Some((unused, Source::Unused));
         }
         if !cx.common.storeys.has_grown()
-            && let Some(credit) = self.evict(cx, own, Search::Everywhere)
+            && let Some(credit) = self.evict(cx, Search::Everywhere)
         {
             self.policy.prefetch_next(self.pace(), &self.index);
             return Some((credit, Source::Evicted));
         }
         let mut credit = unused;
-        self.gather(cx, own, 1, &mut credit).map(|source| (credit, source))
+        self.gather(cx, 1, &mut credit).map(|source| (credit, source))
     }
 
     #[inline(never)]
@@ -393,10 +407,10 @@ impl<K, V> Shard<K, V> {
         target: Target<'_>,
     ) -> Option<(Credit, Source)> {
         let mut credit = Credit::NONE;
-        match self.gather(cx, target.own, target.price.weight(), &mut credit) {
+        match self.gather(cx, target.price.weight(), &mut credit) {
             Some(source) => Some((credit, source)),
             None => {
-                cx.budget().give(target.own, self.credits(), credit);
+                self.give(cx, credit);
                 None
             }
         }
@@ -409,7 +423,6 @@ impl<K, V> Shard<K, V> {
     pub(super) fn gather(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         weight: u64,
         credit: &mut Credit,
     ) -> Option<Source> {
@@ -419,14 +432,12 @@ impl<K, V> Shard<K, V> {
         let mut source = Source::Unused;
         for turn in 0.. {
             if credit.amount() < weight {
-                let most = weight - credit.amount();
-                let at = |i: usize| cx.common.storeys.shard(i).credits();
-                credit.add(cx.budget().take(own, self.credits(), most, at));
+                credit.add(self.take(cx, weight - credit.amount()));
             }
             if credit.amount() >= weight {
                 break;
             }
-            let first = if is_heavy { (own + turn) % shards } else { self.giver(cx, own, turn) };
+            let first = if is_heavy { (self.id + turn) % shards } else { self.giver(cx, turn) };
             credit.add(Self::evict_from(cx, first, shards)?);
             source = Source::Evicted;
         }
@@ -441,7 +452,7 @@ impl<K, V> Shard<K, V> {
     /// In a cache that has grown, one in [`EMPTYING`] comes from below the top: entries there are as old as
     /// they are few, and the sooner they are gone the better.
     #[inline]
-    fn giver(&self, cx: &Context<'_, K, V>, own: usize, turn: usize) -> usize {
+    fn giver(&self, cx: &Context<'_, K, V>, turn: usize) -> usize {
         let storeys = &cx.common.storeys;
         let (below, shards) = (storeys.below_top(), storeys.count());
         let entries = |i: usize| storeys.get(i).map_or(0, Shard::entries);
@@ -456,11 +467,11 @@ impl<K, V> Shard<K, V> {
         }
         let on_top = shards - below;
         if on_top == 1 || below == 0 && self.weights.is_none() {
-            return own;
+            return self.id;
         }
         let step = self.policy.evictions(self.pace()).wrapping_add(turn as u32) as usize;
-        let other = below + (own + 1 + step % (on_top - 1)) % on_top;
-        if entries(other) > entries(own) { other } else { own }
+        let other = below + (self.id + 1 + step % (on_top - 1)) % on_top;
+        if entries(other) > entries(self.id) { other } else { self.id }
     }
 
     /// How many entries there are, about.
@@ -508,26 +519,26 @@ impl<K, V> Shard<K, V> {
 
     /// Gives a few entries up if they hold nearly all nodes that there can be: nobody else would free one.
     #[cold]
-    pub(super) fn relieve(&self, cx: &Context<'_, K, V>, own: usize) {
+    pub(super) fn relieve(&self, cx: &Context<'_, K, V>) {
         let fresh = self.recycler.fresh();
         let is_last = fresh as usize == self.max_nodes || self.ensure(fresh as usize).is_err();
         if !is_last || self.entries() < fresh / 16 * 15 {
             return;
         }
         for _ in 0..RELIEF {
-            let Some(credit) = self.evict(cx, own, Search::Everywhere) else { break };
-            cx.budget().give(own, self.credits(), credit);
+            let Some(credit) = self.evict(cx, Search::Everywhere) else { break };
+            self.give(cx, credit);
         }
     }
 
     /// Evicts the entry that this shard can best do without; its credit.
     #[inline]
-    fn evict(&self, cx: &Context<'_, K, V>, own: usize, search: Search) -> Option<Credit> {
-        let mut sink = |evicted| self.discard(cx, own, evicted);
+    fn evict(&self, cx: &Context<'_, K, V>, search: Search) -> Option<Credit> {
+        let mut sink = |evicted| self.discard(cx, evicted);
         let worth = |word| self.worth(word);
         let Evicted { loc, word } =
             self.policy.evict(self.pace(), &self.index, search, &worth, &mut sink)?;
-        Some(self.depart_with_credit(cx, own, loc, word, RemovalCause::Size).0)
+        Some(self.depart_with_credit(cx, loc, word, RemovalCause::Size).0)
     }
 
     /// Evicts an entry of any of the `shards`, if there is one, beginning with that of the number `first`.
@@ -536,11 +547,10 @@ impl<K, V> Shard<K, V> {
         // too often without being used.
         for search in [Some(Search::Heads), Some(Search::Everywhere), None] {
             for i in 0..shards {
-                let own = (first + i) % shards;
-                let Some(shard) = cx.common.storeys.get(own) else { continue };
+                let Some(shard) = cx.common.storeys.get((first + i) % shards) else { continue };
                 let evicted = match search {
-                    Some(search) => shard.evict(cx, own, search),
-                    None => shard.evict_any(cx, own),
+                    Some(search) => shard.evict(cx, search),
+                    None => shard.evict_any(cx),
                 };
                 if evicted.is_some() {
                     return evicted;
@@ -552,21 +562,21 @@ impl<K, V> Shard<K, V> {
 
     /// Evicts any entry, whether it is in a ring or not.
     #[cold]
-    fn evict_any(&self, cx: &Context<'_, K, V>, own: usize) -> Option<Credit> {
+    fn evict_any(&self, cx: &Context<'_, K, V>) -> Option<Credit> {
         let (loc, word) = self.index.any_member(0, &|word| self.is_pinned(word))?;
         let removed = self.index.remove(loc, word);
-        removed.then(|| self.depart_with_credit(cx, own, loc, word, RemovalCause::Size).0)
+        removed.then(|| self.depart_with_credit(cx, loc, word, RemovalCause::Size).0)
     }
 
     /// An entry that was evicted for want of a place in a ring.
     #[cold]
-    pub(super) fn discard(&self, cx: &Context<'_, K, V>, own: usize, evicted: Evicted) {
-        self.depart(cx, own, evicted.loc, evicted.word, RemovalCause::Size);
+    pub(super) fn discard(&self, cx: &Context<'_, K, V>, evicted: Evicted) {
+        self.depart(cx, evicted.loc, evicted.word, RemovalCause::Size);
     }
 
     /// Both buckets of a key are full: gives up the entry of its home that was used least.
     #[cold]
-    pub(super) fn make_room(&self, cx: &Context<'_, K, V>, own: usize, home: usize) -> bool {
+    pub(super) fn make_room(&self, cx: &Context<'_, K, V>, home: usize) -> bool {
         let pinned = |word| self.is_pinned(word);
         let mut victim = self.index.least_used(home, &pinned);
         if victim.is_none() {
@@ -574,7 +584,7 @@ impl<K, V> Shard<K, V> {
         }
         let Some((loc, word)) = victim else { return false };
         if self.index.remove(loc, word) {
-            self.depart(cx, own, loc, word, RemovalCause::Size);
+            self.depart(cx, loc, word, RemovalCause::Size);
         }
         true
     }

@@ -116,16 +116,14 @@ pub(super) const FACTOR: u64 = 4;
 /// Inserts that do without a storey before it is tried again for which there was no memory, or no need.
 const PATIENCE: u32 = 1024;
 
-/// A shard, with its number.
-pub(crate) type Seat<'s, K, V> = (usize, &'s Shard<K, V>);
-
 /// An insert on one of the floors.
-type Put<'p, K, V> = dyn FnMut(Seat<'_, K, V>, Entry<K, V>) -> Placed<K, V> + 'p;
+type Put<'p, K, V> = dyn FnMut(&Shard<K, V>, Entry<K, V>) -> Placed<K, V> + 'p;
 
 /// A node of one of the shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Spot {
-    pub(crate) own: usize,
+    /// The number of the shard.
+    pub(crate) shard: usize,
     pub(crate) node: NodeId,
 }
 
@@ -162,7 +160,7 @@ impl<K, V> Storeys<K, V> {
         assert!(plan.shards.is_power_of_two(), "{} shards", plan.shards);
         let mut ground = Vec::with_capacity(plan.shards);
         for _ in 0..plan.shards {
-            ground.push(Shard::new(&plan.shard, 0)?);
+            ground.push(Shard::new(&plan.shard, 0, ground.len())?);
         }
         Ok(Self {
             ground: ground.into_boxed_slice(),
@@ -195,10 +193,10 @@ impl<K, V> Storeys<K, V> {
 
     /// The shard of a hash on the ground floor.
     #[inline(always)]
-    pub(crate) fn ground(&self, hash: u64) -> Seat<'_, K, V> {
-        let own = (hash >> 48) as usize & self.mask;
+    pub(crate) fn ground(&self, hash: u64) -> &Shard<K, V> {
+        let place = (hash >> 48) as usize & self.mask;
         // SAFETY: the mask is one less than the number of shards.
-        (own, unsafe { self.ground.get_unchecked(own) })
+        unsafe { self.ground.get_unchecked(place) }
     }
 
     fn storey(&self, level: usize) -> Option<&Storey<K, V>> {
@@ -206,41 +204,40 @@ impl<K, V> Storeys<K, V> {
     }
 
     /// The shard of a hash on a floor, if it was made.
-    fn seat(&self, level: usize, hash: u64) -> Option<Seat<'_, K, V>> {
+    fn shard_on(&self, level: usize, hash: u64) -> Option<&Shard<K, V>> {
         let Some(storey) = self.storey(level) else {
             return (level == 0).then(|| self.ground(hash));
         };
-        let place = Self::place(hash, storey.shards.len());
-        Some((storey.first + place, storey.shards[place].get()?))
+        storey.shards[Self::place(hash, storey.shards.len())].get()
     }
 
     /// The same; if it was not made, whoever uses it later knows what this thread knows.
-    fn seat_or_precede(&self, level: usize, hash: u64) -> Option<&Shard<K, V>> {
+    fn shard_or_precede(&self, level: usize, hash: u64) -> Option<&Shard<K, V>> {
         let Some(storey) = self.storey(level) else {
-            return (level == 0).then(|| self.ground(hash).1);
+            return (level == 0).then(|| self.ground(hash));
         };
         storey.shards[Self::place(hash, storey.shards.len())].get_or_precede()
     }
 
     /// The shards of a hash, from the ground up.
-    pub(crate) fn seats(&self, hash: u64) -> Seats<'_, K, V> {
-        Seats { storeys: self, hash, levels: 0..self.height() + 1 }
+    pub(crate) fn shards_of(&self, hash: u64) -> ShardsOf<'_, K, V> {
+        ShardsOf { storeys: self, hash, levels: 0..self.height() + 1 }
     }
 
     /// The next shard where a key may be that was not found on the floor `level`, and which floor that is.
     #[inline(always)]
-    pub(crate) fn next(&self, level: usize, hash: u64) -> Option<(usize, Seat<'_, K, V>)> {
+    pub(crate) fn next(&self, level: usize, hash: u64) -> Option<(usize, &Shard<K, V>)> {
         if self.height() > 0 { self.next_upper(level, hash) } else { None }
     }
 
     #[cold]
     #[inline(never)]
-    fn next_upper(&self, level: usize, hash: u64) -> Option<(usize, Seat<'_, K, V>)> {
+    fn next_upper(&self, level: usize, hash: u64) -> Option<(usize, &Shard<K, V>)> {
         let mut level = if level == FROM_THE_TOP { self.height() + 1 } else { level };
         while level > 1 {
             level -= 1;
-            if let Some(seat) = self.seat(level, hash) {
-                return Some((level, seat));
+            if let Some(shard) = self.shard_on(level, hash) {
+                return Some((level, shard));
             }
         }
         None
@@ -248,29 +245,29 @@ impl<K, V> Storeys<K, V> {
 
     /// A shard by its number, if it was made.
     #[inline]
-    pub(crate) fn get(&self, own: usize) -> Option<&Shard<K, V>> {
-        match self.ground.get(own) {
+    pub(crate) fn get(&self, id: usize) -> Option<&Shard<K, V>> {
+        match self.ground.get(id) {
             Some(shard) => Some(shard),
-            None => self.get_upper(own),
+            None => self.get_upper(id),
         }
     }
 
     #[cold]
-    fn get_upper(&self, own: usize) -> Option<&Shard<K, V>> {
+    fn get_upper(&self, id: usize) -> Option<&Shard<K, V>> {
         let mut last = None;
         for storey in &self.upper {
             match storey.get() {
-                Some(storey) if own >= storey.first => last = Some(storey),
+                Some(storey) if id >= storey.first => last = Some(storey),
                 _ => break,
             }
         }
-        last?.get(own)
+        last?.get(id)
     }
 
     /// The shard of this number, of which it is known that it was made.
     #[inline]
-    pub(crate) fn shard(&self, own: usize) -> &Shard<K, V> {
-        self.get(own).expect("the number of a shard that was made")
+    pub(crate) fn shard(&self, id: usize) -> &Shard<K, V> {
+        self.get(id).expect("the number of a shard that was made")
     }
 
     /// One more than the largest number of a shard.
@@ -284,9 +281,9 @@ impl<K, V> Storeys<K, V> {
         self.storey(self.height()).map_or(0, |storey| storey.first)
     }
 
-    /// Every shard that was made, with its number.
-    pub(crate) fn iter(&self) -> AllSeats<'_, K, V> {
-        AllSeats { storeys: self, numbers: 0..self.count() }
+    /// Every shard that was made, in the order of their numbers.
+    pub(crate) fn iter(&self) -> AllShards<'_, K, V> {
+        AllShards { storeys: self, ids: 0..self.count() }
     }
 
     /// How the top floor is planned.
@@ -295,19 +292,18 @@ impl<K, V> Storeys<K, V> {
     }
 
     /// Makes the shard of a hash on a floor, if it is not there; `made` is the last step of making one.
-    fn seat_made(
+    fn shard_made(
         &self,
         level: usize,
         hash: u64,
         made: impl FnOnce(&Shard<K, V>) -> Result<(), OutOfMemory>,
-    ) -> Result<Seat<'_, K, V>, OutOfMemory> {
+    ) -> Result<&Shard<K, V>, OutOfMemory> {
         let Some(storey) = self.storey(level) else { return Ok(self.ground(hash)) };
         let place = Self::place(hash, storey.shards.len());
-        let shard = storey.shards[place].get_or_try_make(|| {
-            let shard = Shard::new(&storey.plan.shard, level)?;
+        storey.shards[place].get_or_try_make(|| {
+            let shard = Shard::new(&storey.plan.shard, level, storey.first + place)?;
             made(&shard).map(|()| shard)
-        })?;
-        Ok((storey.first + place, shard))
+        })
     }
 
     /// Puts a storey with room for `entries` on the floor `level`, unless there is one. `admit` gets to know
@@ -358,13 +354,13 @@ impl<K, V> Storeys<K, V> {
     }
 
     /// A pair of buckets by its number: the shard, if it was made, and the first of the two.
-    pub(crate) fn pair(&self, mut number: u64) -> Option<(Seat<'_, K, V>, usize)> {
+    pub(crate) fn pair(&self, mut number: u64) -> Option<(&Shard<K, V>, usize)> {
         for level in 0..self.height() + 1 {
             let (first, plan) = self.floor(level);
             if number < plan.pairs() {
                 let per_shard = (plan.shard.buckets / 2) as u64;
-                let own = first + (number / per_shard) as usize;
-                return Some(((own, self.get(own)?), (number % per_shard) as usize * 2));
+                let shard = self.get(first + (number / per_shard) as usize)?;
+                return Some((shard, (number % per_shard) as usize * 2));
             }
             number -= plan.pairs();
         }
@@ -372,7 +368,7 @@ impl<K, V> Storeys<K, V> {
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        let shard = |(_, shard): Seat<'_, K, V>| size_of_val(shard) + shard.allocated_bytes();
+        let shard = |shard: &Shard<K, V>| size_of_val(shard) + shard.allocated_bytes();
         let storeys = self.upper.iter().map_while(Late::get);
         self.iter().map(shard).sum::<usize>()
             + storeys.map(|it| size_of_val(it) + size_of_val(&*it.shards)).sum::<usize>()
@@ -382,39 +378,38 @@ impl<K, V> Storeys<K, V> {
 // By hand: each adapter of the standard library's would be compiled anew in every program, several times.
 
 /// See [`Storeys::seats`].
-pub(crate) struct Seats<'s, K, V> {
+pub(crate) struct ShardsOf<'s, K, V> {
     storeys: &'s Storeys<K, V>,
     hash: u64,
     levels: Range<usize>,
 }
 
-impl<'s, K, V> Iterator for Seats<'s, K, V> {
-    type Item = Seat<'s, K, V>;
+impl<'s, K, V> Iterator for ShardsOf<'s, K, V> {
+    type Item = &'s Shard<K, V>;
 
-    fn next(&mut self) -> Option<Seat<'s, K, V>> {
+    fn next(&mut self) -> Option<&'s Shard<K, V>> {
         loop {
-            let seat = self.storeys.seat(self.levels.next()?, self.hash);
-            if seat.is_some() {
-                return seat;
+            let shard = self.storeys.shard_on(self.levels.next()?, self.hash);
+            if shard.is_some() {
+                return shard;
             }
         }
     }
 }
 
 /// See [`Storeys::iter`].
-pub(crate) struct AllSeats<'s, K, V> {
+pub(crate) struct AllShards<'s, K, V> {
     storeys: &'s Storeys<K, V>,
-    numbers: Range<usize>,
+    ids: Range<usize>,
 }
 
-impl<'s, K, V> Iterator for AllSeats<'s, K, V> {
-    type Item = Seat<'s, K, V>;
+impl<'s, K, V> Iterator for AllShards<'s, K, V> {
+    type Item = &'s Shard<K, V>;
 
-    fn next(&mut self) -> Option<Seat<'s, K, V>> {
+    fn next(&mut self) -> Option<&'s Shard<K, V>> {
         loop {
-            let own = self.numbers.next()?;
-            if let Some(shard) = self.storeys.get(own) {
-                return Some((own, shard));
+            if let Some(shard) = self.storeys.get(self.ids.next()?) {
+                return Some(shard);
             }
         }
     }
@@ -425,8 +420,8 @@ impl<K, V> Storey<K, V> {
         self.first + self.shards.len()
     }
 
-    fn get(&self, own: usize) -> Option<&Shard<K, V>> {
-        self.shards.get(own - self.first)?.get()
+    fn get(&self, id: usize) -> Option<&Shard<K, V>> {
+        self.shards.get(id - self.first)?.get()
     }
 }
 
@@ -467,8 +462,8 @@ impl<K, V> Common<K, V> {
     }
 
     /// The shard of a hash on a floor, made if need be.
-    fn seat_made(&self, level: usize, hash: u64) -> Result<Seat<'_, K, V>, OutOfMemory> {
-        self.storeys.seat_made(level, hash, |shard| match self.lifetimes.rules {
+    fn shard_made(&self, level: usize, hash: u64) -> Result<&Shard<K, V>, OutOfMemory> {
+        self.storeys.shard_made(level, hash, |shard| match self.lifetimes.rules {
             Rules::None => Ok(()),
             Rules::Fixed | Rules::Changing => shard.timing_by_rule(self).map(|_| ()),
         })
@@ -484,7 +479,7 @@ impl<K, V> Common<K, V> {
     fn top_made(&self, hash: u64) -> usize {
         let height = self.storeys.height();
         let mut top = 0;
-        while top < height && self.seat_made(top + 1, hash).is_ok() {
+        while top < height && self.shard_made(top + 1, hash).is_ok() {
             top += 1;
         }
         top
@@ -495,20 +490,20 @@ impl<K, V> Common<K, V> {
     pub(super) fn ascend<'s>(
         &'s self,
         hash: u64,
-        look: &mut dyn FnMut(Seat<'s, K, V>) -> Ascent,
+        look: &mut dyn FnMut(&'s Shard<K, V>) -> Ascent,
     ) -> bool {
         let mut height = self.storeys.height();
         loop {
             let top = self.top_made(hash);
             for level in 0..=top {
-                let Some((own, shard)) = self.storeys.seat(level, hash) else { break };
+                let Some(shard) = self.storeys.shard_on(level, hash) else { break };
                 if level < top && !planted(Bug::SealSkipped) {
                     shard.index.seal(shard.index.home(hash));
                 }
                 if level < top && planted(Bug::BelowUnlooked) {
                     continue;
                 }
-                if look((own, shard)) == Ascent::Ends {
+                if look(shard) == Ascent::Ends {
                     return true;
                 }
             }
@@ -530,15 +525,15 @@ impl<K, V> Common<K, V> {
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         let mut take = Some(take);
-        let (mut own, mut shard) = self.storeys.ground(hash);
+        let mut shard = self.storeys.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
             let take_once = |entry: &_| take.take().map(|take| take(entry));
-            match shard.remove(cx, own, hash, &mut eq, take_once) {
+            match shard.remove(cx, hash, &mut eq, take_once) {
                 Taken::Entry(taken) => return taken,
                 Taken::Past => return None,
                 Taken::Nothing if planted(Bug::RemoveGroundOnly) => return None,
-                Taken::Nothing => (level, (own, shard)) = self.storeys.next(level, hash)?,
+                Taken::Nothing => (level, shard) = self.storeys.next(level, hash)?,
             }
         }
     }
@@ -558,14 +553,14 @@ impl<K, V> Common<K, V> {
         eq: &dyn Fn(&K) -> bool,
         goes: &dyn Fn(&Shard<K, V>, Spot) -> bool,
     ) -> Option<RemovalCause> {
-        let (mut own, mut shard) = self.storeys.ground(hash);
+        let mut shard = self.storeys.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
-            let displaced = shard.displace(cx, own, hash, eq, goes);
+            let displaced = shard.displace(cx, hash, eq, goes);
             if displaced.is_some() {
                 return displaced;
             }
-            (level, (own, shard)) = self.storeys.next(level, hash)?;
+            (level, shard) = self.storeys.next(level, hash)?;
         }
     }
 
@@ -574,7 +569,7 @@ impl<K, V> Common<K, V> {
     #[cold]
     pub(super) fn bump(&self, hash: u64) {
         for level in 0.. {
-            let Some(shard) = self.storeys.seat_or_precede(level, hash) else { return };
+            let Some(shard) = self.storeys.shard_or_precede(level, hash) else { return };
             let control = shard.index.bump(shard.index.home(hash));
             if !control.is_sealed() || planted(Bug::BumpGroundOnly) {
                 return;
@@ -611,10 +606,10 @@ impl<K, V> Engine<K, V> {
         put: &mut Put<'_, K, V>,
     ) -> Placed<K, V> {
         let mut placed = Placed::Outgrown(entry);
-        self.common.ascend(hash, &mut |seat| {
+        self.common.ascend(hash, &mut |shard| {
             let now = std::mem::replace(&mut placed, Placed::Done(super::insert::Inserted::Kept));
             placed = match now {
-                Placed::Outgrown(entry) => put(seat, entry),
+                Placed::Outgrown(entry) => put(shard, entry),
                 ended => ended,
             };
             match placed {
@@ -632,7 +627,7 @@ impl<K, V> Engine<K, V> {
     /// Drops a few entries that died earlier in the shards of a hash.
     #[cold]
     pub(super) fn drop_dead(&self, hash: u64, most: u32) {
-        for (_, shard) in self.common.storeys.seats(hash) {
+        for shard in self.common.storeys.shards_of(hash) {
             shard.drop_dead(most);
         }
     }

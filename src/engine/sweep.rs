@@ -72,20 +72,20 @@ impl<K, V> Common<K, V> {
         self.sweep_step(&cx, groups, &step, pairs);
         drop(pin);
         drop(leaving);
-        if let Some(((_, shard), _)) = self.storeys.pair(step.pair()) {
+        if let Some((shard, _)) = self.storeys.pair(step.pair()) {
             shard.drop_dead(4 * DEAD_PER_WRITE);
         }
         true
     }
 
     fn sweep_step(&self, cx: &Context<'_, K, V>, groups: &Groups, step: &Step, pairs: u64) {
-        if let Some(((own, shard), first)) = self.storeys.pair(step.pair()) {
+        if let Some((shard, first)) = self.storeys.pair(step.pair()) {
             for bucket in first..first + 2 {
                 let Some(members) = shard.index.members_of(bucket) else { break };
                 for found in members {
                     if groups.is_stale(&shard.births, found.node) {
                         let loc = shard.index.loc(found);
-                        shard.take_out(cx, own, loc, found.node, RemovalCause::Invalidated);
+                        shard.take_out(cx, loc, found.node, RemovalCause::Invalidated);
                     }
                 }
             }
@@ -160,8 +160,9 @@ impl<K, V> Engine<K, V> {
 
     fn take_out_where(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> u64 {
         let mut taken = 0;
-        self.for_each_bucket(|own, bucket| {
-            taken += self.take_out_of_bucket(own, bucket, |entry| doomed(&entry.key, &entry.value));
+        self.for_each_bucket(|shard, bucket| {
+            let doomed = |entry: &Entry<K, V>| doomed(&entry.key, &entry.value);
+            taken += self.take_out_of_bucket(shard, bucket, doomed);
         });
         taken
     }
@@ -169,11 +170,10 @@ impl<K, V> Engine<K, V> {
     /// Takes the entries out of a bucket for which `doomed` holds; says how many they were.
     fn take_out_of_bucket(
         &self,
-        own: usize,
+        shard: &Shard<K, V>,
         bucket: usize,
         mut doomed: impl FnMut(&Entry<K, V>) -> bool,
     ) -> u64 {
-        let shard = self.common.storeys.shard(own);
         let leaving = Leaving::new(&self.common);
         let pin = pin();
         let cx = self.context(&pin, &leaving);
@@ -186,7 +186,7 @@ impl<K, V> Engine<K, V> {
             .filter(|found| unsafe { shard.nodes.with(found.node, &mut doomed) })
             .filter(|&found| {
                 let (loc, cause) = (shard.index.loc(found), RemovalCause::Invalidated);
-                shard.take_out(&cx, own, loc, found.node, cause).is_some()
+                shard.take_out(&cx, loc, found.node, cause).is_some()
             })
             .count();
         drop(pin);
@@ -196,9 +196,9 @@ impl<K, V> Engine<K, V> {
         taken as u64
     }
 
-    fn for_each_bucket(&self, mut f: impl FnMut(usize, usize)) {
-        for (own, shard) in self.common.storeys.iter() {
-            (0..shard.index.bucket_count()).for_each(|bucket| f(own, bucket));
+    fn for_each_bucket(&self, mut f: impl FnMut(&Shard<K, V>, usize)) {
+        for shard in self.common.storeys.iter() {
+            (0..shard.index.bucket_count()).for_each(|bucket| f(shard, bucket));
         }
     }
 }
@@ -220,23 +220,16 @@ impl<K, V> Shard<K, V> {
 
     /// Takes back what this thread has published, if it was invalidated meanwhile.
     #[inline(always)]
-    pub(super) fn second_look(&self, cx: &Context<'_, K, V>, own: usize, loc: Loc, node: NodeId) {
+    pub(super) fn second_look(&self, cx: &Context<'_, K, V>, loc: Loc, node: NodeId) {
         if let Some(groups) = cx.common.groups.get() {
-            self.second_look_at(cx, groups, own, loc, node);
+            self.second_look_at(cx, groups, loc, node);
         }
     }
 
     #[inline(never)]
-    fn second_look_at(
-        &self,
-        cx: &Context<'_, K, V>,
-        groups: &Groups,
-        own: usize,
-        loc: Loc,
-        node: NodeId,
-    ) {
+    fn second_look_at(&self, cx: &Context<'_, K, V>, groups: &Groups, loc: Loc, node: NodeId) {
         if !groups.may_stay(&self.births, node) {
-            self.take_out(cx, own, loc, node, RemovalCause::Invalidated);
+            self.take_out(cx, loc, node, RemovalCause::Invalidated);
         }
     }
 
@@ -245,7 +238,6 @@ impl<K, V> Shard<K, V> {
     pub(super) fn take_out(
         &self,
         cx: &Context<'_, K, V>,
-        own: usize,
         loc: Loc,
         node: NodeId,
         cause: RemovalCause,
@@ -254,7 +246,7 @@ impl<K, V> Shard<K, V> {
         let mut word = self.index.word(loc);
         while holds(word) {
             if self.index.remove(loc, word) {
-                return Some(self.depart(cx, own, loc, word, cause));
+                return Some(self.depart(cx, loc, word, cause));
             }
             word = self.index.word(loc);
         }

@@ -9,7 +9,7 @@ use crate::{
         epoch::{Pin, pin},
         leaving::Leaving,
         plan,
-        shard::{Common, Context},
+        shard::{Common, Context, Shard},
         stats::Event,
         wheel::Advance,
     },
@@ -57,11 +57,11 @@ impl<K, V> Common<K, V> {
     /// Takes out what is past, from no more than `budget` blocks.
     pub(super) fn expire(&self, mut budget: u32) -> Advance {
         let now = self.lifetimes.clock.now();
-        for (own, _) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             loop {
                 let mut under_one_pin = budget.min(BLOCKS_PER_PIN);
                 budget -= under_one_pin;
-                let advance = self.expire_in(own, now, &mut under_one_pin);
+                let advance = self.expire_in(shard, now, &mut under_one_pin);
                 budget += under_one_pin;
                 match advance {
                     Advance::Done => break,
@@ -75,18 +75,17 @@ impl<K, V> Common<K, V> {
 
     /// What a writer does if there is no thread for it.
     #[cold]
-    pub(super) fn expire_some(&self, own: usize) {
-        let _ = self.expire_in(own, self.lifetimes.clock.now(), &mut { BLOCKS_PER_WRITE });
+    pub(super) fn expire_some(&self, shard: &Shard<K, V>) {
+        let _ = self.expire_in(shard, self.lifetimes.clock.now(), &mut { BLOCKS_PER_WRITE });
     }
 
-    fn expire_in(&self, own: usize, now: u64, budget: &mut u32) -> Advance {
-        let shard = self.storeys.shard(own);
+    fn expire_in(&self, shard: &Shard<K, V>, now: u64, budget: &mut u32) -> Advance {
         if shard.timing.get().is_none() {
             return Advance::Done;
         }
         let leaving = Leaving::new(self);
         let pin = pin();
-        shard.expire(&self.context(&pin, &leaving), own, now, budget)
+        shard.expire(&self.context(&pin, &leaving), now, budget)
     }
 
     /// Does some of what is due, an amount of it that is bounded.
@@ -110,7 +109,7 @@ impl<K, V> Common<K, V> {
             return Advance::More;
         }
         let mut sealed = 0;
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             sealed += shard.recycler.seal_all(&pin().guard);
             if sealed >= BATCHES_PER_STEP {
                 return Advance::More;
@@ -127,7 +126,7 @@ impl<K, V> Common<K, V> {
             }
         }
         // Any pin and any seal may have handed a batch back, too.
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             if shard.recycler.has_dead() {
                 return Advance::More;
             }
@@ -137,7 +136,7 @@ impl<K, V> Common<K, V> {
 
     /// Drops no more than `most` of what is dead.
     fn drop_some(&self, mut most: u32) -> Advance {
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             most -= shard.drop_dead(most);
             if most == 0 {
                 return Advance::More;
@@ -149,14 +148,14 @@ impl<K, V> Common<K, V> {
     /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
     pub(super) fn reclaim(&self) {
         self.collect();
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
         }
     }
 
     /// Brings reclamation as far as pinned threads allow.
     fn collect(&self) {
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             shard.recycler.seal_all(&pin().guard);
         }
         // A flush advances the epoch once at most, and hands back a few batches whose epoch is two
@@ -174,7 +173,7 @@ impl<K, V> Common<K, V> {
     /// What the entries weigh together.
     pub(crate) fn weight(&self) -> u64 {
         let mut unused = 0;
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             unused += shard.credits().unused();
         }
         unused += self.budget.pooled();
@@ -205,13 +204,14 @@ impl<K, V> Common<K, V> {
     fn pay_some(&self) -> Payment {
         let Some(due) = self.budget.take_debt() else { return Payment::None };
         // Any shard will do: it asks others for what it has not got.
-        let (own, shard) = self.storeys.ground(due << 48);
+        let shard = self.storeys.ground(due << 48);
         let leaving = Leaving::new(self);
         let pin = pin();
+        let cx = self.context(&pin, &leaving);
         let mut credit = Credit::NONE;
-        let gathered = shard.gather(&self.context(&pin, &leaving), own, due, &mut credit);
+        let gathered = shard.gather(&cx, due, &mut credit);
         let paid = credit.amount().min(due);
-        self.budget.give(own, shard.credits(), credit.spend(paid));
+        shard.give(&cx, credit.spend(paid));
         self.budget.owe(due - paid);
         if gathered.is_some() { Payment::Made } else { Payment::None }
     }
@@ -232,7 +232,7 @@ impl<K, V> Common<K, V> {
     /// Batches that wait for the end of their grace period.
     fn pending(&self) -> u32 {
         let mut pending = 0;
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             pending += shard.recycler.pending();
         }
         pending
@@ -251,7 +251,7 @@ impl<K, V> Common<K, V> {
 
     fn next_due(&self) -> Option<u64> {
         let mut next: Option<u64> = None;
-        for (_, shard) in self.storeys.iter() {
+        for shard in self.storeys.iter() {
             if let Some(timing) = shard.timing.get()
                 && let Some(due) = timing.wheel.next_due()
             {

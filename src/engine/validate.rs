@@ -19,11 +19,11 @@ impl<K: Eq, V> Engine<K, V> {
     pub(crate) fn validate(&self, hash: impl Fn(&K) -> u64) {
         let _rest = self.common.background.rest();
         let (mut members, mut weight) = (0, 0);
-        for (own, shard) in self.common.storeys.iter() {
+        for shard in self.common.storeys.iter() {
             let (shard_members, shard_weight) = shard.validate(|key| {
                 let hash = hash(key);
-                let mut floors = self.common.storeys.seats(hash).map(|(own, _)| own);
-                assert!(floors.any(|other| other == own), "a key in another key's shard");
+                let mut floors = self.common.storeys.shards_of(hash).map(Shard::id);
+                assert!(floors.any(|other| other == shard.id()), "a key in another key's shard");
                 let has = |shard: &Shard<K, V>| {
                     let found = shard.index.find(shard.index.home(hash), hash, |node| {
                         // SAFETY: nobody else uses the cache, and members' nodes hold entries.
@@ -31,7 +31,7 @@ impl<K: Eq, V> Engine<K, V> {
                     });
                     found.is_some()
                 };
-                let floors = self.common.storeys.seats(hash).filter(|(_, shard)| has(shard));
+                let floors = self.common.storeys.shards_of(hash).filter(|shard| has(shard));
                 assert_eq!(floors.count(), 1, "a key on two floors");
                 hash
             });

@@ -38,7 +38,7 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let target = self.target_of(hash, terms, &entry);
-        if self.can_keep(target, self.ground(hash).1) {
+        if self.can_keep(target, self.ground(hash)) {
             return self.insert_at(target, entry, if_present);
         }
         self.reject_write(target, entry, if_present)
@@ -82,7 +82,7 @@ impl<K, V> Engine<K, V> {
             weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
         };
         let price = Price::new(ask(&self.common.weigher), ask(&self.common.coster));
-        Target { own: self.ground(hash).0, hash, terms, price }
+        Target { hash, terms, price }
     }
 
     /// Whether an entry of that weight could not be kept if it was alone.
@@ -103,9 +103,9 @@ impl<K, V> Engine<K, V> {
     /// What a write does for a cache that no maintenance thread tends, or in which stale entries are to be
     /// swept.
     #[inline(always)]
-    pub(super) fn do_upkeep(&self, own: usize, shard: &Shard<K, V>) {
+    pub(super) fn do_upkeep(&self, shard: &Shard<K, V>) {
         if shard.timing.get().is_some() && self.common.registration.get().is_none() {
-            self.common.expire_some(own);
+            self.common.expire_some(shard);
         }
         self.sweep_by_the_way();
     }
@@ -114,11 +114,11 @@ impl<K, V> Engine<K, V> {
     #[cold]
     pub(super) fn do_upkeep_above(&self, hash: u64) {
         if self.common.registration.get().is_none() {
-            let mut seats = self.common.storeys.seats(hash);
-            let _ground = seats.next();
-            for (own, shard) in seats {
+            let mut shards = self.common.storeys.shards_of(hash);
+            let _ground = shards.next();
+            for shard in shards {
                 if shard.timing.get().is_some() {
-                    self.common.expire_some(own);
+                    self.common.expire_some(shard);
                 }
             }
         }
@@ -138,11 +138,10 @@ impl<K, V> Engine<K, V> {
         if self.common.storeys.has_grown() {
             return self.try_insert_grown(target, entry, if_present);
         }
-        let Target { own, hash, .. } = target;
-        // `own` is its number, but the compiler cannot know.
-        let (_, shard) = self.ground(hash);
+        let hash = target.hash;
+        let shard = self.ground(hash);
         shard.index.prefetch(shard.index.home(hash));
-        self.do_upkeep(own, shard);
+        self.do_upkeep(shard);
         let leaving = Leaving::new(&self.common);
         let placed = {
             let pin = pin();
@@ -167,8 +166,8 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let (own, shard) = self.ground(target.hash);
-        self.do_upkeep(own, shard);
+        let shard = self.ground(target.hash);
+        self.do_upkeep(shard);
         self.do_upkeep_above(target.hash);
         let leaving = Leaving::new(&self.common);
         let placed = {
@@ -176,11 +175,11 @@ impl<K, V> Engine<K, V> {
             hooks::step(hooks::Step::Pinned);
             self.supersede(&pin, target.hash);
             let cx = self.context(&pin, &leaving);
-            self.place(target.hash, entry, &mut |(own, shard), entry| {
+            self.place(target.hash, entry, &mut |shard, entry| {
                 if !self.can_keep(target, shard) {
                     return Placed::Exhausted(entry);
                 }
-                shard.insert(&cx, Target { own, ..target }, entry, if_present)
+                shard.insert(&cx, target, entry, if_present)
             })
         };
         drop(leaving);
@@ -224,7 +223,7 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let (_, shard) = self.ground(target.hash);
+        let shard = self.ground(target.hash);
         let leaving = Leaving::new(&self.common);
         let rejected =
             shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
@@ -261,16 +260,16 @@ impl<K, V> Engine<K, V> {
         bury: &mut dyn FnMut(Entry<K, V>),
         again: &mut dyn FnMut(Entry<K, V>) -> Result<R, Entry<K, V>>,
     ) -> Result<R, Entry<K, V>> {
-        let seats = || self.common.storeys.seats(hash);
+        let shards = || self.common.storeys.shards_of(hash);
         let mut hopeful = false;
-        for (_, shard) in seats() {
+        for shard in shards() {
             hopeful = hopeful || shard.recycler.is_hopeful();
         }
         for _ in 0..plan::YIELDS {
             if self.common.weigher.is_some() {
                 self.relieve(hash);
             }
-            for (_, shard) in seats() {
+            for shard in shards() {
                 shard.recycler.seal_all(&pin().guard);
             }
             if hopeful {
@@ -278,7 +277,7 @@ impl<K, V> Engine<K, V> {
             }
             // Each pin sees the latest epoch; a flush may advance it once more.
             pin().guard.flush();
-            for (_, shard) in seats() {
+            for shard in shards() {
                 while shard.take_dead(plan::DEAD_PER_PASS, bury) > 0 {}
             }
             match again(entry) {
@@ -287,7 +286,7 @@ impl<K, V> Engine<K, V> {
             }
         }
         if hopeful {
-            for (_, shard) in seats() {
+            for shard in shards() {
                 shard.recycler.give_up();
             }
         }
@@ -300,8 +299,8 @@ impl<K, V> Engine<K, V> {
         let leaving = Leaving::new(&self.common);
         let pin = pin();
         let cx = self.context(&pin, &leaving);
-        for (own, shard) in self.common.storeys.seats(hash) {
-            shard.relieve(&cx, own);
+        for shard in self.common.storeys.shards_of(hash) {
+            shard.relieve(&cx);
         }
     }
 
@@ -327,10 +326,10 @@ impl<K, V> Engine<K, V> {
             let pin = pin();
             let cx = self.context(&pin, &leaving);
             batch.by_ref().find_map(|(hash, entry)| {
-                let (own, shard) = self.ground(hash);
-                writes[own] += 1;
+                let shard = self.ground(hash);
+                writes[shard.id()] += 1;
                 self.supersede(&pin, hash);
-                let target = Target { own, hash, terms: &Terms::BY_RULE, price: Price::UNIT };
+                let target = Target { hash, terms: &Terms::BY_RULE, price: Price::UNIT };
                 match shard.insert(&cx, target, entry, IfPresent::Replace) {
                     Placed::Exhausted(entry) | Placed::Outgrown(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,
@@ -338,9 +337,12 @@ impl<K, V> Engine<K, V> {
             })
         };
         drop(leaving);
-        let written = self.common.storeys.iter().zip(writes).filter(|(_, writes)| *writes > 0);
-        for ((_, shard), writes) in written {
-            shard.drop_dead(writes * DEAD_PER_WRITE);
+        for shard in self.common.storeys.iter() {
+            // It may have come since.
+            let writes = writes.get(shard.id()).copied().unwrap_or(0);
+            if writes > 0 {
+                shard.drop_dead(writes * DEAD_PER_WRITE);
+            }
         }
         // One by one, and in their order, if a node was missing or the cache grows.
         for (hash, entry) in exhausted.into_iter().chain(batch) {
@@ -357,7 +359,7 @@ impl<K, V> Engine<K, V> {
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         self.prefetch(hash);
-        let (_, shard) = self.ground(hash);
+        let shard = self.ground(hash);
         self.sweep_by_the_way();
         let leaving = Leaving::new(&self.common);
         let removed = {
