@@ -92,6 +92,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("BelowUnlooked", "storeys", "only_one_of_two_adds_succeeds_on_different_floors"),
     ("BelowUnlooked", "storeys", "two_increments_one_of_which_knows_of_a_storey"),
     ("ClaimLeft", "storeys", "a_seal_against_the_insert_of_another_key"),
+    ("PartLeftToMaker", "parts", "two_users_of_a_part_against_who_learns_of_them"),
     ("LateRelaxed", "storeys", "a_key_that_changes_floors_against_two_lookups"),
     ("BumpGroundOnly", "storeys", "a_load_that_goes_up_against_an_invalidation"),
     ("SpareUnordered", "storeys", "a_credit_that_lies_in_a_new_shard_can_be_stolen"),

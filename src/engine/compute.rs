@@ -355,7 +355,7 @@ impl<K: Eq, V> Shard<K, V> {
         }
         match inserted {
             Inserted::Added | Inserted::Updated => {
-                Tried::Done(Computed::Put(self.version_if_any(node)))
+                Tried::Done(Computed::Put(self.version_if_any(&cx.common.parts, node)))
             }
             Inserted::Rejected => Tried::Done(Computed::Put(Version::NONE)),
             Inserted::Kept | Inserted::Superseded => Tried::Lost,

@@ -18,6 +18,7 @@ use crate::{
         late::Late,
         lifetimes::{By, Life, Lifetimes},
         parker,
+        parts::{Part, Parts},
         plan::{Growth, Plan, ShardPlan},
         postpone::PutOff,
         recycle::{NodePlan, Recycler},
@@ -33,7 +34,7 @@ use crate::{
     requests::{Link, Linked, Requests},
     sync::{
         Arc, AtomicU32,
-        Ordering::{AcqRel, Acquire, Relaxed, SeqCst},
+        Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst},
         fence,
     },
 };
@@ -627,6 +628,35 @@ impl LateDoor {
     /// Whether the value is there; if not, who makes it sees what this thread has done.
     pub fn is_there_or_precede(&self) -> bool {
         self.0.get_or_precede().is_some()
+    }
+}
+
+/// An optional part of a cache, and two words that say that it is used.
+#[derive(Debug)]
+pub struct PartsDoor {
+    parts: Parts,
+    part: Late<u32>,
+    used: [AtomicU32; 2],
+}
+
+impl PartsDoor {
+    /// The part is not there yet.
+    #[allow(clippy::new_without_default, reason = "made by models only")]
+    pub fn new() -> Self {
+        let used = [AtomicU32::new(0), AtomicU32::new(0)];
+        Self { parts: Parts::new([]), part: Late::new(), used }
+    }
+
+    /// Makes the part if it is not there, and uses it.
+    pub fn use_it(&self, user: usize) {
+        let _ = self.parts.make(Part::Times, &self.part, || Ok::<_, ()>(1));
+        self.used[user].store(1, Release);
+    }
+
+    /// Whether somebody who has learned that it is used finds that the cache has it; true if it is not used.
+    pub fn is_found_by_who_knows(&self, user: usize) -> bool {
+        self.used[user].load(Acquire) == 0
+            || self.parts.now().has(Part::Times) && self.part.get().is_some()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
         insert::Target,
         lifetimes::{Heed, Life, Span},
         nodes::Entry,
+        parts::Part,
         postpone::PutOff,
         shard::{Common, Context, Shard},
         timing::Timing,
@@ -86,7 +87,7 @@ impl<K, V> Shard<K, V> {
     /// The shard's times, for entries that live as the cache's rules say.
     pub(crate) fn timing_by_rule(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
         let lifetimes = &common.lifetimes;
-        let timing = self.timing.get_or_try_make(|| {
+        let timing = common.parts.make(Part::Times, &self.timing, || {
             let (planned, max) = (self.planned_nodes(), self.max_nodes());
             let (clock, span) = (&lifetimes.clock, lifetimes.span());
             Timing::new(planned, max, clock, span, lifetimes.extent())

@@ -71,6 +71,7 @@ use crate::{
         load_times::{BUCKETS, LoadTimes},
         nodes::Entry,
         outbox::Hold,
+        parts::Part,
         plant::{Bug, planted},
         shard::DEAD_PER_WRITE,
         stats::Event,
@@ -168,6 +169,7 @@ impl<K, V> Engine<K, V> {
         }
         let joins = |flight: &Flight<K, V>| eq(flight.key());
         let make = |post| Flight::new(key(), post);
+        self.common.parts.announce(Part::Loads);
         self.common.flights.board(hash, &pin.guard, &joins, &make)
     }
 

@@ -41,6 +41,7 @@ use crate::{
         compute::{Computed, Decision},
         extents::{Extents, OutOfMemory},
         nodes::Entry,
+        parts::{Part, Parts},
         plant::{Bug, planted},
         shard::Shard,
         storeys::Spot,
@@ -88,27 +89,27 @@ impl Generations {
 
 impl<K, V> Shard<K, V> {
     /// The version of an entry whose node has been in the index during this pin.
-    fn version(&self, node: NodeId) -> Version {
+    fn version(&self, parts: &Parts, node: NodeId) -> Version {
         let make = || Generations::new(self.planned_nodes(), self.max_nodes());
-        self.generations
-            .get_or_try_make(make)
+        parts
+            .make(Part::Generations, &self.generations, make)
             .and_then(|generations| generations.of(node))
             .map_or(Version::NONE, |generation| Version::new(self.id(), node, generation))
     }
 
     /// The version of an entry that this thread has just inserted, if there are versions at all.
     #[inline]
-    pub(super) fn version_if_any(&self, node: NodeId) -> Version {
+    pub(super) fn version_if_any(&self, parts: &Parts, node: NodeId) -> Version {
         match self.generations.get() {
             None => Version::NONE,
-            Some(_) => self.version(node),
+            Some(_) => self.version(parts, node),
         }
     }
 }
 
 impl<K, V> Sighted<'_, K, V> {
-    fn version(&self) -> Version {
-        self.shard.version(self.found.node)
+    fn version(&self, parts: &Parts) -> Version {
+        self.shard.version(parts, self.found.node)
     }
 }
 
@@ -132,7 +133,8 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Version)> {
         let pin = super::epoch::pin();
-        self.find(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.version()))
+        let parts = &self.common.parts;
+        self.find(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.version(parts)))
     }
 
     /// [`Engine::peek`] with the version.
@@ -143,7 +145,8 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Version)> {
         let pin = super::epoch::pin();
-        self.find_live(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.version()))
+        let parts = &self.common.parts;
+        self.find_live(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.version(parts)))
     }
 
     /// [`Engine::compute`] if the key still has the version that was seen, or is absent if none was.
@@ -158,9 +161,10 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
+        let (storeys, parts) = (&self.common.storeys, &self.common.parts);
         let mut as_seen = false;
         self.compute_by_node(hash, eq, |found| {
-            let version = |Spot { shard, node }| self.common.storeys.shard(shard).version(node);
+            let version = |Spot { shard, node }| storeys.shard(shard).version(parts, node);
             let now = found.map(|(_, spot)| version(spot));
             as_seen = now == seen;
             if as_seen { f(found.map(|(entry, _)| entry)) } else { Decision::Keep }
@@ -186,7 +190,8 @@ impl<K, V> Engine<K, V> {
                 return Decision::Keep;
             };
             let shard = self.common.storeys.shard(shard);
-            if expected == Version::NONE || shard.version(node) != expected {
+            let version = || shard.version(&self.common.parts, node);
+            if expected == Version::NONE || version() != expected {
                 was = Swapped::Changed;
                 return Decision::Keep;
             }

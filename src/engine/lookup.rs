@@ -8,6 +8,7 @@ use crate::{
         expire::Standing,
         index::{Found, Index},
         nodes::Entry,
+        parts::{Part, PartSet},
         shard::Shard,
         stats::Event,
         storeys::{FROM_THE_TOP, Spot},
@@ -78,13 +79,15 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<Sighted<'s, K, V>> {
-        let Some(sighted) = self.find_live(pin, hash, eq) else {
+        let parts = self.common.parts.now();
+        let Some(sighted) = self.find_live_among(parts, pin, hash, eq) else {
             self.common.counters.count(pin.number, Event::Miss);
             return None;
         };
         let Sighted { shard, found, reading, .. } = sighted;
         Index::touch(found);
-        if let Some(timing) = shard.timing.get()
+        if parts.has(Part::Reads)
+            && let Some(timing) = shard.timing.get()
             && self.common.lifetimes.heed_reads()
         {
             shard.heed_read(&self.common, timing, found, reading);
@@ -99,13 +102,28 @@ impl<K, V> Engine<K, V> {
         &'s self,
         pin: &'s Pin,
         hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'s, K, V>> {
+        self.find_live_among(self.common.parts.now(), pin, hash, eq)
+    }
+
+    /// The same in a cache that has these parts, as this thread has found when it had pinned.
+    #[inline(always)]
+    fn find_live_among<'s>(
+        &'s self,
+        parts: PartSet,
+        pin: &'s Pin,
+        hash: u64,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Sighted<'s, K, V>> {
-        let watch = self.common.watch();
+        let watch = if parts.has(Part::Groups) { self.common.watch() } else { None };
         let mut shard = self.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
             if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
+                if !parts.has_any_of(PartSet::OF_LOOKUPS) {
+                    return Some(Sighted { shard, found, reading: None });
+                }
                 let (standing, reading) = shard.judge(&self.common, watch, found.node);
                 if standing == Standing::Live {
                     return Some(Sighted { shard, found, reading });
@@ -114,8 +132,10 @@ impl<K, V> Engine<K, V> {
                 if shard.index.still_names(found) {
                     return None;
                 }
-            } else {
+            } else if parts.has(Part::Grown) {
                 (level, shard) = self.common.storeys.next(level, hash)?;
+            } else {
+                return None;
             }
         }
     }

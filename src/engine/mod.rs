@@ -42,6 +42,7 @@ pub(crate) mod magazine;
 pub(crate) mod nodes;
 pub(crate) mod outbox;
 pub(crate) mod parker;
+pub(crate) mod parts;
 pub(crate) mod plan;
 pub(crate) mod plant;
 pub(crate) mod policy;
@@ -80,6 +81,7 @@ use flights::Flights;
 use late::Late;
 use leaving::Leaving;
 use lifetimes::{Lifetimes, Rules};
+use parts::{Part, Parts};
 use plan::{ENTRIES_MAX, Growth, Plan};
 use shard::{Common, Context, Shard};
 use stats::Counters;
@@ -105,9 +107,19 @@ impl<K, V> Engine<K, V> {
         let storeys = Storeys::new(plan).map_err(out_of_memory)?;
         let batch = if plan.shard.weighted { u64::MAX } else { 64 };
         let budget = Budget::new(plan.capacity, plan.shards, batch).map_err(out_of_memory)?;
+        let weighs = storeys.iter().any(|shard| shard.weights.is_some());
+        let parts = [
+            (Part::Listener, listener.is_some()),
+            (Part::Weights, weighs || weigher.is_some() || coster.is_some()),
+            (Part::Reads, lifetimes.heed_reads()),
+            // With grace, an entry that ends when it begins is there all the same.
+            (Part::Times, lifetimes.grace > 0),
+        ];
+        let parts = parts.into_iter().filter_map(|(part, is_there)| is_there.then_some(part));
         let engine = Self {
             common: Arc::new_cyclic(|own| Common {
                 own: Weak::clone(own),
+                parts: Parts::new(parts),
                 storeys,
                 budget,
                 counters: Counters::new(),
@@ -168,6 +180,7 @@ impl<K, V> Engine<K, V> {
             };
             common.grow(level, entries, growth).map_err(|_| plan.entries)?;
         }
+        self.common.parts.announce(Part::Resized);
         self.common.budget.resize(capacity);
         self.common.pay_debt();
         Ok(())
@@ -182,6 +195,15 @@ impl<K, V> Engine<K, V> {
     #[inline(always)]
     fn context<'a>(&'a self, pin: &'a Pin, leaving: &'a Leaving<'a, K, V>) -> Context<'a, K, V> {
         self.common.context(pin, leaving)
+    }
+
+    /// Sets the time to idle of a cache whose rules may change.
+    #[cfg(feature = "manager")]
+    pub(crate) fn set_time_to_idle(&self, to_idle: Option<std::time::Duration>) {
+        if to_idle.is_some() {
+            self.common.parts.announce(Part::Reads);
+        }
+        self.common.lifetimes.to_idle.set(to_idle);
     }
 
     pub(crate) fn lifetimes(&self) -> &Lifetimes<K, V> {

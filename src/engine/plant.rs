@@ -171,6 +171,8 @@ pub(crate) enum Bug {
     BelowUnlooked,
     /// An insert that goes up leaves the slot behind that it has claimed.
     ClaimLeft,
+    /// Who finds a part that another has made leaves it to that one to announce it.
+    PartLeftToMaker,
     /// A shard that is made is published with a relaxed swap.
     LateRelaxed,
     /// Who finds a spare bit set does not know of the shard that it stands for.

@@ -22,6 +22,7 @@ use crate::{
         lifetimes::Lifetimes,
         load_times::LoadTimes,
         nodes::{Entry, Nodes},
+        parts::Parts,
         plan::{Growth, ShardPlan},
         plant::{Bug, planted},
         policy::{Evicted, Pace, Policy, Search, Worth},
@@ -83,6 +84,7 @@ pub(crate) struct Shard<K, V> {
 pub(crate) struct Common<K, V> {
     /// Itself, for what is told later.
     pub(crate) own: Weak<Self>,
+    pub(crate) parts: Parts,
     pub(crate) storeys: Storeys<K, V>,
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,

@@ -97,6 +97,7 @@ use crate::{
         late::Late,
         lifetimes::Rules,
         nodes::Entry,
+        parts::Part,
         plan::{Growth, PAIRS_MAX, Plan},
         plant::{Bug, planted},
         shard::{Common, Context, Shard, Taken},
@@ -434,7 +435,10 @@ impl<K, V> Common<K, V> {
         entries: u64,
         growth: Growth,
     ) -> Result<(), OutOfMemory> {
-        self.storeys.add(level, entries, growth, |shards| self.budget.admit(shards))
+        self.storeys.add(level, entries, growth, |shards| {
+            self.parts.announce(Part::Grown);
+            self.budget.admit(shards)
+        })
     }
 
     /// Whether there are as many entries as the top floor is planned for. A shard counts places in its rings,

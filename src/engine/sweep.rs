@@ -11,6 +11,7 @@ use crate::{
         index::Loc,
         leaving::Leaving,
         nodes::Entry,
+        parts::Part,
         plant::{Bug, planted},
         shard::{Common, Context, DEAD_PER_WRITE, Shard},
         wheel::Advance,
@@ -39,7 +40,8 @@ impl<K, V> Common<K, V> {
 
     /// The groups, made if this is the first time that they are needed.
     fn groups_made(&self) -> Result<&Groups, OutOfMemory> {
-        let groups = self.groups.get_or_try_make(|| Ok(Groups::new()))?;
+        // Announced to lookups first: who pins when the grace period is over knows of the groups by the bit.
+        let groups = self.parts.make(Part::Groups, &self.groups, || Ok(Groups::new()))?;
         announce(groups);
         Ok(groups)
     }

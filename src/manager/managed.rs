@@ -313,7 +313,7 @@ impl ManagedCache {
         let (to_live, to_idle) = settings.limits();
         engine.lifetimes().jitter.set(settings.jitter);
         engine.lifetimes().to_live.set(to_live);
-        engine.lifetimes().to_idle.set(to_idle);
+        engine.set_time_to_idle(to_idle);
         engine.shorten_lives();
     }
 
