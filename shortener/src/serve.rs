@@ -8,7 +8,17 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -104,7 +114,7 @@ async fn accept(
     }
 }
 
-/// Serves one connection in a task of its own.
+/// Serves one connection in a task of its own. Each head of a request has to arrive within `receive_timeout`.
 fn serve_connection(
     stream: TcpStream,
     address: SocketAddr,
@@ -116,7 +126,10 @@ fn serve_connection(
     // Only an optimisation, and of a connection that may be gone.
     _ = stream.set_nodelay(true);
     let peer = Peer(address.ip());
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let asking = Arc::clone(&has_asked);
     let service = service_fn(move |mut request: Request<Incoming>| {
+        asking.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(peer);
         // Where the management API looks.
         request.extensions_mut().insert(ConnectInfo(address));
@@ -132,9 +145,65 @@ fn serve_connection(
         .max_concurrent_streams(128);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let connection = graceful.watch(connection);
+    // The limits of hyper begin when the first bytes have told which version of HTTP it is, and these may never come.
+    let no_request = async move {
+        tokio::time::sleep(receive_timeout).await;
+        if has_asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
     tokio::spawn(async move {
-        // Clients go away as they like, and what they send wrong they were told.
-        _ = connection.await;
+        tokio::select! {
+            // Clients go away as they like, and what they send wrong they were told.
+            _ = connection => {}
+            () = no_request => {}
+        }
         drop(permit);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::Instant,
+    };
+
+    /// Returns how long a connection is kept whose client sends this and no more. The clock stands while anything else is
+    /// to be done.
+    async fn kept(sent: &str, receive_timeout: Duration) -> Duration {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, address) = listener.accept().await.unwrap();
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = Arc::clone(&permits).acquire_owned().await.unwrap();
+        let (start, graceful) = (Instant::now(), GracefulShutdown::new());
+        serve_connection(stream, address, Router::new(), &graceful, permit, receive_timeout);
+        let mut answer = Vec::new();
+        let limit = Duration::from_secs(3_600);
+        let read = tokio::time::timeout(limit, client.read_to_end(&mut answer)).await;
+        let time = start.elapsed();
+        _ = read.unwrap_or_else(|_| panic!("{sent:?}: kept for longer than {limit:?}"));
+        let answered = answer.starts_with(b"HTTP/1.1 404");
+        assert_eq!(answered, sent.contains("\r\n\r\n"), "{sent:?}: {answer:?}");
+        _ = tokio::time::timeout(limit, permits.acquire()).await.expect("its place is free");
+        time
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_without_a_whole_head_is_kept_as_long_as_the_setting_says() {
+        let half = "GET / HTTP/1.1\r\nhost: sho.rt\r\n";
+        let whole = format!("{half}\r\n");
+        let second = whole.clone() + half;
+        // Less and more than what hyper has by itself.
+        for limit in [2, 200].map(Duration::from_secs) {
+            for sent in ["", "P", half, "PRI * HTTP/2.0\r\n", &whole, &second] {
+                let time = kept(sent, limit).await;
+                let off = time.abs_diff(limit);
+                assert!(off < Duration::from_secs(1), "{sent:?}: {time:?} instead of {limit:?}");
+            }
+        }
+    }
 }

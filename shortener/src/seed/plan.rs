@@ -22,6 +22,10 @@ const POPULARITY: f64 = 1.0;
 const INACTIVE: u32 = 3;
 /// Codes of seven characters: 62^7.
 const CODES: u64 = 3_521_614_606_208;
+/// How far apart the codes of two numbers are that follow each other.
+const STEP: u64 = 2_176_782_336_731;
+// Then the steps lead through all codes before one comes again.
+const _: () = assert!(greatest_common_divisor(STEP, CODES) == 1, "a code would come twice");
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// The password of all seeded users.
@@ -201,9 +205,8 @@ impl Plan {
     /// Counts through all codes in steps that have no divisor in common with their number, so that no
     /// code comes twice.
     fn code(&self, number: u64) -> String {
-        const STEP: u128 = 2_176_782_336_731;
         let first = u128::from(self.seed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let mut left = ((first + u128::from(number) * STEP) % u128::from(CODES)) as u64;
+        let mut left = ((first + u128::from(number) * u128::from(STEP)) % u128::from(CODES)) as u64;
         let mut code = [0; 7];
         for place in &mut code {
             *place = DIGITS[(left % 62) as usize];
@@ -211,6 +214,13 @@ impl Plan {
         }
         code.iter().map(|&digit| char::from(digit)).collect()
     }
+}
+
+const fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -251,6 +261,7 @@ mod tests {
     #[test]
     fn no_code_comes_twice_and_all_are_allowed() {
         assert_eq!(CODES, 62_u64.pow(7));
+        assert_eq!(greatest_common_divisor(62 * 3, 31 * 9), 93);
         let plan = Plan::until(3, 1, 1, UNTIL);
         let codes: HashSet<_> = (0..100_000).map(|number| plan.code(number)).collect();
         assert_eq!(codes.len(), 100_000);

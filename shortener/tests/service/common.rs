@@ -117,8 +117,13 @@ impl Running {
 
     /// Has it come to its end as a signal would.
     pub(crate) async fn stop(self) {
+        self.end().await.unwrap();
+    }
+
+    /// As [`stop`](Self::stop); returns how it has ended.
+    pub(crate) async fn end(self) -> Result<(), ServeError> {
         self.stop.send(()).unwrap();
-        self.task.await.unwrap().unwrap();
+        self.task.await.unwrap()
     }
 }
 

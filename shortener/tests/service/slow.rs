@@ -1,9 +1,11 @@
 //! Clients that take their time hold up nobody else, and not for ever.
 
 use crate::{
-    common::{Client, Database},
+    common::{Client, Database, Running},
     process::Process,
 };
+use shortener::ServeError;
+use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -11,7 +13,7 @@ use tokio::{
 };
 
 /// Long after the service should have hung up.
-const LIMIT: std::time::Duration = std::time::Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Half a head, and half a body.
 const BEGINNINGS: [&str; 2] = [
@@ -68,4 +70,52 @@ async fn four_hundred_slow_clients_hold_up_nobody() {
 #[ignore = "opens 10,000 connections"]
 async fn ten_thousand_slow_clients_hold_up_nobody() {
     hold(10_000).await;
+}
+
+/// A request whose handler runs and waits for 13 bytes more.
+async fn begin(service: &Running) -> TcpStream {
+    let mut stream = TcpStream::connect(service.client.address).await.unwrap();
+    let head = "POST /api/auth/login/ HTTP/1.1\r\nhost: sho.rt\r\ncontent-type: application/json\r\n\
+                expect: 100-continue\r\ncontent-length: 13\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // It is asked for its body when the handler wants it.
+    let mut answer = [0; 25];
+    timeout(LIMIT, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream
+}
+
+/// Settings by which a request may take longer than these tests wait.
+const LONG: [(&str, &str); 2] =
+    [("server.receive_timeout", "10m"), ("server.request_timeout", "10m")];
+
+#[tokio::test]
+async fn a_request_that_does_not_end_holds_up_the_end_no_longer_than_the_limit() {
+    let database = Database::new().await;
+    let settings = [LONG.as_slice(), &[("server.shutdown_timeout", "100ms")]].concat();
+    let service = Running::start(&database, &settings).await;
+    let stream = begin(&service).await;
+    let end = timeout(LIMIT, service.end()).await.expect("the limit ends it");
+    let limit = Duration::from_millis(100);
+    assert!(matches!(end, Err(ServeError::Unfinished(it, 0)) if it == limit), "{end:?}");
+    drop(stream);
+}
+
+#[tokio::test]
+async fn a_request_under_way_is_answered_before_the_end() {
+    let database = Database::new().await;
+    let settings = [LONG.as_slice(), &[("server.shutdown_timeout", "10m")]].concat();
+    let service = Running::start(&database, &settings).await;
+    let address = service.client.address;
+    let mut stream = begin(&service).await;
+    let end = tokio::spawn(service.end());
+    // Nobody is let in from the moment on in which it has begun to end.
+    let refused = async { while TcpStream::connect(address).await.is_ok() {} };
+    timeout(LIMIT, refused).await.expect("the listener is closed");
+    assert!(!end.is_finished());
+    stream.write_all(br#"{"email": ""}"#).await.unwrap();
+    let mut answer = String::new();
+    timeout(LIMIT, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 422") || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    timeout(LIMIT, end).await.expect("nothing is left to do").unwrap().unwrap();
 }
