@@ -20,16 +20,21 @@ pub(crate) struct Package {
 impl Package {
     /// What an example prints.
     pub(crate) fn output(&self, example: &str) -> String {
-        let mut child = Command::new(self.binary(example));
-        // The environment is a part of the settings that one of them reads.
-        let settings =
-            env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LARDER_"));
-        settings.for_each(|(name, _)| _ = child.env_remove(name));
-        let output = child.output().expect("it can be started");
+        let output = self.command(example).output().expect("it can be started");
         let text = String::from_utf8(output.stdout).expect("text");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{example} fails\n{text}\n{errors}");
         text
+    }
+
+    /// An example that is about to run.
+    pub(crate) fn command(&self, example: &str) -> Command {
+        let mut command = Command::new(self.binary(example));
+        // The environment is a part of the settings that one of them reads.
+        let settings =
+            env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("LARDER_"));
+        settings.for_each(|(name, _)| _ = command.env_remove(name));
+        command
     }
 
     /// The program of an example. A run of all tests has built it beside them; a run of these alone has not.

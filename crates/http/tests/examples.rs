@@ -1,8 +1,11 @@
 //! Runs each example in a process of its own, and checks what it prints.
-#![cfg(any(feature = "axum", feature = "config", feature = "metrics"))]
+#![cfg(any(feature = "admin", feature = "axum", feature = "config", feature = "metrics"))]
 
 #[path = "../../../tests/examples/run.rs"]
 mod run;
+#[cfg(all(feature = "admin", unix))]
+#[path = "examples/server.rs"]
+mod server;
 
 use run::{Package, check};
 
@@ -10,6 +13,7 @@ const LARDER_HTTP: Package = Package {
     name: env!("CARGO_PKG_NAME"),
     directory: env!("CARGO_MANIFEST_DIR"),
     features: &[
+        ("admin", cfg!(feature = "admin")),
         ("axum", cfg!(feature = "axum")),
         ("config", cfg!(feature = "config")),
         ("metrics", cfg!(feature = "metrics")),
@@ -84,4 +88,37 @@ fn stale_and_metrics_counts_what_stood_in_for_an_error() {
             "http_cache_requests_total{rule=\"rates\",outcome=\"stale-if-error\"} 1",
         ],
     );
+}
+
+#[cfg(all(feature = "admin", unix))]
+#[test]
+fn admin_answers_who_has_a_token_until_it_is_interrupted() {
+    let server = server::Server::start(LARDER_HTTP.command("admin").arg("127.0.0.1:0"));
+    let ask = |request: &str, token: &str, body: &str| server.ask(request, token, body);
+    let article = || {
+        let answer = ask("GET /articles/7", "", "");
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("article 7"), "{answer}");
+        answer.contains("larder; hit")
+    };
+    assert_eq!([article(), article()], [false, true]);
+
+    let stats = "GET /api/cache/stats/";
+    assert!(ask(stats, "", "").starts_with("HTTP/1.1 401"));
+    assert!(ask(stats, "another-token", "").starts_with("HTTP/1.1 401"));
+    check(
+        &ask(stats, "read-token", ""),
+        &["HTTP/1.1 200", "application/json", "\"name\":\"user\""],
+    );
+
+    let (invalidate, dry) =
+        ("POST /api/cache/invalidate/", r#"{"path": "/articles/7", "dry_run": true}"#);
+    assert!(ask(invalidate, "read-token", dry).starts_with("HTTP/1.1 403"));
+    check(&ask(invalidate, "admin-token", dry), &["HTTP/1.1 200", r#""matched":1"#]);
+    assert!(article(), "nothing was taken");
+    check(
+        &ask(invalidate, "admin-token", r#"{"path": "/articles/7"}"#),
+        &["HTTP/1.1 200", r#""matched":1"#],
+    );
+    assert!(!article(), "it was taken");
+    server.interrupt();
 }
