@@ -46,16 +46,14 @@ use crate::{
     engine::{
         Engine,
         budget::Credit,
-        epoch::{Pin, pin},
         groups::Tags,
-        hooks,
         index::Found,
         insert::{Attempt, IfPresent, Inserted, Target, Terms, ends_at_once},
-        leaving::Leaving,
         lifetimes::Span,
         nodes::Entry,
         plant::{Bug, planted},
-        shard::{Context, DEAD_PER_WRITE, Shard},
+        scope::WriteScope,
+        shard::Shard,
         stats::Event,
         storeys::{Ascent, Spot},
         word::{Control, NodeId},
@@ -190,37 +188,11 @@ impl<K: Eq, V> Engine<K, V> {
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-        f: impl FnMut(Option<(&Entry<K, V>, Spot)>) -> Decision<K, V>,
-        if_exhausted: IfExhausted,
-    ) -> Tried<K, V> {
-        self.prefetch(hash);
-        let shard = self.ground(hash);
-        self.do_upkeep(shard);
-        if self.common.storeys.has_grown() {
-            self.do_upkeep_above(hash);
-        }
-        let leaving = Leaving::new(&self.common);
-        let tried = self.compute_pinned(&pin(), &leaving, hash, eq, f, if_exhausted);
-        drop(leaving);
-        self.pay_if_owing();
-        shard.drop_dead(DEAD_PER_WRITE);
-        if self.common.storeys.has_grown() {
-            self.drop_dead(hash, DEAD_PER_WRITE);
-        }
-        tried
-    }
-
-    fn compute_pinned(
-        &self,
-        pin: &Pin,
-        leaving: &Leaving<'_, K, V>,
-        hash: u64,
-        eq: impl Fn(&K) -> bool,
         mut f: impl FnMut(Option<(&Entry<K, V>, Spot)>) -> Decision<K, V>,
         if_exhausted: IfExhausted,
     ) -> Tried<K, V> {
-        hooks::step(hooks::Step::Pinned);
-        let cx = self.context(pin, leaving);
+        self.prefetch(hash);
+        let cx = self.begin_look(hash);
         let (shard, sight) = self.look(&cx, hash, eq);
         let live = match sight {
             Sight::Live(Found { node, .. }) => {
@@ -242,10 +214,9 @@ impl<K: Eq, V> Engine<K, V> {
             }
         };
         let (entry, terms) = entry.unzip();
-        let target = entry.as_ref().zip(terms.as_ref());
-        let target = target.map(|(entry, terms)| self.target_of(hash, terms, entry));
-        self.supersede(pin, hash);
-        let (Some(entry), Some(target)) = (entry, target) else {
+        let target = entry.as_ref().map(|entry| self.target_of(hash, entry));
+        cx.supersede(hash);
+        let (Some(entry), Some(terms), Some(target)) = (entry, terms, target) else {
             return match shard.take_out_seen(&cx, sight, RemovalCause::Explicit) {
                 TakenOut::Changed => Tried::Lost,
                 TakenOut::Absent | TakenOut::For(_) => Tried::Done(Computed::Removed),
@@ -253,10 +224,13 @@ impl<K: Eq, V> Engine<K, V> {
         };
         // A sealed home that is the end of the way: there was no memory for what is above.
         let no_place = self.is_too_heavy(target)
-            || !self.can_keep(target, shard)
+            || !self.can_keep(&terms, shard)
             || matches!(sight, Sight::Absent(control) if control.is_sealed());
-        let tried =
-            if no_place { Tried::Exhausted(entry) } else { shard.put(&cx, target, sight, entry) };
+        let tried = if no_place {
+            Tried::Exhausted(entry)
+        } else {
+            shard.put(&cx, target, &terms, sight, entry)
+        };
         match tried {
             Tried::Exhausted(entry) if no_place || if_exhausted == IfExhausted::Reject => {
                 let taken_out = shard.take_out_seen(&cx, sight, RemovalCause::Explicit);
@@ -275,7 +249,7 @@ impl<K: Eq, V> Engine<K, V> {
     /// Looks for a key where it is, or is to be if it is absent.
     fn look(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         hash: u64,
         eq: impl Fn(&K) -> bool,
     ) -> (&Shard<K, V>, Sight<'_>) {
@@ -295,14 +269,14 @@ impl<K: Eq, V> Engine<K, V> {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    fn look(&self, cx: &Context<'_, K, V>, hash: u64, eq: impl Fn(&K) -> bool) -> Sight<'_> {
+    fn look(&self, cx: &WriteScope<'_, K, V>, hash: u64, eq: impl Fn(&K) -> bool) -> Sight<'_> {
         let home = self.index.home(hash);
         loop {
             let control = self.index.settled(home);
-            let Some(found) = self.find(cx.guard, home, hash, &eq) else {
+            let Some(found) = self.find(cx.guard(), home, hash, &eq) else {
                 return Sight::Absent(control);
             };
-            if self.is_live(cx.common, cx.watch, found.node) {
+            if self.is_live(cx.common(), cx.watch, found.node) {
                 return Sight::Live(found);
             }
             // Perhaps it has been replaced in time, and only this thread was late.
@@ -315,14 +289,15 @@ impl<K: Eq, V> Shard<K, V> {
     /// Puts an entry where `sight` was seen.
     fn put(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        terms: &Terms,
         sight: Sight<'_>,
         entry: Entry<K, V>,
     ) -> Tried<K, V> {
-        let life = self.life(cx, target, &entry, sight.found());
+        let life = self.life(cx, target, terms, &entry, sight.found());
         // What keeps the times of another has its place, too.
-        let keeps_time = matches!(target.terms.span, Span::Kept);
+        let keeps_time = matches!(terms.span, Span::Kept);
         if !keeps_time && ends_at_once(cx, life) {
             let taken_out = self.take_out_seen(cx, sight, RemovalCause::Replaced);
             let displaced = match taken_out {
@@ -333,11 +308,11 @@ impl<K: Eq, V> Shard<K, V> {
             cx.expire_at_once(entry, displaced);
             return Tried::Done(Computed::Put(Version::NONE));
         }
-        let node = match self.fill(cx, target, entry) {
+        let node = match self.fill(cx, entry) {
             Ok(node) => node,
             Err(entry) => return Tried::Exhausted(entry),
         };
-        let inserted = if self.begin(cx, target, node, life).is_err() {
+        let inserted = if self.begin(cx, target, terms, node, life).is_err() {
             // As if there was no node.
             let attempt = Attempt::new(self, cx, target, node);
             self.reject_seen(cx, attempt, sight)
@@ -348,14 +323,12 @@ impl<K: Eq, V> Shard<K, V> {
         } else {
             self.replace(cx, target, sight, node)
         };
-        if let (Span::Kept, Inserted::Updated, Some(old)) =
-            (target.terms.span, inserted, sight.found())
-        {
-            self.hand_on(cx.common, old, life, node);
+        if let (Span::Kept, Inserted::Updated, Some(old)) = (terms.span, inserted, sight.found()) {
+            self.hand_on(cx.common(), old, life, node);
         }
         match inserted {
             Inserted::Added | Inserted::Updated => {
-                Tried::Done(Computed::Put(self.version_if_any(&cx.common.parts, node)))
+                Tried::Done(Computed::Put(self.version_if_any(&cx.common().parts, node)))
             }
             Inserted::Rejected => Tried::Done(Computed::Put(Version::NONE)),
             Inserted::Kept | Inserted::Superseded => Tried::Lost,
@@ -370,8 +343,8 @@ impl<K: Eq, V> Shard<K, V> {
     /// Puts an owned and filled node in the place of what was seen.
     fn replace(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
         sight: Sight<'_>,
         node: NodeId,
     ) -> Inserted {
@@ -409,8 +382,8 @@ impl<K: Eq, V> Shard<K, V> {
     #[inline]
     fn gather_difference(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
         sight: Sight<'_>,
         credit: &mut Credit,
     ) -> bool {
@@ -422,7 +395,7 @@ impl<K: Eq, V> Shard<K, V> {
     /// There is no room for what was to take the place of what was seen, which goes.
     fn reject_seen(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         attempt: Attempt<'_, K, V>,
         sight: Sight<'_>,
     ) -> Inserted {
@@ -435,7 +408,7 @@ impl<K: Eq, V> Shard<K, V> {
     /// Takes out what was seen, if there was anything.
     fn take_out_seen(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         sight: Sight<'_>,
         cause: RemovalCause,
     ) -> TakenOut {
@@ -455,16 +428,17 @@ impl<K: Eq, V> Shard<K, V> {
     /// Tries a swap of what was seen, until it succeeds or what was seen is there no more.
     fn swap<'i>(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         sight: Sight<'i>,
         swap: impl Fn(Found<'i>) -> bool,
     ) -> Option<Found<'i>> {
         let mut found = sight.found()?;
         loop {
             // Something may have been invalidated since `cx.watch`.
-            let watch = if planted(Bug::ComputeLookedOnce) { cx.watch } else { cx.common.watch() };
+            let watch =
+                if planted(Bug::ComputeLookedOnce) { cx.watch } else { cx.common().watch() };
             if let Sight::Live(_) = sight
-                && !self.is_live(cx.common, watch, found.node)
+                && !self.is_live(cx.common(), watch, found.node)
             {
                 return None;
             }

@@ -281,7 +281,9 @@ impl RecyclerDoor {
 
     /// Takes a node that nobody else has.
     pub fn alloc(&self) -> Option<u32> {
-        self.0.alloc(pin().number, |_| Ok(()))
+        let number = pin().number;
+        let own = self.0.alloc_from_stock(number).map(|(node, _)| node);
+        own.or_else(|| self.0.alloc_beyond_stock(number, |_| Ok(())))
     }
 
     /// Pins, and gives a node back: to be reused after a grace period.

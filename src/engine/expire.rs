@@ -11,12 +11,13 @@ use crate::{
         extents::OutOfMemory,
         groups::Watch,
         index::{Found, Loc},
-        insert::Target,
+        insert::{Target, Terms},
         lifetimes::{Heed, Life, Span},
         nodes::Entry,
-        parts::Part,
+        parts::{Part, PartSet},
         postpone::PutOff,
-        shard::{Common, Context, Shard},
+        scope::WriteScope,
+        shard::{Common, Shard},
         timing::Timing,
         wheel::{Advance, Visit},
         word::{NodeId, Word},
@@ -143,11 +144,25 @@ impl<K, V> Shard<K, V> {
     #[inline(always)]
     pub(crate) fn cause(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         node: NodeId,
         cause: RemovalCause,
     ) -> RemovalCause {
-        match self.standing(cx.common, cx.watch, node) {
+        if cx.parts().has_any_of(PartSet::OF_STANDINGS) {
+            self.cause_by_standing(cx, node, cause)
+        } else {
+            cause
+        }
+    }
+
+    #[inline(never)]
+    fn cause_by_standing(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        node: NodeId,
+        cause: RemovalCause,
+    ) -> RemovalCause {
+        match self.standing(cx.common(), cx.watch, node) {
             Standing::Live => cause,
             Standing::Expired => RemovalCause::Expired,
             Standing::Invalidated => RemovalCause::Invalidated,
@@ -158,8 +173,9 @@ impl<K, V> Shard<K, V> {
     #[inline(always)]
     pub(super) fn life(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        terms: &Terms,
         entry: &Entry<K, V>,
         found: Option<Found<'_>>,
     ) -> Option<Life> {
@@ -168,45 +184,73 @@ impl<K, V> Shard<K, V> {
             // Whether it was expired is asked when it has been replaced.
             timing.deadlines.prefetch(found.node);
         }
-        Some(self.life_by_rule(cx, timing, target, entry, found))
+        Some(self.life_by_rule(cx, timing, target, terms, entry, found))
     }
 
     #[inline(never)]
     fn life_by_rule(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         timing: &Timing,
-        target: Target<'_>,
+        target: Target,
+        terms: &Terms,
         entry: &Entry<K, V>,
         found: Option<Found<'_>>,
     ) -> Life {
-        let lifetimes = &cx.common.lifetimes;
-        if let (Span::Kept, Some(found)) = (target.terms.span, found) {
+        let lifetimes = &cx.common().lifetimes;
+        if let (Span::Kept, Some(found)) = (terms.span, found) {
             return lifetimes.kept(entry, timing.life(found.node));
         }
         // Only the user's own rules ask for that.
         let replaced = found
             .filter(|found| {
-                lifetimes.expiry.is_some() && self.is_live(cx.common, cx.watch, found.node)
+                lifetimes.expiry.is_some() && self.is_live(cx.common(), cx.watch, found.node)
             })
             .map(|found| timing.life(found.node));
-        lifetimes.begin(entry, target.hash, target.terms.span, replaced)
+        lifetimes.begin(entry, target.hash, terms.span, replaced)
     }
 
-    /// Gives an owned node its times and its birth, if there are such things; after the look for its
-    /// key.
+    /// Gives an owned and filled node its weight, its generation, its times and its birth, if there are such
+    /// things; after the look for its key.
     #[inline(always)]
     pub(super) fn begin(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        terms: &Terms,
         node: NodeId,
         life: Option<Life>,
     ) -> Result<(), OutOfMemory> {
+        if cx.parts().has_any_of(PartSet::OF_NODES) {
+            self.begin_with_parts(cx, target, terms, node, life)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline(never)]
+    fn begin_with_parts(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        terms: &Terms,
+        node: NodeId,
+        life: Option<Life>,
+    ) -> Result<(), OutOfMemory> {
+        if let Some(weights) = &self.weights {
+            weights.begin(node, target.price);
+        }
+        if let Some(generations) = self.generations.get() {
+            generations.raise(node);
+        }
         if let Some(timing) = self.timing.get() {
             timing.begin(node, life.unwrap_or(Life::ENDLESS))?;
+            // For this thread's next insert into this shard.
+            if let Some(next) = self.recycler.next_free(cx.number()) {
+                timing.prefetch(next);
+            }
         }
-        self.bear(cx, node, target.terms.tags)
+        self.bear(cx, node, terms.tags)
     }
 
     /// Says where an owned node will be published.
@@ -318,12 +362,12 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Takes out what is past, and past its grace, from no more than `budget` blocks, which are taken off that.
-    pub(crate) fn expire(&self, cx: &Context<'_, K, V>, now: u64, budget: &mut u32) -> Advance {
+    pub(crate) fn expire(&self, cx: &WriteScope<'_, K, V>, now: u64, budget: &mut u32) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         if timing.wheel.is_inherited() {
             self.inherit(timing);
         }
-        let grace = cx.common.lifetimes.grace;
+        let grace = cx.common().lifetimes.grace;
         let past = now.saturating_sub(grace);
         timing.wheel.advance(now, budget, Expiring { shard: self, cx, timing, past, grace })
     }
@@ -343,7 +387,7 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Takes a node's entry out if it is in the index and its deadline is not after `past`.
-    fn expire_node(&self, cx: &Context<'_, K, V>, timing: &Timing, node: NodeId, past: u64) {
+    fn expire_node(&self, cx: &WriteScope<'_, K, V>, timing: &Timing, node: NodeId, past: u64) {
         let Some(loc) = timing.deadlines.loc(node) else { return };
         let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
         // What is not there yet is not to be judged by its deadline.
@@ -355,7 +399,7 @@ impl<K, V> Shard<K, V> {
             if deadline > past {
                 return;
             }
-            let grace = cx.common.lifetimes.grace;
+            let grace = cx.common().lifetimes.grace;
             if deadline == PAST && grace > 0 && timing.expiry(node) > past {
                 // Settled, and its grace is not over.
                 let due = timing.expiry(node).saturating_add(grace);
@@ -372,7 +416,7 @@ impl<K, V> Shard<K, V> {
 /// An advance of a shard's wheel.
 struct Expiring<'a, K, V> {
     shard: &'a Shard<K, V>,
-    cx: &'a Context<'a, K, V>,
+    cx: &'a WriteScope<'a, K, V>,
     timing: &'a Timing,
     past: u64,
     grace: u64,

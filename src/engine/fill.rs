@@ -67,13 +67,13 @@ use crate::{
         flights::{Boarded, Post},
         insert::{Inserted, Placed, Target, Terms},
         leading,
-        leaving::Leaving,
         load_times::{BUCKETS, LoadTimes},
         nodes::Entry,
         outbox::Hold,
         parts::Part,
         plant::{Bug, planted},
-        shard::DEAD_PER_WRITE,
+        scope::{DEAD_PER_WRITE, Dues, WriteScope},
+        shard::Common,
         stats::Event,
         storeys::Spot,
         word::NodeId,
@@ -81,6 +81,7 @@ use crate::{
     fork,
     sync::Arc,
 };
+use crossbeam_epoch::Guard;
 use std::time::{Duration, Instant};
 
 /// A load that has brought a value.
@@ -118,15 +119,17 @@ pub(crate) enum Filled {
     Rejected,
 }
 
-impl<K, V> Engine<K, V> {
+impl<K, V> Common<K, V> {
     /// What every write does between its pin and its work.
     #[inline(always)]
-    pub(super) fn supersede(&self, pin: &Pin, hash: u64) {
-        if !self.common.flights.is_quiet(hash, &pin.guard) {
-            self.common.flights.supersede(hash, &pin.guard, &|hash| self.common.bump(hash));
+    pub(super) fn supersede(&self, pinned: &Guard, hash: u64) {
+        if !self.flights.is_quiet(hash, pinned) {
+            self.flights.supersede(hash, pinned, &|hash| self.bump(hash));
         }
     }
+}
 
+impl<K, V> Engine<K, V> {
     pub(super) fn supersede_all(&self, pin: &Pin) {
         self.common.flights.supersede_all(&pin.guard, &|hash| self.common.bump(hash));
     }
@@ -187,9 +190,9 @@ impl<K, V> Engine<K, V> {
         let landed = land(&mut unused);
         drop(hold);
         drop(unused);
-        self.pay_if_owing();
+        self.common.pay_if_owing();
         for hash in hashes {
-            self.drop_dead(hash, DEAD_PER_WRITE);
+            self.common.drop_dead(hash, DEAD_PER_WRITE);
         }
         landed
     }
@@ -206,8 +209,8 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let target = self.target_of(hash, load.terms, &entry);
-        if self.is_too_heavy(target) || !self.can_keep(target, self.ground(hash)) {
+        let target = self.target_of(hash, &entry);
+        if self.is_too_heavy(target) || !self.can_keep(load.terms, self.ground(hash)) {
             return self.reject_loaded(entry, unused);
         }
         let mut unstored = None;
@@ -236,7 +239,7 @@ impl<K, V> Engine<K, V> {
 
     fn try_fill(
         &self,
-        target: Target<'_>,
+        target: Target,
         entry: Entry<K, V>,
         load: Load<'_, K, V>,
         unstored: &mut Option<Entry<K, V>>,
@@ -244,17 +247,15 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let leaving = Leaving::new(&self.common);
-        let pin = pin();
-        let cx = self.context(&pin, &leaving);
+        let cx = WriteScope::new(&self.common, Dues::None);
         let placed = self.place(target.hash, entry, &mut |shard, entry| {
-            if !self.can_keep(target, shard) {
+            if !self.can_keep(load.terms, shard) {
                 return Placed::Exhausted(entry);
             }
             shard.insert_loaded(&cx, target, entry, load)
         });
-        drop(pin);
-        *unstored = leaving.take_unstored();
+        *unstored = cx.take_unstored();
+        drop(cx);
         if let Placed::Kept(entry) = placed {
             *unstored = Some(entry);
             return Ok(Inserted::Kept);
@@ -265,10 +266,8 @@ impl<K, V> Engine<K, V> {
     /// Removes what a load has found to be no more; within [`conclude`](Engine::conclude).
     #[cfg(feature = "macros")]
     pub(crate) fn remove_loaded(&self, hash: u64, eq: impl FnMut(&K) -> bool) {
-        let leaving = Leaving::new(&self.common);
-        let pin = pin();
-        self.supersede(&pin, hash);
-        let cx = self.context(&pin, &leaving);
+        let cx = WriteScope::new(&self.common, Dues::None);
+        cx.supersede(hash);
         self.common.remove(&cx, hash, eq, |_| ());
     }
 

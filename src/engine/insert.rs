@@ -7,14 +7,17 @@
 use crate::{
     engine::{
         budget::{Credit, Source},
+        extents::OutOfMemory,
         fill::Load,
         groups::Tags,
         hooks::{Step, step},
-        index::{Claim, Departure, Found},
+        index::{Claim, Departure, Found, Loc},
         lifetimes::{Life, Span},
         nodes::Entry,
+        parts::PartSet,
         plant::{Bug, planted},
-        shard::{Context, Shard},
+        scope::WriteScope,
+        shard::Shard,
         stats::Event,
         storeys::Spot,
         word::{Control, NodeId},
@@ -75,12 +78,10 @@ impl<K, V> Placed<K, V> {
     }
 }
 
-/// Where an insert goes.
+/// Where an insert goes, and what it costs. Two words, which travel in registers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Target<'t> {
+pub(crate) struct Target {
     pub(crate) hash: u64,
-    /// By reference: a copy of its words would have to wait until all of them are written.
-    pub(crate) terms: &'t Terms,
     pub(crate) price: Price,
 }
 
@@ -121,43 +122,147 @@ impl Terms {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    /// Puts a key in.
+    /// Puts a key in, in a straight line: for a cache in which the thread has found no parts with which an insert
+    /// has more to do, when it had pinned. `home` is the key's.
     #[inline(always)]
+    pub(crate) fn insert_plain(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        home: usize,
+        target: Target,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Placed<K, V> {
+        let control = self.index.settled(home);
+        let found = self.find(cx.guard(), home, target.hash, |key| *key == entry.key);
+        let Some(found) = found else {
+            return self.add_plain(cx, control, target, entry, if_present);
+        };
+        if if_present == IfPresent::Keep && self.keeps(cx, found.node) {
+            return Placed::Kept(entry);
+        }
+        let node = match self.alloc_from_stock(cx) {
+            Some(node) => node,
+            None => match self.alloc_beyond_stock(cx) {
+                Some(node) => node,
+                None => return Placed::Exhausted(entry),
+            },
+        };
+        self.write(node, entry);
+        // Asked again, since the node's last owner may have known of more: `parts.rs`.
+        if !cx.parts().has_any_of(PartSet::OF_NODES) && self.index.replace(found, node) {
+            return Placed::Done(self.updated(cx, found, node));
+        }
+        self.put_again(cx, target, node, if_present)
+    }
+
+    /// The same for a key that was not found; `control` was read before.
+    #[inline(never)]
+    fn add_plain(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        control: Control,
+        target: Target,
+        entry: Entry<K, V>,
+        if_present: IfPresent,
+    ) -> Placed<K, V> {
+        if self.is_closed(cx, control) {
+            return Placed::Outgrown(entry);
+        }
+        let node = match self.fill(cx, entry) {
+            Ok(node) => node,
+            Err(entry) => return Placed::Exhausted(entry),
+        };
+        if cx.parts().has_any_of(PartSet::OF_NODES) {
+            return self.put_again(cx, target, node, if_present);
+        }
+        match self.insert_absent(cx, target, control, node, if_present) {
+            Inserted::Outgrown => self.outgrown(cx, target, node, if_present),
+            inserted => Placed::Done(inserted),
+        }
+    }
+
+    /// Whether nothing can be added in a bucket with this control word.
+    #[inline(always)]
+    fn is_closed(&self, cx: &WriteScope<'_, K, V>, control: Control) -> bool {
+        let unsealed = planted(Bug::SealSkipped) && cx.common().storeys.height() > self.level();
+        control.is_sealed() || unsealed
+    }
+
+    /// Puts a key in.
     pub(crate) fn insert(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        terms: &Terms,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Placed<K, V> {
         let home = self.index.home(target.hash);
         let control = self.index.settled(home);
-        let found = self.find(cx.guard, home, target.hash, |key| *key == entry.key);
+        let found = self.find(cx.guard(), home, target.hash, |key| *key == entry.key);
         if if_present == IfPresent::Keep && found.is_some_and(|found| self.keeps(cx, found.node)) {
             return Placed::Kept(entry);
         }
-        let unsealed = planted(Bug::SealSkipped) && cx.common.storeys.height() > self.level();
-        if found.is_none() && (control.is_sealed() || unsealed) {
+        if found.is_none() && self.is_closed(cx, control) {
             return Placed::Outgrown(entry);
         }
-        let life = self.life(cx, target, &entry, found);
+        let life = self.life(cx, target, terms, &entry, found);
         if ends_at_once(cx, life) {
             return self.expire_at_once(cx, target, entry, &|shard, there| {
                 if_present == IfPresent::Replace || !shard.keeps(cx, there.node)
             });
         }
-        let node = match self.fill(cx, target, entry) {
+        let node = match self.fill(cx, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
-        if self.begin(cx, target, node, life).is_err() {
+        if self.begin(cx, target, terms, node, life).is_err() {
             return Placed::Done(self.reject_filled(cx, target, node, if_present));
         }
-        let inserted = match found {
-            None => self.insert_absent(cx, target, control, node, if_present),
-            Some(found) => self.update(cx, target, found, node, if_present),
+        let Some(found) = found else {
+            return match self.insert_absent(cx, target, control, node, if_present) {
+                Inserted::Outgrown => self.outgrown(cx, target, node, if_present),
+                inserted => Placed::Done(inserted),
+            };
         };
-        match inserted {
+        self.place(node, || self.index.loc(found));
+        // Where entries weigh differently, credits may have to be had first.
+        if self.weights.is_none() && self.index.replace(found, node) {
+            return Placed::Done(self.updated(cx, found, node));
+        }
+        self.update_again(cx, target, node, if_present)
+    }
+
+    /// The key was changed since it was found, or the cache has come by parts with which there is more to do.
+    #[cold]
+    #[inline(never)]
+    fn put_again(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        node: NodeId,
+        if_present: IfPresent,
+    ) -> Placed<K, V> {
+        // An entry that is inserted at the moment in which there come to be times lives as the cache's rules say,
+        // which are none.
+        match self.begin(cx, target, &Terms::BY_RULE, node, None) {
+            Ok(()) => self.update_again(cx, target, node, if_present),
+            Err(OutOfMemory) => Placed::Done(self.reject_filled(cx, target, node, if_present)),
+        }
+    }
+
+    /// The key was changed since it was found, or credits have to be had.
+    #[cold]
+    fn update_again(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        node: NodeId,
+        if_present: IfPresent,
+    ) -> Placed<K, V> {
+        let if_present = if planted(Bug::AddReplaces) { IfPresent::Replace } else { if_present };
+        match Attempt::new(self, cx, target, node).run(if_present) {
             Inserted::Outgrown => self.outgrown(cx, target, node, if_present),
             inserted => Placed::Done(inserted),
         }
@@ -168,12 +273,12 @@ impl<K: Eq, V> Shard<K, V> {
     #[cold]
     fn expire_at_once(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
         entry: Entry<K, V>,
         goes: &dyn Fn(&Self, Spot) -> bool,
     ) -> Placed<K, V> {
-        let displaced = cx.common.displace(cx, target.hash, &|key| *key == entry.key, goes);
+        let displaced = cx.common().displace(cx, target.hash, &|key| *key == entry.key, goes);
         Placed::Done(cx.expire_at_once(entry, displaced))
     }
 
@@ -181,8 +286,8 @@ impl<K: Eq, V> Shard<K, V> {
     #[cold]
     fn outgrown(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
         node: NodeId,
         if_present: IfPresent,
     ) -> Placed<K, V> {
@@ -192,28 +297,10 @@ impl<K: Eq, V> Shard<K, V> {
         }
     }
 
-    #[inline]
-    fn update(
-        &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
-        found: Found<'_>,
-        node: NodeId,
-        if_present: IfPresent,
-    ) -> Inserted {
-        self.place(node, || self.index.loc(found));
-        // Where entries weigh differently, credits may have to be had first.
-        if self.weights.is_none() && self.index.replace(found, node) {
-            return self.updated(cx, found, node);
-        }
-        let if_present = if planted(Bug::AddReplaces) { IfPresent::Replace } else { if_present };
-        Attempt::new(self, cx, target, node).run(if_present)
-    }
-
     /// Whether what was found is there for an insert that keeps what is there.
     #[inline]
-    fn keeps(&self, cx: &Context<'_, K, V>, node: NodeId) -> bool {
-        planted(Bug::StaleKept) || self.is_live(cx.common, cx.watch, node)
+    fn keeps(&self, cx: &WriteScope<'_, K, V>, node: NodeId) -> bool {
+        planted(Bug::StaleKept) || self.is_live(cx.common(), cx.watch, node)
     }
 
     /// One attempt in a straight line. It runs no code of the user's, so nothing unwinds, and what it
@@ -221,8 +308,8 @@ impl<K: Eq, V> Shard<K, V> {
     #[inline(never)]
     pub(super) fn insert_absent(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
         control: Control,
         node: NodeId,
         if_present: IfPresent,
@@ -236,11 +323,9 @@ impl<K: Eq, V> Shard<K, V> {
         let claim = self.index.claim(home, target.hash, node, now);
         if let Some(claim) = &claim {
             self.place(node, || claim.loc);
-        }
-        if let Some(claim) = &claim
-            && self.index.decide(home, control, claim)
-        {
-            return self.added(cx, target, claim, credit, source);
+            if self.index.decide(home, control, claim) {
+                return self.added(cx, target, claim, credit, source);
+            }
         }
         let mut attempt = Attempt::new(self, cx, target, node);
         attempt.claim = claim;
@@ -252,21 +337,25 @@ impl<K: Eq, V> Shard<K, V> {
     #[inline(always)]
     pub(super) fn fill(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
         entry: Entry<K, V>,
     ) -> Result<NodeId, Entry<K, V>> {
-        let Some(node) = self.alloc(cx) else { return Err(entry) };
-        if let Some(weights) = &self.weights {
-            weights.begin(node, target.price);
-        }
+        let node = match self.alloc_from_stock(cx) {
+            Some(node) => node,
+            None => match self.alloc_beyond_stock(cx) {
+                Some(node) => node,
+                None => return Err(entry),
+            },
+        };
+        self.write(node, entry);
+        Ok(node)
+    }
+
+    #[inline(always)]
+    fn write(&self, node: NodeId, entry: Entry<K, V>) {
         // SAFETY: just allocated, so owned and empty.
         unsafe { self.nodes.write(node, entry.key, entry.value) };
-        if let Some(generations) = self.generations.get() {
-            generations.raise(node);
-        }
         step(Step::NodeFilled);
-        Ok(node)
     }
 
     /// Puts in what `load` has loaded, if the key is absent, or has the value that the load is to
@@ -274,21 +363,21 @@ impl<K: Eq, V> Shard<K, V> {
     #[cold]
     pub(crate) fn insert_loaded(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
         entry: Entry<K, V>,
         load: Load<'_, K, V>,
     ) -> Placed<K, V> {
         let home = self.index.home(target.hash);
         let is_sealed = self.index.control(home).is_sealed();
         let found = (is_sealed || load.replaces.is_some())
-            .then(|| self.find(cx.guard, home, target.hash, |key| *key == entry.key))
+            .then(|| self.find(cx.guard(), home, target.hash, |key| *key == entry.key))
             .flatten();
         if is_sealed && found.is_none() {
             return Placed::Outgrown(entry);
         }
         let replaced = found.filter(|found| load.is_to_replace(self.id(), found.node));
-        let life = self.life(cx, target, &entry, replaced);
+        let life = self.life(cx, target, load.terms, &entry, replaced);
         if ends_at_once(cx, life) {
             if load.post.is_superseded() {
                 return Placed::Kept(entry);
@@ -298,11 +387,11 @@ impl<K: Eq, V> Shard<K, V> {
             });
         }
         let is_unchanged = replaced.is_some_and(|old| self.is_unchanged(cx, old.node, &entry));
-        let node = match self.fill(cx, target, entry) {
+        let node = match self.fill(cx, entry) {
             Ok(node) => node,
             Err(entry) => return Placed::Exhausted(entry),
         };
-        if self.begin(cx, target, node, life).is_err() {
+        if self.begin(cx, target, load.terms, node, life).is_err() {
             return Placed::Done(self.reject_filled(cx, target, node, IfPresent::Keep));
         }
         if let Some(timing) = self.timing.get() {
@@ -322,14 +411,14 @@ impl<K: Eq, V> Shard<K, V> {
     #[cold]
     pub(crate) fn reject(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
         key: &K,
         if_present: IfPresent,
     ) -> Inserted {
         cx.count(Event::Rejection);
         if if_present == IfPresent::Replace {
-            cx.common.remove_unseen(cx, target.hash, &|other| other == key);
+            cx.common().remove_unseen(cx, target.hash, &|other| other == key);
         }
         Inserted::Rejected
     }
@@ -338,8 +427,8 @@ impl<K: Eq, V> Shard<K, V> {
     #[inline(always)]
     fn added(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
         claim: &Claim,
         credit: Credit,
         source: Source,
@@ -353,25 +442,49 @@ impl<K: Eq, V> Shard<K, V> {
             self.policy.link(self.pace(), &self.index, segment, claim.loc, &mut sink);
         }
         self.grow_if_crowded(cx, source);
-        self.schedule(cx.common, claim.node());
-        self.second_look(cx, claim.loc, claim.node());
+        if cx.parts().has_any_of(PartSet::OF_STANDINGS) {
+            self.look_after(cx, claim.loc, claim.node());
+        }
         Inserted::Added
     }
 
+    /// Has an entry that was published taken out in time, and at once if it was invalidated meanwhile.
+    #[inline(never)]
+    fn look_after(&self, cx: &WriteScope<'_, K, V>, loc: Loc, node: NodeId) {
+        self.schedule(cx.common(), node);
+        self.second_look(cx, loc, node);
+    }
+
     /// The rest of a replacement: the node that was replaced.
-    #[inline]
+    #[inline(always)]
     pub(super) fn updated(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         found: Found<'_>,
         node: NodeId,
     ) -> Inserted {
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
-        let cause = self.cause(cx, found.node, RemovalCause::Replaced);
+        // Asked after the swap: what ends then was in time.
+        if cx.parts().has_any_of(PartSet::OF_DEPARTURES) {
+            return self.updated_with_parts(cx, self.index.loc(found), found.node, node);
+        }
+        cx.count(Event::Update);
+        self.recycler.retire(found.node, cx.number(), cx.guard());
+        Inserted::Updated
+    }
+
+    #[inline(never)]
+    fn updated_with_parts(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        loc: Loc,
+        old: NodeId,
+        node: NodeId,
+    ) -> Inserted {
+        let cause = self.cause(cx, old, RemovalCause::Replaced);
         cx.count(Event::of_departure(cause));
-        self.retire(cx, found.node, cause);
-        self.schedule(cx.common, node);
-        self.second_look(cx, self.index.loc(found), node);
+        self.retire(cx, old, cause);
+        self.look_after(cx, loc, node);
         if cause == RemovalCause::Replaced {
             return Inserted::Updated;
         }
@@ -382,21 +495,20 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// The same where the listener is to hear nothing: the value is as good as the old one.
     #[cold]
-    fn renewed(&self, cx: &Context<'_, K, V>, found: Found<'_>, node: NodeId) -> Inserted {
+    fn renewed(&self, cx: &WriteScope<'_, K, V>, found: Found<'_>, node: NodeId) -> Inserted {
         if self.cause(cx, found.node, RemovalCause::Replaced) != RemovalCause::Replaced {
             return self.updated(cx, found, node);
         }
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
         cx.count(Event::Update);
         self.retire_unseen(cx, found.node);
-        self.schedule(cx.common, node);
-        self.second_look(cx, self.index.loc(found), node);
+        self.look_after(cx, self.index.loc(found), node);
         Inserted::Updated
     }
 
     /// Whether a refresh has brought what there is already, as the user compares values.
-    fn is_unchanged(&self, cx: &Context<'_, K, V>, old: NodeId, new: &Entry<K, V>) -> bool {
-        let freshness = cx.common.lifetimes.freshness.as_deref();
+    fn is_unchanged(&self, cx: &WriteScope<'_, K, V>, old: NodeId, new: &Entry<K, V>) -> bool {
+        let freshness = cx.common().lifetimes.freshness.as_deref();
         freshness.and_then(|freshness| freshness.same.as_ref()).is_some_and(|same| {
             // SAFETY: pinned, and found in the index since.
             unsafe { self.nodes.with(old, |old| same(&old.value, &new.value)) }
@@ -407,8 +519,8 @@ impl<K: Eq, V> Shard<K, V> {
     #[cold]
     fn reject_filled(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
         node: NodeId,
         if_present: IfPresent,
     ) -> Inserted {
@@ -416,7 +528,7 @@ impl<K: Eq, V> Shard<K, V> {
         if if_present == IfPresent::Replace {
             // SAFETY: this thread owns the node and has written it.
             let own = unsafe { self.nodes.get(node) };
-            cx.common.remove_unseen(cx, target.hash, &|key| *key == own.key);
+            cx.common().remove_unseen(cx, target.hash, &|key| *key == own.key);
         }
         attempt.rejected()
     }
@@ -424,12 +536,12 @@ impl<K: Eq, V> Shard<K, V> {
 
 /// Whether nobody can find an entry that begins like this.
 #[inline(always)]
-pub(super) fn ends_at_once<K, V>(cx: &Context<'_, K, V>, life: Option<Life>) -> bool {
+pub(super) fn ends_at_once<K, V>(cx: &WriteScope<'_, K, V>, life: Option<Life>) -> bool {
     // With grace, an error finds it.
-    life.is_some_and(Life::ends_at_once) && cx.common.lifetimes.grace == 0
+    life.is_some_and(Life::ends_at_once) && cx.common().lifetimes.grace == 0
 }
 
-impl<K, V> Context<'_, K, V> {
+impl<K, V> WriteScope<'_, K, V> {
     /// Counts and tells an entry that has expired when it was to be put in; and for what cause another left
     /// its place, if one did.
     pub(super) fn expire_at_once(
@@ -438,7 +550,7 @@ impl<K, V> Context<'_, K, V> {
         displaced: Option<RemovalCause>,
     ) -> Inserted {
         self.count(Event::Expiration);
-        self.leaving.keep_unstored(entry, RemovalCause::Expired);
+        self.leaving().keep_unstored(entry, RemovalCause::Expired);
         if displaced == Some(RemovalCause::Replaced) {
             // Counted when the other left.
             return Inserted::Updated;
@@ -451,8 +563,8 @@ impl<K, V> Context<'_, K, V> {
 /// An insert in progress, with all that has to be given back if it comes to nothing.
 pub(super) struct Attempt<'a, K, V> {
     shard: &'a Shard<K, V>,
-    cx: &'a Context<'a, K, V>,
-    target: Target<'a>,
+    cx: &'a WriteScope<'a, K, V>,
+    target: Target,
     node: NodeId,
     claim: Option<Claim>,
     credit: Option<(Credit, Source)>,
@@ -467,8 +579,8 @@ impl<'a, K, V> Attempt<'a, K, V> {
     #[inline(always)]
     pub(super) fn new(
         shard: &'a Shard<K, V>,
-        cx: &'a Context<'a, K, V>,
-        target: Target<'a>,
+        cx: &'a WriteScope<'a, K, V>,
+        target: Target,
         node: NodeId,
     ) -> Self {
         let (claim, credit, loaded_by) = (None, None, None);
@@ -631,7 +743,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
 
     /// Gives the node its birth, after each look for its key: `groups.rs`.
     fn stamp(&self) {
-        if let Some(groups) = self.cx.common.groups.get()
+        if let Some(groups) = self.cx.common().groups.get()
             && !planted(Bug::BirthOnce)
             && !planted(Bug::BirthLate)
         {
@@ -655,6 +767,6 @@ impl<K, V> Drop for Attempt<'_, K, V> {
     fn drop(&mut self) {
         self.abort_claim();
         self.give_back_credit();
-        self.shard.recycler.retire(self.node, self.cx.number, self.cx.guard);
+        self.shard.recycler.retire(self.node, self.cx.number(), self.cx.guard());
     }
 }

@@ -8,10 +8,10 @@ use crate::{
         epoch::pin,
         groups::Tags,
         index::{Found, Index},
-        leaving::Leaving,
         lifetimes::Life,
         nodes::Entry,
-        shard::{DEAD_PER_WRITE, Shard},
+        scope::{DEAD_PER_WRITE, Dues, WriteScope},
+        shard::Shard,
         word::{MERIT_MAX, USES_MAX},
     },
     listener::RemovalCause,
@@ -123,10 +123,9 @@ impl<K, V> Engine<K, V> {
         copy: impl Fn(&Entry<K, V>) -> T,
     ) -> Option<T> {
         let shard = self.common.storeys.get(shard)?;
-        let leaving = Leaving::new(&self.common);
-        let pin = pin();
-        let cx = self.context(&pin, &leaving);
-        let taken = shard.index.members_of(bucket)?.find_map(|found| {
+        let dues = Dues::OfShard { id: shard.id(), dead: DEAD_PER_WRITE };
+        let cx = WriteScope::new(&self.common, dues);
+        shard.index.members_of(bucket)?.find_map(|found| {
             let loc = shard.index.loc(found);
             if loc.slot() < *slot || !shard.is_live(&self.common, cx.watch, found.node) {
                 return None;
@@ -135,12 +134,7 @@ impl<K, V> Engine<K, V> {
             // SAFETY: pinned, and found in the index since.
             let copy = unsafe { shard.nodes.with(found.node, &copy) };
             shard.take_out(&cx, loc, found.node, RemovalCause::Explicit).map(|_| copy)
-        });
-        drop(pin);
-        drop(leaving);
-        self.pay_if_owing();
-        shard.drop_dead(DEAD_PER_WRITE);
-        taken
+        })
     }
 }
 

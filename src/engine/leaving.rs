@@ -25,7 +25,7 @@ use crate::{
     },
     listener::{RemovalCause, Told},
 };
-use std::cell::RefCell;
+use std::cell::Cell;
 
 /// A value of which the listener has yet to hear.
 #[derive(Debug)]
@@ -36,59 +36,77 @@ pub(crate) enum Gone<K, V> {
     Unstored(Entry<K, V>, RemovalCause),
 }
 
-/// What one operation took out. Tells the listener when dropped: outside every pin.
-pub(crate) struct Leaving<'a, K, V> {
-    common: &'a Common<K, V>,
-    gone: RefCell<Vec<Gone<K, V>>>,
+/// What one operation took out, and the listener has yet to hear of when the operation has unpinned.
+///
+/// A list: empty, it is one word, which most operations neither write again nor read twice.
+pub(crate) struct Leaving<K, V> {
+    newest: Cell<Link<K, V>>,
 }
 
-impl<'a, K, V> Leaving<'a, K, V> {
+type Link<K, V> = Option<Box<Item<K, V>>>;
+
+struct Item<K, V> {
+    gone: Gone<K, V>,
+    next: Link<K, V>,
+}
+
+impl<K, V> Leaving<K, V> {
     #[inline(always)]
-    pub(crate) fn new(common: &'a Common<K, V>) -> Self {
-        Self { common, gone: RefCell::new(Vec::new()) }
+    pub(crate) fn new() -> Self {
+        Self { newest: Cell::new(None) }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(&mut self) -> bool {
+        self.newest.get_mut().is_none()
+    }
+
+    fn push(&self, gone: Gone<K, V>) {
+        let next = self.newest.take();
+        self.newest.set(Some(Box::new(Item { gone, next })));
+    }
+
+    /// All of it, in the order in which it left.
+    fn take(&self) -> Vec<Gone<K, V>> {
+        let mut gone = Vec::new();
+        let mut link = self.newest.take();
+        while let Some(item) = link {
+            gone.push(item.gone);
+            link = item.next;
+        }
+        gone.reverse();
+        gone
     }
 
     /// Keeps a node that this thread took out of a shard's index, instead of retiring it.
     #[cold]
     pub(crate) fn keep(&self, shard: usize, node: NodeId, cause: RemovalCause) {
-        self.gone.borrow_mut().push(Gone::Node { shard, node, cause });
+        self.push(Gone::Node { shard, node, cause });
     }
 
     /// Keeps an entry that was not stored, until the listener has heard of it.
     #[cold]
     pub(crate) fn keep_unstored(&self, entry: Entry<K, V>, cause: RemovalCause) {
-        self.gone.borrow_mut().push(Gone::Unstored(entry, cause));
+        self.push(Gone::Unstored(entry, cause));
     }
 
-    /// Takes such an entry back if nobody wants to hear of it.
-    pub(crate) fn take_unstored(&self) -> Option<Entry<K, V>> {
-        if self.common.listener.is_some() {
-            return None;
-        }
-        // Without a listener there is nothing else.
-        self.gone.borrow_mut().pop().and_then(|gone| match gone {
+    /// Takes such an entry back; for caches without a listener, in which there is nothing else.
+    pub(super) fn take_unstored(&self) -> Option<Entry<K, V>> {
+        self.newest.take().and_then(|item| match item.gone {
             Gone::Unstored(entry, _) => Some(entry),
             Gone::Node { .. } => None,
         })
     }
 
+    /// Tells the listener; outside every pin.
     #[cold]
     #[inline(never)]
-    fn tell(&mut self) {
-        let gone = std::mem::take(self.gone.get_mut());
+    pub(super) fn tell(&mut self, common: &Common<K, V>) {
+        let gone = self.take();
         let Some(_hold) = Hold::outermost() else {
-            return gone.into_iter().for_each(|gone| self.common.tell_later(gone));
+            return gone.into_iter().for_each(|gone| common.tell_later(gone));
         };
-        gone.into_iter().for_each(|gone| drop(self.common.tell(gone)));
-    }
-}
-
-impl<K, V> Drop for Leaving<'_, K, V> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if !self.gone.get_mut().is_empty() {
-            self.tell();
-        }
+        gone.into_iter().for_each(|gone| drop(common.tell(gone)));
     }
 }
 

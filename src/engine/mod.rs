@@ -51,6 +51,7 @@ pub(crate) mod recycle;
 pub(crate) mod refresh;
 pub(crate) mod ring;
 pub(crate) mod scan;
+pub(crate) mod scope;
 pub(crate) mod shard;
 pub(crate) mod stats;
 pub(crate) mod stock;
@@ -76,14 +77,12 @@ use crate::{
 };
 use background::Background;
 use budget::Budget;
-use epoch::Pin;
 use flights::Flights;
 use late::Late;
-use leaving::Leaving;
 use lifetimes::{Lifetimes, Rules};
 use parts::{Part, Parts};
 use plan::{ENTRIES_MAX, Growth, Plan};
-use shard::{Common, Context, Shard};
+use shard::{Common, Shard};
 use stats::Counters;
 use storeys::{FACTOR, Storeys};
 use weights::Weigher;
@@ -190,11 +189,6 @@ impl<K, V> Engine<K, V> {
     #[inline(always)]
     fn ground(&self, hash: u64) -> &Shard<K, V> {
         self.common.storeys.ground(hash)
-    }
-
-    #[inline(always)]
-    fn context<'a>(&'a self, pin: &'a Pin, leaving: &'a Leaving<'a, K, V>) -> Context<'a, K, V> {
-        self.common.context(pin, leaving)
     }
 
     /// Sets the time to idle of a cache whose rules may change.

@@ -104,6 +104,29 @@ impl PartSet {
     pub(crate) const OF_LOOKUPS: PartSet =
         PartSet(Part::Times as u32 | Part::Groups as u32 | Part::Grown as u32);
 
+    /// Those for which something is due when a write begins.
+    pub(crate) const OF_UPKEEP: PartSet = Self::OF_LOOKUPS;
+
+    /// Those that may change what the entry of a node counts for that was found in the index.
+    pub(crate) const OF_STANDINGS: PartSet = PartSet(Part::Times as u32 | Part::Groups as u32);
+
+    /// Those that keep something about each node, and look at an entry again when it has been published.
+    pub(crate) const OF_NODES: PartSet =
+        PartSet(Self::OF_STANDINGS.0 | Part::Generations as u32 | Part::Weights as u32);
+
+    /// Those for which an entry that leaves is more than a node and a place.
+    pub(crate) const OF_DEPARTURES: PartSet =
+        PartSet(Self::OF_STANDINGS.0 | Part::Weights as u32 | Part::Listener as u32);
+
+    /// Those that a write in a straight line does not know of.
+    pub(crate) const OF_WRITES: PartSet =
+        PartSet(Self::OF_NODES.0 | Self::OF_DEPARTURES.0 | Part::Grown as u32);
+
+    #[inline(always)]
+    pub(crate) const fn and(self, part: Part) -> Self {
+        Self(self.0 | part as u32)
+    }
+
     #[inline(always)]
     pub(crate) fn has(self, part: Part) -> bool {
         self.0 & part as u32 != 0

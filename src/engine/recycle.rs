@@ -159,32 +159,36 @@ impl Recycler {
         self.magazines.allocated_bytes() + self.stocks.allocated_bytes()
     }
 
-    /// The node that [`Recycler::alloc`] will probably give to this thread.
+    /// Takes a node from the stock of the thread with this number, if there is one. Says as well which one
+    /// that thread will probably get next.
     #[inline(always)]
+    pub(crate) fn alloc_from_stock(&self, number: Number) -> Option<(NodeId, Option<NodeId>)> {
+        self.stocks.of(number).and_then(Stock::take)
+    }
+
+    /// The node that the thread with this number will probably get next.
+    #[inline]
     pub(crate) fn next_free(&self, number: Number) -> Option<NodeId> {
         self.stocks.of(number)?.peek()
     }
 
-    /// Takes a node: a free one, or a fresh one for whose index `ensure` finds storage.
-    #[inline]
-    pub(crate) fn alloc(
+    /// Takes a node elsewhere: a free one, or a fresh one for whose index `ensure` finds storage.
+    #[cold]
+    pub(crate) fn alloc_beyond_stock(
         &self,
         number: Number,
         ensure: impl Fn(usize) -> Result<(), OutOfMemory>,
     ) -> Option<NodeId> {
-        let own = self.stocks.of(number).and_then(Stock::take);
-        own.or_else(|| self.alloc_from_depot(number)).or_else(|| self.alloc_fresh(ensure))
+        self.alloc_from_depot(number).or_else(|| self.alloc_fresh(ensure))
     }
 
-    #[cold]
-    #[inline(never)]
     fn alloc_from_depot(&self, number: Number) -> Option<NodeId> {
         let held = self.magazines.pop(&self.depot.free)?;
         let stock = if number.is_below(self.plan.stocking) { self.stocks.of(number) } else { None };
         let node = match stock {
             Some(stock) => {
                 stock.refill(&self.magazines, &held);
-                stock.take()
+                stock.take().map(|(node, _)| node)
             }
             None => self.magazines.take_last(&held),
         };
@@ -197,7 +201,6 @@ impl Recycler {
         node
     }
 
-    #[cold]
     fn alloc_fresh(&self, ensure: impl Fn(usize) -> Result<(), OutOfMemory>) -> Option<NodeId> {
         let counter = &self.depot.fresh;
         let mut fresh = counter.load(Ordering::Relaxed);
@@ -310,7 +313,7 @@ impl Recycler {
 
 impl Recycler {
     /// Retires a node that has left the index, or never was in it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn retire(self: &Arc<Self>, node: NodeId, number: Number, pinned: &Guard) {
         if planted(Bug::NoGrace) {
             return self.retire_alone(node, |held| self.hand_back(held));

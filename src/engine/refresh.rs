@@ -214,7 +214,7 @@ impl<K, V> Engine<K, V> {
     /// Has nobody join a load of this hash that is under way, nor what it brings stored, as a write would.
     #[cfg(feature = "macros")]
     pub(crate) fn supersede_load(&self, hash: u64) {
-        self.supersede(&pin(), hash);
+        self.common.supersede(&pin().guard, hash);
     }
 
     fn need(&self, shard: &Shard<K, V>, node: NodeId) -> Need {

@@ -8,26 +8,25 @@ use crate::{
     engine::{
         background::Background,
         budget::{Budget, Credit, Credits, Source},
-        epoch::Number,
         extents::{OutOfMemory, zeroed},
         flight::Flight,
         flights::Flights,
         generations::Generations,
-        groups::{Births, Groups, Watch},
+        groups::{Births, Groups},
         husks::Husks,
         index::{Departure, Found, Index, Loc},
         insert::Target,
         late::Late,
-        leaving::Leaving,
         lifetimes::Lifetimes,
         load_times::LoadTimes,
         nodes::{Entry, Nodes},
-        parts::Parts,
+        parts::{PartSet, Parts},
         plan::{Growth, ShardPlan},
         plant::{Bug, planted},
         policy::{Evicted, Pace, Policy, Search, Worth},
         recycle::Recycler,
         ring::Ring,
+        scope::WriteScope,
         stats::{Counters, Event},
         storeys::{FACTOR, Spot, Storeys},
         timing::Timing,
@@ -114,31 +113,6 @@ pub(crate) enum Taken<R> {
     Entry(R),
 }
 
-/// What every operation of a pinned thread needs.
-pub(crate) struct Context<'a, K, V> {
-    pub(crate) guard: &'a Guard,
-    pub(crate) number: Number,
-    pub(crate) common: &'a Common<K, V>,
-    pub(crate) leaving: &'a Leaving<'a, K, V>,
-    pub(crate) watch: Watch<'a>,
-}
-
-impl<K, V> Context<'_, K, V> {
-    #[inline(always)]
-    pub(crate) fn count(&self, event: Event) {
-        self.common.counters.count(self.number, event);
-    }
-
-    #[inline(always)]
-    pub(crate) fn budget(&self) -> &Budget {
-        &self.common.budget
-    }
-}
-
-/// Dead nodes that a writer drops after its own work: more than it can retire, so that they do not
-/// pile up.
-pub(crate) const DEAD_PER_WRITE: u32 = 8;
-
 /// Entries that are given up at once where nodes run out although there is weight left.
 const RELIEF: u32 = 16;
 
@@ -216,14 +190,14 @@ impl<K, V> Shard<K, V> {
 
     /// Takes unused credits, `most` of them or as many as there are in the whole cache.
     #[inline(always)]
-    fn take(&self, cx: &Context<'_, K, V>, most: u64) -> Credit {
-        let at = |i: usize| cx.common.storeys.shard(i).credits();
+    fn take(&self, cx: &WriteScope<'_, K, V>, most: u64) -> Credit {
+        let at = |i: usize| cx.common().storeys.shard(i).credits();
         cx.budget().take(self.id, self.credits(), most, at)
     }
 
     /// Gives a credit back: its entry was removed, or its insert did not happen.
     #[inline(always)]
-    pub(super) fn give(&self, cx: &Context<'_, K, V>, credit: Credit) {
+    pub(super) fn give(&self, cx: &WriteScope<'_, K, V>, credit: Credit) {
         cx.budget().give(self.id, self.credits(), credit);
     }
 
@@ -248,27 +222,31 @@ impl<K, V> Shard<K, V> {
     /// Takes a key out of this shard; `take` gets the entry, which nobody can find any more.
     pub(crate) fn remove<R>(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Taken<R> {
         let home = self.index.home(hash);
         loop {
-            let Some(found) = self.find(cx.guard, home, hash, &mut eq) else {
+            let Some(found) = self.find(cx.guard(), home, hash, &mut eq) else {
                 return Taken::Nothing;
             };
             let loc = self.index.loc(found);
             // Asked before the swap: nobody finds the key afterwards, so what ends then was in time.
             let cause = self.cause(cx, found.node, RemovalCause::Explicit);
             if self.index.remove(loc, found.word) {
-                // From here on it is gone, even if `take` panics.
-                let _gone = OnDrop(|| _ = self.depart(cx, loc, found.word, cause));
                 if cause != RemovalCause::Explicit {
+                    self.depart(cx, loc, found.word, cause);
                     return Taken::Past;
                 }
-                // SAFETY: as in `find`; it is retired when `_gone` is dropped, not before.
-                return Taken::Entry(unsafe { self.nodes.with(found.node, take) });
+                // From here on it is gone, even if `take` panics.
+                let gone = OnDrop(|| _ = self.depart_out_of_line(cx, loc, found.word, cause));
+                // SAFETY: as in `find`; it is retired below, or when `gone` is dropped, not before.
+                let taken = unsafe { self.nodes.with(found.node, take) };
+                std::mem::forget(gone);
+                self.depart(cx, loc, found.word, cause);
+                return Taken::Entry(taken);
             }
         }
     }
@@ -277,13 +255,13 @@ impl<K, V> Shard<K, V> {
     #[cold]
     pub(crate) fn displace(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         hash: u64,
         eq: &dyn Fn(&K) -> bool,
         goes: &dyn Fn(&Self, Spot) -> bool,
     ) -> Option<RemovalCause> {
         loop {
-            let found = self.find(cx.guard, self.index.home(hash), hash, eq)?;
+            let found = self.find(cx.guard(), self.index.home(hash), hash, eq)?;
             if !goes(self, self.spot(found.node)) {
                 return None;
             }
@@ -295,9 +273,10 @@ impl<K, V> Shard<K, V> {
     }
 
     /// The rest of a removal: credit and node of an entry that has left its slot. The cause that counts.
+    #[inline(always)]
     pub(super) fn depart(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         loc: Loc,
         word: Word,
         cause: RemovalCause,
@@ -307,17 +286,44 @@ impl<K, V> Shard<K, V> {
         cause
     }
 
+    #[cold]
+    #[inline(never)]
+    fn depart_out_of_line(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        loc: Loc,
+        word: Word,
+        cause: RemovalCause,
+    ) -> RemovalCause {
+        self.depart(cx, loc, word, cause)
+    }
+
     /// The same if its credit, which is returned, goes to another entry.
     #[inline(always)]
     fn depart_with_credit(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         loc: Loc,
         word: Word,
         cause: RemovalCause,
     ) -> (Credit, RemovalCause) {
         self.index.forget(loc, word, Departure::Key);
         let node = self.index.layout().node(word);
+        if cx.parts().has_any_of(PartSet::OF_DEPARTURES) {
+            return self.depart_with_parts(cx, node, cause);
+        }
+        cx.count(Event::of_departure(cause));
+        self.recycler.retire(node, cx.number(), cx.guard());
+        (Credit::of_removed_entry(1), cause)
+    }
+
+    #[inline(never)]
+    fn depart_with_parts(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        node: NodeId,
+        cause: RemovalCause,
+    ) -> (Credit, RemovalCause) {
         let cause = self.cause(cx, node, cause);
         cx.count(Event::of_departure(cause));
         if let Some(timing) = self.timing.get() {
@@ -343,19 +349,19 @@ impl<K, V> Shard<K, V> {
     /// Retires a node that this thread took out of the index: at once, or when the listener has heard
     /// of it.
     #[inline(always)]
-    pub(super) fn retire(&self, cx: &Context<'_, K, V>, node: NodeId, cause: RemovalCause) {
-        if cx.common.listener.is_none() {
-            self.recycler.retire(node, cx.number, cx.guard);
+    pub(super) fn retire(&self, cx: &WriteScope<'_, K, V>, node: NodeId, cause: RemovalCause) {
+        if cx.common().listener.is_none() {
+            self.recycler.retire(node, cx.number(), cx.guard());
         } else {
-            cx.leaving.keep(self.id, node, cause);
+            cx.leaving().keep(self.id, node, cause);
         }
     }
 
     /// Retires a node of which the listener is to hear nothing: most often one that this thread has filled and
     /// never published.
     #[cold]
-    pub(super) fn retire_unseen(&self, cx: &Context<'_, K, V>, node: NodeId) {
-        self.recycler.retire(node, cx.number, cx.guard);
+    pub(super) fn retire_unseen(&self, cx: &WriteScope<'_, K, V>, node: NodeId) {
+        self.recycler.retire(node, cx.number(), cx.guard());
     }
 
     /// Makes sure that the `index`-th node has memory.
@@ -364,26 +370,30 @@ impl<K, V> Shard<K, V> {
         self.weights.as_ref().map_or(Ok(()), |weights| weights.ensure(index))
     }
 
-    #[inline]
-    pub(super) fn alloc(&self, cx: &Context<'_, K, V>) -> Option<NodeId> {
-        let node = self.recycler.alloc(cx.number, |index| self.ensure(index))?;
+    /// Takes a node from the thread's stock, and asks for the line of the one that comes next.
+    #[inline(always)]
+    pub(super) fn alloc_from_stock(&self, cx: &WriteScope<'_, K, V>) -> Option<NodeId> {
+        let (node, next) = self.recycler.alloc_from_stock(cx.number())?;
         // For this thread's next insert into this shard.
-        if let Some(next) = self.recycler.next_free(cx.number) {
+        if let Some(next) = next {
             // SAFETY: free numbers were handed out before.
             unsafe { self.nodes.prefetch(next) };
-            if let Some(timing) = self.timing.get() {
-                timing.prefetch(next);
-            }
         }
         Some(node)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn alloc_beyond_stock(&self, cx: &WriteScope<'_, K, V>) -> Option<NodeId> {
+        self.recycler.alloc_beyond_stock(cx.number(), |index| self.ensure(index))
     }
 
     /// Credits for one more entry: unused, or those of entries evicted for it.
     #[inline]
     pub(super) fn credit(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
     ) -> Option<(Credit, Source)> {
         if self.weights.is_some() {
             return self.credit_by_weight(cx, target);
@@ -392,7 +402,7 @@ impl<K, V> Shard<K, V> {
         if unused.amount() > 0 {
             return Some((unused, Source::Unused));
         }
-        if !cx.common.storeys.has_grown()
+        if !cx.common().storeys.has_grown()
             && let Some(credit) = self.evict(cx, Search::Everywhere)
         {
             self.policy.prefetch_next(self.pace(), &self.index);
@@ -405,8 +415,8 @@ impl<K, V> Shard<K, V> {
     #[inline(never)]
     fn credit_by_weight(
         &self,
-        cx: &Context<'_, K, V>,
-        target: Target<'_>,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
     ) -> Option<(Credit, Source)> {
         let mut credit = Credit::NONE;
         match self.gather(cx, target.price.weight(), &mut credit) {
@@ -424,11 +434,11 @@ impl<K, V> Shard<K, V> {
     #[inline(never)]
     pub(super) fn gather(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         weight: u64,
         credit: &mut Credit,
     ) -> Option<Source> {
-        let shards = cx.common.storeys.count();
+        let shards = cx.common().storeys.count();
         // What is heavy beside a shard is to be made room for by all of them.
         let is_heavy = weight > cx.budget().capacity() / (8 * shards as u64);
         let mut source = Source::Unused;
@@ -454,8 +464,8 @@ impl<K, V> Shard<K, V> {
     /// In a cache that has grown, one in [`EMPTYING`] comes from below the top: entries there are as old as
     /// they are few, and the sooner they are gone the better.
     #[inline]
-    fn giver(&self, cx: &Context<'_, K, V>, turn: usize) -> usize {
-        let storeys = &cx.common.storeys;
+    fn giver(&self, cx: &WriteScope<'_, K, V>, turn: usize) -> usize {
+        let storeys = &cx.common().storeys;
         let (below, shards) = (storeys.below_top(), storeys.count());
         let entries = |i: usize| storeys.get(i).map_or(0, Shard::entries);
         if below > 0 {
@@ -484,44 +494,44 @@ impl<K, V> Shard<K, V> {
     /// Both buckets of a key that is to be added are full, although there is weight left: whether it goes
     /// to the floor above, which may come to be for it (`storeys.rs`).
     #[cold]
-    pub(super) fn is_outgrown(&self, cx: &Context<'_, K, V>, hash: u64, source: Source) -> bool {
+    pub(super) fn is_outgrown(&self, cx: &WriteScope<'_, K, V>, hash: u64, source: Source) -> bool {
         let crowded = self.entries() >= self.outgrown_at / 2 && source == Source::Unused;
-        let is_top = cx.common.storeys.height() == self.level;
+        let is_top = cx.common().storeys.height() == self.level;
         if is_top && !(crowded && self.grow(cx)) {
             return false;
         }
-        cx.common.has_above(self.level, hash)
+        cx.common().has_above(self.level, hash)
     }
 
     /// Adds a storey if there are more entries than was estimated, and there were credits for the last one
     /// all the same.
     #[inline]
-    pub(super) fn grow_if_crowded(&self, cx: &Context<'_, K, V>, source: Source) {
+    pub(super) fn grow_if_crowded(&self, cx: &WriteScope<'_, K, V>, source: Source) {
         if source == Source::Unused
             && self.entries() > self.outgrown_at
-            && cx.common.storeys.height() == self.level
+            && cx.common().storeys.height() == self.level
         {
             self.grow_if_outgrown(cx);
         }
     }
 
     #[cold]
-    fn grow_if_outgrown(&self, cx: &Context<'_, K, V>) {
-        if cx.common.is_outgrown() {
+    fn grow_if_outgrown(&self, cx: &WriteScope<'_, K, V>) {
+        if cx.common().is_outgrown() {
             // If there is no memory for it: it will be tried again, by and by.
             let _ = self.grow(cx);
         }
     }
 
     #[cold]
-    fn grow(&self, cx: &Context<'_, K, V>) -> bool {
-        let entries = cx.common.storeys.plan().entries;
-        cx.common.grow_patiently(self.level, entries.saturating_mul(FACTOR)).is_ok()
+    fn grow(&self, cx: &WriteScope<'_, K, V>) -> bool {
+        let entries = cx.common().storeys.plan().entries;
+        cx.common().grow_patiently(self.level, entries.saturating_mul(FACTOR)).is_ok()
     }
 
     /// Gives a few entries up if they hold nearly all nodes that there can be: nobody else would free one.
     #[cold]
-    pub(super) fn relieve(&self, cx: &Context<'_, K, V>) {
+    pub(super) fn relieve(&self, cx: &WriteScope<'_, K, V>) {
         let fresh = self.recycler.fresh();
         let is_last = fresh as usize == self.max_nodes || self.ensure(fresh as usize).is_err();
         if !is_last || self.entries() < fresh / 16 * 15 {
@@ -535,7 +545,7 @@ impl<K, V> Shard<K, V> {
 
     /// Evicts the entry that this shard can best do without; its credit.
     #[inline]
-    fn evict(&self, cx: &Context<'_, K, V>, search: Search) -> Option<Credit> {
+    fn evict(&self, cx: &WriteScope<'_, K, V>, search: Search) -> Option<Credit> {
         let mut sink = |evicted| self.discard(cx, evicted);
         let worth = |word| self.worth(word);
         let Evicted { loc, word } =
@@ -544,12 +554,12 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Evicts an entry of any of the `shards`, if there is one, beginning with that of the number `first`.
-    fn evict_from(cx: &Context<'_, K, V>, first: usize, shards: usize) -> Option<Credit> {
+    fn evict_from(cx: &WriteScope<'_, K, V>, first: usize, shards: usize) -> Option<Credit> {
         // Rings first. What is in none belongs to threads that have not come that far, or turned up
         // too often without being used.
         for search in [Some(Search::Heads), Some(Search::Everywhere), None] {
             for i in 0..shards {
-                let Some(shard) = cx.common.storeys.get((first + i) % shards) else { continue };
+                let Some(shard) = cx.common().storeys.get((first + i) % shards) else { continue };
                 let evicted = match search {
                     Some(search) => shard.evict(cx, search),
                     None => shard.evict_any(cx),
@@ -564,7 +574,7 @@ impl<K, V> Shard<K, V> {
 
     /// Evicts any entry, whether it is in a ring or not.
     #[cold]
-    fn evict_any(&self, cx: &Context<'_, K, V>) -> Option<Credit> {
+    fn evict_any(&self, cx: &WriteScope<'_, K, V>) -> Option<Credit> {
         let (loc, word) = self.index.any_member(0, &|word| self.is_pinned(word))?;
         let removed = self.index.remove(loc, word);
         removed.then(|| self.depart_with_credit(cx, loc, word, RemovalCause::Size).0)
@@ -572,13 +582,13 @@ impl<K, V> Shard<K, V> {
 
     /// An entry that was evicted for want of a place in a ring.
     #[cold]
-    pub(super) fn discard(&self, cx: &Context<'_, K, V>, evicted: Evicted) {
+    pub(super) fn discard(&self, cx: &WriteScope<'_, K, V>, evicted: Evicted) {
         self.depart(cx, evicted.loc, evicted.word, RemovalCause::Size);
     }
 
     /// Both buckets of a key are full: gives up the entry of its home that was used least.
     #[cold]
-    pub(super) fn make_room(&self, cx: &Context<'_, K, V>, home: usize) -> bool {
+    pub(super) fn make_room(&self, cx: &WriteScope<'_, K, V>, home: usize) -> bool {
         let pinned = |word| self.is_pinned(word);
         let mut victim = self.index.least_used(home, &pinned);
         if victim.is_none() {
@@ -614,7 +624,7 @@ impl<K, V> Shard<K, V> {
     /// Moves the entry out of a node that this thread has filled and nobody else has looked at; None if
     /// that is not possible for want of memory. The node is not this thread's any more if it was.
     #[cold]
-    pub(super) fn take_back(&self, cx: &Context<'_, K, V>, node: NodeId) -> Option<Entry<K, V>> {
+    pub(super) fn take_back(&self, cx: &WriteScope<'_, K, V>, node: NodeId) -> Option<Entry<K, V>> {
         if std::mem::needs_drop::<Entry<K, V>>() && !planted(Bug::HuskRetired) {
             self.husks.get_or_try_make(|| Husks::new(self.max_nodes)).ok()?.note(node);
         }
@@ -622,7 +632,7 @@ impl<K, V> Shard<K, V> {
         // now and never used again, or has nothing to be dropped in it.
         let entry = unsafe { self.nodes.take(node) };
         if !std::mem::needs_drop::<Entry<K, V>>() || planted(Bug::HuskRetired) {
-            self.recycler.retire(node, cx.number, cx.guard);
+            self.recycler.retire(node, cx.number(), cx.guard());
         }
         Some(entry)
     }

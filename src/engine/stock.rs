@@ -76,24 +76,27 @@ unsafe impl Element for Stock {
 }
 
 impl Stock {
-    /// Takes a free node; for the owner.
+    /// Takes a free node; for the owner. Says as well which one it would take next.
     #[inline(always)]
-    pub(crate) fn take(&self) -> Option<NodeId> {
-        let node = self.peek()?;
-        self.free_len.store(self.free_len.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
-        Some(node)
+    pub(crate) fn take(&self) -> Option<(NodeId, Option<NodeId>)> {
+        let last = self.free_len.load(Ordering::Relaxed).wrapping_sub(1);
+        // Out of range, too, if there is none.
+        let node = self.free.get(last as usize)?.load(Ordering::Relaxed);
+        self.free_len.store(last, Ordering::Relaxed);
+        let next = self.free.get(last.wrapping_sub(1) as usize);
+        Some((node, next.map(|next| next.load(Ordering::Relaxed))))
     }
 
     /// The node that [`Stock::take`] would take; for the owner.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn peek(&self) -> Option<NodeId> {
-        let last = (self.free_len.load(Ordering::Relaxed) as usize).checked_sub(1)?;
-        Some(self.free.get(last)?.load(Ordering::Relaxed))
+        let last = self.free_len.load(Ordering::Relaxed).wrapping_sub(1);
+        Some(self.free.get(last as usize)?.load(Ordering::Relaxed))
     }
 
     /// Takes over the nodes of a magazine, while the stock is empty; for the owner.
     pub(crate) fn refill(&self, magazines: &Magazines, held: &Held) {
-        debug_assert!(self.peek().is_none(), "a stock that is not used up");
+        debug_assert_eq!(self.free_len.load(Ordering::Relaxed), 0, "a stock that is not used up");
         for (place, node) in self.free.iter().zip(magazines.nodes(held)) {
             place.store(node, Ordering::Relaxed);
         }

@@ -100,7 +100,8 @@ use crate::{
         parts::Part,
         plan::{Growth, PAIRS_MAX, Plan},
         plant::{Bug, planted},
-        shard::{Common, Context, Shard, Taken},
+        scope::WriteScope,
+        shard::{Common, Shard, Taken},
         word::NodeId,
     },
     listener::RemovalCause,
@@ -523,7 +524,7 @@ impl<K, V> Common<K, V> {
     /// Takes a key out, on whatever floor it is.
     pub(crate) fn remove<R>(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
@@ -544,7 +545,12 @@ impl<K, V> Common<K, V> {
 
     /// The same for an entry that nobody wants.
     #[cold]
-    pub(super) fn remove_unseen(&self, cx: &Context<'_, K, V>, hash: u64, eq: &dyn Fn(&K) -> bool) {
+    pub(super) fn remove_unseen(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        hash: u64,
+        eq: &dyn Fn(&K) -> bool,
+    ) {
         self.remove(cx, hash, eq, |_| ());
     }
 
@@ -552,7 +558,7 @@ impl<K, V> Common<K, V> {
     #[cold]
     pub(crate) fn displace(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         hash: u64,
         eq: &dyn Fn(&K) -> bool,
         goes: &dyn Fn(&Shard<K, V>, Spot) -> bool,
@@ -625,14 +631,6 @@ impl<K, V> Engine<K, V> {
             // As if there was no node for it.
             Placed::Outgrown(entry) => Placed::Exhausted(entry),
             placed => placed,
-        }
-    }
-
-    /// Drops a few entries that died earlier in the shards of a hash.
-    #[cold]
-    pub(super) fn drop_dead(&self, hash: u64, most: u32) {
-        for shard in self.common.storeys.shards_of(hash) {
-            shard.drop_dead(most);
         }
     }
 }

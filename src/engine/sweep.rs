@@ -9,11 +9,11 @@ use crate::{
         extents::OutOfMemory,
         groups::{Groups, Place, Step, Tags, Watch},
         index::Loc,
-        leaving::Leaving,
         nodes::Entry,
         parts::Part,
         plant::{Bug, planted},
-        shard::{Common, Context, DEAD_PER_WRITE, Shard},
+        scope::{DEAD_PER_WRITE, Dues, WriteScope},
+        shard::{Common, Shard},
         wheel::Advance,
         word::{NodeId, Word},
     },
@@ -66,21 +66,17 @@ impl<K, V> Common<K, V> {
     #[cold]
     pub(crate) fn sweep_some(&self, groups: &Groups) -> bool {
         let early = planted(Bug::PairsCountedEarly).then(|| self.storeys.pairs());
-        let leaving = Leaving::new(self);
-        let pin = pin();
-        let cx = self.context(&pin, &leaving);
+        let mut cx = WriteScope::new(self, Dues::None);
         let Some(step) = groups.next_step() else { return false };
         let pairs = early.unwrap_or_else(|| self.storeys.pairs());
         self.sweep_step(&cx, groups, &step, pairs);
-        drop(pin);
-        drop(leaving);
         if let Some((shard, _)) = self.storeys.pair(step.pair()) {
-            shard.drop_dead(4 * DEAD_PER_WRITE);
+            cx.owe_to(shard, 4 * DEAD_PER_WRITE);
         }
         true
     }
 
-    fn sweep_step(&self, cx: &Context<'_, K, V>, groups: &Groups, step: &Step, pairs: u64) {
+    fn sweep_step(&self, cx: &WriteScope<'_, K, V>, groups: &Groups, step: &Step, pairs: u64) {
         if let Some((shard, first)) = self.storeys.pair(step.pair()) {
             for bucket in first..first + 2 {
                 let Some(members) = shard.index.members_of(bucket) else { break };
@@ -176,9 +172,8 @@ impl<K, V> Engine<K, V> {
         bucket: usize,
         mut doomed: impl FnMut(&Entry<K, V>) -> bool,
     ) -> u64 {
-        let leaving = Leaving::new(&self.common);
-        let pin = pin();
-        let cx = self.context(&pin, &leaving);
+        let dues = Dues::OfShard { id: shard.id(), dead: 8 * DEAD_PER_WRITE };
+        let cx = WriteScope::new(&self.common, dues);
         let members = shard.index.members_of(bucket).into_iter().flatten();
         let has_grace = self.common.lifetimes.grace > 0;
         let taken = members
@@ -191,10 +186,6 @@ impl<K, V> Engine<K, V> {
                 shard.take_out(&cx, loc, found.node, cause).is_some()
             })
             .count();
-        drop(pin);
-        drop(leaving);
-        self.pay_if_owing();
-        shard.drop_dead(DEAD_PER_WRITE * 8);
         taken as u64
     }
 
@@ -210,11 +201,11 @@ impl<K, V> Shard<K, V> {
     #[inline(always)]
     pub(super) fn bear(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         node: NodeId,
         tags: Tags,
     ) -> Result<(), OutOfMemory> {
-        match cx.common.groups.get() {
+        match cx.common().groups.get() {
             None => Ok(()),
             Some(groups) => groups.begin(&self.births, node, tags),
         }
@@ -222,14 +213,14 @@ impl<K, V> Shard<K, V> {
 
     /// Takes back what this thread has published, if it was invalidated meanwhile.
     #[inline(always)]
-    pub(super) fn second_look(&self, cx: &Context<'_, K, V>, loc: Loc, node: NodeId) {
-        if let Some(groups) = cx.common.groups.get() {
+    pub(super) fn second_look(&self, cx: &WriteScope<'_, K, V>, loc: Loc, node: NodeId) {
+        if let Some(groups) = cx.common().groups.get() {
             self.second_look_at(cx, groups, loc, node);
         }
     }
 
     #[inline(never)]
-    fn second_look_at(&self, cx: &Context<'_, K, V>, groups: &Groups, loc: Loc, node: NodeId) {
+    fn second_look_at(&self, cx: &WriteScope<'_, K, V>, groups: &Groups, loc: Loc, node: NodeId) {
         if !groups.may_stay(&self.births, node) {
             self.take_out(cx, loc, node, RemovalCause::Invalidated);
         }
@@ -239,7 +230,7 @@ impl<K, V> Shard<K, V> {
     /// it.)
     pub(super) fn take_out(
         &self,
-        cx: &Context<'_, K, V>,
+        cx: &WriteScope<'_, K, V>,
         loc: Loc,
         node: NodeId,
         cause: RemovalCause,

@@ -6,10 +6,10 @@ use crate::{
     engine::{
         Engine,
         budget::Credit,
-        epoch::{Pin, pin},
-        leaving::Leaving,
+        epoch::pin,
         plan,
-        shard::{Common, Context, Shard},
+        scope::{Dues, WriteScope},
+        shard::{Common, Shard},
         stats::Event,
         wheel::Advance,
     },
@@ -42,18 +42,6 @@ const FLUSHES_TO_DISARM: u32 = 3;
 const STALLED: Duration = Duration::from_secs(1);
 
 impl<K, V> Common<K, V> {
-    /// What every operation of a thread needs that has just pinned. `leaving` is made before the pin, so
-    /// that the listener hears of what left after it.
-    #[inline(always)]
-    pub(super) fn context<'a>(
-        &'a self,
-        pin: &'a Pin,
-        leaving: &'a Leaving<'a, K, V>,
-    ) -> Context<'a, K, V> {
-        let Pin { guard, number } = pin;
-        Context { guard, number: *number, common: self, leaving, watch: self.watch() }
-    }
-
     /// Takes out what is past, from no more than `budget` blocks.
     pub(super) fn expire(&self, mut budget: u32) -> Advance {
         let now = self.lifetimes.clock.now();
@@ -83,9 +71,7 @@ impl<K, V> Common<K, V> {
         if shard.timing.get().is_none() {
             return Advance::Done;
         }
-        let leaving = Leaving::new(self);
-        let pin = pin();
-        shard.expire(&self.context(&pin, &leaving), now, budget)
+        shard.expire(&WriteScope::new(self, Dues::None), now, budget)
     }
 
     /// Does some of what is due, an amount of it that is bounded.
@@ -196,6 +182,8 @@ impl<K, V> Common<K, V> {
 
     /// Takes back what was given out beyond a capacity that was made smaller, by evicting entries. What is
     /// in the hands of threads that insert at this moment is left for the next time.
+    #[cold]
+    #[inline(never)]
     pub(super) fn pay_debt(&self) {
         while self.pay_some() == Payment::Made {}
     }
@@ -205,9 +193,7 @@ impl<K, V> Common<K, V> {
         let Some(due) = self.budget.take_debt() else { return Payment::None };
         // Any shard will do: it asks others for what it has not got.
         let shard = self.storeys.ground(due << 48);
-        let leaving = Leaving::new(self);
-        let pin = pin();
-        let cx = self.context(&pin, &leaving);
+        let cx = WriteScope::new(self, Dues::None);
         let mut credit = Credit::NONE;
         let gathered = shard.gather(&cx, due, &mut credit);
         let paid = credit.amount().min(due);

@@ -4,26 +4,62 @@ use crate::{
     engine::{
         Engine,
         epoch::pin,
-        hooks,
         insert::{IfPresent, Inserted, Placed, Price, Target, Terms},
-        leaving::Leaving,
         lifetimes::Span,
         nodes::Entry,
+        parts::{Part, PartSet},
         plan,
-        shard::{DEAD_PER_WRITE, Shard},
+        scope::{DEAD_PER_WRITE, Dues, WriteScope},
+        shard::Shard,
         weights::Weigher,
     },
     sync::yield_now,
 };
 
 impl<K, V> Engine<K, V> {
-    /// Inserts, then drops a few entries that died earlier.
+    /// Inserts, then drops a few entries that died earlier. In a straight line where the cache has no parts with
+    /// which an insert would have more to do.
     #[inline]
     pub(crate) fn insert(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
     where
         K: Eq,
     {
-        self.insert_at(self.target_of(hash, &Terms::BY_RULE, &entry), entry, if_present)
+        if self.common.parts.now().has_any_of(PartSet::OF_WRITES) {
+            return self.insert_by_rule(hash, entry, if_present);
+        }
+        let shard = self.ground(hash);
+        let home = shard.index.home(hash);
+        shard.index.prefetch(home);
+        let cx = self.pin_for(hash);
+        let parts = cx.parts();
+        if parts.has_any_of(PartSet::OF_WRITES.and(Part::Loads)) {
+            if parts.has_any_of(PartSet::OF_WRITES) {
+                drop(cx);
+                return self.insert_by_rule(hash, entry, if_present);
+            }
+            cx.supersede(hash);
+        }
+        let target = Target { hash, price: Price::UNIT };
+        match shard.insert_plain(&cx, home, target, entry, if_present) {
+            Placed::Done(inserted) => inserted,
+            Placed::Kept(entry) => {
+                drop(cx);
+                drop(entry);
+                Inserted::Kept
+            }
+            Placed::Exhausted(entry) | Placed::Outgrown(entry) => {
+                drop(cx);
+                self.insert_exhausted(target, &Terms::BY_RULE, entry, if_present)
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn insert_by_rule(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted
+    where
+        K: Eq,
+    {
+        self.insert_at(self.target_of(hash, &entry), &Terms::BY_RULE, entry, if_present)
     }
 
     /// Inserts an entry about which more is said than the cache's rules do.
@@ -37,16 +73,16 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let target = self.target_of(hash, terms, &entry);
-        if self.can_keep(target, self.ground(hash)) {
-            return self.insert_at(target, entry, if_present);
+        let target = self.target_of(hash, &entry);
+        if self.can_keep(terms, self.ground(hash)) {
+            return self.insert_at(target, terms, entry, if_present);
         }
         self.reject_write(target, entry, if_present)
     }
 
     /// Whether there is memory for what is said about an entry in the shard that it goes to.
-    pub(super) fn can_keep(&self, target: Target<'_>, shard: &Shard<K, V>) -> bool {
-        let Terms { span, tags } = target.terms;
+    pub(super) fn can_keep(&self, terms: &Terms, shard: &Shard<K, V>) -> bool {
+        let Terms { span, tags } = terms;
         let timed = !matches!(span, Span::For(_)) || shard.timing_for(&self.common).is_ok();
         timed && (tags.is_empty() || self.has_tags())
     }
@@ -54,7 +90,8 @@ impl<K, V> Engine<K, V> {
     #[inline(always)]
     pub(super) fn insert_at(
         &self,
-        target: Target<'_>,
+        target: Target,
+        terms: &Terms,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Inserted
@@ -64,71 +101,34 @@ impl<K, V> Engine<K, V> {
         if self.is_too_heavy(target) {
             return self.reject_write(target, entry, if_present);
         }
-        match self.try_insert(target, entry, if_present) {
+        match self.try_insert(target, terms, entry, if_present) {
             Ok(inserted) => inserted,
-            Err(entry) => self.insert_exhausted(target, entry, if_present),
+            Err(entry) => self.insert_exhausted(target, terms, entry, if_present),
         }
     }
 
     /// Where an entry goes, and what it weighs and costs.
     #[inline(always)]
-    pub(super) fn target_of<'t>(
-        &self,
-        hash: u64,
-        terms: &'t Terms,
-        entry: &Entry<K, V>,
-    ) -> Target<'t> {
+    pub(super) fn target_of(&self, hash: u64, entry: &Entry<K, V>) -> Target {
         let ask = |weigher: &Option<Weigher<K, V>>| {
             weigher.as_ref().map_or(1, |weigher| weigher.weigh(&entry.key, &entry.value))
         };
         let price = Price::new(ask(&self.common.weigher), ask(&self.common.coster));
-        Target { hash, terms, price }
+        Target { hash, price }
     }
 
     /// Whether an entry of that weight could not be kept if it was alone.
     #[inline(always)]
-    pub(super) fn is_too_heavy(&self, target: Target<'_>) -> bool {
+    pub(super) fn is_too_heavy(&self, target: Target) -> bool {
         self.common.weigher.is_some() && target.price.weight() > self.capacity()
-    }
-
-    /// Takes part in reaching a capacity that was made smaller while this thread had credits in hand; when
-    /// it has unpinned.
-    #[inline(always)]
-    pub(super) fn pay_if_owing(&self) {
-        if self.common.budget.debt() > 0 {
-            self.common.pay_debt();
-        }
-    }
-
-    /// What a write does for a cache that no maintenance thread tends, or in which stale entries are to be
-    /// swept.
-    #[inline(always)]
-    pub(super) fn do_upkeep(&self, shard: &Shard<K, V>) {
-        if shard.timing.get().is_some() && self.common.registration.get().is_none() {
-            self.common.expire_some(shard);
-        }
-        self.sweep_by_the_way();
-    }
-
-    /// The same for the shards of a hash above the ground floor.
-    #[cold]
-    pub(super) fn do_upkeep_above(&self, hash: u64) {
-        if self.common.registration.get().is_none() {
-            let mut shards = self.common.storeys.shards_of(hash);
-            let _ground = shards.next();
-            for shard in shards {
-                if shard.timing.get().is_some() {
-                    self.common.expire_some(shard);
-                }
-            }
-        }
     }
 
     /// Inserts, or gives the entry back if there is no node for it.
     #[inline(always)]
     pub(super) fn try_insert(
         &self,
-        target: Target<'_>,
+        target: Target,
+        terms: &Terms,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Result<Inserted, Entry<K, V>>
@@ -136,21 +136,12 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         if self.common.storeys.has_grown() {
-            return self.try_insert_grown(target, entry, if_present);
+            return self.try_insert_grown(target, terms, entry, if_present);
         }
-        let hash = target.hash;
-        let shard = self.ground(hash);
-        shard.index.prefetch(shard.index.home(hash));
-        self.do_upkeep(shard);
-        let leaving = Leaving::new(&self.common);
-        let placed = {
-            let pin = pin();
-            hooks::step(hooks::Step::Pinned);
-            self.supersede(&pin, hash);
-            shard.insert(&self.context(&pin, &leaving), target, entry, if_present)
-        };
-        self.pay_if_owing();
-        shard.drop_dead(DEAD_PER_WRITE);
+        self.prefetch(target.hash);
+        let cx = self.begin_write(target.hash);
+        let placed = self.ground(target.hash).insert(&cx, target, terms, entry, if_present);
+        drop(cx);
         placed.into_inserted()
     }
 
@@ -159,32 +150,22 @@ impl<K, V> Engine<K, V> {
     #[inline(never)]
     pub(super) fn try_insert_grown(
         &self,
-        target: Target<'_>,
+        target: Target,
+        terms: &Terms,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Result<Inserted, Entry<K, V>>
     where
         K: Eq,
     {
-        let shard = self.ground(target.hash);
-        self.do_upkeep(shard);
-        self.do_upkeep_above(target.hash);
-        let leaving = Leaving::new(&self.common);
-        let placed = {
-            let pin = pin();
-            hooks::step(hooks::Step::Pinned);
-            self.supersede(&pin, target.hash);
-            let cx = self.context(&pin, &leaving);
-            self.place(target.hash, entry, &mut |shard, entry| {
-                if !self.can_keep(target, shard) {
-                    return Placed::Exhausted(entry);
-                }
-                shard.insert(&cx, target, entry, if_present)
-            })
-        };
-        drop(leaving);
-        self.pay_if_owing();
-        self.drop_dead(target.hash, DEAD_PER_WRITE);
+        let cx = self.begin_write(target.hash);
+        let placed = self.place(target.hash, entry, &mut |shard, entry| {
+            if !self.can_keep(terms, shard) {
+                return Placed::Exhausted(entry);
+            }
+            shard.insert(&cx, target, terms, entry, if_present)
+        });
+        drop(cx);
         placed.into_inserted()
     }
 
@@ -192,14 +173,15 @@ impl<K, V> Engine<K, V> {
     #[inline(never)]
     pub(super) fn insert_exhausted(
         &self,
-        target: Target<'_>,
+        target: Target,
+        terms: &Terms,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Inserted
     where
         K: Eq,
     {
-        let mut again = |entry| self.try_insert(target, entry, if_present);
+        let mut again = |entry| self.try_insert(target, terms, entry, if_present);
         // It may have grown while this one was under way.
         let grown = self.common.storeys.has_grown();
         let mut tried = if grown { again(entry) } else { Err(entry) };
@@ -216,18 +198,16 @@ impl<K, V> Engine<K, V> {
     #[cold]
     pub(super) fn reject(
         &self,
-        target: Target<'_>,
+        target: Target,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Inserted
     where
         K: Eq,
     {
-        let shard = self.ground(target.hash);
-        let leaving = Leaving::new(&self.common);
-        let rejected =
-            shard.reject(&self.context(&pin(), &leaving), target, &entry.key, if_present);
-        drop(leaving);
+        let cx = WriteScope::new(&self.common, Dues::None);
+        let rejected = self.ground(target.hash).reject(&cx, target, &entry.key, if_present);
+        drop(cx);
         drop(self.common.tell_rejected(entry));
         rejected
     }
@@ -236,14 +216,14 @@ impl<K, V> Engine<K, V> {
     #[cold]
     pub(super) fn reject_write(
         &self,
-        target: Target<'_>,
+        target: Target,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Inserted
     where
         K: Eq,
     {
-        self.supersede(&pin(), target.hash);
+        self.common.supersede(&pin().guard, target.hash);
         self.reject(target, entry, if_present)
     }
 
@@ -296,9 +276,7 @@ impl<K, V> Engine<K, V> {
     /// Where entries hold all nodes, since there was no memory for another storey, some have to go.
     #[cold]
     fn relieve(&self, hash: u64) {
-        let leaving = Leaving::new(&self.common);
-        let pin = pin();
-        let cx = self.context(&pin, &leaving);
+        let cx = WriteScope::new(&self.common, Dues::None);
         for shard in self.common.storeys.shards_of(hash) {
             shard.relieve(&cx);
         }
@@ -321,22 +299,19 @@ impl<K, V> Engine<K, V> {
         }
         let mut writes = vec![0; self.common.storeys.count()];
         self.sweep_by_the_way();
-        let leaving = Leaving::new(&self.common);
         let exhausted = {
-            let pin = pin();
-            let cx = self.context(&pin, &leaving);
+            let cx = WriteScope::new(&self.common, Dues::Debt);
             batch.by_ref().find_map(|(hash, entry)| {
                 let shard = self.ground(hash);
                 writes[shard.id()] += 1;
-                self.supersede(&pin, hash);
-                let target = Target { hash, terms: &Terms::BY_RULE, price: Price::UNIT };
-                match shard.insert(&cx, target, entry, IfPresent::Replace) {
+                cx.supersede(hash);
+                let target = Target { hash, price: Price::UNIT };
+                match shard.insert(&cx, target, &Terms::BY_RULE, entry, IfPresent::Replace) {
                     Placed::Exhausted(entry) | Placed::Outgrown(entry) => Some((hash, entry)),
                     Placed::Done(_) | Placed::Kept(_) => None,
                 }
             })
         };
-        drop(leaving);
         for shard in self.common.storeys.iter() {
             // It may have come since.
             let writes = writes.get(shard.id()).copied().unwrap_or(0);
@@ -359,20 +334,7 @@ impl<K, V> Engine<K, V> {
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         self.prefetch(hash);
-        let shard = self.ground(hash);
-        self.sweep_by_the_way();
-        let leaving = Leaving::new(&self.common);
-        let removed = {
-            let pin = pin();
-            hooks::step(hooks::Step::Pinned);
-            self.supersede(&pin, hash);
-            self.common.remove(&self.context(&pin, &leaving), hash, eq, take)
-        };
-        drop(leaving);
-        shard.drop_dead(DEAD_PER_WRITE);
-        if self.common.storeys.has_grown() {
-            self.drop_dead(hash, DEAD_PER_WRITE);
-        }
-        removed
+        let cx = self.begin_write(hash);
+        self.common.remove(&cx, hash, eq, take)
     }
 }
