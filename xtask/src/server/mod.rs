@@ -193,4 +193,21 @@ mod tests {
         let error = Server::that_prints_its_address("silent", run, &work).unwrap_err();
         assert!(error.to_string().contains("no such origin"), "{error}");
     }
+
+    #[test]
+    fn a_server_under_a_warden_ends_with_it() {
+        use std::os::unix::process::ExitStatusExt;
+
+        let warden = Warden::new("larder-server-under-a-warden").unwrap();
+        let run = Run::new("sh").args(["-c", "echo http://127.0.0.1:1/; exec sleep 60"]);
+        let mut server = Server::that_prints_its_address("sleeper", run, &warden).unwrap();
+        let child = &mut server.child;
+        let status = thread::scope(|scope| {
+            let ending = scope.spawn(|| child.wait());
+            // The server is not dropped before it, as if this process were gone.
+            drop(warden);
+            ending.join().unwrap().unwrap()
+        });
+        assert_eq!(status.signal(), Some(2));
+    }
 }
