@@ -80,6 +80,11 @@ pub(crate) struct Local {
 }
 
 impl Local {
+    #[inline(always)]
+    fn pin(&self) -> Pin {
+        Pin { guard: self.handle.pin(), number: self.number }
+    }
+
     #[cold]
     fn register() -> Self {
         let number = numbers::claim();
@@ -93,6 +98,7 @@ impl Local {
 
 impl Drop for Local {
     fn drop(&mut self) {
+        forget();
         if let Some(number) = self.number.number() {
             participants::leave(number);
             numbers::give_back(number);
@@ -206,7 +212,7 @@ mod participants {
 #[cfg(not(larder_loom))]
 mod statics {
     use super::{Collector, Local};
-    use std::sync::LazyLock;
+    use std::{cell::Cell, ptr::NonNull, sync::LazyLock};
 
     static COLLECTOR: LazyLock<Collector> = LazyLock::new(Collector::new);
 
@@ -215,7 +221,32 @@ mod statics {
     }
 
     thread_local! {
-        pub(super) static LOCAL: Local = Local::register();
+        static LOCAL: Local = Local::register();
+
+        /// Where it is, while it is there: to be found without asking whether it was made, and whether it was
+        /// destroyed.
+        static REGISTERED: Cell<Option<NonNull<Local>>> = const { Cell::new(None) };
+    }
+
+    /// This thread's participant, if it has one by now.
+    #[inline(always)]
+    pub(super) fn registered<'p>() -> Option<&'p Local> {
+        // SAFETY: `forget` comes before it is destroyed, on this thread; no caller keeps it.
+        REGISTERED.get().map(|local| unsafe { local.as_ref() })
+    }
+
+    /// What `f` makes of it, made if this is the first time; None if it is gone for good.
+    pub(super) fn register<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
+        let made = |local: &Local| {
+            REGISTERED.set(Some(NonNull::from(local)));
+            f(local)
+        };
+        LOCAL.try_with(made).ok()
+    }
+
+    /// This thread's participant is about to be destroyed.
+    pub(super) fn forget() {
+        REGISTERED.set(None);
     }
 }
 
@@ -232,11 +263,21 @@ mod statics {
     }
 
     loom::thread_local! {
-        pub(super) static LOCAL: Local = Local::register();
+        static LOCAL: Local = Local::register();
     }
+
+    pub(super) fn registered<'p>() -> Option<&'p Local> {
+        None
+    }
+
+    pub(super) fn register<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
+        LOCAL.try_with(f).ok()
+    }
+
+    pub(super) fn forget() {}
 }
 
-use statics::{LOCAL, collector};
+use statics::{collector, forget, register, registered};
 
 /// A thread that is pinned, and the number under which it counts.
 #[derive(Debug)]
@@ -251,9 +292,16 @@ pub(crate) struct Pin {
 pub(crate) fn pin() -> Pin {
     // Returns, instead of taking what is to be done while pinned: the captures of a closure that a
     // cold path may call, too, would all be kept in memory.
-    LOCAL
-        .try_with(|local| Pin { guard: local.handle.pin(), number: local.number })
-        .unwrap_or_else(|_| pin_past_destruction())
+    match registered() {
+        Some(local) => local.pin(),
+        None => pin_unregistered(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn pin_unregistered() -> Pin {
+    register(Local::pin).unwrap_or_else(pin_past_destruction)
 }
 
 /// For a thread whose thread-local values have been destroyed: with a passing participant, which stays

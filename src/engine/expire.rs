@@ -133,6 +133,13 @@ impl<K, V> Shard<K, V> {
         (Standing::Live, reading)
     }
 
+    /// Whether the deadline of a node that was found in the index has not come. If it has, that is not settled.
+    #[inline(never)]
+    pub(super) fn is_in_time(&self, common: &Common<K, V>, node: NodeId) -> bool {
+        let Some(timing) = self.timing.get() else { return true };
+        !common.lifetimes.clock.is_past(timing.deadlines.load(node))
+    }
+
     /// Whether the entry of a node that was found in the index is neither expired nor stale.
     #[inline(always)]
     pub(crate) fn is_live(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> bool {

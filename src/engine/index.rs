@@ -112,7 +112,7 @@ use crate::{
     },
     sync::{AtomicU32, AtomicU64, Ordering},
 };
-use std::mem::offset_of;
+use std::{mem::offset_of, ptr};
 
 /// A bucket: with [`SLOTS`] slots exactly one cache line.
 #[derive(Debug)]
@@ -126,6 +126,11 @@ pub(crate) struct Bucket {
 const _: () = assert!(size_of::<Bucket>() == 64);
 
 impl Bucket {
+    #[inline(always)]
+    fn control(&self) -> Control {
+        Control::from_bits(self.control.load(Ordering::Acquire))
+    }
+
     #[cfg(larder_loom)]
     pub(crate) fn new() -> Self {
         Self { control: AtomicU64::new(0), slots: std::array::from_fn(|_| AtomicU32::new(0)) }
@@ -169,6 +174,20 @@ impl Loc {
 pub(crate) struct Index {
     buckets: Box<[Bucket]>,
     layout: Layout,
+}
+
+/// The home bucket of a key, for a lookup that asks for its line before it pins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Home<'i> {
+    bucket: &'i Bucket,
+}
+
+impl Home<'_> {
+    /// Its control word.
+    #[inline(always)]
+    pub(crate) fn control(&self) -> Control {
+        self.bucket.control()
+    }
 }
 
 /// A member that a lookup found.
@@ -245,6 +264,14 @@ impl Index {
         super::prefetch(self.bucket(home));
     }
 
+    /// The same for a hash; for [`Index::find_at`].
+    #[inline(always)]
+    pub(crate) fn prefetched_home(&self, hash: u64) -> Home<'_> {
+        let bucket = self.bucket(self.home(hash));
+        super::prefetch(bucket);
+        Home { bucket }
+    }
+
     /// Asks for the line of a slot's bucket.
     #[inline(always)]
     pub(crate) fn prefetch_loc(&self, loc: Loc) {
@@ -255,9 +282,15 @@ impl Index {
     fn bucket(&self, bucket: usize) -> &Bucket {
         debug_assert!(bucket < self.buckets.len());
         // SAFETY: bucket numbers come from `home`, which is a fraction of the number of buckets;
-        // from that with the last bit turned over, and the number is even; from a `Loc`, made of
+        // from that with the last bit turned over, and the number is even; from the place of a bucket; from a `Loc`, made of
         // such a number; and from loops over all buckets.
         unsafe { self.buckets.get_unchecked(bucket) }
+    }
+
+    #[cold]
+    fn neighbour(&self, bucket: &Bucket) -> &Bucket {
+        let offset = ptr::from_ref(bucket).addr() - self.buckets.as_ptr().addr();
+        self.bucket((offset / size_of::<Bucket>()) ^ 1)
     }
 
     #[inline(always)]
@@ -269,7 +302,7 @@ impl Index {
     #[inline]
     pub(crate) fn loc(&self, found: Found<'_>) -> Loc {
         let start = self.buckets.as_ptr().addr();
-        let offset = std::ptr::from_ref(found.slot).addr() - start;
+        let offset = ptr::from_ref(found.slot).addr() - start;
         let in_bucket = offset % size_of::<Bucket>() - offset_of!(Bucket, slots);
         Loc::new(offset / size_of::<Bucket>(), in_bucket / size_of::<AtomicU32>())
     }
@@ -288,7 +321,19 @@ impl Index {
         hash: u64,
         mut eq: impl FnMut(NodeId) -> bool,
     ) -> Option<Found<'_>> {
-        let mut bucket = self.bucket(home);
+        let home = Home { bucket: self.bucket(home) };
+        self.find_at(home, hash, |node| eq(node).then_some(())).map(|(found, ())| found)
+    }
+
+    /// The same; with what `read` makes of the key's node, and of no other.
+    #[inline(always)]
+    pub(crate) fn find_at<'i, T>(
+        &'i self,
+        home: Home<'i>,
+        hash: u64,
+        mut read: impl FnMut(NodeId) -> Option<T>,
+    ) -> Option<(Found<'i>, T)> {
+        let mut bucket = home.bucket;
         let mut displaced = false;
         loop {
             let probe = self.layout.probe(hash, displaced);
@@ -299,14 +344,17 @@ impl Index {
                 // Acquire: pairs with publish and replace, and makes the node's content visible.
                 let word = Word::from_bits(slot.load(Ordering::Acquire));
                 let node = self.layout.node(word);
-                if word.matches(probe) && eq(node) {
-                    return Some(Found { slot, word, node });
+                if word.matches(probe)
+                    && let Some(read) = read(node)
+                {
+                    return Some((Found { slot, word, node }, read));
                 }
+                is_seldom();
             }
-            if displaced || self.control(home).displaced() == 0 {
+            if displaced || home.control().displaced() == 0 {
                 return None;
             }
-            bucket = self.bucket(home ^ 1);
+            bucket = self.neighbour(bucket);
             displaced = true;
         }
     }
@@ -330,11 +378,10 @@ impl Index {
     /// Counts a use of a member. Gives up if the word changed meanwhile: it is only a hint.
     #[inline(always)]
     pub(crate) fn touch(found: Found<'_>) {
-        let uses = found.word.uses();
-        if uses < USES_MAX {
+        if !found.word.is_used_up() {
             let _ = found.slot.compare_exchange(
                 found.word.bits(),
-                found.word.with_uses(uses + 1).bits(),
+                found.word.with_uses(found.word.uses() + 1).bits(),
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             );
@@ -551,6 +598,10 @@ impl Index {
         self.swap(loc, Word::VACANT, Word::EMPTY, Ordering::AcqRel)
     }
 }
+
+/// Tells the compiler that a branch is not the one to be laid out for.
+#[cold]
+const fn is_seldom() {}
 
 #[inline(always)]
 fn acq_rel_unless(bug: Bug) -> Ordering {

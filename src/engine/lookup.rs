@@ -6,10 +6,10 @@ use crate::{
         Engine,
         epoch::{Pin, pin},
         expire::Standing,
-        index::{Found, Index},
+        index::{Found, Home, Index},
         nodes::Entry,
         parts::{Part, PartSet},
-        shard::Shard,
+        shard::{Common, Shard},
         stats::Event,
         storeys::{FROM_THE_TOP, Spot},
     },
@@ -22,18 +22,45 @@ pub(crate) struct Sighted<'s, K, V> {
     pub(crate) found: Found<'s>,
     /// What the clock said when its deadline was looked at.
     pub(crate) reading: Option<Reading>,
+    entry: &'s Entry<K, V>,
 }
 
 impl<K, V> Sighted<'_, K, V> {
     /// What `f` makes of the entry.
     #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&Entry<K, V>) -> R) -> R {
-        // SAFETY: it was found in the index under a pin that is still held.
-        unsafe { self.shard.nodes.with(self.found.node, f) }
+        if cfg!(larder_loom) {
+            // So that models see how long it is read.
+            // SAFETY: it was found in the index under a pin that is still held.
+            return unsafe { self.shard.nodes.with(self.found.node, f) };
+        }
+        f(self.entry)
     }
 
     pub(crate) fn spot(&self) -> Spot {
         self.shard.spot(self.found.node)
+    }
+}
+
+impl<K, V> Common<K, V> {
+    /// Looks a key up from its home on the ground floor, and counts the use; for a cache without parts that may
+    /// change what a lookup finds.
+    #[inline(always)]
+    fn find_plain<'s>(
+        &self,
+        pin: &'s Pin,
+        shard: &'s Shard<K, V>,
+        home: Home<'s>,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'s, K, V>> {
+        let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, eq) else {
+            self.counters.count(pin.number, Event::Miss);
+            return None;
+        };
+        Index::touch(found);
+        self.counters.count(pin.number, Event::Hit);
+        Some(Sighted { shard, found, reading: None, entry })
     }
 }
 
@@ -50,11 +77,58 @@ impl<K, V> Engine<K, V> {
     pub(crate) fn get<R>(
         &self,
         hash: u64,
-        eq: impl FnMut(&K) -> bool,
+        eq: impl Fn(&K) -> bool + Copy,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
+        let common = &*self.common;
+        let parts = common.parts.now();
+        if parts.has_any_of(PartSet::OF_LOOKUPS) {
+            return if parts.has_any_of(PartSet::OF_DETOURS) {
+                self.get_by_detour(hash, eq, f)
+            } else {
+                self.get_in_time(hash, eq, f)
+            };
+        }
         // Before pinning, whose locked instruction takes as long as the line does to come.
-        self.prefetch(hash);
+        let shard = common.storeys.ground(hash);
+        let home = shard.index.prefetched_home(hash);
+        let pin = pin();
+        common.find_plain(&pin, shard, home, hash, eq).map(|sighted| sighted.with(f))
+    }
+
+    /// The same in a cache whose entries may have deadlines. A function of its own, so that a plain hit need not
+    /// keep in memory what this one needs.
+    #[inline(never)]
+    fn get_in_time<R>(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool + Copy,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let common = &*self.common;
+        let shard = common.storeys.ground(hash);
+        let home = shard.index.prefetched_home(hash);
+        let pin = pin();
+        let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, eq) else {
+            common.counters.count(pin.number, Event::Miss);
+            return None;
+        };
+        if !shard.is_in_time(common, found.node) {
+            return self.get_by_detour(hash, eq, f);
+        }
+        Index::touch(found);
+        common.counters.count(pin.number, Event::Hit);
+        Some(Sighted { shard, found, reading: None, entry }.with(f))
+    }
+
+    /// The same where there is more to be looked at than the deadline of what is found, or that has come.
+    #[inline(never)]
+    fn get_by_detour<R>(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
         let pin = pin();
         self.find(&pin, hash, eq).map(|sighted| sighted.with(f))
     }
@@ -67,9 +141,13 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl FnMut(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
-        let Sighted { shard, found, .. } = self.find(pin, hash, eq)?;
-        // SAFETY: found in the index while `pin` pins, and borrowed from it.
-        Some(unsafe { shard.nodes.get(found.node) })
+        let common = &*self.common;
+        if common.parts.now().has_any_of(PartSet::OF_LOOKUPS) {
+            return self.find(pin, hash, eq).map(|sighted| sighted.entry);
+        }
+        let shard = common.storeys.ground(hash);
+        let home = shard.index.prefetched_home(hash);
+        common.find_plain(pin, shard, home, hash, eq).map(|sighted| sighted.entry)
     }
 
     #[inline(always)]
@@ -107,7 +185,7 @@ impl<K, V> Engine<K, V> {
         self.find_live_among(self.common.parts.now(), pin, hash, eq)
     }
 
-    /// The same in a cache that has these parts, as this thread has found when it had pinned.
+    /// The same in a cache that has these parts, as this thread has found.
     #[inline(always)]
     fn find_live_among<'s>(
         &'s self,
@@ -120,13 +198,14 @@ impl<K, V> Engine<K, V> {
         let mut shard = self.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
-            if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
+            let home = shard.index.prefetched_home(hash);
+            if let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, &mut eq) {
                 if !parts.has_any_of(PartSet::OF_LOOKUPS) {
-                    return Some(Sighted { shard, found, reading: None });
+                    return Some(Sighted { shard, found, reading: None, entry });
                 }
                 let (standing, reading) = shard.judge(&self.common, watch, found.node);
                 if standing == Standing::Live {
-                    return Some(Sighted { shard, found, reading });
+                    return Some(Sighted { shard, found, reading, entry });
                 }
                 // Perhaps it has been replaced in time, and only this thread was late.
                 if shard.index.still_names(found) {
@@ -150,8 +229,9 @@ impl<K, V> Engine<K, V> {
         let mut shard = self.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
-            if let Some(found) = shard.find(&pin.guard, shard.index.home(hash), hash, &mut eq) {
-                return Some(Sighted { shard, found, reading: None });
+            let home = shard.index.prefetched_home(hash);
+            if let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, &mut eq) {
+                return Some(Sighted { shard, found, reading: None, entry });
             }
             (level, shard) = self.common.storeys.next(level, hash)?;
         }

@@ -32,7 +32,7 @@
 //! end of a grace period, the caller's own means), and reads the word after that, finds the bit. And who finds
 //! the bit finds the part.
 //!
-//! *A lookup* reads the word when it has pinned, before it looks at the index. If a bit is not set, nothing of
+//! *A lookup* reads the word before it looks at the index. If a bit is not set, nothing of
 //! that part was in use when the lookup began, and it may come before whatever has begun to use it since:
 //!
 //! - *Times.* The entry that it finds had no deadline when the lookup began, or was not there yet. If it was,
@@ -103,6 +103,10 @@ impl PartSet {
     /// Those that may change what a lookup finds.
     pub(crate) const OF_LOOKUPS: PartSet =
         PartSet(Part::Times as u32 | Part::Groups as u32 | Part::Grown as u32);
+
+    /// Those for which a lookup has to do more than to look at the deadline of what it finds.
+    pub(crate) const OF_DETOURS: PartSet =
+        PartSet(Part::Reads as u32 | Part::Groups as u32 | Part::Grown as u32);
 
     /// Those for which something is due when a write begins.
     pub(crate) const OF_UPKEEP: PartSet = Self::OF_LOOKUPS;

@@ -14,7 +14,7 @@ use crate::{
         generations::Generations,
         groups::{Births, Groups},
         husks::Husks,
-        index::{Departure, Found, Index, Loc},
+        index::{Departure, Found, Home, Index, Loc},
         insert::Target,
         late::Late,
         lifetimes::Lifetimes,
@@ -210,12 +210,35 @@ impl<K, V> Shard<K, V> {
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'_>> {
-        if planted(Bug::SealedOverlooked) && self.index.control(home).is_sealed() {
-            return None;
-        }
         self.index.find(home, hash, |node| {
             // SAFETY: pinned, and the index read `node` from a member word with Acquire.
             unsafe { self.nodes.with(node, |entry| eq(&entry.key)) }
+        })
+    }
+
+    /// The same from the home bucket, with the entry, for as long as this thread is pinned.
+    #[inline(always)]
+    pub(crate) fn find_at<'p>(
+        &'p self,
+        _pinned: &'p Guard,
+        home: Home<'p>,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Option<(Found<'p>, &'p Entry<K, V>)> {
+        if planted(Bug::SealedOverlooked) && home.control().is_sealed() {
+            return None;
+        }
+        self.index.find_at(home, hash, |node| {
+            if cfg!(larder_loom) {
+                // So that models see how long the key is read.
+                // SAFETY: as below.
+                let is_it = unsafe { self.nodes.with(node, |entry| eq(&entry.key)) };
+                // SAFETY: as below.
+                return is_it.then(|| unsafe { self.nodes.get(node) });
+            }
+            // SAFETY: pinned, and the index read `node` from a member word with Acquire; borrowed from the pin.
+            let entry = unsafe { self.nodes.get(node) };
+            eq(&entry.key).then_some(entry)
         })
     }
 

@@ -37,8 +37,10 @@ impl<T: Element + Send + Sync> Stripes<T> {
     #[inline(always)]
     pub(crate) fn of(&self, number: Number) -> Option<&T> {
         let (chunk, place) = number.place();
-        let start = NonNull::new(self.chunks[chunk].load(Ordering::Acquire))
-            .or_else(|| self.add_chunk(chunk))?;
+        // SAFETY: a number's chunk is `CHUNKS` at most.
+        let start = unsafe { self.chunks.get_unchecked(chunk) };
+        let start =
+            NonNull::new(start.load(Ordering::Acquire)).or_else(|| self.add_chunk(chunk))?;
         // SAFETY: a published chunk has `chunk_len` values and stays as long as `self`; places of a
         // number are below that.
         Some(unsafe { start.add(place).as_ref() })

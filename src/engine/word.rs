@@ -53,7 +53,7 @@ pub(crate) const GHOST: u32 = 0b01 << 30;
 const TENTATIVE: u32 = 0b10 << 30;
 const MEMBER: u32 = 0b11 << 30;
 const USES_SHIFT: u32 = 28;
-const USES: u32 = 0b11 << USES_SHIFT;
+const USES: u32 = USES_MAX << USES_SHIFT;
 const LINKED: u32 = 1 << 29;
 const USED: u32 = 1 << 28;
 const DISPLACED: u32 = 1 << 27;
@@ -283,6 +283,12 @@ impl Word {
     #[inline(always)]
     pub(crate) fn uses(self) -> u32 {
         (self.0 & USES) >> USES_SHIFT
+    }
+
+    /// Whether the counter of a member has come to its end.
+    #[inline(always)]
+    pub(crate) fn is_used_up(self) -> bool {
+        self.0 & USES == USES
     }
 
     /// How often the member's key has proved itself.

@@ -15,7 +15,7 @@ impl Index {
     /// The control word of a bucket.
     #[inline(always)]
     pub(crate) fn control(&self, home: usize) -> Control {
-        Control::from_bits(self.bucket(home).control.load(Ordering::Acquire))
+        self.bucket(home).control()
     }
 
     /// The control word of a bucket, with the insert that it names published (steps 1 and 2).
