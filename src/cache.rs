@@ -278,7 +278,7 @@ where
 {
     #[inline(always)]
     pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
-        // Shards and buckets are picked by the upper bits, which a multiplication makes depend on
+        // Shards and sets are picked by the upper bits, which a multiplication makes depend on
         // all: so a weak hasher costs speed and not the cache (Fibonacci hashing, Knuth vol. 3).
         self.inner.hasher.hash_one(key).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }

@@ -67,7 +67,7 @@ impl<K, V, S> fmt::Debug for Keys<'_, K, V, S> {
 pub struct Drain<'c, K, V, S> {
     cache: &'c Cache<K, V, S>,
     shard: usize,
-    bucket: usize,
+    set: usize,
     slot: usize,
 }
 
@@ -77,13 +77,13 @@ impl<K: Clone, V: Clone, S> Iterator for Drain<'_, K, V, S> {
     fn next(&mut self) -> Option<(K, V)> {
         let engine = self.cache.engine();
         while self.shard < engine.shard_numbers() {
-            let taken = engine.take_next(self.shard, self.bucket, &mut self.slot, pair);
+            let taken = engine.take_next(self.shard, self.set, &mut self.slot, pair);
             if taken.is_some() {
                 return taken;
             }
-            (self.bucket, self.slot) = (self.bucket + 1, 0);
-            if self.bucket >= engine.buckets(self.shard) {
-                (self.shard, self.bucket) = (self.shard + 1, 0);
+            (self.set, self.slot) = (self.set + 1, 0);
+            if self.set >= engine.sets(self.shard) {
+                (self.shard, self.set) = (self.shard + 1, 0);
             }
         }
         // For good, though the cache may grow.
@@ -161,7 +161,7 @@ impl<K, V, S> Cache<K, V, S> {
     /// ```
     pub fn drain(&self) -> Drain<'_, K, V, S> {
         self.engine().supersede_loads();
-        Drain { cache: self, shard: 0, bucket: 0, slot: 0 }
+        Drain { cache: self, shard: 0, set: 0, slot: 0 }
     }
 
     /// The `n` entries that the eviction policy thinks most of, cloned, the best first: entries in the

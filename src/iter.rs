@@ -9,14 +9,14 @@ use std::fmt;
 /// How far a walk has come.
 pub(crate) struct Walk<T> {
     shard: usize,
-    bucket: usize,
-    /// Copies of entries of the last bucket that were not handed out yet.
+    set: usize,
+    /// Copies of entries of the last set that were not handed out yet.
     ready: Vec<T>,
 }
 
 impl<T> Walk<T> {
     pub(crate) fn new() -> Self {
-        Self { shard: 0, bucket: 0, ready: Vec::new() }
+        Self { shard: 0, set: 0, ready: Vec::new() }
     }
 
     /// What `copy` makes of the next entry.
@@ -35,10 +35,9 @@ impl<T> Walk<T> {
                 return None;
             }
             let ready = &mut self.ready;
-            let more =
-                engine.visit_bucket(self.shard, self.bucket, |entry| ready.push(copy(entry)));
-            (self.shard, self.bucket) =
-                if more { (self.shard, self.bucket + 1) } else { (self.shard + 1, 0) };
+            let more = engine.visit_set(self.shard, self.set, |entry| ready.push(copy(entry)));
+            (self.shard, self.set) =
+                if more { (self.shard, self.set + 1) } else { (self.shard + 1, 0) };
         }
     }
 }

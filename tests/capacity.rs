@@ -6,7 +6,7 @@ use common::validate;
 use larder::{BuildError, Cache};
 use std::time::{Duration, Instant};
 
-/// Two buckets of 14. Up to so many keys fit exactly, however they are hashed; with more, one may find
+/// Two sets of 14. Up to so many keys fit exactly, however they are hashed; with more, one may find
 /// its pair full before the cache is.
 const SLOTS_OF_A_PAIR: u64 = 28;
 
@@ -143,7 +143,7 @@ fn as_many_keys_as_the_capacity_fit() {
 
 #[test]
 fn room_that_one_shard_leaves_is_used_by_another_before_anything_is_evicted() {
-    // A fixed hash: with others, now and then a bucket is full.
+    // A fixed hash: with others, now and then a set is full.
     let hasher = larder::RandomState::with_seeds(1, 2, 3, 4);
     let cache = Cache::builder().max_capacity(1_000).shards(8).hasher(hasher).build();
     for era in 0..5 {

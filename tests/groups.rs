@@ -150,7 +150,7 @@ fn writes_sweep_a_little_each() {
     let (cache, heard) = noting(1_000);
     cache.insert_many((0..500).map(|key| (key, key)));
     cache.invalidate_all();
-    // There are fewer pairs of buckets than that.
+    // There are fewer pairs of sets than that.
     for _ in 0..500 {
         cache.remove(&1_000);
     }

@@ -232,7 +232,7 @@ fn keys_that_collide_do_not_make_a_cache_grow() {
         .build();
     let before = cache.memory_usage();
     (0..10_000).for_each(|i| cache.insert(Key(i), i));
-    assert!(cache.entry_count() <= 28, "one pair of buckets");
+    assert!(cache.entry_count() <= 28, "one pair of sets");
     // More than that is not what other tests' threads make it need for a while.
     assert!(cache.memory_usage() < before + 1_000_000, "{} bytes", cache.memory_usage());
 }

@@ -211,7 +211,7 @@ fn what_was_estimated_is_set_aside_and_the_rest_is_grown_into() {
     let (first, whole) = (estimated.memory_usage(), planned.memory_usage());
     assert!(first * 10 < whole, "{first} bytes, {whole} for all");
     for cache in [&estimated, &planned] {
-        // Now and then both buckets of a key are full before the cache is, and the key takes the place of another.
+        // Now and then both sets of a key are full before the cache is, and the key takes the place of another.
         (0..90_000_u64).for_each(|key| cache.insert(key, key));
         let (entries, evictions) = (cache.entry_count(), cache.stats().evictions);
         assert_eq!(entries + evictions, 90_000);

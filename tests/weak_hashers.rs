@@ -41,7 +41,7 @@ impl Hasher for WeakHasher {
 
 const CONSTANT: Weak = Weak(|_| 0);
 
-/// Two buckets of 14 slots each: what fits of keys that all collide.
+/// Two sets of 14 slots each: what fits of keys that all collide.
 const COLLIDING: u64 = 28;
 
 const HASHERS: [(&str, Weak); 7] = [
@@ -106,7 +106,7 @@ fn every_answer_is_right_whatever_the_hash() {
 }
 
 #[test]
-fn colliding_keys_fill_one_pair_of_buckets_and_no_more() {
+fn colliding_keys_fill_one_pair_of_sets_and_no_more() {
     for capacity in [COLLIDING - 1, COLLIDING, COLLIDING + 1, 1_000] {
         let cache = Cache::builder().max_capacity(capacity).shards(1).hasher(CONSTANT).build();
         for key in 0..500_u64 {

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 /// The cache of most models.
 pub type TinyCache<V = u32> = Cache<u32, V, Placed>;
 
-/// A key whose home is bucket `home`, 0 or 1, of two.
+/// A key whose home is set `home`, 0 or 1, of two.
 pub const fn key(home: u32, id: u32) -> u32 {
     id << 1 | home
 }
@@ -47,7 +47,7 @@ impl Hasher for PlacedHasher {
     }
 
     fn write_u32(&mut self, key: u32) {
-        // The bucket comes from the top of bits 16 to 47, the tag from the low bits.
+        // The set comes from the top of bits 16 to 47, the tag from the low bits.
         let hash = u64::from(key & 1) << 47 | u64::from(key >> 1);
         self.0 = hash.wrapping_mul(INVERSE);
     }

@@ -15,7 +15,7 @@ const A: u32 = key(0, 1);
 const B: u32 = key(0, 2);
 
 fn empty() -> TinyCache {
-    Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 }.cache(Placed)
+    Tiny { capacity: 4, sets: 2, nodes: 10, batch: 100 }.cache(Placed)
 }
 
 fn with_a() -> TinyCache {
@@ -129,7 +129,7 @@ fn two_swaps_of_one_version() {
 #[test]
 fn a_node_that_comes_back_has_another_version() {
     let setup = || {
-        let cache: TinyCache = Tiny { capacity: 4, buckets: 2, nodes: 4, batch: 1 }.cache(Placed);
+        let cache: TinyCache = Tiny { capacity: 4, sets: 2, nodes: 4, batch: 1 }.cache(Placed);
         cache.insert(A, 10);
         cache
     };

@@ -1,6 +1,6 @@
 //! What is invalidated together: `src/engine/groups.rs`.
 //!
-//! Nothing is evicted and nothing recycled. There is one pair of buckets, so a round of the sweep is one
+//! Nothing is evicted and nothing recycled. There is one pair of sets, so a round of the sweep is one
 //! step.
 #![cfg(larder_loom)]
 
@@ -14,7 +14,7 @@ const B: u32 = key(0, 2);
 const TAG: u32 = 7;
 
 fn unaware() -> TinyCache {
-    Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 }.cache(Placed)
+    Tiny { capacity: 4, sets: 2, nodes: 10, batch: 100 }.cache(Placed)
 }
 
 /// A cache that knows of births, where nothing is stale.

@@ -25,7 +25,7 @@ type Found = Result<u32, Guard>;
 type Call = Pin<Box<dyn Future<Output = Found> + Send>>;
 
 fn empty() -> TinyCache {
-    Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 }.cache(Placed)
+    Tiny { capacity: 4, sets: 2, nodes: 10, batch: 100 }.cache(Placed)
 }
 
 /// A cache, where its values come from, and a guard that was given out before the threads begin.

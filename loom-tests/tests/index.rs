@@ -1,6 +1,6 @@
 //! One copy per key, removals, and what a reader sees: `src/engine/index.rs`.
 //!
-//! A bucket has two slots here, and there are two buckets, each the other's neighbour. Nothing is
+//! A set has two slots here, and there are two sets, each the other's neighbour. Nothing is
 //! evicted and nothing recycled but where a model says so.
 #![cfg(larder_loom)]
 
@@ -13,7 +13,7 @@ const C: u32 = key(0, 3);
 const D: u32 = key(0, 4);
 
 fn empty() -> TinyCache {
-    Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 }.cache(Placed)
+    Tiny { capacity: 4, sets: 2, nodes: 10, batch: 100 }.cache(Placed)
 }
 
 fn with<const N: usize>(keys: [u32; N]) -> TinyCache {
@@ -72,7 +72,7 @@ fn only_one_of_two_adds_succeeds() {
     });
 }
 
-/// The copies would come to stand in the home bucket and next door.
+/// The copies would come to stand in the home set and next door.
 #[test]
 fn two_inserts_with_one_free_slot_at_home() {
     let setup = || with([B]);
@@ -213,7 +213,7 @@ fn displaced_insert_against_remove() {
 #[test]
 fn a_stale_control_word_publishes_nothing() {
     let setup = || {
-        let cache: TinyCache = Tiny { capacity: 4, buckets: 2, nodes: 4, batch: 1 }.cache(Placed);
+        let cache: TinyCache = Tiny { capacity: 4, sets: 2, nodes: 4, batch: 1 }.cache(Placed);
         cache.insert(D, 0);
         cache.insert(A, 0);
         cache.remove(&A);

@@ -21,7 +21,7 @@ const A: u32 = key(0, 1);
 const B: u32 = key(0, 2);
 
 fn empty() -> TinyCache {
-    Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 }.cache(Placed)
+    Tiny { capacity: 4, sets: 2, nodes: 10, batch: 100 }.cache(Placed)
 }
 
 /// Leader against waiter, or against one that comes when all is over.
@@ -59,7 +59,7 @@ fn a_listener_that_waits_for_another_caller_of_the_load() {
                 count = bell.wait(count).expect("no panic");
             }
         };
-        let tiny = Tiny { capacity: 1, buckets: 2, nodes: 10, batch: 100 };
+        let tiny = Tiny { capacity: 1, sets: 2, nodes: 10, batch: 100 };
         let cache = tiny.listening(Placed, listener);
         cache.insert(B, 3);
         Listening { cache, answered }
@@ -267,7 +267,7 @@ fn a_task_that_is_dropped_against_its_caller_and_a_waiter() {
         let task = Arc::new(Mutex::new(Vec::new()));
         let spawned = Arc::clone(&task);
         let spawn = move |task| spawned.lock().expect("no panic").push(task);
-        let tiny = Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 };
+        let tiny = Tiny { capacity: 4, sets: 2, nodes: 10, batch: 100 };
         let cache: Arc<TinyCache> = Arc::new(tiny.spawning(Placed, spawn));
         let asked = Arc::clone(&cache);
         let mut caller: Load = Box::pin(async move { asked.get_with_detached(A, ready(2)).await });

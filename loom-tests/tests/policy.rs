@@ -11,7 +11,7 @@ const B: u32 = key(1, 2);
 const C: u32 = key(1, 3);
 
 fn full() -> TinyCache {
-    let cache: TinyCache = Tiny { capacity: 1, buckets: 2, nodes: 10, batch: 100 }.cache(Placed);
+    let cache: TinyCache = Tiny { capacity: 1, sets: 2, nodes: 10, batch: 100 }.cache(Placed);
     cache.insert(A, 0);
     cache
 }

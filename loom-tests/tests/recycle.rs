@@ -13,7 +13,7 @@ const A: u32 = key(0, 1);
 #[test]
 fn get_against_replace_and_reuse() {
     let setup = || {
-        let cache: TinyCache = Tiny { capacity: 1, buckets: 2, nodes: 2, batch: 1 }.cache(Placed);
+        let cache: TinyCache = Tiny { capacity: 1, sets: 2, nodes: 2, batch: 1 }.cache(Placed);
         cache.insert(A, 0);
         cache
     };
@@ -175,7 +175,7 @@ fn a_stock_is_refilled_once() {
 fn drop_against_a_pending_batch() {
     type Values = TinyCache<(Track<u32>, Arc<()>)>;
     let setup = || {
-        let tiny = Tiny { capacity: 2, buckets: 2, nodes: 10, batch: 2 };
+        let tiny = Tiny { capacity: 2, sets: 2, nodes: 10, batch: 2 };
         let (cache, other): (Values, TinyCache) = (tiny.cache(Placed), tiny.cache(Placed));
         let alive = Arc::new(());
         // Three batches, which cannot be handed back yet.

@@ -16,7 +16,7 @@ struct Source {
 }
 
 fn source(nodes: u32, batch: u32) -> Source {
-    let cache = Tiny { capacity: 4, buckets: 2, nodes, batch }.cache(Placed);
+    let cache = Tiny { capacity: 4, sets: 2, nodes, batch }.cache(Placed);
     cache.insert(A, 1);
     Source { cache, value: AtomicU32::new(1) }
 }

@@ -1,6 +1,6 @@
 //! Caches that grow: `src/engine/storeys.rs`.
 //!
-//! Each floor has two buckets of two slots. A, B and C have the same home. Nothing is evicted and nothing
+//! Each floor has two sets of two slots. A, B and C have the same home. Nothing is evicted and nothing
 //! recycled.
 #![cfg(larder_loom)]
 
@@ -17,7 +17,7 @@ const B: u32 = key(0, 2);
 /// At home elsewhere.
 const C: u32 = key(1, 1);
 
-const TINY: Tiny = Tiny { capacity: 4, buckets: 2, nodes: 10, batch: 100 };
+const TINY: Tiny = Tiny { capacity: 4, sets: 2, nodes: 10, batch: 100 };
 
 fn empty() -> TinyCache {
     TINY.cache(Placed)

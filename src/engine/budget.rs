@@ -262,6 +262,17 @@ impl Budget {
         }
     }
 
+    /// Whether [`Budget::take`] would find nothing: false, too, if that cannot be told at a glance.
+    #[inline(always)]
+    pub(crate) fn is_dry(&self, credits: &Credits) -> bool {
+        // That of as many shards as there are bits is all that most caches have.
+        let [spare] = &*self.spare else { return false };
+        credits.unused() == 0
+            && self.pool.load(Ordering::Relaxed) == 0
+            && spare.load(Ordering::Relaxed) == 0
+            && self.words.load(Ordering::Relaxed) == 1
+    }
+
     /// Unused credits, `most` of them or as many as there are: for shard `own` of `shards`.
     #[inline]
     pub(crate) fn take<'a>(

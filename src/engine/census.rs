@@ -93,9 +93,9 @@ impl<K, V> Common<K, V> {
 
     fn for_each_member(&self, mut f: impl FnMut(&Shard<K, V>, NodeId)) {
         for shard in self.storeys.iter() {
-            for bucket in 0..shard.index.bucket_count() {
+            for set in 0..shard.index.len() {
                 let _pin = pin();
-                let members = shard.index.members_of(bucket).into_iter().flatten();
+                let members = shard.index.members_of(set).into_iter().flatten();
                 members.for_each(|found| f(shard, found.node));
             }
         }

@@ -389,7 +389,7 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> bool {
         let old = sight.found().map_or(0, |found| self.weight_of(found.node));
         let more = target.price.weight().saturating_sub(old);
-        more == 0 || self.gather(cx, more, credit).is_some()
+        more == 0 || self.gather(cx, target.hash, more, credit).is_some()
     }
 
     /// There is no room for what was to take the place of what was seen, which goes.

@@ -12,9 +12,7 @@ use crate::{
         budget::{Budget, Credit, Credits},
         deadlines::{Block, Change, Deadlines, Looking},
         epoch::pin,
-        extents::zeroed,
         flight::Outcome,
-        index::Loc,
         late::Late,
         lifetimes::{By, Life, Lifetimes},
         parker,
@@ -23,7 +21,6 @@ use crate::{
         postpone::PutOff,
         recycle::{NodePlan, Recycler},
         refresh::Begun,
-        ring::{Ends, Ring},
         timing::{Extent, Timing},
         wheel::{Scale, Wheel},
         word::Layout,
@@ -51,7 +48,7 @@ pub struct Tiny {
     /// Entries.
     pub capacity: u32,
     /// An even number.
-    pub buckets: usize,
+    pub sets: usize,
     /// All the nodes there are.
     pub nodes: u32,
     /// Retired nodes that make a batch. More than there are nodes: nothing is recycled.
@@ -100,7 +97,7 @@ impl Tiny {
         listener: Option<Listener<K, V>>,
         spawner: Option<Spawner>,
     ) -> Cache<K, V, S> {
-        let Self { capacity, buckets, nodes, batch } = self;
+        let Self { capacity, sets, nodes, batch } = self;
         let layout = Layout::for_nodes(nodes).expect("few nodes");
         let plan = node_plan(nodes, batch);
         let shard = ShardPlan {
@@ -109,7 +106,7 @@ impl Tiny {
             rules: EvictionPolicy::default(),
             probation: None,
             capacity,
-            buckets,
+            sets,
             layout,
             planned_nodes: nodes,
             nodes: plan,
@@ -191,34 +188,6 @@ pub fn refresh<S: BuildHasher>(
     match refresh.conclude(|| key, Outcome::Value(init()), Duration::ZERO) {
         Outcome::Value(value) => Some(value),
         Outcome::Nothing | Outcome::Error(_) => None,
-    }
-}
-
-/// A ring of `u32`s.
-#[derive(Debug)]
-pub struct RingDoor(Ring, Ends);
-
-impl RingDoor {
-    /// # Panics
-    ///
-    /// If there is no memory for it, or `len` is not a power of two.
-    pub fn new(len: usize) -> Self {
-        Self(Ring::new(zeroed(len).expect("memory")), Ends::new())
-    }
-
-    /// False if the ring is full.
-    pub fn push(&self, entry: u32) -> bool {
-        self.0.push(&self.1, Loc(entry)).is_ok()
-    }
-
-    /// The oldest entry.
-    pub fn pop(&self) -> Option<u32> {
-        self.0.pop(&self.1).map(|loc| loc.0)
-    }
-
-    /// Any entry, wherever it stands.
-    pub fn sweep(&self) -> Option<u32> {
-        self.0.sweep().map(|loc| loc.0)
     }
 }
 

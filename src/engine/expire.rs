@@ -70,10 +70,10 @@ impl<K, V> Engine<K, V> {
         debug_assert_eq!(self.common.lifetimes.rules, crate::engine::lifetimes::Rules::Changing);
         for shard in self.common.storeys.iter() {
             let Some(timing) = shard.timing.get() else { continue };
-            for bucket in 0.. {
+            for set in 0.. {
                 let _pin = pin();
                 let watch = self.common.watch();
-                let Some(members) = shard.index.members_of(bucket) else { break };
+                let Some(members) = shard.index.members_of(set) else { break };
                 for found in members {
                     if shard.is_live(&self.common, watch, found.node) {
                         shard.shorten(&self.common, timing, found);

@@ -58,8 +58,8 @@ unsafe impl<T> Element for AtomicPtr<T> {
     }
 }
 
-// SAFETY: a bucket is atomic integers only.
-unsafe impl Element for super::index::Bucket {
+// SAFETY: a set is atomic integers only.
+unsafe impl Element for super::index::Set {
     #[cfg(larder_loom)]
     fn zero() -> Self {
         Self::new()

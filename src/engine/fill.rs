@@ -9,7 +9,7 @@
 //! is one
 //!
 //! 1. sets the flag that says superseded,
-//! 2. *bumps* the control word of the key's home bucket: raises the version by compare-and-swap, from
+//! 2. *bumps* the control word of the key's home set: raises the version by compare-and-swap, from
 //!    a word that it has settled,
 //! 3. ends the post, so that nobody joins the load any more.
 //!

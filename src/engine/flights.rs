@@ -17,7 +17,7 @@
 //! - *post*: by a thread that found no post of its key that can be joined. The compare-and-swap on the
 //!   head says that nobody has pushed since that thread began to walk the list at that head.
 //! - *supersede*: by a writer that finds a post of its hash. It sets the flag, bumps the control word
-//!   of the bucket (`fill.rs` says what for), and only then ends the post. So a writer that does not
+//!   of the set (`fill.rs` says what for), and only then ends the post. So a writer that does not
 //!   find the post knows that the bump is done, whoever did it.
 //! - *end*: by anybody who knows that the load is over, or as above.
 //!

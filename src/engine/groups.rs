@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The cache is *armed* while `progress` is not at the end of the round `begun`. A round that starts
-//! is named after `done`. A step of it takes the stale entries out of a few pairs of buckets and then
+//! is named after `done`. A step of it takes the stale entries out of a few pairs of sets and then
 //! moves the position on; several threads may do the same step, and one that stops stops nobody.
 //!
 //! An operation looks whether the cache is armed *before* it looks for its key, and at births only if
@@ -51,7 +51,7 @@
 //!
 //! # Overlapping inserts
 //!
-//! An insert may read `begun`, and publish after the sweep has passed its bucket: stale when it is
+//! An insert may read `begun`, and publish after the sweep has passed its set: stale when it is
 //! published, it would come back when the cache is disarmed. So, published, it looks again, and takes
 //! its entry out if that is stale by now. Between its publication and its second look stands a SeqCst
 //! fence, as between the sweep's look at `progress` and its look at slots: if the sweep has not seen the
@@ -60,7 +60,7 @@
 //!
 //! A child of `fork` has no thread for the second look of an insert that another thread of its parent had under way. A plain
 //! insert that never returns may count as after any invalidation. But a load that began before one must not outlast it. So
-//! the first sweep in a child counts as an invalidation that has come and gone, and all buckets are looked at once more
+//! the first sweep in a child counts as an invalidation that has come and gone, and all sets are looked at once more
 //! ([`Groups::heed_fork`]); until then such an entry may be found.
 //!
 //! The insert that does not know of the column at that point has no fence. But then it was pinned
@@ -68,7 +68,7 @@
 //! when the collector says that everybody who was pinned then has unpinned. Until that the cache is
 //! armed.
 //!
-//! The same fences see to a cache that grows (`storeys.rs`). The sweep counts the pairs of buckets after
+//! The same fences see to a cache that grows (`storeys.rs`). The sweep counts the pairs of sets after
 //! its fence. If it does not count those of a storey, and ends the round, it has not seen an entry there
 //! either: then the insert that published it sees the stamp.
 //!
@@ -125,7 +125,7 @@ const PLACES: usize = if cfg!(larder_loom) { 4 } else { 1 << 16 };
 
 const POSITION_BITS: u32 = 28;
 const POSITION_MAX: u64 = (1 << POSITION_BITS) - 1;
-/// The position behind all pairs of buckets, however many there are.
+/// The position behind all pairs of sets, however many there are.
 const END: u64 = POSITION_MAX;
 const ROUND_MASK: u64 = u64::MAX >> POSITION_BITS;
 
@@ -397,7 +397,7 @@ impl Groups {
         progress == Self::pack(self.done.load(Ordering::Relaxed), END)
     }
 
-    /// The next step of the sweep, if there is one: the caller looks at its buckets after this.
+    /// The next step of the sweep, if there is one: the caller looks at its sets after this.
     pub(crate) fn next_step(&self) -> Option<Step> {
         loop {
             let progress = self.progress.load(Ordering::Acquire);
@@ -416,7 +416,7 @@ impl Groups {
         }
     }
 
-    /// A step is done: its buckets hold nothing that was stale when the round began. `pairs` is how many
+    /// A step is done: its sets hold nothing that was stale when the round began. `pairs` is how many
     /// there are, as it was found after the step was begun.
     pub(crate) fn finish(&self, step: &Step, pairs: u64) {
         let next = step.progress + 1;
@@ -441,7 +441,7 @@ impl Groups {
 }
 
 impl Step {
-    /// The pair of buckets to look at.
+    /// The pair of sets to look at.
     pub(crate) fn pair(&self) -> u64 {
         self.progress & POSITION_MAX
     }
@@ -461,7 +461,7 @@ impl Announcement {
 mod tests {
     use super::*;
 
-    /// Sweeps a cache of one pair of buckets; says how many steps that takes.
+    /// Sweeps a cache of one pair of sets; says how many steps that takes.
     fn sweep(groups: &Groups) -> u32 {
         let mut steps = 0;
         while let Some(step) = groups.next_step() {

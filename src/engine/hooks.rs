@@ -17,12 +17,10 @@ pub enum Step {
     SlotClaimed,
     /// The insert was decided in the control word, the slot is still tentative.
     Decided,
-    /// The slot became a member; no ring names it yet.
+    /// The slot became a member.
     Published,
-    /// A position of a ring was filled, its tail is not yet moved.
-    RingFilled,
-    /// An entry was taken from a ring, whose head is not yet moved: the thread owns that slot's link.
-    RingTaken,
+    /// An entry was evicted by an insert that has claimed its slot; its node is not yet retired.
+    Ousted,
     /// A member left its slot; its node is not yet retired.
     Unlinked,
     /// A member was replaced by another node; the old one is not yet retired.
@@ -63,15 +61,14 @@ pub enum Step {
 
 impl Step {
     /// Every step, for tests that stop at each.
-    pub const ALL: [Step; 26] = [
+    pub const ALL: [Step; 25] = [
         Step::Pinned,
         Step::NodeFilled,
         Step::CreditTaken,
         Step::SlotClaimed,
         Step::Decided,
         Step::Published,
-        Step::RingFilled,
-        Step::RingTaken,
+        Step::Ousted,
         Step::Unlinked,
         Step::Replaced,
         Step::Retired,

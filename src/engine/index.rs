@@ -1,42 +1,39 @@
-//! The index of one shard: buckets of one cache line, each key in its home bucket or the neighbour.
+//! The index of one shard: sets of two cache lines, each key in its home set or the neighbour.
+//!
+//! The first line of a set has its control word and its slots, and is what this file is about. The
+//! second one has what the policy knows of the members and of keys that have left (`hints.rs`); nothing
+//! there is needed for an answer to be right.
 //!
 //! # Who may touch what
 //!
 //! A slot is one word (`word.rs`). It is changed by compare-and-swap only, and only so:
 //!
 //! ```text
-//! claim    Empty | Ghost | Vacant -> Tentative(n)   the insert that owns node n
-//! publish  Tentative(n) -> Member(n)                anyone, once the control word has decided n
-//! abort    Tentative(n) -> Empty | Vacant           the insert that owns n, if n is not decided
-//! replace  Member(n) -> Member(m)                   an insert of the same key that owns node m
-//! touch    Member(n) -> Member(n), uses + 1         any hit
-//! spare    Member(n) -> Member(n), fewer uses       the owner of the slot's link (`policy.rs`)
-//! remove   Member(n) -> Vacant                      a removal of the key
-//! evict    Member(n) -> Ghost | Empty               the owner of the slot's link
-//! unlink   Vacant -> Empty                          the owner of the slot's link
+//! claim    Free      -> Tentative(n)    the insert that owns node n
+//! oust     Member(m) -> Tentative(n)    the same; the entry of node m is evicted by it
+//! publish  Tentative(n) -> Member(n)    anyone, once the control word has decided n
+//! abort    Tentative(n) -> Free         the insert that owns n, if n is not decided
+//! replace  Member(n) -> Member(m)       an insert of the same key that owns node m
+//! remove   Member(n) -> Free            a removal of the key, or an eviction
 //! ```
-//!
-//! *Linked* slots have an entry in a ring, or a thread that is about to put it there: Member,
-//! Vacant, and Tentative if it was claimed from Vacant. The rest have none. So no slot ever has two
-//! ring entries, and whoever takes the entry out of the ring owns the link.
 //!
 //! A node that leaves a slot is retired by the thread whose compare-and-swap removed it.
 //!
 //! # One copy per key
 //!
 //! Two inserts of one absent key may claim different slots. The control word of the key's home
-//! bucket orders them. An insert
+//! set orders them. An insert
 //!
 //! 1. reads the control word,
 //! 2. *settles* it: if the slot that it names is still Tentative with the node that it names, that
 //!    insert was decided and its thread is on its way: publish the slot for it,
 //! 3. looks for the key; if it is there, replaces it,
-//! 4. claims a free slot for its node, home before neighbour,
+//! 4. claims a slot for its node: a free one, home before neighbour, or one whose entry has to go,
 //! 5. *decides*: swaps the control word from the value read in 1 to one that names its own node and
 //!    place, with the next version,
 //! 6. publishes its slot.
 //!
-//! If 5 succeeds, nobody decided in this bucket since 1. Everything decided before was published
+//! If 5 succeeds, nobody decided in this set since 1. Everything decided before was published
 //! when 2 ended: the last by 2 itself, each earlier one because the next decision settled it first.
 //! So what 3 looked at was all there was, the key is absent, and this insert's is the only copy. A
 //! loser starts again with its claim in hand, and its step 3 then finds the winner's copy.
@@ -48,7 +45,7 @@
 //!
 //! # Displaced keys
 //!
-//! When no slot of the home bucket is free, 4 claims one next door, and 5 counts it in the *home*'s
+//! When no slot of the home set is free, 4 may claim one next door, and 5 counts it in the *home*'s
 //! control word before 6 makes it visible. Readers look next door only if the count is not zero.
 //! The count goes down after the key has left its slot. It may be too high for a moment, never too
 //! low.
@@ -64,7 +61,7 @@
 //!   the same, the next owner has not come to its claim when the slot was read (the claim is Release,
 //!   the load of the slot Acquire), so what was read is the decided insert.
 //!
-//! Names of displaced keys are an exception, for they stand in another bucket than their slot: those
+//! Names of displaced keys are an exception, for they stand in another set than their slot: those
 //! are forgotten when the node leaves, together with the count, before it is retired
 //! ([`Index::forget`]).
 //!
@@ -84,7 +81,7 @@
 //! a grace period. Hence, for the compare-and-swaps above:
 //!
 //! - `Member(n)` or `Tentative(n)` read and compared later is the same incarnation of n; its key is
-//!   the same.
+//!   the same. So what is ousted is the entry that was chosen, perhaps with more uses by now.
 //! - A control word read and compared later stands for the same decisions: each one raises the
 //!   version and takes a node, no node is recycled twice during one pin, and 2^30 versions are more
 //!   than twice the 2^20 nodes. A bump ([`Index::bump`]) raises the version, too, and takes none:
@@ -98,34 +95,35 @@
 //! that some other operation changed the word it wanted.
 
 mod control;
+pub(crate) mod ghosts;
+pub(crate) mod hints;
 mod walk;
 
 use crate::{
     engine::{
-        ghost::{Ghost, GhostTime},
         hooks::{Step, step},
         plant::{Bug, planted},
         scan::Line,
-        word::{
-            Control, Flags, Kind, Layout, NodeId, Place, Probe, SLOTS, Segment, USES_MAX, Word,
-        },
+        word::{Control, Layout, NodeId, Place, Probe, SLOTS, Word},
     },
     sync::{AtomicU32, AtomicU64, Ordering},
 };
-use std::{mem::offset_of, ptr};
+use hints::{Hints, Standing};
+use std::ptr;
 
-/// A bucket: with [`SLOTS`] slots exactly one cache line.
+/// A set: with [`SLOTS`] slots exactly two cache lines.
 #[derive(Debug)]
-#[repr(C, align(64))]
-pub(crate) struct Bucket {
+#[repr(C, align(128))]
+pub(crate) struct Set {
     control: AtomicU64,
     slots: [AtomicU32; SLOTS],
+    pub(crate) hints: Hints,
 }
 
 #[cfg(not(larder_loom))]
-const _: () = assert!(size_of::<Bucket>() == 64);
+const _: () = assert!(size_of::<Set>() == 128 && std::mem::offset_of!(Set, hints) == 64);
 
-impl Bucket {
+impl Set {
     #[inline(always)]
     fn control(&self) -> Control {
         Control::from_bits(self.control.load(Ordering::Acquire))
@@ -133,22 +131,26 @@ impl Bucket {
 
     #[cfg(larder_loom)]
     pub(crate) fn new() -> Self {
-        Self { control: AtomicU64::new(0), slots: std::array::from_fn(|_| AtomicU32::new(0)) }
+        Self {
+            control: AtomicU64::new(0),
+            slots: std::array::from_fn(|_| AtomicU32::new(0)),
+            hints: Hints::new(),
+        }
     }
 }
 
-/// Where a slot is: bucket number times 16, plus slot number.
+/// Where a slot is: the number of its set times 16, plus its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Loc(pub(crate) u32);
 
 impl Loc {
     #[inline(always)]
-    fn new(bucket: usize, slot: usize) -> Self {
-        Loc((bucket << 4 | slot) as u32)
+    pub(super) fn new(set: usize, slot: usize) -> Self {
+        Loc((set << 4 | slot) as u32)
     }
 
     #[inline(always)]
-    fn bucket(self) -> usize {
+    pub(super) fn set(self) -> usize {
         (self.0 >> 4) as usize
     }
 
@@ -157,45 +159,54 @@ impl Loc {
         self.0 as usize & 0xF
     }
 
-    /// A number below [`Index::places`].
-    pub(crate) fn number(self) -> usize {
-        self.0 as usize
-    }
-
-    /// The home bucket of the key whose word stands here.
+    /// The home set of the key whose word stands here.
     #[inline(always)]
     pub(crate) fn home(self, word: Word) -> usize {
-        self.bucket() ^ usize::from(word.is_displaced())
+        self.set() ^ usize::from(word.is_displaced())
     }
 }
 
-/// The buckets of one shard.
+/// The sets of one shard.
 #[derive(Debug)]
 pub(crate) struct Index {
-    buckets: Box<[Bucket]>,
+    sets: Box<[Set]>,
     layout: Layout,
 }
 
-/// The home bucket of a key, for a lookup that asks for its line before it pins.
+/// The home set of a key, for a lookup that asks for its lines before it pins.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Home<'i> {
-    bucket: &'i Bucket,
+    set: &'i Set,
 }
 
 impl Home<'_> {
     /// Its control word.
     #[inline(always)]
     pub(crate) fn control(&self) -> Control {
-        self.bucket.control()
+        self.set.control()
     }
 }
 
 /// A member that a lookup found.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Found<'i> {
-    slot: &'i AtomicU32,
+    set: &'i Set,
+    slot: usize,
     pub(crate) word: Word,
     pub(crate) node: NodeId,
+}
+
+impl<'i> Found<'i> {
+    #[inline(always)]
+    fn slot(&self) -> &'i AtomicU32 {
+        self.set.slot(self.slot)
+    }
+
+    /// How often the entry was used, as far as is known.
+    #[inline]
+    pub(crate) fn standing(&self) -> Standing {
+        self.set.hints.standing(self.slot)
+    }
 }
 
 /// What left a slot.
@@ -214,10 +225,6 @@ pub(crate) struct Claim {
     word: Word,
     place: Place,
     node: NodeId,
-    /// A ring entry already names the slot.
-    pub(crate) linked: bool,
-    /// What a ghost of the same key said, if there was one.
-    pub(crate) ghost: Option<Ghost>,
 }
 
 impl Claim {
@@ -227,90 +234,113 @@ impl Claim {
     }
 }
 
+impl Set {
+    #[inline(always)]
+    fn slot(&self, slot: usize) -> &AtomicU32 {
+        debug_assert!(slot < SLOTS);
+        // SAFETY: slot numbers come from a mask of `SLOTS` bits (`scan.rs`), from a `Loc`, made of such
+        // a number, from a control word, which has that of a `Place`, and from loops over all slots.
+        unsafe { self.slots.get_unchecked(slot) }
+    }
+
+    /// What a slot holds now.
+    #[inline(always)]
+    pub(crate) fn word(&self, slot: usize) -> Word {
+        Word::from_bits(self.slot(slot).load(Ordering::Acquire))
+    }
+
+    /// What all slots hold, each at some moment of the call.
+    #[inline(always)]
+    pub(crate) fn line(&self) -> Line {
+        Line::load(&self.slots)
+    }
+}
+
 impl Index {
-    /// An index over `buckets`, an even number of them, all zero.
-    pub(crate) fn new(buckets: Box<[Bucket]>, layout: Layout) -> Self {
-        assert!(buckets.len().is_multiple_of(2) && !buckets.is_empty(), "buckets come in pairs");
-        Self { buckets, layout }
+    /// An index over `sets`, an even number of them, all zero.
+    pub(crate) fn new(sets: Box<[Set]>, layout: Layout) -> Self {
+        assert!(sets.len().is_multiple_of(2) && !sets.is_empty(), "sets come in pairs");
+        Self { sets, layout }
     }
 
     pub(crate) fn layout(&self) -> Layout {
         self.layout
     }
 
-    /// One more than the largest number of a place in that many buckets.
-    pub(crate) fn places(buckets: usize) -> usize {
-        buckets << 4
-    }
-
     pub(crate) fn allocated_bytes(&self) -> usize {
-        size_of_val(&*self.buckets)
+        size_of_val(&*self.sets)
     }
 
-    pub(crate) fn bucket_count(&self) -> usize {
-        self.buckets.len()
+    pub(crate) fn len(&self) -> usize {
+        self.sets.len()
     }
 
-    /// The home bucket of a hash: its middle 32 bits, scaled to the number of buckets.
+    /// The home set of a hash: its middle 32 bits, scaled to the number of sets.
     #[inline(always)]
     pub(crate) fn home(&self, hash: u64) -> usize {
         let bits = u64::from((hash >> 16) as u32);
-        ((bits * self.buckets.len() as u64) >> 32) as usize
+        ((bits * self.sets.len() as u64) >> 32) as usize
     }
 
-    /// Asks for a bucket's line, before anything else is known.
+    /// Asks for the lines of a set, before anything else is known.
     #[inline(always)]
     pub(crate) fn prefetch(&self, home: usize) {
-        super::prefetch(self.bucket(home));
+        super::prefetch(self.set(home));
+        super::prefetch(&self.set(home).hints);
     }
 
     /// The same for a hash; for [`Index::find_at`].
     #[inline(always)]
     pub(crate) fn prefetched_home(&self, hash: u64) -> Home<'_> {
-        let bucket = self.bucket(self.home(hash));
-        super::prefetch(bucket);
-        Home { bucket }
+        let set = self.set(self.home(hash));
+        super::prefetch(set);
+        super::prefetch(&set.hints);
+        Home { set }
     }
 
-    /// Asks for the line of a slot's bucket.
+    /// Asks for the lines of a slot's set.
     #[inline(always)]
     pub(crate) fn prefetch_loc(&self, loc: Loc) {
-        super::prefetch(self.bucket(loc.bucket()));
+        self.prefetch(loc.set());
     }
 
     #[inline(always)]
-    fn bucket(&self, bucket: usize) -> &Bucket {
-        debug_assert!(bucket < self.buckets.len());
-        // SAFETY: bucket numbers come from `home`, which is a fraction of the number of buckets;
-        // from that with the last bit turned over, and the number is even; from the place of a bucket; from a `Loc`, made of
-        // such a number; and from loops over all buckets.
-        unsafe { self.buckets.get_unchecked(bucket) }
+    pub(crate) fn set(&self, set: usize) -> &Set {
+        debug_assert!(set < self.sets.len());
+        // SAFETY: set numbers come from `home`, which is a fraction of the number of sets; from that
+        // with the last bit turned over, and the number is even; from the place of a set; from a `Loc`,
+        // made of such a number; and from loops over all sets.
+        unsafe { self.sets.get_unchecked(set) }
     }
 
     #[cold]
-    fn neighbour(&self, bucket: &Bucket) -> &Bucket {
-        let offset = ptr::from_ref(bucket).addr() - self.buckets.as_ptr().addr();
-        self.bucket((offset / size_of::<Bucket>()) ^ 1)
+    fn neighbour(&self, set: &Set) -> &Set {
+        let offset = ptr::from_ref(set).addr() - self.sets.as_ptr().addr();
+        self.set((offset / size_of::<Set>()) ^ 1)
     }
 
     #[inline(always)]
     fn slot(&self, loc: Loc) -> &AtomicU32 {
-        &self.bucket(loc.bucket()).slots[loc.slot()]
+        self.set(loc.set()).slot(loc.slot())
     }
 
     /// Where the slot of a found member is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn loc(&self, found: Found<'_>) -> Loc {
-        let start = self.buckets.as_ptr().addr();
-        let offset = ptr::from_ref(found.slot).addr() - start;
-        let in_bucket = offset % size_of::<Bucket>() - offset_of!(Bucket, slots);
-        Loc::new(offset / size_of::<Bucket>(), in_bucket / size_of::<AtomicU32>())
+        let offset = ptr::from_ref(found.set).addr() - self.sets.as_ptr().addr();
+        Loc::new(offset / size_of::<Set>(), found.slot)
+    }
+
+    /// The hints of a slot's set.
+    #[inline(always)]
+    pub(crate) fn hints(&self, loc: Loc) -> &Hints {
+        &self.set(loc.set()).hints
     }
 
     /// What stands at `loc` now.
     #[inline]
     pub(crate) fn word(&self, loc: Loc) -> Word {
-        Word::from_bits(self.slot(loc).load(Ordering::Acquire))
+        self.set(loc.set()).word(loc.slot())
     }
 
     /// Looks for the key of `hash` for which `eq` holds.
@@ -321,7 +351,7 @@ impl Index {
         hash: u64,
         mut eq: impl FnMut(NodeId) -> bool,
     ) -> Option<Found<'_>> {
-        let home = Home { bucket: self.bucket(home) };
+        let home = Home { set: self.set(home) };
         self.find_at(home, hash, |node| eq(node).then_some(())).map(|(found, ())| found)
     }
 
@@ -333,28 +363,28 @@ impl Index {
         hash: u64,
         mut read: impl FnMut(NodeId) -> Option<T>,
     ) -> Option<(Found<'i>, T)> {
-        let mut bucket = home.bucket;
+        let mut set = home.set;
         let mut displaced = false;
         loop {
             let probe = self.layout.probe(hash, displaced);
-            let mut matches = Line::load(&bucket.slots).matches(probe);
+            let mut matches = set.line().matches(probe);
             while matches != 0 {
-                let slot = &bucket.slots[matches.trailing_zeros() as usize];
+                let slot = matches.trailing_zeros() as usize;
                 matches &= matches - 1;
                 // Acquire: pairs with publish and replace, and makes the node's content visible.
-                let word = Word::from_bits(slot.load(Ordering::Acquire));
+                let word = set.word(slot);
                 let node = self.layout.node(word);
                 if word.matches(probe)
                     && let Some(read) = read(node)
                 {
-                    return Some((Found { slot, word, node }, read));
+                    return Some((Found { set, slot, word, node }, read));
                 }
                 is_seldom();
             }
             if displaced || home.control().displaced() == 0 {
                 return None;
             }
-            bucket = self.neighbour(bucket);
+            set = self.neighbour(set);
             displaced = true;
         }
     }
@@ -369,23 +399,16 @@ impl Index {
     /// none.
     #[cold]
     pub(crate) fn again<'i>(&self, found: Found<'i>) -> Option<Found<'i>> {
-        let word = Word::from_bits(found.slot.load(Ordering::Acquire));
+        let word = Word::from_bits(found.slot().load(Ordering::Acquire));
         let node = self.layout.node(word);
         let same = node == found.node || planted(Bug::ReplaceUnseen);
         (word.is_member() && same).then_some(Found { word, node, ..found })
     }
 
-    /// Counts a use of a member. Gives up if the word changed meanwhile: it is only a hint.
+    /// Counts a use of a member.
     #[inline(always)]
     pub(crate) fn touch(found: Found<'_>) {
-        if !found.word.is_used_up() {
-            let _ = found.slot.compare_exchange(
-                found.word.bits(),
-                found.word.with_uses(found.word.uses() + 1).bits(),
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
-        }
+        found.set.hints.touch(found.slot);
     }
 
     #[inline(always)]
@@ -394,126 +417,111 @@ impl Index {
     }
 
     /// Replaces a member's node, which counts as a use. False if the word changed.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(crate) fn replace(&self, found: Found<'_>, node: NodeId) -> bool {
-        let uses = (found.word.uses() + 1).min(USES_MAX);
-        let new = self.layout.with_node(found.word, node).with_uses(uses);
+        let new = self.layout.with_node(found.word, node);
         let order = acq_rel_unless(Bug::ReplaceRelaxed);
-        let replaced = self.swap(self.loc(found), found.word, new, order);
+        let (old, new) = (found.word.bits(), new.bits());
+        let replaced = found.slot().compare_exchange(old, new, order, Ordering::Relaxed).is_ok();
         if replaced {
+            Self::touch(found);
             step(Step::Replaced);
         }
         replaced
     }
 
-    /// Claims a slot for an insert that found its key absent (step 4). None if every slot of both
-    /// buckets is taken.
+    /// Claims a free slot of its home for an insert that found its key absent (step 4). None if there is none.
+    /// `vacant` has a bit for each slot that was seen without a member.
     #[inline(always)]
-    pub(crate) fn claim(
-        &self,
-        home: usize,
-        hash: u64,
-        node: NodeId,
-        now: GhostTime,
-    ) -> Option<Claim> {
-        self.claim_in(home, false, hash, node, now)
-            .or_else(|| self.claim_next_door(home, hash, node, now))
+    pub(crate) fn claim(&self, home: usize, vacant: u32, hash: u64, node: NodeId) -> Option<Claim> {
+        if vacant != 0 {
+            let place = Place { slot: vacant.trailing_zeros() as usize, displaced: false };
+            let claim = self.try_claim(home, place, Word::FREE, hash, node);
+            if claim.is_some() {
+                return claim;
+            }
+        }
+        self.claim_in(home, false, hash, node)
     }
 
+    /// The same next door.
     #[cold]
     #[inline(never)]
-    fn claim_next_door(
-        &self,
-        home: usize,
-        hash: u64,
-        node: NodeId,
-        now: GhostTime,
-    ) -> Option<Claim> {
+    pub(crate) fn claim_next_door(&self, home: usize, hash: u64, node: NodeId) -> Option<Claim> {
         if !self.control(home).can_displace() {
             return None;
         }
         self.disown(home ^ 1, self.control(home ^ 1), node);
-        self.claim_in(home, true, hash, node, now)
+        self.claim_in(home, true, hash, node)
+    }
+
+    #[inline(never)]
+    fn claim_in(&self, home: usize, displaced: bool, hash: u64, node: NodeId) -> Option<Claim> {
+        let number = home ^ usize::from(displaced);
+        let set = self.set(number);
+        let mut free = set.line().matches(Probe::FREE);
+        while free != 0 {
+            let place = Place { slot: free.trailing_zeros() as usize, displaced };
+            let claim = self.try_claim(number, place, Word::FREE, hash, node);
+            if claim.is_some() {
+                return claim;
+            }
+            free &= free - 1;
+        }
+        None
+    }
+
+    /// Claims the slot of a member of the home set, which is evicted by that. None if its word changed.
+    #[inline(always)]
+    pub(crate) fn oust(&self, loc: Loc, word: Word, hash: u64, node: NodeId) -> Option<Claim> {
+        let place = Place { slot: loc.slot(), displaced: false };
+        let claim = self.try_claim(loc.set(), place, word, hash, node);
+        if claim.is_some() {
+            step(Step::Ousted);
+        }
+        claim
     }
 
     #[inline(always)]
-    fn claim_in(
+    fn try_claim(
         &self,
-        home: usize,
-        displaced: bool,
+        set: usize,
+        place: Place,
+        old: Word,
         hash: u64,
         node: NodeId,
-        now: GhostTime,
     ) -> Option<Claim> {
-        let number = home ^ usize::from(displaced);
-        let bucket = self.bucket(number);
-        loop {
-            let slot = self.free_slot(bucket, displaced, hash, now)?;
-            let old = Word::from_bits(bucket.slots[slot].load(Ordering::Relaxed));
-            let (linked, ghost) = match old.kind() {
-                Kind::Empty => (false, None),
-                Kind::Vacant => (true, None),
-                Kind::Ghost { segment, merit, stamp, tag } => {
-                    let own = !displaced && tag == self.layout.ghost_tag(hash);
-                    let age = now.age(segment, stamp);
-                    (false, own.then_some(Ghost { segment, age, merit }))
-                }
-                // Claimed since: choose another.
-                Kind::Tentative { .. } | Kind::Member { .. } => continue,
-            };
-            let flags = Flags {
-                displaced,
-                linked,
-                used: ghost.is_some_and(|ghost| ghost.begins_used(now)),
-                merit: ghost.map_or(0, |ghost| ghost.merit + 1),
-            };
-            let word = self.layout.tentative(hash, node, flags);
-            let loc = Loc::new(number, slot);
-            // Release: whoever publishes this word passes the node's content on.
-            if self.swap(loc, old, word, acq_rel_unless(Bug::PublishRelaxed)) {
-                step(Step::SlotClaimed);
-                let place = Place { slot, displaced };
-                return Some(Claim { loc, word, place, node, linked, ghost });
-            }
+        let word = self.layout.tentative(hash, node, place.displaced);
+        let loc = Loc::new(set, place.slot);
+        if planted(Bug::OustBlind) && old != Word::FREE {
+            self.slot(loc).store(word.bits(), Ordering::Release);
+            return Some(Claim { loc, word, place, node });
         }
-    }
-
-    /// The slot of a bucket that can best be spared for a key: the ghost of that key, used up by
-    /// its return; an empty one; the ghost that is of least use; a vacant one last, since with it
-    /// the key inherits an old place in a ring.
-    #[inline(always)]
-    fn free_slot(
-        &self,
-        bucket: &Bucket,
-        displaced: bool,
-        hash: u64,
-        now: GhostTime,
-    ) -> Option<usize> {
-        let line = Line::load(&bucket.slots);
-        let first = |matches: u32| (matches != 0).then(|| matches.trailing_zeros() as usize);
-        let own = if displaced { 0 } else { line.matches(self.layout.ghost_probe(hash)) };
-        first(own)
-            .or_else(|| first(line.matches(Probe::EMPTY)))
-            .or_else(|| now.least_useful(line))
-            .or_else(|| first(line.matches(Probe::VACANT)))
+        // Release: whoever publishes this word passes the node's content on. Acquire: what is ousted is
+        // this thread's to retire.
+        let claimed = self.swap(loc, old, word, acq_rel_unless(Bug::PublishRelaxed));
+        claimed.then(|| {
+            step(Step::SlotClaimed);
+            Claim { loc, word, place, node }
+        })
     }
 
     /// Decides an insert (step 5) that found its key absent after reading `control`. False if
     /// another insert was decided in between.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub(crate) fn decide(&self, home: usize, control: Control, claim: &Claim) -> bool {
         if planted(Bug::SkipDecide) {
             return true;
         }
-        debug_assert!(!control.is_sealed(), "a decision in a sealed bucket");
+        debug_assert!(!control.is_sealed(), "a decision in a sealed set");
         let mut counted = claim.place;
         if planted(Bug::DisplacedUncounted) {
             counted.displaced = false;
         }
         let decided = self
-            .bucket(home)
+            .set(home)
             .control
             .compare_exchange(
                 control.bits(),
@@ -529,7 +537,7 @@ impl Index {
     }
 
     /// Makes a decided insert visible (step 6).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn publish(&self, claim: &Claim) {
         let order = acq_rel_unless(Bug::PublishRelaxed);
         // Failure: somebody settled it for us.
@@ -539,63 +547,23 @@ impl Index {
 
     /// Takes back a claim that was not decided.
     pub(crate) fn abort(&self, claim: &Claim) {
-        let free = if claim.linked { Word::VACANT } else { Word::EMPTY };
-        let aborted = self.swap(claim.loc, claim.word, free, Ordering::AcqRel);
+        let aborted = self.swap(claim.loc, claim.word, Word::FREE, Ordering::AcqRel);
         debug_assert!(aborted, "only its owner touches an undecided claim");
     }
 
-    /// Takes a member out of its slot: a removal. The slot stays linked. False if the word changed.
+    /// Takes a member out of its slot: a removal, or an eviction. False if the word changed.
     #[inline]
     #[must_use]
     pub(crate) fn remove(&self, loc: Loc, word: Word) -> bool {
         if planted(Bug::RemoveBlind) {
-            self.slot(loc).store(Word::VACANT.bits(), Ordering::Release);
+            self.slot(loc).store(Word::FREE.bits(), Ordering::Release);
             return true;
         }
-        self.vacate(loc, word, Word::VACANT)
-    }
-
-    /// Takes a member out of its slot and leaves a ghost; for the owner of the slot's link, which
-    /// ends with it. False if the word changed.
-    #[inline]
-    #[must_use]
-    pub(crate) fn evict(&self, loc: Loc, word: Word, segment: Segment, now: u16) -> bool {
-        // A ghost next door would never be looked at.
-        let ghost =
-            if word.is_displaced() { Word::EMPTY } else { self.layout.ghost(word, segment, now) };
-        if planted(Bug::EvictBlind) {
-            self.slot(loc).store(ghost.bits(), Ordering::Release);
-            return true;
-        }
-        self.vacate(loc, word, ghost)
-    }
-
-    #[inline]
-    fn vacate(&self, loc: Loc, word: Word, free: Word) -> bool {
-        let vacated = self.swap(loc, word, free, Ordering::AcqRel);
-        if vacated {
+        let removed = self.swap(loc, word, Word::FREE, Ordering::AcqRel);
+        if removed {
             step(Step::Unlinked);
         }
-        vacated
-    }
-
-    /// Gives a member another turn with its counter at `uses`, and a merit if it was used; for the
-    /// owner of the slot's link. False if the word changed.
-    #[inline]
-    #[must_use]
-    pub(crate) fn spare(&self, loc: Loc, word: Word, uses: u32) -> bool {
-        let earned = if word.uses() > 0 { word.with_more_merit() } else { word };
-        if planted(Bug::PromoteBlind) {
-            self.slot(loc).store(earned.with_uses(uses).bits(), Ordering::Relaxed);
-            return true;
-        }
-        self.swap(loc, word, earned.with_uses(uses), Ordering::Relaxed)
-    }
-
-    /// Ends the link of a Vacant slot; for its owner. False if somebody claimed it.
-    #[must_use]
-    pub(crate) fn unlink(&self, loc: Loc) -> bool {
-        self.swap(loc, Word::VACANT, Word::EMPTY, Ordering::AcqRel)
+        removed
     }
 }
 

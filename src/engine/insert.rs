@@ -16,6 +16,7 @@ use crate::{
         nodes::Entry,
         parts::PartSet,
         plant::{Bug, planted},
+        room::Room,
         scope::WriteScope,
         shard::Shard,
         stats::Event,
@@ -182,7 +183,7 @@ impl<K: Eq, V> Shard<K, V> {
         }
     }
 
-    /// Whether nothing can be added in a bucket with this control word.
+    /// Whether nothing can be added in a set with this control word.
     #[inline(always)]
     fn is_closed(&self, cx: &WriteScope<'_, K, V>, control: Control) -> bool {
         let unsealed = planted(Bug::SealSkipped) && cx.common().storeys.height() > self.level();
@@ -314,13 +315,13 @@ impl<K: Eq, V> Shard<K, V> {
         node: NodeId,
         if_present: IfPresent,
     ) -> Inserted {
-        let Some((credit, source)) = self.credit(cx, target) else {
-            return Attempt::new(self, cx, target, node).rejected();
-        };
         let home = self.index.home(target.hash);
         let control = self.index.disown(home, control, node);
-        let now = self.policy.now(self.pace());
-        let claim = self.index.claim(home, target.hash, node, now);
+        let Some(room) = self.room(cx, target, home, node) else {
+            return Attempt::new(self, cx, target, node).rejected();
+        };
+        let Room { credit, source, claim, vacant } = room;
+        let claim = claim.or_else(|| self.index.claim(home, vacant, target.hash, node));
         if let Some(claim) = &claim {
             self.place(node, || claim.loc);
             if self.index.decide(home, control, claim) {
@@ -433,14 +434,15 @@ impl<K: Eq, V> Shard<K, V> {
         credit: Credit,
         source: Source,
     ) -> Inserted {
+        let home = self.index.home(target.hash);
+        let ghost =
+            self.index.set(home).hints.ghosts.take(self.index.layout().ghost_tag(target.hash));
+        let standing = self.policy.admit(self.pace(), ghost);
+        self.policy.enter(self.pace(), &self.index, claim.loc, standing);
+        self.count_member();
         self.index.publish(claim);
         self.give(cx, credit.spend(target.price.weight()));
         cx.count(Event::Insert);
-        let segment = self.policy.admit(self.pace(), claim.ghost, source == Source::Unused);
-        if !claim.linked {
-            let mut sink = |evicted| self.discard(cx, evicted);
-            self.policy.link(self.pace(), &self.index, segment, claim.loc, &mut sink);
-        }
         self.grow_if_crowded(cx, source);
         if cx.parts().has_any_of(PartSet::OF_STANDINGS) {
             self.look_after(cx, claim.loc, claim.node());
@@ -653,12 +655,23 @@ impl<'a, K, V> Attempt<'a, K, V> {
     /// Sees to it that at least `weight` credits are in hand; false if that cannot be.
     fn top_up(&mut self, weight: u64) -> bool {
         let (mut credit, mut source) = self.credit.take().unwrap_or((Credit::NONE, Source::Unused));
-        let found = self.shard.gather(self.cx, weight, &mut credit);
+        let found = self.shard.gather(self.cx, self.target.hash, weight, &mut credit);
         if found == Some(Source::Evicted) {
             source = Source::Evicted;
         }
         self.credit = Some((credit, source));
         found.is_some()
+    }
+
+    /// A slot where none of the home is free: next door while the cache fills up, or that of an entry.
+    fn find_claim(&self, home: usize, source: Source) -> Option<Claim> {
+        let (shard, hash) = (self.shard, self.target.hash);
+        let next_door = || shard.index.claim_next_door(home, hash, self.node);
+        let oust = || shard.oust_nearest(self.cx, self.target, home, self.node);
+        match source {
+            Source::Unused => next_door().or_else(oust),
+            Source::Evicted => oust().or_else(next_door),
+        }
     }
 
     fn give_back_credit(&mut self) {
@@ -717,8 +730,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             }
             let control = index.disown(home, control, self.node);
             if self.claim.is_none() {
-                let now = shard.policy.now(shard.pace());
-                self.claim = index.claim(home, hash, self.node, now);
+                self.claim = index.claim(home, 0, hash, self.node);
                 if let Some(claim) = &self.claim {
                     shard.place(self.node, || claim.loc);
                 }
@@ -734,9 +746,9 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 if shard.is_outgrown(cx, hash, source) {
                     return self.outgrown();
                 }
-                if !shard.make_room(cx, home) {
-                    return self.rejected();
-                }
+                self.claim = self.find_claim(home, source);
+                let Some(claim) = &self.claim else { return self.rejected() };
+                shard.place(self.node, || claim.loc);
             }
         }
     }

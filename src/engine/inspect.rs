@@ -7,12 +7,13 @@ use crate::{
         Engine, Sighted,
         epoch::pin,
         groups::Tags,
-        index::{Found, Index},
+        index::{
+            Found,
+            hints::{MERIT_MAX, Segment, Standing, USES_MAX},
+        },
         lifetimes::Life,
         nodes::Entry,
         scope::{DEAD_PER_WRITE, Dues, WriteScope},
-        shard::Shard,
-        word::{MERIT_MAX, USES_MAX},
     },
     listener::RemovalCause,
 };
@@ -27,10 +28,10 @@ impl Rank {
     /// The number of ranks.
     pub(crate) const COUNT: usize = 2 * (USES_MAX as usize + 1) * (MERIT_MAX as usize + 1);
 
-    fn new(protected: bool, found: Found<'_>) -> Self {
-        let (uses, merit) = (found.word.uses(), found.word.merit());
-        let segment = u32::from(protected) * (USES_MAX + 1);
-        Rank(((segment + uses) * (MERIT_MAX + 1) + merit) as u8)
+    fn new(found: Found<'_>) -> Self {
+        let Standing { segment, uses, merit } = found.standing();
+        let before = if segment == Segment::Protected { USES_MAX + 1 } else { 0 };
+        Rank((before + uses) * (MERIT_MAX + 1) + merit)
     }
 
     pub(crate) fn number(self) -> usize {
@@ -49,9 +50,9 @@ pub(crate) struct Facts {
 }
 
 impl<K, V> Engine<K, V> {
-    /// The number of a shard's buckets.
-    pub(crate) fn buckets(&self, shard: usize) -> usize {
-        self.common.storeys.get(shard).map_or(0, |shard| shard.index.bucket_count())
+    /// The number of a shard's sets.
+    pub(crate) fn sets(&self, shard: usize) -> usize {
+        self.common.storeys.get(shard).map_or(0, |shard| shard.index.len())
     }
 
     /// What is known of a key's entry, without counting as use.
@@ -59,7 +60,7 @@ impl<K, V> Engine<K, V> {
         let pin = pin();
         let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
         Some(Facts {
-            uses: found.word.uses(),
+            uses: found.standing().uses.into(),
             life: shard.timing.get().map(|timing| timing.life(found.node)),
             tags: shard.births.tags(found.node),
             weight: shard.weight_of(found.node),
@@ -77,13 +78,12 @@ impl<K, V> Engine<K, V> {
     /// Calls `f` with each entry and its rank, until it says that it has seen enough.
     pub(crate) fn try_rank_all(&self, mut f: impl FnMut(Rank, &Entry<K, V>) -> ControlFlow<()>) {
         for shard in self.common.storeys.iter() {
-            let protected = shard.protected_slots();
-            for bucket in 0..shard.index.bucket_count() {
+            for set in 0..shard.index.len() {
                 let _pin = pin();
                 let watch = self.common.watch();
-                for found in shard.index.members_of(bucket).into_iter().flatten() {
+                for found in shard.index.members_of(set).into_iter().flatten() {
                     if shard.is_live(&self.common, watch, found.node) {
-                        let rank = Rank::new(protected[shard.index.loc(found).number()], found);
+                        let rank = Rank::new(found);
                         // SAFETY: pinned, and found in the index since.
                         let more = unsafe { shard.nodes.with(found.node, |entry| f(rank, entry)) };
                         if more.is_break() {
@@ -100,10 +100,10 @@ impl<K, V> Engine<K, V> {
     pub(crate) fn count_tagged(&self, tag: Place) -> u64 {
         let mut count = 0;
         for shard in self.common.storeys.iter() {
-            for bucket in 0..shard.index.bucket_count() {
+            for set in 0..shard.index.len() {
                 let _pin = pin();
                 let watch = self.common.watch();
-                let members = shard.index.members_of(bucket).into_iter().flatten();
+                let members = shard.index.members_of(set).into_iter().flatten();
                 count += members
                     .filter(|found| shard.is_live(&self.common, watch, found.node))
                     .filter(|found| shard.births.tags(found.node).has(tag))
@@ -113,19 +113,19 @@ impl<K, V> Engine<K, V> {
         count
     }
 
-    /// Takes out the first entry of a bucket that stands at `slot` or behind it, and has `slot` say
+    /// Takes out the first entry of a set that stands at `slot` or behind it, and has `slot` say
     /// where to go on; `copy` copies it before it goes.
     pub(crate) fn take_next<T>(
         &self,
         shard: usize,
-        bucket: usize,
+        set: usize,
         slot: &mut usize,
         copy: impl Fn(&Entry<K, V>) -> T,
     ) -> Option<T> {
         let shard = self.common.storeys.get(shard)?;
         let dues = Dues::OfShard { id: shard.id(), dead: DEAD_PER_WRITE };
         let cx = WriteScope::new(&self.common, dues);
-        shard.index.members_of(bucket)?.find_map(|found| {
+        shard.index.members_of(set)?.find_map(|found| {
             let loc = shard.index.loc(found);
             if loc.slot() < *slot || !shard.is_live(&self.common, cx.watch, found.node) {
                 return None;
@@ -135,14 +135,5 @@ impl<K, V> Engine<K, V> {
             let copy = unsafe { shard.nodes.with(found.node, &copy) };
             shard.take_out(&cx, loc, found.node, RemovalCause::Explicit).map(|_| copy)
         })
-    }
-}
-
-impl<K, V> Shard<K, V> {
-    /// Whether a slot is in the ring of protected, by the number of its place.
-    fn protected_slots(&self) -> Vec<bool> {
-        let mut protected = vec![false; Index::places(self.index.bucket_count())];
-        self.policy.protected().for_each(|loc| protected[loc.number()] = true);
-        protected
     }
 }

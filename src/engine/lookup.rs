@@ -249,17 +249,17 @@ impl<K, V> Engine<K, V> {
         self.find_live(&pin, hash, eq).map(|sighted| sighted.with(f))
     }
 
-    /// Calls `f` with each entry of one bucket; false behind the last bucket of the shard.
-    pub(crate) fn visit_bucket(
+    /// Calls `f` with each entry of one set; false behind the last set of the shard.
+    pub(crate) fn visit_set(
         &self,
         shard: usize,
-        bucket: usize,
+        set: usize,
         mut f: impl FnMut(&Entry<K, V>),
     ) -> bool {
         let Some(shard) = self.common.storeys.get(shard) else { return false };
         let _pin = pin();
         let watch = self.common.watch();
-        let Some(members) = shard.index.members_of(bucket) else { return false };
+        let Some(members) = shard.index.members_of(set) else { return false };
         for found in members.filter(|found| shard.is_live(&self.common, watch, found.node)) {
             // SAFETY: pinned, and found in the index since.
             unsafe { shard.nodes.with(found.node, &mut f) };

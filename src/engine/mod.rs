@@ -20,7 +20,6 @@ pub(crate) mod fill;
 pub(crate) mod flight;
 pub(crate) mod flights;
 pub(crate) mod generations;
-pub(crate) mod ghost;
 pub(crate) mod groups;
 pub(crate) mod handed;
 #[cfg_attr(
@@ -49,7 +48,7 @@ pub(crate) mod policy;
 mod postpone;
 pub(crate) mod recycle;
 pub(crate) mod refresh;
-pub(crate) mod ring;
+mod room;
 pub(crate) mod scan;
 pub(crate) mod scope;
 pub(crate) mod shard;

@@ -1,7 +1,7 @@
 //! Where keys and values lie: one node per entry, addressed by number, never moved.
 //!
 //! A node is nothing but its key and value; what eviction needs is in the index word, what
-//! recycling needs is in `recycle.rs`. So a hit touches two cache lines, its bucket's and its
+//! recycling needs is in `recycle.rs`. So a hit touches two cache lines, its set's and its
 //! node's, and an eviction touches no node at all. Whatever later belongs to an entry (a deadline,
 //! a weight, a version) goes into further columns beside this one, for caches that use it.
 //!

@@ -1,11 +1,10 @@
-//! How large everything is: from capacity, cores and node size to shards, buckets and node numbers.
+//! How large everything is: from capacity, cores and node size to shards, sets and node numbers.
 
 use crate::{
     engine::{
-        index::Bucket,
+        index::Set,
         magazine::MAGAZINE,
         nodes::Nodes,
-        policy::Policy,
         recycle::NodePlan,
         word::{Layout, NodeId, SLOTS},
     },
@@ -13,9 +12,8 @@ use crate::{
     eviction::EvictionPolicy,
 };
 
-/// Resident entries per bucket in the mean. The rest of the slots hold ghosts, and the variance:
-/// with 6.5 of 14, about one entry in 100,000 finds both its buckets full.
-const LOAD: f64 = SLOTS as f64 * 6.5 / 14.0;
+/// Resident entries per set in the mean. The rest of the slots are for the variance.
+const LOAD: f64 = SLOTS as f64 * 8.0 / 14.0;
 
 /// Shards are not made smaller than this: a small shard's policy sees too little.
 const SHARD_MIN: u64 = 4096;
@@ -29,7 +27,7 @@ pub(crate) const SHARDS_MAX: usize = 1 << 16;
 /// The most entries that memory can be set aside for at once: one floor of the largest shards.
 pub(crate) const ENTRIES_MAX: u64 = SHARDS_MAX as u64 * SHARD_MAX;
 
-/// The most pairs of buckets that a cache may have, all storeys together: `groups.rs` counts them.
+/// The most pairs of sets that a cache may have, all storeys together: `groups.rs` counts them.
 pub(crate) const PAIRS_MAX: u64 = (1 << 28) - 1;
 
 /// Nodes beyond one and a half times the entries that may wait for the end of a grace period, by
@@ -79,7 +77,7 @@ pub(crate) struct ShardPlan {
     pub(crate) probation: Option<f64>,
     /// Entries when the cache is full and keys are spread evenly.
     pub(crate) capacity: u32,
-    pub(crate) buckets: usize,
+    pub(crate) sets: usize,
     pub(crate) layout: Layout,
     /// Nodes that are allocated at once.
     pub(crate) planned_nodes: NodeId,
@@ -101,16 +99,6 @@ pub(crate) struct Plan {
 }
 
 impl ShardPlan {
-    /// Entries that the rings have room for. Where there may be more than planned, all that the index can
-    /// hold, since no entry must be given up for want of a place.
-    pub(crate) fn ring_capacity(&self) -> u32 {
-        let one_ring = self.rules != EvictionPolicy::SegmentedLru;
-        match self.growth {
-            Growth::Never if !one_ring => self.capacity,
-            _ => (self.buckets * SLOTS) as u32,
-        }
-    }
-
     /// More entries than this have outgrown a shard that is planned for an estimate. Hashing spreads keys
     /// unevenly, so the plan itself is exceeded by the one or the other shard when the estimate is right.
     pub(crate) fn outgrown_at(&self) -> u32 {
@@ -162,14 +150,16 @@ impl Plan {
             .ok_or_else(|| too_few::<K, V>(capacity, shards, cores))?;
         // Hashing spreads keys unevenly: four standard deviations, and a few batches in waiting.
         let uneven = if shards == 1 { 0 } else { (f64::from(share).sqrt() * 4.0) as u32 };
-        let buckets = ((f64::from(share) / LOAD).ceil() as usize).next_multiple_of(2).max(2);
+        // Half of that is enough, since a set has slots to spare.
+        let sets = (f64::from(share + uneven / 2) / LOAD).ceil() as usize;
+        let sets = sets.next_multiple_of(2).max(2);
         let shard = ShardPlan {
             weighted: false,
             growth: Growth::Never,
             rules: EvictionPolicy::default(),
             probation: None,
             capacity: share,
-            buckets,
+            sets,
             layout,
             planned_nodes: (share + uneven + 3 * nodes.batch).min(nodes.max_nodes),
             nodes,
@@ -193,19 +183,17 @@ impl Plan {
         Ok(plan.ruled_by(below.shard.rules))
     }
 
-    /// Pairs of buckets.
+    /// Pairs of sets.
     pub(crate) fn pairs(&self) -> u64 {
-        (self.shards * (self.shard.buckets / 2)) as u64
+        (self.shards * (self.shard.sets / 2)) as u64
     }
 
     /// Whether the allocator would give all of it at once. Asked before the first shard is built:
     /// hundreds of small allocations may each succeed where the whole cannot.
     fn probe_memory<K, V>(&self) -> Option<()> {
         let ShardPlan { planned_nodes, nodes, .. } = self.shard;
-        let (probation, protected) = Policy::ring_lens(self.shard.ring_capacity());
         let bytes = Nodes::<K, V>::bytes(planned_nodes as usize)?
-            .checked_add(self.shard.buckets.checked_mul(size_of::<Bucket>())?)?
-            .checked_add((probation + protected) * size_of::<u32>())?
+            .checked_add(self.shard.sets.checked_mul(size_of::<Set>())?)?
             .checked_add(nodes.bytes()?)?
             .checked_mul(self.shards)?;
         let mut probe = Vec::<u8>::new();

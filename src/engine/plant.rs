@@ -19,18 +19,12 @@ pub(crate) enum Bug {
     SettleUnchecked,
     /// A decision does not count a key that goes next door.
     DisplacedUncounted,
-    /// An eviction overwrites the slot instead of comparing.
-    EvictBlind,
-    /// A promotion overwrites the slot instead of comparing.
-    PromoteBlind,
+    /// An insert overwrites the slot of the entry that it evicts instead of comparing.
+    OustBlind,
     /// A removal overwrites the slot instead of comparing.
     RemoveBlind,
     /// A retired node is free at once.
     NoGrace,
-    /// A ring position is filled without looking whether it is empty.
-    RingBlindFill,
-    /// A ring entry is taken by a store, not a compare-and-swap.
-    RingBlindTake,
     /// A magazine is popped without acquiring what its last holder wrote.
     FreeListRelaxed,
     /// Retired nodes are taken by a store, not a compare-and-swap.
@@ -161,7 +155,7 @@ pub(crate) enum Bug {
     RemoveGroundOnly,
     /// The node of an insert that went up is retired, as if its entry was still there.
     HuskRetired,
-    /// A lookup takes a sealed bucket for an empty one.
+    /// A lookup takes a sealed set for an empty one.
     SealedOverlooked,
     /// Who finds that a shard was not made leaves no trace of having looked.
     PrecedeBlind,
@@ -177,7 +171,7 @@ pub(crate) enum Bug {
     LateRelaxed,
     /// Who finds a spare bit set does not know of the shard that it stands for.
     SpareUnordered,
-    /// The sweep counts the pairs of buckets before its fence.
+    /// The sweep counts the pairs of sets before its fence.
     PairsCountedEarly,
 }
 

@@ -1,327 +1,350 @@
-//! Who stays: a segmented LRU of two FIFO rings, with ghosts in the index.
+//! Who stays: a segmented LRU whose victims come from the set of the key that is inserted.
 //!
 //! New keys enter *probation*; those that are used there, or come back soon after they left it,
-//! live in *protected*. Recency costs a hit nothing but a saturating counter in the index word.
+//! live in *protected*. Recency costs a hit nothing but a saturating counter beside the slot.
 //! The parts come from S3-FIFO (Yang et al., SOSP'23: a small queue, a main queue, ghosts), from
 //! CLOCK (second chances instead of moving on every hit) and from ARC (Megiddo and Modha, FAST'03:
 //! ghosts of both segments say which of the two deserves a slot more).
 //!
+//! # Time instead of queues
+//!
+//! In a FIFO queue of length n an entry reaches the head when n others have been pushed. That says
+//! something about a clock, the number of pushes, and needs no queue: each segment has such a clock, each
+//! member a stamp of it, and a set can tell by itself which of its members would be at the head. These are
+//! *due*. So an insert looks at its own set, which it has loaded anyway. Sets differ in how many are
+//! due: where there are more than one, the set is remembered as *crowded*, and gives one to an insert in
+//! whose set there is none.
+//!
 //! # Rules
 //!
-//! - *Admission.* A key that probation evicted not long ago (its ghost is at most [`WINDOW`] of the
-//!   capacity old) goes to protected. So does, until the cache is first full, what exceeds
-//!   probation's share; otherwise loops a little larger than the cache would never warm up.
-//!   Everything else goes to probation.
-//! - *Eviction.* If probation exceeds its share, its oldest entry has to go: used [`PROMOTE_USES`]
-//!   times, it moves to protected; used once, it gets a second lap; otherwise it is evicted. If
-//!   probation is within its share, the
-//!   oldest of protected: used, it goes to the back with its counter one lower; otherwise it is
-//!   evicted.
+//! - *Admission.* A key that probation evicted not long ago ([`USEFUL`]) goes to protected. So does, until
+//!   the first eviction, what exceeds probation's share; otherwise loops a little larger than the cache
+//!   would never warm up. Everything else goes to probation.
+//! - *Due* is a member of probation after `target` pushes to probation, one of protected after `life`
+//!   pushes to protected, and half as many more for each merit. Which of several goes first does not
+//!   matter (simulated: 58.80 of the design rows' mean in any order), but that probation goes before protected.
+//! - *Judgement.* A due member of probation that was used [`PROMOTE_USES`] times moves to protected; used
+//!   once, it gets a second lap; otherwise it is evicted. A due member of protected that was used stays for
+//!   another lap with its counter one lower; otherwise it is evicted.
 //! - *Merit.* Each time an entry is spared for having been used, and each time its ghost brings it
-//!   back, its key gains a merit, up to three; ghosts keep them. When the oldest of probation is
-//!   about to go, but has more merit than the oldest of protected, which was not used, that one goes
-//!   in its stead and it takes a place in protected. This is what recency alone does not see: keys
-//!   that come back rarely but for ever.
-//! - *Adaptation.* A miss that finds a ghost at most [`YOUNG`] of the capacity old would have been a
-//!   hit with a little more room in the segment that the ghost came from: that segment's share
-//!   grows by one entry. A ghost of protected does not admit to protected (that costs 8 points on
-//!   mixed traces), but its key begins with one use.
+//!   back soon, its key gains a merit, up to three; ghosts keep them. A due member of probation with
+//!   more merit than a *rival* moves to protected, and the rival is evicted in its stead: the member of
+//!   protected in this set with the least merit among those that were not used and have [`RIVAL`] of their
+//!   life behind them.
+//! - *Adaptation.* A miss that finds the latest ghost of a segment in its set would have been a
+//!   hit with a little more room in that segment: `target` moves by one. A ghost of
+//!   protected does not admit to protected (that costs 8 points on mixed traces), but its key begins with
+//!   one use.
+//! - *Newcomers.* Where probation is to be small, it is looked at too rarely: a set has its next insert
+//!   when an eighth of the capacity has been inserted. So where each set is a queue of the last newcomers
+//!   (`newcomers.rs`) is kept; while `target` is small and the queue is full, its oldest goes if it was
+//!   not used, and only then is the own set looked at.
+//! - *Elsewhere.* If nobody is due in the own set: somebody of a crowded set, a newcomer before its time, or
+//!   somebody of the next [`HAND`] sets of a sweeping hand. If nobody is due there either, the
+//!   member of the own set goes that is nearest to its end; `life` was too long then, and shrinks. It
+//!   grows when too many crowded sets are remembered.
 //!
-//! A ghost is the slot word that an eviction leaves behind: which segment, that segment's clock,
-//! and a part of the hash. Each segment has its own clock, which counts its evictions: a ghost is as
-//! old as the list of ghosts would be long that it heads. So ghosts cost no memory and no cache line
-//! of their own: the miss that asks for them and the insert that follows read that bucket anyway.
-//! They go when they are too old, or when their bucket needs the slot, oldest first.
+//! Other policies have one segment, protected, and `choice.rs` for those that compare what entries are worth.
 //!
 //! # Concurrency
 //!
-//! Clock and share are hints, written with plain loads and stores: two threads may count as one.
-//! Entries move between rings under the link rule of `index.rs`: who took a location out of a ring
-//! owns that slot's link and either ends it (eviction, or the slot was Vacant) or puts the location
-//! into a ring again. Nobody else ends or adds a link, so a slot is never in two places.
+//! All of it are hints, written by plain loads and stores: two threads may count as one. What is chosen is
+//! a slot and the word that it had; the entry leaves when the index exchanges that word (`index.rs`).
 
-mod evict;
+mod choice;
+mod due;
+mod newcomers;
+mod visit;
 
-pub(crate) use evict::{Evicted, Search, Worth};
+pub(crate) use choice::Worth;
+pub(crate) use visit::{Timing, Victim, Visit};
 
 use crate::{
     engine::{
-        ghost::{Ghost, GhostTime},
-        index::{Index, Loc},
-        plan::Growth,
-        ring::{Ends, Ring},
-        word::{Kind, Segment},
+        extents::OutOfMemory,
+        index::{
+            Index, Loc,
+            ghosts::Ghost,
+            hints::{MERIT_MAX, STAMPS, Segment, Standing},
+        },
     },
     eviction::EvictionPolicy,
-    sync::{AtomicU32, Ordering},
 };
-use std::collections::VecDeque;
+use due::Times;
+use newcomers::Newcomers;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-/// Ghosts older than this share of the capacity are not believed.
-const WINDOW: f64 = 0.75;
-/// Ghosts younger than this share of the capacity move probation's share.
-const YOUNG: f64 = 0.1;
+/// A ghost with fewer later ones of its segment in its set is believed.
+const USEFUL: u32 = 8;
 /// Probation's share of the capacity, to begin with and at its limits.
 const SHARE_START: f64 = 0.02;
 /// The least and the most that this may become.
 pub(crate) const SHARE_MIN: f64 = 0.01;
 pub(crate) const SHARE_MAX: f64 = 0.6;
+/// Below this share newcomers go early.
+const SHARE_SMALL: f64 = 0.05;
 /// Uses in probation that earn a place in protected.
-const PROMOTE_USES: u32 = 2;
-/// Ghosts' ages are counted in about this many steps per capacity.
-const AGE_STEPS: u32 = 1024;
-/// Entries that one eviction may spare before it takes the next one, used or not: a bound on the
-/// time of a single insert.
-const SPARED_MAX: u32 = if cfg!(larder_loom) { 2 } else { 32 };
-/// Positions of a ring beyond those for live entries: for stale ones.
-const RING_SPARE: usize = if cfg!(larder_loom) { 2 } else { 16 };
-/// Entries of which the one that is worth least is evicted, for policies that compare.
-const CANDIDATES: usize = if cfg!(larder_loom) { 2 } else { 16 };
-/// One in so many evictions takes an entry that was not used, for policies that compare.
-const AGING: u32 = 3;
-/// Live entries that a push may turn over in a full ring before it has one evicted.
-const TURNED_MAX: u32 = 8;
+const PROMOTE_USES: u8 = 2;
+/// How much of its life a rival has behind it, in fifths.
+const RIVAL: u32 = 4;
+/// Protected's life, in pushes per capacity, to begin with and at its limits.
+const LIFE_START: f64 = 0.9;
+const LIFE_MIN: f64 = 0.05;
+const LIFE_MAX: f64 = 1.5;
+/// By which part of itself a life shrinks or grows.
+const LIFE_STEP: u32 = 500;
+/// Steps of the segments' clocks per capacity, one per push at most. Stamps have 128: a stay in probation is over after
+/// 0.6 of the capacity, one in protected after 3.75.
+const STEPS: [u64; 2] = [128, 32];
+/// Members that one visit may spare before the next one goes, used or not: a bound on the time of a
+/// single insert.
+const SPARED_MAX: u32 = 32;
+/// Crowded sets that are remembered.
+const CROWDED: u32 = 8;
+/// Sets that the hand looks at for one eviction.
+pub(super) const HAND: u32 = 4;
 
 /// What the policy of a shard writes with each insert.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    probation: Ends,
-    protected: Ends,
-    /// Evictions from probation and from protected.
-    clocks: [AtomicU32; 2],
-    /// Entries that probation may hold.
+    /// Entries that came to each segment, or to another lap there.
+    pushes: [AtomicU32; 2],
+    /// Evictions from each segment.
+    evictions: [AtomicU32; 2],
+    /// Pushes to probation after which its members are due.
     target: AtomicU32,
+    /// The same for protected.
+    life: AtomicU32,
+    /// The set that the hand looked at last.
+    hand: AtomicU32,
+    newcomers: newcomers::Ends,
+    crowded_ends: newcomers::Ends,
+    crowded: [AtomicU32; CROWDED as usize],
+    /// What follows from these, for the look at a set.
+    times: AtomicU64,
 }
 
-/// The rings and the constants of one shard's policy.
+/// The constants of one shard's policy, and its newcomers.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    probation: Ring,
-    protected: Ring,
-    /// Ghosts older than this are not believed.
-    window: u16,
-    /// Ghosts younger than this move the target.
-    young: u16,
-    clock_shift: u32,
-    /// The entries that the target is a part of.
-    capacity: u32,
-    /// Whether there may be more entries than that.
-    growth: Growth,
+    newcomers: Newcomers,
+    /// Steps of each clock per push, in 2^-32.
+    ticks: [u64; 2],
     /// Whose rules hold.
     rules: EvictionPolicy,
     target_min: u32,
     target_max: u32,
+    target_small: u32,
+    life_min: u32,
+    life_max: u32,
 }
 
 impl Policy {
-    /// Has probation begin with another share of the capacity; before anybody uses the shard.
-    pub(crate) fn begin_with(&self, pace: &Pace, share: f64) {
-        let target = (f64::from(self.capacity) * share) as u32;
-        pace.target.store(target.clamp(self.target_min, self.target_max), Ordering::Relaxed);
-    }
-
-    /// The policy for a shard that holds `capacity` entries when the cache is full, with its two
-    /// rings.
+    /// The policy for a shard that holds `capacity` entries when the cache is full.
     pub(crate) fn new(
         capacity: u32,
-        growth: Growth,
         rules: EvictionPolicy,
-        probation: Ring,
-        protected: Ring,
-    ) -> (Self, Pace) {
+        probation: Option<f64>,
+    ) -> Result<(Self, Pace), OutOfMemory> {
         let capacity = capacity.max(1);
         let share = |part: f64| ((f64::from(capacity) * part) as u32).max(1);
-        let clock_shift = (capacity / AGE_STEPS).checked_ilog2().unwrap_or(0);
-        let age = |part: f64| (share(part) >> clock_shift) as u16;
+        let (target_min, target_max) = (share(SHARE_MIN), share(SHARE_MAX));
+        let target = share(probation.unwrap_or(SHARE_START)).clamp(target_min, target_max);
+        let zero = || AtomicU32::new(0);
         let pace = Pace {
-            probation: Ends::new(),
-            protected: Ends::new(),
-            clocks: [AtomicU32::new(0), AtomicU32::new(0)],
-            target: AtomicU32::new(share(SHARE_START)),
+            pushes: [zero(), zero()],
+            evictions: [zero(), zero()],
+            target: AtomicU32::new(target),
+            life: AtomicU32::new(share(LIFE_START)),
+            hand: zero(),
+            newcomers: newcomers::Ends::new(),
+            crowded_ends: newcomers::Ends::new(),
+            crowded: std::array::from_fn(|_| zero()),
+            times: AtomicU64::new(0),
         };
         let policy = Self {
-            probation,
-            protected,
-            window: age(WINDOW),
-            young: age(YOUNG),
-            clock_shift,
-            capacity,
-            growth,
+            newcomers: Newcomers::new(capacity)?,
+            ticks: STEPS.map(|steps| ((steps << 32) / u64::from(capacity)).min(1 << 32)),
             rules,
-            target_min: share(SHARE_MIN),
-            target_max: share(SHARE_MAX),
+            target_min,
+            target_max,
+            target_small: share(SHARE_SMALL),
+            life_min: share(LIFE_MIN),
+            life_max: share(LIFE_MAX),
         };
-        (policy, pace)
+        policy.reckon(&pace);
+        Ok((policy, pace))
     }
 
-    /// Positions that the rings of a shard with `capacity` entries need: probation, protected.
-    pub(crate) fn ring_lens(capacity: u32) -> (usize, usize) {
-        // Room for stale entries beyond the live ones, and for shards that got more than their part.
-        let len = |part: f64| {
-            ((f64::from(capacity) * part * 1.1) as usize + RING_SPARE).next_power_of_two()
-        };
-        (len(SHARE_MAX), len(1.0))
+    #[inline(always)]
+    fn times(&self, pace: &Pace) -> Times {
+        Times::from_bits(pace.times.load(Relaxed))
     }
 
-    fn segment<'a>(&'a self, pace: &'a Pace, segment: Segment) -> (&'a Ring, &'a Ends) {
-        match segment {
-            Segment::Probation => (&self.probation, &pace.probation),
-            Segment::Protected => (&self.protected, &pace.protected),
+    /// Says anew when stays are over.
+    fn reckon(&self, pace: &Pace) {
+        let now = |segment| self.steps(segment, pace.pushes[segment as usize].load(Relaxed));
+        let steps = |pushes: &AtomicU32, segment: Segment, most: u8| {
+            let half = 1 << 31;
+            let pushes = u64::from(pushes.load(Relaxed));
+            ((pushes * self.ticks[segment as usize] + half) >> 32).clamp(1, most.into()) as u8
+        };
+        let now = [now(Segment::Probation), now(Segment::Protected)];
+        let target = steps(&pace.target, Segment::Probation, due::TARGET_MAX);
+        let life = steps(&pace.life, Segment::Protected, due::LIFE_MAX);
+        pace.times.store(Times::new(now, target, life).bits(), Relaxed);
+    }
+
+    /// What a segment's clock shows after so many pushes; stamps are this modulo 128.
+    #[inline(always)]
+    fn steps(&self, segment: Segment, pushes: u32) -> u8 {
+        (u64::from(pushes).wrapping_mul(self.ticks[segment as usize]) >> 32) as u8 % STAMPS
+    }
+
+    /// Counts a push to a segment, and says what its clock shows.
+    #[inline(always)]
+    fn push(&self, pace: &Pace, segment: Segment) -> u8 {
+        let pushes = &pace.pushes[segment as usize];
+        // A lost tick does not matter, a locked instruction would.
+        let now = pushes.load(Relaxed).wrapping_add(1);
+        pushes.store(now, Relaxed);
+        let (step, times) = (self.steps(segment, now), self.times(pace));
+        if times.now(segment) != step {
+            pace.times.store(times.with_now(segment, step).bits(), Relaxed);
         }
+        step
     }
 
-    /// What time it is for ghosts.
-    #[inline]
-    pub(crate) fn now(&self, pace: &Pace) -> GhostTime {
-        let [probation, protected] = &pace.clocks;
-        let time = |c: &AtomicU32| (c.load(Ordering::Relaxed) >> self.clock_shift) as u16;
-        let (probation, protected) = (time(probation), time(protected));
-        GhostTime { probation, protected, window: self.window, young: self.young }
-    }
-
-    /// Which segment a new key enters, given its ghost, and whether the cache has yet to fill up.
-    #[inline]
-    pub(crate) fn admit(&self, pace: &Pace, ghost: Option<Ghost>, filling: bool) -> Segment {
+    /// How a new key fares, given its ghost, and whether nothing has been evicted yet.
+    #[inline(always)]
+    pub(crate) fn admit(&self, pace: &Pace, ghost: Option<Ghost>) -> Standing {
+        let fresh = Standing { segment: Segment::Protected, uses: 0, merit: 0 };
         if self.rules != EvictionPolicy::SegmentedLru {
-            return Segment::Protected;
-        }
-        if let Some(ghost) = ghost
-            && ghost.age <= self.young
-        {
-            self.adapt(pace, ghost.segment);
+            return fresh;
         }
         match ghost {
-            Some(Ghost { segment: Segment::Probation, age, .. }) if age <= self.window => {
-                Segment::Protected
-            }
-            _ if filling && pace.probation.len() >= self.target(pace) => Segment::Protected,
-            _ => Segment::Probation,
+            Some(ghost) => self.readmit(pace, ghost),
+            None if self.is_warming_up(pace) => fresh,
+            None => Standing { segment: Segment::Probation, ..fresh },
         }
     }
 
-    #[cold]
+    /// Whether nothing has been evicted yet and probation has its share.
+    #[inline(always)]
+    fn is_warming_up(&self, pace: &Pace) -> bool {
+        // Only until the first eviction: so the clock is the number of members.
+        self.evictions(pace) == 0 && pace.pushes[0].load(Relaxed) >= pace.target.load(Relaxed)
+    }
+
+    fn readmit(&self, pace: &Pace, ghost: Ghost) -> Standing {
+        if ghost.rank == 0 {
+            self.adapt(pace, ghost.segment);
+        }
+        let is_believed = ghost.rank < USEFUL;
+        let merit = if is_believed { (ghost.merit + 1).min(MERIT_MAX) } else { 0 };
+        match ghost.segment {
+            Segment::Probation if is_believed => {
+                Standing { segment: Segment::Protected, uses: 0, merit }
+            }
+            Segment::Protected if is_believed => {
+                Standing { segment: Segment::Probation, uses: 1, merit }
+            }
+            _ => Standing { segment: Segment::Probation, uses: 0, merit },
+        }
+    }
+
     fn adapt(&self, pace: &Pace, wanting: Segment) {
-        let target = pace.target.load(Ordering::Relaxed);
+        let target = pace.target.load(Relaxed);
         let new = match wanting {
             Segment::Probation => (target + 1).min(self.target_max),
             Segment::Protected => (target - 1).max(self.target_min),
         };
-        pace.target.store(new, Ordering::Relaxed);
+        pace.target.store(new, Relaxed);
+        self.reckon(pace);
     }
 
-    /// Puts a slot whose link this thread owns into a ring. What has to be evicted for want of a
-    /// place there, which is rare, goes to `sink`.
+    /// Has a new entry begin its stay in a slot that its insert has claimed.
+    #[inline(always)]
+    pub(crate) fn enter(&self, pace: &Pace, index: &Index, loc: Loc, standing: Standing) {
+        let stamp = self.push(pace, standing.segment);
+        index.hints(loc).begin(loc.slot(), standing, stamp);
+        if standing.segment == Segment::Probation {
+            self.newcomers.remember(&pace.newcomers, loc);
+        }
+    }
+
+    /// Remembers a key that was evicted: its word, and how it fared.
+    #[inline(always)]
+    pub(crate) fn leave(&self, pace: &Pace, index: &Index, victim: Victim) {
+        let Victim { loc, word, standing } = victim;
+        let clock = &pace.evictions[standing.segment as usize];
+        let now = clock.load(Relaxed);
+        clock.store(now.wrapping_add(1), Relaxed);
+        let tag = index.layout().ghost_tag_of(word);
+        index.set(loc.home(word)).hints.ghosts.leave(tag, standing.segment, standing.merit);
+    }
+
+    /// Has a member stay for another lap.
     #[inline]
-    pub(crate) fn link(
-        &self,
-        pace: &Pace,
-        index: &Index,
-        segment: Segment,
-        loc: Loc,
-        sink: &mut dyn FnMut(Evicted),
-    ) {
-        let (ring, ends) = self.segment(pace, segment);
-        if ring.push(ends, loc).is_err() {
-            self.link_crowded(pace, index, segment, loc, sink);
-        }
-    }
-
-    /// The ring is full, mostly of entries whose slots were emptied by removals: drops those, turns
-    /// over a few that live, and if that does not help, evicts.
-    #[cold]
-    fn link_crowded(
-        &self,
-        pace: &Pace,
-        index: &Index,
-        segment: Segment,
-        loc: Loc,
-        sink: &mut dyn FnMut(Evicted),
-    ) {
-        let (ring, ends) = self.segment(pace, segment);
-        // Slots whose links this thread owns, in the order in which they go back.
-        let mut held = VecDeque::from([loc]);
-        let mut turned = 0;
-        while let Some(&first) = held.front() {
-            if ring.push(ends, first).is_ok() {
-                held.pop_front();
-                continue;
-            }
-            let Some(oldest) = ring.pop(ends) else { continue };
-            let word = index.word(oldest);
-            match word.kind() {
-                Kind::Vacant if index.unlink(oldest) => {}
-                Kind::Member { .. }
-                    if turned >= TURNED_MAX
-                        && self.evict_slot(pace, index, segment, oldest, word) =>
-                {
-                    sink(Evicted { loc: oldest, word });
-                }
-                _ => {
-                    turned += 1;
-                    held.push_back(oldest);
-                }
-            }
-        }
-    }
-
-    /// How many entries probation may hold: a share of those that there are, if the plan did not know
-    /// how many that would be.
-    #[inline(always)]
-    fn target(&self, pace: &Pace) -> u32 {
-        let target = pace.target.load(Ordering::Relaxed);
-        if self.growth == Growth::Never {
-            return target;
-        }
-        let entries = u64::from(self.entries(pace));
-        ((u64::from(target) * entries / u64::from(self.capacity)) as u32).max(1)
-    }
-
-    /// How many entries there are, about.
-    #[inline(always)]
-    pub(crate) fn entries(&self, pace: &Pace) -> u32 {
-        pace.probation.len() + pace.protected.len()
+    fn spare(&self, pace: &Pace, index: &Index, loc: Loc, standing: Standing) {
+        let stamp = self.push(pace, standing.segment);
+        index.hints(loc).begin(loc.slot(), standing, stamp);
     }
 
     /// How many entries were evicted, about.
     #[inline(always)]
     pub(crate) fn evictions(&self, pace: &Pace) -> u32 {
-        let [probation, protected] = &pace.clocks;
-        probation.load(Ordering::Relaxed).wrapping_add(protected.load(Ordering::Relaxed))
+        let [probation, protected] = &pace.evictions;
+        probation.load(Relaxed).wrapping_add(protected.load(Relaxed))
     }
 
-    #[inline]
-    fn giver(&self, pace: &Pace) -> Segment {
-        if pace.probation.len() > self.target(pace) {
-            Segment::Probation
-        } else {
-            Segment::Protected
-        }
+    /// Lives were too long: nobody was due, and somebody had to go.
+    #[inline(never)]
+    pub(crate) fn shorten(&self, pace: &Pace) {
+        let life = pace.life.load(Relaxed);
+        let less = (life / LIFE_STEP).max(1);
+        pace.life.store(life.saturating_sub(less).max(self.life_min), Relaxed);
+        self.reckon(pace);
     }
 
-    /// Asks for the bucket of an entry that will be judged soon.
+    /// Lives were too short: there are more free credits than are needed.
+    #[inline(never)]
+    pub(crate) fn lengthen(&self, pace: &Pace) {
+        let life = pace.life.load(Relaxed);
+        pace.life.store((life + (life / LIFE_STEP).max(1)).min(self.life_max), Relaxed);
+        self.reckon(pace);
+    }
+
+    /// Remembers a set that has more members that are due.
     #[inline]
-    pub(crate) fn prefetch_next(&self, pace: &Pace, index: &Index) {
-        let (ring, ends) = self.segment(pace, self.giver(pace));
-        if let Some(loc) = ring.peek(ends, 1) {
-            index.prefetch_loc(loc);
+    pub(super) fn note_crowded(&self, pace: &Pace, set: usize) {
+        let (first, next) = pace.crowded_ends.get();
+        if next.wrapping_sub(first) >= CROWDED {
+            self.lengthen(pace);
+            return;
         }
+        pace.crowded[(next % CROWDED) as usize].store(set as u32, Relaxed);
+        pace.crowded_ends.set_next(next.wrapping_add(1));
+    }
+
+    /// A set that had more members that are due than were needed.
+    pub(crate) fn next_crowded(&self, pace: &Pace) -> Option<usize> {
+        let (first, next) = pace.crowded_ends.get();
+        if first == next {
+            return None;
+        }
+        pace.crowded_ends.set_first(first.wrapping_add(1));
+        Some(pace.crowded[(first % CROWDED) as usize].load(Relaxed) as usize)
+    }
+
+    /// The set that the hand looks at next.
+    pub(crate) fn next_set(&self, pace: &Pace, index: &Index) -> usize {
+        let hand = pace.hand.load(Relaxed).wrapping_add(1);
+        pace.hand.store(hand, Relaxed);
+        hand as usize % index.len()
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.probation.allocated_bytes() + self.protected.allocated_bytes()
-    }
-
-    /// Every location in the ring of protected, as far as it is not on its way.
-    pub(crate) fn protected(&self) -> impl Iterator<Item = Loc> + '_ {
-        self.protected.entries()
-    }
-
-    /// Every location in either ring, for the invariant checker.
-    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
-    pub(crate) fn linked(&self) -> impl Iterator<Item = Loc> + '_ {
-        self.probation.entries().chain(self.protected.entries())
+        self.newcomers.allocated_bytes()
     }
 }
-
-#[cfg(all(test, not(larder_loom)))]
-mod tests;

@@ -1,13 +1,13 @@
 //! One shard: the operations, put together from the protocols.
 //!
-//! `index.rs` says which copy of a key counts, `budget.rs` how many entries there may be, `ring.rs`
-//! and `policy.rs` who goes, `recycle.rs` when a node may be used again. Here they meet; the order
+//! `index.rs` says which copy of a key counts, `budget.rs` how many entries there may be,
+//! `policy.rs` who goes, `room.rs` what becomes of that, `recycle.rs` when a node may be used again. Here they meet; the order
 //! of the steps below is what their headers ask for.
 
 use crate::{
     engine::{
         background::Background,
-        budget::{Budget, Credit, Credits, Source},
+        budget::{Budget, Credit, Credits},
         extents::{OutOfMemory, zeroed},
         flight::Flight,
         flights::Flights,
@@ -15,7 +15,6 @@ use crate::{
         groups::{Births, Groups},
         husks::Husks,
         index::{Departure, Found, Home, Index, Loc},
-        insert::Target,
         late::Late,
         lifetimes::Lifetimes,
         load_times::LoadTimes,
@@ -23,12 +22,11 @@ use crate::{
         parts::{PartSet, Parts},
         plan::{Growth, ShardPlan},
         plant::{Bug, planted},
-        policy::{Evicted, Pace, Policy, Search, Worth},
+        policy::{Pace, Policy},
         recycle::Recycler,
-        ring::Ring,
         scope::WriteScope,
         stats::{Counters, Event},
-        storeys::{FACTOR, Spot, Storeys},
+        storeys::{Spot, Storeys},
         timing::Timing,
         weights::{Weigher, Weights},
         word::{NodeId, Word},
@@ -36,7 +34,7 @@ use crate::{
     eviction::EvictionPolicy,
     listener::{Listener, RemovalCause},
     maintenance::Registration,
-    sync::{Arc, AtomicU32, AtomicU64, Ordering, Weak},
+    sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Ordering, Weak},
 };
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
@@ -46,8 +44,12 @@ use crossbeam_utils::CachePadded;
 struct Hot {
     pace: Pace,
     credits: Credits,
+    /// Members, where they are counted.
+    members: AtomicU32,
     /// Evictions for this shard, for caches that have grown.
     ticks: AtomicU32,
+    /// Nothing was found in it although no key comes to it any more.
+    is_drained: AtomicBool,
 }
 
 /// A part of the cache: the keys of one range of hashes.
@@ -61,7 +63,7 @@ pub(crate) struct Shard<K, V> {
     pub(crate) timing: Late<Timing>,
     /// If its entries do not all weigh the same.
     pub(crate) weights: Option<Weights>,
-    rules: EvictionPolicy,
+    pub(super) rules: EvictionPolicy,
     /// If anybody has asked for a version.
     pub(crate) generations: Late<Generations>,
     pub(crate) births: Births,
@@ -75,6 +77,8 @@ pub(crate) struct Shard<K, V> {
     outgrown_at: u32,
     planned_nodes: usize,
     max_nodes: usize,
+    /// Whether the number of members matters.
+    counts_members: bool,
     hot: CachePadded<Hot>,
 }
 
@@ -113,26 +117,14 @@ pub(crate) enum Taken<R> {
     Entry(R),
 }
 
-/// Entries that are given up at once where nodes run out although there is weight left.
-const RELIEF: u32 = 16;
-
-/// One in so many evictions is from below the top floor.
-const EMPTYING: u32 = 4;
-
 impl<K, V> Shard<K, V> {
     /// The shard of the number `id`, on the floor `level`.
     pub(crate) fn new(plan: &ShardPlan, level: usize, id: usize) -> Result<Self, OutOfMemory> {
         let drops = std::mem::needs_drop::<Entry<K, V>>();
         let (planned, max) = (plan.planned_nodes as usize, plan.nodes.max_nodes as usize);
-        let (probation, protected) = Policy::ring_lens(plan.ring_capacity());
-        let (probation, protected) = (Ring::new(zeroed(probation)?), Ring::new(zeroed(protected)?));
-        let (policy, pace) =
-            Policy::new(plan.capacity, plan.growth, plan.rules, probation, protected);
-        if let Some(share) = plan.probation {
-            policy.begin_with(&pace, share);
-        }
+        let (policy, pace) = Policy::new(plan.capacity, plan.rules, plan.probation)?;
         Ok(Self {
-            index: Index::new(zeroed(plan.buckets)?, plan.layout),
+            index: Index::new(zeroed(plan.sets)?, plan.layout),
             nodes: Nodes::new(plan.planned_nodes as usize, plan.nodes.max_nodes as usize)?,
             policy,
             recycler: Arc::new(Recycler::new(plan.nodes, drops)?),
@@ -152,7 +144,14 @@ impl<K, V> Shard<K, V> {
             rules: plan.rules,
             planned_nodes: planned,
             max_nodes: max,
-            hot: CachePadded::new(Hot { pace, credits: Credits::new(), ticks: AtomicU32::new(0) }),
+            counts_members: plan.growth == Growth::OnDemand || plan.weighted || level > 0,
+            hot: CachePadded::new(Hot {
+                pace,
+                credits: Credits::new(),
+                members: AtomicU32::new(0),
+                ticks: AtomicU32::new(0),
+                is_drained: AtomicBool::new(false),
+            }),
         })
     }
 
@@ -190,7 +189,7 @@ impl<K, V> Shard<K, V> {
 
     /// Takes unused credits, `most` of them or as many as there are in the whole cache.
     #[inline(always)]
-    fn take(&self, cx: &WriteScope<'_, K, V>, most: u64) -> Credit {
+    pub(super) fn take(&self, cx: &WriteScope<'_, K, V>, most: u64) -> Credit {
         let at = |i: usize| cx.common().storeys.shard(i).credits();
         cx.budget().take(self.id, self.credits(), most, at)
     }
@@ -199,6 +198,51 @@ impl<K, V> Shard<K, V> {
     #[inline(always)]
     pub(super) fn give(&self, cx: &WriteScope<'_, K, V>, credit: Credit) {
         cx.budget().give(self.id, self.credits(), credit);
+    }
+
+    /// How many entries there are, about; where it matters.
+    #[inline(always)]
+    pub(super) fn entries(&self) -> u32 {
+        self.hot.members.load(Ordering::Relaxed)
+    }
+
+    /// The same, if they are counted.
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    pub(super) fn counted_members(&self) -> Option<u32> {
+        self.counts_members.then(|| self.entries())
+    }
+
+    /// Counts an entry that has come.
+    #[inline(always)]
+    pub(super) fn count_member(&self) {
+        if self.counts_members {
+            self.hot.members.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is no entry, as far as is known.
+    pub(super) fn is_drained(&self) -> bool {
+        if self.counts_members {
+            self.entries() == 0
+        } else {
+            self.hot.is_drained.load(Ordering::Relaxed)
+        }
+    }
+
+    pub(super) fn note_drained(&self) {
+        self.hot.is_drained.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn outgrown_at(&self) -> u32 {
+        self.outgrown_at
+    }
+
+    /// Counts an eviction for this shard in a cache that has grown.
+    pub(super) fn tick(&self) -> u32 {
+        // A lost tick does not matter.
+        let tick = self.hot.ticks.load(Ordering::Relaxed).wrapping_add(1);
+        self.hot.ticks.store(tick, Ordering::Relaxed);
+        tick
     }
 
     /// Looks a key up; `eq` compares keys.
@@ -216,7 +260,7 @@ impl<K, V> Shard<K, V> {
         })
     }
 
-    /// The same from the home bucket, with the entry, for as long as this thread is pinned.
+    /// The same from the home set, with the entry, for as long as this thread is pinned.
     #[inline(always)]
     pub(crate) fn find_at<'p>(
         &'p self,
@@ -323,7 +367,7 @@ impl<K, V> Shard<K, V> {
 
     /// The same if its credit, which is returned, goes to another entry.
     #[inline(always)]
-    fn depart_with_credit(
+    pub(super) fn depart_with_credit(
         &self,
         cx: &WriteScope<'_, K, V>,
         loc: Loc,
@@ -331,6 +375,9 @@ impl<K, V> Shard<K, V> {
         cause: RemovalCause,
     ) -> (Credit, RemovalCause) {
         self.index.forget(loc, word, Departure::Key);
+        if self.counts_members {
+            self.hot.members.fetch_sub(1, Ordering::Relaxed);
+        }
         let node = self.index.layout().node(word);
         if cx.parts().has_any_of(PartSet::OF_DEPARTURES) {
             return self.depart_with_parts(cx, node, cause);
@@ -365,7 +412,7 @@ impl<K, V> Shard<K, V> {
 
     /// Whether a member weighs nothing, so that it need not make room for others.
     #[inline(always)]
-    fn is_pinned(&self, word: Word) -> bool {
+    pub(super) fn is_pinned(&self, word: Word) -> bool {
         self.weights.is_some() && self.weight_of(self.index.layout().node(word)) == 0
     }
 
@@ -388,7 +435,7 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Makes sure that the `index`-th node has memory.
-    fn ensure(&self, index: usize) -> Result<(), OutOfMemory> {
+    pub(super) fn ensure(&self, index: usize) -> Result<(), OutOfMemory> {
         self.nodes.ensure(index)?;
         self.weights.as_ref().map_or(Ok(()), |weights| weights.ensure(index))
     }
@@ -409,239 +456,6 @@ impl<K, V> Shard<K, V> {
     #[inline(never)]
     pub(super) fn alloc_beyond_stock(&self, cx: &WriteScope<'_, K, V>) -> Option<NodeId> {
         self.recycler.alloc_beyond_stock(cx.number(), |index| self.ensure(index))
-    }
-
-    /// Credits for one more entry: unused, or those of entries evicted for it.
-    #[inline]
-    pub(super) fn credit(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-    ) -> Option<(Credit, Source)> {
-        if self.weights.is_some() {
-            return self.credit_by_weight(cx, target);
-        }
-        let unused = self.take(cx, 1);
-        if unused.amount() > 0 {
-            return Some((unused, Source::Unused));
-        }
-        if !cx.common().storeys.has_grown()
-            && let Some(credit) = self.evict(cx, Search::Everywhere)
-        {
-            self.policy.prefetch_next(self.pace(), &self.index);
-            return Some((credit, Source::Evicted));
-        }
-        let mut credit = unused;
-        self.gather(cx, 1, &mut credit).map(|source| (credit, source))
-    }
-
-    #[inline(never)]
-    fn credit_by_weight(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-    ) -> Option<(Credit, Source)> {
-        let mut credit = Credit::NONE;
-        match self.gather(cx, target.price.weight(), &mut credit) {
-            Some(source) => Some((credit, source)),
-            None => {
-                self.give(cx, credit);
-                None
-            }
-        }
-    }
-
-    /// Adds to `credit` until there are `weight` credits, by eviction if it must be. None if nothing is
-    /// left that could be evicted.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn gather(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        weight: u64,
-        credit: &mut Credit,
-    ) -> Option<Source> {
-        let shards = cx.common().storeys.count();
-        // What is heavy beside a shard is to be made room for by all of them.
-        let is_heavy = weight > cx.budget().capacity() / (8 * shards as u64);
-        let mut source = Source::Unused;
-        for turn in 0.. {
-            if credit.amount() < weight {
-                credit.add(self.take(cx, weight - credit.amount()));
-            }
-            if credit.amount() >= weight {
-                break;
-            }
-            let first = if is_heavy { (self.id + turn) % shards } else { self.giver(cx, turn) };
-            credit.add(Self::evict_from(cx, first, shards)?);
-            source = Source::Evicted;
-        }
-        Some(source)
-    }
-
-    /// The shard that gives an entry for one that is inserted here: the one with more entries, of this and
-    /// another. Where entries weigh differently, one that is evicted frees more or less than is needed,
-    /// so shards that only evicted their own would drift apart, and those with fewer entries, which have
-    /// more misses, lose ever more.
-    ///
-    /// In a cache that has grown, one in [`EMPTYING`] comes from below the top: entries there are as old as
-    /// they are few, and the sooner they are gone the better.
-    #[inline]
-    fn giver(&self, cx: &WriteScope<'_, K, V>, turn: usize) -> usize {
-        let storeys = &cx.common().storeys;
-        let (below, shards) = (storeys.below_top(), storeys.count());
-        let entries = |i: usize| storeys.get(i).map_or(0, Shard::entries);
-        if below > 0 {
-            // A lost tick does not matter.
-            let tick = self.hot.ticks.load(Ordering::Relaxed).wrapping_add(1);
-            self.hot.ticks.store(tick, Ordering::Relaxed);
-            let old = (tick / EMPTYING) as usize % below;
-            if tick.is_multiple_of(EMPTYING) && entries(old) > 0 {
-                return old;
-            }
-        }
-        let on_top = shards - below;
-        if on_top == 1 || below == 0 && self.weights.is_none() {
-            return self.id;
-        }
-        let step = self.policy.evictions(self.pace()).wrapping_add(turn as u32) as usize;
-        let other = below + (self.id + 1 + step % (on_top - 1)) % on_top;
-        if entries(other) > entries(self.id) { other } else { self.id }
-    }
-
-    /// How many entries there are, about.
-    fn entries(&self) -> u32 {
-        self.policy.entries(self.pace())
-    }
-
-    /// Both buckets of a key that is to be added are full, although there is weight left: whether it goes
-    /// to the floor above, which may come to be for it (`storeys.rs`).
-    #[cold]
-    pub(super) fn is_outgrown(&self, cx: &WriteScope<'_, K, V>, hash: u64, source: Source) -> bool {
-        let crowded = self.entries() >= self.outgrown_at / 2 && source == Source::Unused;
-        let is_top = cx.common().storeys.height() == self.level;
-        if is_top && !(crowded && self.grow(cx)) {
-            return false;
-        }
-        cx.common().has_above(self.level, hash)
-    }
-
-    /// Adds a storey if there are more entries than was estimated, and there were credits for the last one
-    /// all the same.
-    #[inline]
-    pub(super) fn grow_if_crowded(&self, cx: &WriteScope<'_, K, V>, source: Source) {
-        if source == Source::Unused
-            && self.entries() > self.outgrown_at
-            && cx.common().storeys.height() == self.level
-        {
-            self.grow_if_outgrown(cx);
-        }
-    }
-
-    #[cold]
-    fn grow_if_outgrown(&self, cx: &WriteScope<'_, K, V>) {
-        if cx.common().is_outgrown() {
-            // If there is no memory for it: it will be tried again, by and by.
-            let _ = self.grow(cx);
-        }
-    }
-
-    #[cold]
-    fn grow(&self, cx: &WriteScope<'_, K, V>) -> bool {
-        let entries = cx.common().storeys.plan().entries;
-        cx.common().grow_patiently(self.level, entries.saturating_mul(FACTOR)).is_ok()
-    }
-
-    /// Gives a few entries up if they hold nearly all nodes that there can be: nobody else would free one.
-    #[cold]
-    pub(super) fn relieve(&self, cx: &WriteScope<'_, K, V>) {
-        let fresh = self.recycler.fresh();
-        let is_last = fresh as usize == self.max_nodes || self.ensure(fresh as usize).is_err();
-        if !is_last || self.entries() < fresh / 16 * 15 {
-            return;
-        }
-        for _ in 0..RELIEF {
-            let Some(credit) = self.evict(cx, Search::Everywhere) else { break };
-            self.give(cx, credit);
-        }
-    }
-
-    /// Evicts the entry that this shard can best do without; its credit.
-    #[inline]
-    fn evict(&self, cx: &WriteScope<'_, K, V>, search: Search) -> Option<Credit> {
-        let mut sink = |evicted| self.discard(cx, evicted);
-        let worth = |word| self.worth(word);
-        let Evicted { loc, word } =
-            self.policy.evict(self.pace(), &self.index, search, &worth, &mut sink)?;
-        Some(self.depart_with_credit(cx, loc, word, RemovalCause::Size).0)
-    }
-
-    /// Evicts an entry of any of the `shards`, if there is one, beginning with that of the number `first`.
-    fn evict_from(cx: &WriteScope<'_, K, V>, first: usize, shards: usize) -> Option<Credit> {
-        // Rings first. What is in none belongs to threads that have not come that far, or turned up
-        // too often without being used.
-        for search in [Some(Search::Heads), Some(Search::Everywhere), None] {
-            for i in 0..shards {
-                let Some(shard) = cx.common().storeys.get((first + i) % shards) else { continue };
-                let evicted = match search {
-                    Some(search) => shard.evict(cx, search),
-                    None => shard.evict_any(cx),
-                };
-                if evicted.is_some() {
-                    return evicted;
-                }
-            }
-        }
-        None
-    }
-
-    /// Evicts any entry, whether it is in a ring or not.
-    #[cold]
-    fn evict_any(&self, cx: &WriteScope<'_, K, V>) -> Option<Credit> {
-        let (loc, word) = self.index.any_member(0, &|word| self.is_pinned(word))?;
-        let removed = self.index.remove(loc, word);
-        removed.then(|| self.depart_with_credit(cx, loc, word, RemovalCause::Size).0)
-    }
-
-    /// An entry that was evicted for want of a place in a ring.
-    #[cold]
-    pub(super) fn discard(&self, cx: &WriteScope<'_, K, V>, evicted: Evicted) {
-        self.depart(cx, evicted.loc, evicted.word, RemovalCause::Size);
-    }
-
-    /// Both buckets of a key are full: gives up the entry of its home that was used least.
-    #[cold]
-    pub(super) fn make_room(&self, cx: &WriteScope<'_, K, V>, home: usize) -> bool {
-        let pinned = |word| self.is_pinned(word);
-        let mut victim = self.index.least_used(home, &pinned);
-        if victim.is_none() {
-            victim = self.index.least_used(home ^ 1, &pinned);
-        }
-        let Some((loc, word)) = victim else { return false };
-        if self.index.remove(loc, word) {
-            self.depart(cx, loc, word, RemovalCause::Size);
-        }
-        true
-    }
-
-    /// What a member is worth to policies that compare.
-    #[inline]
-    fn worth(&self, word: Word) -> Worth {
-        if self.is_pinned(word) {
-            return Worth::Priceless;
-        }
-        let Some(weights) = &self.weights else { return Worth::Points(word.frequency()) };
-        let node = self.index.layout().node(word);
-        // At most 13, so that it and a cost of 32 bits leave room for a shift.
-        let frequency = word.frequency();
-        let weight = u64::from(weights.of(node).max(1));
-        Worth::Points(match self.rules {
-            EvictionPolicy::SizeAware => (frequency << 32) / weight,
-            EvictionPolicy::CostAware => {
-                ((frequency * u64::from(weights.cost(node))) << 20) / weight
-            }
-            _ => frequency,
-        })
     }
 
     /// Moves the entry out of a node that this thread has filled and nobody else has looked at; None if

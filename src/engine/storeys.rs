@@ -1,7 +1,7 @@
 //! Storeys: a cache that grows while it is in use, without moving an entry.
 //!
 //! The shards that a cache is built with are its *ground floor*. Growing puts a *storey* on top: more
-//! shards, planned for more entries, with indexes, nodes, rings and columns of their own. A key may be on
+//! shards, planned for more entries, with indexes, nodes and columns of their own. A key may be on
 //! any floor, on one at a time, and stays where it is until it is removed or evicted. New keys go to the
 //! top, so the floors below empty by and by. A floor's number is its *level*, the ground's is 0.
 //!
@@ -12,12 +12,12 @@
 //!                                                             finds a storey above the height raises it
 //! make    shard of a storey: null -> shard                    the first who needs it; it has to be there
 //!                                                             before anything below is sealed for it
-//! seal    control word of a home bucket: open -> sealed       an insert that knows of a floor above,
+//! seal    control word of a home set: open -> sealed       an insert that knows of a floor above,
 //!                                                             from a word that it has settled
 //! decide  fails on a sealed word                              `index.rs`, step 5
 //! ```
 //!
-//! None of these is ever undone. In a sealed bucket keys are found, replaced, removed and evicted as ever;
+//! None of these is ever undone. In a sealed set keys are found, replaced, removed and evicted as ever;
 //! but none is added.
 //!
 //! # One copy per key
@@ -51,7 +51,7 @@
 //! first where it is not sealed. A fill that decides further up has to seal that one first: if it does so
 //! after the bump it sees the flag that was set before the bump, and gives up; if before, the bump finds
 //! the seal, and the writer goes on up. A shard that is not there yet ends the writer's way like an open
-//! bucket: it looks by a swap of null for null, so that who makes the shard later sees the flag.
+//! set: it looks by a swap of null for null, so that who makes the shard later sees the flag.
 //!
 //! # Nodes of inserts that went on
 //!
@@ -68,9 +68,9 @@
 //! an estimate ([`Growth::OnDemand`]: with a weigher, with a capacity beyond what can be set aside, or with
 //! fewer entries estimated than allowed), inserts add a storey of [`FACTOR`] times as many entries when a
 //! shard of the top floor has more entries than it was planned for, and an eighth more, the cache has as many
-//! as the floor was planned for, and there were credits left for the last one; or when both buckets of a key are full, and the shard has half of that.
-//! (Not earlier: keys whose hashes are all the same fill their buckets in a cache of any size. With good
-//! hashes a pair of buckets in a shard that is half full gets more than its 28 keys once in a thousand
+//! as the floor was planned for, and there were credits left for the last one; or when both sets of a key are full, and the shard has half of that.
+//! (Not earlier: keys whose hashes are all the same fill their sets in a cache of any size. With good
+//! hashes a pair of sets in a shard that is half full gets more than its 28 keys once in a thousand
 //! million pairs.) A cache that was planned for its whole capacity adds a storey when it is given a
 //! larger one than it has room for. If there is no memory for it, a
 //! cache gives up entries as if it could not grow; of the inserts that want it one in [`PATIENCE`] tries
@@ -188,7 +188,7 @@ impl<K, V> Storeys<K, V> {
         self.height.load(Ordering::Relaxed) > 0
     }
 
-    /// The number of a hash's shard on its floor: its top bits, which neither bucket nor tag is made of.
+    /// The number of a hash's shard on its floor: its top bits, which neither set nor tag is made of.
     fn place(hash: u64, shards: usize) -> usize {
         (hash >> 48) as usize & (shards - 1)
     }
@@ -346,7 +346,7 @@ impl<K, V> Storeys<K, V> {
         }
     }
 
-    /// Pairs of buckets, of all floors.
+    /// Pairs of sets, of all floors.
     pub(crate) fn pairs(&self) -> u64 {
         let mut pairs = 0;
         for level in 0..self.height() + 1 {
@@ -355,12 +355,12 @@ impl<K, V> Storeys<K, V> {
         pairs
     }
 
-    /// A pair of buckets by its number: the shard, if it was made, and the first of the two.
+    /// A pair of sets by its number: the shard, if it was made, and the first of the two.
     pub(crate) fn pair(&self, mut number: u64) -> Option<(&Shard<K, V>, usize)> {
         for level in 0..self.height() + 1 {
             let (first, plan) = self.floor(level);
             if number < plan.pairs() {
-                let per_shard = (plan.shard.buckets / 2) as u64;
+                let per_shard = (plan.shard.sets / 2) as u64;
                 let shard = self.get(first + (number / per_shard) as usize)?;
                 return Some((shard, (number % per_shard) as usize * 2));
             }
@@ -442,9 +442,8 @@ impl<K, V> Common<K, V> {
         })
     }
 
-    /// Whether there are as many entries as the top floor is planned for. A shard counts places in its rings,
-    /// and among them are those of entries that were removed or have expired. Counted for one in
-    /// [`PATIENCE`] of the inserts that ask, unless there are.
+    /// Whether there are as many entries as the top floor is planned for, in all its shards together. Counted
+    /// for one in [`PATIENCE`] of the inserts that ask, unless there are.
     pub(super) fn is_outgrown(&self) -> bool {
         if counts_down(&self.storeys.trust) {
             return false;

@@ -78,8 +78,8 @@ impl<K, V> Common<K, V> {
 
     fn sweep_step(&self, cx: &WriteScope<'_, K, V>, groups: &Groups, step: &Step, pairs: u64) {
         if let Some((shard, first)) = self.storeys.pair(step.pair()) {
-            for bucket in first..first + 2 {
-                let Some(members) = shard.index.members_of(bucket) else { break };
+            for set in first..first + 2 {
+                let Some(members) = shard.index.members_of(set) else { break };
                 for found in members {
                     if groups.is_stale(&shard.births, found.node) {
                         let loc = shard.index.loc(found);
@@ -158,23 +158,23 @@ impl<K, V> Engine<K, V> {
 
     fn take_out_where(&self, mut doomed: impl FnMut(&K, &V) -> bool) -> u64 {
         let mut taken = 0;
-        self.for_each_bucket(|shard, bucket| {
+        self.for_each_set(|shard, set| {
             let doomed = |entry: &Entry<K, V>| doomed(&entry.key, &entry.value);
-            taken += self.take_out_of_bucket(shard, bucket, doomed);
+            taken += self.take_out_of_set(shard, set, doomed);
         });
         taken
     }
 
-    /// Takes the entries out of a bucket for which `doomed` holds; says how many they were.
-    fn take_out_of_bucket(
+    /// Takes the entries out of a set for which `doomed` holds; says how many they were.
+    fn take_out_of_set(
         &self,
         shard: &Shard<K, V>,
-        bucket: usize,
+        set: usize,
         mut doomed: impl FnMut(&Entry<K, V>) -> bool,
     ) -> u64 {
         let dues = Dues::OfShard { id: shard.id(), dead: 8 * DEAD_PER_WRITE };
         let cx = WriteScope::new(&self.common, dues);
-        let members = shard.index.members_of(bucket).into_iter().flatten();
+        let members = shard.index.members_of(set).into_iter().flatten();
         let has_grace = self.common.lifetimes.grace > 0;
         let taken = members
             // What is expired may still come up instead of an error.
@@ -189,9 +189,9 @@ impl<K, V> Engine<K, V> {
         taken as u64
     }
 
-    fn for_each_bucket(&self, mut f: impl FnMut(&Shard<K, V>, usize)) {
+    fn for_each_set(&self, mut f: impl FnMut(&Shard<K, V>, usize)) {
         for shard in self.common.storeys.iter() {
-            (0..shard.index.bucket_count()).for_each(|bucket| f(shard, bucket));
+            (0..shard.index.len()).for_each(|set| f(shard, set));
         }
     }
 }

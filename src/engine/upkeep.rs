@@ -195,7 +195,7 @@ impl<K, V> Common<K, V> {
         let shard = self.storeys.ground(due << 48);
         let cx = WriteScope::new(self, Dues::None);
         let mut credit = Credit::NONE;
-        let gathered = shard.gather(&cx, due, &mut credit);
+        let gathered = shard.gather(&cx, due << 48, due, &mut credit);
         let paid = credit.amount().min(due);
         shard.give(&cx, credit.spend(paid));
         self.budget.owe(due - paid);

@@ -358,8 +358,8 @@ impl ManagedCache {
         let stride = self.entry_count().div_ceil(SAMPLE).max(1) as usize;
         let (mut entries, mut bytes) = (0, 0);
         for own in 0..engine.shard_numbers() {
-            for bucket in (0..engine.buckets(own)).step_by(stride) {
-                engine.visit_bucket(own, bucket, |entry| {
+            for set in (0..engine.sets(own)).step_by(stride) {
+                engine.visit_set(own, set, |entry| {
                     entries += 1;
                     bytes += u64::from(entry.value.bytes());
                 });
@@ -432,8 +432,8 @@ impl ManagedCache {
     ) -> u64 {
         let (engine, mut count) = (self.0.cache.engine(), 0);
         for own in 0..engine.shard_numbers() {
-            for bucket in 0..engine.buckets(own) {
-                engine.visit_bucket(own, bucket, |entry| {
+            for set in 0..engine.sets(own) {
+                engine.visit_set(own, set, |entry| {
                     count += u64::from(counts(&entry.key, &entry.value));
                 });
             }

@@ -72,7 +72,6 @@ const OPERATIONS: [Operation; 9] = [
             Step::SlotClaimed,
             Step::Decided,
             Step::Published,
-            Step::RingFilled,
         ],
     },
     Operation {
@@ -95,8 +94,7 @@ const OPERATIONS: [Operation; 9] = [
             Step::SlotClaimed,
             Step::Decided,
             Step::Published,
-            Step::RingFilled,
-            Step::RingTaken,
+            Step::Ousted,
             Step::Unlinked,
             Step::Retired,
             Step::BatchTaken,
@@ -303,8 +301,8 @@ fn a_thread_stopped_at_any_step_stops_nobody() {
 #[test]
 fn two_threads_stopped_at_two_steps_stop_nobody() {
     let _alone = stopping::install();
-    // The ones that leave most behind: a decided slot, a late tail, an owned link, a node in hand.
-    let steps = [Step::Decided, Step::RingFilled, Step::RingTaken, Step::Unlinked];
+    // The ones that leave most behind: a claimed slot, a decided one, both that and a node in hand, a node.
+    let steps = [Step::SlotClaimed, Step::Decided, Step::Ousted, Step::Unlinked];
     for (first, second) in steps.iter().flat_map(|a| steps.iter().map(move |b| (*a, *b))) {
         let which = format!("two inserts stopped at {first:?} and {second:?}");
         let cache = build(2 * KEYS, false);

@@ -141,7 +141,7 @@ impl Run {
         }
         if cause == RemovalCause::Rejected {
             let capacity = self.cache.policy().max_capacity();
-            // What weighs nothing is not evicted, and may be all there is in a full bucket.
+            // What weighs nothing is not evicted, and may be all there is in a full set.
             let fills = self.there.values().any(|entry| entry.weight == 0);
             assert!(weight > capacity || fills, "rejected {weight} of {capacity}");
         }

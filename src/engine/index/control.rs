@@ -12,13 +12,13 @@ use crate::{
 };
 
 impl Index {
-    /// The control word of a bucket.
+    /// The control word of a set.
     #[inline(always)]
     pub(crate) fn control(&self, home: usize) -> Control {
-        self.bucket(home).control()
+        self.set(home).control()
     }
 
-    /// The control word of a bucket, with the insert that it names published (steps 1 and 2).
+    /// The control word of a set, with the insert that it names published (steps 1 and 2).
     #[inline]
     pub(crate) fn settled(&self, home: usize) -> Control {
         let control = self.control(home);
@@ -28,9 +28,7 @@ impl Index {
         if let Some((node, place)) = control.decided() {
             let loc = Loc::new(home ^ usize::from(place.displaced), place.slot);
             let word = self.word(loc);
-            if let Kind::Tentative { .. } = word.kind()
-                && self.layout.node(word) == node
-            {
+            if word.kind() == Kind::Tentative && self.layout.node(word) == node {
                 self.settle(home, control, loc, word);
             }
         }
@@ -50,7 +48,7 @@ impl Index {
     /// what was decided before is published when this returns (`fill.rs`). Returns the word as it was.
     #[cold]
     pub(crate) fn bump(&self, home: usize) -> Control {
-        let word = &self.bucket(home).control;
+        let word = &self.set(home).control;
         loop {
             let unsettled = planted(Bug::BumpUnsettled);
             let control = if unsettled { self.control(home) } else { self.settled(home) };
@@ -63,10 +61,10 @@ impl Index {
         }
     }
 
-    /// Lets nothing more be decided in the bucket `home`; what was decided is published when this
+    /// Lets nothing more be decided in the set `home`; what was decided is published when this
     /// returns (`storeys.rs`).
     pub(crate) fn seal(&self, home: usize) {
-        let word = &self.bucket(home).control;
+        let word = &self.set(home).control;
         loop {
             let unsettled = planted(Bug::SealUnsettled);
             let control = if unsettled { self.control(home) } else { self.settled(home) };
@@ -74,7 +72,7 @@ impl Index {
                 return;
             }
             let (old, new) = (control.bits(), control.seal().bits());
-            // Acquire: the seal comes after every decision. Release: who finds the bucket sealed knows
+            // Acquire: the seal comes after every decision. Release: who finds the set sealed knows
             // what this thread knows, above all that there is another storey.
             if word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 step(Step::Sealed);
@@ -83,23 +81,23 @@ impl Index {
         }
     }
 
-    /// Has the control word of `bucket`, which was `control`, forget a node that this thread owns, and
+    /// Has the control word of `set`, which was `control`, forget a node that this thread owns, and
     /// returns what the word is then.
     #[inline(always)]
-    pub(crate) fn disown(&self, bucket: usize, control: Control, node: NodeId) -> Control {
+    pub(crate) fn disown(&self, set: usize, control: Control, node: NodeId) -> Control {
         if control.decided().is_some_and(|(named, _)| named == node) {
-            self.disown_stale(bucket, control, node)
+            self.disown_stale(set, control, node)
         } else {
             control
         }
     }
 
     #[cold]
-    fn disown_stale(&self, bucket: usize, control: Control, node: NodeId) -> Control {
+    fn disown_stale(&self, set: usize, control: Control, node: NodeId) -> Control {
         if planted(Bug::SkipDisown) {
             return control;
         }
-        let word = &self.bucket(bucket).control;
+        let word = &self.set(set).control;
         let mut now = control;
         loop {
             let new = now.forget(node, false);
@@ -129,7 +127,7 @@ impl Index {
     fn forget_displaced(&self, loc: Loc, word: Word, departure: Departure) {
         let undisplaced = departure == Departure::Key;
         let node = self.layout.node(word);
-        let control = &self.bucket(loc.home(word)).control;
+        let control = &self.set(loc.home(word)).control;
         // Relaxed suffices: the member word was read with Acquire and published after its decision,
         // so this load sees that decision or a later word.
         let mut now = Control::from_bits(control.load(Ordering::Relaxed));

@@ -32,15 +32,15 @@ fn above(below: &Plan, entries: u64) -> Result<Plan, BuildError> {
 
 /// An insert cannot pass a floor for whose shard there is no memory, whatever is above it.
 #[test]
-fn a_full_bucket_is_no_reason_to_try_for_ever_to_go_up() {
+fn a_full_set_is_no_reason_to_try_for_ever_to_go_up() {
     // Unoptimized code copies each value many times.
-    let test = thread::Builder::new().stack_size(1 << 26).spawn(compute_in_a_full_bucket);
+    let test = thread::Builder::new().stack_size(1 << 26).spawn(compute_in_a_full_set);
     test.expect("a thread").join().expect("no panic");
 }
 
-fn compute_in_a_full_bucket() {
+fn compute_in_a_full_set() {
     let mut plan = Plan::new::<u64, Large>(100, Some(1), 1).expect("memory");
-    (plan.shard.buckets, plan.next) = (2, above);
+    (plan.shard.sets, plan.next) = (2, above);
     let engine: Engine<u64, Large> =
         Engine::new(&plan, None, None, None, Lifetimes::endless(Clock::default())).expect("memory");
     let entry = |key| Entry { key, value: [0; 1 << 16] };

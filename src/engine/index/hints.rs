@@ -1,0 +1,150 @@
+//! What the policy knows of a set: how its members fare, and which keys have left.
+//!
+//! All of it are *hints*: plain loads and stores of one byte, by whoever comes along. A store that comes
+//! late may hit the slot's next tenant, and of two that come at once one is lost. So nothing is ever
+//! derived from them but a choice between entries of which any may be evicted. Hence Relaxed everywhere,
+//! no ABA, and no retry: each function ends.
+//!
+//! Models (`larder_loom`) take them for ordinary atomics of the standard library, which are not explored:
+//! whatever is read here, the protocols are to be right.
+
+use super::ghosts::Ghosts;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+/// The counter of uses stops here.
+pub(crate) const USES_MAX: u8 = 3;
+/// The count of merits stops here.
+pub(crate) const MERIT_MAX: u8 = 3;
+/// Stamps are the policy's clocks modulo this.
+pub(crate) const STAMPS: u8 = 128;
+
+/// A byte per slot, and some to spare, so that all are read at once.
+pub(crate) const LANES: usize = 16;
+
+const USES: u8 = USES_MAX;
+const MERIT_SHIFT: u32 = 2;
+const PROTECTED: u8 = STAMPS;
+
+/// Which of the two segments an entry is or was in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Segment {
+    /// Where new keys prove themselves.
+    Probation,
+    /// Where keys live that were used.
+    Protected,
+}
+
+/// How a member fares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) segment: Segment,
+    /// Hits since the policy last looked, up to [`USES_MAX`].
+    pub(crate) uses: u8,
+    /// How often its key has proved itself, up to [`MERIT_MAX`].
+    pub(crate) merit: u8,
+}
+
+impl Standing {
+    /// How often the key was used, as far as is known: from 1 to 13.
+    #[inline]
+    pub(crate) fn frequency(self) -> u64 {
+        u64::from(1 + self.uses + 3 * self.merit)
+    }
+
+    /// The merit with what the last uses have earned.
+    #[inline(always)]
+    pub(crate) fn earned(self) -> u8 {
+        (self.merit + u8::from(self.uses > 0)).min(MERIT_MAX)
+    }
+}
+
+/// The second line of a set.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Hints {
+    /// Merit and uses: `0000 mmuu`.
+    worth: [AtomicU8; LANES],
+    /// Segment and stamp: `psss ssss`.
+    stay: [AtomicU8; LANES],
+    pub(crate) ghosts: Ghosts,
+}
+
+impl Hints {
+    #[cfg(any(test, larder_loom))]
+    pub(crate) fn new() -> Self {
+        let zero = || AtomicU8::new(0);
+        Self {
+            worth: std::array::from_fn(|_| zero()),
+            stay: std::array::from_fn(|_| zero()),
+            ghosts: Ghosts::new(),
+        }
+    }
+
+    #[inline(always)]
+    fn worth(&self, slot: usize) -> &AtomicU8 {
+        debug_assert!(slot < LANES);
+        // SAFETY: slot numbers are below `SLOTS` (see `Set::slot`), which are fewer.
+        unsafe { self.worth.get_unchecked(slot) }
+    }
+
+    #[inline(always)]
+    fn stay(&self, slot: usize) -> &AtomicU8 {
+        debug_assert!(slot < LANES);
+        // SAFETY: as above.
+        unsafe { self.stay.get_unchecked(slot) }
+    }
+
+    /// The bytes of all slots, worth and stay, each as it was at some moment of the load.
+    #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
+    #[inline(always)]
+    pub(crate) fn load(&self) -> (std::arch::x86_64::__m128i, std::arch::x86_64::__m128i) {
+        let (worth, stay);
+        // SAFETY: reads 32 aligned bytes of atomics within one cache line. The block only loads; what it
+        // returns for a byte is what a Relaxed load of that byte could have returned (`scan.rs`).
+        unsafe {
+            std::arch::asm!(
+                "movdqa {worth}, [{p}]",
+                "movdqa {stay}, [{p} + 16]",
+                p = in(reg) &raw const *self,
+                worth = out(xmm_reg) worth,
+                stay = lateout(xmm_reg) stay,
+                options(nostack, readonly, preserves_flags),
+            );
+        }
+        (worth, stay)
+    }
+
+    /// Counts a use.
+    #[inline(always)]
+    pub(crate) fn touch(&self, slot: usize) {
+        let worth = self.worth(slot);
+        let seen = worth.load(Relaxed);
+        if seen & USES < USES_MAX {
+            worth.store(seen + 1, Relaxed);
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn standing(&self, slot: usize) -> Standing {
+        let (worth, stay) = (self.worth(slot).load(Relaxed), self.stay(slot).load(Relaxed));
+        Standing {
+            segment: if stay & PROTECTED == 0 { Segment::Probation } else { Segment::Protected },
+            uses: worth & USES,
+            merit: worth >> MERIT_SHIFT & MERIT_MAX,
+        }
+    }
+
+    /// When the member came to where it is, by its segment's clock.
+    #[inline(always)]
+    pub(crate) fn stamp(&self, slot: usize) -> u8 {
+        self.stay(slot).load(Relaxed) & (STAMPS - 1)
+    }
+
+    /// Has a member begin a stay in a segment.
+    #[inline(always)]
+    pub(crate) fn begin(&self, slot: usize, standing: Standing, stamp: u8) {
+        let segment = if standing.segment == Segment::Protected { PROTECTED } else { 0 };
+        self.worth(slot).store(standing.merit << MERIT_SHIFT | standing.uses, Relaxed);
+        self.stay(slot).store(segment | stamp & (STAMPS - 1), Relaxed);
+    }
+}
