@@ -70,7 +70,12 @@ impl<'a, K, V> WriteScope<'a, K, V> {
     /// Pins.
     #[inline(always)]
     pub(super) fn new(common: &'a Common<K, V>, dues: Dues) -> Self {
-        let Pin { guard, number } = pin();
+        Self::pinned(pin(), common, dues)
+    }
+
+    #[inline(always)]
+    fn pinned(pin: Pin, common: &'a Common<K, V>, dues: Dues) -> Self {
+        let Pin { guard, number } = pin;
         let watch = if common.parts.now().has(Part::Groups) { common.watch() } else { None };
         let leaving = ManuallyDrop::new(Leaving::new());
         Self { guard, number, after: After { common, leaving, dues }, watch }
@@ -191,19 +196,19 @@ impl<K, V> Engine<K, V> {
     /// Begins a write of a key with this hash.
     #[inline(always)]
     pub(super) fn begin_write(&self, hash: u64) -> WriteScope<'_, K, V> {
-        let scope = self.begin_look(hash);
-        if scope.parts().has(Part::Loads) {
-            scope.supersede(hash);
+        self.do_upkeep_if_due(hash);
+        let pin = pin();
+        step(Step::Pinned);
+        if self.common.parts.now().has(Part::Loads) {
+            self.common.supersede(&pin.guard, hash);
         }
-        scope
+        WriteScope::pinned(pin, &self.common, Dues::OfKey(hash))
     }
 
     /// The same for what may turn out to write nothing. It supersedes before it writes.
     #[inline(always)]
     pub(super) fn begin_look(&self, hash: u64) -> WriteScope<'_, K, V> {
-        if self.common.parts.now().has_any_of(PartSet::OF_UPKEEP) {
-            self.do_upkeep(hash);
-        }
+        self.do_upkeep_if_due(hash);
         self.pin_for(hash)
     }
 
@@ -213,6 +218,13 @@ impl<K, V> Engine<K, V> {
         let scope = WriteScope::new(&self.common, Dues::OfKey(hash));
         step(Step::Pinned);
         scope
+    }
+
+    #[inline(always)]
+    fn do_upkeep_if_due(&self, hash: u64) {
+        if self.common.parts.now().has_any_of(PartSet::OF_UPKEEP) {
+            self.do_upkeep(hash);
+        }
     }
 
     /// What a write does for a cache that no maintenance thread tends, or in which stale entries are to be

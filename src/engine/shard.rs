@@ -287,14 +287,15 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Takes a key out of this shard; `take` gets the entry, which nobody can find any more.
+    #[inline(always)]
     pub(crate) fn remove<R>(
         &self,
         cx: &WriteScope<'_, K, V>,
+        home: usize,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Taken<R> {
-        let home = self.index.home(hash);
         loop {
             let Some(found) = self.find(cx.guard(), home, hash, &mut eq) else {
                 return Taken::Nothing;

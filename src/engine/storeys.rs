@@ -525,20 +525,34 @@ impl<K, V> Common<K, V> {
         &self,
         cx: &WriteScope<'_, K, V>,
         hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        take: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let shard = self.storeys.ground(hash);
+        self.remove_from(cx, (shard, shard.index.home(hash)), hash, eq, take)
+    }
+
+    /// The same, beginning with the shard on the ground floor and the key's home in it.
+    #[inline(always)]
+    pub(super) fn remove_from<'s, R>(
+        &'s self,
+        cx: &WriteScope<'_, K, V>,
+        (mut shard, mut home): (&'s Shard<K, V>, usize),
+        hash: u64,
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         let mut take = Some(take);
-        let mut shard = self.storeys.ground(hash);
         let mut level = FROM_THE_TOP;
         loop {
             let take_once = |entry: &_| take.take().map(|take| take(entry));
-            match shard.remove(cx, hash, &mut eq, take_once) {
+            match shard.remove(cx, home, hash, &mut eq, take_once) {
                 Taken::Entry(taken) => return taken,
                 Taken::Past => return None,
                 Taken::Nothing if planted(Bug::RemoveGroundOnly) => return None,
                 Taken::Nothing => (level, shard) = self.storeys.next(level, hash)?,
             }
+            home = shard.index.home(hash);
         }
     }
 

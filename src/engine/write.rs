@@ -333,8 +333,10 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        self.prefetch(hash);
+        let shard = self.ground(hash);
+        let home = shard.index.home(hash);
+        shard.index.prefetch(home);
         let cx = self.begin_write(hash);
-        self.common.remove(&cx, hash, eq, take)
+        self.common.remove_from(&cx, (shard, home), hash, eq, take)
     }
 }
