@@ -13,7 +13,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("NoGrace", "recycle", "get_against_replace_and_reuse"),
     ("FreeListRelaxed", "recycle", "a_node_changes_hands"),
     ("DropSkipsPending", "recycle", "drop_against_a_pending_batch"),
-    ("OustBlind", "policy", "evict_against_remove"),
+    ("OustBlind", "policy", "an_insert_into_the_same_set_against_remove"),
     ("StealBlind", "recycle", "retired_nodes_are_taken_once"),
     ("StealRelaxed", "recycle", "who_takes_retired_nodes_sees_them"),
     ("CreditBlind", "budget", "no_credit_is_taken_twice"),

@@ -9,6 +9,7 @@ use larder_loom_tests::{Placed, TinyCache, key, model};
 const A: u32 = key(0, 1);
 const B: u32 = key(1, 2);
 const C: u32 = key(1, 3);
+const D: u32 = key(0, 4);
 
 fn full() -> TinyCache {
     let cache: TinyCache = Tiny { capacity: 1, sets: 2, nodes: 10, batch: 100 }.cache(Placed);
@@ -30,6 +31,39 @@ fn evict_against_remove() {
         let rejected = removed.is_some() && cache.stats().rejections == 1;
         assert_eq!((cache.get(&A), cache.get(&B)), (None, (!rejected).then_some(1)));
         assert_eq!(cache.stats().evictions, u64::from(removed.is_none()));
+    });
+}
+
+/// The insert claims the slot of the entry that it evicts.
+#[test]
+fn an_insert_into_the_same_set_against_remove() {
+    let insert_d = |cache: &TinyCache| {
+        cache.insert(D, 1);
+        None
+    };
+    model(2, full, [insert_d, |cache| cache.remove(&A)], |cache, [_, removed]| {
+        cache.validate();
+        assert!(matches!(removed, None | Some(0)));
+        let rejected = removed.is_some() && cache.stats().rejections == 1;
+        assert_eq!((cache.get(&A), cache.get(&D)), (None, (!rejected).then_some(1)));
+        assert_eq!(cache.stats().evictions, u64::from(removed.is_none()));
+    });
+}
+
+/// The same against a value that takes the place of the one that was chosen.
+#[test]
+fn an_insert_into_the_same_set_against_update() {
+    let insert_d = |cache: &TinyCache| {
+        cache.insert(D, 1);
+        None
+    };
+    let update = |cache: &TinyCache| {
+        cache.insert(A, 2);
+        None
+    };
+    model(2, full, [insert_d, update], |cache, _| {
+        cache.validate();
+        assert!(matches!((cache.get(&A), cache.get(&D)), (Some(2), None) | (None, Some(1))));
     });
 }
 

@@ -37,7 +37,7 @@
 //!   one use.
 //! - *Newcomers.* Where probation is to be small, it is looked at too rarely: a set has its next insert
 //!   when an eighth of the capacity has been inserted. So where each set is a queue of the last newcomers
-//!   (`newcomers.rs`) is kept; while `target` is small and the queue is full, its oldest goes if it was
+//!   (`queue.rs`) is kept; while `target` is small and the queue is full, its oldest goes if it was
 //!   not used, and only then is the own set looked at.
 //! - *Elsewhere.* If nobody is due in the own set: somebody of a crowded set, a newcomer before its time, or
 //!   somebody of the next [`HAND`] sets of a sweeping hand. If nobody is due there either, the
@@ -53,7 +53,7 @@
 
 mod choice;
 mod due;
-mod newcomers;
+mod queue;
 mod visit;
 
 pub(crate) use choice::Worth;
@@ -71,7 +71,7 @@ use crate::{
     eviction::EvictionPolicy,
 };
 use due::Times;
-use newcomers::Newcomers;
+use queue::{Ends, Queue};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// A ghost with fewer later ones of its segment in its set is believed.
@@ -99,6 +99,8 @@ const STEPS: [u64; 2] = [128, 32];
 /// Members that one visit may spare before the next one goes, used or not: a bound on the time of a
 /// single insert.
 const SPARED_MAX: u32 = 32;
+/// Newcomers that are remembered, at least; and at most about a hundredth of the capacity.
+const NEWCOMERS_MIN: u32 = 8;
 /// Crowded sets that are remembered.
 const CROWDED: u32 = 8;
 /// Sets that the hand looks at for one eviction.
@@ -117,9 +119,8 @@ pub(crate) struct Pace {
     life: AtomicU32,
     /// The set that the hand looked at last.
     hand: AtomicU32,
-    newcomers: newcomers::Ends,
-    crowded_ends: newcomers::Ends,
-    crowded: [AtomicU32; CROWDED as usize],
+    newcomers: Ends,
+    crowded: Ends,
     /// What follows from these, for the look at a set.
     times: AtomicU64,
 }
@@ -127,7 +128,10 @@ pub(crate) struct Pace {
 /// The constants of one shard's policy, and its newcomers.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    newcomers: Newcomers,
+    /// Where the last newcomers to probation are.
+    newcomers: Queue,
+    /// Sets with more members that are due than were needed.
+    crowded: Queue,
     /// Steps of each clock per push, in 2^-32.
     ticks: [u64; 2],
     /// Whose rules hold.
@@ -157,13 +161,13 @@ impl Policy {
             target: AtomicU32::new(target),
             life: AtomicU32::new(share(LIFE_START)),
             hand: zero(),
-            newcomers: newcomers::Ends::new(),
-            crowded_ends: newcomers::Ends::new(),
-            crowded: std::array::from_fn(|_| zero()),
+            newcomers: Ends::new(),
+            crowded: Ends::new(),
             times: AtomicU64::new(0),
         };
         let policy = Self {
-            newcomers: Newcomers::new(capacity)?,
+            newcomers: Queue::new(share(SHARE_MIN).max(NEWCOMERS_MIN))?,
+            crowded: Queue::new(CROWDED)?,
             ticks: STEPS.map(|steps| ((steps << 32) / u64::from(capacity)).min(1 << 32)),
             rules,
             target_min,
@@ -269,7 +273,7 @@ impl Policy {
         let stamp = self.push(pace, standing.segment);
         index.hints(loc).begin(loc.slot(), standing, stamp);
         if standing.segment == Segment::Probation {
-            self.newcomers.remember(&pace.newcomers, loc);
+            self.newcomers.push(&pace.newcomers, loc.0);
         }
     }
 
@@ -317,24 +321,18 @@ impl Policy {
 
     /// Remembers a set that has more members that are due.
     #[inline]
-    pub(super) fn note_crowded(&self, pace: &Pace, set: usize) {
-        let (first, next) = pace.crowded_ends.get();
-        if next.wrapping_sub(first) >= CROWDED {
+    fn note_crowded(&self, pace: &Pace, set: usize) {
+        if self.crowded.is_full(&pace.crowded) {
             self.lengthen(pace);
-            return;
+        } else {
+            self.crowded.push(&pace.crowded, set as u32);
         }
-        pace.crowded[(next % CROWDED) as usize].store(set as u32, Relaxed);
-        pace.crowded_ends.set_next(next.wrapping_add(1));
     }
 
-    /// A set that had more members that are due than were needed.
-    pub(crate) fn next_crowded(&self, pace: &Pace) -> Option<usize> {
-        let (first, next) = pace.crowded_ends.get();
-        if first == next {
-            return None;
-        }
-        pace.crowded_ends.set_first(first.wrapping_add(1));
-        Some(pace.crowded[(first % CROWDED) as usize].load(Relaxed) as usize)
+    /// Sets that had more members that are due than were needed.
+    pub(crate) fn crowded(&self, pace: &Pace) -> impl Iterator<Item = usize> {
+        // Bounded, whatever other threads do meanwhile.
+        (0..CROWDED).map_while(|_| self.crowded.pop(&pace.crowded)).map(|set| set as usize)
     }
 
     /// The set that the hand looks at next.
@@ -345,6 +343,6 @@ impl Policy {
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.newcomers.allocated_bytes()
+        self.newcomers.allocated_bytes() + self.crowded.allocated_bytes()
     }
 }

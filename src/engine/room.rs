@@ -115,12 +115,12 @@ impl<K, V> Shard<K, V> {
         mut visit: Visit<'_>,
         node: NodeId,
     ) -> Option<Room> {
-        if !visit.is_full()
-            && let Some(credit) = self.evict_due_elsewhere(cx)
-        {
-            return Some(Room::evicted(credit, None, visit.vacant()));
+        if !visit.is_full() {
+            if let Some(credit) = self.evict_due_elsewhere(cx) {
+                return Some(Room::evicted(credit, None, visit.vacant()));
+            }
+            self.policy.shorten(self.pace());
         }
-        self.policy.shorten(self.pace());
         while let Some(victim) = visit.nearest(&|word| self.is_pinned(word)) {
             if let Some(claim) = self.index.oust(victim.loc, victim.word, target.hash, node) {
                 let credit = self.depart_evicted(cx, victim);
@@ -140,10 +140,8 @@ impl<K, V> Shard<K, V> {
     /// Evicts an entry that is due in one of the sets where there may be some; its credit.
     fn evict_due_elsewhere(&self, cx: &WriteScope<'_, K, V>) -> Option<Credit> {
         let (policy, pace) = (&self.policy, self.pace());
-        while let Some(set) = policy.next_crowded(pace) {
-            if let Some(credit) = self.evict_due(cx, set) {
-                return Some(credit);
-            }
+        if let Some(credit) = policy.crowded(pace).find_map(|set| self.evict_due(cx, set)) {
+            return Some(credit);
         }
         if let Some(credit) = self.evict_newcomer(cx, Timing::Early) {
             return Some(credit);

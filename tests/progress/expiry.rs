@@ -123,7 +123,7 @@ fn a_thread_stopped_at_any_step_of_expiry_stops_nobody() {
 #[test]
 fn what_a_stopped_thread_had_in_hand_expires_in_a_child_of_fork() {
     let _alone = stopping::install();
-    for step in STEPS.into_iter().chain([Step::Decided, Step::Published]) {
+    for step in STEPS.into_iter().chain([Step::Published]) {
         let which = format!("stopped at {step:?}");
         let clock = ManualClock::new();
         let told = Arc::new(AtomicU64::new(0));

@@ -117,15 +117,11 @@ impl<'a, K, V> Attempt<'a, K, V> {
         found.is_some()
     }
 
-    /// A slot where none of the home is free: next door while the cache fills up, or that of an entry.
-    fn find_claim(&self, home: usize, source: Source) -> Option<Claim> {
+    /// A slot where none of the home is free: next door, or that of an entry.
+    fn find_claim(&self, home: usize) -> Option<Claim> {
         let (shard, hash) = (self.shard, self.target.hash);
-        let next_door = || shard.index.claim_next_door(home, hash, self.node);
-        let oust = || shard.oust_nearest(self.cx, self.target, home, self.node);
-        match source {
-            Source::Unused => next_door().or_else(oust),
-            Source::Evicted => oust().or_else(next_door),
-        }
+        let next_door = shard.index.claim_next_door(home, hash, self.node);
+        next_door.or_else(|| shard.oust_nearest(self.cx, self.target, home, self.node))
     }
 
     fn give_back_credit(&mut self) {
@@ -200,7 +196,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 if shard.is_outgrown(cx, hash, source) {
                     return self.outgrown();
                 }
-                self.claim = self.find_claim(home, source);
+                self.claim = self.find_claim(home);
                 let Some(claim) = &self.claim else { return self.rejected() };
                 shard.place(self.node, || claim.loc);
             }

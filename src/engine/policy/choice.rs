@@ -18,7 +18,7 @@ const AGING: u32 = 3;
 
 /// Entries that are compared, at least, and pairs of sets that are looked at for them, at most.
 const CANDIDATES: usize = if cfg!(larder_loom) { 2 } else { 16 };
-const PAIRS: usize = 4;
+const PAIRS: usize = 64;
 
 /// What an entry is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,12 +43,17 @@ impl Policy {
         // never used again would come to fill the cache.
         let by_age = self.evictions(pace).is_multiple_of(AGING);
         let mut least = None;
-        let mut pairs = [None; PAIRS];
+        let (mut pairs, mut looked_at) = ([home; PAIRS], 0);
         let mut candidates = 0;
-        for pair in &mut pairs {
-            let set = if candidates == 0 { home } else { self.next_set(pace, index) };
-            *pair = Some(set);
-            for member in members(index, set) {
+        while looked_at < PAIRS.min(index.len() / 2) && candidates < CANDIDATES {
+            if looked_at > 0 {
+                // Two on, or it would be the same pair every other time.
+                let _ = self.next_set(pace, index);
+                pairs[looked_at] = self.next_set(pace, index);
+            }
+            let pair = pairs[looked_at];
+            looked_at += 1;
+            for member in members(index, pair) {
                 let Worth::Points(points) = worth(member.word, member.standing) else { continue };
                 candidates += 1;
                 let rank = match self.rules {
@@ -59,14 +64,11 @@ impl Policy {
                     least = Some((member, rank));
                 }
             }
-            if candidates == 0 || candidates >= CANDIDATES {
-                break;
-            }
         }
         let (victim, _) = least?;
         if self.rules != EvictionPolicy::Lru {
-            for set in pairs.into_iter().flatten() {
-                members(index, set).filter(|other| other.loc != victim.loc).for_each(|other| {
+            for &pair in &pairs[..looked_at] {
+                members(index, pair).filter(|other| other.loc != victim.loc).for_each(|other| {
                     wear_off(index, other);
                 });
             }

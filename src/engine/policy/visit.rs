@@ -76,8 +76,12 @@ impl Policy {
         if pace.target.load(Relaxed) >= self.target_small {
             return None;
         }
-        while timing == Timing::Early || self.newcomers.is_full(&pace.newcomers) {
-            let loc = self.newcomers.pop(&pace.newcomers)?;
+        // Bounded, whatever other threads do meanwhile.
+        for _ in 0..self.newcomers.len() {
+            if timing == Timing::Full && !self.newcomers.is_full(&pace.newcomers) {
+                break;
+            }
+            let loc = Loc(self.newcomers.pop(&pace.newcomers)?);
             let standing = index.hints(loc).standing(loc.slot());
             if standing == (Standing { segment: Segment::Probation, uses: 0, merit: 0 }) {
                 let word = index.word(loc);
