@@ -22,6 +22,12 @@ fn insert_b(cache: &TinyCache) -> Option<u32> {
     None
 }
 
+/// Its home is that of `A`.
+fn insert_d(cache: &TinyCache) -> Option<u32> {
+    cache.insert(D, 1);
+    None
+}
+
 #[test]
 fn evict_against_remove() {
     model(2, full, [insert_b, |cache| cache.remove(&A)], |cache, [_, removed]| {
@@ -37,10 +43,6 @@ fn evict_against_remove() {
 /// The insert claims the slot of the entry that it evicts.
 #[test]
 fn an_insert_into_the_same_set_against_remove() {
-    let insert_d = |cache: &TinyCache| {
-        cache.insert(D, 1);
-        None
-    };
     model(2, full, [insert_d, |cache| cache.remove(&A)], |cache, [_, removed]| {
         cache.validate();
         assert!(matches!(removed, None | Some(0)));
@@ -53,10 +55,6 @@ fn an_insert_into_the_same_set_against_remove() {
 /// The same against a value that takes the place of the one that was chosen.
 #[test]
 fn an_insert_into_the_same_set_against_update() {
-    let insert_d = |cache: &TinyCache| {
-        cache.insert(D, 1);
-        None
-    };
     let update = |cache: &TinyCache| {
         cache.insert(A, 2);
         None
