@@ -56,7 +56,12 @@ impl What {
             Self::Path(it) => it == path,
             Self::Prefix(it) => path.starts_with(it),
             Self::Last(it) => path.splitn(3, '/').nth(2) == Some(it),
-            Self::User(it) => asked.user.as_ref() == Some(it),
+            // What everybody gets is nobody's.
+            Self::User(it) => {
+                let is_their_own =
+                    matches!(asked.audience(), Some(Audience::Unsaid | Audience::Users));
+                is_their_own && asked.user.as_ref() == Some(it)
+            }
             Self::Changed(it) => {
                 it.user == asked.user
                     && it.resource.0 == asked.resource.0
