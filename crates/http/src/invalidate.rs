@@ -73,7 +73,7 @@ impl Invalidator {
         self.shared.stamps.invalidate(self.shared.stamps.place(Subject::Tag(tag.as_bytes())));
     }
 
-    /// Invalidates what is stored for one user.
+    /// Invalidates what is stored for one user: not responses that everybody gets, whoever asked for them first.
     pub fn user(&self, user: &User) {
         let place = self.shared.stamps.place(Subject::User(user.id().as_bytes()));
         self.shared.stamps.invalidate(place);
