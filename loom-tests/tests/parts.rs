@@ -1,4 +1,4 @@
-//! Who learns that an optional part is in use finds that the cache has it: `src/engine/parts.rs`.
+//! A thread that learns that an optional part is in use finds that the cache has it: `src/engine/parts.rs`.
 #![cfg(larder_loom)]
 
 use larder::doors::PartsDoor;

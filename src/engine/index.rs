@@ -33,7 +33,7 @@
 //!    place, with the next version,
 //! 6. publishes its slot.
 //!
-//! If 5 succeeds, nobody decided in this set since 1. Everything decided before was published
+//! If 5 succeeds, no other insert was decided in this set since 1. Everything decided before was published
 //! when 2 ended: the last by 2 itself, each earlier one because the next decision settled it first.
 //! So what 3 looked at was all there was, the key is absent, and this insert's is the only copy. A
 //! loser starts again with its claim in hand, and its step 3 then finds the winner's copy.

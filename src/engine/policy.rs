@@ -57,7 +57,7 @@ mod queue;
 mod visit;
 
 pub(crate) use choice::Worth;
-pub(crate) use visit::{Timing, Victim, Visit};
+pub(crate) use visit::{Eagerness, Victim, Visit};
 
 use crate::{
     engine::{
@@ -99,7 +99,7 @@ const STEPS: [u64; 2] = [128, 32];
 /// Members that one visit may spare before the next one goes, used or not: a bound on the time of a
 /// single insert.
 const SPARED_MAX: u32 = 32;
-/// Newcomers that are remembered, at least; and at most about a hundredth of the capacity.
+/// Newcomers that are remembered, at least; otherwise a hundredth of the capacity, rounded up to a power of two.
 const NEWCOMERS_MIN: u32 = 8;
 /// Crowded sets that are remembered.
 const CROWDED: u32 = 8;
@@ -219,7 +219,7 @@ impl Policy {
         step
     }
 
-    /// How a new key fares, given its ghost, and whether nothing has been evicted yet.
+    /// How a new key fares, given its ghost.
     #[inline(always)]
     pub(crate) fn admit(&self, pace: &Pace, ghost: Option<Ghost>) -> Standing {
         let fresh = Standing { segment: Segment::Protected, uses: 0, merit: 0 };
@@ -311,7 +311,7 @@ impl Policy {
         self.reckon(pace);
     }
 
-    /// Lives were too short: there are more free credits than are needed.
+    /// Lives were too short: more crowded sets are remembered than are needed.
     #[inline(never)]
     pub(crate) fn lengthen(&self, pace: &Pace) {
         let life = pace.life.load(Relaxed);

@@ -1,15 +1,15 @@
 //! Making room: where the credit of a new entry comes from, and its slot.
 //!
-//! While the cache fills up credits come from the budget and slots are free. When it is full, an insert
-//! looks at its own set first (`policy.rs`): the slot of an entry that is due there is *ousted*, which
-//! evicts the entry, hands its credit over and claims its slot by one exchange.
+//! While the cache fills up, credits come from the budget and slots are free. When it is full, an insert
+//! evicts the oldest newcomer if that has to go early (`policy.rs`), and looks at its own set otherwise: an entry
+//! that is due there is *ousted*, which evicts it, hands its credit over and claims its slot by one exchange.
 
 use crate::{
     engine::{
         budget::{Credit, Source},
         index::{Claim, hints::Standing},
         insert::Target,
-        policy::{HAND, Timing, Victim, Visit, Worth},
+        policy::{Eagerness, HAND, Victim, Visit, Worth},
         scope::WriteScope,
         shard::Shard,
         storeys::FACTOR,
@@ -93,7 +93,7 @@ impl<K, V> Shard<K, V> {
         let mut visit = self.policy.visit(self.pace(), &self.index, home);
         // Where no slot is free, one of the set has to go.
         if !visit.is_full()
-            && let Some(credit) = self.evict_newcomer(cx, Timing::Full)
+            && let Some(credit) = self.evict_newcomer(cx, Eagerness::IfFull)
         {
             return Some(Room::evicted(credit, None, visit.vacant()));
         }
@@ -132,8 +132,8 @@ impl<K, V> Shard<K, V> {
 
     /// Evicts the oldest of the last newcomers, if it has to go; its credit.
     #[inline]
-    fn evict_newcomer(&self, cx: &WriteScope<'_, K, V>, timing: Timing) -> Option<Credit> {
-        let victim = self.policy.newcomer(self.pace(), &self.index, timing)?;
+    fn evict_newcomer(&self, cx: &WriteScope<'_, K, V>, eagerness: Eagerness) -> Option<Credit> {
+        let victim = self.policy.newcomer(self.pace(), &self.index, eagerness)?;
         if self.is_pinned(victim.word) { None } else { self.evict(cx, victim) }
     }
 
@@ -143,7 +143,7 @@ impl<K, V> Shard<K, V> {
         if let Some(credit) = policy.crowded(pace).find_map(|set| self.evict_due(cx, set)) {
             return Some(credit);
         }
-        if let Some(credit) = self.evict_newcomer(cx, Timing::Early) {
+        if let Some(credit) = self.evict_newcomer(cx, Eagerness::AtOnce) {
             return Some(credit);
         }
         (0..HAND).find_map(|_| self.evict_due(cx, policy.next_set(pace, &self.index)))
@@ -310,7 +310,7 @@ impl<K, V> Shard<K, V> {
         }
         if let Some(home) = home {
             let found = self
-                .evict_newcomer(cx, Timing::Full)
+                .evict_newcomer(cx, Eagerness::IfFull)
                 .or_else(|| self.evict_due(cx, home))
                 .or_else(|| self.evict_due_elsewhere(cx));
             if found.is_some() {

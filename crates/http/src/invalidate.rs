@@ -73,7 +73,7 @@ impl Invalidator {
         self.shared.stamps.invalidate(self.shared.stamps.place(Subject::Tag(tag.as_bytes())));
     }
 
-    /// Invalidates what is stored for one user: not responses that everybody gets, whoever asked for them first.
+    /// Invalidates the responses that are stored for one user alone. Responses that all users share stay valid.
     pub fn user(&self, user: &User) {
         let place = self.shared.stamps.place(Subject::User(user.id().as_bytes()));
         self.shared.stamps.invalidate(place);

@@ -56,7 +56,7 @@ impl What {
             Self::Path(it) => it == path,
             Self::Prefix(it) => path.starts_with(it),
             Self::Last(it) => path.splitn(3, '/').nth(2) == Some(it),
-            // What everybody gets is nobody's.
+            // Responses that all users share belong to none of them.
             Self::User(it) => {
                 let is_their_own =
                     matches!(asked.audience(), Some(Audience::Unsaid | Audience::Users));

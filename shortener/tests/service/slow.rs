@@ -109,7 +109,7 @@ async fn a_request_under_way_is_answered_before_the_end() {
     let address = service.client.address;
     let mut stream = begin(&service).await;
     let end = tokio::spawn(service.end());
-    // Nobody is let in from the moment on in which it has begun to end.
+    // The service accepts no connection once it has begun to end.
     let refused = async { while TcpStream::connect(address).await.is_ok() {} };
     timeout(LIMIT, refused).await.expect("the listener is closed");
     assert!(!end.is_finished());

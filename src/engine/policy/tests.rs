@@ -129,12 +129,12 @@ fn newcomers_go_in_their_order_unless_they_were_used() {
     let model = Model::new(100);
     let locs: Vec<_> = (1..=10).map(|node| model.add(node, probation(0))).collect();
     model.index.hints(locs[3]).touch(locs[3].slot());
-    let next = |timing| {
-        let victim = model.policy.newcomer(&model.pace, &model.index, timing)?;
+    let next = |eagerness| {
+        let victim = model.policy.newcomer(&model.pace, &model.index, eagerness)?;
         Some(victim.loc)
     };
     // Eight are remembered.
-    assert_eq!(next(Timing::Full), Some(locs[2]));
-    assert_eq!(next(Timing::Full), None, "there is room for more");
-    assert_eq!(next(Timing::Early), Some(locs[4]));
+    assert_eq!(next(Eagerness::IfFull), Some(locs[2]));
+    assert_eq!(next(Eagerness::IfFull), None, "there is room for more");
+    assert_eq!(next(Eagerness::AtOnce), Some(locs[4]));
 }

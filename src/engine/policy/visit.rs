@@ -24,11 +24,11 @@ pub(crate) struct Victim {
 
 /// When the oldest newcomer goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Timing {
+pub(crate) enum Eagerness {
     /// When there is no place for another one.
-    Full,
+    IfFull,
     /// At once.
-    Early,
+    AtOnce,
 }
 
 /// A look at one set.
@@ -72,13 +72,18 @@ impl Policy {
 
     /// The oldest of the last newcomers, if it has to go.
     #[inline]
-    pub(crate) fn newcomer(&self, pace: &Pace, index: &Index, timing: Timing) -> Option<Victim> {
+    pub(crate) fn newcomer(
+        &self,
+        pace: &Pace,
+        index: &Index,
+        eagerness: Eagerness,
+    ) -> Option<Victim> {
         if pace.target.load(Relaxed) >= self.target_small {
             return None;
         }
         // Bounded, whatever other threads do meanwhile.
         for _ in 0..self.newcomers.len() {
-            if timing == Timing::Full && !self.newcomers.is_full(&pace.newcomers) {
+            if eagerness == Eagerness::IfFull && !self.newcomers.is_full(&pace.newcomers) {
                 break;
             }
             let loc = Loc(self.newcomers.pop(&pace.newcomers)?);
