@@ -38,7 +38,7 @@
 
 use crate::{
     clock::NEVER,
-    engine::plant::{Bug, planted},
+    engine::testing::plant::{Bug, planted},
     sync::{
         AtomicU64,
         Ordering::{Relaxed, SeqCst},

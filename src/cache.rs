@@ -4,8 +4,8 @@ use crate::{
     CacheBuilder, CacheStats, Iter, Maintenance, Pinned, Policy, RandomState, ResizeError,
     engine::{
         Engine, Tended,
-        insert::{IfPresent, Inserted},
-        nodes::Entry,
+        ops::insert::{IfPresent, Inserted},
+        storage::nodes::Entry,
     },
     loading::Spawner,
 };

@@ -11,7 +11,7 @@
 //! exact clock, and its maintenance checks by that; reads still check by the coarse one.
 
 use crate::{
-    engine::wheel::Scale,
+    engine::time::wheel::Scale,
     fork, maintenance,
     sync::{Arc, AtomicU64, Ordering::Relaxed, StaticBool},
 };

@@ -2,7 +2,7 @@
 
 use crate::{
     Cache,
-    engine::{compute::Decision, nodes::Entry},
+    engine::{ops::compute::Decision, storage::nodes::Entry},
 };
 use equivalent::Equivalent;
 use std::hash::{BuildHasher, Hash};

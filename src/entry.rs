@@ -2,7 +2,7 @@
 
 use crate::{
     Cache,
-    engine::{compute::Decision, nodes},
+    engine::{ops::compute::Decision, storage::nodes},
     loading::{Always, Fallible, Lookup, Optional, Question},
     ops::compute::{CompResult, Op},
 };

@@ -3,9 +3,9 @@
 use crate::{
     Cache,
     engine::{
-        insert::{IfPresent, Terms},
-        lifetimes::Span,
-        nodes::Entry,
+        ops::insert::{IfPresent, Terms},
+        storage::nodes::Entry,
+        time::lifetimes::Span,
     },
 };
 use equivalent::Equivalent;

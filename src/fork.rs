@@ -70,7 +70,7 @@ mod imp {
     use super::PROCESS;
     use crate::{
         clock,
-        engine::epoch,
+        engine::reclaim::epoch,
         errands::{self, Pool, REFRESHES},
         maintenance::{self, MAINTAINER},
         sys,

@@ -3,10 +3,10 @@
 use crate::{
     Cache, TooManyTags,
     engine::{
-        groups::{Place, TAGS_MAX, Tags},
-        insert::{IfPresent, Terms},
-        lifetimes::Span,
-        nodes::Entry,
+        invalidate::groups::{Place, TAGS_MAX, Tags},
+        ops::insert::{IfPresent, Terms},
+        storage::nodes::Entry,
+        time::lifetimes::Span,
     },
 };
 use std::{

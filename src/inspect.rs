@@ -2,7 +2,7 @@
 
 use crate::{
     Cache, Iter,
-    engine::{groups::Tags, inspect::Rank, nodes::Entry},
+    engine::{invalidate::groups::Tags, storage::nodes::Entry, upkeep::inspect::Rank},
     iter::Walk,
 };
 use equivalent::Equivalent;

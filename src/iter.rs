@@ -2,7 +2,7 @@
 
 use crate::{
     Cache,
-    engine::{Engine, nodes::Entry},
+    engine::{Engine, storage::nodes::Entry},
 };
 use std::fmt;
 

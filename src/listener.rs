@@ -1,7 +1,10 @@
 //! Telling the user what left the cache, and why.
 
 use crate::{
-    engine::{leaving::Gone, outbox::Notice, shard::Common},
+    engine::{
+        shards::{leaving::Gone, shard::Common},
+        singleflight::outbox::Notice,
+    },
     sync::Arc,
 };
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use crate::{
     Cache,
-    engine::epoch::{self, Pin},
+    engine::reclaim::epoch::{self, Pin},
 };
 use equivalent::Equivalent;
 use std::{

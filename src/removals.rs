@@ -19,7 +19,7 @@
 
 use crate::{
     RemovalCause,
-    engine::plant::{Bug, planted},
+    engine::testing::plant::{Bug, planted},
     sync::{Arc, AtomicBool, AtomicPtr, AtomicU32, Ordering, fence},
 };
 use std::{

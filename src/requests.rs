@@ -33,7 +33,7 @@
 //! that one thing.
 
 use crate::{
-    engine::plant::{Bug, planted},
+    engine::testing::plant::{Bug, planted},
     sync::{Arc, AtomicBool, AtomicPtr, Ordering},
 };
 use std::{fmt, marker::PhantomData, ptr};

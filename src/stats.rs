@@ -1,8 +1,8 @@
 //! What a cache says about itself.
 
 use crate::engine::{
-    load_times::{self, BUCKETS},
-    stats::{EVENTS, Event},
+    shards::stats::{EVENTS, Event},
+    singleflight::load_times::{self, BUCKETS},
 };
 use std::{
     iter::Sum,

@@ -2,7 +2,10 @@
 
 use crate::{
     Cache,
-    engine::{compute::Decision, generations::Swapped, nodes::Entry},
+    engine::{
+        ops::{compute::Decision, generations::Swapped},
+        storage::nodes::Entry,
+    },
 };
 use equivalent::Equivalent;
 use std::{

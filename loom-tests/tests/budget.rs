@@ -1,4 +1,4 @@
-//! Credits only move: `src/engine/budget.rs`.
+//! Credits only move: `src/engine/policy/budget.rs`.
 #![cfg(larder_loom)]
 
 use larder::doors::BudgetDoor;

@@ -1,5 +1,5 @@
-//! Reading, deciding and writing as one step: `src/engine/compute.rs`, and versions,
-//! `src/engine/generations.rs`.
+//! Reading, deciding and writing as one step: `src/engine/ops/compute.rs`, and versions,
+//! `src/engine/ops/generations.rs`.
 //!
 //! Nothing is evicted, and nothing recycled but where a model says so.
 #![cfg(larder_loom)]

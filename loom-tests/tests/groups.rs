@@ -1,4 +1,4 @@
-//! What is invalidated together: `src/engine/groups.rs`.
+//! What is invalidated together: `src/engine/invalidate/groups.rs`.
 //!
 //! Nothing is evicted and nothing recycled. There is one pair of sets, so a round of the sweep is one
 //! step.

@@ -1,4 +1,4 @@
-//! Loads by hand: `src/engine/handed.rs` in a guard, and what `fill.rs` and `flight.rs` say of leads that end in
+//! Loads by hand: `src/engine/load/handed.rs` in a guard, and what `fill.rs` and `flight.rs` say of leads that end in
 //! another thread than they began in.
 //!
 //! Nothing is evicted and nothing recycled.

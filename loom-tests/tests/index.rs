@@ -1,4 +1,4 @@
-//! One copy per key, removals, and what a reader sees: `src/engine/index.rs`.
+//! One copy per key, removals, and what a reader sees: `src/engine/index/sets.rs`.
 //!
 //! A set has two slots here, and there are two sets, each the other's neighbour. Nothing is
 //! evicted and nothing recycled but where a model says so.

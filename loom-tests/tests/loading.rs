@@ -1,4 +1,4 @@
-//! One load per key: `src/engine/flights.rs`, `flight.rs` and `fill.rs`.
+//! One load per key: `src/engine/singleflight/flights.rs`, `flight.rs` and `fill.rs`.
 //!
 //! Nothing is evicted and nothing recycled.
 #![cfg(larder_loom)]

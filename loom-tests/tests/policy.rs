@@ -1,4 +1,4 @@
-//! Evictions against everything that can befall the victim: `src/engine/policy.rs`.
+//! Evictions against everything that can befall the victim: `src/engine/policy/rules.rs`.
 //!
 //! The cache holds one entry or two and is full: whoever inserts evicts. Nothing is recycled.
 #![cfg(larder_loom)]

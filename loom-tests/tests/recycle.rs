@@ -1,4 +1,4 @@
-//! When a node may be used again: `src/engine/recycle.rs`.
+//! When a node may be used again: `src/engine/reclaim/recycle.rs`.
 #![cfg(larder_loom)]
 
 use larder::doors::{RecyclerDoor, Tiny, collect};

@@ -1,4 +1,4 @@
-//! Loading anew what is there: `src/engine/refresh.rs`, and what `fill.rs` says of it.
+//! Loading anew what is there: `src/engine/load/refresh.rs`, and what `fill.rs` says of it.
 //!
 //! Nothing is evicted; in the last model nodes are recycled.
 #![cfg(larder_loom)]

@@ -1,4 +1,4 @@
-//! Caches that grow: `src/engine/storeys.rs`.
+//! Caches that grow: `src/engine/shards/storeys.rs`.
 //!
 //! Each floor has two sets of two slots. A, B and C have the same home. Nothing is evicted and nothing
 //! recycled.

@@ -1,4 +1,4 @@
-//! What is scheduled comes up, once and not before: `src/engine/wheel.rs` and `deadlines.rs`.
+//! What is scheduled comes up, once and not before: `src/engine/time/wheel.rs` and `deadlines.rs`.
 //!
 //! In models a tick is a millisecond, there are two levels of four slots, and two nodes to a block.
 #![cfg(larder_loom)]

@@ -3,7 +3,7 @@
 use super::{Inquiry, Lead, Question, Wanted, conclude, refreshed, seeking::Seeking, without};
 use crate::{
     Cache,
-    engine::{fill::Stopwatch, flight::Outcome},
+    engine::{load::fill::Stopwatch, singleflight::flight::Outcome},
     polling::poll_in_place,
 };
 use pin_project_lite::pin_project;

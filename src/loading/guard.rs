@@ -5,12 +5,14 @@
 use crate::{
     Cache, RandomState, TooManyTags, WeakCache,
     engine::{
-        fill::{Filled, Timer},
-        groups::Tags,
-        handed::HandedLead,
-        insert::Terms,
-        lifetimes::Span,
-        nodes::Entry,
+        invalidate::groups::Tags,
+        load::{
+            fill::{Filled, Timer},
+            handed::HandedLead,
+        },
+        ops::insert::Terms,
+        storage::nodes::Entry,
+        time::lifetimes::Span,
     },
 };
 use std::{

@@ -4,9 +4,11 @@ use super::{LoadGuard, Own, Wanted, refresh::Lookup};
 use crate::{
     Cache,
     engine::{
-        flight::{Boarding, Leader, Outcome, Turn, Waiter},
-        handed::HandedLead,
-        parker::block_on,
+        load::handed::HandedLead,
+        singleflight::{
+            flight::{Boarding, Leader, Outcome, Turn, Waiter},
+            parker::block_on,
+        },
     },
 };
 use equivalent::Equivalent;

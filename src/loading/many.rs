@@ -8,7 +8,7 @@
 use super::{Lead, Optional, Own, Question, land, refresh::Lookup, without};
 use crate::{
     Cache,
-    engine::{
+    engine::singleflight::{
         flight::{Boarding, Outcome, Turn, Waiter},
         leading::Leading,
     },

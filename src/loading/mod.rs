@@ -32,12 +32,13 @@ use crate::{
     Cache,
     engine::{
         Engine,
-        fill::Load,
-        flight::{Boarding, Leader, Outcome, Turn},
-        insert::Terms,
-        leading::Leading,
-        nodes::Entry,
-        refresh::Refresh,
+        load::{fill::Load, refresh::Refresh},
+        ops::insert::Terms,
+        singleflight::{
+            flight::{Boarding, Leader, Outcome, Turn},
+            leading::Leading,
+        },
+        storage::nodes::Entry,
     },
 };
 use equivalent::Equivalent;

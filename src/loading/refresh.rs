@@ -4,8 +4,8 @@ use super::{Question, Wanted};
 use crate::{
     Cache,
     engine::{
-        flight::Outcome,
-        refresh::{Begun, Need, Refresh},
+        load::refresh::{Begun, Need, Refresh},
+        singleflight::flight::Outcome,
     },
 };
 use equivalent::Equivalent;

@@ -3,7 +3,7 @@
 use super::{Lead, Question, Wanted, refresh::Lookup};
 use crate::{
     Cache,
-    engine::flight::{Boarding, Turn, Waiter},
+    engine::singleflight::flight::{Boarding, Turn, Waiter},
 };
 use std::{
     hash::{BuildHasher, Hash},

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Cache,
-    engine::{flight::Outcome, refresh::Refresh},
+    engine::{load::refresh::Refresh, singleflight::flight::Outcome},
 };
 use equivalent::Equivalent;
 use std::{

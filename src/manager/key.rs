@@ -5,7 +5,7 @@
 //! was given is hashed and compared where it is.
 
 use super::{hashing::type_bits, namespace::Space};
-use crate::{engine::insert::Terms, loading::Wanted, sync::Arc};
+use crate::{engine::ops::insert::Terms, loading::Wanted, sync::Arc};
 use equivalent::Equivalent;
 use std::{
     any::{Any, TypeId, type_name},

@@ -4,8 +4,8 @@ use super::{tables, writes};
 use crate::{
     Clock,
     engine::{
-        epoch::pin,
-        stats::{Counters, Event},
+        reclaim::epoch::pin,
+        shards::stats::{Counters, Event},
     },
     manager::{Entries, ManagedCache, Namespace, global, telemetry},
 };

@@ -21,14 +21,13 @@ use super::{
 use crate::{
     clock::NEVER,
     engine::{
-        fill::Load,
-        flight::{Boarding, Leader, Outcome, Turn as Flown},
-        groups::Tags,
-        insert::Terms,
-        lifetimes::Span,
-        nodes::Entry,
-        stats::Event,
-        storeys::Spot,
+        invalidate::groups::Tags,
+        load::fill::Load,
+        ops::insert::Terms,
+        shards::{stats::Event, storeys::Spot},
+        singleflight::flight::{Boarding, Leader, Outcome, Turn as Flown},
+        storage::nodes::Entry,
+        time::lifetimes::Span,
     },
     manager::{
         Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times,

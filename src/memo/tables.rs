@@ -15,7 +15,7 @@
 
 use super::function::{Function, all};
 use crate::{
-    engine::groups::{Place, TAGS_MAX},
+    engine::invalidate::groups::{Place, TAGS_MAX},
     manager::Entries,
 };
 use std::collections::BTreeSet;

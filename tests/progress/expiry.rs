@@ -35,7 +35,7 @@ const KEYS: u64 = 1_000;
 const OTHERS: u64 = 2;
 const EPOCHS: u64 = 3;
 const VICTIM: u64 = 99;
-/// A thread has no more entries in hand: `src/engine/wheel.rs`.
+/// A thread has no more entries in hand: `src/engine/time/wheel.rs`.
 const HELD: u64 = 384;
 
 fn builder(clock: &ManualClock) -> CacheBuilder<Key, Value> {

@@ -7,10 +7,12 @@ use super::{
 use crate::{
     Cache,
     engine::{
-        fill::Took,
-        flight::Outcome,
-        handed::{HandedLead, TakenUp},
-        insert::Terms,
+        load::{
+            fill::Took,
+            handed::{HandedLead, TakenUp},
+        },
+        ops::insert::Terms,
+        singleflight::flight::Outcome,
     },
     errands::caught,
     loading::{Lead, Question, Wanted, land},

@@ -3,7 +3,7 @@
 use super::{KeyOf, View};
 use crate::{
     CasError, Entry, Version,
-    engine::{compute::Decision, nodes},
+    engine::{ops::compute::Decision, storage::nodes},
     manager::{
         Key,
         key::{Query, StoredKey},

@@ -3,7 +3,7 @@
 use super::{KeyOf, View};
 use crate::{
     Integer,
-    engine::{compute::Decision, nodes::Entry},
+    engine::{ops::compute::Decision, storage::nodes::Entry},
     manager::stored::Held,
 };
 use equivalent::Equivalent;

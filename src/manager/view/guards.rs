@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     LoadGuard, LoadOutcome, TooManyTags,
-    engine::{groups::Tags, insert::Terms, lifetimes::Span},
+    engine::{invalidate::groups::Tags, ops::insert::Terms, time::lifetimes::Span},
     loading::{Found, Guarded},
     manager::{
         hashing::BuildPlaceHasher,

@@ -5,7 +5,7 @@ use super::{
     lazy::{Followed, FoundOr, Lazy},
 };
 use crate::{
-    engine::{fill::Timer, lifetimes::Span},
+    engine::{load::fill::Timer, time::lifetimes::Span},
     loading::{Always, Asking, Fallible, Optional, Question},
     manager::{
         key::{Query, Wish},

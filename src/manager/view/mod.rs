@@ -26,9 +26,9 @@ use super::{
 use crate::{
     TooManyTags,
     engine::{
-        insert::{IfPresent, Inserted, Terms},
-        lifetimes::Span,
-        nodes::Entry,
+        ops::insert::{IfPresent, Inserted, Terms},
+        storage::nodes::Entry,
+        time::lifetimes::Span,
     },
 };
 use std::{fmt, hash::Hash, marker::PhantomData, time::Duration};

@@ -3,8 +3,8 @@
 use super::{KeyOf, View};
 use crate::{
     engine::{
-        insert::{IfPresent, Inserted, Terms},
-        lifetimes::Span,
+        ops::insert::{IfPresent, Inserted, Terms},
+        time::lifetimes::Span,
     },
     manager::{Freshness, key::StoredKey, stored::StoredValue},
 };

@@ -9,7 +9,7 @@ use super::{
     outcome,
 };
 use crate::{
-    engine::fill::Stopwatch,
+    engine::load::fill::Stopwatch,
     errands::caught,
     loading::{
         Spawner,

@@ -3,8 +3,8 @@
 use super::{Lead, Next, Shape, Turn, outcome};
 use crate::{
     engine::{
-        fill::Stopwatch,
-        flight::{Boarding, Waiter},
+        load::fill::Stopwatch,
+        singleflight::flight::{Boarding, Waiter},
     },
     manager::{StoredKey, StoredValue, telemetry::LoadSpan},
     polling::poll_in_place,

@@ -1,0 +1,580 @@
+//! The index of one shard: sets of two cache lines, each key in its home set or the neighbour.
+//!
+//! The first line of a set has its control word and its slots, and is what this file is about. The
+//! second one has what the policy knows of the members and of keys that have left (`hints.rs`); nothing
+//! there is needed for an answer to be right.
+//!
+//! # Who may touch what
+//!
+//! A slot is one word (`word.rs`). It is changed by compare-and-swap only, and only so:
+//!
+//! ```text
+//! claim    Free      -> Tentative(n)    the insert that owns node n
+//! oust     Member(m) -> Tentative(n)    the same; the entry of node m is evicted by it
+//! publish  Tentative(n) -> Member(n)    anyone, once the control word has decided n
+//! abort    Tentative(n) -> Free         the insert that owns n, if n is not decided
+//! replace  Member(n) -> Member(m)       an insert of the same key that owns node m
+//! remove   Member(n) -> Free            a removal of the key, or an eviction
+//! ```
+//!
+//! A node that leaves a slot is retired by the thread whose compare-and-swap removed it.
+//!
+//! # One copy per key
+//!
+//! Two inserts of one absent key may claim different slots. The control word of the key's home
+//! set orders them. An insert
+//!
+//! 1. reads the control word,
+//! 2. *settles* it: if the slot that it names is still Tentative with the node that it names, that
+//!    insert was decided and its thread is on its way: publish the slot for it,
+//! 3. looks for the key; if it is there, replaces it,
+//! 4. claims a slot for its node: a free one, home before neighbour, or one whose entry has to go,
+//! 5. *decides*: swaps the control word from the value read in 1 to one that names its own node and
+//!    place, with the next version,
+//! 6. publishes its slot.
+//!
+//! If 5 succeeds, no other insert was decided in this set since 1. Everything decided before was published
+//! when 2 ended: the last by 2 itself, each earlier one because the next decision settled it first.
+//! So what 3 looked at was all there was, the key is absent, and this insert's is the only copy. A
+//! loser starts again with its claim in hand, and its step 3 then finds the winner's copy.
+//!
+//! An insert takes effect when its slot is published, a replacement at its swap, a removal at its
+//! swap, a lookup that finds the key when it reads the slot. A present key never changes its slot,
+//! so a lookup that does not find it ran while the key was absent, at the start or between a removal
+//! and an insert.
+//!
+//! # Displaced keys
+//!
+//! When no slot of the home set is free, 4 may claim one next door, and 5 counts it in the *home*'s
+//! control word before 6 makes it visible. Readers look next door only if the count is not zero.
+//! The count goes down after the key has left its slot. It may be too high for a moment, never too
+//! low.
+//!
+//! # Stale control words
+//!
+//! A control word may go on naming a node that has left. That must not make anybody publish an insert
+//! that was not decided: the node's next owner may claim the very slot that the word names. So
+//!
+//! - who is about to claim a slot has the control word that could name it there forget its node: that
+//!   of its home, which it has read anyway, and next door that of the neighbour ([`Index::disown`]);
+//! - who settles reads the control word again after it has seen the slot Tentative. If the word is
+//!   the same, the next owner has not come to its claim when the slot was read (the claim is Release,
+//!   the load of the slot Acquire), so what was read is the decided insert.
+//!
+//! Names of displaced keys are an exception, for they stand in another set than their slot: those
+//! are forgotten when the node leaves, together with the count, before it is retired
+//! ([`Index::forget`]).
+//!
+//! # Orderings
+//!
+//! Claim and replace are Release, and every compare-and-swap on a slot is a read-modify-write and so
+//! continues their release sequence; a reader's Acquire load of the member word therefore sees the
+//! node's key and value, whoever published it. (Publish is Release, too, so that either would do.) Decide is AcqRel and step 1 Acquire: who reads a
+//! control word sees the slots as its decider saw them, in particular everything published before.
+//! Looking for a key scans with Relaxed loads, which by coherence cannot be older than that, and
+//! loads a matching slot again with Acquire.
+//!
+//! # ABA
+//!
+//! Every operation runs pinned. A node that a slot named while this thread is pinned is not handed
+//! out again before it unpins: it is retired only after it has left its slot, and recycled only after
+//! a grace period. Hence, for the compare-and-swaps above:
+//!
+//! - `Member(n)` or `Tentative(n)` read and compared later is the same incarnation of n; its key is
+//!   the same. So what is ousted is the entry that was chosen, perhaps with more uses by now.
+//! - A control word read and compared later stands for the same decisions: each one raises the
+//!   version and takes a node, no node is recycled twice during one pin, and 2^30 versions are more
+//!   than twice the 2^20 nodes. A bump ([`Index::bump`]) raises the version, too, and takes none:
+//!   but a thread bumps once at most for each load that was under way, and the post of none of them is
+//!   freed during the pin.
+//! - Free words do come back; claiming one is right whenever it succeeds.
+//!
+//! # Progress
+//!
+//! Lock-free. Lookups take no step twice. Each retry of an insert, a replacement or a removal means
+//! that some other operation changed the word it wanted.
+
+mod control;
+mod walk;
+
+use super::hints::{Hints, Standing};
+use crate::{
+    engine::{
+        index::{
+            prefetch::prefetch,
+            scan::Line,
+            word::{Control, Layout, NodeId, Place, Probe, SLOTS, Word},
+        },
+        testing::{
+            hooks::{Step, step},
+            plant::{Bug, planted},
+        },
+    },
+    sync::{AtomicU32, AtomicU64, Ordering},
+};
+use std::ptr;
+
+/// A set: with [`SLOTS`] slots exactly two cache lines.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct Set {
+    control: AtomicU64,
+    slots: [AtomicU32; SLOTS],
+    pub(crate) hints: Hints,
+}
+
+#[cfg(not(larder_loom))]
+const _: () = assert!(size_of::<Set>() == 128 && std::mem::offset_of!(Set, hints) == 64);
+
+impl Set {
+    #[inline(always)]
+    fn control(&self) -> Control {
+        Control::from_bits(self.control.load(Ordering::Acquire))
+    }
+
+    #[cfg(larder_loom)]
+    pub(crate) fn new() -> Self {
+        Self {
+            control: AtomicU64::new(0),
+            slots: std::array::from_fn(|_| AtomicU32::new(0)),
+            hints: Hints::new(),
+        }
+    }
+}
+
+/// Where a slot is: the number of its set times 16, plus its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Loc(pub(crate) u32);
+
+impl Loc {
+    #[inline(always)]
+    pub(crate) fn new(set: usize, slot: usize) -> Self {
+        Loc((set << 4 | slot) as u32)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(self) -> usize {
+        (self.0 >> 4) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) fn slot(self) -> usize {
+        self.0 as usize & 0xF
+    }
+
+    /// The home set of the key whose word stands here.
+    #[inline(always)]
+    pub(crate) fn home(self, word: Word) -> usize {
+        self.set() ^ usize::from(word.is_displaced())
+    }
+}
+
+/// The sets of one shard.
+#[derive(Debug)]
+pub(crate) struct Index {
+    sets: Box<[Set]>,
+    layout: Layout,
+}
+
+/// The home set of a key, for a lookup that asks for its lines before it pins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Home<'i> {
+    set: &'i Set,
+}
+
+impl Home<'_> {
+    /// Its control word.
+    #[inline(always)]
+    pub(crate) fn control(&self) -> Control {
+        self.set.control()
+    }
+}
+
+/// A member that a lookup found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found<'i> {
+    set: &'i Set,
+    slot: usize,
+    pub(crate) word: Word,
+    pub(crate) node: NodeId,
+}
+
+impl<'i> Found<'i> {
+    #[inline(always)]
+    fn slot(&self) -> &'i AtomicU32 {
+        self.set.slot(self.slot)
+    }
+
+    /// How often the entry was used, as far as is known.
+    #[inline]
+    pub(crate) fn standing(&self) -> Standing {
+        self.set.hints.standing(self.slot)
+    }
+}
+
+/// What left a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// The entry: its key is gone.
+    Key,
+    /// Only the node: the key has another now.
+    Node,
+}
+
+/// A slot that was claimed for an insert.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    pub(crate) loc: Loc,
+    word: Word,
+    place: Place,
+    node: NodeId,
+}
+
+impl Claim {
+    #[inline(always)]
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+}
+
+impl Set {
+    #[inline(always)]
+    fn slot(&self, slot: usize) -> &AtomicU32 {
+        debug_assert!(slot < SLOTS);
+        // SAFETY: slot numbers come from a mask of `SLOTS` bits (`scan.rs`), from a `Loc`, made of such
+        // a number, from a control word, which has that of a `Place`, and from loops over all slots.
+        unsafe { self.slots.get_unchecked(slot) }
+    }
+
+    /// What a slot holds now.
+    #[inline(always)]
+    pub(crate) fn word(&self, slot: usize) -> Word {
+        Word::from_bits(self.slot(slot).load(Ordering::Acquire))
+    }
+
+    /// What all slots hold, each at some moment of the call.
+    #[inline(always)]
+    pub(crate) fn line(&self) -> Line {
+        Line::load(&self.slots)
+    }
+}
+
+impl Index {
+    /// An index over `sets`, an even number of them, all zero.
+    pub(crate) fn new(sets: Box<[Set]>, layout: Layout) -> Self {
+        assert!(sets.len().is_multiple_of(2) && !sets.is_empty(), "sets come in pairs");
+        Self { sets, layout }
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        size_of_val(&*self.sets)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// The home set of a hash: its middle 32 bits, scaled to the number of sets.
+    #[inline(always)]
+    pub(crate) fn home(&self, hash: u64) -> usize {
+        let bits = u64::from((hash >> 16) as u32);
+        ((bits * self.sets.len() as u64) >> 32) as usize
+    }
+
+    /// Asks for the lines of a set, before anything else is known.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, home: usize) {
+        prefetch(self.set(home));
+        prefetch(&self.set(home).hints);
+    }
+
+    /// The same for a hash; for [`Index::find_at`].
+    #[inline(always)]
+    pub(crate) fn prefetched_home(&self, hash: u64) -> Home<'_> {
+        let set = self.set(self.home(hash));
+        prefetch(set);
+        prefetch(&set.hints);
+        Home { set }
+    }
+
+    /// Asks for the lines of a slot's set.
+    #[inline(always)]
+    pub(crate) fn prefetch_loc(&self, loc: Loc) {
+        self.prefetch(loc.set());
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, set: usize) -> &Set {
+        debug_assert!(set < self.sets.len());
+        // SAFETY: set numbers come from `home`, which is a fraction of the number of sets; from that
+        // with the last bit turned over, and the number is even; from the place of a set; from a `Loc`,
+        // made of such a number; and from loops over all sets.
+        unsafe { self.sets.get_unchecked(set) }
+    }
+
+    #[cold]
+    fn neighbour(&self, set: &Set) -> &Set {
+        let offset = ptr::from_ref(set).addr() - self.sets.as_ptr().addr();
+        self.set((offset / size_of::<Set>()) ^ 1)
+    }
+
+    #[inline(always)]
+    fn slot(&self, loc: Loc) -> &AtomicU32 {
+        self.set(loc.set()).slot(loc.slot())
+    }
+
+    /// Where the slot of a found member is.
+    #[inline(always)]
+    pub(crate) fn loc(&self, found: Found<'_>) -> Loc {
+        let offset = ptr::from_ref(found.set).addr() - self.sets.as_ptr().addr();
+        Loc::new(offset / size_of::<Set>(), found.slot)
+    }
+
+    /// The hints of a slot's set.
+    #[inline(always)]
+    pub(crate) fn hints(&self, loc: Loc) -> &Hints {
+        &self.set(loc.set()).hints
+    }
+
+    /// What stands at `loc` now.
+    #[inline]
+    pub(crate) fn word(&self, loc: Loc) -> Word {
+        self.set(loc.set()).word(loc.slot())
+    }
+
+    /// Looks for the key of `hash` for which `eq` holds.
+    #[inline(always)]
+    pub(crate) fn find(
+        &self,
+        home: usize,
+        hash: u64,
+        mut eq: impl FnMut(NodeId) -> bool,
+    ) -> Option<Found<'_>> {
+        let home = Home { set: self.set(home) };
+        self.find_at(home, hash, |node| eq(node).then_some(())).map(|(found, ())| found)
+    }
+
+    /// The same; with what `read` makes of the key's node, and of no other.
+    #[inline(always)]
+    pub(crate) fn find_at<'i, T>(
+        &'i self,
+        home: Home<'i>,
+        hash: u64,
+        mut read: impl FnMut(NodeId) -> Option<T>,
+    ) -> Option<(Found<'i>, T)> {
+        let mut set = home.set;
+        let mut displaced = false;
+        loop {
+            let probe = self.layout.probe(hash, displaced);
+            let mut matches = set.line().matches(probe);
+            while matches != 0 {
+                let slot = matches.trailing_zeros() as usize;
+                matches &= matches - 1;
+                // Acquire: pairs with publish and replace, and makes the node's content visible.
+                let word = set.word(slot);
+                let node = self.layout.node(word);
+                if word.matches(probe)
+                    && let Some(read) = read(node)
+                {
+                    return Some((Found { set, slot, word, node }, read));
+                }
+                is_seldom();
+            }
+            if displaced || home.control().displaced() == 0 {
+                return None;
+            }
+            set = self.neighbour(set);
+            displaced = true;
+        }
+    }
+
+    /// Whether the slot of a member that was found still names the same node.
+    #[cold]
+    pub(crate) fn still_names(&self, found: Found<'_>) -> bool {
+        self.again(found).is_some()
+    }
+
+    /// A member that was found, with the word that its slot has now; None if that names another node, or
+    /// none.
+    #[cold]
+    pub(crate) fn again<'i>(&self, found: Found<'i>) -> Option<Found<'i>> {
+        let word = Word::from_bits(found.slot().load(Ordering::Acquire));
+        let node = self.layout.node(word);
+        let same = node == found.node || planted(Bug::ReplaceUnseen);
+        (word.is_member() && same).then_some(Found { word, node, ..found })
+    }
+
+    /// Counts a use of a member.
+    #[inline(always)]
+    pub(crate) fn touch(found: Found<'_>) {
+        found.set.hints.touch(found.slot);
+    }
+
+    #[inline(always)]
+    fn swap(&self, loc: Loc, old: Word, new: Word, success: Ordering) -> bool {
+        self.slot(loc).compare_exchange(old.bits(), new.bits(), success, Ordering::Relaxed).is_ok()
+    }
+
+    /// Replaces a member's node, which counts as a use. False if the word changed.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn replace(&self, found: Found<'_>, node: NodeId) -> bool {
+        let new = self.layout.with_node(found.word, node);
+        let order = acq_rel_unless(Bug::ReplaceRelaxed);
+        let (old, new) = (found.word.bits(), new.bits());
+        let replaced = found.slot().compare_exchange(old, new, order, Ordering::Relaxed).is_ok();
+        if replaced {
+            Self::touch(found);
+            step(Step::Replaced);
+        }
+        replaced
+    }
+
+    /// Claims a free slot of its home for an insert that found its key absent (step 4). None if there is none.
+    /// `vacant` has a bit for each slot that was seen without a member.
+    #[inline(always)]
+    pub(crate) fn claim(&self, home: usize, vacant: u32, hash: u64, node: NodeId) -> Option<Claim> {
+        if vacant != 0 {
+            let place = Place { slot: vacant.trailing_zeros() as usize, displaced: false };
+            let claim = self.try_claim(home, place, Word::FREE, hash, node);
+            if claim.is_some() {
+                return claim;
+            }
+        }
+        self.claim_in(home, false, hash, node)
+    }
+
+    /// The same next door.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn claim_next_door(&self, home: usize, hash: u64, node: NodeId) -> Option<Claim> {
+        if !self.control(home).can_displace() {
+            return None;
+        }
+        self.disown(home ^ 1, self.control(home ^ 1), node);
+        self.claim_in(home, true, hash, node)
+    }
+
+    #[inline(never)]
+    fn claim_in(&self, home: usize, displaced: bool, hash: u64, node: NodeId) -> Option<Claim> {
+        let number = home ^ usize::from(displaced);
+        let set = self.set(number);
+        let mut free = set.line().matches(Probe::FREE);
+        while free != 0 {
+            let place = Place { slot: free.trailing_zeros() as usize, displaced };
+            let claim = self.try_claim(number, place, Word::FREE, hash, node);
+            if claim.is_some() {
+                return claim;
+            }
+            free &= free - 1;
+        }
+        None
+    }
+
+    /// Claims the slot of a member of the home set, which is evicted by that. None if its word changed.
+    #[inline(always)]
+    pub(crate) fn oust(&self, loc: Loc, word: Word, hash: u64, node: NodeId) -> Option<Claim> {
+        let place = Place { slot: loc.slot(), displaced: false };
+        let claim = self.try_claim(loc.set(), place, word, hash, node);
+        if claim.is_some() {
+            step(Step::Ousted);
+        }
+        claim
+    }
+
+    #[inline(always)]
+    fn try_claim(
+        &self,
+        set: usize,
+        place: Place,
+        old: Word,
+        hash: u64,
+        node: NodeId,
+    ) -> Option<Claim> {
+        let word = self.layout.tentative(hash, node, place.displaced);
+        let loc = Loc::new(set, place.slot);
+        if planted(Bug::OustBlind) && old != Word::FREE {
+            self.slot(loc).store(word.bits(), Ordering::Release);
+            return Some(Claim { loc, word, place, node });
+        }
+        // Release: whoever publishes this word passes the node's content on. Acquire: what is ousted is
+        // this thread's to retire.
+        let claimed = self.swap(loc, old, word, acq_rel_unless(Bug::PublishRelaxed));
+        claimed.then(|| {
+            step(Step::SlotClaimed);
+            Claim { loc, word, place, node }
+        })
+    }
+
+    /// Decides an insert (step 5) that found its key absent after reading `control`. False if
+    /// another insert was decided in between.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn decide(&self, home: usize, control: Control, claim: &Claim) -> bool {
+        if planted(Bug::SkipDecide) {
+            return true;
+        }
+        debug_assert!(!control.is_sealed(), "a decision in a sealed set");
+        let mut counted = claim.place;
+        if planted(Bug::DisplacedUncounted) {
+            counted.displaced = false;
+        }
+        let decided = self
+            .set(home)
+            .control
+            .compare_exchange(
+                control.bits(),
+                control.decide(claim.node, counted).bits(),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            )
+            .is_ok();
+        if decided {
+            step(Step::Decided);
+        }
+        decided
+    }
+
+    /// Makes a decided insert visible (step 6).
+    #[inline(always)]
+    pub(crate) fn publish(&self, claim: &Claim) {
+        let order = acq_rel_unless(Bug::PublishRelaxed);
+        // Failure: somebody settled it for us.
+        let _ = self.swap(claim.loc, claim.word, claim.word.into_member(), order);
+        step(Step::Published);
+    }
+
+    /// Takes back a claim that was not decided.
+    pub(crate) fn abort(&self, claim: &Claim) {
+        let aborted = self.swap(claim.loc, claim.word, Word::FREE, Ordering::AcqRel);
+        debug_assert!(aborted, "only its owner touches an undecided claim");
+    }
+
+    /// Takes a member out of its slot: a removal, or an eviction. False if the word changed.
+    #[inline]
+    #[must_use]
+    pub(crate) fn remove(&self, loc: Loc, word: Word) -> bool {
+        if planted(Bug::RemoveBlind) {
+            self.slot(loc).store(Word::FREE.bits(), Ordering::Release);
+            return true;
+        }
+        let removed = self.swap(loc, word, Word::FREE, Ordering::AcqRel);
+        if removed {
+            step(Step::Unlinked);
+        }
+        removed
+    }
+}
+
+/// Tells the compiler that a branch is not the one to be laid out for.
+#[cold]
+const fn is_seldom() {}
+
+#[inline(always)]
+fn acq_rel_unless(bug: Bug) -> Ordering {
+    if planted(bug) { Ordering::Relaxed } else { Ordering::AcqRel }
+}

@@ -1,0 +1,369 @@
+//! What a slot and a set's control word say, packed into 32 and 64 bits.
+//!
+//! Plain values: nothing here is atomic, and nothing here knows which transitions are legal (that
+//! is `sets.rs`). The types are copies of what an atomic held at one moment.
+//!
+//! # Slot word, 32 bits
+//!
+//! ```text
+//!  31 | 30 | 29 ....... 0
+//!   0    0       0          Free: no resident
+//!   0    d   tag | node     Tentative: an insert in progress, unseen by readers
+//!   1    d   tag | node     Member: the entry is in the cache
+//! ```
+//!
+//! `d` says that the key's home is the neighbouring set. `tag` takes what the shard's node numbers
+//! leave of 30 bits: see [`Layout`]. Node numbers begin with 1, so a tentative word is never 0.
+//!
+//! # Control word, 64 bits
+//!
+//! ```text
+//!  63 ......... 34 |   33   | 32 ...... 25 | 24 ... 20 | 19 ... 0
+//!    version 30      sealed   displaced 8    place 5     node 20
+//! ```
+//!
+//! The last insert that was decided in this set (`node` at `place`, or none), how many keys of
+//! this set live next door, whether nothing more is decided here (`storeys.rs`), and a version that
+//! every decision raises.
+
+/// Slots of one set: with the control word they fill a cache line.
+#[cfg(not(larder_loom))]
+pub(crate) const SLOTS: usize = 14;
+/// Two, so that a model reaches full sets and neighbours within a few steps.
+#[cfg(larder_loom)]
+pub(crate) const SLOTS: usize = 2;
+
+/// A node's number within its shard, from 1; 0 is "none" wherever a link or a word needs it.
+pub(crate) type NodeId = u32;
+
+/// Width of the node field in the control word, hence of any node number.
+pub(crate) const NODE_BITS_MAX: u32 = 20;
+
+const MEMBER: u32 = 1 << 31;
+const DISPLACED: u32 = 1 << 30;
+const PAYLOAD: u32 = DISPLACED - 1;
+/// Bits of a hash that a ghost keeps, if slots keep that many.
+const GHOST_TAG_BITS: u32 = 13;
+
+/// How a shard splits the payload bits between tag and node number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    node_bits: u32,
+    node_mask: u32,
+    /// What of a word has to match: kind, displacement and tag.
+    probe_mask: u32,
+    ghost_mask: u32,
+}
+
+impl Layout {
+    /// The layout for node numbers up to `max_node`; `None` if they do not fit.
+    pub(crate) fn for_nodes(max_node: NodeId) -> Option<Self> {
+        let node_bits = (NodeId::BITS - max_node.leading_zeros()).max(1);
+        let node_mask = (1 << node_bits) - 1;
+        let probe_mask = !node_mask;
+        // No more than a slot keeps, since whoever evicts an entry has only its word.
+        let ghost_bits = GHOST_TAG_BITS.min(PAYLOAD.count_ones().saturating_sub(node_bits));
+        let ghost_mask = (1 << ghost_bits) - 1;
+        (node_bits <= NODE_BITS_MAX).then_some(Self {
+            node_bits,
+            node_mask,
+            probe_mask,
+            ghost_mask,
+        })
+    }
+
+    /// The hash bits that slots keep, in place.
+    #[inline(always)]
+    fn tag(self, hash: u64) -> u32 {
+        ((hash as u32) << self.node_bits) & PAYLOAD
+    }
+
+    /// What [`Word::matches`] compares a member of this hash with, and under which mask.
+    #[inline(always)]
+    pub(crate) fn probe(self, hash: u64, displaced: bool) -> Probe {
+        let displaced = if displaced { DISPLACED } else { 0 };
+        Probe { mask: self.probe_mask, want: MEMBER | displaced | self.tag(hash) }
+    }
+
+    /// The part of a hash that a ghost keeps.
+    #[inline(always)]
+    pub(crate) fn ghost_tag(self, hash: u64) -> u16 {
+        (hash as u32 & self.ghost_mask) as u16
+    }
+
+    /// The same, of the key whose member word this is.
+    #[inline(always)]
+    pub(crate) fn ghost_tag_of(self, word: Word) -> u16 {
+        (word.0 >> self.node_bits & self.ghost_mask) as u16
+    }
+
+    #[inline(always)]
+    pub(crate) fn tentative(self, hash: u64, node: NodeId, displaced: bool) -> Word {
+        debug_assert!(node != 0 && node <= self.node_mask, "node number out of range");
+        Word(if displaced { DISPLACED } else { 0 } | self.tag(hash) | node)
+    }
+
+    #[inline(always)]
+    pub(crate) fn node(self, word: Word) -> NodeId {
+        word.0 & self.node_mask
+    }
+
+    /// The member word of the same key and place with another node.
+    #[inline(always)]
+    pub(crate) fn with_node(self, word: Word, node: NodeId) -> Word {
+        Word(word.0 & !self.node_mask | node)
+    }
+}
+
+/// A compare value and its mask: one `and` and one compare per slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe {
+    pub(crate) mask: u32,
+    pub(crate) want: u32,
+}
+
+impl Probe {
+    pub(crate) const FREE: Probe = Probe { mask: u32::MAX, want: Word::FREE.0 };
+}
+
+/// What one slot held at one moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Word(u32);
+
+/// The kinds of [`Word`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// No resident.
+    Free,
+    /// An insert in progress.
+    Tentative,
+    /// A resident.
+    Member,
+}
+
+impl Word {
+    pub(crate) const FREE: Word = Word(0);
+
+    #[inline(always)]
+    pub(crate) fn from_bits(bits: u32) -> Self {
+        Word(bits)
+    }
+
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u32 {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(crate) fn matches(self, probe: Probe) -> bool {
+        self.0 & probe.mask == probe.want
+    }
+
+    #[inline(always)]
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Word::FREE => Kind::Free,
+            _ if self.is_member() => Kind::Member,
+            _ => Kind::Tentative,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_member(self) -> bool {
+        self.0 & MEMBER != 0
+    }
+
+    /// Whether the key's home is the neighbouring set (of tentative and member words).
+    #[inline(always)]
+    pub(crate) fn is_displaced(self) -> bool {
+        self.0 & DISPLACED != 0
+    }
+
+    /// The member that a tentative word becomes.
+    #[inline(always)]
+    pub(crate) fn into_member(self) -> Word {
+        debug_assert_eq!(self.kind(), Kind::Tentative);
+        Word(self.0 | MEMBER)
+    }
+}
+
+impl std::fmt::Debug for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}({:#010x})", self.kind(), self.0)
+    }
+}
+
+/// Where in a pair of sets: the slot, and whether it is next door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Slot number within its set.
+    pub(crate) slot: usize,
+    /// In the neighbour of the home set.
+    pub(crate) displaced: bool,
+}
+
+const CTL_NODE: u64 = (1 << NODE_BITS_MAX) - 1;
+const CTL_PLACE_SHIFT: u32 = 20;
+const CTL_PLACE_DISPLACED: u64 = 1 << 24;
+const CTL_DISPLACED_SHIFT: u32 = 25;
+const CTL_DISPLACED_ONE: u64 = 1 << CTL_DISPLACED_SHIFT;
+const CTL_SEALED: u64 = 1 << 33;
+const CTL_VERSION_ONE: u64 = 1 << 34;
+/// The count of displaced keys stops here; a set that has reached it displaces no more.
+const CTL_DISPLACED_MAX: u64 = 0xFF;
+
+/// What a set's control word held at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Control(u64);
+
+impl Control {
+    #[inline(always)]
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Control(bits)
+    }
+
+    #[inline(always)]
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The last decided insert, unless its node has been retired since.
+    #[inline]
+    pub(crate) fn decided(self) -> Option<(NodeId, Place)> {
+        let node = (self.0 & CTL_NODE) as NodeId;
+        (node != 0).then(|| {
+            let slot = (self.0 >> CTL_PLACE_SHIFT) as usize & 0xF;
+            (node, Place { slot, displaced: self.0 & CTL_PLACE_DISPLACED != 0 })
+        })
+    }
+
+    /// How many of the set's keys may live next door.
+    #[inline(always)]
+    pub(crate) fn displaced(self) -> u64 {
+        (self.0 >> CTL_DISPLACED_SHIFT) & CTL_DISPLACED_MAX
+    }
+
+    pub(crate) fn can_displace(self) -> bool {
+        self.displaced() < CTL_DISPLACED_MAX
+    }
+
+    /// The word after the decision that `node` at `place` is inserted.
+    #[inline]
+    pub(crate) fn decide(self, node: NodeId, place: Place) -> Control {
+        let keep = self.0 & !(CTL_NODE | 0x1F << CTL_PLACE_SHIFT);
+        let place_bits = (place.slot as u64) << CTL_PLACE_SHIFT
+            | if place.displaced { CTL_PLACE_DISPLACED } else { 0 };
+        let displaced = if place.displaced { CTL_DISPLACED_ONE } else { 0 };
+        Control((keep | place_bits | u64::from(node)).wrapping_add(displaced + CTL_VERSION_ONE))
+    }
+
+    /// Whether nothing more is decided in this set.
+    #[inline(always)]
+    pub(crate) fn is_sealed(self) -> bool {
+        self.0 & CTL_SEALED != 0
+    }
+
+    /// The word that lets nothing more be decided.
+    pub(crate) fn seal(self) -> Control {
+        Control(self.0 | CTL_SEALED)
+    }
+
+    /// The word with the next version, and nothing decided by it.
+    #[inline]
+    pub(crate) fn bump(self) -> Control {
+        Control(self.0.wrapping_add(CTL_VERSION_ONE))
+    }
+
+    /// The word after `node` has left its slot: it no longer names it, and a displaced key less is
+    /// counted. Equal to `self` if nothing is to be done.
+    #[inline]
+    pub(crate) fn forget(self, node: NodeId, was_displaced: bool) -> Control {
+        let mut bits = self.0;
+        if bits & CTL_NODE == u64::from(node) {
+            bits &= !(CTL_NODE | 0x1F << CTL_PLACE_SHIFT);
+        }
+        if was_displaced {
+            debug_assert!(self.displaced() > 0, "a displaced key that nobody counted");
+            bits -= CTL_DISPLACED_ONE;
+        }
+        Control(bits)
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+    use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+
+    #[test]
+    fn words_survive_the_round_trip() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        for _ in 0..100_000 {
+            let max = 1 << rng.random_range(1..NODE_BITS_MAX);
+            let layout = Layout::for_nodes(max).expect("fits");
+            let (hash, node) = (rng.random::<u64>(), rng.random_range(1..=max));
+            let displaced = rng.random();
+            let word = layout.tentative(hash, node, displaced);
+            assert_eq!(word.kind(), Kind::Tentative);
+            assert_eq!((layout.node(word), word.is_displaced()), (node, displaced));
+            assert!(!word.matches(layout.probe(hash, displaced)), "readers must not see it");
+
+            let member = word.into_member();
+            assert_eq!(member.kind(), Kind::Member);
+            assert!(member.matches(layout.probe(hash, displaced)));
+            assert!(!member.matches(layout.probe(hash, !displaced)));
+            assert_eq!(layout.node(member), node);
+            assert_eq!(layout.ghost_tag_of(member), layout.ghost_tag(hash));
+
+            let other = rng.random_range(1..=max);
+            let replaced = layout.with_node(member, other);
+            assert_eq!((layout.node(replaced), replaced.is_displaced()), (other, displaced));
+            assert!(replaced.matches(layout.probe(hash, displaced)));
+        }
+    }
+
+    #[test]
+    fn a_layout_that_does_not_fit_is_refused() {
+        assert!(Layout::for_nodes((1 << NODE_BITS_MAX) - 1).is_some());
+        assert!(Layout::for_nodes(1 << NODE_BITS_MAX).is_none());
+    }
+
+    #[test]
+    fn control_words_count_and_forget() {
+        let mut control = Control::from_bits(0);
+        assert_eq!(control.decided(), None);
+        for round in 1..=20u32 {
+            let place = Place { slot: round as usize % SLOTS, displaced: round % 2 == 0 };
+            let before = control;
+            control = control.decide(round, place);
+            assert_eq!(control.decided(), Some((round, place)));
+            assert_ne!(control.bits() >> 34, before.bits() >> 34, "the version moves");
+        }
+        assert_eq!(control.displaced(), 10);
+        let same = control.forget(7, false);
+        assert_eq!(same, control, "another node is named");
+        let less = control.forget(20, true);
+        assert_eq!((less.decided(), less.displaced()), (None, 9));
+    }
+
+    #[test]
+    fn the_version_wraps_without_touching_its_neighbours() {
+        let control = Control::from_bits(u64::MAX << 34);
+        let next = control.decide(5, Place { slot: 1, displaced: false });
+        assert_eq!(next.decided(), Some((5, Place { slot: 1, displaced: false })));
+        assert_eq!((next.bits() >> 34, next.displaced()), (0, 0));
+        let bumped = next.bump();
+        assert_eq!((bumped.bits() >> 34, bumped.decided()), (1, next.decided()));
+        assert_eq!(Control::from_bits(u64::MAX << 34).bump().bits(), 0);
+    }
+
+    #[test]
+    fn a_seal_stays() {
+        let place = Place { slot: 3, displaced: true };
+        let open = Control::from_bits(u64::MAX << 34).decide(5, place);
+        assert!(!open.is_sealed());
+        let sealed = open.seal();
+        assert_eq!((sealed.decided(), sealed.displaced()), (open.decided(), open.displaced()));
+        assert!(sealed.bump().is_sealed() && sealed.forget(5, true).is_sealed());
+    }
+}

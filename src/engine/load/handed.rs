@@ -1,0 +1,206 @@
+//! A lead without a lifetime: it was handed to a task, which its leader does not wait for, or to the caller, in a
+//! guard.
+//!
+//! It knows the cache weakly, as an errand does (`errand.rs`): a cache ends with its last handle. One that is
+//! dropped before it was taken up again has abandoned the flight (`flight.rs`), to all who wait. A guard passes its
+//! lead on instead, to one of them, as a leader does that is dropped.
+//!
+//! Whoever takes it up got it from the thread that has posted the flight. So what it looks at happens after the fence of
+//! the posting, as if that thread looked (`flights.rs`, "Orderings").
+
+use crate::{
+    engine::{
+        Engine,
+        invalidate::groups::Tags,
+        load::{
+            fill::{Filled, Load, Timer},
+            refresh::Refresh,
+        },
+        ops::insert::Terms,
+        shards::{shard::Common, storeys::Spot},
+        singleflight::{
+            flight::{Flight, Leader, Outcome},
+            leading::Leading,
+        },
+        storage::nodes::Entry,
+    },
+    sync::{Arc, Weak},
+};
+use std::{fmt, time::Duration};
+
+/// The lead of a load, without a lifetime.
+pub(crate) struct HandedLead<K, V> {
+    cache: Weak<Common<K, V>>,
+    flight: Arc<Flight<K, V>>,
+    hash: u64,
+    /// What is to be replaced, if it is a refresh.
+    replaces: Option<(Spot, Tags)>,
+    taken_up: bool,
+    holder: Holder,
+}
+
+/// Who has a handed lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// A task, which works in the background (`background.rs`).
+    Task,
+    /// A caller, which has it in a guard.
+    Caller,
+}
+
+/// A handed lead as its leader had it.
+#[derive(Debug)]
+pub(crate) enum TakenUp<'e, K, V> {
+    Absent(Leader<'e, K, V>),
+    Old(Refresh<'e, K, V>),
+}
+
+impl<K, V> HandedLead<K, V> {
+    pub(crate) fn new(
+        engine: &Engine<K, V>,
+        lead: Leader<'_, K, V>,
+        hash: u64,
+        replaces: Option<(Spot, Tags)>,
+    ) -> Self {
+        let cache = Arc::downgrade(&engine.common);
+        Self {
+            cache,
+            flight: lead.hand_over(),
+            hash,
+            replaces,
+            taken_up: false,
+            holder: Holder::Task,
+        }
+    }
+
+    pub(crate) fn of_absent(engine: &Engine<K, V>, lead: Leader<'_, K, V>, hash: u64) -> Self {
+        Self::new(engine, lead, hash, None)
+    }
+
+    /// One that is to replace what its leader has found at `spot`, by an entry with tags of its own.
+    pub(crate) fn of_present(
+        engine: &Engine<K, V>,
+        lead: Leader<'_, K, V>,
+        hash: u64,
+        spot: Spot,
+    ) -> Self {
+        Self::new(engine, lead, hash, Some((spot, Tags::NONE)))
+    }
+
+    /// The same, for a guard.
+    pub(crate) fn in_guard(mut self) -> Self {
+        self.holder = Holder::Caller;
+        self
+    }
+
+    pub(crate) fn key(&self) -> &K {
+        self.flight.key()
+    }
+
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Whether a write of the key has come in between.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.flight.is_superseded()
+    }
+
+    /// Leaves the lead to the next of those who wait.
+    pub(crate) fn pass_on(self) {
+        self.take_up(|_, lead| drop(lead));
+    }
+
+    /// Starts the clock for the loader. None if there is no cache any more.
+    pub(crate) fn timer(&self) -> Option<Timer> {
+        let engine = Engine::engine_of(&self.cache)?;
+        Some(Timer::start(&engine.common.lifetimes.clock))
+    }
+
+    /// To be kept while the loader's code runs.
+    pub(crate) fn leading(&self) -> Leading {
+        Leading::new(Arc::as_ptr(&self.flight).cast())
+    }
+
+    /// Counts a loader that has panicked.
+    pub(crate) fn count_failure(&self, took: Duration) {
+        if let Some(engine) = Engine::engine_of(&self.cache) {
+            engine.count_load(took, true);
+        }
+    }
+
+    /// Goes on as the leader. Does nothing if there is no cache any more.
+    pub(crate) fn take_up<R>(
+        mut self,
+        f: impl FnOnce(&Engine<K, V>, TakenUp<'_, K, V>) -> R,
+    ) -> Option<R> {
+        let engine = Engine::engine_of(&self.cache)?;
+        let _work = (self.holder == Holder::Task).then(|| engine.common.background.work());
+        self.taken_up = true;
+        let leader = Leader::new(&engine, Arc::clone(&self.flight));
+        let lead = match self.replaces {
+            None => TakenUp::Absent(leader),
+            Some((spot, tags)) => {
+                TakenUp::Old(Refresh::new(&engine, leader, self.hash, spot, tags))
+            }
+        };
+        Some(f(&engine, lead))
+    }
+}
+
+impl<K, V> TakenUp<'_, K, V> {
+    /// Stores a value on these terms, and hands it to those who wait and back; within
+    /// [`conclude`](Engine::conclude).
+    pub(crate) fn land(
+        self,
+        engine: &Engine<K, V>,
+        (hash, entry): (u64, Entry<K, V>),
+        terms: &Terms,
+        took: Duration,
+        unused: &mut Vec<Entry<K, V>>,
+    ) -> (Filled, Outcome<V>)
+    where
+        K: Eq,
+        V: Clone,
+    {
+        let value = entry.value.clone();
+        let (post, replaces) = match &self {
+            TakenUp::Absent(leader) => (leader.post(), None),
+            TakenUp::Old(refresh) => (refresh.post(), Some(refresh.spot())),
+        };
+        let filled = match post.is_superseded() {
+            true => {
+                unused.push(entry);
+                Filled::Superseded
+            }
+            false => engine.fill(hash, entry, Load { post, replaces, terms, took }, unused),
+        };
+        let outcome = Outcome::Value(value);
+        let landed = match self {
+            TakenUp::Absent(leader) => leader.land(outcome),
+            TakenUp::Old(refresh) => refresh.end(outcome, false),
+        };
+        (filled, landed)
+    }
+}
+
+impl<K, V> Drop for HandedLead<K, V> {
+    fn drop(&mut self) {
+        if self.taken_up {
+            return;
+        }
+        // Without a cache there is nobody left whom it concerns.
+        let Some(engine) = Engine::engine_of(&self.cache) else { return };
+        let _work = (self.holder == Holder::Task).then(|| engine.common.background.work());
+        if let Some((spot, _)) = self.replaces {
+            engine.count_refresh(spot, true);
+        }
+        self.flight.abandon_to_all(&engine);
+    }
+}
+
+impl<K, V> fmt::Debug for HandedLead<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandedLead").field("flight", &self.flight).finish_non_exhaustive()
+    }
+}

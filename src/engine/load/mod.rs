@@ -1,0 +1,11 @@
+//! Values that a loader gives: how they are stored, and when they are loaded anew.
+//!
+//! - `fill.rs`: why what was loaded never outlasts a later write
+//! - `refresh.rs`: loading anew while the old value is given out
+//! - `errand.rs`: refreshes in the background
+//! - `handed.rs`: leads without a lifetime: of loads in tasks, and of guards
+
+pub(crate) mod errand;
+pub(crate) mod fill;
+pub(crate) mod handed;
+pub(crate) mod refresh;

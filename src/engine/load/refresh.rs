@@ -1,0 +1,481 @@
+//! Refreshing: loading a value anew while the old one is still given out.
+//!
+//! # Who refreshes what
+//!
+//! A loading lookup that finds an entry in need of it (below) posts a flight for its key, as a load of
+//! an absent key does. So there is one load per key at a time, whatever it is for, and writes of the
+//! key supersede it. If there is a flight already, somebody has seen to it. Otherwise the thread looks
+//! the key up once more, now that writers can see the flight; if it finds the very node that it found
+//! before, that is the one to be replaced, and if not, the need is over and so is the flight. `fill.rs`
+//! argues that the fill replaces that entry or nothing.
+//!
+//! Then either the thread leads the flight itself, or it steps back and sends an errand (`errand.rs`). Until
+//! that runs, the lead is vacant: a caller for whom the key is absent by then takes it and loads for
+//! itself, and does not stand in line behind other errands. An errand that finds the lead taken has
+//! nothing to do.
+//!
+//! The new entry has the tags of the old one, which are read in that second look. A tag that is invalidated
+//! later takes the new entry along, or supersedes its load; one that was invalidated before has made the
+//! old entry stale, and then the second look finds nothing.
+//!
+//! # When there is need
+//!
+//! - *By age*: the value was written longer than [`Freshness::after`] ago.
+//! - *By chance*: early recomputation as in XFetch (Vattani, Chierichetti, Lowenstein, "Optimal
+//!   Probabilistic Cache Stampede Prevention", VLDB 2015). With a load time `l`, a factor `b` and `u`
+//!   uniform in (0, 1], an entry is taken for one whose time is over if what it has yet to live is less
+//!   than `l * b * -ln u`. The nearer the end and the dearer the load, the likelier; and of many who ask,
+//!   one is likely to come early enough.
+//!
+//! A refresh that fails has the node rest for [`REST`], or for `after` if that is shorter.
+
+use crate::{
+    clock::{Clock, DEAD, Until},
+    engine::{
+        Engine, Sighted,
+        index::word::NodeId,
+        invalidate::groups::Tags,
+        load::{errand::Errand, fill::Load, handed::HandedLead},
+        ops::insert::Terms,
+        reclaim::epoch::pin,
+        shards::{
+            shard::{Common, Shard},
+            stats::Event,
+            storeys::Spot,
+        },
+        singleflight::{
+            flight::{Flight, Leader, Outcome},
+            flights::{Boarded, Post},
+            leading::Leading,
+        },
+        storage::nodes::Entry,
+        time::lifetimes::Life,
+    },
+    errands::{self, Job},
+    sync::{Arc, Weak, thread_local},
+};
+use std::{
+    any::Any,
+    cell::Cell,
+    fmt,
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+/// How long a refresh that has failed is not tried again.
+const REST: Duration = Duration::from_secs(1);
+/// No `-ln u` of [`chance`] is larger: `u` is 2^-53 at least.
+const FARTHEST: f64 = 36.8;
+
+/// How to send an errand, found out where its loader is known.
+type Sender<K, V> = dyn Fn(Errand<K, V>, Option<&Executor>) + Send + Sync;
+/// Compares the values before and after a refresh.
+type Same<V> = dyn Fn(&V, &V) -> bool + Send + Sync;
+/// Who runs the loaders that are not futures.
+pub(crate) type Executor = dyn Fn(Job) + Send + Sync;
+
+/// When and how values are refreshed.
+pub(crate) struct Freshness<K, V> {
+    /// The age at which they are, if that counts.
+    after: Option<Duration>,
+    /// How early, by chance; 0.0 for never.
+    pub(crate) beta: f64,
+    /// Whether a new value is as good as the old one.
+    pub(crate) same: Option<Box<Same<V>>>,
+    send: Option<Box<Sender<K, V>>>,
+    executor: Option<Box<Executor>>,
+}
+
+impl<K, V> Default for Freshness<K, V> {
+    fn default() -> Self {
+        Self { after: None, beta: 0.0, same: None, send: None, executor: None }
+    }
+}
+
+impl<K, V> Freshness<K, V> {
+    pub(crate) fn set_after(
+        &mut self,
+        after: Duration,
+        send: impl Fn(Errand<K, V>, Option<&Executor>) + Send + Sync + 'static,
+    ) {
+        self.after = Some(after);
+        self.send = Some(Box::new(send));
+    }
+
+    pub(crate) fn set_executor(&mut self, executor: impl Fn(Job) + Send + Sync + 'static) {
+        self.executor = Some(Box::new(executor));
+    }
+
+    fn has_need(&self, clock: &Clock, life: Life, load: Duration, rested: u64) -> bool {
+        let is_old = |after| clock.is_past(life.written.saturating_add(clock.units(after)));
+        (self.after.is_some_and(is_old) || self.is_early(clock, life.deadline, load))
+            && clock.is_past(rested)
+    }
+
+    fn is_early(&self, clock: &Clock, deadline: u64, load: Duration) -> bool {
+        if self.beta == 0.0 || load.is_zero() {
+            return false;
+        }
+        let Until::In(left) = clock.until(deadline) else { return false };
+        let (left, reach) = (left.as_secs_f64(), load.as_secs_f64() * self.beta);
+        // Most are far from their end, and need no logarithm.
+        left < reach * FARTHEST && left < reach * -chance().ln()
+    }
+
+    fn rest(&self, clock: &Clock) -> u64 {
+        clock.deadline_after(self.after.map_or(REST, |after| REST.min(after)))
+    }
+}
+
+impl<K, V> fmt::Debug for Freshness<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Freshness")
+            .field("after", &self.after)
+            .field("beta", &self.beta)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A number in (0, 1], evenly distributed; not for secrets.
+fn chance() -> f64 {
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0));
+    }
+    // The generator splitmix64 (Steele et al., OOPSLA'14).
+    let state = STATE.with(|state| {
+        state.set(state.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
+        state.get()
+    });
+    let mut bits = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (((bits ^ (bits >> 31)) >> 11) + 1) as f64 / (1_u64 << 53) as f64
+}
+
+/// Whether a value that was found is to be refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    Nothing,
+    /// That of this node.
+    Refresh(Spot),
+}
+
+/// Who is to refresh a value.
+#[derive(Debug)]
+pub(crate) enum Begun<'e, K, V> {
+    /// Somebody else, or nobody any more.
+    NotHere,
+    /// The caller.
+    Here(Refresh<'e, K, V>),
+}
+
+impl<K, V> Engine<K, V> {
+    /// Whether values are ever refreshed.
+    #[inline(always)]
+    pub(crate) fn refreshes(&self) -> bool {
+        self.common.lifetimes.freshness.is_some()
+    }
+
+    /// [`Engine::get`], and whether the entry needs to be refreshed.
+    pub(crate) fn get_aged<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Need)> {
+        let pin = pin();
+        let sighted = self.find(&pin, hash, eq)?;
+        let need = self.need(sighted.shard, sighted.found.node);
+        Some((sighted.with(f), need))
+    }
+
+    /// [`Engine::get`], and where the value is.
+    #[cfg(feature = "macros")]
+    pub(crate) fn get_at<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Spot)> {
+        let pin = pin();
+        self.find(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.spot()))
+    }
+
+    /// [`Engine::peek`], and where the value is. What is found by the leader of a load is what that load may
+    /// replace: the post was visible before.
+    pub(crate) fn peek_at<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<(R, Spot)> {
+        let pin = pin();
+        self.find_live(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.spot()))
+    }
+
+    /// Has nobody join a load of this hash that is under way, nor what it brings stored, as a write would.
+    #[cfg(feature = "macros")]
+    pub(crate) fn supersede_load(&self, hash: u64) {
+        self.common.supersede(&pin().guard, hash);
+    }
+
+    fn need(&self, shard: &Shard<K, V>, node: NodeId) -> Need {
+        let lifetimes = &self.common.lifetimes;
+        let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) else {
+            return Need::Nothing;
+        };
+        let (life, load) = (timing.life(node), timing.load(node));
+        match freshness.has_need(&lifetimes.clock, life, load, timing.rested(node)) {
+            true => Need::Refresh(shard.spot(node)),
+            false => Need::Nothing,
+        }
+    }
+
+    /// Has a value that was found in `node` refreshed: by an errand if there is a loader for it, or
+    /// else by the caller.
+    #[cold]
+    pub(crate) fn refresh(
+        &self,
+        hash: u64,
+        eq: &dyn Fn(&K) -> bool,
+        key: &dyn Fn() -> K,
+        spot: Spot,
+    ) -> Begun<'_, K, V> {
+        let posted = self.post_refresh(hash, eq, key, spot);
+        let Some((lead, tags)) = posted else { return Begun::NotHere };
+        let freshness = self.common.lifetimes.freshness.as_deref();
+        let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
+            return Begun::Here(Refresh::new(self, lead, hash, spot, tags));
+        };
+        let errand = Errand::new(&self.common, lead.step_back(), hash, spot, tags);
+        // What it does with the errand is its business: the caller has its value.
+        let _ = errands::caught(|| send(errand, freshness.executor.as_deref()));
+        Begun::NotHere
+    }
+
+    /// The lead of a load that is to replace the value at `spot`, and the tags of that.
+    pub(crate) fn post_refresh(
+        &self,
+        hash: u64,
+        eq: &dyn Fn(&K) -> bool,
+        key: &dyn Fn() -> K,
+        spot: Spot,
+    ) -> Option<(Leader<'_, K, V>, Tags)> {
+        let lead = match self.post(hash, eq, key) {
+            Boarded::Joined(_) => return None,
+            Boarded::Posted(flight) => Leader::new(self, flight),
+        };
+        let pin = pin();
+        let there = self.find_live(&pin, hash, eq)?;
+        (there.spot() == spot).then(|| (lead, there.shard.births.tags(spot.node)))
+    }
+
+    /// Where a key's value is.
+    #[cfg(larder_loom)]
+    pub(crate) fn node_of(&self, hash: u64, eq: impl Fn(&K) -> bool) -> Option<Spot> {
+        Some(self.find_live(&pin(), hash, eq)?.spot())
+    }
+
+    pub(crate) fn engine_of(cache: &Weak<Common<K, V>>) -> Option<Self> {
+        let common = cache.upgrade()?;
+        Some(Self { common })
+    }
+
+    pub(crate) fn count_refresh(&self, spot: Spot, failed: bool) {
+        let counters = &self.common.counters;
+        let number = pin().number;
+        counters.count(number, Event::Refresh);
+        if !failed {
+            return;
+        }
+        counters.count(number, Event::RefreshFailure);
+        let lifetimes = &self.common.lifetimes;
+        let shard = self.common.storeys.shard(spot.shard);
+        if let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) {
+            timing.rest(spot.node, freshness.rest(&lifetimes.clock));
+        }
+    }
+
+    /// What an error comes to: what is past its time, but not its grace, is better.
+    pub(crate) fn or_past(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        error: &Arc<dyn Any + Send + Sync>,
+        copy: impl FnOnce(&Entry<K, V>) -> V,
+    ) -> Outcome<V> {
+        let past = match self.common.lifetimes.grace {
+            0 => None,
+            _ => self.peek_past(hash, eq, copy),
+        };
+        past.map_or_else(|| Outcome::Error(Arc::clone(error)), Outcome::Value)
+    }
+
+    /// A value whose time is over, but not its grace, or one that is there after all.
+    #[cold]
+    fn peek_past<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let lifetimes = &self.common.lifetimes;
+        let pin = pin();
+        // Asked before the look, as every lookup does.
+        let watch = self.common.watch();
+        let Sighted { shard, found, .. } = self.find_any(&pin, hash, eq)?;
+        if watch.is_some_and(|groups| groups.is_stale(&shard.births, found.node)) {
+            return None;
+        }
+        let deadline = shard.timing.get()?.expiry(found.node);
+        let gone =
+            deadline == DEAD || lifetimes.clock.is_past(deadline.saturating_add(lifetimes.grace));
+        // SAFETY: pinned, and found in the index since.
+        (!gone).then(|| unsafe { shard.nodes.with(found.node, f) })
+    }
+}
+
+/// The lead of a refresh that the caller runs. One that is dropped before it has ended has failed.
+pub(crate) struct Refresh<'e, K, V> {
+    engine: &'e Engine<K, V>,
+    hash: u64,
+    spot: Spot,
+    /// Of what is there: an invalidation that is to take that must take what comes in its place, too.
+    tags: Tags,
+    lead: Option<Leader<'e, K, V>>,
+}
+
+impl<'e, K, V> Refresh<'e, K, V> {
+    pub(crate) fn new(
+        engine: &'e Engine<K, V>,
+        lead: Leader<'e, K, V>,
+        hash: u64,
+        spot: Spot,
+        tags: Tags,
+    ) -> Self {
+        Self { engine, hash, spot, tags, lead: Some(lead) }
+    }
+
+    fn lead(&self) -> &Leader<'_, K, V> {
+        self.lead.as_ref().expect("it has not ended")
+    }
+
+    pub(crate) fn post(&self) -> &Post<Flight<K, V>> {
+        self.lead().post()
+    }
+
+    pub(crate) fn spot(&self) -> Spot {
+        self.spot
+    }
+
+    /// To be kept while the loader's code runs.
+    pub(crate) fn leading(&self) -> Leading {
+        self.lead().leading()
+    }
+
+    /// The lead, for a task of its own.
+    pub(crate) fn hand_over(mut self) -> HandedLead<K, V> {
+        let lead = self.lead.take().expect("it has not ended");
+        HandedLead::new(self.engine, lead, self.hash, Some((self.spot, self.tags)))
+    }
+
+    /// Stores the value, if there is one, and ends the flight.
+    pub(crate) fn conclude(
+        self,
+        key: impl FnOnce() -> K,
+        outcome: Outcome<V>,
+        took: Duration,
+    ) -> Outcome<V>
+    where
+        K: Eq,
+        V: Clone,
+    {
+        let engine = self.engine;
+        engine.conclude([self.hash], |unused| self.land(key, outcome, took, unused))
+    }
+
+    /// The same for what concludes several loads.
+    pub(crate) fn land(
+        self,
+        key: impl FnOnce() -> K,
+        outcome: Outcome<V>,
+        took: Duration,
+        unused: &mut Vec<Entry<K, V>>,
+    ) -> Outcome<V>
+    where
+        K: Eq,
+        V: Clone,
+    {
+        let failed = !matches!(outcome, Outcome::Value(_));
+        // What is not needed is dropped when the load has landed: it may have a destructor.
+        let (outcome, rest) = match outcome {
+            Outcome::Value(value) => {
+                if !self.lead().post().is_superseded() {
+                    let entry = Entry { key: key(), value: value.clone() };
+                    let load = Load {
+                        post: self.lead().post(),
+                        replaces: Some(self.spot),
+                        terms: &Terms { tags: self.tags, ..Terms::BY_RULE },
+                        took,
+                    };
+                    self.engine.fill(self.hash, entry, load, unused);
+                }
+                (Outcome::Value(value), None)
+            }
+            Outcome::Error(error) => {
+                let (key, hash) = (key(), self.hash);
+                let eq = |other: &K| *other == key;
+                let past = self.engine.or_past(hash, eq, &error, |it| it.value.clone());
+                (past, Some((key, error)))
+            }
+            Outcome::Nothing => (Outcome::Nothing, None),
+        };
+        let landed = self.end(outcome, failed);
+        drop(rest);
+        landed
+    }
+
+    /// Ends the flight.
+    pub(crate) fn end(mut self, outcome: Outcome<V>, failed: bool) -> Outcome<V>
+    where
+        V: Clone,
+    {
+        let lead = self.lead.take().expect("it has not ended");
+        self.engine.count_refresh(self.spot, failed);
+        match outcome {
+            Outcome::Nothing => {
+                // Who waits, since the old value is gone meanwhile, has a loader of its own to ask.
+                drop(lead);
+                Outcome::Nothing
+            }
+            outcome => lead.land(outcome),
+        }
+    }
+}
+
+impl<K, V> Drop for Refresh<'_, K, V> {
+    fn drop(&mut self) {
+        if self.lead.is_some() {
+            self.engine.count_refresh(self.spot, true);
+        }
+    }
+}
+
+impl<K, V> fmt::Debug for Refresh<'_, K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refresh").field("spot", &self.spot).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chances_are_even_and_never_zero() {
+        let draws: Vec<_> = (0..100_000).map(|_| chance()).collect();
+        assert!(draws.iter().all(|u| (0.0..=1.0).contains(u) && -u.ln() < FARTHEST));
+        let mean = draws.iter().map(|u| -u.ln()).sum::<f64>() / draws.len() as f64;
+        // An exponential distribution of mean 1, whose standard error here is 0.003.
+        assert!((mean - 1.0).abs() < 0.03, "{mean}");
+    }
+}

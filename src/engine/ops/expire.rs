@@ -1,0 +1,463 @@
+//! Time in a shard's operations: whether an entry lives, and taking out those that do not.
+//!
+//! The steps are those of `timing.rs`.
+
+use crate::{
+    clock::{DEAD, NEVER, PAST, Reading},
+    engine::{
+        Engine, Sighted,
+        index::{
+            sets::{Found, Loc},
+            word::{NodeId, Word},
+        },
+        invalidate::groups::Watch,
+        ops::insert::{Target, Terms},
+        reclaim::epoch::pin,
+        shards::{
+            scope::WriteScope,
+            shard::{Common, Shard},
+        },
+        storage::{
+            extents::OutOfMemory,
+            nodes::Entry,
+            parts::{Part, PartSet},
+        },
+        time::{
+            deadlines::{Block, Change, Look},
+            lifetimes::{Heed, Life, Span},
+            postpone::PutOff,
+            timing::Timing,
+            wheel::{Advance, Visit},
+        },
+    },
+    listener::RemovalCause,
+    sync::{Ordering::SeqCst, fence},
+};
+
+/// What a member of the index is, for whoever looks for its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Live,
+    /// Its time is over.
+    Expired,
+    /// It is stale: `groups.rs`.
+    Invalidated,
+}
+
+impl<K, V> Engine<K, V> {
+    /// The times of a key's entry, without counting as use.
+    pub(crate) fn life(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Life> {
+        let pin = pin();
+        let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
+        Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
+    }
+
+    /// Gives a key's entry `span` from now on; false if it is absent, or there is no memory for its time.
+    pub(crate) fn touch(&self, hash: u64, mut eq: impl FnMut(&K) -> bool, span: Span) -> bool {
+        let pin = pin();
+        loop {
+            let sighted = self.find_live(&pin, hash, &mut eq);
+            let Some(Sighted { shard, found, .. }) = sighted else { return false };
+            let Ok(timing) = shard.timing_for(&self.common) else { return false };
+            let touched = shard.touch(&self.common, timing, found, span);
+            // Between the change of the deadline and the look at the index. Its partner is in
+            // `Timing::hand_on`.
+            fence(SeqCst);
+            // A value that has taken the place of this one may have been given its time before the touch.
+            if touched != Change::TooLate && shard.index.still_names(found) {
+                return true;
+            }
+        }
+    }
+
+    /// Applies the rules, which have changed, to the entries that are there, but for those whose end a caller
+    /// gave: no life gets longer. What is inserted at this moment may live as long as it was said before. For
+    /// caches with `Rules::Changing`, whose entries have all their times noted. O(capacity).
+    #[cfg(feature = "manager")]
+    pub(crate) fn shorten_lives(&self) {
+        debug_assert_eq!(
+            self.common.lifetimes.rules,
+            crate::engine::time::lifetimes::Rules::Changing
+        );
+        for shard in self.common.storeys.iter() {
+            let Some(timing) = shard.timing.get() else { continue };
+            for set in 0.. {
+                let _pin = pin();
+                let watch = self.common.watch();
+                let Some(members) = shard.index.members_of(set) else { break };
+                for found in members {
+                    if shard.is_live(&self.common, watch, found.node) {
+                        shard.shorten(&self.common, timing, found);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    /// The shard's times, for entries that live as the cache's rules say.
+    pub(crate) fn timing_by_rule(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
+        let lifetimes = &common.lifetimes;
+        let timing = common.parts.make(Part::Times, &self.timing, || {
+            let (planned, max) = (self.planned_nodes(), self.max_nodes());
+            let (clock, span) = (&lifetimes.clock, lifetimes.span());
+            Timing::new(planned, max, clock, span, lifetimes.extent())
+        })?;
+        if !lifetimes.are_plain() {
+            timing.ensure_details()?;
+        }
+        Ok(timing)
+    }
+
+    /// The same before an entry is told something else.
+    pub(crate) fn timing_for(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
+        let timing = self.timing_by_rule(common)?;
+        timing.ensure_details()?;
+        timing.announce_ends();
+        Ok(timing)
+    }
+
+    /// What the entry of a node counts for that was found in the index. If it is expired, that is settled.
+    #[inline(always)]
+    fn standing(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Standing {
+        self.judge(common, watch, node).0
+    }
+
+    /// The same, and what the clock said of it, if it was asked.
+    #[inline(always)]
+    pub(crate) fn judge(
+        &self,
+        common: &Common<K, V>,
+        watch: Watch<'_>,
+        node: NodeId,
+    ) -> (Standing, Option<Reading>) {
+        if watch.is_some_and(|groups| groups.is_stale(&self.births, node)) {
+            return (Standing::Invalidated, None);
+        }
+        let Some(timing) = self.timing.get() else { return (Standing::Live, None) };
+        let clock = &common.lifetimes.clock;
+        let (is_past, reading) = clock.judge(timing.deadlines.load(node));
+        if is_past && timing.settle(node, common.lifetimes.grace, |seen| clock.is_past(seen)) {
+            return (Standing::Expired, reading);
+        }
+        (Standing::Live, reading)
+    }
+
+    /// Whether the deadline of a node that was found in the index has not come. If it has, that is not settled.
+    #[inline(never)]
+    pub(crate) fn is_in_time(&self, common: &Common<K, V>, node: NodeId) -> bool {
+        let Some(timing) = self.timing.get() else { return true };
+        !common.lifetimes.clock.is_past(timing.deadlines.load(node))
+    }
+
+    /// Whether the entry of a node that was found in the index is neither expired nor stale.
+    #[inline(always)]
+    pub(crate) fn is_live(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> bool {
+        self.standing(common, watch, node) == Standing::Live
+    }
+
+    /// Why the value of a node leaves: that it was absent already, for whoever looked, counts more than
+    /// any other cause.
+    #[inline(always)]
+    pub(crate) fn cause(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        node: NodeId,
+        cause: RemovalCause,
+    ) -> RemovalCause {
+        if cx.parts().has_any_of(PartSet::OF_STANDINGS) {
+            self.cause_by_standing(cx, node, cause)
+        } else {
+            cause
+        }
+    }
+
+    #[inline(never)]
+    fn cause_by_standing(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        node: NodeId,
+        cause: RemovalCause,
+    ) -> RemovalCause {
+        match self.standing(cx.common(), cx.watch, node) {
+            Standing::Live => cause,
+            Standing::Expired => RemovalCause::Expired,
+            Standing::Invalidated => RemovalCause::Invalidated,
+        }
+    }
+
+    /// How long an entry that is about to be inserted will live; `found` is what it replaces.
+    #[inline(always)]
+    pub(crate) fn life(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        terms: &Terms,
+        entry: &Entry<K, V>,
+        found: Option<Found<'_>>,
+    ) -> Option<Life> {
+        let timing = self.timing.get()?;
+        if let Some(found) = found {
+            // Whether it was expired is asked when it has been replaced.
+            timing.deadlines.prefetch(found.node);
+        }
+        Some(self.life_by_rule(cx, timing, target, terms, entry, found))
+    }
+
+    #[inline(never)]
+    fn life_by_rule(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        timing: &Timing,
+        target: Target,
+        terms: &Terms,
+        entry: &Entry<K, V>,
+        found: Option<Found<'_>>,
+    ) -> Life {
+        let lifetimes = &cx.common().lifetimes;
+        if let (Span::Kept, Some(found)) = (terms.span, found) {
+            return lifetimes.kept(entry, timing.life(found.node));
+        }
+        // Only the user's own rules ask for that.
+        let replaced = found
+            .filter(|found| {
+                lifetimes.expiry.is_some() && self.is_live(cx.common(), cx.watch, found.node)
+            })
+            .map(|found| timing.life(found.node));
+        lifetimes.begin(entry, target.hash, terms.span, replaced)
+    }
+
+    /// Gives an owned and filled node its weight, its generation, its times and its birth, if there are such
+    /// things; after the look for its key.
+    #[inline(always)]
+    pub(crate) fn begin(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        terms: &Terms,
+        node: NodeId,
+        life: Option<Life>,
+    ) -> Result<(), OutOfMemory> {
+        if cx.parts().has_any_of(PartSet::OF_NODES) {
+            self.begin_with_parts(cx, target, terms, node, life)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline(never)]
+    fn begin_with_parts(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        terms: &Terms,
+        node: NodeId,
+        life: Option<Life>,
+    ) -> Result<(), OutOfMemory> {
+        if let Some(weights) = &self.weights {
+            weights.begin(node, target.price);
+        }
+        if let Some(generations) = self.generations.get() {
+            generations.raise(node);
+        }
+        if let Some(timing) = self.timing.get() {
+            timing.begin(node, life.unwrap_or(Life::ENDLESS))?;
+            // For this thread's next insert into this shard.
+            if let Some(next) = self.recycler.next_free(cx.number()) {
+                timing.prefetch(next);
+            }
+        }
+        self.bear(cx, node, terms.tags)
+    }
+
+    /// Says where an owned node will be published.
+    #[inline(always)]
+    pub(crate) fn place(&self, node: NodeId, loc: impl FnOnce() -> Loc) {
+        if let Some(timing) = self.timing.get() {
+            timing.deadlines.place(node, loc());
+        }
+    }
+
+    /// Has a node that was published looked at in time.
+    #[inline(always)]
+    pub(crate) fn schedule(&self, common: &Common<K, V>, node: NodeId) {
+        if let Some(timing) = self.timing.get() {
+            self.schedule_at(common, timing, node, timing.deadlines.load(node));
+        }
+    }
+
+    #[inline]
+    fn schedule_at(&self, common: &Common<K, V>, timing: &Timing, node: NodeId, deadline: u64) {
+        if deadline != NEVER {
+            let due = deadline.saturating_add(common.lifetimes.grace);
+            timing.wheel.schedule(Block::of(node), due);
+            if let Some(registration) = common.registration.get() {
+                registration.wake_by(due);
+            }
+        }
+    }
+
+    /// What a lookup that counts as use makes of an entry's times; `reading` is what the clock said when the
+    /// lookup judged the entry, so that it is asked once.
+    #[inline]
+    pub(crate) fn heed_read(
+        &self,
+        common: &Common<K, V>,
+        timing: &Timing,
+        found: Found<'_>,
+        reading: Option<Reading>,
+    ) {
+        let seen = timing.deadlines.load_to_move(found.node);
+        let ask = match common.lifetimes.heed_read_at(seen, reading) {
+            Heed::Nothing => return,
+            Heed::Move(deadline) => timing.put_off(found.node, seen, deadline),
+            Heed::Ask => PutOff::Ask,
+        };
+        if ask == PutOff::Ask {
+            self.heed_read_by_rule(common, timing, found);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn heed_read_by_rule(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
+        let node = found.node;
+        // SAFETY: pinned, and found in the index since.
+        let rule = |life| unsafe {
+            self.nodes.with(node, |entry| common.lifetimes.after_read(entry, life))
+        };
+        if let Some(deadline) = timing.put_off_by(node, rule) {
+            self.schedule_at(common, timing, node, deadline);
+        }
+    }
+
+    /// Gives an entry `span` from now on.
+    pub(crate) fn touch(
+        &self,
+        common: &Common<K, V>,
+        timing: &Timing,
+        found: Found<'_>,
+        span: Span,
+    ) -> Change {
+        let node = found.node;
+        let life = timing.life(node);
+        let new = common.lifetimes.touched(life, span);
+        // An entry from before the shard knew of times has not been placed.
+        timing.deadlines.place(node, self.index.loc(found));
+        let clock = &common.lifetimes.clock;
+        let (change, deadline) = timing.set_end(node, new, |seen| clock.is_past(seen));
+        if change == Change::Earlier {
+            self.schedule_at(common, timing, node, deadline);
+        }
+        change
+    }
+
+    /// Gives a node that has taken the place of another, with the times that this had, the end that a touch has
+    /// given to it meanwhile: see `postpone.rs`.
+    pub(crate) fn hand_on(
+        &self,
+        common: &Common<K, V>,
+        old: Found<'_>,
+        kept: Option<Life>,
+        node: NodeId,
+    ) {
+        let Some(timing) = self.timing.get() else { return };
+        timing.deadlines.place(node, self.index.loc(old));
+        if let Some(deadline) = timing.hand_on(old.node, kept.unwrap_or(Life::ENDLESS), node) {
+            self.schedule_at(common, timing, node, deadline);
+        }
+    }
+
+    /// Applies the cache's rules to an entry that began under others.
+    #[cfg(feature = "manager")]
+    fn shorten(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
+        let node = found.node;
+        timing.deadlines.place(node, self.index.loc(found));
+        if let Some(deadline) = timing.amend(node, |life| common.lifetimes.shortened(life)) {
+            self.schedule_at(common, timing, node, deadline);
+        }
+    }
+
+    /// Takes out what is past, and past its grace, from no more than `budget` blocks, which are taken off that.
+    pub(crate) fn expire(&self, cx: &WriteScope<'_, K, V>, now: u64, budget: &mut u32) -> Advance {
+        let Some(timing) = self.timing.get() else { return Advance::Done };
+        if timing.wheel.is_inherited() {
+            self.inherit(timing);
+        }
+        let grace = cx.common().lifetimes.grace;
+        let past = now.saturating_sub(grace);
+        timing.wheel.advance(now, budget, Expiring { shard: self, cx, timing, past, grace })
+    }
+
+    /// In a child of `fork`, before its first look at what is due: takes over what the parent's other threads were
+    /// about to take out or to schedule. For a thread that is pinned.
+    #[cold]
+    fn inherit(&self, timing: &Timing) {
+        let fresh = self.recycler.fresh();
+        for node in (1..=fresh).filter(|&node| timing.is_claimed(node)) {
+            if self.is_there(timing, node) {
+                // If a thread of the child has claimed it by now, either of the two takes it out.
+                timing.deadlines.disclaim(node);
+            }
+        }
+        timing.wheel.inherit(Block::count(fresh as usize));
+    }
+
+    /// Takes a node's entry out if it is in the index and its deadline is not after `past`.
+    fn expire_node(&self, cx: &WriteScope<'_, K, V>, timing: &Timing, node: NodeId, past: u64) {
+        let Some(loc) = timing.deadlines.loc(node) else { return };
+        let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
+        // What is not there yet is not to be judged by its deadline.
+        if !holds(self.index.word(loc)) {
+            return;
+        }
+        loop {
+            let deadline = timing.deadlines.load(node);
+            if deadline > past {
+                return;
+            }
+            let grace = cx.common().lifetimes.grace;
+            if deadline == PAST && grace > 0 && timing.expiry(node) > past {
+                // Settled, and its grace is not over.
+                let due = timing.expiry(node).saturating_add(grace);
+                return timing.wheel.schedule(Block::of(node), due);
+            }
+            if deadline == DEAD || timing.deadlines.claim(node, deadline) {
+                break;
+            }
+        }
+        self.take_out(cx, loc, node, RemovalCause::Expired);
+    }
+}
+
+/// An advance of a shard's wheel.
+struct Expiring<'a, K, V> {
+    shard: &'a Shard<K, V>,
+    cx: &'a WriteScope<'a, K, V>,
+    timing: &'a Timing,
+    past: u64,
+    grace: u64,
+}
+
+impl<K, V> Visit for Expiring<'_, K, V> {
+    fn approach(&mut self, block: Block) {
+        self.timing.deadlines.prefetch_block(block);
+    }
+
+    fn look(&mut self, block: Block) -> Look {
+        // Read after the mark was taken: it covers every node that was scheduled before.
+        let fresh = self.shard.recycler.fresh();
+        let look = self.timing.deadlines.look(block, fresh, self.past);
+        for loc in look.due().filter_map(|node| self.timing.deadlines.loc(node)) {
+            self.shard.index.prefetch_loc(loc);
+        }
+        look
+    }
+
+    fn finish(&mut self, look: Look) -> u64 {
+        let Self { shard, cx, timing, past, grace } = *self;
+        let due = |node, _| shard.expire_node(cx, timing, node, past);
+        timing.deadlines.expire(look, past, due).saturating_add(grace)
+    }
+}

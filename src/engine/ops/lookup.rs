@@ -1,0 +1,273 @@
+//! Looking keys up, on whatever floor they are.
+
+use crate::{
+    clock::Reading,
+    engine::{
+        Engine,
+        index::sets::{Found, Home, Index},
+        ops::expire::Standing,
+        reclaim::epoch::{Pin, pin},
+        shards::{
+            shard::{Common, Shard},
+            stats::Event,
+            storeys::{FROM_THE_TOP, Spot},
+        },
+        storage::{
+            nodes::Entry,
+            parts::{Part, PartSet},
+        },
+    },
+};
+
+/// An entry that a lookup has found; borrows from the pin under which it was found.
+#[derive(Debug)]
+pub(crate) struct Sighted<'s, K, V> {
+    pub(crate) shard: &'s Shard<K, V>,
+    pub(crate) found: Found<'s>,
+    /// What the clock said when its deadline was looked at.
+    pub(crate) reading: Option<Reading>,
+    entry: &'s Entry<K, V>,
+}
+
+impl<K, V> Sighted<'_, K, V> {
+    /// What `f` makes of the entry.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&Entry<K, V>) -> R) -> R {
+        if cfg!(larder_loom) {
+            // So that models see how long it is read.
+            // SAFETY: it was found in the index under a pin that is still held.
+            return unsafe { self.shard.nodes.with(self.found.node, f) };
+        }
+        f(self.entry)
+    }
+
+    pub(crate) fn spot(&self) -> Spot {
+        self.shard.spot(self.found.node)
+    }
+}
+
+impl<K, V> Common<K, V> {
+    /// Looks a key up from its home on the ground floor, and counts the use; for a cache without parts that may
+    /// change what a lookup finds.
+    #[inline(always)]
+    fn find_plain<'s>(
+        &self,
+        pin: &'s Pin,
+        shard: &'s Shard<K, V>,
+        home: Home<'s>,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'s, K, V>> {
+        let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, eq) else {
+            self.counters.count(pin.number, Event::Miss);
+            return None;
+        };
+        Index::touch(found);
+        self.counters.count(pin.number, Event::Hit);
+        Some(Sighted { shard, found, reading: None, entry })
+    }
+}
+
+impl<K, V> Engine<K, V> {
+    /// Asks for the first cache line that an operation on this hash will need.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        let shard = self.ground(hash);
+        shard.index.prefetch(shard.index.home(hash));
+    }
+
+    /// Looks a key up and counts the use; `f` gets the entry while it is pinned.
+    #[inline(always)]
+    pub(crate) fn get<R>(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool + Copy,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let common = &*self.common;
+        let parts = common.parts.now();
+        if parts.has_any_of(PartSet::OF_LOOKUPS) {
+            return if parts.has_any_of(PartSet::OF_DETOURS) {
+                self.get_by_detour(hash, eq, f)
+            } else {
+                self.get_in_time(hash, eq, f)
+            };
+        }
+        // Before pinning, whose locked instruction takes as long as the line does to come.
+        let shard = common.storeys.ground(hash);
+        let home = shard.index.prefetched_home(hash);
+        let pin = pin();
+        common.find_plain(&pin, shard, home, hash, eq).map(|sighted| sighted.with(f))
+    }
+
+    /// The same in a cache whose entries may have deadlines. A function of its own, so that a plain hit need not
+    /// keep in memory what this one needs.
+    #[inline(never)]
+    fn get_in_time<R>(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool + Copy,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let common = &*self.common;
+        let shard = common.storeys.ground(hash);
+        let home = shard.index.prefetched_home(hash);
+        let pin = pin();
+        let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, eq) else {
+            common.counters.count(pin.number, Event::Miss);
+            return None;
+        };
+        if !shard.is_in_time(common, found.node) {
+            return self.get_by_detour(hash, eq, f);
+        }
+        Index::touch(found);
+        common.counters.count(pin.number, Event::Hit);
+        Some(Sighted { shard, found, reading: None, entry }.with(f))
+    }
+
+    /// The same where there is more to be looked at than the deadline of what is found, or that has come.
+    #[inline(never)]
+    fn get_by_detour<R>(
+        &self,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let pin = pin();
+        self.find(&pin, hash, eq).map(|sighted| sighted.with(f))
+    }
+
+    /// [`Engine::get`] for a thread that is pinned already: the entry, for as long as it is.
+    #[inline(always)]
+    pub(crate) fn get_in<'g>(
+        &'g self,
+        pin: &'g Pin,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<&'g Entry<K, V>> {
+        let common = &*self.common;
+        if common.parts.now().has_any_of(PartSet::OF_LOOKUPS) {
+            return self.find(pin, hash, eq).map(|sighted| sighted.entry);
+        }
+        let shard = common.storeys.ground(hash);
+        let home = shard.index.prefetched_home(hash);
+        common.find_plain(pin, shard, home, hash, eq).map(|sighted| sighted.entry)
+    }
+
+    #[inline(always)]
+    pub(crate) fn find<'s>(
+        &'s self,
+        pin: &'s Pin,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'s, K, V>> {
+        let parts = self.common.parts.now();
+        let Some(sighted) = self.find_live_among(parts, pin, hash, eq) else {
+            self.common.counters.count(pin.number, Event::Miss);
+            return None;
+        };
+        let Sighted { shard, found, reading, .. } = sighted;
+        Index::touch(found);
+        if parts.has(Part::Reads)
+            && let Some(timing) = shard.timing.get()
+            && self.common.lifetimes.heed_reads()
+        {
+            shard.heed_read(&self.common, timing, found, reading);
+        }
+        self.common.counters.count(pin.number, Event::Hit);
+        Some(sighted)
+    }
+
+    /// Looks a key up, and takes what is expired or stale for absent.
+    #[inline(always)]
+    pub(crate) fn find_live<'s>(
+        &'s self,
+        pin: &'s Pin,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'s, K, V>> {
+        self.find_live_among(self.common.parts.now(), pin, hash, eq)
+    }
+
+    /// The same in a cache that has these parts, as this thread has found.
+    #[inline(always)]
+    fn find_live_among<'s>(
+        &'s self,
+        parts: PartSet,
+        pin: &'s Pin,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'s, K, V>> {
+        let watch = if parts.has(Part::Groups) { self.common.watch() } else { None };
+        let mut shard = self.ground(hash);
+        let mut level = FROM_THE_TOP;
+        loop {
+            let home = shard.index.prefetched_home(hash);
+            if let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, &mut eq) {
+                if !parts.has_any_of(PartSet::OF_LOOKUPS) {
+                    return Some(Sighted { shard, found, reading: None, entry });
+                }
+                let (standing, reading) = shard.judge(&self.common, watch, found.node);
+                if standing == Standing::Live {
+                    return Some(Sighted { shard, found, reading, entry });
+                }
+                // Perhaps it has been replaced in time, and only this thread was late.
+                if shard.index.still_names(found) {
+                    return None;
+                }
+            } else if parts.has(Part::Grown) {
+                (level, shard) = self.common.storeys.next(level, hash)?;
+            } else {
+                return None;
+            }
+        }
+    }
+
+    /// Looks a key up, live or not.
+    pub(crate) fn find_any<'s>(
+        &'s self,
+        pin: &'s Pin,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+    ) -> Option<Sighted<'s, K, V>> {
+        let mut shard = self.ground(hash);
+        let mut level = FROM_THE_TOP;
+        loop {
+            let home = shard.index.prefetched_home(hash);
+            if let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, &mut eq) {
+                return Some(Sighted { shard, found, reading: None, entry });
+            }
+            (level, shard) = self.common.storeys.next(level, hash)?;
+        }
+    }
+
+    /// Looks a key up and leaves no trace.
+    #[inline]
+    pub(crate) fn peek<R>(
+        &self,
+        hash: u64,
+        eq: impl FnMut(&K) -> bool,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R> {
+        let pin = pin();
+        self.find_live(&pin, hash, eq).map(|sighted| sighted.with(f))
+    }
+
+    /// Calls `f` with each entry of one set; false behind the last set of the shard.
+    pub(crate) fn visit_set(
+        &self,
+        shard: usize,
+        set: usize,
+        mut f: impl FnMut(&Entry<K, V>),
+    ) -> bool {
+        let Some(shard) = self.common.storeys.get(shard) else { return false };
+        let _pin = pin();
+        let watch = self.common.watch();
+        let Some(members) = shard.index.members_of(set) else { return false };
+        for found in members.filter(|found| shard.is_live(&self.common, watch, found.node)) {
+            // SAFETY: pinned, and found in the index since.
+            unsafe { shard.nodes.with(found.node, &mut f) };
+        }
+        true
+    }
+}

@@ -1,0 +1,137 @@
+use super::*;
+use crate::engine::{index::word::{Layout, SLOTS}, storage::extents::zeroed};
+
+struct Model {
+    index: Index,
+    policy: Policy,
+    pace: Pace,
+}
+
+impl Model {
+    fn new(capacity: u32) -> Self {
+        let layout = Layout::for_nodes(1 << 12).expect("few nodes");
+        let index = Index::new(zeroed(2).expect("memory"), layout);
+        let (policy, pace) =
+            Policy::new(capacity, EvictionPolicy::SegmentedLru, None).expect("memory");
+        Self { index, policy, pace }
+    }
+
+    /// A member of set 0.
+    fn add(&self, node: u32, standing: Standing) -> Loc {
+        let claim = self.index.claim(0, 0, node.into(), node).expect("a free slot");
+        assert!(self.index.decide(0, self.index.settled(0), &claim));
+        self.policy.enter(&self.pace, &self.index, claim.loc, standing);
+        self.index.publish(&claim);
+        claim.loc
+    }
+
+    fn push(&self, segment: Segment, times: u32) {
+        (0..times).for_each(|_| _ = self.policy.push(&self.pace, segment));
+    }
+
+    fn next_due(&self) -> Option<Loc> {
+        let mut visit = self.policy.visit(&self.pace, &self.index, 0);
+        visit.next_due(&|_| false).map(|victim| victim.loc)
+    }
+
+    fn standing(&self, loc: Loc) -> Standing {
+        self.index.hints(loc).standing(loc.slot())
+    }
+}
+
+fn probation(uses: u8) -> Standing {
+    Standing { segment: Segment::Probation, uses, merit: 0 }
+}
+
+fn protected(uses: u8, merit: u8) -> Standing {
+    Standing { segment: Segment::Protected, uses, merit }
+}
+
+#[test]
+fn a_claim_that_is_not_published_is_nobody_to_evict() {
+    let model = Model::new(100);
+    model.index.claim(0, 0, 1, 1).expect("a free slot");
+    model.push(Segment::Protected, 200);
+    assert_eq!(model.next_due(), None);
+    let mut visit = model.policy.visit(&model.pace, &model.index, 0);
+    assert!(visit.nearest(&|_| false).is_none());
+}
+
+#[test]
+fn stays_end_after_so_many_pushes_and_last_longer_with_merit() {
+    let model = Model::new(1_000);
+    let plain = model.add(1, protected(0, 0));
+    let worthy = model.add(2, protected(0, 2));
+    model.push(Segment::Protected, 850);
+    assert_eq!(model.next_due(), None, "not before nine tenths of the capacity");
+    model.push(Segment::Protected, 100);
+    assert_eq!(model.next_due(), Some(plain));
+    assert!(model.index.remove(plain, model.index.word(plain)));
+    model.push(Segment::Protected, 700);
+    assert_eq!(model.next_due(), None);
+    model.push(Segment::Protected, 250);
+    assert_eq!(model.next_due(), Some(worthy));
+}
+
+#[test]
+fn who_was_used_stays_and_earns_merit() {
+    let model = Model::new(1_000);
+    let once = model.add(1, probation(1));
+    let twice = model.add(2, probation(2));
+    let kept = model.add(3, protected(2, 0));
+    model.push(Segment::Probation, 100);
+    model.push(Segment::Protected, 1_000);
+    assert_eq!(model.next_due(), None);
+    assert_eq!(model.standing(once), Standing { merit: 1, ..probation(0) });
+    assert_eq!(model.standing(twice), protected(0, 1));
+    assert_eq!(model.standing(kept), protected(1, 1));
+}
+
+#[test]
+fn merit_in_probation_outdoes_a_rival_without() {
+    let model = Model::new(1_000);
+    let rival = model.add(1, protected(0, 0));
+    let young = model.add(2, Standing { merit: 1, ..probation(0) });
+    model.push(Segment::Probation, 100);
+    model.push(Segment::Protected, 800);
+    assert_eq!(model.next_due(), Some(rival));
+    assert_eq!(model.standing(young), protected(0, 1));
+}
+
+#[test]
+fn probation_goes_before_protected() {
+    let model = Model::new(1_000);
+    let old = model.add(1, protected(0, 0));
+    let new = model.add(2, probation(0));
+    model.push(Segment::Probation, 30);
+    model.push(Segment::Protected, 2_000);
+    assert_eq!(model.next_due(), Some(new));
+    assert!(model.index.remove(new, model.index.word(new)));
+    assert_eq!(model.next_due(), Some(old));
+}
+
+#[test]
+fn a_set_that_is_full_of_used_members_gives_one_in_the_end() {
+    let model = Model::new(1_000);
+    for node in 1..=SLOTS as u32 {
+        model.add(node, protected(3, 3));
+    }
+    let mut visit = model.policy.visit(&model.pace, &model.index, 0);
+    assert!(visit.nearest(&|_| false).is_some());
+    assert!(visit.nearest(&|_| true).is_none(), "all of them must stay");
+}
+
+#[test]
+fn newcomers_go_in_their_order_unless_they_were_used() {
+    let model = Model::new(100);
+    let locs: Vec<_> = (1..=10).map(|node| model.add(node, probation(0))).collect();
+    model.index.hints(locs[3]).touch(locs[3].slot());
+    let next = |eagerness| {
+        let victim = model.policy.newcomer(&model.pace, &model.index, eagerness)?;
+        Some(victim.loc)
+    };
+    // Eight are remembered.
+    assert_eq!(next(Eagerness::IfFull), Some(locs[2]));
+    assert_eq!(next(Eagerness::IfFull), None, "there is room for more");
+    assert_eq!(next(Eagerness::AtOnce), Some(locs[4]));
+}

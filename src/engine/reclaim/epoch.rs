@@ -1,0 +1,394 @@
+//! This thread's standing in the engine: its participant in epoch-based reclamation, and the
+//! number under which it counts.
+//!
+//! All caches of a process share one collector of their own, so that a reader's occasional walk
+//! over the participants meets only threads that use a cache. (Epoch-based reclamation: Fraser,
+//! "Practical lock-freedom", 2004; the implementation is crossbeam-epoch.)
+//!
+//! # Thread numbers
+//!
+//! Each thread counts on a line of its own and keeps a stock of nodes of its own, without locked
+//! instructions (`stripes.rs`), so a number belongs to one living thread at a time. It is claimed from a bitmap
+//! when a thread first uses a cache and given back when the thread ends. Claiming is a
+//! compare-and-swap with Acquire, giving back a Release: the next owner goes on where the last one
+//! stopped. Threads beyond [`MAX_THREADS`] get no number and do with locked instructions.
+
+use crossbeam_epoch::{Collector, Guard, LocalHandle};
+
+/// Living threads that can have a number.
+#[cfg(not(larder_loom))]
+pub(crate) const MAX_THREADS: u32 = 4096;
+/// As many as loom can have, with its main thread.
+#[cfg(larder_loom)]
+pub(crate) const MAX_THREADS: u32 = 4;
+
+/// Under which number a thread counts, if it got one.
+///
+/// Kept as a place in chunks, since that is how counters are stored: each has as many places as all before it
+/// together, and finding one's counters on a hit must take no arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number {
+    chunk: u32,
+    place: u32,
+}
+
+/// Places of the first chunk: one, since many a cache is used by one thread.
+const FIRST_CHUNK: usize = if cfg!(larder_loom) { 4 } else { 1 };
+/// Places of a chunk.
+pub(crate) fn chunk_len(chunk: usize) -> usize {
+    if chunk == 0 { FIRST_CHUNK } else { FIRST_CHUNK << (chunk - 1) }
+}
+
+/// Chunks that hold all places; one more is never filled and stands for "no number".
+pub(crate) const CHUNKS: usize = (MAX_THREADS as usize / FIRST_CHUNK).ilog2() as usize + 1;
+
+impl Number {
+    const NONE: Number = Number { chunk: CHUNKS as u32, place: 0 };
+
+    fn new(number: u32) -> Self {
+        let chunk = (number / FIRST_CHUNK as u32).checked_ilog2().map_or(0, |log| log + 1);
+        Number { chunk, place: number - Self::first_of(chunk) }
+    }
+
+    /// The lowest number whose place is in a chunk.
+    fn first_of(chunk: u32) -> u32 {
+        if chunk == 0 { 0 } else { (FIRST_CHUNK as u32) << (chunk - 1) }
+    }
+
+    /// Whether it is one of the `count` lowest.
+    #[inline]
+    pub(crate) fn is_below(self, count: u32) -> bool {
+        self.number().is_some_and(|number| number < count)
+    }
+
+    fn number(self) -> Option<u32> {
+        (self != Self::NONE).then(|| Self::first_of(self.chunk) + self.place)
+    }
+
+    /// The chunk, at most [`CHUNKS`], and the place within it, below its length.
+    #[inline(always)]
+    pub(crate) fn place(self) -> (usize, usize) {
+        (self.chunk as usize, self.place as usize)
+    }
+}
+
+/// What a thread is to the engine.
+#[derive(Debug)]
+pub(crate) struct Local {
+    handle: LocalHandle,
+    number: Number,
+}
+
+impl Local {
+    #[inline(always)]
+    fn pin(&self) -> Pin {
+        Pin { guard: self.handle.pin(), number: self.number }
+    }
+
+    #[cold]
+    fn register() -> Self {
+        let number = numbers::claim();
+        let handle = collector().register();
+        if let Some(number) = number {
+            participants::enter(number, &handle);
+        }
+        Self { handle, number: number.map_or(Number::NONE, Number::new) }
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        forget();
+        if let Some(number) = self.number.number() {
+            participants::leave(number);
+            numbers::give_back(number);
+        }
+    }
+}
+
+#[cfg(all(unix, not(larder_loom), not(miri)))]
+pub(crate) use participants::{bury, survive};
+
+/// Who takes part, by number: for children of `fork`, in which the threads that did are no more, and stay pinned if they
+/// were. (Those without a number are not known, and neither are those that were just beginning or ending.)
+#[cfg(all(unix, not(larder_loom), not(miri)))]
+mod participants {
+    use super::MAX_THREADS;
+    use crate::{errands::caught, fork};
+    use crossbeam_epoch::LocalHandle;
+    use std::{
+        cell::{Cell, UnsafeCell},
+        mem::{ManuallyDrop, MaybeUninit},
+        ptr,
+        sync::atomic::{AtomicU64, Ordering, fence},
+    };
+
+    struct Participant {
+        /// One more than the process in which the thread lives; 0 if there is none.
+        process: AtomicU64,
+        /// The thread's own handle once more; the thread drops that one.
+        handle: UnsafeCell<MaybeUninit<LocalHandle>>,
+    }
+
+    // SAFETY: the handle is written by the thread that has the number, and read in a process where that is not,
+    // by one thread, which has seen so in `process`.
+    unsafe impl Sync for Participant {}
+
+    static PARTICIPANTS: [Participant; MAX_THREADS as usize] = [const {
+        Participant { process: AtomicU64::new(0), handle: UnsafeCell::new(MaybeUninit::uninit()) }
+    }; MAX_THREADS as usize];
+
+    thread_local! {
+        /// This thread's number.
+        static OWN: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    pub(crate) fn enter(number: u32, handle: &LocalHandle) {
+        fork::watch();
+        let participant = &PARTICIPANTS[number as usize];
+        // SAFETY: this thread has the number. The copy is not used while the thread is there, and never dropped.
+        unsafe { ptr::copy_nonoverlapping(handle, (*participant.handle.get()).as_mut_ptr(), 1) };
+        // Release, for the Acquire of `bury`: a child that finds the process finds the handle.
+        participant.process.store(fork::process() + 1, Ordering::Release);
+        OWN.set(Some(number));
+    }
+
+    pub(crate) fn leave(number: u32) {
+        OWN.set(None);
+        PARTICIPANTS[number as usize].process.store(0, Ordering::Relaxed);
+        // The thread drops its handle next. In the memory that a child gets, that must not come before the store.
+        fence(Ordering::SeqCst);
+    }
+
+    /// In a child of `fork`: this thread is there.
+    pub(crate) fn survive() {
+        if let Some(number) = OWN.get() {
+            let process = fork::process() + 1;
+            // Relaxed: this is the child's only thread, and the handle is the one that it has entered.
+            PARTICIPANTS[number as usize].process.store(process, Ordering::Relaxed);
+        }
+    }
+
+    /// In a child of `fork`, once: ends the pins of threads that are not there.
+    pub(crate) fn bury() {
+        for participant in &PARTICIPANTS {
+            let process = participant.process.load(Ordering::Acquire);
+            if process == 0 || process == fork::process() + 1 {
+                continue;
+            }
+            // Relaxed: one thread of the child comes here, once.
+            participant.process.store(0, Ordering::Relaxed);
+            // SAFETY: entered in a process whose threads are not there, but for the one that has survived, and
+            // that one belongs to this process. Nobody else takes its number. The participant itself stays, for its
+            // handle was not dropped.
+            let handle =
+                unsafe { ManuallyDrop::new(ptr::read((*participant.handle.get()).as_ptr())) };
+            // One guard more than the thread had. Its own are on a stack that nobody goes back to: they are
+            // given up in its place, by copies of this one, which is one of a count.
+            //
+            // A thread that was just ending its pin may have given up its last guard and not yet its epoch. That
+            // guard's end gives up the epoch. With debug assertions crossbeam-epoch panics instead, and gives it
+            // up while it unwinds.
+            let Some(guard) = caught(|| handle.pin()) else { continue };
+            let guard = ManuallyDrop::new(guard);
+            while handle.is_pinned() {
+                // SAFETY: each stands for one guard of the participant, whose number `is_pinned` goes by, and
+                // none of which is dropped by anybody else.
+                drop(unsafe { ptr::read(&*guard) });
+            }
+        }
+    }
+}
+
+#[cfg(not(all(unix, not(larder_loom), not(miri))))]
+mod participants {
+    use crossbeam_epoch::LocalHandle;
+
+    pub(crate) fn enter(_: u32, _: &LocalHandle) {}
+
+    pub(crate) fn leave(_: u32) {}
+}
+
+#[cfg(not(larder_loom))]
+mod statics {
+    use super::{Collector, Local};
+    use std::{cell::Cell, ptr::NonNull, sync::LazyLock};
+
+    static COLLECTOR: LazyLock<Collector> = LazyLock::new(Collector::new);
+
+    pub(crate) fn collector() -> &'static Collector {
+        &COLLECTOR
+    }
+
+    thread_local! {
+        static LOCAL: Local = Local::register();
+
+        /// Where it is, while it is there: to be found without asking whether it was made, and whether it was
+        /// destroyed.
+        static REGISTERED: Cell<Option<NonNull<Local>>> = const { Cell::new(None) };
+    }
+
+    /// This thread's participant, if it has one by now.
+    #[inline(always)]
+    pub(crate) fn registered<'p>() -> Option<&'p Local> {
+        // SAFETY: `forget` comes before it is destroyed, on this thread; no caller keeps it.
+        REGISTERED.get().map(|local| unsafe { local.as_ref() })
+    }
+
+    /// What `f` makes of it, made if this is the first time; None if it is gone for good.
+    pub(crate) fn register<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
+        let made = |local: &Local| {
+            REGISTERED.set(Some(NonNull::from(local)));
+            f(local)
+        };
+        LOCAL.try_with(made).ok()
+    }
+
+    /// This thread's participant is about to be destroyed.
+    pub(crate) fn forget() {
+        REGISTERED.set(None);
+    }
+}
+
+#[cfg(larder_loom)]
+mod statics {
+    use super::{Collector, Local};
+
+    loom::lazy_static! {
+        static ref COLLECTOR: Collector = Collector::new();
+    }
+
+    pub(crate) fn collector() -> &'static Collector {
+        &COLLECTOR
+    }
+
+    loom::thread_local! {
+        static LOCAL: Local = Local::register();
+    }
+
+    pub(crate) fn registered<'p>() -> Option<&'p Local> {
+        None
+    }
+
+    pub(crate) fn register<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
+        LOCAL.try_with(f).ok()
+    }
+
+    pub(crate) fn forget() {}
+}
+
+use statics::{collector, forget, register, registered};
+
+/// A thread that is pinned, and the number under which it counts.
+#[derive(Debug)]
+pub(crate) struct Pin {
+    /// Until it is dropped, nothing that this thread can reach is recycled.
+    pub(crate) guard: Guard,
+    pub(crate) number: Number,
+}
+
+/// Pins the calling thread.
+#[inline(always)]
+pub(crate) fn pin() -> Pin {
+    // Returns, instead of taking what is to be done while pinned: the captures of a closure that a
+    // cold path may call, too, would all be kept in memory.
+    match registered() {
+        Some(local) => local.pin(),
+        None => pin_unregistered(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn pin_unregistered() -> Pin {
+    register(Local::pin).unwrap_or_else(pin_past_destruction)
+}
+
+/// For a thread whose thread-local values have been destroyed: with a passing participant, which stays
+/// as long as it is pinned, and without a number.
+#[cold]
+#[inline(never)]
+fn pin_past_destruction() -> Pin {
+    Pin { guard: collector().register().pin(), number: Number::NONE }
+}
+
+#[cfg(not(larder_loom))]
+mod numbers {
+    use super::MAX_THREADS;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static TAKEN: [AtomicU64; MAX_THREADS as usize / 64] =
+        [const { AtomicU64::new(0) }; MAX_THREADS as usize / 64];
+
+    pub(crate) fn claim() -> Option<u32> {
+        TAKEN.iter().enumerate().find_map(|(i, word)| {
+            let mut taken = word.load(Ordering::Relaxed);
+            loop {
+                let bit = (!taken).trailing_zeros();
+                if bit == 64 {
+                    return None;
+                }
+                match word.compare_exchange(
+                    taken,
+                    taken | 1 << bit,
+                    Ordering::Acquire,
+                    Ordering::Relaxed,
+                ) {
+                    Ok(_) => return Some(i as u32 * 64 + bit),
+                    Err(now) => taken = now,
+                }
+            }
+        })
+    }
+
+    pub(crate) fn give_back(number: u32) {
+        let (word, bit) = (number as usize / 64, number % 64);
+        TAKEN[word].fetch_and(!(1 << bit), Ordering::Release);
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::super::{CHUNKS, MAX_THREADS, Number, chunk_len};
+
+        #[test]
+        fn every_number_has_a_place_of_its_own() {
+            let mut seen = std::collections::HashSet::new();
+            for number in 0..MAX_THREADS {
+                let (chunk, place) = Number::new(number).place();
+                assert!(chunk < CHUNKS && place < chunk_len(chunk), "number {number}");
+                assert!(seen.insert((chunk, place)), "number {number}");
+                assert_eq!(Number::new(number).number(), Some(number));
+            }
+            assert_eq!(Number::NONE.number(), None);
+        }
+
+        #[test]
+        fn a_number_has_one_owner_at_a_time() {
+            let numbers: Vec<_> = (0..200).map(|_| super::claim().expect("not used up")).collect();
+            let distinct: std::collections::HashSet<_> = numbers.iter().collect();
+            assert_eq!(distinct.len(), numbers.len());
+            for number in numbers {
+                super::give_back(number);
+            }
+        }
+    }
+}
+
+/// In models each thread has a number of its own for good: how they are handed on is not what models
+/// are about.
+#[cfg(larder_loom)]
+mod numbers {
+    use super::MAX_THREADS;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    loom::lazy_static! {
+        static ref NEXT: AtomicU32 = AtomicU32::new(0);
+    }
+
+    pub(crate) fn claim() -> Option<u32> {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        (number < MAX_THREADS).then_some(number)
+    }
+
+    pub(crate) fn give_back(_: u32) {}
+}

@@ -1,0 +1,435 @@
+//! The life of node numbers: who may hand one out, and when it may be used again.
+//!
+//! # States of a node number
+//!
+//! ```text
+//! fresh --alloc--> owned --publish--> in the index --unlink--> unlinked --retire--> retired
+//!                    ^  \                                                              |
+//!                    |   +--------------------retire (aborted insert)----------------> |
+//!                    |                                                            seal | (a batch)
+//!                    |                                                                 v
+//!                  alloc                                                            pending
+//!                    |                                       after the grace period    |
+//!                  free <--drop key and value-- dead <---------------------------------+
+//!                    ^                                (no drop glue: straight to free) |
+//!                    +-----------------------------------------------------------------+
+//! ```
+//!
+//! - *owned*: one insert has it and writes its key and value; nobody else looks at them.
+//! - *in the index*: everybody who is pinned may read key and value, nobody writes them.
+//! - *unlinked, retired, pending*: threads that were pinned before it was unlinked may still read.
+//! - *dead*: nobody reads; key and value wait to be dropped by a writer.
+//! - *free*: holds no key or value.
+//!
+//! Each thread retires into its own stock (`stock.rs`) and allocates from it. What it retired is
+//! sealed in batches: a magazine (`magazine.rs`) takes the nodes, and the collector is asked to hand
+//! it back after the grace period. What the collector runs is only that: one push of a magazine on
+//! the shard's stack of dead or free ones. It runs in whichever thread collects, also in a reader, and
+//! owns an `Arc` of this structure, so it may run when the cache is long gone. Dropping keys and
+//! values is left to writers and to maintenance, a few per operation. A stock that is used up takes
+//! over the nodes of a free magazine.
+//!
+//! Nodes that a thread keeps free in its stock are of no use to others. So no more threads may keep
+//! some than leaves others half of what there is to spare; the rest take one at a time from the
+//! stack.
+//!
+//! # Orderings
+//!
+//! Every way of a node from one thread to another is a Release/Acquire pair: of a stack of magazines,
+//! of a stock's queue, or of a thread number. So what was done with a node (reading, dropping) before
+//! it was handed on happens before what its next owner does with it. Readers' accesses happen before
+//! the hand-back by the collector's grace period: each reader unpins after its last access, and the
+//! batch runs after every pin that was there when it was sealed has ended.
+//!
+//! # ABA
+//!
+//! See `magazine.rs` and `stock.rs` for the stacks and queues. What the index relies on is said here:
+//! a node that is seen in the index during a pin is not handed out again before that pin ends.
+//! (Nodes therefore never go straight back to `free`, not even those of an aborted insert.)
+//!
+//! # Progress
+//!
+//! Lock-free: each failed swap is another's success. A thread that stops while pinned stops all
+//! hand-backs; storage then grows up to its bound, and beyond it [`Recycler::alloc`] says None. One
+//! that stops elsewhere keeps what is in its hand, a magazine at most.
+
+use crate::{
+    engine::{
+        index::word::NodeId,
+        reclaim::{
+            epoch::Number,
+            magazine::{Held, MAGAZINE, Magazines, Stack},
+            stock::Stock,
+            stripes::Stripes,
+        },
+        storage::extents::OutOfMemory,
+        testing::{
+            hooks::{Step, step},
+            plant::{Bug, planted},
+        },
+    },
+    fork,
+    sync::{Arc, AtomicU32, Ordering, thread_local},
+};
+use crossbeam_epoch::Guard;
+use crossbeam_utils::CachePadded;
+use std::{cell::Cell, marker::PhantomData};
+
+/// Of so many that find no node after others have given up, one waits again.
+const PATIENCE: u32 = 16;
+
+/// What threads share.
+#[derive(Debug)]
+struct Depot {
+    free: Stack,
+    dead: Stack,
+    /// Node numbers up to this one were handed out at least once.
+    fresh: AtomicU32,
+    /// Batches that the collector has and has not handed back.
+    pending: AtomicU32,
+    /// Batches that the collector has handed back.
+    returned: AtomicU32,
+    /// One more than `returned` when somebody last waited for a batch in vain; 0 if nobody has.
+    given_up: AtomicU32,
+    /// How often somebody has asked since whether to wait.
+    asked: AtomicU32,
+}
+
+/// How many nodes there are, and how they travel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NodePlan {
+    /// Nodes that may come to be.
+    pub(crate) max_nodes: NodeId,
+    /// Retired nodes that make a batch, at most [`MAGAZINE`].
+    pub(crate) batch: u32,
+    /// Threads that may keep free nodes.
+    pub(crate) stocking: u32,
+}
+
+impl NodePlan {
+    /// Magazines that get their memory at once, and all that can be in use.
+    fn magazines(self) -> (u32, u32) {
+        // One may hold a single node, if maintenance sealed it.
+        ((self.batch / 4).min(16).min(self.max_nodes), self.max_nodes)
+    }
+
+    /// Bytes that [`Recycler::new`] allocates.
+    pub(crate) fn bytes(self) -> Option<usize> {
+        Magazines::bytes(self.magazines().0)
+    }
+}
+
+/// The node numbers of one shard.
+#[derive(Debug)]
+pub(crate) struct Recycler {
+    depot: CachePadded<Depot>,
+    magazines: Magazines,
+    stocks: Stripes<Stock>,
+    plan: NodePlan,
+    /// Whether keys or values have drop glue.
+    drops: bool,
+}
+
+impl Recycler {
+    /// Numbers `1..=max_nodes`.
+    pub(crate) fn new(plan: NodePlan, drops: bool) -> Result<Self, OutOfMemory> {
+        // Models that are not about recycling want batches that never come about.
+        let limit = if cfg!(larder_loom) { u32::MAX } else { MAGAZINE };
+        assert!((1..=limit).contains(&plan.batch), "batches of {}", plan.batch);
+        let (planned, most) = plan.magazines();
+        Ok(Self {
+            depot: CachePadded::new(Depot {
+                free: Stack::new(),
+                dead: Stack::new(),
+                fresh: AtomicU32::new(0),
+                pending: AtomicU32::new(0),
+                returned: AtomicU32::new(0),
+                given_up: AtomicU32::new(0),
+                asked: AtomicU32::new(0),
+            }),
+            magazines: Magazines::new(planned, most)?,
+            stocks: Stripes::new(),
+            plan,
+            drops,
+        })
+    }
+
+    /// Numbers that were handed out at least once are `1..=fresh`.
+    pub(crate) fn fresh(&self) -> NodeId {
+        self.depot.fresh.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.magazines.allocated_bytes() + self.stocks.allocated_bytes()
+    }
+
+    /// Takes a node from the stock of the thread with this number, if there is one. Says as well which one
+    /// that thread will probably get next.
+    #[inline(always)]
+    pub(crate) fn alloc_from_stock(&self, number: Number) -> Option<(NodeId, Option<NodeId>)> {
+        self.stocks.of(number).and_then(Stock::take)
+    }
+
+    /// The node that the thread with this number will probably get next.
+    #[inline]
+    pub(crate) fn next_free(&self, number: Number) -> Option<NodeId> {
+        self.stocks.of(number)?.peek()
+    }
+
+    /// Takes a node elsewhere: a free one, or a fresh one for whose index `ensure` finds storage.
+    #[cold]
+    pub(crate) fn alloc_beyond_stock(
+        &self,
+        number: Number,
+        ensure: impl Fn(usize) -> Result<(), OutOfMemory>,
+    ) -> Option<NodeId> {
+        self.alloc_from_depot(number).or_else(|| self.alloc_fresh(ensure))
+    }
+
+    fn alloc_from_depot(&self, number: Number) -> Option<NodeId> {
+        let held = self.magazines.pop(&self.depot.free)?;
+        let stock = if number.is_below(self.plan.stocking) { self.stocks.of(number) } else { None };
+        let node = match stock {
+            Some(stock) => {
+                stock.refill(&self.magazines, &held);
+                stock.take().map(|(node, _)| node)
+            }
+            None => self.magazines.take_last(&held),
+        };
+        if stock.is_some() || self.magazines.len(&held) == 0 {
+            self.magazines.release(held);
+        } else {
+            self.magazines.push(&self.depot.free, held);
+        }
+        debug_assert!(node.is_some(), "no magazine without nodes is on the free stack");
+        node
+    }
+
+    fn alloc_fresh(&self, ensure: impl Fn(usize) -> Result<(), OutOfMemory>) -> Option<NodeId> {
+        let counter = &self.depot.fresh;
+        let mut fresh = counter.load(Ordering::Relaxed);
+        loop {
+            if fresh >= self.plan.max_nodes {
+                return None;
+            }
+            // Ensured before the number is taken, so that no number is lost for want of memory.
+            ensure(fresh as usize).ok()?;
+            match counter.compare_exchange(fresh, fresh + 1, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Some(fresh + 1),
+                Err(now) => fresh = now,
+            }
+        }
+    }
+
+    /// Calls `drop_entry` for up to `most` dead nodes, to drop their keys and values, and makes the nodes
+    /// free. Returns how many they were: none within a `drop_entry` of this thread. A destructor that writes
+    /// to a cache would otherwise run others inside it, and these others, until the stack is used up.
+    #[inline(always)]
+    pub(crate) fn drop_dead(&self, most: u32, drop_entry: impl FnMut(NodeId)) -> u32 {
+        if self.depot.dead.is_empty() { 0 } else { self.drop_some_dead(most, drop_entry) }
+    }
+
+    /// Whether there are dead nodes that this thread may drop the keys and values of.
+    pub(crate) fn has_dead(&self) -> bool {
+        !self.depot.dead.is_empty() && Dropping::begin().is_some()
+    }
+
+    #[inline(never)]
+    fn drop_some_dead(&self, most: u32, mut drop_entry: impl FnMut(NodeId)) -> u32 {
+        let Some(_dropping) = Dropping::begin() else { return 0 };
+        let mut dropped = 0;
+        while dropped < most {
+            let Some(held) = self.magazines.pop(&self.depot.dead) else { break };
+            let dying = Dying { recycler: self, held: Some(held) };
+            while dropped < most
+                && let Some(node) = dying.next()
+            {
+                // If this panics the node counts as dropped, and `dying` puts the others back.
+                drop_entry(node);
+                dropped += 1;
+            }
+        }
+        dropped
+    }
+
+    /// Batches that wait for the end of their grace period: a hint for maintenance. Who finds none finds
+    /// dead what was one.
+    pub(crate) fn pending(&self) -> u32 {
+        self.depot.pending.load(Ordering::Acquire)
+    }
+
+    /// Whether a batch may come back soon: one has since somebody waited in vain, or it has been a while
+    /// since then. (A thread that was interrupted while it was pinned goes on soon if others wait now and
+    /// then, and each that does not wait costs an entry. One that is stopped must not slow all others
+    /// down.) A hint.
+    pub(crate) fn is_hopeful(&self) -> bool {
+        let returned = self.depot.returned.load(Ordering::Relaxed);
+        self.depot.given_up.load(Ordering::Relaxed) != returned.wrapping_add(1)
+            || self.depot.asked.fetch_add(1, Ordering::Relaxed) % PATIENCE == PATIENCE - 1
+    }
+
+    /// No batch came back in all the time that somebody could wait.
+    pub(crate) fn give_up(&self) {
+        let returned = self.depot.returned.load(Ordering::Relaxed);
+        self.depot.given_up.store(returned.wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Visits every node that holds no key and value; while nobody else uses the cache.
+    pub(crate) fn for_each_free(&self, visit: &mut dyn FnMut(NodeId)) {
+        self.magazines.for_each(&self.depot.free, &mut |node, _| visit(node));
+        self.magazines.for_each(&self.depot.dead, &mut |node, dropped| {
+            if dropped {
+                visit(node);
+            }
+        });
+        for stock in self.stocks.iter() {
+            stock.for_each_free(visit);
+        }
+    }
+
+    /// Visits every retired node that is in no batch yet, and every dead one; while nobody else
+    /// uses the cache.
+    pub(crate) fn for_each_unsealed_or_dead(&self, visit: &mut dyn FnMut(NodeId)) {
+        self.magazines.for_each(&self.depot.dead, &mut |node, dropped| {
+            if !dropped {
+                visit(node);
+            }
+        });
+        for stock in self.stocks.iter() {
+            stock.for_each_retired(visit);
+        }
+    }
+
+    /// Magazines that are nowhere; while nobody else uses the cache.
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    pub(crate) fn lost_magazines(&self) -> i64 {
+        let on = |stack| i64::from(self.magazines.for_each(stack, &mut |_, _| ()));
+        let lost = || {
+            let (all, empty) = self.magazines.count();
+            let known = on(&self.depot.free) + on(&self.depot.dead) + i64::from(self.pending());
+            i64::from(all) - i64::from(empty) - known
+        };
+        // A thread that uses another cache may be handing a batch back while this one counts. What
+        // is really lost stays lost.
+        (0..100).map(|_| lost()).find(|&lost| lost == 0).unwrap_or_else(lost)
+    }
+}
+
+impl Recycler {
+    /// Retires a node that has left the index, or never was in it.
+    #[inline(always)]
+    pub(crate) fn retire(self: &Arc<Self>, node: NodeId, number: Number, pinned: &Guard) {
+        if planted(Bug::NoGrace) {
+            return self.retire_alone(node, |held| self.hand_back(held));
+        }
+        let Some(stock) = self.stocks.of(number) else {
+            return self.retire_alone(node, |held| self.defer(held, pinned));
+        };
+        let retired = stock.retire(node);
+        step(Step::Retired);
+        if retired >= self.plan.batch {
+            self.seal(stock, pinned);
+        }
+    }
+
+    /// Without a stock: a batch of one.
+    #[cold]
+    fn retire_alone(&self, node: NodeId, hand_on: impl FnOnce(Held)) {
+        // Without memory for it the node is lost until the cache is dropped.
+        let Some(held) = self.magazines.hold_empty() else { return };
+        self.magazines.fill(&held, std::iter::once(node));
+        if planted(Bug::NoGrace) {
+            self.depot.pending.fetch_add(1, Ordering::Relaxed);
+        }
+        hand_on(held);
+    }
+
+    /// Hands to the collector what every thread has retired so far, and lets it work. Says how many batches
+    /// it made of that.
+    #[cold]
+    pub(crate) fn seal_all(self: &Arc<Self>, pinned: &Guard) -> u32 {
+        self.stocks.iter().map(|stock| u32::from(self.seal(stock, pinned))).sum()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn seal(self: &Arc<Self>, stock: &Stock, pinned: &Guard) -> bool {
+        // Before this process relies on the collector, whom the threads of another may hold up.
+        fork::catch_up();
+        if stock.has_retired_none() {
+            return false;
+        }
+        // Without memory for a magazine they stay where they are, for the next time.
+        let Some(held) = self.magazines.hold_empty() else { return false };
+        // Each node was unlinked before it was retired, so before the grace period begins.
+        let taken = stock.take_retired(&self.magazines, &held);
+        if taken {
+            step(Step::BatchTaken);
+            self.defer(held, pinned);
+        } else {
+            self.magazines.release(held);
+        }
+        taken
+    }
+
+    fn defer(self: &Arc<Self>, held: Held, pinned: &Guard) {
+        let recycler = Arc::clone(self);
+        self.depot.pending.fetch_add(1, Ordering::Relaxed);
+        pinned.defer(move || recycler.hand_back(held));
+        // Without it the batch would wait until this thread has deferred 64 of them.
+        pinned.flush();
+    }
+
+    fn hand_back(&self, held: Held) {
+        let depot = &self.depot;
+        self.magazines.push(if self.drops { &depot.dead } else { &depot.free }, held);
+        depot.returned.fetch_add(1, Ordering::Relaxed);
+        // Release, for the Acquire of `pending`: who does not count the batch any more finds it pushed.
+        depot.pending.fetch_sub(1, Ordering::Release);
+    }
+}
+
+thread_local! {
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's have no constant form")]
+    static DROPPING: Cell<bool> = Cell::new(false);
+}
+
+/// While it lives, this thread drops dead entries, and no others inside their destructors.
+struct Dropping(PhantomData<*const ()>);
+
+impl Dropping {
+    /// `None` within a destructor of a dead entry, and in a thread whose locals are gone: another thread,
+    /// or a later write, drops what is left.
+    fn begin() -> Option<Self> {
+        let is_first = DROPPING.try_with(|dropping| !dropping.replace(true)).unwrap_or(false);
+        is_first.then(|| Self(PhantomData))
+    }
+}
+
+impl Drop for Dropping {
+    fn drop(&mut self) {
+        let _ = DROPPING.try_with(|dropping| dropping.set(false));
+    }
+}
+
+/// A magazine of dead nodes whose keys and values are being dropped.
+struct Dying<'a> {
+    recycler: &'a Recycler,
+    held: Option<Held>,
+}
+
+impl Dying<'_> {
+    fn next(&self) -> Option<NodeId> {
+        self.recycler.magazines.next_to_drop(self.held.as_ref()?)
+    }
+}
+
+impl Drop for Dying<'_> {
+    fn drop(&mut self) {
+        let Recycler { magazines, depot, .. } = self.recycler;
+        if let Some(held) = self.held.take() {
+            let stack = if magazines.is_dropped(&held) { &depot.free } else { &depot.dead };
+            magazines.push(stack, held);
+        }
+    }
+}

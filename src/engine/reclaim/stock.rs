@@ -1,0 +1,171 @@
+//! A thread's own stock of a shard's node numbers: free ones to take, and retired ones to collect.
+//!
+//! Each insert takes a node and most retire one. With a stock neither needs a locked instruction or
+//! a line that another thread writes, and a node that comes back after its grace period comes back
+//! to the core that has it in its cache.
+//!
+//! # Who may touch what
+//!
+//! The *owner* is the thread whose stripe this is (`stripes.rs`).
+//!
+//! ```text
+//! free      a stack. Only the owner touches it.
+//! retired   a queue: [`head`, `tail`) of positions that only ever grow.
+//!   retire  slot[tail] = node, tail: t -> t+1     the owner, plain stores
+//!   take    head: h -> t                          anyone, compare-and-swap; the nodes in between
+//!                                                 are the taker's
+//! ```
+//!
+//! The owner takes its retired nodes when they make a batch. Anyone else takes them if they must not
+//! wait for the owner, which may be idle for ever: maintenance, and an insert that finds no node.
+//!
+//! # Orderings
+//!
+//! The store of the tail is Release, and who takes loads it with Acquire: it sees the nodes in the
+//! slots, and that they were unlinked before. Taking is AcqRel, and the owner loads the head with
+//! Acquire before it uses a slot again: so a taker that succeeds has read its slots before they are
+//! written again. One that read slots which were written again meanwhile fails, since the head has
+//! moved: the owner writes a slot again only after it has seen a head beyond it.
+//!
+//! # ABA
+//!
+//! Positions are 32 bits wide. For a taker to succeed after the head came back, 2^32 nodes would have
+//! to be retired here while it is pinned; there are 2^20, and none comes back while it is.
+//!
+//! # Progress
+//!
+//! Retiring is wait-free. Taking is lock-free: a failed swap is another taker's success.
+
+use crate::{
+    engine::{
+        index::word::NodeId,
+        reclaim::magazine::{Held, MAGAZINE, Magazines},
+        storage::extents::Element,
+        testing::plant::{Bug, planted},
+    },
+    sync::{AtomicU32, Ordering},
+};
+
+/// Positions of the queue: a power of two, and more than a batch.
+const QUEUE: usize = (MAGAZINE as usize + 1).next_power_of_two();
+
+/// One thread's stock.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Stock {
+    free_len: AtomicU32,
+    head: AtomicU32,
+    tail: AtomicU32,
+    free: [AtomicU32; MAGAZINE as usize],
+    retired: [AtomicU32; QUEUE],
+}
+
+// SAFETY: atomic integers only, and padding.
+unsafe impl Element for Stock {
+    #[cfg(larder_loom)]
+    fn zero() -> Self {
+        let zero = || AtomicU32::new(0);
+        Self {
+            free_len: zero(),
+            head: zero(),
+            tail: zero(),
+            free: std::array::from_fn(|_| zero()),
+            retired: std::array::from_fn(|_| zero()),
+        }
+    }
+}
+
+impl Stock {
+    /// Takes a free node; for the owner. Says as well which one it would take next.
+    #[inline(always)]
+    pub(crate) fn take(&self) -> Option<(NodeId, Option<NodeId>)> {
+        let last = self.free_len.load(Ordering::Relaxed).wrapping_sub(1);
+        // Out of range, too, if there is none.
+        let node = self.free.get(last as usize)?.load(Ordering::Relaxed);
+        self.free_len.store(last, Ordering::Relaxed);
+        let next = self.free.get(last.wrapping_sub(1) as usize);
+        Some((node, next.map(|next| next.load(Ordering::Relaxed))))
+    }
+
+    /// The node that [`Stock::take`] would take; for the owner.
+    #[inline]
+    pub(crate) fn peek(&self) -> Option<NodeId> {
+        let last = self.free_len.load(Ordering::Relaxed).wrapping_sub(1);
+        Some(self.free.get(last as usize)?.load(Ordering::Relaxed))
+    }
+
+    /// Takes over the nodes of a magazine, while the stock is empty; for the owner.
+    pub(crate) fn refill(&self, magazines: &Magazines, held: &Held) {
+        debug_assert_eq!(self.free_len.load(Ordering::Relaxed), 0, "a stock that is not used up");
+        for (place, node) in self.free.iter().zip(magazines.nodes(held)) {
+            place.store(node, Ordering::Relaxed);
+        }
+        self.free_len.store(magazines.len(held), Ordering::Relaxed);
+    }
+
+    /// Adds a retired node and says how many there are; for the owner. A node for which there is no
+    /// place is lost until the cache is dropped: that happens if there was no memory for a batch.
+    #[inline(always)]
+    pub(crate) fn retire(&self, node: NodeId) -> u32 {
+        let tail = self.tail.load(Ordering::Relaxed);
+        // Acquire: pairs with `take_retired`; the slot below has been read.
+        let len = tail.wrapping_sub(self.head.load(Ordering::Acquire));
+        if len < QUEUE as u32 {
+            self.slot(tail).store(node, Ordering::Relaxed);
+            self.tail.store(tail.wrapping_add(1), Ordering::Release);
+        }
+        len + 1
+    }
+
+    #[inline(always)]
+    fn slot(&self, position: u32) -> &AtomicU32 {
+        &self.retired[position as usize % QUEUE]
+    }
+
+    /// Whether there is nothing to take, as far as this thread can see.
+    pub(crate) fn has_retired_none(&self) -> bool {
+        self.tail.load(Ordering::Relaxed) == self.head.load(Ordering::Relaxed)
+    }
+
+    /// Takes retired nodes into `held`, as many as it has room for; for anyone. False if there are none.
+    pub(crate) fn take_retired(&self, magazines: &Magazines, held: &Held) -> bool {
+        loop {
+            let head = self.head.load(Ordering::Acquire);
+            // Acquire: pairs with `retire`.
+            let order =
+                if planted(Bug::StealRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
+            let len = self.tail.load(order).wrapping_sub(head).min(MAGAZINE);
+            if len == 0 {
+                return false;
+            }
+            let node = |i| self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
+            magazines.fill(held, (0..len).map(node));
+            let next = head.wrapping_add(len);
+            if planted(Bug::StealBlind) {
+                self.head.store(next, Ordering::Release);
+                return true;
+            }
+            // Release: what was read above was read before the owner writes there again.
+            let taken = self.head.compare_exchange(head, next, Ordering::AcqRel, Ordering::Relaxed);
+            if taken.is_ok() {
+                return true;
+            }
+        }
+    }
+
+    /// Visits each free node; while nobody else uses the cache.
+    pub(crate) fn for_each_free(&self, visit: &mut dyn FnMut(NodeId)) {
+        for node in &self.free[..self.free_len.load(Ordering::Relaxed) as usize] {
+            visit(node.load(Ordering::Relaxed));
+        }
+    }
+
+    /// Visits each retired node; while nobody else uses the cache.
+    pub(crate) fn for_each_retired(&self, visit: &mut dyn FnMut(NodeId)) {
+        let (mut at, tail) = (self.head.load(Ordering::Relaxed), self.tail.load(Ordering::Relaxed));
+        while at != tail {
+            visit(self.slot(at).load(Ordering::Relaxed));
+            at = at.wrapping_add(1);
+        }
+    }
+}

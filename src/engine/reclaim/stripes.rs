@@ -1,0 +1,117 @@
+//! One value per thread: what a thread may write without meeting another.
+//!
+//! The value of a thread is found by its number (`epoch.rs`). Numbers have one owner at a time, and
+//! handing one on is a Release/Acquire pair: so an owner may use plain loads and stores, and goes on
+//! where the last one stopped. What others may do with a thread's value is the value's business.
+//!
+//! Values come in chunks, each as long as all before it, which appear when the first thread with such a number
+//! needs them and stay as long as the whole: a compare-and-swap publishes a chunk (Release), finding
+//! it is an Acquire load, and the loser frees its own.
+
+use crate::{
+    engine::{
+        reclaim::epoch::{CHUNKS, Number, chunk_len},
+        storage::extents::{Element, zeroed},
+    },
+    sync::{AtomicPtr, Ordering, array_of},
+};
+use std::{
+    ptr::{self, NonNull},
+    slice,
+};
+
+/// A value of type `T` for each thread that has a number.
+#[derive(Debug)]
+pub(crate) struct Stripes<T: Element + Send + Sync> {
+    /// The last one is never filled: see [`Number`].
+    chunks: [AtomicPtr<T>; CHUNKS + 1],
+}
+
+impl<T: Element + Send + Sync> Stripes<T> {
+    pub(crate) fn new() -> Self {
+        Self { chunks: array_of![AtomicPtr::new(ptr::null_mut()); CHUNKS + 1] }
+    }
+
+    /// The value of the thread with this number; None for threads without one, and for want of
+    /// memory.
+    #[inline(always)]
+    pub(crate) fn of(&self, number: Number) -> Option<&T> {
+        let (chunk, place) = number.place();
+        // SAFETY: a number's chunk is `CHUNKS` at most.
+        let start = unsafe { self.chunks.get_unchecked(chunk) };
+        let start =
+            NonNull::new(start.load(Ordering::Acquire)).or_else(|| self.add_chunk(chunk))?;
+        // SAFETY: a published chunk has `chunk_len` values and stays as long as `self`; places of a
+        // number are below that.
+        Some(unsafe { start.add(place).as_ref() })
+    }
+
+    #[cold]
+    fn add_chunk(&self, chunk: usize) -> Option<NonNull<T>> {
+        if chunk == CHUNKS {
+            return None;
+        }
+        let mut new = zeroed::<T>(chunk_len(chunk)).ok()?;
+        let start = new.as_mut_ptr();
+        match self.chunks[chunk].compare_exchange(
+            ptr::null_mut(),
+            start,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        ) {
+            Ok(_) => {
+                std::mem::forget(new);
+                NonNull::new(start)
+            }
+            Err(theirs) => NonNull::new(theirs),
+        }
+    }
+
+    /// The values that exist, of living threads and of others.
+    pub(crate) fn iter(&self) -> Iter<'_, T> {
+        Iter { stripes: self, next: 0, chunk: [].iter() }
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.iter().count() * size_of::<T>()
+    }
+}
+
+/// See [`Stripes::iter`].
+pub(crate) struct Iter<'s, T: Element + Send + Sync> {
+    stripes: &'s Stripes<T>,
+    /// The chunk after that which is walked.
+    next: usize,
+    chunk: slice::Iter<'s, T>,
+}
+
+impl<'s, T: Element + Send + Sync> Iterator for Iter<'s, T> {
+    type Item = &'s T;
+
+    fn next(&mut self) -> Option<&'s T> {
+        loop {
+            if let Some(value) = self.chunk.next() {
+                return Some(value);
+            }
+            let start = self.stripes.chunks.get(self.next)?.load(Ordering::Acquire);
+            if !start.is_null() {
+                // SAFETY: as in `of`.
+                self.chunk = unsafe { slice::from_raw_parts(start, chunk_len(self.next)) }.iter();
+            }
+            self.next += 1;
+        }
+    }
+}
+
+impl<T: Element + Send + Sync> Drop for Stripes<T> {
+    fn drop(&mut self) {
+        for (chunk, start) in self.chunks.iter().enumerate() {
+            let start = start.load(Ordering::Acquire);
+            if !start.is_null() {
+                let chunk = ptr::slice_from_raw_parts_mut(start, chunk_len(chunk));
+                // SAFETY: it was a boxed slice of this length when `add_chunk` published it.
+                drop(unsafe { Box::from_raw(chunk) });
+            }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! What the API holds: a cache of entries by hash.
+
+use crate::{
+    engine::{
+        policy::budget::Budget,
+        shards::{
+            plan::{ENTRIES_MAX, Growth, Plan},
+            shard::{Common, Shard},
+            stats::Counters,
+            storeys::{FACTOR, Storeys},
+        },
+        singleflight::flights::Flights,
+        storage::{
+            late::Late,
+            parts::{Part, Parts},
+            weights::Weigher,
+        },
+        testing::background::Background,
+        time::lifetimes::{Lifetimes, Rules},
+    },
+    error::BuildError,
+    listener::Listener,
+    sync::{Arc, AtomicU64, Weak},
+};
+
+/// A cache of entries by hash. Hashing is the caller's, comparing keys too.
+#[derive(Debug)]
+pub(crate) struct Engine<K, V> {
+    /// Counted, since the maintenance thread may be at work on it when the cache is dropped.
+    pub(crate) common: Arc<Common<K, V>>,
+}
+
+impl<K, V> Engine<K, V> {
+    pub(crate) fn new(
+        plan: &Plan,
+        weigher: Option<Weigher<K, V>>,
+        coster: Option<Weigher<K, V>>,
+        listener: Option<Listener<K, V>>,
+        lifetimes: Lifetimes<K, V>,
+    ) -> Result<Self, BuildError> {
+        let out_of_memory = |_| BuildError::OutOfMemory { max_capacity: plan.capacity };
+        let storeys = Storeys::new(plan).map_err(out_of_memory)?;
+        let batch = if plan.shard.weighted { u64::MAX } else { 64 };
+        let budget = Budget::new(plan.capacity, plan.shards, batch).map_err(out_of_memory)?;
+        let weighs = storeys.iter().any(|shard| shard.weights.is_some());
+        let parts = [
+            (Part::Listener, listener.is_some()),
+            (Part::Weights, weighs || weigher.is_some() || coster.is_some()),
+            (Part::Reads, lifetimes.heed_reads()),
+            // With grace, an entry that ends when it begins is there all the same.
+            (Part::Times, lifetimes.grace > 0),
+        ];
+        let parts = parts.into_iter().filter_map(|(part, is_there)| is_there.then_some(part));
+        let engine = Self {
+            common: Arc::new_cyclic(|own| Common {
+                own: Weak::clone(own),
+                parts: Parts::new(parts),
+                storeys,
+                budget,
+                counters: Counters::new(),
+                weigher,
+                coster,
+                listener,
+                lifetimes,
+                expired: AtomicU64::new(0),
+                registration: Late::new(),
+                flights: Flights::new(),
+                load_times: Late::new(),
+                groups: Late::new(),
+                background: Background::default(),
+            }),
+        };
+        if engine.common.lifetimes.rules != Rules::None {
+            for shard in engine.common.storeys.iter() {
+                shard.timing_by_rule(&engine.common).map_err(out_of_memory)?;
+            }
+        }
+        Ok(engine)
+    }
+
+    /// The number of shards that new entries go to.
+    pub(crate) fn shard_count(&self) -> usize {
+        self.common.storeys.plan().shards
+    }
+
+    /// One more than the largest number of a shard.
+    pub(crate) fn shard_numbers(&self) -> usize {
+        self.common.storeys.count()
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.common.budget.capacity()
+    }
+
+    /// Sets what entries may weigh together, and evicts what is too much. Says how many entries there is
+    /// room for if that is not enough, and there is no memory for more.
+    pub(crate) fn resize(&self, capacity: u64) -> Result<(), u64> {
+        let common = &*self.common;
+        let _work = common.background.work();
+        loop {
+            let (level, plan) = (common.storeys.height(), common.storeys.plan());
+            if plan.shard.growth == Growth::OnDemand || capacity <= plan.entries {
+                break;
+            }
+            // At least twice as many, so that many small steps do not make for many storeys.
+            let (entries, growth) = if capacity <= ENTRIES_MAX {
+                (capacity.max(plan.entries.saturating_mul(2)), Growth::Never)
+            } else {
+                (plan.entries.saturating_mul(FACTOR), Growth::OnDemand)
+            };
+            common.grow(level, entries, growth).map_err(|_| plan.entries)?;
+        }
+        self.common.parts.announce(Part::Resized);
+        self.common.budget.resize(capacity);
+        self.common.pay_debt();
+        Ok(())
+    }
+
+    /// The shard of a hash on the ground floor, where every operation begins.
+    #[inline(always)]
+    pub(crate) fn ground(&self, hash: u64) -> &Shard<K, V> {
+        self.common.storeys.ground(hash)
+    }
+
+    /// Sets the time to idle of a cache whose rules may change.
+    #[cfg(feature = "manager")]
+    pub(crate) fn set_time_to_idle(&self, to_idle: Option<std::time::Duration>) {
+        if to_idle.is_some() {
+            self.common.parts.announce(Part::Reads);
+        }
+        self.common.lifetimes.to_idle.set(to_idle);
+    }
+
+    pub(crate) fn lifetimes(&self) -> &Lifetimes<K, V> {
+        &self.common.lifetimes
+    }
+
+    /// Bytes that the cache's structures take now, keys' and values' own allocations aside.
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.common.storeys.allocated_bytes()
+            + self.common.counters.allocated_bytes()
+            + self.common.flights.allocated_bytes()
+            + self.common.groups.get().map_or(0, |it| size_of_val(it) + it.allocated_bytes())
+    }
+}

@@ -1,0 +1,162 @@
+//! Nodes that have left the index and that the listener has yet to hear of.
+//!
+//! The listener is user code, so it runs when the thread is not pinned any more, and it is to hear of
+//! each value once, at the moment it leaves. So an operation of a cache with a listener does not
+//! retire the nodes it takes out: it keeps them until it has unpinned, tells the listener, and
+//! retires them then. Until it does, nobody recycles them: a node that was taken out of the index
+//! belongs to the thread that took it out. A listener that never returns keeps its one node, and the
+//! few that its operation took out with it.
+//!
+//! Where the listener must not run yet, since a load is about to land or another listener is running, what
+//! has left waits in the thread's outbox (`outbox.rs`).
+//!
+//! Without a listener none of this happens: [`Shard::retire`] retires at once.
+//!
+//! [`Shard::retire`]: crate::engine::shards::shard::Shard::retire
+
+use crate::{
+    engine::{
+        index::word::NodeId,
+        reclaim::epoch::pin,
+        shards::{shard::Common, stats::Event},
+        singleflight::outbox::{self, Hold},
+        storage::nodes::Entry,
+    },
+    listener::{RemovalCause, Told},
+};
+use std::cell::Cell;
+
+/// A value of which the listener has yet to hear.
+#[derive(Debug)]
+pub(crate) enum Gone<K, V> {
+    /// In a node that this thread took out of a shard's index.
+    Node { shard: usize, node: NodeId, cause: RemovalCause },
+    /// It was not stored.
+    Unstored(Entry<K, V>, RemovalCause),
+}
+
+/// What one operation took out, and the listener has yet to hear of when the operation has unpinned.
+///
+/// A list: empty, it is one word, which most operations neither write again nor read twice.
+pub(crate) struct Leaving<K, V> {
+    newest: Cell<Link<K, V>>,
+}
+
+type Link<K, V> = Option<Box<Item<K, V>>>;
+
+struct Item<K, V> {
+    gone: Gone<K, V>,
+    next: Link<K, V>,
+}
+
+impl<K, V> Leaving<K, V> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self { newest: Cell::new(None) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&mut self) -> bool {
+        self.newest.get_mut().is_none()
+    }
+
+    fn push(&self, gone: Gone<K, V>) {
+        let next = self.newest.take();
+        self.newest.set(Some(Box::new(Item { gone, next })));
+    }
+
+    /// All of it, in the order in which it left.
+    fn take(&self) -> Vec<Gone<K, V>> {
+        let mut gone = Vec::new();
+        let mut link = self.newest.take();
+        while let Some(item) = link {
+            gone.push(item.gone);
+            link = item.next;
+        }
+        gone.reverse();
+        gone
+    }
+
+    /// Keeps a node that this thread took out of a shard's index, instead of retiring it.
+    #[cold]
+    pub(crate) fn keep(&self, shard: usize, node: NodeId, cause: RemovalCause) {
+        self.push(Gone::Node { shard, node, cause });
+    }
+
+    /// Keeps an entry that was not stored, until the listener has heard of it.
+    #[cold]
+    pub(crate) fn keep_unstored(&self, entry: Entry<K, V>, cause: RemovalCause) {
+        self.push(Gone::Unstored(entry, cause));
+    }
+
+    /// Takes such an entry back; for caches without a listener, in which there is nothing else.
+    pub(crate) fn take_unstored(&self) -> Option<Entry<K, V>> {
+        self.newest.take().and_then(|item| match item.gone {
+            Gone::Unstored(entry, _) => Some(entry),
+            Gone::Node { .. } => None,
+        })
+    }
+
+    /// Tells the listener; outside every pin.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tell(&mut self, common: &Common<K, V>) {
+        let gone = self.take();
+        let Some(_hold) = Hold::outermost() else {
+            return gone.into_iter().for_each(|gone| common.tell_later(gone));
+        };
+        gone.into_iter().for_each(|gone| drop(common.tell(gone)));
+    }
+}
+
+impl<K, V> Common<K, V> {
+    /// Tells the listener, if there is one, of an entry that was not stored, and gives that back; unless
+    /// it has to be told later. Not to be called while pinned.
+    #[cold]
+    pub(crate) fn tell_rejected(&self, entry: Entry<K, V>) -> Option<Entry<K, V>> {
+        let cause = RemovalCause::Rejected;
+        if self.listener.is_none() {
+            return Some(entry);
+        }
+        let Some(_hold) = Hold::outermost() else {
+            self.tell_later(Gone::Unstored(entry, cause));
+            return None;
+        };
+        self.tell(Gone::Unstored(entry, cause))
+    }
+
+    /// Tells the listener. Gives the entry back if it was not stored.
+    pub(crate) fn tell(&self, gone: Gone<K, V>) -> Option<Entry<K, V>> {
+        match gone {
+            Gone::Node { shard, node, cause } => {
+                let shard = self.storeys.shard(shard);
+                // SAFETY: this thread took the node out of the index and retires it only below.
+                unsafe { shard.nodes.with(node, |entry| self.hear(entry, cause)) };
+                let pin = pin();
+                shard.recycler.retire(node, pin.number, &pin.guard);
+                None
+            }
+            Gone::Unstored(entry, cause) => {
+                self.hear(&entry, cause);
+                Some(entry)
+            }
+        }
+    }
+
+    fn hear(&self, Entry { key, value }: &Entry<K, V>, cause: RemovalCause) {
+        if let Some(listener) = &self.listener
+            && listener.tell(key, value, cause) == Told::Panicked
+        {
+            self.counters.count(pin().number, Event::ListenerPanic);
+        }
+    }
+
+    /// Has the listener told when this thread holds nothing back any more.
+    fn tell_later(&self, gone: Gone<K, V>) {
+        match (&self.listener, self.own.upgrade()) {
+            (Some(listener), Some(own)) => outbox::queue(listener.notice(own, gone)),
+            // Not that it happens: whoever takes something out of a cache has it.
+            _ => drop(self.tell(gone)),
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Counting what happens without a line that all threads write.
+//!
+//! Each thread counts on a line of its own (its stripe, see `stripes.rs`), by a plain load and a
+//! plain store. That is exact, since nobody else writes there. Threads without a number share one
+//! line and use locked instructions. A snapshot adds the lines up; while others count, it may see one
+//! of two events that happened together.
+
+use crate::{
+    engine::{
+        reclaim::{epoch::Number, stripes::Stripes},
+        storage::extents::Element,
+    },
+    listener::RemovalCause,
+    sync::{AtomicU64, Ordering, array_of},
+};
+use crossbeam_utils::CachePadded;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Event {
+    Hit,
+    Miss,
+    Insert,
+    Update,
+    Removal,
+    Eviction,
+    Rejection,
+    Expiration,
+    Invalidation,
+    ListenerPanic,
+    /// A loader has run to its end.
+    Load,
+    /// It ended with an error or a panic.
+    LoadFailure,
+    /// It has taken a nanosecond.
+    LoadNanos,
+    /// A refresh has come to an end.
+    Refresh,
+    /// It has brought no value.
+    RefreshFailure,
+}
+
+impl Event {
+    /// What is counted when a value leaves for this cause.
+    #[inline(always)]
+    pub(crate) fn of_departure(cause: RemovalCause) -> Event {
+        match cause {
+            RemovalCause::Size => Event::Eviction,
+            RemovalCause::Expired => Event::Expiration,
+            RemovalCause::Explicit => Event::Removal,
+            RemovalCause::Replaced => Event::Update,
+            RemovalCause::Invalidated => Event::Invalidation,
+            RemovalCause::Rejected => Event::Rejection,
+        }
+    }
+}
+
+/// The number of [`Event`]s.
+pub(crate) const EVENTS: usize = 15;
+
+#[derive(Debug)]
+struct Stripe(CachePadded<[AtomicU64; EVENTS]>);
+
+// SAFETY: an array of atomic integers, and padding.
+unsafe impl Element for Stripe {
+    #[cfg(larder_loom)]
+    fn zero() -> Self {
+        Stripe(CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))))
+    }
+}
+
+/// The counters of one cache.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    stripes: Stripes<Stripe>,
+    /// For threads without a number, and for want of memory.
+    shared: CachePadded<[AtomicU64; EVENTS]>,
+}
+
+impl Counters {
+    pub(crate) fn new() -> Self {
+        Self {
+            stripes: Stripes::new(),
+            shared: CachePadded::new(array_of![AtomicU64::new(0); EVENTS]),
+        }
+    }
+
+    /// Counts one event for the thread of this number.
+    #[inline(always)]
+    pub(crate) fn count(&self, number: Number, event: Event) {
+        self.add(number, event, 1);
+    }
+
+    /// Counts `n` events for the thread of this number.
+    #[inline(always)]
+    pub(crate) fn add(&self, number: Number, event: Event, n: u64) {
+        let Some(stripe) = self.stripes.of(number) else { return self.add_shared(event, n) };
+        let counter = &stripe.0[event as usize];
+        counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+
+    #[cold]
+    fn add_shared(&self, event: Event, n: u64) {
+        self.shared[event as usize].fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// The sums over all threads.
+    pub(crate) fn totals(&self) -> [u64; EVENTS] {
+        let mut totals = [0; EVENTS];
+        let mut add = |counters: &[AtomicU64; EVENTS]| {
+            for (total, counter) in totals.iter_mut().zip(counters) {
+                *total += counter.load(Ordering::Relaxed);
+            }
+        };
+        add(&self.shared);
+        for stripe in self.stripes.iter() {
+            add(&stripe.0);
+        }
+        totals
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.stripes.allocated_bytes()
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_of_every_thread_is_counted() {
+        let counters = Counters::new();
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| {
+                    let number = crate::engine::reclaim::epoch::pin().number;
+                    for _ in 0..1000 {
+                        counters.count(number, Event::Hit);
+                    }
+                    counters.add(number, Event::Eviction, 3);
+                });
+            }
+        });
+        counters.add_shared(Event::Hit, 5);
+        let totals = counters.totals();
+        assert_eq!(totals[Event::Hit as usize], 20_005);
+        assert_eq!(totals[Event::Eviction as usize], 60);
+    }
+}

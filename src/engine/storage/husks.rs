@@ -1,0 +1,59 @@
+//! Nodes whose key and value were moved out: `storeys.rs` says how that comes about.
+//!
+//! A husk is never handed out again, and dropping the cache must not drop what is not in it. So each is
+//! noted here, by the insert that made it and still owned the node. A bit is set once and never cleared.
+//! Whoever drops the cache is its last owner and sees all of them: nothing is ordered by the bits
+//! themselves, so they are Relaxed. Wait-free.
+
+use crate::{
+    engine::{
+        index::word::NodeId,
+        storage::extents::{OutOfMemory, zeroed},
+    },
+    sync::{AtomicU64, Ordering},
+};
+
+/// The husks of one shard: a bit for each node.
+#[derive(Debug)]
+pub(crate) struct Husks(Box<[AtomicU64]>);
+
+impl Husks {
+    /// For nodes `1..=max_nodes`.
+    pub(crate) fn new(max_nodes: usize) -> Result<Self, OutOfMemory> {
+        zeroed(max_nodes / 64 + 1).map(Self)
+    }
+
+    fn bit(&self, node: NodeId) -> (&AtomicU64, u64) {
+        (&self.0[node as usize / 64], 1 << (node % 64))
+    }
+
+    /// Notes an owned node.
+    pub(crate) fn note(&self, node: NodeId) {
+        let (word, bit) = self.bit(node);
+        word.fetch_or(bit, Ordering::Relaxed);
+    }
+
+    /// Whether a node was noted.
+    pub(crate) fn contains(&self, node: NodeId) -> bool {
+        let (word, bit) = self.bit(node);
+        word.load(Ordering::Relaxed) & bit != 0
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        size_of_val(&*self.0)
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_node_has_its_own_bit() {
+        let husks = Husks::new(128).expect("memory");
+        let noted = [1, 63, 64, 65, 128];
+        noted.into_iter().for_each(|node| husks.note(node));
+        let found: Vec<_> = (1..=128).filter(|&node| husks.contains(node)).collect();
+        assert_eq!(found, noted);
+    }
+}

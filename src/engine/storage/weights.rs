@@ -1,0 +1,79 @@
+//! The column of weights and costs, for caches whose entries do not all weigh or cost the same.
+//!
+//! A node's weight is written by its owner before it is published, and does not change while it is in
+//! the index: an update brings another node. So who takes a node out of the index, or replaces it by
+//! compare-and-swap, knows its weight exactly, and the credits that it stood for (`budget.rs`).
+
+use crate::{
+    engine::{
+        index::word::NodeId,
+        ops::insert::Price,
+        storage::extents::{Extents, OutOfMemory},
+    },
+    sync::{AtomicU64, Ordering},
+};
+use std::fmt;
+
+/// The weights of one shard's nodes.
+#[derive(Debug)]
+pub(crate) struct Weights(Extents<AtomicU64>);
+
+impl Weights {
+    pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
+        Extents::new(planned, max_nodes).map(Self)
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.0.allocated_bytes()
+    }
+
+    /// Makes sure that a node has a place here.
+    pub(crate) fn ensure(&self, index: usize) -> Result<(), OutOfMemory> {
+        self.0.ensure(index)
+    }
+
+    #[inline(always)]
+    fn word(&self, node: NodeId) -> &AtomicU64 {
+        // SAFETY: the recycler has this place ensured before it hands a number out.
+        unsafe { self.0.get(node as usize - 1).as_ref() }
+    }
+
+    /// Notes the weight and the cost of an owned node.
+    #[inline]
+    pub(crate) fn begin(&self, node: NodeId, price: Price) {
+        // Published together with the node.
+        self.word(node).store(price.word(), Ordering::Relaxed);
+    }
+
+    /// The weight of a node that was found in the index.
+    #[inline(always)]
+    pub(crate) fn of(&self, node: NodeId) -> u32 {
+        self.word(node).load(Ordering::Relaxed) as u32
+    }
+
+    /// What it costs to get its entry again.
+    pub(crate) fn cost(&self, node: NodeId) -> u32 {
+        (self.word(node).load(Ordering::Relaxed) >> 32) as u32
+    }
+}
+
+/// What the user says an entry weighs, or costs.
+pub(crate) struct Weigher<K, V>(Box<Weigh<K, V>>);
+
+type Weigh<K, V> = dyn Fn(&K, &V) -> u32 + Send + Sync;
+
+impl<K, V> Weigher<K, V> {
+    pub(crate) fn new(weigh: impl Fn(&K, &V) -> u32 + Send + Sync + 'static) -> Self {
+        Self(Box::new(weigh))
+    }
+
+    pub(crate) fn weigh(&self, key: &K, value: &V) -> u32 {
+        (self.0)(key, value)
+    }
+}
+
+impl<K, V> fmt::Debug for Weigher<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Weigher")
+    }
+}

@@ -1,0 +1,497 @@
+//! When entries expire: a column of deadlines beside the nodes, and who may change one.
+//!
+//! # States of a node's word
+//!
+//! ```text
+//! 0        DEAD: it has come, and there is nothing left to do; what a claim leaves behind
+//! 1        PAST: it has come, somebody has said so, and the entry is yet to be taken out
+//! MAX      NEVER: an entry without a deadline; what fresh memory says
+//! else     the deadline, a time of the cache's clock
+//! ```
+//!
+//! Words hold the complement, so that fresh memory, all zero, says NEVER: the column may come when
+//! there are entries already.
+//!
+//! ```text
+//! store    any -> d               the owner of the node, before it publishes the node
+//! change   d -> d', if d > now    anyone who finds the entry in the index, compare-and-swap
+//! settle   d -> PAST, if d <= now anyone who takes the entry for absent, compare-and-swap
+//! claim    d -> DEAD              an expiry that has seen d come, compare-and-swap
+//! ```
+//!
+//! A change looks at the clock, and swaps a moment later, when its deadline may have come. Therefore
+//! nobody takes an entry for absent who has not settled it: what was settled cannot be changed any more,
+//! and what was changed has not been taken for absent by anyone. So no entry comes back.
+//!
+//! Claim and change of one deadline exclude each other: what was changed is not claimed for what it
+//! was, and what was claimed cannot be changed any more. A recycled node needs nothing: its next
+//! owner stores.
+//!
+//! # What an expiry may conclude
+//!
+//! The word says when, not whose. A node that has left the index keeps its word, so an expiry will
+//! see deadlines of nodes that are free, or owned and not published yet. It has to find the node in
+//! the index, pinned, and only then claim: the node is not recycled during the pin, so the word is
+//! that entry's. A due word whose node it does not find it leaves alone. An insert stores,
+//! publishes and *then* schedules, so the wheel brings the node up again when it can be found.
+//!
+//! # Orderings
+//!
+//! A deadline is a number and nothing else is learned from it, but that some entries have ends of their
+//! own: change and swap are AcqRel, and the load of who moves a deadline by its own rules Acquire
+//! (`postpone.rs`).
+//! Everything else is Relaxed. Who finds a node in
+//! the index (Acquire of the slot) sees what its owner stored, or something later. Who takes a mark
+//! of the wheel (Acquire) sees what was stored before the mark was made. Claim and change are
+//! read-modify-writes, which see the last word.
+//!
+//! # ABA
+//!
+//! A claim compares the deadline that it has seen. If the word was changed and changed back it is
+//! due just the same.
+//!
+//! # Progress
+//!
+//! Wait-free, but for change and settle, which are lock-free: they repeat when a change came first.
+
+use crate::{
+    clock::{DEAD, NEVER, PAST},
+    engine::{
+        index::{prefetch::prefetch, sets::Loc, word::NodeId},
+        storage::extents::{Element, Extents, OutOfMemory},
+        testing::{
+            hooks::{Step, step},
+            plant::{Bug, planted},
+        },
+    },
+    sync::{AtomicU32, AtomicU64, Ordering},
+};
+use std::ops::Range;
+
+/// Nodes that are looked at together.
+pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 16 };
+
+/// A block of neighbouring nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Block(pub(crate) u32);
+
+impl Block {
+    /// The block that `node` is in.
+    #[inline(always)]
+    pub(crate) fn of(node: NodeId) -> Self {
+        Block((node - 1) / BLOCK as NodeId)
+    }
+
+    /// The number of its first node.
+    #[inline(always)]
+    fn first(self) -> NodeId {
+        self.0 * BLOCK as NodeId + 1
+    }
+
+    /// The numbers of its nodes.
+    pub(crate) fn nodes(self) -> Range<NodeId> {
+        self.first()..self.first() + BLOCK as NodeId
+    }
+
+    /// How many blocks there are of `nodes` nodes.
+    pub(crate) fn count(nodes: usize) -> usize {
+        nodes.div_ceil(BLOCK)
+    }
+}
+
+/// What became of a deadline that was to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is not earlier than before. The wheel need not be told.
+    Later,
+    /// It is earlier than before: to be scheduled.
+    Earlier,
+    /// It had come, or its entry had been claimed; nothing was changed.
+    TooLate,
+}
+
+/// What an expiry reads of a node: in one place, since it waits for nothing as long as for memory.
+#[derive(Debug)]
+#[repr(C, align(16))]
+struct Timer {
+    deadline: AtomicU64,
+    /// Where the node was published: see `timing.rs`.
+    place: AtomicU32,
+}
+
+// SAFETY: atomic integers only, and padding.
+unsafe impl Element for Timer {
+    #[cfg(larder_loom)]
+    fn zero() -> Self {
+        Self { deadline: AtomicU64::new(0), place: AtomicU32::new(0) }
+    }
+}
+
+/// The deadlines of one shard's nodes.
+#[derive(Debug)]
+pub(crate) struct Deadlines(Extents<Timer>);
+
+impl Deadlines {
+    pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
+        // So that no block straddles extents, of which the others have a power of two.
+        Ok(Self(Extents::new(planned.next_multiple_of(BLOCK), max_nodes)?))
+    }
+
+    /// Makes sure that a node has a word; without one it has no deadline.
+    #[inline(always)]
+    pub(crate) fn ensure(&self, node: NodeId) -> Result<(), OutOfMemory> {
+        self.0.ensure(node as usize - 1)
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        self.0.allocated_bytes()
+    }
+
+    #[inline(always)]
+    fn timer(&self, node: NodeId) -> Option<&Timer> {
+        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+        self.0.find(node as usize - 1).map(|timer| unsafe { timer.as_ref() })
+    }
+
+    #[inline(always)]
+    fn word(&self, node: NodeId) -> Option<&AtomicU64> {
+        self.timer(node).map(|timer| &timer.deadline)
+    }
+
+    /// Says where an owned node will be published.
+    #[inline(always)]
+    pub(crate) fn place(&self, node: NodeId, loc: Loc) {
+        if let Some(timer) = self.timer(node) {
+            timer.place.store(loc.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Where a node was published, if it ever was.
+    #[inline(always)]
+    pub(crate) fn loc(&self, node: NodeId) -> Option<Loc> {
+        self.timer(node).map(|timer| Loc(timer.place.load(Ordering::Relaxed)))
+    }
+
+    /// Asks for the line of a node.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, node: NodeId) {
+        if let Some(word) = self.word(node) {
+            prefetch(word);
+        }
+    }
+
+    /// Stores the deadline of a node that is not published, or has left the index.
+    #[inline(always)]
+    pub(crate) fn store(&self, node: NodeId, deadline: u64) {
+        if let Some(word) = self.word(node) {
+            word.store(!deadline, Ordering::Relaxed);
+        }
+    }
+
+    /// The deadline of a node. It has come if it is not later than now, which is also what a
+    /// claimed one says.
+    #[inline(always)]
+    pub(crate) fn load(&self, node: NodeId) -> u64 {
+        self.word(node).map_or(NEVER, |word| !word.load(Ordering::Relaxed))
+    }
+
+    /// The same for who moves it.
+    #[inline(always)]
+    pub(crate) fn load_to_move(&self, node: NodeId) -> u64 {
+        self.word(node).map_or(NEVER, |word| !word.load(Ordering::Acquire))
+    }
+
+    /// Claims the entry of a node for its expiry, if its deadline still is `seen`. One caller gets
+    /// it.
+    pub(crate) fn claim(&self, node: NodeId, seen: u64) -> bool {
+        debug_assert!(seen != DEAD && seen != NEVER, "not a deadline");
+        let Some(word) = self.word(node) else { return false };
+        if planted(Bug::ClaimBlind) {
+            let unchanged = word.load(Ordering::Relaxed) == !seen;
+            word.store(!DEAD, Ordering::Relaxed);
+            return unchanged;
+        }
+        let claimed =
+            word.compare_exchange(!seen, !DEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if claimed {
+            step(Step::Claimed);
+        }
+        claimed
+    }
+
+    /// Gives up a claim: the deadline of the node has come, and anybody may claim its entry.
+    pub(crate) fn disclaim(&self, node: NodeId) {
+        if let Some(word) = self.word(node) {
+            let _ = word.compare_exchange(!DEAD, !PAST, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Gives the entry of a node another deadline if it still has the one that was seen, which had not
+    /// come. If it does, what was noted before that was set by [`Deadlines::change`] can be seen.
+    pub(crate) fn swap(&self, node: NodeId, seen: u64, deadline: u64) -> bool {
+        debug_assert!(seen != DEAD && seen != PAST, "it had come");
+        self.word(node).is_some_and(|word| {
+            word.compare_exchange(!seen, !deadline, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        })
+    }
+
+    /// Whether the deadline of a node has come, by `has_come`, once and for all.
+    #[cold]
+    pub(crate) fn settle(&self, node: NodeId, has_come: impl Fn(u64) -> bool) -> bool {
+        let Some(word) = self.word(node) else { return false };
+        let mut seen = !word.load(Ordering::Relaxed);
+        loop {
+            if seen == DEAD || seen == PAST {
+                return true;
+            }
+            if !has_come(seen) {
+                return false;
+            }
+            if planted(Bug::SettleBlind) {
+                return true;
+            }
+            match word.compare_exchange_weak(!seen, !PAST, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => {
+                    step(Step::Settled);
+                    return true;
+                }
+                Err(there) => seen = !there,
+            }
+        }
+    }
+
+    /// Gives the entry of a node another deadline, unless `has_come` says so of the present one.
+    #[inline]
+    pub(crate) fn change(
+        &self,
+        node: NodeId,
+        deadline: u64,
+        has_come: impl Fn(u64) -> bool,
+    ) -> Change {
+        let Some(word) = self.word(node) else { return Change::TooLate };
+        let mut seen = !word.load(Ordering::Relaxed);
+        loop {
+            if seen == DEAD || seen == PAST || has_come(seen) {
+                return Change::TooLate;
+            }
+            if seen == deadline && planted(Bug::ChangeSilent) {
+                return Change::Later;
+            }
+            // Written even if it is that already: `postpone.rs`.
+            match word.compare_exchange_weak(!seen, !deadline, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) if deadline < seen => return Change::Earlier,
+                Ok(_) => return Change::Later,
+                Err(there) => seen = !there,
+            }
+        }
+    }
+
+    /// Looks at the nodes of a block up to number `fresh`, for [`Deadlines::expire`].
+    ///
+    /// `fresh` is to be read after the mark of the block was taken: it has to cover every node
+    /// that was scheduled before.
+    #[inline]
+    pub(crate) fn look(&self, block: Block, fresh: NodeId, now: u64) -> Look {
+        let first = block.first();
+        let len = (fresh.saturating_add(1).saturating_sub(first) as usize).min(BLOCK);
+        let mut look = Look { first, due: 0, earliest: NEVER };
+        // Blocks do not straddle extents: see `new`.
+        let timers = self.0.find_run(first as usize - 1, len).unwrap_or_default();
+        for (i, timer) in timers.iter().enumerate() {
+            let deadline = !timer.deadline.load(Ordering::Relaxed);
+            // Without branches, since it is unpredictable which are due. DEAD less one is the largest of
+            // all numbers.
+            look.due |= u32::from(deadline.wrapping_sub(1) < now) << i;
+            let left = if deadline > now { deadline } else { NEVER };
+            look.earliest = look.earliest.min(left);
+        }
+        look
+    }
+
+    /// Has `due` claim what a look at a block has found due, and returns the earliest deadline of the
+    /// others, [`NEVER`] if there is none.
+    pub(crate) fn expire(&self, look: Look, now: u64, mut due: impl FnMut(NodeId, u64)) -> u64 {
+        let mut earliest = look.earliest;
+        for node in look.due() {
+            let mut deadline = self.load(node);
+            if deadline != DEAD && deadline <= now {
+                due(node, deadline);
+                if planted(Bug::DueLookedAtOnce) {
+                    continue;
+                }
+                // It may have been changed before it could be claimed, to a later one that nobody
+                // has scheduled.
+                deadline = self.load(node);
+            }
+            if deadline > now {
+                earliest = earliest.min(deadline);
+            }
+        }
+        earliest
+    }
+
+    /// Asks for the lines of a block.
+    #[inline]
+    pub(crate) fn prefetch_block(&self, block: Block) {
+        let start = block.first() as usize - 1;
+        let timers = self.0.find_run(start, BLOCK).unwrap_or_default();
+        timers.chunks(64 / size_of::<Timer>()).for_each(|line| prefetch(&line[0]));
+    }
+}
+
+/// What a look at a block found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    first: NodeId,
+    /// A bit per node whose deadline had come.
+    due: u32,
+    /// The earliest deadline of the others.
+    earliest: u64,
+}
+
+impl Look {
+    pub(crate) const NONE: Look = Look { first: 1, due: 0, earliest: NEVER };
+
+    /// The earliest deadline of those that had not.
+    #[inline(always)]
+    pub(crate) fn earliest(self) -> u64 {
+        self.earliest
+    }
+
+    /// The nodes whose deadlines had come.
+    #[inline]
+    pub(crate) fn due(self) -> impl Iterator<Item = NodeId> {
+        let mut due = self.due;
+        std::iter::from_fn(move || {
+            let i = (due != 0).then(|| due.trailing_zeros())?;
+            due &= due - 1;
+            Some(self.first + i)
+        })
+    }
+}
+
+/// What tests and models have an advance do.
+#[cfg(any(test, larder_loom))]
+pub(crate) struct Looking<'a, F> {
+    pub(crate) deadlines: &'a Deadlines,
+    pub(crate) nodes: NodeId,
+    pub(crate) now: u64,
+    pub(crate) due: F,
+}
+
+#[cfg(any(test, larder_loom))]
+impl<F: FnMut(NodeId, u64)> crate::engine::time::wheel::Visit for Looking<'_, F> {
+    fn approach(&mut self, block: Block) {
+        self.deadlines.prefetch_block(block);
+    }
+
+    fn look(&mut self, block: Block) -> Look {
+        self.deadlines.look(block, self.nodes, self.now)
+    }
+
+    fn finish(&mut self, look: Look) -> u64 {
+        self.deadlines.expire(look, self.now, &mut self.due)
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests {
+    use super::*;
+
+    /// Nodes `1..=count`, all handed out, some of them beyond the first extent.
+    fn deadlines(count: usize) -> Deadlines {
+        let deadlines = Deadlines::new(10, count).expect("memory");
+        (0..count).for_each(|i| deadlines.ensure(i as NodeId + 1).expect("within the bound"));
+        deadlines
+    }
+
+    #[test]
+    fn a_claimed_deadline_cannot_be_changed_and_a_changed_one_not_claimed() {
+        let deadlines = deadlines(1);
+        {
+            assert_eq!(deadlines.load(1), NEVER, "what fresh memory says");
+            deadlines.store(1, 100);
+            assert_eq!(deadlines.change(1, 200, |seen| seen <= 99), Change::Later);
+            assert!(!deadlines.claim(1, 100));
+            assert_eq!(deadlines.change(1, 150, |seen| seen <= 99), Change::Earlier);
+            assert_eq!(
+                deadlines.change(1, 150, |seen| seen <= 99),
+                Change::Later,
+                "nothing to schedule"
+            );
+            assert_eq!(
+                deadlines.change(1, 300, |seen| seen <= 150),
+                Change::TooLate,
+                "it has come"
+            );
+            assert_eq!(deadlines.load(1), 150);
+            assert!(deadlines.claim(1, 150));
+            assert!(!deadlines.claim(1, 150));
+            assert_eq!(deadlines.change(1, 300, |seen| seen == 0), Change::TooLate);
+            deadlines.store(1, NEVER);
+            assert_eq!(deadlines.change(1, 300, |seen| seen <= 200), Change::Earlier);
+        }
+    }
+
+    #[test]
+    fn memory_is_two_words_per_node() {
+        let deadlines = Deadlines::new(1_024, 1_024).expect("memory");
+        assert_eq!(deadlines.allocated_bytes(), 16 * 1_024);
+    }
+
+    #[test]
+    fn a_look_at_a_block_finds_what_is_due_and_what_is_next() {
+        let deadlines = deadlines(150);
+        let expire = |block, fresh, now| {
+            let mut due = Vec::new();
+            let look = deadlines.look(Block(block), fresh, now);
+            let next = deadlines.expire(look, now, |node, seen| {
+                assert!(deadlines.claim(node, seen));
+                due.push(node);
+            });
+            (due, next)
+        };
+        assert_eq!(expire(0, 150, 1_000), (vec![], NEVER), "fresh memory has nothing due");
+        for node in 1..=150 {
+            deadlines.store(node, u64::from(node) * 10);
+        }
+        deadlines.store(32, NEVER);
+        assert_eq!(expire(0, 150, 29), (vec![1, 2], 30));
+        assert_eq!(expire(0, 150, 150), ((3..=15).collect(), 160));
+        assert_eq!(expire(1, 150, 310), ((17..=31).collect(), NEVER));
+        assert_eq!(expire(2, 34, 10_000), (vec![33, 34], NEVER), "the others are not handed out");
+        assert_eq!(expire(2, 150, 0), (vec![], 350));
+        assert_eq!(expire(3, 40, 10_000), (vec![], NEVER), "none of it is");
+        assert_eq!(expire(9, 150, 1_495), ((145..=149).collect(), 1_500));
+    }
+
+    #[test]
+    fn what_is_settled_is_not_changed_any_more_and_is_due() {
+        let deadlines = deadlines(1);
+        deadlines.store(1, 10);
+        assert!(!deadlines.settle(1, |seen| seen <= 9));
+        assert_eq!(deadlines.change(1, 20, |seen| seen <= 9), Change::Later);
+        assert!(deadlines.settle(1, |seen| seen <= 20) && deadlines.settle(1, |_| false));
+        assert_eq!(deadlines.change(1, 30, |_| false), Change::TooLate);
+        let mut due = vec![];
+        let look = deadlines.look(Block(0), 1, 20);
+        deadlines.expire(look, 20, |node, seen| due.push((node, deadlines.claim(node, seen))));
+        assert_eq!(due, [(1, true)]);
+    }
+
+    #[test]
+    fn a_deadline_that_was_changed_before_its_claim_counts_as_next() {
+        let deadlines = deadlines(2);
+        {
+            deadlines.store(1, 10);
+            deadlines.store(2, 900);
+            let look = deadlines.look(Block(0), 2, 20);
+            let next = deadlines.expire(look, 20, |node, seen| {
+                assert_eq!(deadlines.change(node, 500, |seen| seen <= 9), Change::Later);
+                assert!(!deadlines.claim(node, seen));
+            });
+            assert_eq!(next, 500);
+        }
+    }
+}

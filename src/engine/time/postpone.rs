@@ -1,0 +1,201 @@
+//! Reads that put a deadline off, against calls that set another end.
+//!
+//! Where entries have a time to idle, a read moves the deadline. Another thread may set, at the same moment,
+//! an end that no read may put off: `touch`, or rules that change. The deadline is one word and the end
+//! another (`timing.rs`), so they are not written in one step. The word of the end says as well what it comes
+//! from. If that is a caller, the deadline is the end, and no read and no rule moves it.
+//!
+//! # Steps
+//!
+//! ```text
+//! set an end   announce that there are ends; note the end; change the deadline (`Deadlines::change`);
+//!              read the end again
+//! shorten      read the deadline, then the end; swap the end for one that is not later; swap the deadline
+//!              that was read (`Deadlines::swap`); read the end again
+//! put off      read the deadline, then the end if there are any; swap the deadline that was read for a
+//!              later one; read the end again
+//! hand on      read the life of an entry; give it to the node of the one that takes its place; replace the
+//!              node in the index; read the life again, and if its end is another, swap that in
+//! ```
+//!
+//! Any thread may do each of the first three, for an entry that it has found in the index while it is pinned.
+//! A thread that reads another end at last than it has gone by, or one that comes from elsewhere, starts
+//! again, or brings the deadline to it. That there are ends is never taken back.
+//!
+//! # The deadline goes by the end
+//!
+//! All of them write the deadline by read-modify-write operations, so one is before the other. The later
+//! one has read what the earlier one wrote, or something later: it is an Acquire, the other a Release, so
+//! the second look at the end finds what had been noted before that, or a later one. That the value it
+//! swapped was *the same* as the one it had read says nothing: a change may write the deadline that is
+//! there already, as a touch does in the millisecond in which the entry was used. This is why a change
+//! writes even then.
+//!
+//! A deadline that was put off beyond its end, or to before a caller's end, stands there between the swap and
+//! the correction. A lookup in between goes by it: the correction is a few instructions away, and if its thread
+//! is stopped there, the next read that counts as use corrects it.
+//!
+//! # No end is lost
+//!
+//! Rules that change make an end of the one that is there. A touch may set one meanwhile that has nothing
+//! to do with that; therefore they swap. So entries live as if one had been before the other. What is
+//! noted or swapped is Relaxed: the change or swap of the deadline comes after it and is the Release.
+//!
+//! A value that changes without its entry's time (`Span::Kept`) takes another node, which gets the times that
+//! the old node had a moment before. A touch of the old node in between is not lost, since
+//!
+//! - the touch changes the old deadline, and then looks whether the index still names the node; if it does not,
+//!   it starts again with the new one;
+//! - the write replaces the node in the index, and then looks at the old life again.
+//!
+//! With a SeqCst fence between the two steps of each, one of them sees what the other did. The write hands the
+//! end on only if the new node still has the end that it was given: one that was set there since is later.
+//!
+//! # Progress
+//!
+//! Lock-free. Each starts again only if another thread has set an end or moved the deadline meanwhile.
+
+use crate::{
+    engine::{
+        index::word::NodeId,
+        testing::plant::{Bug, planted},
+        time::{
+            deadlines::Change,
+            lifetimes::{By, Life},
+            timing::Timing,
+        },
+    },
+    sync::{Ordering::SeqCst, fence},
+};
+
+/// Whether a deadline was put off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PutOff {
+    /// It was, or somebody has changed it meanwhile.
+    Done,
+    /// Its entry may have an end: all that is known of it has to be looked at.
+    Ask,
+}
+
+impl Timing {
+    /// Puts the deadline of a node off from `seen` to `deadline`, if no entry has an end that its deadline
+    /// does not say. The mark of the wheel comes too early then, and that will do.
+    #[inline]
+    pub(crate) fn put_off(&self, node: NodeId, seen: u64, deadline: u64) -> PutOff {
+        if self.has_ends() {
+            return PutOff::Ask;
+        }
+        // Only from what it was: somebody's touch is not to be undone.
+        let swapped = self.deadlines.swap(node, seen, deadline);
+        if swapped && self.has_ends() && !planted(Bug::EndUnasked) {
+            PutOff::Ask
+        } else {
+            PutOff::Done
+        }
+    }
+
+    /// Gives a node another end, and with it the deadline, unless `has_come` says so of the one that is
+    /// there. If that is earlier than before, the wheel needs a mark for it.
+    pub(crate) fn set_end(
+        &self,
+        node: NodeId,
+        new: Life,
+        has_come: impl Fn(u64) -> bool,
+    ) -> (Change, u64) {
+        self.note_anew(node, new);
+        let mut change = self.deadlines.change(node, new.deadline, has_come);
+        let mut deadline = new.deadline;
+        while change != Change::TooLate && !planted(Bug::SetUnasked) {
+            let life = self.life(node);
+            if life.is_over() || life.deadline <= life.end {
+                break;
+            }
+            if self.deadlines.swap(node, life.deadline, life.end) {
+                (change, deadline) = (Change::Earlier, life.end);
+            }
+        }
+        (change, deadline)
+    }
+
+    /// Gives a node the life that `rule` makes of its own; None leaves that as it is. Returns a deadline that is
+    /// earlier than before, for which the wheel needs a mark.
+    pub(crate) fn amend(
+        &self,
+        node: NodeId,
+        mut rule: impl FnMut(Life) -> Option<Life>,
+    ) -> Option<u64> {
+        let mut earlier = None;
+        loop {
+            let life = self.life(node);
+            if life.is_over() {
+                return earlier;
+            }
+            let Some(new) = rule(life) else { return earlier };
+            if !self.swap_end(node, life, new)
+                || !self.deadlines.swap(node, life.deadline, new.deadline)
+            {
+                continue;
+            }
+            if new.deadline < life.deadline {
+                earlier = Some(new.deadline);
+            }
+            if self.life(node).ends_as(new) || planted(Bug::ShortenUnasked) {
+                return earlier;
+            }
+        }
+    }
+
+    /// Gives a node the end of another, whose entry it has taken the place of, if that was given one since it
+    /// had `kept`, and this has not. Returns a deadline that is earlier than before, for which the wheel needs
+    /// a mark.
+    pub(crate) fn hand_on(&self, old: NodeId, kept: Life, node: NodeId) -> Option<u64> {
+        // Between the swap in the index and this look at the old entry. Its partner is in `Engine::touch`.
+        if !planted(Bug::HandOnUnfenced) {
+            fence(SeqCst);
+        }
+        let last = self.life(old);
+        if last.is_over() || last.ends_as(kept) || planted(Bug::HandOnUnasked) {
+            return None;
+        }
+        // A node from before the shard knew of times has none.
+        self.deadlines.ensure(node).ok()?;
+        let deadline = if last.by == By::Caller { last.end } else { last.deadline };
+        self.amend(node, |life| {
+            if life.ends_as(last) {
+                return if last.by == By::Caller { life.at_its_end() } else { None };
+            }
+            life.ends_as(kept).then_some(Life { deadline, end: last.end, by: last.by, ..life })
+        })
+    }
+
+    /// Gives a node the deadline that `rule` makes of its life, if it makes another; returns one that is
+    /// earlier than that before, for which the wheel needs a mark.
+    pub(crate) fn put_off_by(
+        &self,
+        node: NodeId,
+        mut rule: impl FnMut(Life) -> Option<Life>,
+    ) -> Option<u64> {
+        let mut earlier = None;
+        loop {
+            let life = self.life(node);
+            if life.is_over() {
+                return earlier;
+            }
+            let Some(new) = rule(life) else { return earlier };
+            // As above.
+            if !self.deadlines.swap(node, life.deadline, new.deadline) {
+                return earlier;
+            }
+            self.note_own(node, new.own);
+            if new.deadline < life.deadline {
+                earlier = Some(new.deadline);
+            }
+            let now = self.life(node);
+            let by_the_same = now.by == new.by || planted(Bug::CallerUnasked);
+            let goes_by_it = new.deadline <= now.end && by_the_same;
+            if goes_by_it || planted(Bug::EndUnasked) {
+                return earlier;
+            }
+        }
+    }
+}

@@ -1,0 +1,731 @@
+//! When to look for expired entries: a hierarchical timer wheel over blocks of nodes.
+//!
+//! # What it holds
+//!
+//! The deadlines lie in a column of their own (`deadlines.rs`). The wheel remembers only "look at
+//! block b when slot s comes": a *mark*, one bit. There is nothing to link or unlink, so there are
+//! no generations; an entry that leaves or is recycled needs nothing, and marking twice is marking
+//! once. A mark for nothing costs a look at one block. What has to hold is
+//!
+//! > every deadline that was scheduled is *covered*: its block has a mark in a slot that comes no
+//! > later than the deadline's tick, or is ready, or is in the hands of a thread.
+//!
+//! Whoever takes a block that is ready looks at all of it, has everything due expired, and
+//! schedules the block for the earliest deadline that is left. That one rule makes marks cascade
+//! from coarse slots to finer ones, lets a deadline move to later without a word to the wheel, and
+//! puts back what a thread that comes late has taken from a later lap.
+//!
+//! Blocks are taken a few at once, so that their lines may come together: see [`Visit`].
+//!
+//! # Slots
+//!
+//! Time goes in ticks of 4 ms. There are five levels of 64 slots, and a slot of level k is 64^k
+//! ticks wide; a lap of them is 0.26 s, 16 s, 17 min, 19 h, 50 days. A tick lies on the lowest level
+//! on which it is less than 64 slots away, always in a slot that has yet to come; a tick beyond the
+//! top level is put in its last slot and found not due. A slot *comes* when its first tick does. What has come
+//! already when it is scheduled is ready at once.
+//!
+//! By a manual clock, ticks are nanoseconds and there are ten levels ([`Scale`]).
+//!
+//! A slot is a bitmap with a bit per block, a few words, and so is what is *ready*. The words of 64
+//! blocks for all slots lie together, a *column*: what is due in turn is marked there, too. A column comes with its
+//! first mark (`late.rs`). Where there is no memory for it, its blocks are swept by evictions alone.
+//!
+//! # Small shards
+//!
+//! A shard of up to [`SMALL`] blocks has no slots, which would be most of its memory: it has one word, the earliest
+//! tick that was scheduled, and a mark for each block that ever had a deadline. When the word's tick comes all of
+//! those become ready. It is `alarm.rs` once more: a deadline is covered by a tick in the word that is not later than
+//! its own.
+//!
+//! ```text
+//! schedule   fence; set the block's mark and raise reach, if need be; lower the word, if it is later; fence; look at
+//!            closed again: if the tick was closed meanwhile, begin again
+//! turn       close; fence; if the word's tick has come: word <- never; fence; make all marked blocks ready; done
+//! ```
+//!
+//! Whose last fence comes before the first of the turn has lowered the word in time for the look at it; else it sees
+//! the tick closed, and makes the block ready itself. In the same way, who finds the word low enough that is then raised
+//! either comes before the second fence of the turn, so that its mark and its deadline are seen, or sees the tick
+//! closed.
+//!
+//! # Transitions
+//!
+//! `closed` is the tick up to which no slot may be used any more, `done` the tick up to which all
+//! slots have been emptied. Both only grow, and `done <= closed`.
+//!
+//! ```text
+//! schedule   fence; choose a slot by closed; set the mark, if it is not set; raise reach to the
+//!            column, if it is lower; fence; set the slot's occupied bit, if it is not set; look at
+//!            closed again: if the slot was closed meanwhile, begin again.
+//!            If the tick was closed before, instead: set the ready bit, if it is not set; raise reach
+//! close      raise closed to n
+//! vacate     clear the occupied bits of the slots that came after done and up to n (64 per level
+//!            are all there are); fence
+//! empty      for each column that reach covers: look at its word for each of those slots; make the
+//!            blocks ready; clear their marks; make those ready that were cleared
+//! finish     raise done to n
+//! take       clear the ready bits of a few blocks; fence; who cleared them looks at the blocks, and
+//!            schedules them
+//! ```
+//!
+//! Fences are SeqCst, and so of two of them one comes first. Below, X is one of who schedules, Y one
+//! of who advances. What is said of a load that comes after a fence is said of its thread's.
+//!
+//! *No mark is missed.* Close comes before Y, and the looks after it; the mark, set or found set,
+//! comes before the second X, and the second look at `closed` after it. If Y is first, that look sees
+//! n, and the thread begins again. If X is first, the look at `reach`, which only grows, sees the
+//! column, and the look at the word sees the mark, or that somebody has
+//! cleared it, who has made the block ready before. So when `done` passes a slot, every mark in it
+//! that anybody relies on has been made ready. A mark that came too late stays and costs one look, a
+//! lap later.
+//!
+//! *A mark that is set already* will do, and so will a ready bit, though who set it knew nothing of this
+//! deadline. The deadline is stored and its entry published before the first X, and the mark found set
+//! after it. The mark is cleared before Y, that of whoever takes the block for it, and the look at the block
+//! comes after. If Y was first, the mark would have been found clear. So X is, and the look sees the
+//! deadline, and the entry in the index.
+//!
+//! *Marks of the next lap* may use a slot as soon as it is closed. Between look and clear the same
+//! bit may be set for one, or found set, and would be lost with it: hence ready bits are set once
+//! more, for what was cleared. They are set before, too, so that a thread which stops in between takes
+//! nothing with it.
+//!
+//! *Ready bits* are apart from the slots so that an advance which may not take them all can finish.
+//! If it left them in their slots, blocks that were looked at and scheduled for the next lap would
+//! come to stand among those yet to be looked at, and the next advance could go on for ever.
+//!
+//! *Stopped threads.* `done` moves after the work, so who stops while emptying leaves it to the
+//! next thread that advances. Occupied bits do not matter for that: it looks at the words
+//! themselves. A thread that stops with blocks in hand holds up the expiry of those, of 384 nodes at
+//! most, until it goes on or other marks of the blocks come up. Nobody
+//! gets an expired entry for that: readers look at deadlines. (A thread that stops right after it
+//! cleared a mark of the next lap, see above, holds up those blocks in the same way.)
+//!
+//! *Occupied bits* are for [`Wheel::next_due`] only. They are cleared before Y, and the looks come
+//! after; the mark is before X, and the look at the occupied bit after. If X is first the block
+//! becomes ready; else the maker
+//! sees the bit cleared and sets it. So no mark is relied on under a cleared bit, unless a thread
+//! is between clearing it and the look: then `done` is behind, and `next_due` says "at once".
+//! (Unless that thread comes a lap late: if it stops just there, `next_due` may be too late until
+//! it goes on.)
+//!
+//! *In a child of `fork`* (`fork.rs`) such a thread never goes on: what it had in hand, and what it had published and
+//! not scheduled, would stay for good. So who first advances a wheel there makes all blocks ready ([`Wheel::inherit`]).
+//!
+//! # Precision
+//!
+//! A deadline comes up in the first advance to a time not before it, rounded up to a tick. Never before it,
+//! since the deadline itself decides.
+//!
+//! # Orderings
+//!
+//! Mark and reach are Relaxed, since there are the fences. Look, clear, make ready and take are AcqRel or
+//! Acquire: who takes a block comes after who cleared its mark. `done` is
+//! Release and Acquire: who skips slots sees what was made ready. Clearing occupied bits is
+//! Release for `next_due`, which looks at the bits (Acquire) before it looks at `closed`.
+//!
+//! On x86 a fence is free where a locked instruction stands between the stores before it and the loads
+//! behind it (`sync.rs`): all of these but the one after vacating, of which there is one per turn.
+//!
+//! # ABA
+//!
+//! Bits of later laps are taken for earlier ones, and put back: see above.
+//!
+//! # Progress
+//!
+//! Schedule is lock-free: to begin again means that time has gone on by a tick. Most often it finds
+//! its mark set and writes nothing. Advance makes one pass over the slots that came, 64 per level however
+//! long ago the last one was, which are loads where there are no marks; and it takes
+//! no more blocks than it is told to.
+
+mod due;
+mod hand;
+
+pub(crate) use hand::Visit;
+
+use crate::{
+    clock::NEVER,
+    engine::{
+        index::prefetch::prefetch,
+        storage::{
+            extents::{Element, OutOfMemory, zeroed},
+            late::Late,
+        },
+        testing::{
+            hooks::{Step, step},
+            plant::{Bug, planted},
+        },
+        time::deadlines::Block,
+    },
+    fork,
+    sync::{
+        AtomicU32, AtomicU64, Ordering, SettingU64, StaticU64, array_of, fence, fence_after_swap,
+    },
+};
+use crossbeam_utils::CachePadded;
+use hand::{Hand, STEP};
+use std::ops::Range;
+
+/// What a wheel counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scale {
+    /// Units of the clock per tick, as a power of two.
+    tick: u32,
+    levels: usize,
+}
+
+#[cfg(not(larder_loom))]
+impl Scale {
+    /// Of a clock by milliseconds.
+    pub(crate) const MILLIS: Scale = Scale { tick: 2, levels: 5 };
+    /// Of a clock by nanoseconds: exact, so that tests see what they expect.
+    pub(crate) const NANOS: Scale = Scale { tick: 0, levels: MAX_LEVELS };
+}
+
+/// So that models get from level to level in a few steps.
+#[cfg(larder_loom)]
+impl Scale {
+    pub(crate) const MILLIS: Scale = Scale { tick: 0, levels: MAX_LEVELS };
+    pub(crate) const NANOS: Scale = Self::MILLIS;
+}
+
+impl Scale {
+    /// The first tick that is not before a time.
+    #[inline]
+    fn tick_of(self, time: u64) -> u64 {
+        (time >> self.tick) + u64::from(time & ((1 << self.tick) - 1) != 0)
+    }
+}
+
+/// Blocks that a shard without slots is planned for, at most.
+pub(crate) const SMALL: usize = if cfg!(larder_loom) { 0 } else { 32 };
+/// Slots per level, as a power of two.
+const BITS: u32 = if cfg!(larder_loom) { 2 } else { 6 };
+const MAX_LEVELS: usize = if cfg!(larder_loom) { 2 } else { 10 };
+const SLOTS: u64 = 1 << BITS;
+const WORD_BITS: usize = u64::BITS as usize;
+
+/// How far an advance came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Advance {
+    /// Everything that was due by then has come up, or is in the hands of another thread.
+    Done,
+    /// There are more blocks to look at than it was allowed to.
+    More,
+}
+
+/// A slot, as a number that does not begin again with each lap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slot {
+    level: usize,
+    number: u64,
+}
+
+impl Slot {
+    /// Where a mark for `tick` goes while `closed` is closed; `tick > closed`.
+    #[inline]
+    fn of(tick: u64, closed: u64, levels: usize) -> Self {
+        for level in 0..levels {
+            let number = Self::number_at(level, tick);
+            // Not the present one: if it were the level below would have done.
+            if number - Self::number_at(level, closed) < SLOTS {
+                return Slot { level, number };
+            }
+        }
+        let level = levels - 1;
+        Slot { level, number: Self::number_at(level, closed) + SLOTS - 1 }
+    }
+
+    /// The number of the slot of this level that `tick` lies in.
+    #[inline]
+    fn number_at(level: usize, tick: u64) -> u64 {
+        tick >> (level as u32 * BITS)
+    }
+
+    /// The tick with which it comes.
+    #[inline]
+    fn first_tick(self) -> u64 {
+        self.number << (self.level as u32 * BITS)
+    }
+
+    /// Its place within the lap.
+    #[inline]
+    fn index(self) -> u64 {
+        self.number % SLOTS
+    }
+}
+
+/// What everybody reads and few write.
+#[derive(Debug)]
+struct Hands {
+    closed: AtomicU64,
+    done: AtomicU64,
+    /// Blocks that were ever taken, raised before their ready bits are cleared; and those among them that
+    /// were dealt with, or that another thread was quicker to take.
+    taken: SettingU64,
+    let_go: SettingU64,
+    /// The process whose threads take blocks.
+    process: StaticU64,
+    /// Columns in which there may be marks, or ready bits.
+    reach: AtomicU32,
+    scale: Scale,
+    /// The earliest tick that was scheduled, for small shards.
+    earliest: AtomicU64,
+    /// A bit per slot of each level.
+    occupied: [AtomicU64; MAX_LEVELS],
+}
+
+/// The marks of 64 blocks, if there was one yet.
+#[derive(Debug)]
+struct Column(Late<Box<[AtomicU64]>>);
+
+// SAFETY: a late value is a pointer, whose zero says that there is none yet.
+unsafe impl Element for Column {
+    #[cfg(larder_loom)]
+    fn zero() -> Self {
+        Self(Late::new())
+    }
+}
+
+/// The timer wheel of one shard.
+#[derive(Debug)]
+pub(crate) struct Wheel {
+    hands: CachePadded<Hands>,
+    /// Column by column, level by level, slot by slot: a bit per block.
+    columns: Box<[Column]>,
+    /// In place of these, for small shards: a bit per block that ever had a deadline.
+    used: Box<[AtomicU64]>,
+    /// A bit per block: its slot has come.
+    ready: Box<[AtomicU64]>,
+}
+
+impl Wheel {
+    /// For nodes `1..=max_nodes`, of which mostly the first `planned` are used; nothing is scheduled.
+    pub(crate) fn new(
+        planned: usize,
+        max_nodes: usize,
+        scale: Scale,
+        now: u64,
+    ) -> Result<Self, OutOfMemory> {
+        let tick = now >> scale.tick;
+        #[allow(
+            clippy::absurd_extreme_comparisons,
+            reason = "in models small is what is planned for nothing"
+        )]
+        let is_small = Block::count(planned) <= SMALL;
+        let of = |kind| if kind { columns(max_nodes) } else { 0 };
+        Ok(Self {
+            hands: CachePadded::new(Hands {
+                closed: AtomicU64::new(tick),
+                done: AtomicU64::new(tick),
+                taken: SettingU64::new(0),
+                let_go: SettingU64::new(0),
+                process: StaticU64::new(fork::process()),
+                reach: AtomicU32::new(0),
+                scale,
+                earliest: AtomicU64::new(NEVER),
+                occupied: array_of![AtomicU64::new(0); MAX_LEVELS],
+            }),
+            columns: zeroed(of(!is_small))?,
+            used: zeroed(of(is_small))?,
+            ready: zeroed(columns(max_nodes))?,
+        })
+    }
+
+    pub(crate) fn allocated_bytes(&self) -> usize {
+        let made = self.columns.iter().filter_map(|column| column.0.get());
+        let marks: usize = made.map(|words| size_of_val(&**words)).sum();
+        marks + size_of_val(&*self.columns) + size_of_val(&*self.used) + size_of_val(&*self.ready)
+    }
+
+    /// Sees to it that `block` comes up when `deadline` has come. The deadline has been stored
+    /// before; [`NEVER`] needs nothing.
+    #[inline]
+    pub(crate) fn schedule(&self, block: Block, deadline: u64) {
+        if deadline == NEVER {
+            return;
+        }
+        let hands = &*self.hands;
+        if !planted(Bug::MarkFoundUnfenced) {
+            // The entry was published, or its deadline changed, by a swap.
+            fence_after_swap();
+        }
+        let (tick, levels) = (hands.scale.tick_of(deadline), hands.scale.levels);
+        let mut closed = hands.closed.load(Ordering::Relaxed);
+        loop {
+            if tick <= closed {
+                return self.make_ready(block);
+            }
+            let comes = if self.is_small() {
+                self.lower(tick, block);
+                tick
+            } else {
+                let slot = Slot::of(tick, closed, levels);
+                let Some(column) = self.column(column_of(block).0) else { return };
+                self.mark(column, slot, block);
+                slot.first_tick()
+            };
+            closed = hands.closed.load(Ordering::Relaxed);
+            if closed < comes || planted(Bug::ClosedLookedAtOnce) {
+                return;
+            }
+        }
+    }
+
+    #[inline]
+    fn mark(&self, words: &[AtomicU64], slot: Slot, block: Block) {
+        let (column, bit) = column_of(block);
+        let word = &words[place_of(slot)];
+        // Looked at before they are written: most often both are set already.
+        if word.load(Ordering::Relaxed) & bit == 0 {
+            word.fetch_or(bit, Ordering::Relaxed);
+        }
+        self.raise_reach(column);
+        if !planted(Bug::MarkUnfenced) {
+            // On x86 loads keep their order, if there was no swap.
+            fence_after_swap();
+        }
+        let (occupied, bit) = (&self.hands.occupied[slot.level], 1 << slot.index());
+        if occupied.load(Ordering::Relaxed) & bit == 0 {
+            occupied.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    fn is_small(&self) -> bool {
+        self.columns.is_empty()
+    }
+
+    /// [`Wheel::mark`] for small shards.
+    #[inline]
+    fn lower(&self, tick: u64, block: Block) {
+        let (column, bit) = column_of(block);
+        if self.used[column].load(Ordering::Relaxed) & bit == 0 {
+            self.used[column].fetch_or(bit, Ordering::Relaxed);
+        }
+        self.raise_reach(column);
+        if self.hands.earliest.load(Ordering::Relaxed) > tick {
+            self.hands.earliest.fetch_min(tick, Ordering::Relaxed);
+        }
+        if !planted(Bug::MarkUnfenced) {
+            fence_after_swap();
+        }
+    }
+
+    /// Has a block looked at that has something due already.
+    #[cold]
+    fn make_ready(&self, block: Block) {
+        let (column, bit) = column_of(block);
+        if self.ready[column].load(Ordering::Relaxed) & bit == 0 {
+            self.ready[column].fetch_or(bit, Ordering::AcqRel);
+        }
+        self.raise_reach(column);
+    }
+
+    #[inline]
+    fn raise_reach(&self, column: usize) {
+        if !planted(Bug::ReachForgotten) && self.reach() <= column {
+            self.hands.reach.fetch_max(column as u32 + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// The words of a column, which is made if need be.
+    #[inline]
+    fn column(&self, column: usize) -> Option<&[AtomicU64]> {
+        let words = self.hands.scale.levels * SLOTS as usize;
+        let column = self.columns[column].0.get_or_try_make(|| zeroed(words)).ok()?;
+        Some(column)
+    }
+
+    /// Asks for the line that a mark for `deadline` goes to, if the time does not go on before.
+    #[inline]
+    pub(crate) fn prefetch(&self, block: Block, deadline: u64) {
+        if deadline != NEVER && !self.is_small() {
+            let Hands { closed, scale, .. } = &*self.hands;
+            let closed = closed.load(Ordering::Relaxed);
+            let slot = Slot::of(scale.tick_of(deadline).max(closed + 1), closed, scale.levels);
+            if let Some(words) = self.columns[column_of(block).0].0.get() {
+                prefetch(&words[place_of(slot)]);
+            }
+        }
+    }
+
+    #[inline]
+    fn reach(&self) -> usize {
+        self.hands.reach.load(Ordering::Relaxed) as usize
+    }
+
+    /// What is ready, column by column.
+    #[inline]
+    fn ready(&self) -> &[AtomicU64] {
+        &self.ready[..self.reach()]
+    }
+
+    /// Has `visit` deal with the blocks that have come up by `now`, `budget` of them at most, which are
+    /// taken off that.
+    ///
+    /// If it panics the blocks that it has not finished come up again with the next tick.
+    #[inline]
+    pub(crate) fn advance(&self, now: u64, budget: &mut u32, visit: impl Visit) -> Advance {
+        let (tick, done) = (now >> self.hands.scale.tick, self.hands.done.load(Ordering::Acquire));
+        if tick > done {
+            self.turn(done, tick);
+        }
+        if self.nothing_ready() { Advance::Done } else { self.visit_ready(budget, visit) }
+    }
+
+    /// Makes ready what comes after `done` and up to `tick`.
+    #[cold]
+    fn turn(&self, done: u64, tick: u64) {
+        self.close(tick);
+        if self.is_small() {
+            return self.turn_small(tick);
+        }
+        let came = came(done, tick);
+        if !planted(Bug::VacatedLate) {
+            self.vacate(&came);
+        }
+        if !planted(Bug::TurnUnfenced) {
+            fence(Ordering::SeqCst);
+        }
+        step(Step::SlotsVacated);
+        for column in 0..self.reach() {
+            self.empty(column, &came);
+        }
+        if planted(Bug::VacatedLate) {
+            self.vacate(&came);
+        }
+        step(Step::SlotsEmptied);
+        self.hands.done.fetch_max(tick, Ordering::AcqRel);
+    }
+
+    fn turn_small(&self, tick: u64) {
+        let earliest = &self.hands.earliest;
+        if !planted(Bug::TurnUnfenced) {
+            fence(Ordering::SeqCst);
+        }
+        if earliest.load(Ordering::Relaxed) <= tick {
+            earliest.swap(NEVER, Ordering::AcqRel);
+            if !planted(Bug::TurnUnfenced) {
+                fence(Ordering::SeqCst);
+            }
+            step(Step::SlotsVacated);
+            for column in 0..self.reach() {
+                let used = self.used[column].load(Ordering::Acquire);
+                self.ready[column].fetch_or(used, Ordering::AcqRel);
+            }
+            step(Step::SlotsEmptied);
+        }
+        self.hands.done.fetch_max(tick, Ordering::AcqRel);
+    }
+
+    pub(crate) fn close(&self, tick: u64) {
+        self.hands.closed.fetch_max(tick, Ordering::AcqRel);
+        if planted(Bug::DoneTooSoon) {
+            self.hands.done.fetch_max(tick, Ordering::AcqRel);
+        }
+        step(Step::TickClosed);
+    }
+
+    /// Clears the bits that say that there are marks.
+    fn vacate(&self, came: &Came) {
+        for (occupied, slots) in self.hands.occupied.iter().zip(came) {
+            let bits = bits_of(slots);
+            if bits != 0 {
+                occupied.fetch_and(!bits, Ordering::Release);
+            }
+        }
+    }
+
+    /// Makes the blocks of a column ready that have marks in slots that came. From slot to slot, not
+    /// slot by slot: most words are zero, and what is to be written can be put together.
+    fn empty(&self, column: usize, came: &Came) {
+        let Some(marks) = self.columns[column].0.get() else { return };
+        let words = marks;
+        let mut marks = 0;
+        for_each_word(words, came, |word| marks |= word.load(Ordering::Acquire));
+        if marks == 0 {
+            return;
+        }
+        let ready = &self.ready[column];
+        ready.fetch_or(marks, Ordering::AcqRel);
+        step(Step::MadeReady);
+        let clear = |word: &AtomicU64| match word.load(Ordering::Relaxed) & marks {
+            0 => 0,
+            _ => word.fetch_and(!marks, Ordering::AcqRel) & marks,
+        };
+        let mut cleared = 0;
+        for_each_word(words, came, |word| cleared |= clear(word));
+        step(Step::MarksCleared);
+        if !planted(Bug::ReadyOnce) {
+            ready.fetch_or(cleared, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether this is a child of `fork`, and no thread of it has advanced the wheel yet.
+    #[inline]
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.hands.process.load(Ordering::Relaxed) != fork::process()
+    }
+
+    /// In a child of `fork`, before its first advance: has all of the first `blocks` blocks looked at, and counts
+    /// none as in the hands of threads that are no more.
+    ///
+    /// Several threads may do so at once. None of them advances before one has said that it is done, so that one
+    /// has seen what the parent left.
+    pub(crate) fn inherit(&self, blocks: usize) {
+        let hands = &*self.hands;
+        let (parent, child) = (hands.process.load(Ordering::Relaxed), fork::process());
+        let let_go = self.let_go();
+        let lost = self.taken() - let_go;
+        for block in 0..blocks {
+            self.make_ready(Block(block as u32));
+        }
+        let swapped =
+            hands.process.compare_exchange(parent, child, Ordering::AcqRel, Ordering::Relaxed);
+        if parent != child && swapped.is_ok() {
+            hands.let_go.fetch_add(lost, Ordering::Release);
+        }
+    }
+
+    #[inline]
+    fn nothing_ready(&self) -> bool {
+        for word in self.ready() {
+            if word.load(Ordering::Acquire) != 0 {
+                return false;
+            }
+        }
+        true
+    }
+
+    #[cold]
+    fn visit_ready(&self, budget: &mut u32, visit: impl Visit) -> Advance {
+        let mut hand = Hand::of(self, visit);
+        for (column, word) in self.ready().iter().enumerate() {
+            let mut blocks = word.load(Ordering::Acquire);
+            while blocks != 0 {
+                if *budget == 0 {
+                    hand.finish_but(0);
+                    return Advance::More;
+                }
+                let bits = lowest(blocks, STEP.min(*budget));
+                blocks ^= bits;
+                let taken = hand.reach_for(word, bits);
+                *budget -= taken.count_ones();
+                hand.take(column, taken);
+            }
+        }
+        hand.finish_but(0);
+        Advance::Done
+    }
+
+    /// A time, in milliseconds, before which nothing comes up; None if nothing is scheduled.
+    ///
+    /// It is that of the first slot with marks: the tick of the next deadline if that is near, and
+    /// earlier if it is on a coarser level, where marks have to cascade. If it has come already,
+    /// there is work to do at once. What other threads have in hand or schedule later is not in it.
+    pub(crate) fn next_due(&self) -> Option<u64> {
+        let hands = &*self.hands;
+        let done = hands.done.load(Ordering::Acquire);
+        // Of a small wheel; `NEVER` is later than any tick.
+        let mut next = hands.earliest.load(Ordering::Acquire);
+        for (level, occupied) in hands.occupied.iter().enumerate() {
+            let occupied = occupied.load(Ordering::Acquire);
+            if let Some(number) = first_after(Slot::number_at(level, done), occupied) {
+                next = next.min(Slot { level, number }.first_tick());
+            }
+        }
+        let closed = hands.closed.load(Ordering::Relaxed);
+        // While somebody empties slots the bits are not to be relied on.
+        let tick = if closed == done && self.nothing_ready() { next } else { closed };
+        (tick != NEVER).then(|| tick.saturating_mul(1 << hands.scale.tick))
+    }
+}
+
+/// The slots of each level that came: places within the lap, up to its end and from its beginning.
+type Came = [[Range<usize>; 2]; MAX_LEVELS];
+
+/// The slots of a level that come after `done` and up to `tick`: a lap is all there is.
+fn slots_after(level: usize, done: u64, tick: u64) -> [Range<usize>; 2] {
+    let (before, last) = (Slot::number_at(level, done), Slot::number_at(level, tick));
+    let first = ((before + 1) % SLOTS) as usize;
+    let count = (last - before).min(SLOTS) as usize;
+    let end = (first + count).min(SLOTS as usize);
+    [first..end, 0..first + count - end]
+}
+
+/// The slots that come after `done` and up to `tick`.
+fn came(done: u64, tick: u64) -> Came {
+    let mut came = [const { [0..0, 0..0] }; MAX_LEVELS];
+    for (level, slots) in came.iter_mut().enumerate() {
+        *slots = slots_after(level, done, tick);
+    }
+    came
+}
+
+/// A bit for each of the slots of a level that came.
+fn bits_of(slots: &[Range<usize>; 2]) -> u64 {
+    let mut bits = 0;
+    for range in slots {
+        for slot in range.clone() {
+            bits |= 1_u64 << slot;
+        }
+    }
+    bits
+}
+
+/// Visits the words of a column's slots that came.
+#[inline]
+fn for_each_word(marks: &[AtomicU64], came: &Came, mut visit: impl FnMut(&AtomicU64)) {
+    for (words, slots) in marks.chunks_exact(SLOTS as usize).zip(came) {
+        for range in slots {
+            for word in &words[range.clone()] {
+                visit(word);
+            }
+        }
+    }
+}
+
+/// The number of the first slot after `present` whose bit is set.
+fn first_after(present: u64, occupied: u64) -> Option<u64> {
+    let (lap, index) = (present - present % SLOTS, present % SLOTS);
+    let to_come = occupied & (u64::MAX << index << 1);
+    if to_come != 0 {
+        Some(lap + u64::from(to_come.trailing_zeros()))
+    } else if occupied != 0 {
+        Some(lap + SLOTS + u64::from(occupied.trailing_zeros()))
+    } else {
+        None
+    }
+}
+
+fn columns(max_nodes: usize) -> usize {
+    Block::count(max_nodes).div_ceil(WORD_BITS)
+}
+
+/// Where the word of a slot is in its column.
+#[inline]
+fn place_of(slot: Slot) -> usize {
+    slot.level * SLOTS as usize + slot.index() as usize
+}
+
+/// The word of a slot that a block's mark is in, and the mark.
+#[inline]
+fn column_of(block: Block) -> (usize, u64) {
+    let block = block.0 as usize;
+    (block / WORD_BITS, 1 << (block % WORD_BITS))
+}
+
+/// The lowest bits of a word, `most` of them.
+fn lowest(mut word: u64, most: u32) -> u64 {
+    let all = word;
+    for _ in 0..most {
+        word &= word.saturating_sub(1);
+    }
+    all ^ word
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests;

@@ -1,0 +1,192 @@
+//! How many entries there are, and what they weigh together.
+//!
+//! What takes up room is known at any time, from credits and counters: *residents*. Some of these no lookup
+//! finds: what is stale (`groups.rs`), and what is *over*, its deadline being past, and its grace; nobody has
+//! taken them out yet. They count as gone.
+//!
+//! What is over lies in blocks that the wheel is to bring up by now. So these are looked at, and left to
+//! whoever expires them. Stale entries are told by looking at all entries, one by one; so is what is over
+//! while another thread has blocks of the wheel in its hands: taken out or not, it does not count. And in a child of
+//! `fork` until what is due has been looked at once, since no mark may say that it is.
+
+use crate::engine::{
+    Engine,
+    index::word::NodeId,
+    reclaim::epoch::pin,
+    shards::{
+        shard::{Common, Shard},
+        stats::{EVENTS, Event},
+    },
+    time::{timing::Timing, wheel::Wheel},
+};
+
+/// How often what is over is counted by itself while others take some of it out.
+const ATTEMPTS: u32 = 3;
+
+/// Some entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    entries: u64,
+    weight: u64,
+}
+
+impl Sum {
+    fn add(&mut self, weight: u64) {
+        self.entries += 1;
+        self.weight += weight;
+    }
+}
+
+/// A count of the residents that are not stale.
+#[derive(Clone, Copy, Debug, Default)]
+struct Census {
+    there: Sum,
+    over: Sum,
+    counted: Counted,
+}
+
+/// How a census was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Counted {
+    /// As the rest of the residents.
+    #[default]
+    Together,
+    OneByOne,
+}
+
+impl<K, V> Common<K, V> {
+    fn census(&self) -> Census {
+        if self.watch().is_none()
+            && let Some(census) = (0..ATTEMPTS).find_map(|_| self.census_by_time())
+        {
+            return census;
+        }
+        let Census { there, over, counted } = self.census_one_by_one();
+        // A walk meets entries that make room for others behind it: these are no more than fit, together.
+        let entries = there.entries.min(self.residents());
+        Census { there: Sum { entries, weight: there.weight.min(self.weight()) }, over, counted }
+    }
+
+    /// One by one, and not as the rest of all: the maintenance thread may take out meanwhile what counts as
+    /// gone, which is to make no difference to who counts.
+    fn census_one_by_one(&self) -> Census {
+        let mut census = Census { counted: Counted::OneByOne, ..Census::default() };
+        let watch = self.watch();
+        self.for_each_member(|shard, node| {
+            if !watch.is_some_and(|groups| groups.is_stale(&shard.births, node)) {
+                let is_over = shard.timing.get().is_some_and(|timing| self.is_over(timing, node));
+                let sum = if is_over { &mut census.over } else { &mut census.there };
+                sum.add(shard.weight_of(node));
+            }
+        });
+        census
+    }
+
+    /// The number of stale entries.
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    pub(crate) fn stale_by(&self, groups: &crate::engine::invalidate::groups::Groups) -> u64 {
+        let mut stale = 0;
+        self.for_each_member(|shard, node| {
+            stale += u64::from(groups.is_stale(&shard.births, node));
+        });
+        stale
+    }
+
+    fn for_each_member(&self, mut f: impl FnMut(&Shard<K, V>, NodeId)) {
+        for shard in self.storeys.iter() {
+            for set in 0..shard.index.len() {
+                let _pin = pin();
+                let members = shard.index.members_of(set).into_iter().flatten();
+                members.for_each(|found| f(shard, found.node));
+            }
+        }
+    }
+
+    /// Where nothing is stale; `None` if others are taking out what is over.
+    fn census_by_time(&self) -> Option<Census> {
+        let wheels = || self.storeys.iter().filter_map(|shard| Some(&shard.timing.get()?.wheel));
+        if wheels().any(Wheel::is_inherited) {
+            return None;
+        }
+        let let_go: u64 = wheels().map(Wheel::let_go).sum();
+        let (entries, weight) = (self.residents(), self.weight());
+        let over = self.over();
+        let taken: u64 = wheels().map(Wheel::taken).sum();
+        (taken == let_go).then(|| {
+            let entries = entries.saturating_sub(over.entries);
+            let weight = weight.saturating_sub(over.weight);
+            Census { there: Sum { entries, weight }, over, counted: Counted::Together }
+        })
+    }
+
+    /// What is over and in nobody's hands.
+    fn over(&self) -> Sum {
+        let mut over = Sum::default();
+        for shard in self.storeys.iter() {
+            let Some(timing) = shard.timing.get() else { continue };
+            timing.wheel.for_each_due(self.lifetimes.clock.now(), |block| {
+                let _pin = pin();
+                let fresh = shard.recycler.fresh();
+                let nodes = block.nodes().take_while(|&node| node <= fresh);
+                for node in nodes.filter(|&node| self.is_over(timing, node)) {
+                    if shard.is_there(timing, node) {
+                        over.add(shard.weight_of(node));
+                    }
+                }
+            });
+        }
+        over
+    }
+
+    /// Whether the time of a node's entry is over, and its grace.
+    fn is_over(&self, timing: &Timing, node: NodeId) -> bool {
+        let end = timing.expiry(node).saturating_add(self.lifetimes.grace);
+        timing.is_claimed(node) || self.lifetimes.clock.is_past(end)
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    /// Whether a node is in the index.
+    pub(crate) fn is_there(&self, timing: &Timing, node: NodeId) -> bool {
+        timing.deadlines.loc(node).is_some_and(|loc| {
+            let word = self.index.word(loc);
+            word.is_member() && self.index.layout().node(word) == node
+        })
+    }
+}
+
+impl<K, V> Engine<K, V> {
+    /// What was counted, and the number of entries.
+    pub(crate) fn totals(&self) -> ([u64; EVENTS], u64) {
+        // First: what a sweep has counted before it was over is in the totals.
+        let Census { there: Sum { entries, .. }, over, counted } = self.common.census();
+        let mut totals = self.common.counters.totals();
+        let of = |event: Event| totals[event as usize];
+        let left = [Event::Removal, Event::Eviction, Event::Expiration, Event::Invalidation];
+        let others = left.map(of).iter().sum::<u64>() + entries;
+        let gone = of(Event::Insert).saturating_sub(others);
+        let expired = gone.min(over.entries);
+        totals[Event::Expiration as usize] += expired;
+        if counted == Counted::OneByOne {
+            totals[Event::Invalidation as usize] += gone - expired;
+        }
+        (totals, entries)
+    }
+
+    /// Entries in the cache, and those that are being inserted at this moment. O(capacity) while there
+    /// may be stale ones.
+    pub(crate) fn entries(&self) -> u64 {
+        self.common.census().there.entries
+    }
+
+    /// The same for what they weigh together.
+    pub(crate) fn weight(&self) -> u64 {
+        self.common.census().there.weight
+    }
+
+    /// Entries that take up room, those included that count as gone.
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    pub(crate) fn residents(&self) -> u64 {
+        self.common.residents()
+    }
+}
