@@ -3,7 +3,11 @@
 //! `cargo run --example weights_and_listener`
 
 use larder::{Cache, Maintenance, ManualClock, RemovalCause};
-use std::{sync::Arc, thread, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 /// A page of this many bytes.
 fn page(bytes: usize) -> Arc<[u8]> {
@@ -60,12 +64,17 @@ fn main() {
     pages.run_pending_tasks();
     report("expired");
 
-    // For consumers that take their time, or are tasks: the same events through a channel.
-    let (builder, mut removals) = Cache::builder().max_capacity(2).removal_channel();
-    let cache: Cache<u32, &str> = builder.build();
+    // A consumer that takes its time gets the same events through a channel.
+    let (sender, removals) = mpsc::channel();
+    let cache: Cache<u32, &str> = Cache::builder()
+        .max_capacity(2)
+        .eviction_listener(move |_, value: &&str, cause| {
+            sender.send((*value, cause)).expect("the consumer receives until the cache is gone");
+        })
+        .build();
     let consumer = thread::spawn(move || {
-        while let Some(removal) = removals.recv() {
-            println!("    told elsewhere: {} {:?}", removal.value, removal.cause);
+        for (value, cause) in removals {
+            println!("    told elsewhere: {value} {cause:?}");
         }
     });
     for (key, value) in [(1, "one"), (2, "two"), (3, "three")] {

@@ -3,7 +3,7 @@
 mod refresh;
 
 use crate::{
-    Cache, Clock, EvictionPolicy, Expiry, Maintenance, RandomState, Removals,
+    Cache, Clock, EvictionPolicy, Expiry, Maintenance, RandomState,
     engine::{
         Engine, Tended,
         policy::rules::{SHARE_MAX, SHARE_MIN},
@@ -14,7 +14,6 @@ use crate::{
     error::BuildError,
     listener::{Listener, RemovalCause},
     loading::Spawner,
-    removals,
 };
 use std::{fmt, future::Future, hash::BuildHasher, marker::PhantomData, pin::Pin, time::Duration};
 
@@ -283,25 +282,25 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     }
 
     /// Calls `listener` with each value that leaves the cache, its key and the cause: once per value, in
-    /// the thread that takes it out, before that thread's operation returns.
+    /// the thread that removes it, before that thread's operation returns.
     ///
-    /// The listener runs under no lock and no pin, and no caller of the cache waits for it but that of the
-    /// operation: a load hands its value to all who wait for it before the listener hears of what the load
-    /// evicted. The listener may block, and it may use any cache, this one included. Others may see the key gone, or
-    /// with a new value, before the listener hears of it.
+    /// The listener runs under no lock and no pin, and only the caller of that operation waits for it: a
+    /// load hands its value to all its waiters before the listener hears of what the load evicted. The
+    /// listener may block, and it may use any cache, this one included. Other threads may see the key
+    /// gone, or with a new value, before the listener hears of it.
     ///
-    /// What a loader itself takes out of a cache is told inside the loader, which may rely on what the listener has
-    /// done with it. Those who wait for the loader wait for that, too, and a listener that asks there for the key
-    /// that is being loaded panics, as the loader would.
+    /// What a loader itself removes from a cache is reported inside the loader, which may rely on what the
+    /// listener has done. The loader's waiters wait for that as well, and a listener that asks there for
+    /// the key that is being loaded panics, as the loader would.
     ///
-    /// One thread runs one listener at a time. What leaves a cache *inside* a listener is queued, and told
-    /// in order when the listener has returned; its memory is not reused before. So a listener may put back
-    /// what it hears of. One that puts back every value that a full cache evicts keeps its thread busy for
-    /// ever, since each evicts another.
+    /// One thread runs one listener at a time. What leaves a cache *inside* a listener is queued, and
+    /// reported in order when the listener has returned; its memory is not reused before. So a listener may
+    /// put back what it hears of. One that puts back every value that a full cache evicts keeps its thread
+    /// busy for ever, since each evicts another.
     ///
-    /// If the listener panics, the panic goes no further; it is counted in
-    /// [`CacheStats::listener_panics`](crate::CacheStats::listener_panics), and the listener goes on
-    /// to be told. Dropping the cache tells nothing of the values that are still in it.
+    /// If the listener panics, the panic goes no further: it is counted in
+    /// [`CacheStats::listener_panics`](crate::CacheStats::listener_panics), and the listener is called for
+    /// later removals as before. Dropping the cache reports nothing of the values that are still in it.
     ///
     /// ```
     /// use larder::{Cache, RemovalCause};
@@ -320,6 +319,36 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// let gone: Vec<_> = gone.try_iter().collect();
     /// assert_eq!(gone, [(1, "one", RemovalCause::Replaced), (1, "uno", RemovalCause::Explicit)]);
     /// ```
+    ///
+    /// # In another thread or task
+    ///
+    /// A consumer that takes its time, or has to await, gets the removals through a channel: the
+    /// standard library's for a thread, one of the async runtime for a task. The channel should have no
+    /// bound, or the listener should not wait for room in it, since the cache's callers would wait, too.
+    /// The listener owns the sender, so the channel ends when the cache is dropped.
+    ///
+    /// ```
+    /// use larder::{Cache, RemovalCause};
+    /// use std::{sync::mpsc, thread};
+    ///
+    /// let (sender, removals) = mpsc::channel();
+    /// let cache: Cache<u32, String> = Cache::builder()
+    ///     .max_capacity(10)
+    ///     .eviction_listener(move |key, value: &String, cause| {
+    ///         // An error says that the consumer has ended. There is nothing to do then.
+    ///         let _ = sender.send((*key, value.clone(), cause));
+    ///     })
+    ///     .build();
+    /// let consumer = thread::spawn(move || {
+    ///     removals.iter().map(|(key, _value, cause)| (key, cause)).collect::<Vec<_>>()
+    /// });
+    /// cache.insert(1, "one".to_owned());
+    /// cache.insert(1, "uno".to_owned());
+    /// cache.invalidate(&1);
+    /// drop(cache);
+    /// let expected = [(1, RemovalCause::Replaced), (1, RemovalCause::Explicit)];
+    /// assert_eq!(consumer.join().unwrap(), expected);
+    /// ```
     #[must_use]
     pub fn eviction_listener(
         mut self,
@@ -331,21 +360,6 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     {
         self.settings.listener = Some(Listener::new(listener));
         self
-    }
-
-    /// Like [`eviction_listener`](Self::eviction_listener), with what it would hear sent through a
-    /// channel, as clones: for consumers that take their time, or are tasks. Takes the listener's place.
-    ///
-    /// See [`Removals`] for an example.
-    #[must_use]
-    pub fn removal_channel(self) -> (Self, Removals<K, V>)
-    where
-        K: Clone + Send + 'static,
-        V: Clone + Send + 'static,
-    {
-        let (sender, removals) = removals::channel();
-        let send = move |key: &K, value: &V, cause| sender.send(key, value, cause);
-        (self.eviction_listener(send), removals)
     }
 
     /// How a load is run in a task of its own: `spawn` is to have each future that it is given polled to its end, by

@@ -166,7 +166,6 @@ pub mod ops;
 mod pending;
 mod pinned;
 mod polling;
-mod removals;
 mod requests;
 #[cfg(feature = "serde")]
 mod seconds;
@@ -202,7 +201,6 @@ pub use loading::{LoadGuard, LoadOutcome};
 pub use maintenance::Maintenance;
 pub use pending::Pending;
 pub use pinned::Pinned;
-pub use removals::{Removal, Removals};
 pub use stats::{CacheStats, LoadTimes, Policy};
 pub use version::{CasError, Version};
 pub use weak::WeakCache;

@@ -5,10 +5,11 @@ mod common;
 use common::validate;
 use larder::{Cache, RemovalCause};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU64, Ordering},
+        mpsc,
     },
     thread,
 };
@@ -151,61 +152,60 @@ fn the_listener_may_use_the_cache() {
     validate(&cache);
 }
 
+/// The recipe in the documentation of `eviction_listener`: a channel of the application's.
 #[test]
-fn a_channel_carries_every_removal_once_and_in_order() {
+fn a_std_channel_hears_every_removal_exactly_once() {
+    const THREADS: u64 = 3;
     const EACH: u64 = 20_000;
-    let (builder, mut removals) = Cache::builder().max_capacity(100).removal_channel();
-    let cache: Cache<u64, u64> = builder.build();
-    let received = thread::scope(|scope| {
-        let consumer = scope.spawn(|| std::iter::from_fn(|| removals.recv()).collect::<Vec<_>>());
-        thread::scope(|scope| {
-            for t in 0..3 {
-                let cache = cache.clone();
-                scope.spawn(move || (0..EACH).for_each(|i| cache.insert(t, i)));
-            }
-        });
-        drop(cache);
-        consumer.join().unwrap()
-    });
-    for key in 0..3 {
-        let values: Vec<_> =
-            received.iter().filter(|it| it.key == key).map(|it| it.value).collect();
-        // Whether stored or rejected, all but the last have left.
-        assert!(values.len() as u64 >= EACH - 1, "{} of key {key}", values.len());
-        let distinct: std::collections::HashSet<_> = values.iter().collect();
-        assert_eq!(distinct.len(), values.len(), "twice");
-        assert!(values.is_sorted(), "out of order");
-    }
-}
-
-#[test]
-fn a_channel_wakes_tasks() {
-    let (builder, mut removals) = Cache::builder().max_capacity(1).removal_channel();
-    let cache: Cache<u64, u64> = builder.build();
-    let producer = thread::spawn(move || {
-        (0..10_000).for_each(|key| cache.insert(key, key));
-    });
-    let count = futures::executor::block_on(async {
-        let mut count = 0;
-        while removals.recv_async().await.is_some() {
-            count += 1;
+    const CAPACITY: u64 = 64;
+    let (sender, removals) = mpsc::channel();
+    let cache: Cache<u64, u64> = Cache::builder()
+        .max_capacity(CAPACITY)
+        .eviction_listener(move |key, value, cause| sender.send((*key, *value, cause)).unwrap())
+        .build();
+    let consumer = thread::spawn(move || removals.iter().collect::<Vec<_>>());
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let cache = &cache;
+            // Each value is inserted once. The keys of different threads are the same.
+            scope.spawn(move || {
+                for i in 0..EACH {
+                    let key = i % (2 * CAPACITY);
+                    cache.insert(key, thread * EACH + i);
+                    if i % 5 == 0 {
+                        cache.invalidate(&(key + 1));
+                    }
+                }
+            });
         }
-        count
     });
-    producer.join().unwrap();
-    assert_eq!(count, 9_999);
+    let kept: Vec<_> = cache.iter().map(|(_, value)| value).collect();
+    drop(cache);
+    let removed = consumer.join().unwrap();
+    let causes: HashSet<_> = removed.iter().map(|(_, _, cause)| *cause).collect();
+    for cause in [RemovalCause::Size, RemovalCause::Replaced, RemovalCause::Explicit] {
+        assert!(causes.contains(&cause), "no removal by {cause:?}");
+    }
+    // Each value is removed once, or is still there when the cache is dropped.
+    let mut values: Vec<_> = removed.iter().map(|(_, value, _)| *value).chain(kept).collect();
+    values.sort_unstable();
+    assert!(values.into_iter().eq(0..THREADS * EACH));
+    assert!(removed.iter().all(|(key, value, _)| value % EACH % (2 * CAPACITY) == *key));
 }
 
 #[test]
-fn a_channel_that_nobody_receives_from_any_more_keeps_nothing() {
-    let (builder, mut removals) = Cache::builder().max_capacity(10).removal_channel();
-    let cache: Cache<u64, Arc<()>> = builder.build();
+fn a_channel_that_its_receiver_has_left_keeps_nothing() {
+    let (sender, removals) = mpsc::channel();
+    let cache: Cache<u64, Arc<()>> = Cache::builder()
+        .max_capacity(10)
+        .eviction_listener(move |_, value: &Arc<()>, _| drop(sender.send(value.clone())))
+        .build();
     let value = Arc::new(());
     (0..100).for_each(|_| cache.insert(1, value.clone()));
-    assert!(removals.try_recv().is_some());
+    assert!(removals.try_recv().is_ok());
     drop(removals);
     cache.insert(1, value.clone());
     cache.invalidate(&1);
     cache.run_pending_tasks();
-    assert_eq!(Arc::strong_count(&value), 1);
+    assert_eq!((Arc::strong_count(&value), cache.stats().listener_panics), (1, 0));
 }

@@ -1,11 +1,11 @@
 //! How long entries live and what they weigh, by the input's first bytes; and what that comes to for
 //! one entry.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use arbitrary::Arbitrary;
-use larder::{Expiry, Maintenance, ManualClock, RemovalCause, Removals};
+use larder::{Expiry, Maintenance, ManualClock, RemovalCause};
 
 use crate::setup::{CacheBuilder, Key};
 use crate::{Setup, Value};
@@ -184,14 +184,18 @@ pub enum Told {
     /// What the listener has heard.
     Heard(Arc<Mutex<Vec<Left>>>),
     /// Where the rest is to be received.
-    Sent(Removals<Key, Value>),
+    Sent(mpsc::Receiver<Left>),
 }
 
 impl Told {
     /// Has a cache tell of what leaves it, in the way that the rules say.
     pub fn listen(rules: &Rules, builder: CacheBuilder) -> (CacheBuilder, Self) {
         if rules.sends() {
-            let (builder, removals) = builder.removal_channel();
+            let (sender, removals) = mpsc::channel();
+            let builder = builder.eviction_listener(move |key, value, cause| {
+                // The receiver may be gone already when the cache ends.
+                let _ = sender.send(left(key, value, cause));
+            });
             return (builder, Self::Sent(removals));
         }
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -209,9 +213,7 @@ impl Told {
             Self::Heard(heard) => {
                 std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner))
             }
-            Self::Sent(removals) => std::iter::from_fn(|| removals.try_recv())
-                .map(|removal| left(&removal.key, &removal.value, removal.cause))
-                .collect(),
+            Self::Sent(removals) => removals.try_iter().collect(),
         }
     }
 }

@@ -52,7 +52,6 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("ReplaceUnseen", "compute", "two_increments_of_a_present_key"),
     ("ComputeOverwrites", "compute", "two_increments_of_an_absent_key"),
     ("SameGeneration", "compute", "a_node_that_comes_back_has_another_version"),
-    ("LookedAtOnce", "removals", "who_waits_is_woken"),
     ("AlarmUnfenced", "alarm", "what_a_pass_misses_is_due_again"),
     ("AlarmOverwritten", "alarm", "what_a_pass_misses_is_due_again"),
     ("RequestLookedAtFirst", "requests", "who_finds_it_queued_is_seen_as_well"),

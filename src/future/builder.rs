@@ -2,6 +2,7 @@
 
 use super::Cache;
 use crate::{EvictionPolicy, Expiry, RandomState, RemovalCause};
+use futures_channel::mpsc;
 use std::{fmt, future::Future, hash::BuildHasher, pin::Pin, sync::Arc, time::Duration};
 
 /// What an asynchronous listener returns: a boxed future that can be sent to another thread.
@@ -177,10 +178,14 @@ where
         K: Clone,
         F: Fn(Arc<K>, V, RemovalCause) -> ListenerFuture + Send + Sync + 'static,
     {
-        let (builder, mut removals) = self.builder.removal_channel();
+        let (sender, mut removals) = mpsc::unbounded();
+        let builder = self.builder.eviction_listener(move |key: &K, value: &V, cause| {
+            // An error says that the task has been dropped: then nothing is to be queued.
+            let _ = sender.unbounded_send((key.clone(), value.clone(), cause));
+        });
         let task = async move {
-            while let Some(removal) = removals.recv_async().await {
-                listener(Arc::new(removal.key), removal.value, removal.cause).await;
+            while let Ok((key, value, cause)) = removals.recv().await {
+                listener(Arc::new(key), value, cause).await;
             }
         };
         Self { builder, start: Some(Box::new(move || spawn(Box::pin(task)))) }

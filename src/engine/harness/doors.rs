@@ -4,7 +4,7 @@
 //! Thin on purpose: a model has to run the engine's own code.
 
 use crate::{
-    Cache, EvictionPolicy, Maintenance, ManualClock, RemovalCause, Removals,
+    Cache, EvictionPolicy, Maintenance, ManualClock, RemovalCause,
     alarm::{Alarm, Asked},
     clock::{Clock, DEAD, NEVER},
     engine::{
@@ -32,7 +32,6 @@ use crate::{
     },
     listener::Listener,
     loading::Spawner,
-    removals::{self, Sender},
     requests::{Link, Linked, Requests},
     sync::{
         Arc, AtomicU32,
@@ -634,21 +633,4 @@ impl PartsDoor {
         self.used[user].load(Acquire) == 0
             || self.parts.now().has(Part::Times) && self.part.get().is_some()
     }
-}
-
-/// The cache's end of a channel of removals.
-#[allow(missing_debug_implementations, reason = "it has nothing to show")]
-pub struct SenderDoor(Sender<u32, u32>);
-
-impl SenderDoor {
-    /// Sends a removal of this key.
-    pub fn send(&self, key: u32) {
-        self.0.send(&key, &key, RemovalCause::Explicit);
-    }
-}
-
-/// A channel of removals.
-pub fn removal_channel() -> (SenderDoor, Removals<u32, u32>) {
-    let (sender, removals) = removals::channel();
-    (SenderDoor(sender), removals)
 }

@@ -73,8 +73,6 @@ pub(crate) enum Bug {
     AddReplaces,
     /// `add` keeps what it finds, stale or not.
     StaleKept,
-    /// Who waits for removals does not look once more when it has said so.
-    LookedAtOnce,
     /// A load is posted although a walk of the list after the swap that failed found another.
     PostBlind,
     /// A write that supersedes a load does not bump the control word.
