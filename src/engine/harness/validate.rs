@@ -79,10 +79,11 @@ impl<K: Eq, V> Shard<K, V> {
                     let entry = unsafe { self.nodes.get(node) };
                     let hash = hash(&entry.key);
                     let home = loc.home(word);
-                    assert_eq!(self.index.home(hash), home, "a key away from home at {loc:?}");
+                    let home_of_hash = self.index.home(hash);
+                    assert_eq!(self.index.number(home_of_hash), home, "away from home: {loc:?}");
                     assert!(word.matches(layout.probe(hash, word.is_displaced())), "a wrong tag");
                     displaced[home] += u64::from(word.is_displaced());
-                    let found = self.index.find(home, hash, |other| {
+                    let found = self.index.find(home_of_hash, hash, |other| {
                         // SAFETY: as above.
                         unsafe { self.nodes.with(other, |other| other.key == entry.key) }
                     });

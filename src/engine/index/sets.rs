@@ -176,17 +176,36 @@ pub(crate) struct Index {
     layout: Layout,
 }
 
-/// The home set of a key, for a lookup that asks for its lines before it pins.
+/// The home set of a key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Home<'i> {
     set: &'i Set,
 }
 
-impl Home<'_> {
+impl<'i> Home<'i> {
     /// Its control word.
     #[inline(always)]
-    pub(crate) fn control(&self) -> Control {
+    pub(crate) fn control(self) -> Control {
         self.set.control()
+    }
+
+    /// What the policy knows of it.
+    #[inline(always)]
+    pub(crate) fn hints(self) -> &'i Hints {
+        &self.set.hints
+    }
+
+    /// A bit for each slot without a member.
+    #[inline(always)]
+    pub(crate) fn vacant(self) -> u32 {
+        !self.set.line().members() & ((1 << SLOTS) - 1)
+    }
+
+    /// Asks for its lines.
+    #[inline(always)]
+    pub(crate) fn prefetch(self) {
+        prefetch(self.set);
+        prefetch(&self.set.hints);
     }
 }
 
@@ -223,17 +242,28 @@ pub(crate) enum Departure {
 
 /// A slot that was claimed for an insert.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Claim {
-    pub(crate) loc: Loc,
+pub(crate) struct Claim<'i> {
+    set: &'i Set,
+    pub(crate) slot: usize,
     word: Word,
-    place: Place,
     node: NodeId,
 }
 
-impl Claim {
+impl<'i> Claim<'i> {
     #[inline(always)]
     pub(crate) fn node(&self) -> NodeId {
         self.node
+    }
+
+    /// What the policy knows of the slot's set.
+    #[inline(always)]
+    pub(crate) fn hints(&self) -> &'i Hints {
+        &self.set.hints
+    }
+
+    #[inline(always)]
+    fn swap(&self, new: Word, success: Ordering) -> bool {
+        self.set.swap(self.slot, self.word, new, success)
     }
 }
 
@@ -256,6 +286,12 @@ impl Set {
     #[inline(always)]
     pub(crate) fn line(&self) -> Line {
         Line::load(&self.slots)
+    }
+
+    #[inline(always)]
+    fn swap(&self, slot: usize, old: Word, new: Word, success: Ordering) -> bool {
+        let (old, new) = (old.bits(), new.bits());
+        self.slot(slot).compare_exchange(old, new, success, Ordering::Relaxed).is_ok()
     }
 }
 
@@ -280,58 +316,60 @@ impl Index {
 
     /// The home set of a hash: its middle 32 bits, scaled to the number of sets.
     #[inline(always)]
-    pub(crate) fn home(&self, hash: u64) -> usize {
+    pub(crate) fn home(&self, hash: u64) -> Home<'_> {
         let bits = u64::from((hash >> 16) as u32);
-        ((bits * self.sets.len() as u64) >> 32) as usize
+        Home { set: self.set(((bits * self.sets.len() as u64) >> 32) as usize) }
     }
 
-    /// Asks for the lines of a set, before anything else is known.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, home: usize) {
-        prefetch(self.set(home));
-        prefetch(&self.set(home).hints);
-    }
-
-    /// The same for a hash; for [`Index::find_at`].
+    /// The same, and asks for its lines, before anything else is known.
     #[inline(always)]
     pub(crate) fn prefetched_home(&self, hash: u64) -> Home<'_> {
-        let set = self.set(self.home(hash));
-        prefetch(set);
-        prefetch(&set.hints);
-        Home { set }
+        let home = self.home(hash);
+        home.prefetch();
+        home
     }
 
     /// Asks for the lines of a slot's set.
     #[inline(always)]
     pub(crate) fn prefetch_loc(&self, loc: Loc) {
-        self.prefetch(loc.set());
+        Home { set: self.set(loc.set()) }.prefetch();
+    }
+
+    /// The number of a home set.
+    #[inline(always)]
+    pub(crate) fn number(&self, home: Home<'_>) -> usize {
+        self.number_of(home.set)
+    }
+
+    #[inline(always)]
+    fn number_of(&self, set: &Set) -> usize {
+        (ptr::from_ref(set).addr() - self.sets.as_ptr().addr()) / size_of::<Set>()
     }
 
     #[inline(always)]
     pub(crate) fn set(&self, set: usize) -> &Set {
         debug_assert!(set < self.sets.len());
-        // SAFETY: set numbers come from `home`, which is a fraction of the number of sets; from that
-        // with the last bit turned over, and the number is even; from the place of a set; from a `Loc`,
-        // made of such a number; and from loops over all sets.
+        // SAFETY: set numbers come from `home`, a fraction of the number of sets; from the place of a
+        // set, perhaps with the last bit turned over, and the number of sets is even; from a `Loc`, made
+        // of such a number; and from loops over all sets.
         unsafe { self.sets.get_unchecked(set) }
     }
 
     #[cold]
     fn neighbour(&self, set: &Set) -> &Set {
-        let offset = ptr::from_ref(set).addr() - self.sets.as_ptr().addr();
-        self.set((offset / size_of::<Set>()) ^ 1)
-    }
-
-    #[inline(always)]
-    fn slot(&self, loc: Loc) -> &AtomicU32 {
-        self.set(loc.set()).slot(loc.slot())
+        self.set(self.number_of(set) ^ 1)
     }
 
     /// Where the slot of a found member is.
     #[inline(always)]
     pub(crate) fn loc(&self, found: Found<'_>) -> Loc {
-        let offset = ptr::from_ref(found.set).addr() - self.sets.as_ptr().addr();
-        Loc::new(offset / size_of::<Set>(), found.slot)
+        Loc::new(self.number_of(found.set), found.slot)
+    }
+
+    /// Where a claimed slot is.
+    #[inline(always)]
+    pub(crate) fn loc_claimed(&self, claim: &Claim<'_>) -> Loc {
+        Loc::new(self.number_of(claim.set), claim.slot)
     }
 
     /// The hints of a slot's set.
@@ -348,13 +386,12 @@ impl Index {
 
     /// Looks for the key of `hash` for which `eq` holds.
     #[inline(always)]
-    pub(crate) fn find(
-        &self,
-        home: usize,
+    pub(crate) fn find<'i>(
+        &'i self,
+        home: Home<'i>,
         hash: u64,
         mut eq: impl FnMut(NodeId) -> bool,
-    ) -> Option<Found<'_>> {
-        let home = Home { set: self.set(home) };
+    ) -> Option<Found<'i>> {
         self.find_at(home, hash, |node| eq(node).then_some(())).map(|(found, ())| found)
     }
 
@@ -414,19 +451,13 @@ impl Index {
         found.set.hints.touch(found.slot);
     }
 
-    #[inline(always)]
-    fn swap(&self, loc: Loc, old: Word, new: Word, success: Ordering) -> bool {
-        self.slot(loc).compare_exchange(old.bits(), new.bits(), success, Ordering::Relaxed).is_ok()
-    }
-
     /// Replaces a member's node, which counts as a use. False if the word changed.
     #[inline(always)]
     #[must_use]
     pub(crate) fn replace(&self, found: Found<'_>, node: NodeId) -> bool {
         let new = self.layout.with_node(found.word, node);
         let order = acq_rel_unless(Bug::ReplaceRelaxed);
-        let (old, new) = (found.word.bits(), new.bits());
-        let replaced = found.slot().compare_exchange(old, new, order, Ordering::Relaxed).is_ok();
+        let replaced = found.set.swap(found.slot, found.word, new, order);
         if replaced {
             Self::touch(found);
             step(Step::Replaced);
@@ -437,36 +468,54 @@ impl Index {
     /// Claims a free slot of its home for an insert that found its key absent (step 4). None if there is none.
     /// `vacant` has a bit for each slot that was seen without a member.
     #[inline(always)]
-    pub(crate) fn claim(&self, home: usize, vacant: u32, hash: u64, node: NodeId) -> Option<Claim> {
+    pub(crate) fn claim<'i>(
+        &self,
+        home: Home<'i>,
+        vacant: u32,
+        hash: u64,
+        node: NodeId,
+    ) -> Option<Claim<'i>> {
         if vacant != 0 {
-            let place = Place { slot: vacant.trailing_zeros() as usize, displaced: false };
-            let claim = self.try_claim(home, place, Word::FREE, hash, node);
+            let word = self.layout.tentative(hash, node, false);
+            let slot = vacant.trailing_zeros() as usize;
+            let claim = Self::try_claim(home.set, slot, Word::FREE, word, node);
             if claim.is_some() {
                 return claim;
             }
         }
-        self.claim_in(home, false, hash, node)
+        self.claim_in(home.set, false, hash, node)
     }
 
     /// The same next door.
     #[cold]
     #[inline(never)]
-    pub(crate) fn claim_next_door(&self, home: usize, hash: u64, node: NodeId) -> Option<Claim> {
-        if !self.control(home).can_displace() {
+    pub(crate) fn claim_next_door<'i>(
+        &'i self,
+        home: Home<'i>,
+        hash: u64,
+        node: NodeId,
+    ) -> Option<Claim<'i>> {
+        if !home.control().can_displace() {
             return None;
         }
-        self.disown(home ^ 1, self.control(home ^ 1), node);
-        self.claim_in(home, true, hash, node)
+        let next = Home { set: self.neighbour(home.set) };
+        self.disown(next, next.control(), node);
+        self.claim_in(next.set, true, hash, node)
     }
 
     #[inline(never)]
-    fn claim_in(&self, home: usize, displaced: bool, hash: u64, node: NodeId) -> Option<Claim> {
-        let number = home ^ usize::from(displaced);
-        let set = self.set(number);
+    fn claim_in<'i>(
+        &self,
+        set: &'i Set,
+        displaced: bool,
+        hash: u64,
+        node: NodeId,
+    ) -> Option<Claim<'i>> {
+        let word = self.layout.tentative(hash, node, displaced);
         let mut free = set.line().matches(Probe::FREE);
         while free != 0 {
-            let place = Place { slot: free.trailing_zeros() as usize, displaced };
-            let claim = self.try_claim(number, place, Word::FREE, hash, node);
+            let slot = free.trailing_zeros() as usize;
+            let claim = Self::try_claim(set, slot, Word::FREE, word, node);
             if claim.is_some() {
                 return claim;
             }
@@ -477,9 +526,17 @@ impl Index {
 
     /// Claims the slot of a member of the home set, which is evicted by that. None if its word changed.
     #[inline(always)]
-    pub(crate) fn oust(&self, loc: Loc, word: Word, hash: u64, node: NodeId) -> Option<Claim> {
-        let place = Place { slot: loc.slot(), displaced: false };
-        let claim = self.try_claim(loc.set(), place, word, hash, node);
+    pub(crate) fn oust<'i>(
+        &self,
+        home: Home<'i>,
+        loc: Loc,
+        old: Word,
+        hash: u64,
+        node: NodeId,
+    ) -> Option<Claim<'i>> {
+        debug_assert_eq!(self.number(home), loc.set(), "a member of another set");
+        let word = self.layout.tentative(hash, node, false);
+        let claim = Self::try_claim(home.set, loc.slot(), old, word, node);
         if claim.is_some() {
             step(Step::Ousted);
         }
@@ -487,26 +544,17 @@ impl Index {
     }
 
     #[inline(always)]
-    fn try_claim(
-        &self,
-        set: usize,
-        place: Place,
-        old: Word,
-        hash: u64,
-        node: NodeId,
-    ) -> Option<Claim> {
-        let word = self.layout.tentative(hash, node, place.displaced);
-        let loc = Loc::new(set, place.slot);
+    fn try_claim(set: &Set, slot: usize, old: Word, word: Word, node: NodeId) -> Option<Claim<'_>> {
         if planted(Bug::OustBlind) && old != Word::FREE {
-            self.slot(loc).store(word.bits(), Ordering::Release);
-            return Some(Claim { loc, word, place, node });
+            set.slot(slot).store(word.bits(), Ordering::Release);
+            return Some(Claim { set, slot, word, node });
         }
         // Release: whoever publishes this word passes the node's content on. Acquire: what is ousted is
         // this thread's to retire.
-        let claimed = self.swap(loc, old, word, acq_rel_unless(Bug::PublishRelaxed));
+        let claimed = set.swap(slot, old, word, acq_rel_unless(Bug::PublishRelaxed));
         claimed.then(|| {
             step(Step::SlotClaimed);
-            Claim { loc, word, place, node }
+            Claim { set, slot, word, node }
         })
     }
 
@@ -514,25 +562,16 @@ impl Index {
     /// another insert was decided in between.
     #[inline(always)]
     #[must_use]
-    pub(crate) fn decide(&self, home: usize, control: Control, claim: &Claim) -> bool {
+    pub(crate) fn decide(home: Home<'_>, control: Control, claim: &Claim<'_>) -> bool {
         if planted(Bug::SkipDecide) {
             return true;
         }
         debug_assert!(!control.is_sealed(), "a decision in a sealed set");
-        let mut counted = claim.place;
-        if planted(Bug::DisplacedUncounted) {
-            counted.displaced = false;
-        }
-        let decided = self
-            .set(home)
-            .control
-            .compare_exchange(
-                control.bits(),
-                control.decide(claim.node, counted).bits(),
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            )
-            .is_ok();
+        let displaced = claim.word.is_displaced() && !planted(Bug::DisplacedUncounted);
+        let decided = control.decide(claim.node, Place { slot: claim.slot, displaced });
+        let (old, new) = (control.bits(), decided.bits());
+        let word = &home.set.control;
+        let decided = word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         if decided {
             step(Step::Decided);
         }
@@ -541,16 +580,15 @@ impl Index {
 
     /// Makes a decided insert visible (step 6).
     #[inline(always)]
-    pub(crate) fn publish(&self, claim: &Claim) {
-        let order = acq_rel_unless(Bug::PublishRelaxed);
+    pub(crate) fn publish(claim: &Claim<'_>) {
         // Failure: somebody settled it for us.
-        let _ = self.swap(claim.loc, claim.word, claim.word.into_member(), order);
+        let _ = claim.swap(claim.word.into_member(), acq_rel_unless(Bug::PublishRelaxed));
         step(Step::Published);
     }
 
     /// Takes back a claim that was not decided.
-    pub(crate) fn abort(&self, claim: &Claim) {
-        let aborted = self.swap(claim.loc, claim.word, Word::FREE, Ordering::AcqRel);
+    pub(crate) fn abort(claim: &Claim<'_>) {
+        let aborted = claim.swap(Word::FREE, Ordering::AcqRel);
         debug_assert!(aborted, "only its owner touches an undecided claim");
     }
 
@@ -558,11 +596,23 @@ impl Index {
     #[inline]
     #[must_use]
     pub(crate) fn remove(&self, loc: Loc, word: Word) -> bool {
+        Self::remove_from(self.set(loc.set()), loc.slot(), word)
+    }
+
+    /// The same for a member that was found.
+    #[inline]
+    #[must_use]
+    pub(crate) fn remove_found(found: Found<'_>) -> bool {
+        Self::remove_from(found.set, found.slot, found.word)
+    }
+
+    #[inline(always)]
+    fn remove_from(set: &Set, slot: usize, word: Word) -> bool {
         if planted(Bug::RemoveBlind) {
-            self.slot(loc).store(Word::FREE.bits(), Ordering::Release);
+            set.slot(slot).store(Word::FREE.bits(), Ordering::Release);
             return true;
         }
-        let removed = self.swap(loc, word, Word::FREE, Ordering::AcqRel);
+        let removed = set.swap(slot, word, Word::FREE, Ordering::AcqRel);
         if removed {
             step(Step::Unlinked);
         }

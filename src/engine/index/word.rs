@@ -49,8 +49,7 @@ const GHOST_TAG_BITS: u32 = 13;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     node_bits: u32,
-    node_mask: u32,
-    /// What of a word has to match: kind, displacement and tag.
+    /// What of a word has to match: kind, displacement and tag. The rest is the node.
     probe_mask: u32,
     ghost_mask: u32,
 }
@@ -59,17 +58,11 @@ impl Layout {
     /// The layout for node numbers up to `max_node`; `None` if they do not fit.
     pub(crate) fn for_nodes(max_node: NodeId) -> Option<Self> {
         let node_bits = (NodeId::BITS - max_node.leading_zeros()).max(1);
-        let node_mask = (1 << node_bits) - 1;
-        let probe_mask = !node_mask;
+        let probe_mask = u32::MAX << node_bits;
         // No more than a slot keeps, since whoever evicts an entry has only its word.
         let ghost_bits = GHOST_TAG_BITS.min(PAYLOAD.count_ones().saturating_sub(node_bits));
         let ghost_mask = (1 << ghost_bits) - 1;
-        (node_bits <= NODE_BITS_MAX).then_some(Self {
-            node_bits,
-            node_mask,
-            probe_mask,
-            ghost_mask,
-        })
+        (node_bits <= NODE_BITS_MAX).then_some(Self { node_bits, probe_mask, ghost_mask })
     }
 
     /// The hash bits that slots keep, in place.
@@ -99,19 +92,19 @@ impl Layout {
 
     #[inline(always)]
     pub(crate) fn tentative(self, hash: u64, node: NodeId, displaced: bool) -> Word {
-        debug_assert!(node != 0 && node <= self.node_mask, "node number out of range");
+        debug_assert!(node != 0 && node & self.probe_mask == 0, "node number out of range");
         Word(if displaced { DISPLACED } else { 0 } | self.tag(hash) | node)
     }
 
     #[inline(always)]
     pub(crate) fn node(self, word: Word) -> NodeId {
-        word.0 & self.node_mask
+        word.0 & !self.probe_mask
     }
 
     /// The member word of the same key and place with another node.
     #[inline(always)]
     pub(crate) fn with_node(self, word: Word, node: NodeId) -> Word {
-        Word(word.0 & !self.node_mask | node)
+        Word(word.0 & self.probe_mask | node)
     }
 }
 
@@ -231,10 +224,26 @@ impl Control {
     #[inline]
     pub(crate) fn decided(self) -> Option<(NodeId, Place)> {
         let node = (self.0 & CTL_NODE) as NodeId;
-        (node != 0).then(|| {
-            let slot = (self.0 >> CTL_PLACE_SHIFT) as usize & 0xF;
-            (node, Place { slot, displaced: self.0 & CTL_PLACE_DISPLACED != 0 })
-        })
+        (node != 0)
+            .then(|| (node, Place { slot: self.slot_decided(), displaced: self.names_next_door() }))
+    }
+
+    /// Whether that is this node, which is not 0.
+    #[inline(always)]
+    pub(crate) fn names(self, node: NodeId) -> bool {
+        (self.0 & CTL_NODE) as NodeId == node
+    }
+
+    /// The slot of the last decided insert; 0 if none is named.
+    #[inline(always)]
+    pub(crate) fn slot_decided(self) -> usize {
+        (self.0 >> CTL_PLACE_SHIFT) as usize & 0xF
+    }
+
+    /// Whether that slot is in the neighbouring set.
+    #[inline(always)]
+    pub(crate) fn names_next_door(self) -> bool {
+        self.0 & CTL_PLACE_DISPLACED != 0
     }
 
     /// How many of the set's keys may live next door.
@@ -251,10 +260,11 @@ impl Control {
     #[inline]
     pub(crate) fn decide(self, node: NodeId, place: Place) -> Control {
         let keep = self.0 & !(CTL_NODE | 0x1F << CTL_PLACE_SHIFT);
-        let place_bits = (place.slot as u64) << CTL_PLACE_SHIFT
-            | if place.displaced { CTL_PLACE_DISPLACED } else { 0 };
-        let displaced = if place.displaced { CTL_DISPLACED_ONE } else { 0 };
-        Control((keep | place_bits | u64::from(node)).wrapping_add(displaced + CTL_VERSION_ONE))
+        let displaced = u64::from(place.displaced);
+        let slot = (place.slot as u64) << CTL_PLACE_SHIFT;
+        let place = slot | (displaced * CTL_PLACE_DISPLACED);
+        let more = displaced * CTL_DISPLACED_ONE + CTL_VERSION_ONE;
+        Control((keep | place | u64::from(node)).wrapping_add(more))
     }
 
     /// Whether nothing more is decided in this set.

@@ -46,7 +46,7 @@ use crate::{
     engine::{
         Engine,
         index::{
-            sets::Found,
+            sets::{Found, Index},
             word::{Control, NodeId},
         },
         invalidate::groups::Tags,
@@ -419,8 +419,7 @@ impl<K: Eq, V> Shard<K, V> {
         if let Sight::Absent(_) = sight {
             return TakenOut::Absent;
         }
-        let remove = |found: Found<'_>| self.index.remove(self.index.loc(found), found.word);
-        match self.swap(cx, sight, remove) {
+        match self.swap(cx, sight, Index::remove_found) {
             None => TakenOut::Changed,
             Some(found) => {
                 let loc = self.index.loc(found);

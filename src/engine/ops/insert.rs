@@ -11,7 +11,7 @@ pub(crate) use attempt::Attempt;
 use crate::{
     engine::{
         index::{
-            sets::{Claim, Departure, Found, Loc},
+            sets::{Claim, Departure, Found, Home, Index, Loc},
             word::{Control, NodeId},
         },
         invalidate::groups::Tags,
@@ -130,7 +130,7 @@ impl<K: Eq, V> Shard<K, V> {
     pub(crate) fn insert_plain(
         &self,
         cx: &WriteScope<'_, K, V>,
-        home: usize,
+        home: Home<'_>,
         target: Target,
         entry: Entry<K, V>,
         if_present: IfPresent,
@@ -324,9 +324,9 @@ impl<K: Eq, V> Shard<K, V> {
         let Room { credit, source, claim, vacant } = room;
         let claim = claim.or_else(|| self.index.claim(home, vacant, target.hash, node));
         if let Some(claim) = &claim {
-            self.place(node, || claim.loc);
-            if self.index.decide(home, control, claim) {
-                return self.added(cx, target, claim, credit, source);
+            self.place(node, || self.index.loc_claimed(claim));
+            if Index::decide(home, control, claim) {
+                return self.added(cx, target, home, claim, (credit, source));
             }
         }
         let mut attempt = Attempt::new(self, cx, target, node);
@@ -371,7 +371,7 @@ impl<K: Eq, V> Shard<K, V> {
         load: Load<'_, K, V>,
     ) -> Placed<K, V> {
         let home = self.index.home(target.hash);
-        let is_sealed = self.index.control(home).is_sealed();
+        let is_sealed = home.control().is_sealed();
         let found = (is_sealed || load.replaces.is_some())
             .then(|| self.find(cx.guard(), home, target.hash, |key| *key == entry.key))
             .flatten();
@@ -431,22 +431,20 @@ impl<K: Eq, V> Shard<K, V> {
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        claim: &Claim,
-        credit: Credit,
-        source: Source,
+        home: Home<'_>,
+        claim: &Claim<'_>,
+        (credit, source): (Credit, Source),
     ) -> Inserted {
-        let home = self.index.home(target.hash);
-        let ghost =
-            self.index.set(home).hints.ghosts.take(self.index.layout().ghost_tag(target.hash));
+        let ghost = home.hints().ghosts.take(self.index.layout().ghost_tag(target.hash));
         let standing = self.policy.admit(self.pace(), ghost);
-        self.policy.enter(self.pace(), &self.index, claim.loc, standing);
+        self.policy.enter(self.pace(), &self.index, claim, standing);
         self.count_member();
-        self.index.publish(claim);
+        Index::publish(claim);
         self.give(cx, credit.spend(target.price.weight()));
         cx.count(Event::Insert);
         self.grow_if_crowded(cx, source);
         if cx.parts().has_any_of(PartSet::OF_STANDINGS) {
-            self.look_after(cx, claim.loc, claim.node());
+            self.look_after(cx, self.index.loc_claimed(claim), claim.node());
         }
         Inserted::Added
     }

@@ -73,7 +73,7 @@ impl<K, V> Engine<K, V> {
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: u64) {
         let shard = self.ground(hash);
-        shard.index.prefetch(shard.index.home(hash));
+        shard.index.home(hash).prefetch();
     }
 
     /// Looks a key up and counts the use; `f` gets the entry while it is pinned.

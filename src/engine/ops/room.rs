@@ -8,7 +8,7 @@ use crate::{
     engine::{
         index::{
             hints::Standing,
-            sets::Claim,
+            sets::{Claim, Home},
             word::{NodeId, Word},
         },
         ops::insert::Target,
@@ -24,23 +24,23 @@ use crate::{
 
 /// What an insert has got for its entry.
 #[derive(Debug)]
-pub(crate) struct Room {
+pub(crate) struct Room<'i> {
     pub(crate) credit: Credit,
     pub(crate) source: Source,
     /// A slot, if its entry has made room.
-    pub(crate) claim: Option<Claim>,
+    pub(crate) claim: Option<Claim<'i>>,
     /// Slots of the home that had no member, as far as was looked at.
     pub(crate) vacant: u32,
 }
 
-impl Room {
+impl<'i> Room<'i> {
     #[inline(always)]
     fn unused(credit: Credit) -> Self {
         Room { credit, source: Source::Unused, claim: None, vacant: 0 }
     }
 
     #[inline(always)]
-    fn evicted(credit: Credit, claim: Option<Claim>, vacant: u32) -> Self {
+    fn evicted(credit: Credit, claim: Option<Claim<'i>>, vacant: u32) -> Self {
         Room { credit, source: Source::Evicted, claim, vacant }
     }
 }
@@ -55,13 +55,13 @@ impl<K, V> Shard<K, V> {
     /// Finds credit for one more entry, of a key that is absent, and perhaps a slot. None if there is nothing
     /// that could be evicted.
     #[inline(always)]
-    pub(crate) fn room(
-        &self,
+    pub(crate) fn room<'i>(
+        &'i self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        home: usize,
+        home: Home<'i>,
         node: NodeId,
-    ) -> Option<Room> {
+    ) -> Option<Room<'i>> {
         if self.weights.is_some() {
             return self.room_by_weight(cx, target);
         }
@@ -85,39 +85,51 @@ impl<K, V> Shard<K, V> {
 
     /// The same in a full cache: evicts.
     #[inline(always)]
-    fn evict_for(
-        &self,
+    fn evict_for<'i>(
+        &'i self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        home: usize,
+        home: Home<'i>,
         node: NodeId,
-    ) -> Option<Room> {
-        let stays = |word| self.is_pinned(word);
-        let mut visit = self.policy.visit(self.pace(), &self.index, home);
+    ) -> Option<Room<'i>> {
         // Where no slot is free, one of the set has to go.
-        if !visit.is_full()
+        let vacant = home.vacant();
+        if vacant != 0
             && let Some(credit) = self.evict_newcomer(cx, Eagerness::IfFull)
         {
-            return Some(Room::evicted(credit, None, visit.vacant()));
+            return Some(Room::evicted(credit, None, vacant));
         }
+        let stays = |word| self.is_pinned(word);
+        let mut visit = self.policy.visit(self.pace(), &self.index, self.index.number(home));
         while let Some(victim) = visit.next_due(&stays) {
-            if let Some(claim) = self.index.oust(victim.loc, victim.word, target.hash, node) {
+            if let Some(claim) = self.oust(home, &victim, target.hash, node) {
                 visit.leave_rest();
                 let credit = self.depart_evicted(cx, victim);
                 return Some(Room::evicted(credit, Some(claim), 0));
             }
         }
-        self.evict_elsewhere(cx, target, visit, node)
+        self.evict_elsewhere(cx, target, (home, visit), node)
+    }
+
+    #[inline(always)]
+    fn oust<'i>(
+        &self,
+        home: Home<'i>,
+        victim: &Victim,
+        hash: u64,
+        node: NodeId,
+    ) -> Option<Claim<'i>> {
+        self.index.oust(home, victim.loc, victim.word, hash, node)
     }
 
     #[inline(never)]
-    fn evict_elsewhere(
-        &self,
+    fn evict_elsewhere<'i>(
+        &'i self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        mut visit: Visit<'_>,
+        (home, mut visit): (Home<'i>, Visit<'_>),
         node: NodeId,
-    ) -> Option<Room> {
+    ) -> Option<Room<'i>> {
         if !visit.is_full() {
             if let Some(credit) = self.evict_due_elsewhere(cx) {
                 return Some(Room::evicted(credit, None, visit.vacant()));
@@ -125,7 +137,7 @@ impl<K, V> Shard<K, V> {
             self.policy.shorten(self.pace());
         }
         while let Some(victim) = visit.nearest(&|word| self.is_pinned(word)) {
-            if let Some(claim) = self.index.oust(victim.loc, victim.word, target.hash, node) {
+            if let Some(claim) = self.oust(home, &victim, target.hash, node) {
                 let credit = self.depart_evicted(cx, victim);
                 return Some(Room::evicted(credit, Some(claim), 0));
             }
@@ -166,7 +178,7 @@ impl<K, V> Shard<K, V> {
 
     #[cold]
     #[inline(never)]
-    fn room_by_weight(&self, cx: &WriteScope<'_, K, V>, target: Target) -> Option<Room> {
+    fn room_by_weight(&self, cx: &WriteScope<'_, K, V>, target: Target) -> Option<Room<'_>> {
         let mut credit = Credit::NONE;
         match self.gather(cx, target.hash, target.price.weight(), &mut credit) {
             Some(source) => Some(Room { credit, source, claim: None, vacant: 0 }),
@@ -201,7 +213,8 @@ impl<K, V> Shard<K, V> {
             }
             let first = if is_heavy { (self.id() + turn) % shards } else { self.giver(cx, turn) };
             // Later turns look elsewhere, or one set would have to make all the room.
-            let home = (turn == 0 && first == self.id()).then(|| self.index.home(hash));
+            let own = || self.index.number(self.index.home(hash));
+            let home = (turn == 0 && first == self.id()).then(own);
             credit.add(Self::evict_from(cx, first, shards, home)?);
             source = Source::Evicted;
         }
@@ -378,16 +391,16 @@ impl<K, V> Shard<K, V> {
     /// No slot of a key's home is free, and there is no other place for it: takes that of an entry there that is
     /// evicted.
     #[cold]
-    pub(crate) fn oust_nearest(
+    pub(crate) fn oust_nearest<'i>(
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        home: usize,
+        home: Home<'i>,
         node: NodeId,
-    ) -> Option<Claim> {
-        let mut visit = self.policy.visit(self.pace(), &self.index, home);
+    ) -> Option<Claim<'i>> {
+        let mut visit = self.policy.visit(self.pace(), &self.index, self.index.number(home));
         while let Some(victim) = visit.nearest(&|word| self.is_pinned(word)) {
-            if let Some(claim) = self.index.oust(victim.loc, victim.word, target.hash, node) {
+            if let Some(claim) = self.oust(home, &victim, target.hash, node) {
                 let credit = self.depart_evicted(cx, victim);
                 self.give(cx, credit);
                 return Some(claim);

@@ -32,8 +32,7 @@ impl<K, V> Engine<K, V> {
             return self.insert_by_rule(hash, entry, if_present);
         }
         let shard = self.ground(hash);
-        let home = shard.index.home(hash);
-        shard.index.prefetch(home);
+        let home = shard.index.prefetched_home(hash);
         let cx = self.pin_for(hash);
         let parts = cx.parts();
         if parts.has_any_of(PartSet::OF_WRITES.and(Part::Loads)) {
@@ -338,8 +337,7 @@ impl<K, V> Engine<K, V> {
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         let shard = self.ground(hash);
-        let home = shard.index.home(hash);
-        shard.index.prefetch(home);
+        let home = shard.index.prefetched_home(hash);
         let cx = self.begin_write(hash);
         self.common.remove_from(&cx, (shard, home), hash, eq, take)
     }

@@ -64,7 +64,7 @@ use crate::{
         index::{
             ghosts::Ghost,
             hints::{MERIT_MAX, STAMPS, Segment, Standing},
-            sets::{Index, Loc},
+            sets::{Claim, Index, Loc},
         },
         storage::extents::OutOfMemory,
     },
@@ -269,11 +269,11 @@ impl Policy {
 
     /// Has a new entry begin its stay in a slot that its insert has claimed.
     #[inline(always)]
-    pub(crate) fn enter(&self, pace: &Pace, index: &Index, loc: Loc, standing: Standing) {
+    pub(crate) fn enter(&self, pace: &Pace, index: &Index, claim: &Claim<'_>, standing: Standing) {
         let stamp = self.push(pace, standing.segment);
-        index.hints(loc).begin(loc.slot(), standing, stamp);
+        claim.hints().begin(claim.slot, standing, stamp);
         if standing.segment == Segment::Probation {
-            self.newcomers.push(&pace.newcomers, loc.0);
+            self.newcomers.push(&pace.newcomers, index.loc_claimed(claim).0);
         }
     }
 

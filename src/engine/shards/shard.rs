@@ -254,13 +254,13 @@ impl<K, V> Shard<K, V> {
 
     /// Looks a key up; `eq` compares keys.
     #[inline(always)]
-    pub(crate) fn find(
-        &self,
+    pub(crate) fn find<'s>(
+        &'s self,
         _pinned: &Guard,
-        home: usize,
+        home: Home<'s>,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
-    ) -> Option<Found<'_>> {
+    ) -> Option<Found<'s>> {
         self.index.find(home, hash, |node| {
             // SAFETY: pinned, and the index read `node` from a member word with Acquire.
             unsafe { self.nodes.with(node, |entry| eq(&entry.key)) }
@@ -298,7 +298,7 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn remove<R>(
         &self,
         cx: &WriteScope<'_, K, V>,
-        home: usize,
+        home: Home<'_>,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
@@ -307,10 +307,10 @@ impl<K, V> Shard<K, V> {
             let Some(found) = self.find(cx.guard(), home, hash, &mut eq) else {
                 return Taken::Nothing;
             };
-            let loc = self.index.loc(found);
             // Asked before the swap: nobody finds the key afterwards, so what ends then was in time.
             let cause = self.cause(cx, found.node, RemovalCause::Explicit);
-            if self.index.remove(loc, found.word) {
+            if Index::remove_found(found) {
+                let loc = self.index.loc(found);
                 if cause != RemovalCause::Explicit {
                     self.depart(cx, loc, found.word, cause);
                     return Taken::Past;
@@ -340,8 +340,8 @@ impl<K, V> Shard<K, V> {
             if !goes(self, self.spot(found.node)) {
                 return None;
             }
-            let loc = self.index.loc(found);
-            if self.index.remove(loc, found.word) {
+            if Index::remove_found(found) {
+                let loc = self.index.loc(found);
                 return Some(self.depart(cx, loc, found.word, RemovalCause::Replaced));
             }
         }

@@ -91,7 +91,7 @@
 use crate::{
     engine::{
         Engine,
-        index::word::NodeId,
+        index::{sets::Home, word::NodeId},
         ops::insert::Placed,
         shards::{
             plan::{Growth, PAIRS_MAX, Plan},
@@ -538,7 +538,7 @@ impl<K, V> Common<K, V> {
     pub(crate) fn remove_from<'s, R>(
         &'s self,
         cx: &WriteScope<'_, K, V>,
-        (mut shard, mut home): (&'s Shard<K, V>, usize),
+        (mut shard, mut home): (&'s Shard<K, V>, Home<'s>),
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,

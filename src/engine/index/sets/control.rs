@@ -1,7 +1,7 @@
 //! The steps on control words: settling, bumping, sealing and forgetting. Why they are right is said in
 //! `sets.rs`, "One copy per key" and "Stale control words".
 
-use super::{Departure, Index, Loc};
+use super::{Departure, Home, Index, Loc};
 use crate::{
     engine::{
         index::word::{Control, Kind, NodeId, Word},
@@ -16,44 +16,50 @@ use crate::{
 impl Index {
     /// The control word of a set.
     #[inline(always)]
-    pub(crate) fn control(&self, home: usize) -> Control {
-        self.set(home).control()
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
+    pub(crate) fn control(&self, set: usize) -> Control {
+        self.set(set).control()
     }
 
     /// The control word of a set, with the insert that it names published (steps 1 and 2).
-    #[inline]
-    pub(crate) fn settled(&self, home: usize) -> Control {
-        let control = self.control(home);
-        if planted(Bug::SkipSettle) {
-            return control;
-        }
-        if let Some((node, place)) = control.decided() {
-            let loc = Loc::new(home ^ usize::from(place.displaced), place.slot);
-            let word = self.word(loc);
-            if word.kind() == Kind::Tentative && self.layout.node(word) == node {
-                self.settle(home, control, loc, word);
-            }
+    #[inline(always)]
+    pub(crate) fn settled(&self, home: Home<'_>) -> Control {
+        let control = home.control();
+        // That of the set's first slot if none is named.
+        let slot = control.slot_decided();
+        if control.names_next_door() || home.set.word(slot).kind() == Kind::Tentative {
+            self.settle(home, control);
         }
         control
     }
 
     #[cold]
-    fn settle(&self, home: usize, control: Control, loc: Loc, word: Word) {
+    #[inline(never)]
+    fn settle(&self, home: Home<'_>, control: Control) {
+        if planted(Bug::SkipSettle) {
+            return;
+        }
+        let Some((node, place)) = control.decided() else { return };
+        let set = if place.displaced { self.neighbour(home.set) } else { home.set };
+        let word = set.word(place.slot);
+        if word.kind() != Kind::Tentative || self.layout.node(word) != node {
+            return;
+        }
         // See "Stale control words". Acquire of the slot's load keeps this one behind it.
-        if self.control(home) == control || planted(Bug::SettleUnchecked) {
+        if home.control() == control || planted(Bug::SettleUnchecked) {
             // Failure: somebody else published it.
-            let _ = self.swap(loc, word, word.into_member(), Ordering::AcqRel);
+            let _ = set.swap(place.slot, word, word.into_member(), Ordering::AcqRel);
         }
     }
 
     /// Makes every insert that has read the control word of `home`, and has not decided, look again;
     /// what was decided before is published when this returns (`fill.rs`). Returns the word as it was.
     #[cold]
-    pub(crate) fn bump(&self, home: usize) -> Control {
-        let word = &self.set(home).control;
+    pub(crate) fn bump(&self, home: Home<'_>) -> Control {
+        let word = &home.set.control;
         loop {
             let unsettled = planted(Bug::BumpUnsettled);
-            let control = if unsettled { self.control(home) } else { self.settled(home) };
+            let control = if unsettled { home.control() } else { self.settled(home) };
             let (old, new) = (control.bits(), control.bump().bits());
             if planted(Bug::SkipBump)
                 || word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
@@ -65,11 +71,11 @@ impl Index {
 
     /// Lets nothing more be decided in the set `home`; what was decided is published when this
     /// returns (`storeys.rs`).
-    pub(crate) fn seal(&self, home: usize) {
-        let word = &self.set(home).control;
+    pub(crate) fn seal(&self, home: Home<'_>) {
+        let word = &home.set.control;
         loop {
             let unsettled = planted(Bug::SealUnsettled);
-            let control = if unsettled { self.control(home) } else { self.settled(home) };
+            let control = if unsettled { home.control() } else { self.settled(home) };
             if control.is_sealed() {
                 return;
             }
@@ -83,23 +89,19 @@ impl Index {
         }
     }
 
-    /// Has the control word of `set`, which was `control`, forget a node that this thread owns, and
+    /// Has the control word of a set, which was `control`, forget a node that this thread owns, and
     /// returns what the word is then.
     #[inline(always)]
-    pub(crate) fn disown(&self, set: usize, control: Control, node: NodeId) -> Control {
-        if control.decided().is_some_and(|(named, _)| named == node) {
-            self.disown_stale(set, control, node)
-        } else {
-            control
-        }
+    pub(crate) fn disown(&self, home: Home<'_>, control: Control, node: NodeId) -> Control {
+        if control.names(node) { self.disown_stale(home, control, node) } else { control }
     }
 
     #[cold]
-    fn disown_stale(&self, set: usize, control: Control, node: NodeId) -> Control {
+    fn disown_stale(&self, home: Home<'_>, control: Control, node: NodeId) -> Control {
         if planted(Bug::SkipDisown) {
             return control;
         }
-        let word = &self.set(set).control;
+        let word = &home.set.control;
         let mut now = control;
         loop {
             let new = now.forget(node, false);

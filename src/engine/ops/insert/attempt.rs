@@ -4,7 +4,7 @@ use super::{IfPresent, Inserted, Target};
 use crate::{
     engine::{
         index::{
-            sets::{Claim, Found},
+            sets::{Claim, Found, Home, Index},
             word::NodeId,
         },
         load::fill::Load,
@@ -22,7 +22,7 @@ pub(crate) struct Attempt<'a, K, V> {
     cx: &'a WriteScope<'a, K, V>,
     target: Target,
     node: NodeId,
-    pub(super) claim: Option<Claim>,
+    pub(super) claim: Option<Claim<'a>>,
     pub(super) credit: Option<(Credit, Source)>,
     /// The load whose value this is, if it is one: `fill.rs`.
     pub(super) loaded_by: Option<Load<'a, K, V>>,
@@ -92,17 +92,17 @@ impl<'a, K, V> Attempt<'a, K, V> {
         this.shard.updated(this.cx, found, this.node)
     }
 
-    fn added(self, claim: &Claim, credit: Credit, source: Source) -> Inserted
+    fn added(self, home: Home<'a>, claim: &Claim<'a>, credit: (Credit, Source)) -> Inserted
     where
         K: Eq,
     {
         let this = ManuallyDrop::new(self);
-        this.shard.added(this.cx, this.target, claim, credit, source)
+        this.shard.added(this.cx, this.target, home, claim, credit)
     }
 
     fn abort_claim(&mut self) {
         if let Some(claim) = self.claim.take() {
-            self.shard.index.abort(&claim);
+            Index::abort(&claim);
         }
     }
 
@@ -118,7 +118,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
     }
 
     /// A slot where none of the home is free: next door, or that of an entry.
-    fn find_claim(&self, home: usize) -> Option<Claim> {
+    fn find_claim(&self, home: Home<'a>) -> Option<Claim<'a>> {
         let (shard, hash) = (self.shard, self.target.hash);
         let next_door = shard.index.claim_next_door(home, hash, self.node);
         next_door.or_else(|| shard.oust_nearest(self.cx, self.target, home, self.node))
@@ -182,14 +182,14 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
             if self.claim.is_none() {
                 self.claim = index.claim(home, 0, hash, self.node);
                 if let Some(claim) = &self.claim {
-                    shard.place(self.node, || claim.loc);
+                    shard.place(self.node, || index.loc_claimed(claim));
                 }
             }
             if let Some(claim) = self.claim
-                && index.decide(home, control, &claim)
+                && Index::decide(home, control, &claim)
             {
-                let (credit, source) = self.credit.take().expect("topped up above");
-                return self.added(&claim, credit, source);
+                let credit = self.credit.take().expect("topped up above");
+                return self.added(home, &claim, credit);
             }
             if self.claim.is_none() {
                 let source = self.credit.as_ref().map_or(Source::Evicted, |&(_, source)| source);
@@ -198,7 +198,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 }
                 self.claim = self.find_claim(home);
                 let Some(claim) = &self.claim else { return self.rejected() };
-                shard.place(self.node, || claim.loc);
+                shard.place(self.node, || index.loc_claimed(claim));
             }
         }
     }
@@ -214,7 +214,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
     }
 
     #[inline]
-    fn find(&self, home: usize, hash: u64) -> Option<Found<'a>> {
+    fn find(&self, home: Home<'a>, hash: u64) -> Option<Found<'a>> {
         let nodes = &self.shard.nodes;
         // SAFETY: this thread owns the node and has written it.
         let own = unsafe { nodes.get(self.node) };

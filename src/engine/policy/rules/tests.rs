@@ -18,11 +18,12 @@ impl Model {
 
     /// A member of set 0.
     fn add(&self, node: u32, standing: Standing) -> Loc {
-        let claim = self.index.claim(0, 0, node.into(), node).expect("a free slot");
-        assert!(self.index.decide(0, self.index.settled(0), &claim));
-        self.policy.enter(&self.pace, &self.index, claim.loc, standing);
-        self.index.publish(&claim);
-        claim.loc
+        let home = self.index.home(0);
+        let claim = self.index.claim(home, 0, node.into(), node).expect("a free slot");
+        assert!(Index::decide(home, self.index.settled(home), &claim));
+        self.policy.enter(&self.pace, &self.index, &claim, standing);
+        Index::publish(&claim);
+        self.index.loc_claimed(&claim)
     }
 
     fn push(&self, segment: Segment, times: u32) {
@@ -50,7 +51,7 @@ fn protected(uses: u8, merit: u8) -> Standing {
 #[test]
 fn a_claim_that_is_not_published_is_nobody_to_evict() {
     let model = Model::new(100);
-    model.index.claim(0, 0, 1, 1).expect("a free slot");
+    model.index.claim(model.index.home(0), 0, 1, 1).expect("a free slot");
     model.push(Segment::Protected, 200);
     assert_eq!(model.next_due(), None);
     let mut visit = model.policy.visit(&model.pace, &model.index, 0);
