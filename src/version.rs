@@ -3,7 +3,7 @@
 use crate::{
     Cache,
     engine::{
-        ops::{compute::Decision, generations::Swapped},
+        ops::{compute::Decision, versions::Swapped},
         storage::nodes::Entry,
     },
 };

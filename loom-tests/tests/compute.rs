@@ -1,5 +1,5 @@
 //! Reading, deciding and writing as one step: `src/engine/ops/compute.rs`, and versions,
-//! `src/engine/ops/generations.rs`.
+//! `src/engine/storage/generations.rs`.
 //!
 //! Nothing is evicted, and nothing recycled but where a model says so.
 #![cfg(larder_loom)]

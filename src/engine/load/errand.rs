@@ -115,7 +115,7 @@ where
         let _work = engine.common.background.work();
         self.stage = Stage::Over;
         engine.count_load(took.wall, loaded.is_none());
-        let lead = Leader::new(&engine, Arc::clone(&self.flight));
+        let lead = Leader::new(&engine.common.flights, Arc::clone(&self.flight));
         let refresh = Refresh::new(&engine, lead, self.hash, self.spot, self.tags);
         let outcome = loaded.map_or(Outcome::Nothing, Outcome::Value);
         refresh.conclude(|| self.flight.key().clone(), outcome, took.by_clock);
@@ -132,8 +132,8 @@ impl<K, V> Drop for Errand<K, V> {
         let _work = engine.common.background.work();
         engine.count_refresh(self.spot, true);
         match self.stage {
-            Stage::Leading => drop(Leader::new(&engine, Arc::clone(&self.flight))),
-            Stage::Sent | Stage::Over => self.flight.decline(&engine),
+            Stage::Leading => drop(Leader::new(&engine.common.flights, Arc::clone(&self.flight))),
+            Stage::Sent | Stage::Over => self.flight.decline(&engine.common.flights),
         }
     }
 }

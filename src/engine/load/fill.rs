@@ -150,14 +150,14 @@ impl<K, V> Engine<K, V> {
         key: &dyn Fn() -> K,
     ) -> Boarding<'_, K, V> {
         match self.post(hash, eq, key) {
-            Boarded::Posted(flight) => Boarding::Lead(Leader::new(self, flight)),
+            Boarded::Posted(flight) => Boarding::Lead(Leader::new(&self.common.flights, flight)),
             Boarded::Joined(flight) => {
                 assert!(
                     !leading::leads(Arc::as_ptr(&flight).cast()),
                     "recursive load: the loader of a key asked the cache to load the same key, \
                      and would have waited for itself"
                 );
-                Boarding::Wait(Waiter::new(self, flight))
+                Boarding::Wait(Waiter::new(&self.common.flights, flight))
             }
         }
     }
@@ -272,11 +272,6 @@ impl<K, V> Engine<K, V> {
         let cx = WriteScope::new(&self.common, Dues::None);
         cx.supersede(hash);
         self.common.remove(&cx, hash, eq, |_| ());
-    }
-
-    /// Ends the post of a load that is over.
-    pub(crate) fn end(&self, post: &Post<Flight<K, V>>) {
-        self.common.flights.end(post, &pin().guard);
     }
 
     pub(crate) fn load_times(&self) -> [u64; BUCKETS] {

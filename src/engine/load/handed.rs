@@ -137,7 +137,7 @@ impl<K, V> HandedLead<K, V> {
         let engine = Engine::engine_of(&self.cache)?;
         let _work = (self.holder == Holder::Task).then(|| engine.common.background.work());
         self.taken_up = true;
-        let leader = Leader::new(&engine, Arc::clone(&self.flight));
+        let leader = Leader::new(&engine.common.flights, Arc::clone(&self.flight));
         let lead = match self.replaces {
             None => TakenUp::Absent(leader),
             Some((spot, tags)) => {
@@ -195,7 +195,7 @@ impl<K, V> Drop for HandedLead<K, V> {
         if let Some((spot, _)) = self.replaces {
             engine.count_refresh(spot, true);
         }
-        self.flight.abandon_to_all(&engine);
+        self.flight.abandon_to_all(&engine.common.flights);
     }
 }
 

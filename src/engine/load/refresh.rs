@@ -262,7 +262,7 @@ impl<K, V> Engine<K, V> {
     ) -> Option<(Leader<'_, K, V>, Tags)> {
         let lead = match self.post(hash, eq, key) {
             Boarded::Joined(_) => return None,
-            Boarded::Posted(flight) => Leader::new(self, flight),
+            Boarded::Posted(flight) => Leader::new(&self.common.flights, flight),
         };
         let pin = pin();
         let there = self.find_live(&pin, hash, eq)?;

@@ -19,7 +19,7 @@ use crate::{
         ops::room::Room,
         policy::budget::{Credit, Source},
         shards::{scope::WriteScope, shard::Shard, stats::Event, storeys::Spot},
-        storage::{extents::OutOfMemory, nodes::Entry, parts::PartSet},
+        storage::{extents::OutOfMemory, nodes::Entry, parts::PartSet, weights::Price},
         testing::{
             hooks::{Step, step},
             plant::{Bug, planted},
@@ -85,30 +85,6 @@ impl<K, V> Placed<K, V> {
 pub(crate) struct Target {
     pub(crate) hash: u64,
     pub(crate) price: Price,
-}
-
-/// What an entry weighs, and what it would cost to get it again: 1 each, if nobody says. In one word,
-/// since a copy of two halves has to wait until both are written.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Price(u64);
-
-impl Price {
-    pub(crate) const UNIT: Price = Price::new(1, 1);
-
-    #[inline(always)]
-    pub(crate) const fn new(weight: u32, cost: u32) -> Self {
-        Price((cost as u64) << 32 | weight as u64)
-    }
-
-    #[inline(always)]
-    pub(crate) fn weight(self) -> u64 {
-        self.0 & u64::from(u32::MAX)
-    }
-
-    #[inline(always)]
-    pub(crate) fn word(self) -> u64 {
-        self.0
-    }
 }
 
 /// What whoever inserts an entry says about it.

@@ -3,7 +3,7 @@
 use crate::{
     engine::{
         Engine,
-        ops::insert::{IfPresent, Inserted, Placed, Price, Target, Terms},
+        ops::insert::{IfPresent, Inserted, Placed, Target, Terms},
         reclaim::epoch::pin,
         shards::{
             plan,
@@ -13,7 +13,7 @@ use crate::{
         storage::{
             nodes::Entry,
             parts::{Part, PartSet},
-            weights::Weigher,
+            weights::{Price, Weigher},
         },
         time::lifetimes::Span,
     },

@@ -11,7 +11,6 @@ use crate::{
             word::{NodeId, Word},
         },
         invalidate::groups::{Births, Groups},
-        ops::generations::Generations,
         policy::{
             budget::{Budget, Credit, Credits},
             rules::{Pace, Policy},
@@ -26,6 +25,7 @@ use crate::{
         singleflight::{flight::Flight, flights::Flights, load_times::LoadTimes},
         storage::{
             extents::{OutOfMemory, zeroed},
+            generations::Generations,
             husks::Husks,
             late::Late,
             nodes::{Entry, Nodes},

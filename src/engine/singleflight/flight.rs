@@ -52,8 +52,12 @@
 
 use crate::{
     engine::{
-        Engine,
-        singleflight::{flights::Post, leading::Leading, parker::block_on},
+        reclaim::epoch::pin,
+        singleflight::{
+            flights::{Flights, Post},
+            leading::Leading,
+            parker::block_on,
+        },
         testing::plant::{Bug, planted},
     },
     sync::{Arc, Mutex, MutexGuard, OnceLock},
@@ -173,30 +177,35 @@ impl<K, V> Flight<K, V> {
     }
 
     /// Passes an offer on, if the lead is vacant: what an errand does that will not run.
-    pub(crate) fn decline(&self, engine: &Engine<K, V>) {
+    pub(crate) fn decline(&self, flights: &Flights<Self>) {
         let mut desk = self.desk();
         if desk.stage == Stage::Vacant {
             let next = desk.offer();
             drop(desk);
-            pass_on(engine, self, next, Bug::OfferDropped);
+            pass_on(flights, self, next, Bug::OfferDropped);
         }
     }
 
     /// Leaves the lead to whichever of those who wait comes first, and wakes all of them, so that one that is not
     /// polled any more keeps none waiting. (A [`Leader`] wakes one: of many whose loads fail in turn each would wake all
     /// others.)
-    pub(crate) fn abandon_to_all(&self, engine: &Engine<K, V>) {
+    pub(crate) fn abandon_to_all(&self, flights: &Flights<Self>) {
         let waiting = {
             let mut desk = self.desk();
             desk.stage = if desk.queue.is_empty() { Stage::Over } else { Stage::Vacant };
             mem::take(&mut desk.queue)
         };
         if waiting.is_empty() {
-            engine.end(&self.post);
+            self.end_post(flights);
         }
         if !planted(Bug::HandedSilent) {
             wake_all(waiting);
         }
+    }
+
+    /// Ends the post of a flight that is over.
+    fn end_post(&self, flights: &Flights<Self>) {
+        flights.end(&self.post, &pin().guard);
     }
 
     /// Makes the flight over if nobody waits; whether it did.
@@ -260,14 +269,14 @@ pub(crate) enum Turn<'e, K, V> {
 /// The one that loads. Abandons the flight when it is dropped before it has landed.
 #[derive(Debug)]
 pub(crate) struct Leader<'e, K, V> {
-    engine: &'e Engine<K, V>,
+    flights: &'e Flights<Flight<K, V>>,
     flight: Arc<Flight<K, V>>,
     landed: bool,
 }
 
 impl<'e, K, V> Leader<'e, K, V> {
-    pub(crate) fn new(engine: &'e Engine<K, V>, flight: Arc<Flight<K, V>>) -> Self {
-        Self { engine, flight, landed: false }
+    pub(crate) fn new(flights: &'e Flights<Flight<K, V>>, flight: Arc<Flight<K, V>>) -> Self {
+        Self { flights, flight, landed: false }
     }
 
     pub(crate) fn post(&self) -> &Post<Flight<K, V>> {
@@ -288,8 +297,8 @@ impl<'e, K, V> Leader<'e, K, V> {
     /// Leaves the lead to all who wait, whichever of them comes first.
     #[cfg(feature = "macros")]
     pub(crate) fn abandon_to_all(self) {
-        let engine = self.engine;
-        self.hand_over().abandon_to_all(engine);
+        let flights = self.flights;
+        self.hand_over().abandon_to_all(flights);
     }
 
     /// Leaves the lead to whoever comes first: the errand that the caller sends, or one that waits.
@@ -319,7 +328,7 @@ impl<'e, K, V> Leader<'e, K, V> {
             waiting = self.flight.close();
         }
         self.landed = true;
-        self.engine.end(&self.flight.post);
+        self.flight.end_post(self.flights);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
         // Not left to the end of the function: what is being returned then is leaked if it panics.
         drop(self);
@@ -331,32 +340,37 @@ impl<K, V> Drop for Leader<'_, K, V> {
     fn drop(&mut self) {
         if !self.landed {
             let next = self.flight.desk().offer();
-            pass_on(self.engine, &self.flight, next, Bug::AbandonSilent);
+            pass_on(self.flights, &self.flight, next, Bug::AbandonSilent);
         }
     }
 }
 
 /// Wakes the waiter that the lead was offered to, or ends the post of a flight that is over.
-fn pass_on<K, V>(engine: &Engine<K, V>, flight: &Flight<K, V>, next: Option<Waker>, silent: Bug) {
+fn pass_on<K, V>(
+    flights: &Flights<Flight<K, V>>,
+    flight: &Flight<K, V>,
+    next: Option<Waker>,
+    silent: Bug,
+) {
     match next {
         Some(_) if planted(silent) => {}
         Some(waker) => waker.wake(),
-        None => engine.end(&flight.post),
+        None => flight.end_post(flights),
     }
 }
 
 /// One that waits for somebody else's load, or for its turn to load.
 #[derive(Debug)]
 pub(crate) struct Waiter<'e, K, V> {
-    engine: &'e Engine<K, V>,
+    flights: &'e Flights<Flight<K, V>>,
     flight: Arc<Flight<K, V>>,
     /// While it may be in the queue, or was woken from there and has not been polled since.
     ticket: Option<Ticket>,
 }
 
 impl<'e, K, V> Waiter<'e, K, V> {
-    pub(crate) fn new(engine: &'e Engine<K, V>, flight: Arc<Flight<K, V>>) -> Self {
-        Self { engine, flight, ticket: None }
+    pub(crate) fn new(flights: &'e Flights<Flight<K, V>>, flight: Arc<Flight<K, V>>) -> Self {
+        Self { flights, flight, ticket: None }
     }
 }
 
@@ -380,7 +394,7 @@ impl<'e, K, V> Future for Waiter<'e, K, V> {
                 let others = mem::take(&mut desk.queue);
                 drop(desk);
                 drop(own);
-                this.engine.end(&this.flight.post);
+                this.flight.end_post(this.flights);
                 if !planted(Bug::OverSilent) {
                     wake_all(others);
                 }
@@ -391,12 +405,12 @@ impl<'e, K, V> Future for Waiter<'e, K, V> {
                 let own = this.ticket.take().and_then(|ticket| desk.leave(ticket));
                 drop(desk);
                 drop(own);
-                Poll::Ready(Turn::Lead(Leader::new(this.engine, Arc::clone(&this.flight))))
+                Poll::Ready(Turn::Lead(Leader::new(this.flights, Arc::clone(&this.flight))))
             }
             Stage::Over => {
                 drop(desk);
                 this.ticket = None;
-                this.engine.end(&this.flight.post);
+                this.flight.end_post(this.flights);
                 Poll::Ready(Turn::Over(Arc::clone(&this.flight)))
             }
         }
@@ -415,6 +429,6 @@ impl<K, V> Drop for Waiter<'_, K, V> {
         }
         let next = desk.offer();
         drop(desk);
-        pass_on(self.engine, &self.flight, next, Bug::OfferDropped);
+        pass_on(self.flights, &self.flight, next, Bug::OfferDropped);
     }
 }

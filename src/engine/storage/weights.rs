@@ -7,12 +7,35 @@
 use crate::{
     engine::{
         index::word::NodeId,
-        ops::insert::Price,
         storage::extents::{Extents, OutOfMemory},
     },
     sync::{AtomicU64, Ordering},
 };
 use std::fmt;
+
+/// What an entry weighs, and what it would cost to get it again: 1 each, if nobody says. In one word,
+/// since a copy of two halves has to wait until both are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Price(u64);
+
+impl Price {
+    pub(crate) const UNIT: Price = Price::new(1, 1);
+
+    #[inline(always)]
+    pub(crate) const fn new(weight: u32, cost: u32) -> Self {
+        Price((cost as u64) << 32 | weight as u64)
+    }
+
+    #[inline(always)]
+    pub(crate) fn weight(self) -> u64 {
+        self.0 & u64::from(u32::MAX)
+    }
+
+    #[inline(always)]
+    pub(crate) fn word(self) -> u64 {
+        self.0
+    }
+}
 
 /// The weights of one shard's nodes.
 #[derive(Debug)]
