@@ -97,7 +97,7 @@ impl CacheSettings {
         }
     }
 
-    /// The table of kinds, chosen by `larder-bench kinds`; the reasons are in ARCHITECTURE.md.
+    /// The table of kinds, chosen by `larder-bench kinds`; the reasons are in docs/measurements.md.
     pub(super) fn of(kind: CacheKind) -> Self {
         let base = |entries, minutes, priority| Self {
             priority,

@@ -86,7 +86,7 @@
 //! # Loads in flight
 //!
 //! Who invalidates has superseded all loads before it takes its stamp (`fill.rs`), whatever tags they have; what
-//! that costs is in ARCHITECTURE.md. A fill reads its
+//! that costs is in docs/design.md. A fill reads its
 //! birth (Acquire) before it looks whether it is superseded: if it is not, its birth is less than
 //! the stamp.
 //!
