@@ -10,11 +10,13 @@
 //! checked, something may expire late. A cache whose listener waits for what expires sets deadlines by the
 //! exact clock, and its maintenance checks by that; reads still check by the coarse one.
 
+pub(crate) mod scale;
+
 use crate::{
-    engine::time::wheel::Scale,
     fork, maintenance,
     sync::{Arc, AtomicU64, Ordering::Relaxed, StaticBool},
 };
+use scale::Scale;
 use std::{
     fmt,
     sync::OnceLock,

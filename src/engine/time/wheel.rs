@@ -141,71 +141,33 @@
 
 mod due;
 mod hand;
+mod slots;
+mod turn;
 
 pub(crate) use hand::Visit;
 
 use crate::{
-    clock::NEVER,
+    clock::{
+        NEVER,
+        scale::{LEVELS_MAX, Scale},
+    },
     engine::{
         index::prefetch::prefetch,
         storage::{
             extents::{Element, OutOfMemory, zeroed},
             late::Late,
         },
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
+        testing::plant::{Bug, planted},
         time::deadlines::Block,
     },
     fork,
-    sync::{
-        AtomicU32, AtomicU64, Ordering, SettingU64, StaticU64, array_of, fence, fence_after_swap,
-    },
+    sync::{AtomicU32, AtomicU64, Ordering, SettingU64, StaticU64, array_of, fence_after_swap},
 };
 use crossbeam_utils::CachePadded;
-use hand::{Hand, STEP};
-use std::ops::Range;
-
-/// What a wheel counts in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Scale {
-    /// Units of the clock per tick, as a power of two.
-    tick: u32,
-    levels: usize,
-}
-
-#[cfg(not(larder_loom))]
-impl Scale {
-    /// Of a clock by milliseconds.
-    pub(crate) const MILLIS: Scale = Scale { tick: 2, levels: 5 };
-    /// Of a clock by nanoseconds: exact, so that tests see what they expect.
-    pub(crate) const NANOS: Scale = Scale { tick: 0, levels: MAX_LEVELS };
-}
-
-/// So that models get from level to level in a few steps.
-#[cfg(larder_loom)]
-impl Scale {
-    pub(crate) const MILLIS: Scale = Scale { tick: 0, levels: MAX_LEVELS };
-    pub(crate) const NANOS: Scale = Self::MILLIS;
-}
-
-impl Scale {
-    /// The first tick that is not before a time.
-    #[inline]
-    fn tick_of(self, time: u64) -> u64 {
-        (time >> self.tick) + u64::from(time & ((1 << self.tick) - 1) != 0)
-    }
-}
+use slots::{SLOTS, Slot, column_of, columns, first_after, place_of};
 
 /// Blocks that a shard without slots is planned for, at most.
 pub(crate) const SMALL: usize = if cfg!(larder_loom) { 0 } else { 32 };
-/// Slots per level, as a power of two.
-const BITS: u32 = if cfg!(larder_loom) { 2 } else { 6 };
-const MAX_LEVELS: usize = if cfg!(larder_loom) { 2 } else { 10 };
-const SLOTS: u64 = 1 << BITS;
-const WORD_BITS: usize = u64::BITS as usize;
-
 /// How far an advance came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -214,47 +176,6 @@ pub(crate) enum Advance {
     Done,
     /// There are more blocks to look at than it was allowed to.
     More,
-}
-
-/// A slot, as a number that does not begin again with each lap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Slot {
-    level: usize,
-    number: u64,
-}
-
-impl Slot {
-    /// Where a mark for `tick` goes while `closed` is closed; `tick > closed`.
-    #[inline]
-    fn of(tick: u64, closed: u64, levels: usize) -> Self {
-        for level in 0..levels {
-            let number = Self::number_at(level, tick);
-            // Not the present one: if it were the level below would have done.
-            if number - Self::number_at(level, closed) < SLOTS {
-                return Slot { level, number };
-            }
-        }
-        let level = levels - 1;
-        Slot { level, number: Self::number_at(level, closed) + SLOTS - 1 }
-    }
-
-    /// The number of the slot of this level that `tick` lies in.
-    #[inline]
-    fn number_at(level: usize, tick: u64) -> u64 {
-        tick >> (level as u32 * BITS)
-    }
-
-    /// The tick with which it comes.
-    #[inline]
-    fn first_tick(self) -> u64 {
-        self.number << (self.level as u32 * BITS)
-    }
-
-    /// Its place within the lap.
-    #[inline]
-    fn index(self) -> u64 {
-        self.number % SLOTS
-    }
 }
 
 /// What everybody reads and few write.
@@ -274,7 +195,7 @@ struct Hands {
     /// The earliest tick that was scheduled, for small shards.
     earliest: AtomicU64,
     /// A bit per slot of each level.
-    occupied: [AtomicU64; MAX_LEVELS],
+    occupied: [AtomicU64; LEVELS_MAX],
 }
 
 /// The marks of 64 blocks, if there was one yet.
@@ -326,7 +247,7 @@ impl Wheel {
                 reach: AtomicU32::new(0),
                 scale,
                 earliest: AtomicU64::new(NEVER),
-                occupied: array_of![AtomicU64::new(0); MAX_LEVELS],
+                occupied: array_of![AtomicU64::new(0); LEVELS_MAX],
             }),
             columns: zeroed(of(!is_small))?,
             used: zeroed(of(is_small))?,
@@ -463,164 +384,6 @@ impl Wheel {
         &self.ready[..self.reach()]
     }
 
-    /// Has `visit` deal with the blocks that have come up by `now`, `budget` of them at most, which are
-    /// taken off that.
-    ///
-    /// If it panics the blocks that it has not finished come up again with the next tick.
-    #[inline]
-    pub(crate) fn advance(&self, now: u64, budget: &mut u32, visit: impl Visit) -> Advance {
-        let (tick, done) = (now >> self.hands.scale.tick, self.hands.done.load(Ordering::Acquire));
-        if tick > done {
-            self.turn(done, tick);
-        }
-        if self.nothing_ready() { Advance::Done } else { self.visit_ready(budget, visit) }
-    }
-
-    /// Makes ready what comes after `done` and up to `tick`.
-    #[cold]
-    fn turn(&self, done: u64, tick: u64) {
-        self.close(tick);
-        if self.is_small() {
-            return self.turn_small(tick);
-        }
-        let came = came(done, tick);
-        if !planted(Bug::VacatedLate) {
-            self.vacate(&came);
-        }
-        if !planted(Bug::TurnUnfenced) {
-            fence(Ordering::SeqCst);
-        }
-        step(Step::SlotsVacated);
-        for column in 0..self.reach() {
-            self.empty(column, &came);
-        }
-        if planted(Bug::VacatedLate) {
-            self.vacate(&came);
-        }
-        step(Step::SlotsEmptied);
-        self.hands.done.fetch_max(tick, Ordering::AcqRel);
-    }
-
-    fn turn_small(&self, tick: u64) {
-        let earliest = &self.hands.earliest;
-        if !planted(Bug::TurnUnfenced) {
-            fence(Ordering::SeqCst);
-        }
-        if earliest.load(Ordering::Relaxed) <= tick {
-            earliest.swap(NEVER, Ordering::AcqRel);
-            if !planted(Bug::TurnUnfenced) {
-                fence(Ordering::SeqCst);
-            }
-            step(Step::SlotsVacated);
-            for column in 0..self.reach() {
-                let used = self.used[column].load(Ordering::Acquire);
-                self.ready[column].fetch_or(used, Ordering::AcqRel);
-            }
-            step(Step::SlotsEmptied);
-        }
-        self.hands.done.fetch_max(tick, Ordering::AcqRel);
-    }
-
-    pub(crate) fn close(&self, tick: u64) {
-        self.hands.closed.fetch_max(tick, Ordering::AcqRel);
-        if planted(Bug::DoneTooSoon) {
-            self.hands.done.fetch_max(tick, Ordering::AcqRel);
-        }
-        step(Step::TickClosed);
-    }
-
-    /// Clears the bits that say that there are marks.
-    fn vacate(&self, came: &Came) {
-        for (occupied, slots) in self.hands.occupied.iter().zip(came) {
-            let bits = bits_of(slots);
-            if bits != 0 {
-                occupied.fetch_and(!bits, Ordering::Release);
-            }
-        }
-    }
-
-    /// Makes the blocks of a column ready that have marks in slots that came. From slot to slot, not
-    /// slot by slot: most words are zero, and what is to be written can be put together.
-    fn empty(&self, column: usize, came: &Came) {
-        let Some(marks) = self.columns[column].0.get() else { return };
-        let words = marks;
-        let mut marks = 0;
-        for_each_word(words, came, |word| marks |= word.load(Ordering::Acquire));
-        if marks == 0 {
-            return;
-        }
-        let ready = &self.ready[column];
-        ready.fetch_or(marks, Ordering::AcqRel);
-        step(Step::MadeReady);
-        let clear = |word: &AtomicU64| match word.load(Ordering::Relaxed) & marks {
-            0 => 0,
-            _ => word.fetch_and(!marks, Ordering::AcqRel) & marks,
-        };
-        let mut cleared = 0;
-        for_each_word(words, came, |word| cleared |= clear(word));
-        step(Step::MarksCleared);
-        if !planted(Bug::ReadyOnce) {
-            ready.fetch_or(cleared, Ordering::AcqRel);
-        }
-    }
-
-    /// Whether this is a child of `fork`, and no thread of it has advanced the wheel yet.
-    #[inline]
-    pub(crate) fn is_inherited(&self) -> bool {
-        self.hands.process.load(Ordering::Relaxed) != fork::process()
-    }
-
-    /// In a child of `fork`, before its first advance: has all of the first `blocks` blocks looked at, and counts
-    /// none as in the hands of threads that are no more.
-    ///
-    /// Several threads may do so at once. None of them advances before one has said that it is done, so that one
-    /// has seen what the parent left.
-    pub(crate) fn inherit(&self, blocks: usize) {
-        let hands = &*self.hands;
-        let (parent, child) = (hands.process.load(Ordering::Relaxed), fork::process());
-        let let_go = self.let_go();
-        let lost = self.taken() - let_go;
-        for block in 0..blocks {
-            self.make_ready(Block(block as u32));
-        }
-        let swapped =
-            hands.process.compare_exchange(parent, child, Ordering::AcqRel, Ordering::Relaxed);
-        if parent != child && swapped.is_ok() {
-            hands.let_go.fetch_add(lost, Ordering::Release);
-        }
-    }
-
-    #[inline]
-    fn nothing_ready(&self) -> bool {
-        for word in self.ready() {
-            if word.load(Ordering::Acquire) != 0 {
-                return false;
-            }
-        }
-        true
-    }
-
-    #[cold]
-    fn visit_ready(&self, budget: &mut u32, visit: impl Visit) -> Advance {
-        let mut hand = Hand::of(self, visit);
-        for (column, word) in self.ready().iter().enumerate() {
-            let mut blocks = word.load(Ordering::Acquire);
-            while blocks != 0 {
-                if *budget == 0 {
-                    hand.finish_but(0);
-                    return Advance::More;
-                }
-                let bits = lowest(blocks, STEP.min(*budget));
-                blocks ^= bits;
-                let taken = hand.reach_for(word, bits);
-                *budget -= taken.count_ones();
-                hand.take(column, taken);
-            }
-        }
-        hand.finish_but(0);
-        Advance::Done
-    }
-
     /// A time, in milliseconds, before which nothing comes up; None if nothing is scheduled.
     ///
     /// It is that of the first slot with marks: the tick of the next deadline if that is near, and
@@ -642,89 +405,6 @@ impl Wheel {
         let tick = if closed == done && self.nothing_ready() { next } else { closed };
         (tick != NEVER).then(|| tick.saturating_mul(1 << hands.scale.tick))
     }
-}
-
-/// The slots of each level that came: places within the lap, up to its end and from its beginning.
-type Came = [[Range<usize>; 2]; MAX_LEVELS];
-
-/// The slots of a level that come after `done` and up to `tick`: a lap is all there is.
-fn slots_after(level: usize, done: u64, tick: u64) -> [Range<usize>; 2] {
-    let (before, last) = (Slot::number_at(level, done), Slot::number_at(level, tick));
-    let first = ((before + 1) % SLOTS) as usize;
-    let count = (last - before).min(SLOTS) as usize;
-    let end = (first + count).min(SLOTS as usize);
-    [first..end, 0..first + count - end]
-}
-
-/// The slots that come after `done` and up to `tick`.
-fn came(done: u64, tick: u64) -> Came {
-    let mut came = [const { [0..0, 0..0] }; MAX_LEVELS];
-    for (level, slots) in came.iter_mut().enumerate() {
-        *slots = slots_after(level, done, tick);
-    }
-    came
-}
-
-/// A bit for each of the slots of a level that came.
-fn bits_of(slots: &[Range<usize>; 2]) -> u64 {
-    let mut bits = 0;
-    for range in slots {
-        for slot in range.clone() {
-            bits |= 1_u64 << slot;
-        }
-    }
-    bits
-}
-
-/// Visits the words of a column's slots that came.
-#[inline]
-fn for_each_word(marks: &[AtomicU64], came: &Came, mut visit: impl FnMut(&AtomicU64)) {
-    for (words, slots) in marks.chunks_exact(SLOTS as usize).zip(came) {
-        for range in slots {
-            for word in &words[range.clone()] {
-                visit(word);
-            }
-        }
-    }
-}
-
-/// The number of the first slot after `present` whose bit is set.
-fn first_after(present: u64, occupied: u64) -> Option<u64> {
-    let (lap, index) = (present - present % SLOTS, present % SLOTS);
-    let to_come = occupied & (u64::MAX << index << 1);
-    if to_come != 0 {
-        Some(lap + u64::from(to_come.trailing_zeros()))
-    } else if occupied != 0 {
-        Some(lap + SLOTS + u64::from(occupied.trailing_zeros()))
-    } else {
-        None
-    }
-}
-
-fn columns(max_nodes: usize) -> usize {
-    Block::count(max_nodes).div_ceil(WORD_BITS)
-}
-
-/// Where the word of a slot is in its column.
-#[inline]
-fn place_of(slot: Slot) -> usize {
-    slot.level * SLOTS as usize + slot.index() as usize
-}
-
-/// The word of a slot that a block's mark is in, and the mark.
-#[inline]
-fn column_of(block: Block) -> (usize, u64) {
-    let block = block.0 as usize;
-    (block / WORD_BITS, 1 << (block % WORD_BITS))
-}
-
-/// The lowest bits of a word, `most` of them.
-fn lowest(mut word: u64, most: u32) -> u64 {
-    let all = word;
-    for _ in 0..most {
-        word &= word.saturating_sub(1);
-    }
-    all ^ word
 }
 
 #[cfg(all(test, not(larder_loom)))]

@@ -1,6 +1,9 @@
 //! What is due, for who only looks.
 
-use super::{WORD_BITS, Wheel, bits_of, came, for_each_word};
+use super::{
+    Wheel,
+    slots::{WORD_BITS, bits_of, came, for_each_word},
+};
 use crate::{engine::time::deadlines::Block, sync::Ordering};
 
 impl Wheel {

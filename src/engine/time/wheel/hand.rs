@@ -3,7 +3,7 @@
 //!
 //! What it means to have a block in hand stands in the header of the wheel.
 
-use super::{WORD_BITS, Wheel};
+use super::{Wheel, slots::WORD_BITS};
 use crate::{
     clock::DEAD,
     engine::{

@@ -1,6 +1,6 @@
 //! The wheel against a list of deadlines that does the same the slow way.
 
-use super::*;
+use super::{hand::Hand, *};
 use crate::clock::DEAD;
 use crate::engine::{
     index::word::NodeId,
