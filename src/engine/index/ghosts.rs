@@ -36,12 +36,6 @@ pub(crate) struct Ghost {
 #[repr(C, align(32))]
 pub(crate) struct Ghosts([AtomicU16; GHOSTS]);
 
-/// What one look found: a bit per place.
-struct Seen {
-    matching: u32,
-    protected: u32,
-}
-
 impl Ghosts {
     #[cfg(any(test, larder_loom))]
     pub(super) fn new() -> Self {
@@ -51,19 +45,20 @@ impl Ghosts {
     /// Forgets the latest ghost with this tag, and returns it.
     #[inline(always)]
     pub(crate) fn take(&self, tag: u16) -> Option<Ghost> {
-        let seen = self.look((tag | 1) & TAG);
-        if seen.matching == 0 { None } else { Some(self.take_at(&seen)) }
+        let matching = self.matching((tag | 1) & TAG);
+        if matching == 0 { None } else { Some(self.take_first(matching)) }
     }
 
     #[inline(never)]
-    fn take_at(&self, seen: &Seen) -> Ghost {
-        let at = seen.matching.trailing_zeros() as usize % GHOSTS;
+    fn take_first(&self, matching: u32) -> Ghost {
+        let protected = self.protected();
+        let at = matching.trailing_zeros() as usize % GHOSTS;
         let word = self.0[at].load(Relaxed);
         // Its place stays taken, so that the others' ranks do not change.
         self.0[at].store(word & !TAG, Relaxed);
         let segment = if word & PROTECTED == 0 { Segment::Probation } else { Segment::Protected };
         let later = (1 << at) - 1;
-        let same = if word & PROTECTED == 0 { !seen.protected } else { seen.protected };
+        let same = if word & PROTECTED == 0 { !protected } else { protected };
         let merit = (word >> MERIT_SHIFT) as u8 & MERIT_MAX;
         Ghost { segment, merit, rank: (same & later).count_ones() }
     }
@@ -79,15 +74,17 @@ impl Ghosts {
 #[cfg(any(test, not(all(target_arch = "x86_64", not(miri), not(larder_loom)))))]
 #[cfg_attr(all(target_arch = "x86_64", not(miri), not(larder_loom)), allow(dead_code))]
 impl Ghosts {
-    fn look_portable(&self, tag: u16) -> Seen {
-        let bits = |is_one: &dyn Fn(u16) -> bool| {
-            let bit = |(at, word): (usize, &AtomicU16)| u32::from(is_one(word.load(Relaxed))) << at;
-            self.0.iter().enumerate().map(bit).sum()
-        };
-        Seen {
-            matching: bits(&|word| word & TAG == tag),
-            protected: bits(&|word| word & PROTECTED != 0),
-        }
+    fn matching_portable(&self, tag: u16) -> u32 {
+        self.bits(|word| word & TAG == tag)
+    }
+
+    fn protected_portable(&self) -> u32 {
+        self.bits(|word| word & PROTECTED != 0)
+    }
+
+    fn bits(&self, is_one: impl Fn(u16) -> bool) -> u32 {
+        let bit = |(at, word): (usize, &AtomicU16)| u32::from(is_one(word.load(Relaxed))) << at;
+        self.0.iter().enumerate().map(bit).sum()
     }
 
     fn push_portable(&self, word: u16) {
@@ -100,8 +97,12 @@ impl Ghosts {
 
 #[cfg(not(all(target_arch = "x86_64", not(miri), not(larder_loom))))]
 impl Ghosts {
-    fn look(&self, tag: u16) -> Seen {
-        self.look_portable(tag)
+    fn matching(&self, tag: u16) -> u32 {
+        self.matching_portable(tag)
+    }
+
+    fn protected(&self) -> u32 {
+        self.protected_portable()
     }
 
     fn push(&self, word: u16) {
@@ -128,20 +129,25 @@ impl Ghosts {
         [low, high]
     }
 
+    /// The places of ghosts with this tag: a bit each.
     #[inline(always)]
-    fn look(&self, tag: u16) -> Seen {
+    fn matching(&self, tag: u16) -> u32 {
         use std::arch::x86_64::*;
         let [low, high] = self.load();
         // SAFETY: SSE2 is part of x86-64.
         unsafe {
             let (mask, want) = (_mm_set1_epi16(TAG as i16), _mm_set1_epi16(tag as i16));
             let equal = |words| _mm_cmpeq_epi16(_mm_and_si128(words, mask), want);
-            let matching = _mm_packs_epi16(equal(low), equal(high));
-            Seen {
-                matching: _mm_movemask_epi8(matching) as u32,
-                protected: _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32,
-            }
+            _mm_movemask_epi8(_mm_packs_epi16(equal(low), equal(high))) as u32
         }
+    }
+
+    /// The places of ghosts that left protected: a bit each.
+    fn protected(&self) -> u32 {
+        use std::arch::x86_64::*;
+        let [low, high] = self.load();
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32 }
     }
 
     #[inline(always)]
@@ -212,8 +218,9 @@ mod tests {
             portable.push_portable(word);
             let all = |ghosts: &Ghosts| ghosts.0.each_ref().map(|word| word.load(Relaxed));
             assert_eq!(all(&ghosts), all(&portable));
-            let (a, b) = (ghosts.look(word & TAG), portable.look_portable(word & TAG));
-            assert_eq!((a.matching, a.protected), (b.matching, b.protected));
+            let tag = word & TAG;
+            assert_eq!(ghosts.matching(tag), portable.matching_portable(tag));
+            assert_eq!(ghosts.protected(), portable.protected_portable());
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         load::fill::Load,
         ops::room::Room,
         policy::budget::{Credit, Source},
+        reclaim::stock::Stock,
         shards::{scope::WriteScope, shard::Shard, stats::Event, storeys::Spot},
         storage::{extents::OutOfMemory, nodes::Entry, parts::PartSet, weights::Price},
         testing::{
@@ -114,12 +115,13 @@ impl<K: Eq, V> Shard<K, V> {
         let control = self.index.settled(home);
         let found = self.find(cx.guard(), home, target.hash, |key| *key == entry.key);
         let Some(found) = found else {
-            return self.add_plain(cx, control, target, entry, if_present);
+            return self.add_plain(cx, (home, control), target, entry, if_present);
         };
         if if_present == IfPresent::Keep && self.keeps(cx, found.node) {
             return Placed::Kept(entry);
         }
-        let node = match self.alloc_from_stock(cx) {
+        let stock = self.stock(cx);
+        let node = match self.alloc_from(stock) {
             Some(node) => node,
             None => match self.alloc_beyond_stock(cx) {
                 Some(node) => node,
@@ -129,7 +131,7 @@ impl<K: Eq, V> Shard<K, V> {
         self.write(node, entry);
         // Asked again, since the node's last owner may have known of more: `parts.rs`.
         if !cx.parts().has_any_of(PartSet::OF_NODES) && self.index.replace(found, node) {
-            return Placed::Done(self.updated(cx, found, node));
+            return Placed::Done(self.updated_from(stock, cx, found, node));
         }
         self.put_again(cx, target, node, if_present)
     }
@@ -139,7 +141,7 @@ impl<K: Eq, V> Shard<K, V> {
     fn add_plain(
         &self,
         cx: &WriteScope<'_, K, V>,
-        control: Control,
+        (home, control): (Home<'_>, Control),
         target: Target,
         entry: Entry<K, V>,
         if_present: IfPresent,
@@ -154,7 +156,7 @@ impl<K: Eq, V> Shard<K, V> {
         if cx.parts().has_any_of(PartSet::OF_NODES) {
             return self.put_again(cx, target, node, if_present);
         }
-        match self.insert_absent(cx, target, control, node, if_present) {
+        match self.insert_at_home(cx, target, (home, control), node, if_present) {
             Inserted::Outgrown => self.outgrown(cx, target, node, if_present),
             inserted => Placed::Done(inserted),
         }
@@ -281,8 +283,7 @@ impl<K: Eq, V> Shard<K, V> {
         planted(Bug::StaleKept) || self.is_live(cx.common(), cx.watch, node)
     }
 
-    /// One attempt in a straight line. It runs no code of the user's, so nothing unwinds, and what it
-    /// has taken needs no guard until it has failed.
+    /// [`Shard::insert_at_home`], for who does not know the home.
     #[inline(never)]
     pub(crate) fn insert_absent(
         &self,
@@ -293,6 +294,20 @@ impl<K: Eq, V> Shard<K, V> {
         if_present: IfPresent,
     ) -> Inserted {
         let home = self.index.home(target.hash);
+        self.insert_at_home(cx, target, (home, control), node, if_present)
+    }
+
+    /// One attempt in a straight line. It runs no code of the user's, so nothing unwinds, and what it
+    /// has taken needs no guard until it has failed.
+    #[inline(always)]
+    fn insert_at_home(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        (home, control): (Home<'_>, Control),
+        node: NodeId,
+        if_present: IfPresent,
+    ) -> Inserted {
         let control = self.index.disown(home, control, node);
         let Some(room) = self.room(cx, target, home, node) else {
             return Attempt::new(self, cx, target, node).rejected();
@@ -318,7 +333,7 @@ impl<K: Eq, V> Shard<K, V> {
         cx: &WriteScope<'_, K, V>,
         entry: Entry<K, V>,
     ) -> Result<NodeId, Entry<K, V>> {
-        let node = match self.alloc_from_stock(cx) {
+        let node = match self.alloc_from(self.stock(cx)) {
             Some(node) => node,
             None => match self.alloc_beyond_stock(cx) {
                 Some(node) => node,
@@ -440,13 +455,25 @@ impl<K: Eq, V> Shard<K, V> {
         found: Found<'_>,
         node: NodeId,
     ) -> Inserted {
+        self.updated_from(self.stock(cx), cx, found, node)
+    }
+
+    /// The same for a thread that has looked for its stock.
+    #[inline(always)]
+    fn updated_from(
+        &self,
+        stock: Option<&Stock>,
+        cx: &WriteScope<'_, K, V>,
+        found: Found<'_>,
+        node: NodeId,
+    ) -> Inserted {
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
         // Asked after the swap: what ends then was in time.
         if cx.parts().has_any_of(PartSet::OF_DEPARTURES) {
             return self.updated_with_parts(cx, self.index.loc(found), found.node, node);
         }
         cx.count(Event::Update);
-        self.recycler.retire(found.node, cx.number(), cx.guard());
+        self.recycler.retire_into(stock, found.node, cx.guard());
         Inserted::Updated
     }
 

@@ -108,7 +108,10 @@ impl<K, V> Shard<K, V> {
                 return Some(Room::evicted(credit, Some(claim), 0));
             }
         }
-        self.evict_elsewhere(cx, target, (home, visit), node)
+        // Taken apart, so that a room which was found above need not be in memory.
+        let found = self.evict_elsewhere(cx, target, (home, visit), node)?;
+        let Room { credit, source, claim, vacant } = found;
+        Some(Room { credit, source, claim, vacant })
     }
 
     #[inline(always)]

@@ -15,6 +15,7 @@ use crate::{
             parts::{Part, PartSet},
             weights::{Price, Weigher},
         },
+        testing::hooks::{Step, step},
         time::lifetimes::Span,
     },
     sync::yield_now,
@@ -33,9 +34,11 @@ impl<K, V> Engine<K, V> {
         }
         let shard = self.ground(hash);
         let home = shard.index.prefetched_home(hash);
-        let cx = self.pin_for(hash);
+        let cx = WriteScope::unwatched(pin(), &self.common, Dues::OfKey(hash));
+        step(Step::Pinned);
         let parts = cx.parts();
         if parts.has_any_of(PartSet::OF_WRITES.and(Part::Loads)) {
+            // Groups are among these, and so there is nothing to watch.
             if parts.has_any_of(PartSet::OF_WRITES) {
                 drop(cx);
                 return self.insert_by_rule(hash, entry, if_present);

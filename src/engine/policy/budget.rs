@@ -109,6 +109,7 @@ impl Credits {
     }
 
     /// Those that nobody uses now.
+    #[inline]
     pub(crate) fn unused(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -218,6 +219,7 @@ impl Budget {
     }
 
     /// Credits that are to be taken back.
+    #[inline]
     pub(crate) fn debt(&self) -> u64 {
         self.debt.load(Ordering::Relaxed)
     }
@@ -389,18 +391,25 @@ impl Budget {
     }
 
     /// Gives a credit to shard `own`: its entry was removed, or its insert did not happen.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn give(&self, own: usize, credits: &Credits, credit: Credit) {
         self.put(own, credits, credit.0);
     }
 
+    #[inline(always)]
+    fn put(&self, own: usize, credits: &Credits, count: u64) {
+        if count > 0 {
+            self.put_some(own, credits, count);
+        }
+    }
+
     #[inline]
-    fn put(&self, own: usize, credits: &Credits, mut count: u64) {
+    fn put_some(&self, own: usize, credits: &Credits, mut count: u64) {
         if self.debt() > 0 {
             count = self.repay(count);
-        }
-        if count == 0 {
-            return;
+            if count == 0 {
+                return;
+            }
         }
         credits.0.fetch_add(count, Ordering::Acquire);
         // A shard is admitted before anybody can find it.

@@ -163,17 +163,16 @@ impl Recycler {
         self.magazines.allocated_bytes() + self.stocks.allocated_bytes()
     }
 
-    /// Takes a node from the stock of the thread with this number, if there is one. Says as well which one
-    /// that thread will probably get next.
+    /// The stock of the thread with this number, if it has one.
     #[inline(always)]
-    pub(crate) fn alloc_from_stock(&self, number: Number) -> Option<(NodeId, Option<NodeId>)> {
-        self.stocks.of(number).and_then(Stock::take)
+    pub(crate) fn stock(&self, number: Number) -> Option<&Stock> {
+        self.stocks.of(number)
     }
 
     /// The node that the thread with this number will probably get next.
     #[inline]
     pub(crate) fn next_free(&self, number: Number) -> Option<NodeId> {
-        self.stocks.of(number)?.peek()
+        self.stock(number)?.peek()
     }
 
     /// Takes a node elsewhere: a free one, or a fresh one for whose index `ensure` finds storage.
@@ -319,10 +318,21 @@ impl Recycler {
     /// Retires a node that has left the index, or never was in it.
     #[inline(always)]
     pub(crate) fn retire(self: &Arc<Self>, node: NodeId, number: Number, pinned: &Guard) {
+        self.retire_into(self.stock(number), node, pinned);
+    }
+
+    /// The same for a thread that has looked for its stock.
+    #[inline(always)]
+    pub(crate) fn retire_into(
+        self: &Arc<Self>,
+        stock: Option<&Stock>,
+        node: NodeId,
+        pinned: &Guard,
+    ) {
         if planted(Bug::NoGrace) {
             return self.retire_alone(node, |held| self.hand_back(held));
         }
-        let Some(stock) = self.stocks.of(number) else {
+        let Some(stock) = stock else {
             return self.retire_alone(node, |held| self.defer(held, pinned));
         };
         let retired = stock.retire(node);

@@ -9,7 +9,8 @@
 //! The *owner* is the thread whose stripe this is (`stripes.rs`).
 //!
 //! ```text
-//! free      a stack. Only the owner touches it.
+//! free      a stack. Only the owner touches it. Its lowest place has no node, so that who takes
+//!           the last one may look below it.
 //! retired   a queue: [`head`, `tail`) of positions that only ever grow.
 //!   retire  slot[tail] = node, tail: t -> t+1     the owner, plain stores
 //!   take    head: h -> t                          anyone, compare-and-swap; the nodes in between
@@ -56,7 +57,7 @@ pub(crate) struct Stock {
     free_len: AtomicU32,
     head: AtomicU32,
     tail: AtomicU32,
-    free: [AtomicU32; MAGAZINE as usize],
+    free: [AtomicU32; MAGAZINE as usize + 1],
     retired: [AtomicU32; QUEUE],
 }
 
@@ -76,28 +77,31 @@ unsafe impl Element for Stock {
 }
 
 impl Stock {
-    /// Takes a free node; for the owner. Says as well which one it would take next.
+    /// Takes a free node; for the owner. Says as well which one it would take next; 0 if there is none.
     #[inline(always)]
-    pub(crate) fn take(&self) -> Option<(NodeId, Option<NodeId>)> {
-        let last = self.free_len.load(Ordering::Relaxed).wrapping_sub(1);
+    pub(crate) fn take(&self) -> Option<(NodeId, NodeId)> {
+        let left = self.free_len.load(Ordering::Relaxed).wrapping_sub(1);
         // Out of range, too, if there is none.
-        let node = self.free.get(last as usize)?.load(Ordering::Relaxed);
-        self.free_len.store(last, Ordering::Relaxed);
-        let next = self.free.get(last.wrapping_sub(1) as usize);
-        Some((node, next.map(|next| next.load(Ordering::Relaxed))))
+        if left >= MAGAZINE {
+            return None;
+        }
+        let node = self.free[left as usize + 1].load(Ordering::Relaxed);
+        self.free_len.store(left, Ordering::Relaxed);
+        Some((node, self.free[left as usize].load(Ordering::Relaxed)))
     }
 
     /// The node that [`Stock::take`] would take; for the owner.
     #[inline]
     pub(crate) fn peek(&self) -> Option<NodeId> {
-        let last = self.free_len.load(Ordering::Relaxed).wrapping_sub(1);
-        Some(self.free.get(last as usize)?.load(Ordering::Relaxed))
+        let next =
+            self.free[self.free_len.load(Ordering::Relaxed) as usize].load(Ordering::Relaxed);
+        (next != 0).then_some(next)
     }
 
     /// Takes over the nodes of a magazine, while the stock is empty; for the owner.
     pub(crate) fn refill(&self, magazines: &Magazines, held: &Held) {
         debug_assert_eq!(self.free_len.load(Ordering::Relaxed), 0, "a stock that is not used up");
-        for (place, node) in self.free.iter().zip(magazines.nodes(held)) {
+        for (place, node) in self.free[1..].iter().zip(magazines.nodes(held)) {
             place.store(node, Ordering::Relaxed);
         }
         self.free_len.store(magazines.len(held), Ordering::Relaxed);
@@ -155,7 +159,7 @@ impl Stock {
 
     /// Visits each free node; while nobody else uses the cache.
     pub(crate) fn for_each_free(&self, visit: &mut dyn FnMut(NodeId)) {
-        for node in &self.free[..self.free_len.load(Ordering::Relaxed) as usize] {
+        for node in &self.free[1..=self.free_len.load(Ordering::Relaxed) as usize] {
             visit(node.load(Ordering::Relaxed));
         }
     }

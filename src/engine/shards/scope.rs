@@ -79,10 +79,22 @@ impl<'a, K, V> WriteScope<'a, K, V> {
 
     #[inline(always)]
     fn pinned(pin: Pin, common: &'a Common<K, V>, dues: Dues) -> Self {
+        Self::pinned_with(pin, common, dues, common.parts.now())
+    }
+
+    /// The same in a cache that has these parts, as this thread has found after it has pinned.
+    #[inline(always)]
+    fn pinned_with(pin: Pin, common: &'a Common<K, V>, dues: Dues, parts: PartSet) -> Self {
+        let watch = if parts.has(Part::Groups) { common.watch() } else { None };
+        Self { watch, ..Self::unwatched(pin, common, dues) }
+    }
+
+    /// For who goes on only if there are no groups.
+    #[inline(always)]
+    pub(crate) fn unwatched(pin: Pin, common: &'a Common<K, V>, dues: Dues) -> Self {
         let Pin { guard, number } = pin;
-        let watch = if common.parts.now().has(Part::Groups) { common.watch() } else { None };
         let leaving = ManuallyDrop::new(Leaving::new());
-        Self { guard, number, after: After { common, leaving, dues }, watch }
+        Self { guard, number, after: After { common, leaving, dues }, watch: None }
     }
 
     #[inline(always)]
@@ -140,15 +152,24 @@ impl<'a, K, V> WriteScope<'a, K, V> {
 }
 
 impl<K, V> After<'_, K, V> {
+    /// All of it.
     #[cold]
     #[inline(never)]
-    fn settle_elsewhere(&self) {
+    fn settle(&mut self) {
+        if !self.leaving.is_empty() {
+            self.leaving.tell(self.common);
+        }
+        let common = self.common;
         match self.dues {
-            Dues::None | Dues::OfKey(_) => {}
-            Dues::Debt => self.common.pay_if_owing(),
+            Dues::None => {}
+            Dues::Debt => common.pay_if_owing(),
+            Dues::OfKey(hash) => {
+                common.pay_if_owing();
+                common.drop_dead(hash, DEAD_PER_WRITE);
+            }
             Dues::OfShard { id, dead } => {
-                self.common.pay_if_owing();
-                self.common.storeys.shard(id).drop_dead(dead);
+                common.pay_if_owing();
+                common.storeys.shard(id).drop_dead(dead);
             }
         }
     }
@@ -157,12 +178,14 @@ impl<K, V> After<'_, K, V> {
 impl<K, V> Drop for After<'_, K, V> {
     #[inline(always)]
     fn drop(&mut self) {
-        if !self.leaving.is_empty() {
-            self.leaving.tell(self.common);
+        // Little code, so that it is part of each write.
+        if !self.leaving.is_empty() || self.common.may_owe() {
+            return self.settle();
         }
-        let Dues::OfKey(hash) = self.dues else { return self.settle_elsewhere() };
-        self.common.pay_if_owing();
-        self.common.drop_dead(hash, DEAD_PER_WRITE);
+        match self.dues {
+            Dues::OfKey(hash) => self.common.drop_dead(hash, DEAD_PER_WRITE),
+            _ => self.settle(),
+        }
     }
 }
 
@@ -171,9 +194,14 @@ impl<K, V> Common<K, V> {
     /// it has unpinned.
     #[inline(always)]
     pub(crate) fn pay_if_owing(&self) {
-        if self.parts.now().has(Part::Resized) {
+        if self.may_owe() {
             self.pay_debt();
         }
+    }
+
+    #[inline(always)]
+    fn may_owe(&self) -> bool {
+        self.parts.now().has(Part::Resized)
     }
 
     /// Drops the entries of a few dead nodes in the shards of a hash; when the thread has unpinned.
@@ -203,22 +231,17 @@ impl<K, V> Engine<K, V> {
         self.do_upkeep_if_due(hash);
         let pin = pin();
         step(Step::Pinned);
-        if self.common.parts.now().has(Part::Loads) {
+        let parts = self.common.parts.now();
+        if parts.has(Part::Loads) {
             self.common.supersede(&pin.guard, hash);
         }
-        WriteScope::pinned(pin, &self.common, Dues::OfKey(hash))
+        WriteScope::pinned_with(pin, &self.common, Dues::OfKey(hash), parts)
     }
 
     /// The same for what may turn out to write nothing. It supersedes before it writes.
     #[inline(always)]
     pub(crate) fn begin_look(&self, hash: u64) -> WriteScope<'_, K, V> {
         self.do_upkeep_if_due(hash);
-        self.pin_for(hash)
-    }
-
-    /// The same where nothing is due.
-    #[inline(always)]
-    pub(crate) fn pin_for(&self, hash: u64) -> WriteScope<'_, K, V> {
         let scope = WriteScope::new(&self.common, Dues::OfKey(hash));
         step(Step::Pinned);
         scope

@@ -15,7 +15,7 @@ use crate::{
             budget::{Budget, Credit, Credits},
             rules::{Pace, Policy},
         },
-        reclaim::recycle::Recycler,
+        reclaim::{recycle::Recycler, stock::Stock},
         shards::{
             plan::{Growth, ShardPlan},
             scope::WriteScope,
@@ -448,15 +448,18 @@ impl<K, V> Shard<K, V> {
         self.weights.as_ref().map_or(Ok(()), |weights| weights.ensure(index))
     }
 
+    /// This thread's stock of nodes.
+    #[inline(always)]
+    pub(crate) fn stock(&self, cx: &WriteScope<'_, K, V>) -> Option<&Stock> {
+        self.recycler.stock(cx.number())
+    }
+
     /// Takes a node from the thread's stock, and asks for the line of the one that comes next.
     #[inline(always)]
-    pub(crate) fn alloc_from_stock(&self, cx: &WriteScope<'_, K, V>) -> Option<NodeId> {
-        let (node, next) = self.recycler.alloc_from_stock(cx.number())?;
+    pub(crate) fn alloc_from(&self, stock: Option<&Stock>) -> Option<NodeId> {
+        let (node, next) = stock?.take()?;
         // For this thread's next insert into this shard.
-        if let Some(next) = next {
-            // SAFETY: free numbers were handed out before.
-            unsafe { self.nodes.prefetch(next) };
-        }
+        self.nodes.prefetch(next);
         Some(node)
     }
 

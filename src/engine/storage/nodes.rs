@@ -76,15 +76,13 @@ impl<K, V> Nodes<K, V> {
         unsafe { self.0.get(node as usize - 1).as_ref() }
     }
 
-    /// Asks for the line of a node.
-    ///
-    /// # Safety
-    ///
-    /// As for [`Nodes::node`].
+    /// Asks for the line of a node, if there is one of that number.
     #[inline(always)]
-    pub(crate) unsafe fn prefetch(&self, node: NodeId) {
-        // SAFETY: the caller's promise is passed on; nothing is read.
-        prefetch(unsafe { self.node(node) });
+    pub(crate) fn prefetch(&self, node: NodeId) {
+        if let Some(node) = self.0.find((node as usize).wrapping_sub(1)) {
+            // SAFETY: elements stay where they are as long as `self`, and any bytes make a node.
+            prefetch(unsafe { node.as_ref() });
+        }
     }
 
     /// Puts an entry into an owned node.

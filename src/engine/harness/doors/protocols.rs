@@ -7,6 +7,7 @@ use crate::{
         reclaim::{
             epoch::pin,
             recycle::{NodePlan, Recycler},
+            stock::Stock,
         },
         storage::{
             late::Late,
@@ -79,7 +80,7 @@ impl RecyclerDoor {
     /// Takes a node that nobody else has.
     pub fn alloc(&self) -> Option<u32> {
         let number = pin().number;
-        let own = self.0.alloc_from_stock(number).map(|(node, _)| node);
+        let own = self.0.stock(number).and_then(Stock::take).map(|(node, _)| node);
         own.or_else(|| self.0.alloc_beyond_stock(number, |_| Ok(())))
     }
 
