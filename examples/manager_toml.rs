@@ -9,7 +9,7 @@ const SETTINGS: &str = r#"
 [session]
 max_entries = 50_000
 ttl = "20m"
-expiry = "idle"
+expiry = "after_access"
 
 [caches.reports]
 max_bytes = "64 MiB"

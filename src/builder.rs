@@ -46,7 +46,7 @@ struct Settings<K, V> {
     weigher: Option<Weigher<K, V>>,
     coster: Option<Weigher<K, V>>,
     eviction_policy: EvictionPolicy,
-    probation: Option<f64>,
+    new_key_share: Option<f64>,
     listener: Option<Listener<K, V>>,
     lifetimes: Lifetimes<K, V>,
     /// How long what is expired is kept for want of better.
@@ -72,7 +72,7 @@ impl<K, V> CacheBuilder<K, V> {
             weigher: None,
             coster: None,
             eviction_policy: EvictionPolicy::default(),
-            probation: None,
+            new_key_share: None,
             listener: None,
             lifetimes: Lifetimes::endless(Clock::default()),
             grace: Duration::ZERO,
@@ -115,7 +115,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// use larder::Cache;
     ///
     /// let cache: Cache<u64, u64> = Cache::builder().max_capacity(1_000).initial_capacity(64).build();
-    /// assert_eq!(cache.policy().max_capacity(), 1_000);
+    /// assert_eq!(cache.limits().max_capacity(), 1_000);
     /// ```
     #[must_use]
     pub fn initial_capacity(self, _entries: usize) -> Self {
@@ -130,7 +130,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     ///
     /// ```
     /// let cache: larder::Cache<u64, u64> = larder::Cache::builder().max_capacity(10).shards(3).build();
-    /// assert_eq!(cache.policy().shards(), 4);
+    /// assert_eq!(cache.limits().shards(), 4);
     /// ```
     #[must_use]
     pub fn shards(mut self, shards: usize) -> Self {
@@ -206,27 +206,28 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// The share of the capacity that new keys may have at first, from 0.01 to 0.60; 0.02, if nothing is
-    /// said.
+    /// Sets the share of the capacity that new keys may have at first, from 0.01 to 0.60. The default is
+    /// 0.02.
     ///
-    /// [`EvictionPolicy::SegmentedLru`] keeps new keys on probation, apart from those that have proved
-    /// themselves, and learns from what comes back too late how much room each of the two needs. This is
-    /// where it begins. More suits caches whose keys are in use for a short while, one after the other,
-    /// and small ones, that have seen little. The other policies take no notice.
+    /// [`EvictionPolicy::SegmentedLru`] keeps keys that were used once apart from keys that were used
+    /// again. It learns from keys that come back soon after their eviction how much room each of the two
+    /// groups needs; this share is where it begins. A larger one suits caches whose keys are in use for a
+    /// short while, one after the other, and small caches, which have seen little. Other policies ignore
+    /// it.
     ///
     /// ```
     /// use larder::{BuildError, Cache};
     ///
-    /// let cache: Cache<u64, u64> = Cache::builder().max_capacity(100).probation(0.3).build();
-    /// assert_eq!(cache.policy().max_capacity(), 100);
+    /// let cache: Cache<u64, u64> = Cache::builder().max_capacity(100).new_key_share(0.3).build();
+    /// assert_eq!(cache.limits().max_capacity(), 100);
     /// assert_eq!(
-    ///     Cache::<u64, u64>::builder().max_capacity(100).probation(0.7).try_build().err(),
-    ///     Some(BuildError::Probation { probation: "0.7".to_owned() })
+    ///     Cache::<u64, u64>::builder().max_capacity(100).new_key_share(0.7).try_build().err(),
+    ///     Some(BuildError::NewKeyShare { share: "0.7".to_owned() })
     /// );
     /// ```
     #[must_use]
-    pub fn probation(mut self, share: f64) -> Self {
-        self.settings.probation = Some(share);
+    pub fn new_key_share(mut self, share: f64) -> Self {
+        self.settings.new_key_share = Some(share);
         self
     }
 
@@ -520,10 +521,10 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             return Err(BuildError::EarlyRefresh { beta: beta.to_string() });
         }
         let shares = SHARE_MIN..=SHARE_MAX;
-        if let Some(share) = settings.probation.filter(|share| !shares.contains(share)) {
-            return Err(BuildError::Probation { probation: share.to_string() });
+        if let Some(share) = settings.new_key_share.filter(|share| !shares.contains(share)) {
+            return Err(BuildError::NewKeyShare { share: share.to_string() });
         }
-        let plan = plan.ruled_by(settings.eviction_policy).beginning_with(settings.probation);
+        let plan = plan.ruled_by(settings.eviction_policy).beginning_with(settings.new_key_share);
         if settings.listener.is_some() && !lifetimes.heed_reads() {
             // Who listens wants to hear in time. Reads are not to pay for it.
             lifetimes.clock = lifetimes.clock.exact();

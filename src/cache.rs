@@ -1,7 +1,7 @@
 //! The cache: every public operation.
 
 use crate::{
-    CacheBuilder, CacheStats, Iter, Maintenance, Pinned, Policy, RandomState, ResizeError,
+    CacheBuilder, CacheStats, Iter, Limits, Maintenance, Pinned, RandomState, ResizeError,
     engine::{
         Engine, Tended,
         ops::insert::{IfPresent, Inserted},
@@ -64,7 +64,7 @@ impl<K, V> Cache<K, V> {
     /// ```
     /// let cache = larder::Cache::new(1_000);
     /// cache.insert("a", 1);
-    /// assert_eq!(cache.policy().max_capacity(), 1_000);
+    /// assert_eq!(cache.limits().max_capacity(), 1_000);
     /// ```
     #[must_use]
     pub fn new(max_capacity: u64) -> Self {
@@ -190,7 +190,7 @@ impl<K, V, S> Cache<K, V, S> {
     /// let cache = Cache::new(100);
     /// cache.insert_many((0..100).map(|i| (i, i)));
     /// cache.set_max_capacity(10)?;
-    /// assert_eq!((cache.entry_count(), cache.policy().max_capacity()), (10, 10));
+    /// assert_eq!((cache.entry_count(), cache.limits().max_capacity()), (10, 10));
     /// cache.set_max_capacity(1_000)?;
     /// cache.insert_many((0..900).map(|i| (i, i)));
     /// assert_eq!(cache.entry_count(), 900);
@@ -205,10 +205,10 @@ impl<K, V, S> Cache<K, V, S> {
             .map_err(|room| ResizeError::NoRoom { max_capacity, room })
     }
 
-    /// The cache's limits. O(1).
+    /// Returns the cache's capacity and number of shards. O(1).
     #[must_use]
-    pub fn policy(&self) -> Policy {
-        Policy { max_capacity: self.engine().capacity(), shards: self.engine().shard_count() }
+    pub fn limits(&self) -> Limits {
+        Limits { max_capacity: self.engine().capacity(), shards: self.engine().shard_count() }
     }
 
     /// What has happened so far. O(threads), and what [`entry_count`](Cache::entry_count) takes.

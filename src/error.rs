@@ -56,9 +56,9 @@ pub enum BuildError {
         jitter: String,
     },
     /// The share that new keys have at first is none that the policy knows.
-    Probation {
+    NewKeyShare {
         /// What was asked for.
-        probation: String,
+        share: String,
     },
     /// The factor of early refreshes is none.
     EarlyRefresh {
@@ -97,9 +97,9 @@ impl fmt::Display for BuildError {
             Self::Jitter { jitter } => {
                 write!(f, "jitter: {jitter} is out of range; allowed are 0.0 to 1.0")
             }
-            Self::Probation { probation } => write!(
+            Self::NewKeyShare { share } => write!(
                 f,
-                "probation: {probation} is out of range; allowed are 0.01 to 0.6, or leave it unset"
+                "new_key_share: {share} is out of range; allowed are 0.01 to 0.6, or leave it unset"
             ),
             Self::EarlyRefresh { beta } => write!(
                 f,

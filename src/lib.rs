@@ -153,6 +153,7 @@ mod groups;
 mod hashing;
 mod inspect;
 mod iter;
+mod limits;
 mod listener;
 mod loading;
 #[cfg_attr(larder_loom, allow(dead_code, reason = "models have no threads but their own"))]
@@ -196,12 +197,13 @@ pub use inspect::{Drain, Keys, Metadata};
 pub use iter::Iter;
 #[cfg(feature = "macros")]
 pub use larder_macros::{cache_method_result, cache_query, cache_result};
+pub use limits::Limits;
 pub use listener::RemovalCause;
 pub use loading::{LoadGuard, LoadOutcome};
 pub use maintenance::Maintenance;
 pub use pending::Pending;
 pub use pinned::Pinned;
-pub use stats::{CacheStats, LoadTimes, Policy};
+pub use stats::{CacheStats, LoadTimes};
 pub use version::{CasError, Version};
 pub use weak::WeakCache;
 

@@ -271,29 +271,3 @@ impl Sum for CacheStats {
         all.fold(CacheStats::default(), Add::add)
     }
 }
-
-/// The limits of a cache.
-///
-/// ```
-/// let cache: larder::Cache<u64, u64> = larder::Cache::builder().max_capacity(500).shards(4).build();
-/// assert_eq!((cache.policy().max_capacity(), cache.policy().shards()), (500, 4));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    pub(crate) max_capacity: u64,
-    pub(crate) shards: usize,
-}
-
-impl Policy {
-    /// The most entries that the cache may hold.
-    #[must_use]
-    pub fn max_capacity(&self) -> u64 {
-        self.max_capacity
-    }
-
-    /// The number of shards, a power of two.
-    #[must_use]
-    pub fn shards(&self) -> usize {
-        self.shards
-    }
-}

@@ -328,10 +328,10 @@ fn debug_and_name_tell_of_the_cache_and_not_of_its_entries() {
 fn the_policy_says_what_was_asked_for() {
     for (asked, got) in [(1, 1), (2, 2), (3, 4), (5, 8), (65_536, 65_536)] {
         let cache: Cache<u8, ()> = Cache::builder().max_capacity(100).shards(asked).build();
-        assert_eq!((cache.policy().max_capacity(), cache.policy().shards()), (100, got));
+        assert_eq!((cache.limits().max_capacity(), cache.limits().shards()), (100, got));
     }
     let cache: Cache<u8, u8> = Cache::new(500);
-    assert_eq!((cache.policy().max_capacity(), cache.policy().shards()), (500, 1));
+    assert_eq!((cache.limits().max_capacity(), cache.limits().shards()), (500, 1));
     assert!(cache.memory_usage() > 500 * size_of::<(u8, u8)>());
 }
 

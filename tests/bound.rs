@@ -38,7 +38,7 @@ fn inserts_and_removals(cache: &Cache<u64, u64>, rng: &mut SmallRng, keys: u64) 
 
 /// Storms a cache while one thread looks at the number of entries as fast as it can.
 fn storm(cache: &Cache<u64, u64>, keys: u64, round: u64, storm: Storm) {
-    let capacity = cache.policy().max_capacity();
+    let capacity = cache.limits().max_capacity();
     let running = AtomicU32::new(THREADS);
     let start = Barrier::new(THREADS as usize + 1);
     thread::scope(|scope| {

@@ -199,7 +199,7 @@ fn what_no_memory_can_hold_is_refused_and_nothing_has_changed() {
         let refused = large.set_max_capacity(max_capacity);
         assert_eq!(refused, Err(ResizeError::NoRoom { max_capacity, room: 4 }));
     }
-    assert_eq!(large.policy().max_capacity(), 4);
+    assert_eq!(large.limits().max_capacity(), 4);
     let cache = Cache::new(1_000);
     (0..2_000).for_each(|key: u64| cache.insert(key, key));
     for capacity in (1_000..40_000).step_by(7) {

@@ -45,7 +45,7 @@ fn asked(f: impl FnOnce()) -> usize {
 #[test]
 fn a_hit_allocates_nothing() {
     let manager = CacheManager::builder().maintenance(Maintenance::Manual).build();
-    let view = manager.view::<Arc<str>>(CacheKind::User).in_namespace("names");
+    let view = manager.view::<Arc<str>>(CacheKind::User).with_namespace("names");
     let name: Arc<str> = Arc::from("Ada");
     let pair = ("user".to_owned(), 7_u64);
     view.set("user 7", name.clone());

@@ -3,8 +3,8 @@
 //! The other half, programs that must not compile, is in `src/tests/compile_fail.rs`.
 
 use larder::{
-    BuildError, Cache, CacheBuilder, CacheStats, CasError, Entry, EntrySelector, Iter, LoadTimes,
-    Pinned, Policy, RandomState, Version, WeakCache,
+    BuildError, Cache, CacheBuilder, CacheStats, CasError, Entry, EntrySelector, Iter, Limits,
+    LoadTimes, Pinned, RandomState, Version, WeakCache,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::{
@@ -55,7 +55,7 @@ assert_impl_all!(CasError: Send, Sync, Copy, std::error::Error);
 assert_impl_all!(Version: Send, Sync, Copy, Eq, std::hash::Hash);
 assert_impl_all!(CacheStats: Send, Sync, Copy);
 assert_impl_all!(LoadTimes: Send, Sync, Copy);
-assert_impl_all!(Policy: Send, Sync, Copy);
+assert_impl_all!(Limits: Send, Sync, Copy);
 
 #[test]
 fn a_cache_of_entries_that_cannot_be_sent_works_in_its_own_thread() {

@@ -21,7 +21,7 @@ const LARGE: [u64; 8] =
 fn a_quarter_of_a_million_entries_are_all_there() {
     const ENTRIES: u64 = 250_000;
     let cache = Cache::unbounded();
-    assert_eq!(cache.policy().max_capacity(), u64::MAX);
+    assert_eq!(cache.limits().max_capacity(), u64::MAX);
     (0..ENTRIES).for_each(|key| cache.insert(key, key));
     let CacheStats { entries, evictions, rejections, .. } = cache.stats();
     assert_eq!((entries, evictions, rejections), (ENTRIES, 0, 0));
@@ -37,7 +37,7 @@ fn a_capacity_that_no_memory_can_be_set_aside_for_is_grown_into() {
         for weigher in [false, true] {
             let builder = Cache::builder().max_capacity(max_capacity);
             let cache = if weigher { builder.weigher(|_, _| 1).build() } else { builder.build() };
-            assert_eq!(cache.policy().max_capacity(), max_capacity);
+            assert_eq!(cache.limits().max_capacity(), max_capacity);
             (0..20_000_u64).for_each(|key| cache.insert(key, key));
             assert_eq!((cache.entry_count(), cache.stats().evictions), (20_000, 0));
             assert!((0..20_000).all(|key| cache.get(&key) == Some(key)));
@@ -141,13 +141,13 @@ fn a_bound_may_come_and_go() {
     let cache = Cache::unbounded();
     (0..30_000).for_each(|key: u64| cache.insert(key, key));
     cache.set_max_capacity(1_000).unwrap();
-    assert_eq!((cache.entry_count(), cache.policy().max_capacity()), (1_000, 1_000));
+    assert_eq!((cache.entry_count(), cache.limits().max_capacity()), (1_000, 1_000));
     (30_000..60_000).for_each(|key| cache.insert(key, key));
     assert_eq!(cache.entry_count(), 1_000);
     validate(&cache);
     for capacity in LARGE {
         cache.set_max_capacity(capacity).unwrap();
-        assert_eq!(cache.policy().max_capacity(), capacity);
+        assert_eq!(cache.limits().max_capacity(), capacity);
     }
     (60_000..100_000).for_each(|key| cache.insert(key, key));
     assert_eq!(cache.entry_count(), 41_000);

@@ -224,7 +224,7 @@ fn the_capacity_can_be_changed_while_the_cache_is_in_use() {
     let cache = weighed(10_000).build();
     (0..1_000).for_each(|key| cache.insert(key, Weighs(10)));
     cache.set_max_capacity(3_000).unwrap();
-    assert_eq!((cache.weighted_size(), cache.policy().max_capacity()), (3_000, 3_000));
+    assert_eq!((cache.weighted_size(), cache.limits().max_capacity()), (3_000, 3_000));
     validate(&cache);
     cache.set_max_capacity(20_000).unwrap();
     (0..1_500).for_each(|key| cache.insert(key, Weighs(10)));

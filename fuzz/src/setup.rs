@@ -55,7 +55,7 @@ impl Setup {
 pub fn settle(cache: Cache, setup: &Setup, census: &Census) {
     cache.validate();
     let entries = cache.entry_count();
-    let capacity = cache.policy().max_capacity();
+    let capacity = cache.limits().max_capacity();
     let weight = cache.weighted_size();
     assert!(weight <= capacity, "{entries} entries that weigh {weight} in {capacity}");
     if setup.maintains() {

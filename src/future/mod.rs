@@ -33,7 +33,7 @@ mod entry;
 pub use builder::{CacheBuilder, ListenerFuture};
 pub use entry::{EntrySelector, OwnedKeyEntrySelector, RefKeyEntrySelector};
 
-use crate::{Equivalent, Policy, RandomState};
+use crate::{Equivalent, Limits, RandomState};
 use std::{
     convert::Infallible,
     fmt,
@@ -61,7 +61,7 @@ where
     ///
     /// ```
     /// let cache: larder::future::Cache<u64, String> = larder::future::Cache::new(1_000);
-    /// assert_eq!(cache.policy().max_capacity(), 1_000);
+    /// assert_eq!(cache.limits().max_capacity(), 1_000);
     /// ```
     #[must_use]
     pub fn new(max_capacity: u64) -> Self {
@@ -103,10 +103,10 @@ impl<K, V, S> Cache<K, V, S> {
         self.0.name()
     }
 
-    /// Its capacity, and how it is kept.
+    /// Returns the cache's capacity and number of shards.
     #[must_use]
-    pub fn policy(&self) -> Policy {
-        self.0.policy()
+    pub fn limits(&self) -> Limits {
+        self.0.limits()
     }
 
     /// The number of entries, as [`larder::Cache::entry_count`](crate::Cache::entry_count) has it: no pending task

@@ -4,7 +4,7 @@
 mod serialized;
 mod thresholds;
 
-use super::{memory::Strain, window::Stretch};
+use super::{memory::Utilization, window::Stretch};
 use std::{fmt, time::Duration};
 pub use thresholds::{HealthThresholds, Levels, ThresholdError};
 
@@ -103,7 +103,7 @@ pub enum HealthReason {
     /// Nearly all the memory is used that may be.
     Memory {
         /// By whom, and how much of what.
-        strain: Strain,
+        utilization: Utilization,
         /// The highest share that is well.
         ceiling: f64,
     },
@@ -141,8 +141,8 @@ impl fmt::Display for HealthReason {
                  the entries each minute, more than {ceiling:.1}",
                 over.as_secs(),
             ),
-            HealthReason::Memory { strain, ceiling } => {
-                write!(f, "memory: {strain}, more than {:.1} %", ceiling * 100.0)
+            HealthReason::Memory { utilization, ceiling } => {
+                write!(f, "memory: {utilization}, more than {:.1} %", ceiling * 100.0)
             }
             HealthReason::MaintenanceLate { late, ceiling } => write!(
                 f,
@@ -251,13 +251,13 @@ pub(super) fn of_cache(
 /// The rules for the process; `late` is how late its maintenance thread is, if there is one, and `memory`
 /// what was last seen of it.
 pub(super) fn of_process(
-    memory: Option<Strain>,
+    memory: Option<Utilization>,
     late: Option<Duration>,
     thresholds: &HealthThresholds,
 ) -> Vec<Finding> {
-    let memory = memory.and_then(|strain| {
+    let memory = memory.and_then(|utilization| {
         let levels = thresholds.memory?;
-        above(strain.share(), levels, |ceiling| HealthReason::Memory { strain, ceiling })
+        above(utilization.share(), levels, |ceiling| HealthReason::Memory { utilization, ceiling })
     });
     let late = late.and_then(|late| {
         let levels = thresholds.lateness?;

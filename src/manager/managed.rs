@@ -162,9 +162,9 @@ impl ManagedCache {
             }
             _ => builder,
         };
-        let builder = match settings.probation {
+        let builder = match settings.new_key_share {
             None => builder,
-            Some(share) => builder.probation(share),
+            Some(share) => builder.new_key_share(share),
         };
         let builder = match settings.shards {
             None => builder,
@@ -251,7 +251,7 @@ impl ManagedCache {
     /// [`max_entries`](CacheSettings::max_entries), and less while memory is short. O(1).
     #[must_use]
     pub fn capacity(&self) -> u64 {
-        self.0.cache.policy().max_capacity()
+        self.0.cache.limits().max_capacity()
     }
 
     /// Returns how much of its [`capacity`](Self::capacity) is used: bytes or entries. O(1).
@@ -336,7 +336,7 @@ impl ManagedCache {
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let manager = CacheManager::new();
-    /// let pages = manager.view::<String>(CacheKind::General).weigh(String::capacity);
+    /// let pages = manager.view::<String>(CacheKind::General).with_heap_size(String::capacity);
     /// pages.set("/", "x".repeat(10_000));
     /// let memory = pages.cache().memory();
     /// assert!((10_000..10_200).contains(&memory.values) && memory.structures > 0);
@@ -458,8 +458,8 @@ pub(super) fn fixed(
     let or_unset = |value: Option<String>| value.unwrap_or_else(|| "unset".to_owned());
     let bytes = |settings: &CacheSettings| or_unset(settings.max_bytes.map(|it| it.to_string()));
     let shards = |settings: &CacheSettings| or_unset(settings.shards.map(|it| it.to_string()));
-    let probation =
-        |settings: &CacheSettings| or_unset(settings.probation.map(|it| it.to_string()));
+    let new_key_share =
+        |settings: &CacheSettings| or_unset(settings.new_key_share.map(|it| it.to_string()));
     let policy = |settings: &CacheSettings| format!("{:?}", settings.eviction_policy);
     let entries = |settings: &CacheSettings| settings.max_entries.to_string();
     let both = |field, is_same: bool, said: &dyn Fn(&CacheSettings) -> String| {
@@ -475,7 +475,7 @@ pub(super) fn fixed(
         // How many entries to expect is of use only when the cache is made.
         both("max_entries", !is_weighted || is_expected, &entries),
         both("shards", current.shards == wanted.shards, &shards),
-        both("probation", current.probation == wanted.probation, &probation),
+        both("new_key_share", current.new_key_share == wanted.new_key_share, &new_key_share),
         both("eviction_policy", current.eviction_policy == wanted.eviction_policy, &policy),
     ]
     .into_iter()

@@ -7,7 +7,7 @@
 
 use super::{
     health::{self, CacheHealth, Health, HealthStatus, HealthThresholds},
-    memory::Strain,
+    memory::Utilization,
     performance::{CachePerformance, Performance, Windowed, Windows},
     telemetry::{self, Meters, Seen},
     window::History,
@@ -27,7 +27,7 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Look {
     pub(super) caches: Vec<Seen>,
     /// As it was when somebody last had a look at the memory.
-    pub(super) memory: Option<Strain>,
+    pub(super) memory: Option<Utilization>,
 }
 
 #[derive(Debug)]

@@ -36,7 +36,7 @@ impl Space {
 /// use larder::manager::{CacheKind, CacheManager};
 ///
 /// let manager = CacheManager::new();
-/// let pages = manager.view::<String>(CacheKind::General).in_namespace("pages");
+/// let pages = manager.view::<String>(CacheKind::General).with_namespace("pages");
 /// pages.set("/", "welcome".to_owned());
 /// manager.cache(CacheKind::General).namespace("pages").incr_version();
 /// assert_eq!(pages.get("/"), None);

@@ -252,7 +252,7 @@ impl Task for Inner {
 impl Inner {
     /// What is to be seen of the caches now, and what was last seen of the memory.
     pub(super) fn look(&self) -> Look {
-        let memory = self.watch.latest().and_then(|sample| sample.strain);
+        let memory = self.watch.latest().and_then(|sample| sample.utilization);
         Look { caches: self.caches().iter().map(seen).collect(), memory }
     }
 }

@@ -7,11 +7,13 @@ use std::{error::Error, fmt, time::Duration};
 /// What an entry's time to live counts from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ExpiryMode {
-    /// Its writing: no value is older than that.
+    /// The last write of its value: no value that is returned is older than the time to live. As
+    /// [`CacheBuilder::time_to_live`](crate::CacheBuilder::time_to_live).
     #[default]
-    Live,
-    /// Its last use: what is in use stays.
-    Idle,
+    AfterWrite,
+    /// Its last use, which is a write or a lookup that counts as use: an entry that is in use stays. As
+    /// [`CacheBuilder::time_to_idle`](crate::CacheBuilder::time_to_idle).
+    AfterAccess,
 }
 
 /// How a cache of a [`CacheManager`](super::CacheManager) is to be.
@@ -22,7 +24,7 @@ pub enum ExpiryMode {
 ///
 /// let settings = CacheSettings::new(10_000)
 ///     .time_to_live(Duration::from_secs(300))
-///     .expiry(ExpiryMode::Idle)
+///     .expiry(ExpiryMode::AfterAccess)
 ///     .max_bytes(64 << 20);
 /// assert_eq!(settings.validate(), Ok(()));
 /// assert_eq!(
@@ -48,7 +50,7 @@ pub struct CacheSettings {
     /// How many shards. None: as capacity and cores demand.
     pub shards: Option<usize>,
     /// The share of the capacity that new keys have at first, from 0.01 to 0.60. None: 0.02.
-    pub probation: Option<f64>,
+    pub new_key_share: Option<f64>,
     /// Which entries a full cache gives up.
     pub eviction_policy: EvictionPolicy,
     /// Which caches shrink first when memory is short: those with the least priority.
@@ -88,10 +90,10 @@ impl CacheSettings {
             max_entries,
             max_bytes: None,
             time_to_live: None,
-            expiry: ExpiryMode::Live,
+            expiry: ExpiryMode::AfterWrite,
             jitter: 0.0,
             shards: None,
-            probation: None,
+            new_key_share: None,
             eviction_policy: EvictionPolicy::default(),
             priority: 1,
         }
@@ -105,9 +107,9 @@ impl CacheSettings {
         };
         match kind {
             CacheKind::Url => base(5_000, 60, 3).jitter(0.1),
-            CacheKind::User => base(1_000, 30, 2).probation(0.3),
-            CacheKind::Analytics => base(500, 15, 0).probation(0.3),
-            CacheKind::Session => base(2_000, 5, 4).expiry(ExpiryMode::Idle),
+            CacheKind::User => base(1_000, 30, 2).new_key_share(0.3),
+            CacheKind::Analytics => base(500, 15, 0).new_key_share(0.3),
+            CacheKind::Session => base(2_000, 5, 4).expiry(ExpiryMode::AfterAccess),
             CacheKind::General => base(1_000, 10, 1),
         }
     }
@@ -125,8 +127,8 @@ impl CacheSettings {
     /// How long entries live from their writing, and from their last use.
     pub(crate) fn limits(&self) -> (Option<Duration>, Option<Duration>) {
         match self.expiry {
-            ExpiryMode::Live => (self.time_to_live, None),
-            ExpiryMode::Idle => (None, self.time_to_live),
+            ExpiryMode::AfterWrite => (self.time_to_live, None),
+            ExpiryMode::AfterAccess => (None, self.time_to_live),
         }
     }
 
@@ -161,8 +163,8 @@ impl CacheSettings {
         if let Some(shards) = self.shards {
             check((1..=65_536).contains(&shards), "shards", &shards, "1 to 65536, or none")?;
         }
-        if let Some(share) = self.probation {
-            check((0.01..=0.6).contains(&share), "probation", &share, "0.01 to 0.60, or none")?;
+        if let Some(share) = self.new_key_share {
+            check((0.01..=0.6).contains(&share), "new_key_share", &share, "0.01 to 0.60, or none")?;
         }
         Ok(())
     }
@@ -203,10 +205,10 @@ impl CacheSettings {
         Self { shards: Some(shards), ..self }
     }
 
-    /// Sets [`probation`](Self::probation).
+    /// Sets [`new_key_share`](Self::new_key_share).
     #[must_use]
-    pub fn probation(self, share: f64) -> Self {
-        Self { probation: Some(share), ..self }
+    pub fn new_key_share(self, share: f64) -> Self {
+        Self { new_key_share: Some(share), ..self }
     }
 
     /// Sets [`eviction_policy`](Self::eviction_policy).

@@ -13,7 +13,7 @@ fn what_is_stored_hashes_as_what_was_asked_for() {
         view.set(key.to_string().as_str(), key);
         view.set(&vec![u64::from(key); key as usize % 5][..], key);
         view.set(&(Some(key), [key; 3], 'x', ()), key);
-        view.clone().in_namespace("other").set(&u64::from(key), key);
+        view.clone().with_namespace("other").set(&u64::from(key), key);
         cache.view::<String>().get_with(&u64::from(key), || key.to_string());
         view.incr(&key, 1);
     }

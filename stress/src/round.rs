@@ -320,7 +320,7 @@ impl Campaign {
     }
 
     fn grow(&self) {
-        let capacity = (2 * self.cache.policy().max_capacity()).min(GROWN);
+        let capacity = (2 * self.cache.limits().max_capacity()).min(GROWN);
         self.cache.set_max_capacity(capacity).expect("memory");
     }
 
@@ -386,7 +386,7 @@ impl Campaign {
             return fail(format!("evictions or rejections where there is room for all: {stats:?}"));
         }
         let total = self.sum_up()?;
-        let capacity = self.cache.policy().max_capacity();
+        let capacity = self.cache.limits().max_capacity();
         if total.entries > capacity {
             return fail(format!("{} entries exceed {capacity}", total.entries));
         }

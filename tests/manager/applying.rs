@@ -86,7 +86,9 @@ fn what_is_in_use_stays_when_a_cache_turns_idle() {
     let (cache, clock) = cache(CacheSettings::new(100));
     let view = cache.view();
     view.set_many([("used", 1), ("unused", 2)]);
-    cache.apply(&CacheSettings::new(100).time_to_live(MINUTE).expiry(ExpiryMode::Idle)).unwrap();
+    cache
+        .apply(&CacheSettings::new(100).time_to_live(MINUTE).expiry(ExpiryMode::AfterAccess))
+        .unwrap();
     for _ in 0..5 {
         clock.advance(50 * SECOND);
         assert_eq!(view.get("used"), Some(1));
@@ -101,7 +103,7 @@ fn what_is_in_use_stays_when_a_cache_turns_idle() {
 
 #[test]
 fn a_touch_in_an_idle_cache_is_a_use_and_no_end() {
-    let settings = CacheSettings::new(100).time_to_live(MINUTE).expiry(ExpiryMode::Idle);
+    let settings = CacheSettings::new(100).time_to_live(MINUTE).expiry(ExpiryMode::AfterAccess);
     let (cache, clock) = cache(settings);
     let view = cache.view();
     view.set("a", 1);
@@ -136,7 +138,7 @@ fn what_is_for_life_is_named() {
     let text = |field, value: &str, current: &str| (field, value.to_owned(), current.to_owned());
     let settings = CacheSettings::new(100);
     assert_eq!(refused(settings.clone().shards(2)), text("shards", "2", "unset"));
-    assert_eq!(refused(settings.clone().probation(0.5)), text("probation", "0.5", "unset"));
+    assert_eq!(refused(settings.clone().new_key_share(0.5)), text("new_key_share", "0.5", "unset"));
     assert_eq!(refused(settings.clone().max_bytes(5)), text("max_bytes", "5", "unset"));
     let lru = settings.eviction_policy(larder::EvictionPolicy::Lru);
     assert_eq!(refused(lru), text("eviction_policy", "Lru", "SegmentedLru"));
@@ -145,7 +147,7 @@ fn what_is_for_life_is_named() {
 #[test]
 fn bytes_bound_a_cache_and_change_in_use() {
     let (cache, _) = cache(CacheSettings::new(1_000).max_bytes(100_000));
-    let view = cache.view::<Vec<u8>>().weigh(Vec::len);
+    let view = cache.view::<Vec<u8>>().with_heap_size(Vec::len);
     (0..1_000).for_each(|key| view.set(&key, vec![0; 900]));
     let memory = cache.memory().values;
     assert!((90_000..=100_000).contains(&memory) && cache.entry_count() >= 90, "{memory}");
@@ -156,7 +158,7 @@ fn bytes_bound_a_cache_and_change_in_use() {
 #[test]
 fn a_value_that_says_it_is_larger_than_anything_is_not_kept() {
     let (cache, _) = cache(CacheSettings::new(10).max_bytes(1_000));
-    let view = cache.view::<u32>().weigh(|_| usize::MAX);
+    let view = cache.view::<u32>().with_heap_size(|_| usize::MAX);
     view.set("key", 1);
     assert_eq!((view.get("key"), cache.entry_count()), (None, 0));
 }
@@ -164,7 +166,7 @@ fn a_value_that_says_it_is_larger_than_anything_is_not_kept() {
 #[test]
 fn bytes_are_known_without_a_bound_too() {
     let (cache, _) = cache(CacheSettings::new(100_000));
-    let view = cache.view::<Vec<u8>>().weigh(Vec::len);
+    let view = cache.view::<Vec<u8>>().with_heap_size(Vec::len);
     (0..10).for_each(|key| view.set(&key, vec![0; 1_000]));
     let few = cache.memory();
     assert!((10_000..11_500).contains(&few.values), "{few:?}");

@@ -51,7 +51,7 @@ fn a_literal_is_a_key_of_the_views_type() {
 #[test]
 fn a_keyed_view_is_the_view_that_it_was_made_of() {
     let (cache, clock) = cache(CacheSettings::new(100));
-    let view = cache.view::<u32>().in_namespace("n").with_ttl(MINUTE);
+    let view = cache.view::<u32>().with_namespace("n").with_ttl(MINUTE);
     let keyed = view.keyed::<u64>().with_tags(["tag"]).unwrap();
     keyed.insert(&1, 1);
     keyed.insert(&2, 2);
@@ -215,7 +215,7 @@ fn an_operation_does_what_it_says() {
 
 #[test]
 fn what_is_computed_has_the_times_and_tags_of_its_view() {
-    let settings = CacheSettings::new(100).time_to_live(5 * MINUTE).expiry(ExpiryMode::Idle);
+    let settings = CacheSettings::new(100).time_to_live(5 * MINUTE).expiry(ExpiryMode::AfterAccess);
     type Write = fn(&View<u32>);
     let writes: [(&str, Write); 5] = [
         ("upsert", |view| _ = view.entry("a").and_upsert_with(|_| 2)),

@@ -139,7 +139,7 @@ fn an_entry_has_the_tags_and_times_of_the_view() {
 fn an_entry_weighs_what_it_weighs_if_it_is_set() {
     let weighs = |insert: fn(&View<Vec<u8>>)| {
         let (cache, _clock) = cache(CacheSettings::new(100).max_bytes(1 << 20));
-        insert(&cache.view::<Vec<u8>>().weigh(Vec::capacity));
+        insert(&cache.view::<Vec<u8>>().with_heap_size(Vec::capacity));
         cache.memory().values
     };
     let set = weighs(|view| view.set("key", vec![0; 1_000]));

@@ -73,7 +73,7 @@ fn while_loading(view: &larder::manager::View<u32>, act: impl FnOnce()) -> u32 {
 
 #[test]
 fn what_is_loaded_while_its_namespace_goes_on_is_not_found() {
-    let view = cache(CacheSettings::new(100)).0.view::<u32>().in_namespace("rows");
+    let view = cache(CacheSettings::new(100)).0.view::<u32>().with_namespace("rows");
     assert_eq!(while_loading(&view, || view.clear()), 1);
     assert_eq!(view.get("key"), None);
 }
@@ -106,7 +106,7 @@ fn what_is_loaded_while_its_tag_is_invalidated_is_not_stored() {
 fn tags_are_of_the_cache_whatever_namespace_and_type() {
     let (cache, _) = cache(CacheSettings::new(100));
     let numbers = cache.view::<u32>().with_tags(["urls", "clicks"]).unwrap();
-    let words = cache.view::<&str>().in_namespace("words").with_tags(["urls"]).unwrap();
+    let words = cache.view::<&str>().with_namespace("words").with_tags(["urls"]).unwrap();
     let others = cache.view::<u32>().with_tags(["users"]).unwrap();
     let set = || {
         numbers.set("a", 1);

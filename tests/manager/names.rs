@@ -31,7 +31,7 @@ fn each_kind_has_its_cache_as_the_table_says() {
 fn settings_of_kinds_hold_and_sessions_in_use_stay() {
     let clock = ManualClock::new();
     let manager = manager(&clock);
-    assert_eq!(CacheKind::Session.settings().expiry, ExpiryMode::Idle);
+    assert_eq!(CacheKind::Session.settings().expiry, ExpiryMode::AfterAccess);
     let sessions = manager.view::<u32>(CacheKind::Session);
     let users = manager.view::<u32>(CacheKind::User);
     sessions.set(&1, 1);
@@ -100,7 +100,7 @@ fn settings_out_of_range_name_cache_field_value_and_what_is_allowed() {
     assert!(refused(base().jitter(1.5)).contains("jitter: 1.5 is out of range"));
     assert!(refused(base().jitter(f64::NAN)).contains("jitter: NaN is out of range"));
     assert!(refused(base().shards(0)).contains("shards: 0 is out of range"));
-    assert!(refused(base().probation(0.7)).contains("probation: 0.7 is out of range"));
+    assert!(refused(base().new_key_share(0.7)).contains("new_key_share: 0.7 is out of range"));
     assert!(refused(base().max_bytes(0)).contains("max_bytes: 0 is out of range"));
 }
 

@@ -6,7 +6,7 @@ use larder::manager::{CacheSettings, Namespace};
 #[test]
 fn namespaces_keep_keys_apart_within_one_budget() {
     let (cache, _) = cache(CacheSettings::new(10));
-    let (all, pages) = (cache.view(), cache.view().in_namespace("pages"));
+    let (all, pages) = (cache.view(), cache.view().with_namespace("pages"));
     all.set(&1, "all");
     pages.set(&1, "pages");
     assert_eq!((all.get(&1), pages.get(&1)), (Some("all"), Some("pages")));
@@ -17,7 +17,7 @@ fn namespaces_keep_keys_apart_within_one_budget() {
 #[test]
 fn handles_of_one_name_are_one_namespace() {
     let (cache, _) = cache(CacheSettings::new(10));
-    let view = cache.view().in_namespace("pages");
+    let view = cache.view().with_namespace("pages");
     view.set("/", 1);
     assert_eq!(cache.namespace("pages").version(), Namespace::FIRST);
     assert_eq!(cache.namespace("pages").incr_version(), Namespace::FIRST + 1);
@@ -31,7 +31,7 @@ fn handles_of_one_name_are_one_namespace() {
 #[test]
 fn a_version_sees_only_what_was_set_in_it() {
     let view = cache(CacheSettings::new(10)).0.view();
-    let second = view.clone().at_version(2);
+    let second = view.clone().with_version(2);
     second.set("my_key", "hello world!");
     assert_eq!((view.get("my_key"), second.get("my_key")), (None, Some("hello world!")));
 }
@@ -44,7 +44,7 @@ fn a_key_goes_to_the_next_version_and_back_and_the_others_stay() {
     view.set("other", "stays");
     assert_eq!(view.incr_version("my_key"), Some(2));
     assert_eq!((view.get("my_key"), view.get("other")), (None, Some("stays")));
-    let second = view.clone().at_version(2);
+    let second = view.clone().with_version(2);
     assert_eq!((second.get("my_key"), second.get("other")), (Some("hello world!"), None));
     assert_eq!(second.decr_version("my_key"), Some(1));
     assert_eq!(view.get("my_key"), Some("hello world!"));
@@ -56,11 +56,11 @@ fn a_key_goes_to_the_next_version_and_back_and_the_others_stay() {
 #[test]
 fn before_the_first_version_and_after_the_last_there_is_none() {
     let view = cache(CacheSettings::new(10)).0.view();
-    let zeroth = view.clone().at_version(0);
+    let zeroth = view.clone().with_version(0);
     zeroth.set("key", 0);
     assert_eq!((zeroth.decr_version("key"), zeroth.get("key")), (None, Some(0)));
     assert_eq!((zeroth.incr_version("key"), view.get("key")), (Some(1), Some(0)));
-    let last = view.clone().at_version(u64::MAX);
+    let last = view.clone().with_version(u64::MAX);
     assert_eq!(last.version(), (1 << 40) - 1);
     last.set("key", 9);
     assert_eq!((last.incr_version("key"), last.get("key")), (None, Some(9)));
@@ -69,7 +69,7 @@ fn before_the_first_version_and_after_the_last_there_is_none() {
 #[test]
 fn a_namespace_that_goes_back_finds_what_it_had() {
     let (cache, _) = cache(CacheSettings::new(10));
-    let (view, namespace) = (cache.view().in_namespace("pages"), cache.namespace("pages"));
+    let (view, namespace) = (cache.view().with_namespace("pages"), cache.namespace("pages"));
     view.set("/", 1);
     view.clear();
     view.set("/", 2);

@@ -199,7 +199,7 @@ fn a_count_keeps_the_time_that_its_entry_began_with() {
             assert!(view.touch_for("tries", 30 * SECOND));
         }),
     ];
-    for expiry in [ExpiryMode::Live, ExpiryMode::Idle] {
+    for expiry in [ExpiryMode::AfterWrite, ExpiryMode::AfterAccess] {
         for (name, time, set) in times {
             let settings = CacheSettings::new(100).time_to_live(MINUTE).expiry(expiry);
             let (cache, clock) = cache(settings);
@@ -213,7 +213,7 @@ fn a_count_keeps_the_time_that_its_entry_began_with() {
                     if step % 4 == 3 { counter.decr("tries", 1) } else { counter.incr("tries", 1) };
                 assert_eq!(counted, Some(count), "{name}, {expiry:?}, step {step}");
             }
-            let is_idle = expiry == ExpiryMode::Idle && name == "settings";
+            let is_idle = expiry == ExpiryMode::AfterAccess && name == "settings";
             let left = if is_idle { MINUTE } else { time / 10 };
             assert_eq!(view.ttl("tries"), Some(left), "{name}, {expiry:?}");
             clock.advance(left + SECOND / 100);
@@ -255,7 +255,7 @@ fn a_time_of_its_own_outlasts_an_idle_time() {
             assert!(view.touch_for("a", time));
         }),
     ];
-    let settings = CacheSettings::new(100).time_to_live(5 * MINUTE).expiry(ExpiryMode::Idle);
+    let settings = CacheSettings::new(100).time_to_live(5 * MINUTE).expiry(ExpiryMode::AfterAccess);
     for (name, stay) in stay {
         let (cache, clock) = cache(settings.clone());
         let view = cache.view::<u32>();
@@ -265,7 +265,7 @@ fn a_time_of_its_own_outlasts_an_idle_time() {
         assert_eq!(view.get("a"), Some(1), "{name}");
         // Neither reads nor other settings change it.
         cache.apply(&settings.clone().time_to_live(MINUTE)).unwrap();
-        cache.apply(&settings.clone().expiry(ExpiryMode::Live)).unwrap();
+        cache.apply(&settings.clone().expiry(ExpiryMode::AfterWrite)).unwrap();
         cache.apply(&settings).unwrap();
         assert_eq!((view.get("a"), view.ttl("a")), (Some(1), Some(day)), "{name}");
         clock.advance(day - SECOND);
@@ -286,7 +286,7 @@ fn a_time_of_its_own_outlasts_an_idle_time() {
 #[test]
 fn to_clear_a_cache_takes_every_view_along() {
     let (cache, _) = cache(CacheSettings::new(100));
-    let (numbers, words) = (cache.view::<u32>(), cache.view::<&str>().in_namespace("words"));
+    let (numbers, words) = (cache.view::<u32>(), cache.view::<&str>().with_namespace("words"));
     numbers.set(&1, 1);
     words.set(&1, "one");
     cache.clear();

@@ -24,7 +24,7 @@ assert_impl_all!(UnknownCache: Error, Send, Sync);
 #[test]
 fn debug_says_names_and_numbers_and_no_entries() {
     let manager = CacheManager::new();
-    let view = manager.view::<&str>(CacheKind::User).in_namespace("pages");
+    let view = manager.view::<&str>(CacheKind::User).with_namespace("pages");
     view.set("key", "secret");
     let cache = manager.cache(CacheKind::User);
     assert_eq!(format!("{cache:?}"), "ManagedCache { name: \"user\", entries: 1, .. }");

@@ -54,10 +54,10 @@ fn every_setting_of_a_cache_in_a_file() {
         max_entries = 0x10
         max_bytes = "1.5 MiB"
         ttl = "1h 30m"
-        expiry = "idle"
+        expiry = "after_access"
         jitter = 0.5
         shards = 4
-        probation = 0.1
+        new_key_share = 0.1
         eviction_policy = "size-aware"
         priority = 7
 
@@ -70,10 +70,10 @@ fn every_setting_of_a_cache_in_a_file() {
     let expected = CacheSettings::new(16)
         .max_bytes(3 << 19)
         .time_to_live(90 * MINUTE)
-        .expiry(ExpiryMode::Idle)
+        .expiry(ExpiryMode::AfterAccess)
         .jitter(0.5)
         .shards(4)
-        .probation(0.1)
+        .new_key_share(0.1)
         .eviction_policy(EvictionPolicy::SizeAware)
         .priority(7);
     assert_eq!(config.cache("everything"), Some(&expected));
@@ -96,7 +96,7 @@ fn every_setting_of_a_cache_in_the_environment() {
             setting("EXPIRY", "idle"),
             setting("JITTER", "0.25"),
             setting("SHARDS", "2"),
-            setting("PROBATION", "0.3"),
+            setting("NEW_KEY_SHARE", "0.3"),
             setting("EVICTION_POLICY", "lru"),
             setting("PRIORITY", "200"),
         ])
@@ -105,10 +105,10 @@ fn every_setting_of_a_cache_in_the_environment() {
     let expected = CacheSettings::new(1000)
         .max_bytes(64 << 20)
         .time_to_live(30 * MINUTE)
-        .expiry(ExpiryMode::Idle)
+        .expiry(ExpiryMode::AfterAccess)
         .jitter(0.25)
         .shards(2)
-        .probation(0.3)
+        .new_key_share(0.3)
         .eviction_policy(EvictionPolicy::Lru)
         .priority(200);
     assert_eq!(config.cache("everything"), Some(&expected));
@@ -139,7 +139,7 @@ fn settings_can_be_taken_back() {
         .variables([
             ("LARDER_URL__MAX_BYTES", "none"),
             ("LARDER_URL__SHARDS", "auto"),
-            ("LARDER_URL__PROBATION", "auto"),
+            ("LARDER_URL__NEW_KEY_SHARE", "auto"),
             ("LARDER_URL__TTL", "none"),
         ])
         .build()

@@ -12,7 +12,7 @@ fn unknown_settings_and_sections() {
     assert_eq!(
         mistake("[url]\n\n  tll = '5m'"),
         "larder.toml:3:3: url.tll: there is no such setting; did you mean ttl? Allowed are \
-         max_entries, max_bytes, ttl, expiry, jitter, shards, probation, eviction_policy, priority, \
+         max_entries, max_bytes, ttl, expiry, jitter, shards, new_key_share, eviction_policy, priority, \
          health"
     );
     // By its name in the program.
@@ -94,7 +94,7 @@ fn values_that_say_nothing() {
     assert_eq!(
         mistake("[url]\nexpiry = 'never'"),
         "larder.toml:2:10: url.expiry: 'never' does not fit: it is none of them; \
-         allowed is one of \"live\", \"idle\""
+         allowed is one of \"after_write\", \"after_access\""
     );
     assert!(mistake("[url]\nmax_bytes = '64 MiBs'").contains("\"MiBs\" is no unit of it"));
     assert!(mistake("[url]\nmax_bytes = '99999999 TiB'").contains("it is too large"));

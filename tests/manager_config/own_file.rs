@@ -137,7 +137,7 @@ fn mistakes_in_the_table_have_their_places_in_the_file() {
             "app.toml:5:7: url.ttl: 30 is an integer; allowed is a duration such as \"1h 30m\" (units: \
              ms, s, m, h, d, w), or \"none\"",
             "app.toml:6:1: url.max_entires: there is no such setting; did you mean max_entries? \
-             Allowed are max_entries, max_bytes, ttl, expiry, jitter, shards, probation, \
+             Allowed are max_entries, max_bytes, ttl, expiry, jitter, shards, new_key_share, \
              eviction_policy, priority, health",
             "app.toml:8:8: usr: there is no such setting; did you mean user? Allowed are url, user, \
              analytics, session, general, caches, memory, health",

@@ -112,7 +112,7 @@ fn what_is_for_life_is_refused_before_anything_changes() {
         error.to_string().lines().collect::<Vec<_>>(),
         [
             "user.shards: 3 was asked for, but it is unset until the next start",
-            "user.probation: 0.2 was asked for, but it is 0.3 until the next start",
+            "user.new_key_share: 0.2 was asked for, but it is 0.3 until the next start",
             "user.eviction_policy: Lru was asked for, but it is SegmentedLru until the next start",
             "session.max_bytes: 1048576 was asked for, but it is unset until the next start",
             "caches.bytes.max_entries: 3 was asked for, but it is 1000 until the next start",

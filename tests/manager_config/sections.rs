@@ -88,7 +88,7 @@ fn what_is_wrong_with_a_section_is_told_with_all_the_rest() {
         mistakes(builder().toml("larder.toml", text)),
         [
             "larder.toml:7:1: url.tll: there is no such setting; did you mean ttl? Allowed are max_entries, max_bytes, \
-             ttl, expiry, jitter, shards, probation, eviction_policy, priority, health",
+             ttl, expiry, jitter, shards, new_key_share, eviction_policy, priority, health",
             "larder.toml:2:9: reports.wrong: 5 does not fit: it is wrong; allowed is something else",
             "larder.toml:3:1: reports.txt: there is no such setting; did you mean text? Allowed are text, texts, whole",
             "larder.toml:4:15: reports.texts: [5] is an array; allowed is a list of texts",

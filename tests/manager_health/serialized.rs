@@ -161,7 +161,7 @@ fn what_is_known_of_the_memory_is_serialized() {
     assert_eq!((&url["capacity"], &url["share"]), (&json!(5_000), &json!(1.0)));
     assert_eq!(sample["reading"]["resident"], json!(300 << 20));
     assert_eq!(sample["reading"]["container"]["limit"], json!(1000 << 20));
-    assert_eq!(sample["strain"]["source"], json!("container"));
+    assert_eq!(sample["utilization"]["source"], json!("container"));
     assert_eq!(sample["pressure"], json!("shrank"));
     assert!(sample["seconds_ago"].as_f64().unwrap() >= 0.0, "{sample}");
 
@@ -176,7 +176,10 @@ fn what_is_known_of_the_memory_is_serialized() {
     while to_value(manager.sample_memory().pressure).unwrap() != json!("exhausted") {}
     let events = to_value(manager.pressure_events()).unwrap();
     let last = events.as_array().unwrap().last().unwrap();
-    assert_eq!((&last["kind"], &last["strain"]["used"]), (&json!("exhausted"), &json!(900 << 20)));
+    assert_eq!(
+        (&last["kind"], &last["utilization"]["used"]),
+        (&json!("exhausted"), &json!(900 << 20))
+    );
     no_duration_in_two_parts(&events);
 }
 

@@ -201,7 +201,7 @@ fn no_key_is_ever_told() {
     let manager = manual(&clock).build();
     let (spans, events) = listen(|| {
         for kind in CacheKind::ALL {
-            let view = manager.view::<String>(kind).in_namespace("pages");
+            let view = manager.view::<String>(kind).with_namespace("pages");
             for i in 0..200 {
                 view.get_with(format!("secret-{i}").as_str(), || format!("secret value {i}"));
             }

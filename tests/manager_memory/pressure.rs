@@ -121,7 +121,7 @@ fn what_was_done_can_be_read() {
     dial.turn_to(92);
     clock.advance(Duration::from_secs(30));
     let sample = manager.sample_memory();
-    assert_eq!(sample.strain.unwrap().share(), 0.92);
+    assert_eq!(sample.utilization.unwrap().share(), 0.92);
     assert!(Arc::ptr_eq(&sample, &manager.memory().unwrap()));
     dial.turn_to(60);
     clock.advance(Duration::from_secs(30));

@@ -63,7 +63,7 @@ fn without_a_thread_nobody_samples_unasked() {
     assert!(manager.memory().is_none());
     let sample = manager.sample_memory();
     assert!(seen.try_recv().is_ok());
-    assert_eq!((sample.pressure, sample.strain), (Pressure::Unknown, None));
+    assert_eq!((sample.pressure, sample.utilization), (Pressure::Unknown, None));
     assert!(sample.to_string().ends_with("no limit is known"), "{sample}");
 }
 

@@ -58,7 +58,7 @@ pub(crate) fn run(plan: Plan) -> Vec<Row> {
     let of_texts: View<Arc<str>> = manager::global().view(CacheKind::Session);
     let own_texts: Cache<String, Arc<str>> = Cache::new(2_000);
     let own_pairs: Cache<(String, u32), Arc<str>> = Cache::new(2_000);
-    let of_pairs = of_texts.clone().in_namespace("pairs");
+    let of_pairs = of_texts.clone().with_namespace("pairs");
 
     vec![
         compare(

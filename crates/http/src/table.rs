@@ -61,7 +61,8 @@ impl Table {
         };
         let states = rules.all().iter().map(|rule| {
             let cache = manager.get_cache(rule.cache.name())?;
-            let view = cache.view::<Entry>().in_namespace(namespace).weigh(Entry::heap).keyed();
+            let view =
+                cache.view::<Entry>().with_namespace(namespace).with_heap_size(Entry::heap).keyed();
             #[cfg(feature = "admin")]
             view.name_keys(|key: &Vec<u8>| crate::key::words(key));
             let meter = known(&rule.name).unwrap_or_default();

@@ -17,7 +17,7 @@ use std::{
 static CLOCK: LazyLock<Mutex<ManualClock>> = LazyLock::new(|| {
     let clock = ManualClock::new();
     let mut idle = manager::CacheSettings::new(100);
-    idle.expiry = manager::ExpiryMode::Idle;
+    idle.expiry = manager::ExpiryMode::AfterAccess;
     idle.time_to_live = Some(Duration::from_secs(60));
     idle.jitter = 0.0;
     let manager = manager::CacheManager::builder()

@@ -163,7 +163,7 @@ impl Run {
 
     fn resize(&mut self, capacity: u64) {
         self.cache.set_max_capacity(capacity).expect("a cache grows to any of these");
-        assert_eq!(self.cache.policy().max_capacity(), capacity);
+        assert_eq!(self.cache.limits().max_capacity(), capacity);
     }
 
     fn iterate(&mut self) {

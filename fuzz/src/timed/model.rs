@@ -140,7 +140,7 @@ impl Run {
             assert!(weight > 0, "evicted, and weighed nothing");
         }
         if cause == RemovalCause::Rejected {
-            let capacity = self.cache.policy().max_capacity();
+            let capacity = self.cache.limits().max_capacity();
             // What weighs nothing is not evicted, and may be all there is in a full set.
             let fills = self.there.values().any(|entry| entry.weight == 0);
             assert!(weight > capacity || fills, "rejected {weight} of {capacity}");
@@ -161,7 +161,7 @@ impl Run {
         let least = sums(&|entry| !entry.life.may_be_dead(now));
         let most = sums(&|entry| has_grace || entry.life.may_live(now));
         let (entries, weight) = (self.cache.entry_count(), self.cache.weighted_size());
-        let capacity = self.cache.policy().max_capacity();
+        let capacity = self.cache.limits().max_capacity();
         assert!(weight <= capacity, "{weight} of {capacity} after {operation:?}");
         let range = (least.0..=most.0, least.1..=most.1);
         assert!(

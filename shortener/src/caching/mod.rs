@@ -57,8 +57,8 @@ impl Caches {
         let layer = CacheLayer::new(&manager, rules::rules(config)?);
         layer.reload(&config.caches)?;
         let namespace = |name: &str| format!("{name}-{}", db.id());
-        let sessions = manager.view(CacheKind::Session).in_namespace(&namespace("sessions"));
-        let users = manager.view(CacheKind::User).in_namespace(&namespace("users"));
+        let sessions = manager.view(CacheKind::Session).with_namespace(&namespace("sessions"));
+        let users = manager.view(CacheKind::User).with_namespace(&namespace("users"));
         Ok(Self {
             invalidator: layer.invalidator(),
             layer,

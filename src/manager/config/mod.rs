@@ -42,7 +42,7 @@
 //!         "larder.toml:2:12: user.priority: 256 does not fit: it is too large; allowed is a whole number \
 //!          from 0 to 255",
 //!         "larder.toml:3:1: user.tll: there is no such setting; did you mean ttl? Allowed are \
-//!          max_entries, max_bytes, ttl, expiry, jitter, shards, probation, eviction_policy, priority, \
+//!          max_entries, max_bytes, ttl, expiry, jitter, shards, new_key_share, eviction_policy, priority, \
 //!          health",
 //!         "environment variable LARDER_URL__TTL: url.ttl: \"soon\" does not fit: \
 //!          \"soon\" does not begin with a number; allowed is a duration such as \"1h 30m\" \

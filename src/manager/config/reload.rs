@@ -141,7 +141,7 @@ impl CacheManager {
     ///
     /// # Errors
     ///
-    /// If a setting was to change that is for life (shards, probation, policy, and whether entries or
+    /// If a setting was to change that is for life (shards, new_key_share, policy, and whether entries or
     /// bytes are bounded), or there is no room. Then nothing has changed.
     ///
     /// ```

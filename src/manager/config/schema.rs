@@ -31,7 +31,8 @@ const POLICIES: &[(&str, EvictionPolicy)] = &[
     ("cost-aware", EvictionPolicy::CostAware),
 ];
 
-const MODES: &[(&str, ExpiryMode)] = &[("live", ExpiryMode::Live), ("idle", ExpiryMode::Idle)];
+const MODES: &[(&str, ExpiryMode)] =
+    &[("after_write", ExpiryMode::AfterWrite), ("after_access", ExpiryMode::AfterAccess)];
 
 const CACHE: &[Field<CacheSettings>] = &[
     Field {
@@ -71,10 +72,10 @@ const CACHE: &[Field<CacheSettings>] = &[
         set: |cache, raw| raw.unless("auto", Raw::number).map(|shards| cache.shards = shards),
     },
     Field {
-        name: "probation",
-        field: "probation",
+        name: "new_key_share",
+        field: "new_key_share",
         looks: || "a number from 0.01 to 0.60, or \"auto\"".to_owned(),
-        set: |cache, raw| raw.unless("auto", Raw::float).map(|share| cache.probation = share),
+        set: |cache, raw| raw.unless("auto", Raw::float).map(|share| cache.new_key_share = share),
     },
     Field {
         name: "eviction_policy",
@@ -288,7 +289,7 @@ pub(super) fn section_of<T: Clone>(
 fn check_cache(settings: &CacheSettings, field: &'static str) -> Result<(), String> {
     // In the program these are none; the word for that in a file is another one.
     let word = |allowed: String| match field {
-        "shards" | "probation" => allowed.replace("or none", "or \"auto\""),
+        "shards" | "new_key_share" => allowed.replace("or none", "or \"auto\""),
         _ => allowed,
     };
     only(field, settings.validate()).map_err(word)

@@ -70,8 +70,8 @@ fn the_first_moment_of_a_cache_is_no_rate() {
     assert_eq!(judged(moment).status, HealthStatus::Ok);
 }
 
-fn container(used: u64, limit: u64) -> Option<Strain> {
-    MemoryReading::default().with_container(limit, Some(used)).strain(None)
+fn container(used: u64, limit: u64) -> Option<Utilization> {
+    MemoryReading::default().with_container(limit, Some(used)).utilization(None)
 }
 
 #[test]

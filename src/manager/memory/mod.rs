@@ -23,7 +23,7 @@ pub(crate) use watch::Watch;
 pub use cgroup::Cgroup;
 pub use pressure::PressureSettings;
 pub use probe::MemoryProbe;
-pub use reading::{ContainerMemory, MemoryReading, Strain, StrainSource, SystemMemory};
+pub use reading::{ContainerMemory, MemoryReading, SystemMemory, Utilization, UtilizationSource};
 pub use sample::{CacheUse, MemorySample, Pressure, PressureEvent, Resized};
 pub use settings::MemorySettings;
 #[cfg(feature = "sysinfo")]

@@ -105,17 +105,17 @@ pub(super) enum Plan {
 /// The next step, with so much of the limit in use.
 pub(super) fn plan<P: Copy + Ord>(
     settings: &PressureSettings,
-    strain: Option<f64>,
+    utilization: Option<f64>,
     parties: &[Party<P>],
 ) -> Plan {
     let (step, floor) = (Share::new(settings.step), Share::new(settings.floor));
-    match strain {
-        Some(strain) if strain > settings.high => {
+    match utilization {
+        Some(utilization) if utilization > settings.high => {
             let moves = |party: &Party<P>| party.share.less(step, floor);
             let least = movable(parties, moves).map(|party| party.priority).min();
             least.map_or(Plan::Exhausted, |least| Plan::Shrink(all_of(parties, least, moves)))
         }
-        Some(strain) if strain < settings.low => {
+        Some(utilization) if utilization < settings.low => {
             let moves = |party: &Party<P>| party.share.more(step);
             let most = movable(parties, moves).map(|party| party.priority).max();
             most.map_or(Plan::Hold, |most| Plan::Grow(all_of(parties, most, moves)))
@@ -141,14 +141,14 @@ fn all_of<P: Eq>(parties: &[Party<P>], class: P, to: impl Fn(&Party<P>) -> Share
 mod tests {
     use super::*;
 
-    /// Shares in percent after that strain, for parties of these priorities.
-    fn after(priorities: &[u8], shares: &mut [u16], strain: f64) -> Plan {
+    /// Shares in percent after that utilization, for parties of these priorities.
+    fn after(priorities: &[u8], shares: &mut [u16], utilization: f64) -> Plan {
         let parties: Vec<_> = priorities
             .iter()
             .zip(shares.iter())
             .map(|(priority, share)| Party { priority: *priority, share: Share(share * 10) })
             .collect();
-        let plan = plan(&PressureSettings::default(), Some(strain), &parties);
+        let plan = plan(&PressureSettings::default(), Some(utilization), &parties);
         if let Plan::Shrink(moves) | Plan::Grow(moves) = &plan {
             for step in moves {
                 shares[step.place] = step.share.0 / 10;
@@ -190,8 +190,8 @@ mod tests {
     #[test]
     fn between_the_marks_nothing_moves() {
         let mut shares = [50];
-        for strain in [0.70, 0.78, 0.85] {
-            assert_eq!(after(&[1], &mut shares, strain), Plan::Hold);
+        for utilization in [0.70, 0.78, 0.85] {
+            assert_eq!(after(&[1], &mut shares, utilization), Plan::Hold);
         }
         assert_eq!(shares, [50]);
         let party = Party { priority: 1, share: Share(500) };

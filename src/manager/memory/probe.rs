@@ -17,7 +17,7 @@ use std::{fmt::Debug, sync::Arc};
 ///         MemoryReading::default().with_resident(1 << 20).with_container(1 << 30, None)
 ///     }
 /// }
-/// assert!(Calm.read().strain(None).unwrap().share() < 0.01);
+/// assert!(Calm.read().utilization(None).unwrap().share() < 0.01);
 /// ```
 pub trait MemoryProbe: Debug + Send + Sync {
     /// Looks now. May take as long as it takes to read a few small files; called by the maintenance

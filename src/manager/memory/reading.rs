@@ -6,15 +6,15 @@ use std::fmt;
 /// Memory of the process, its container and the system, in bytes; `None` is what nobody knows.
 ///
 /// ```
-/// use larder::manager::memory::{MemoryReading, StrainSource};
+/// use larder::manager::memory::{MemoryReading, UtilizationSource};
 ///
 /// let reading = MemoryReading::default()
 ///     .with_resident(300 << 20)
 ///     .with_container(512 << 20, Some(460 << 20))
 ///     .with_system(16 << 30, 9 << 30);
-/// let strain = reading.strain(None).unwrap();
-/// assert_eq!(strain.source, StrainSource::Container);
-/// assert_eq!(strain.to_string(), "the container uses 460 MiB of 512 MiB (89.8 %)");
+/// let utilization = reading.utilization(None).unwrap();
+/// assert_eq!(utilization.source, UtilizationSource::Container);
+/// assert_eq!(utilization.to_string(), "the container uses 460 MiB of 512 MiB (89.8 %)");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -61,11 +61,11 @@ impl ContainerMemory {
     }
 }
 
-/// What a [`Strain`] is about.
+/// What has the limit of a [`Utilization`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
-pub enum StrainSource {
+pub enum UtilizationSource {
     /// The process, beside the limit that was configured for it.
     Process,
     /// The container, beside its limit.
@@ -78,17 +78,17 @@ pub enum StrainSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct Strain {
+pub struct Utilization {
     /// What is limited.
-    pub source: StrainSource,
+    pub source: UtilizationSource,
     /// Bytes in use.
     pub used: u64,
     /// Bytes allowed; never 0.
     pub limit: u64,
 }
 
-impl Strain {
-    fn new(source: StrainSource, used: u64, limit: u64) -> Option<Self> {
+impl Utilization {
+    fn new(source: UtilizationSource, used: u64, limit: u64) -> Option<Self> {
         (limit > 0).then_some(Self { source, used, limit })
     }
 
@@ -99,12 +99,12 @@ impl Strain {
     }
 }
 
-impl fmt::Display for Strain {
+impl fmt::Display for Utilization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = match self.source {
-            StrainSource::Process => "the process",
-            StrainSource::Container => "the container",
-            StrainSource::System => "the system",
+            UtilizationSource::Process => "the process",
+            UtilizationSource::Container => "the container",
+            UtilizationSource::System => "the system",
         };
         let (used, limit) = (Bytes(self.used), Bytes(self.limit));
         write!(f, "{who} uses {used} of {limit} ({:.1} %)", 100.0 * self.share())
@@ -137,22 +137,25 @@ impl MemoryReading {
     /// is in memory; of the container's; and of the machine's memory, unless the container is
     /// limited to less. `None` if no limit is known or nothing of what is used.
     #[must_use]
-    pub fn strain(&self, process_limit: Option<u64>) -> Option<Strain> {
-        let process = process_limit
-            .zip(self.resident)
-            .and_then(|(limit, resident)| Strain::new(StrainSource::Process, resident, limit));
+    pub fn utilization(&self, process_limit: Option<u64>) -> Option<Utilization> {
+        let process = process_limit.zip(self.resident).and_then(|(limit, resident)| {
+            Utilization::new(UtilizationSource::Process, resident, limit)
+        });
         let container = self.container.and_then(|container| {
             // The process is at least a part of it.
             let used = container.used.or(self.resident)?;
-            Strain::new(StrainSource::Container, used, container.limit)
+            Utilization::new(UtilizationSource::Container, used, container.limit)
         });
         let whole = self.system.and_then(|system| {
             let used = system.total.saturating_sub(system.available);
-            Strain::new(StrainSource::System, used, system.total)
+            Utilization::new(UtilizationSource::System, used, system.total)
         });
-        let confined = |whole: &Strain| container.is_some_and(|own| own.limit < whole.limit);
+        let confined = |whole: &Utilization| container.is_some_and(|own| own.limit < whole.limit);
         let whole = whole.filter(|whole| !confined(whole));
-        let strains = [process, container, whole];
-        strains.into_iter().flatten().max_by(|one, other| one.share().total_cmp(&other.share()))
+        let utilizations = [process, container, whole];
+        utilizations
+            .into_iter()
+            .flatten()
+            .max_by(|one, other| one.share().total_cmp(&other.share()))
     }
 }

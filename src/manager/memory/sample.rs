@@ -2,7 +2,7 @@
 
 use super::{
     bytes::Bytes,
-    reading::{MemoryReading, Strain},
+    reading::{MemoryReading, Utilization},
 };
 use crate::manager::{CacheKind, CacheMemory};
 use std::{fmt, time::Instant};
@@ -22,7 +22,7 @@ pub struct MemorySample {
     /// What the probe said.
     pub reading: MemoryReading,
     /// How much is used of the limit that is closest; `None` if nobody knows.
-    pub strain: Option<Strain>,
+    pub utilization: Option<Utilization>,
     /// The caches: the kinds first, then the others by name. What is done about [`pressure`](Self::pressure)
     /// shows in the next sample.
     pub caches: Vec<CacheUse>,
@@ -109,7 +109,7 @@ pub enum PressureEvent {
         )]
         at: Instant,
         /// What was used.
-        strain: Strain,
+        utilization: Utilization,
     },
 }
 
@@ -133,7 +133,7 @@ pub struct Resized {
     /// Its capacity now: entries, or bytes if its settings say so.
     pub capacity: u64,
     /// What was used, and why.
-    pub strain: Strain,
+    pub utilization: Utilization,
 }
 
 impl fmt::Display for PressureEvent {
@@ -141,12 +141,12 @@ impl fmt::Display for PressureEvent {
         let (verb, resized) = match self {
             Self::Shrank(resized) => ("shrank", resized),
             Self::Grew(resized) => ("grew", resized),
-            Self::Exhausted { strain, .. } => {
-                return write!(f, "no cache may shrink any more: {strain}");
+            Self::Exhausted { utilization, .. } => {
+                return write!(f, "no cache may shrink any more: {utilization}");
             }
         };
-        let Resized { cache, from, to, strain, .. } = resized;
-        write!(f, "{cache} {verb} from {:.0} % to {:.0} %: {strain}", 100.0 * from, 100.0 * to)
+        let Resized { cache, from, to, utilization, .. } = resized;
+        write!(f, "{cache} {verb} from {:.0} % to {:.0} %: {utilization}", 100.0 * from, 100.0 * to)
     }
 }
 
@@ -159,8 +159,8 @@ impl fmt::Display for MemorySample {
             Bytes(caches.structures),
             Bytes(caches.values)
         )?;
-        match &self.strain {
-            Some(strain) => write!(f, "; {strain}"),
+        match &self.utilization {
+            Some(utilization) => write!(f, "; {utilization}"),
             None => f.write_str("; no limit is known"),
         }
     }

@@ -8,7 +8,7 @@ use super::{
     MemorySettings,
     pressure::{Move, Party, Plan, Share, plan},
     probe::MemoryProbe,
-    reading::{MemoryReading, Strain},
+    reading::{MemoryReading, Utilization},
     sample::{CacheUse, MemorySample, Pressure, PressureEvent, Resized},
 };
 use crate::{
@@ -98,10 +98,10 @@ impl Watch {
         let settings = locked(&self.settings).clone();
         let taken = self.clock.instant(self.clock.now());
         let reading = self.probe.read();
-        let strain = reading.strain(settings.limit);
+        let utilization = reading.utilization(settings.limit);
         let uses = caches.iter().map(use_of).collect();
-        let pressure = self.relieve(&settings, strain, caches, taken);
-        let sample = Arc::new(MemorySample { taken, reading, strain, caches: uses, pressure });
+        let pressure = self.relieve(&settings, utilization, caches, taken);
+        let sample = Arc::new(MemorySample { taken, reading, utilization, caches: uses, pressure });
         let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
         let before = latest.replace(Arc::clone(&sample));
         drop(latest);
@@ -117,7 +117,7 @@ impl Watch {
     fn relieve(
         &self,
         settings: &MemorySettings,
-        strain: Option<Strain>,
+        utilization: Option<Utilization>,
         caches: &[ManagedCache],
         at: Instant,
     ) -> Pressure {
@@ -129,7 +129,7 @@ impl Watch {
             }
             return Pressure::Off;
         }
-        let Some(strain) = strain else { return Pressure::Unknown };
+        let Some(utilization) = utilization else { return Pressure::Unknown };
         let party = |cache: &ManagedCache| Party {
             priority: cache.settings().priority,
             share: cache.share(),
@@ -139,16 +139,16 @@ impl Watch {
             caches.iter().filter(|cache| !cache.settings().is_off()).cloned().collect();
         let caches = &caches[..];
         let parties: Vec<_> = caches.iter().map(party).collect();
-        match plan(&settings.pressure, Some(strain.share()), &parties) {
+        match plan(&settings.pressure, Some(utilization.share()), &parties) {
             Plan::Hold => Pressure::Calm,
             Plan::Shrink(moves) => {
-                self.resize(caches, &parties, &moves, at, strain).for_each(|resized| {
+                self.resize(caches, &parties, &moves, at, utilization).for_each(|resized| {
                     self.note(PressureEvent::Shrank(resized));
                 });
                 Pressure::Shrank
             }
             Plan::Grow(moves) => {
-                self.resize(caches, &parties, &moves, at, strain).for_each(|resized| {
+                self.resize(caches, &parties, &moves, at, utilization).for_each(|resized| {
                     self.note(PressureEvent::Grew(resized));
                 });
                 Pressure::Grew
@@ -156,7 +156,7 @@ impl Watch {
             Plan::Exhausted => {
                 // Told once, not with every sample.
                 if self.latest().is_none_or(|latest| latest.pressure != Pressure::Exhausted) {
-                    self.note(PressureEvent::Exhausted { at, strain });
+                    self.note(PressureEvent::Exhausted { at, utilization });
                 }
                 Pressure::Exhausted
             }
@@ -169,7 +169,7 @@ impl Watch {
         parties: &'a [Party<u8>],
         moves: &'a [Move],
         at: Instant,
-        strain: Strain,
+        utilization: Utilization,
     ) -> impl Iterator<Item = Resized> + 'a {
         moves.iter().filter_map(move |step| {
             let cache = &caches[step.place];
@@ -183,7 +183,7 @@ impl Watch {
                 from: parties[step.place].share.as_f64(),
                 to: step.share.as_f64(),
                 capacity: cache.capacity(),
-                strain,
+                utilization,
             })
         })
     }

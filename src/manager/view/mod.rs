@@ -132,12 +132,12 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let all = CacheManager::new().view::<u32>(CacheKind::General);
-    /// let clicks = all.clone().in_namespace("clicks");
+    /// let clicks = all.clone().with_namespace("clicks");
     /// clicks.set("b3", 1);
     /// assert_eq!((all.get("b3"), clicks.get("b3")), (None, Some(1)));
     /// ```
     #[must_use]
-    pub fn in_namespace(self, name: &str) -> Self {
+    pub fn with_namespace(self, name: &str) -> Self {
         Self { namespace: self.cache.namespace(name), version: None, ..self }
     }
 
@@ -206,13 +206,13 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// # use larder::manager::{CacheManager, CacheSettings};
     /// let manager = CacheManager::new();
     /// let images = manager.create("images", CacheSettings::new(100).max_bytes(10_000))?;
-    /// let images = images.view::<Vec<u8>>().weigh(Vec::capacity);
+    /// let images = images.view::<Vec<u8>>().with_heap_size(Vec::capacity);
     /// (0..100).for_each(|image| images.set(&image, vec![0; 1_000]));
     /// assert!(images.cache().entry_count() < 10);
     /// # Ok::<(), larder::manager::ManagerError>(())
     /// ```
     #[must_use]
-    pub fn weigh(self, heap: fn(&V) -> usize) -> Self {
+    pub fn with_heap_size(self, heap: fn(&V) -> usize) -> Self {
         Self { heap: Some(heap), ..self }
     }
 

@@ -326,13 +326,13 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
 
     /// Makes everything in the view's namespace stale, whatever the type of its values, by going on to its
     /// next version: see [`Namespace::incr_version`](crate::manager::Namespace::incr_version). O(1). A view
-    /// [of one version](View::at_version) goes on to find what it has found. To clear the whole cache there
+    /// [of one version](View::with_version) goes on to find what it has found. To clear the whole cache there
     /// is [`ManagedCache::clear`](crate::manager::ManagedCache::clear).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let all = CacheManager::new().view::<u32>(CacheKind::General);
-    /// let clicks = all.clone().in_namespace("clicks");
+    /// let clicks = all.clone().with_namespace("clicks");
     /// all.set("b3", 1);
     /// clicks.set("b3", 1);
     /// clicks.clear();

@@ -14,14 +14,14 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
-    /// let pages = CacheManager::new().view::<&str>(CacheKind::General).in_namespace("pages");
-    /// let first = pages.clone().at_version(1);
+    /// let pages = CacheManager::new().view::<&str>(CacheKind::General).with_namespace("pages");
+    /// let first = pages.clone().with_version(1);
     /// pages.set("/", "welcome");
     /// pages.clear();
     /// assert_eq!((pages.get("/"), first.get("/")), (None, Some("welcome")));
     /// ```
     #[must_use]
-    pub fn at_version(self, version: u64) -> Self {
+    pub fn with_version(self, version: u64) -> Self {
         Self { version: Some(version.min(VERSION_MAX)), ..self }
     }
 
@@ -39,7 +39,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// let pages = CacheManager::new().view::<&str>(CacheKind::General);
     /// pages.set("/", "welcome");
     /// assert_eq!(pages.incr_version("/"), Some(2));
-    /// assert_eq!((pages.get("/"), pages.clone().at_version(2).get("/")), (None, Some("welcome")));
+    /// assert_eq!((pages.get("/"), pages.clone().with_version(2).get("/")), (None, Some("welcome")));
     /// assert_eq!(pages.incr_version("/"), None);
     /// ```
     pub fn incr_version<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<u64> {
@@ -52,10 +52,10 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
-    /// let second = CacheManager::new().view::<&str>(CacheKind::General).at_version(2);
+    /// let second = CacheManager::new().view::<&str>(CacheKind::General).with_version(2);
     /// second.set("/", "welcome");
     /// assert_eq!(second.decr_version("/"), Some(1));
-    /// assert_eq!((second.get("/"), second.clone().at_version(1).get("/")), (None, Some("welcome")));
+    /// assert_eq!((second.get("/"), second.clone().with_version(1).get("/")), (None, Some("welcome")));
     /// ```
     pub fn decr_version<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<u64> {
         let before = self.version().saturating_sub(1);
@@ -63,9 +63,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 
     fn take_to<Q: KeyOf<T> + ?Sized>(&self, key: &Q, version: u64) -> Option<u64> {
-        let here = self.clone().at_version(self.version());
+        let here = self.clone().with_version(self.version());
         let value = here.get(key)?;
-        here.clone().at_version(version).set(key, value);
+        here.clone().with_version(version).set(key, value);
         here.delete(key);
         Some(version)
     }

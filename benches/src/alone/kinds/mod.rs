@@ -55,7 +55,7 @@ fn configs(kind: CacheKind, sweep: bool) -> Vec<(String, CacheSettings)> {
     let mut configs = vec![("default".to_owned(), base()), ("tuned".to_owned(), kind.settings())];
     if sweep {
         for share in [0.01, 0.05, 0.1, 0.2, 0.3, 0.6] {
-            configs.push((format!("probation {share}"), base().probation(share)));
+            configs.push((format!("new_key_share {share}"), base().new_key_share(share)));
         }
         for shards in [1, 2, 4, 8, 16] {
             configs.push((format!("shards {shards}"), base().shards(shards)));
@@ -66,12 +66,12 @@ fn configs(kind: CacheKind, sweep: bool) -> Vec<(String, CacheSettings)> {
         for jitter in [0.05, 0.1, 0.2, 0.5] {
             configs.push((format!("jitter {jitter}"), base().jitter(jitter)));
         }
-        configs.push(("idle".to_owned(), base().expiry(ExpiryMode::Idle)));
-        let idle_lru = base().expiry(ExpiryMode::Idle).eviction_policy(EvictionPolicy::Lru);
+        configs.push(("idle".to_owned(), base().expiry(ExpiryMode::AfterAccess)));
+        let idle_lru = base().expiry(ExpiryMode::AfterAccess).eviction_policy(EvictionPolicy::Lru);
         configs.push(("idle, Lru".to_owned(), idle_lru));
         for share in [0.1, 0.3] {
-            let idle = base().expiry(ExpiryMode::Idle).probation(share);
-            configs.push((format!("idle, probation {share}"), idle));
+            let idle = base().expiry(ExpiryMode::AfterAccess).new_key_share(share);
+            configs.push((format!("idle, new_key_share {share}"), idle));
         }
     }
     configs

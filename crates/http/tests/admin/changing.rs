@@ -191,7 +191,7 @@ async fn settings_change_while_a_cache_is_in_use() {
     let settings = put(json!({"cache": "url", "capacity": 5, "ttl_seconds": 1.5})).await.ok();
     assert_eq!(
         settings,
-        json!({"cache": "url", "capacity": 5, "unit": "entries", "ttl_seconds": 1.5, "expiry": "live"})
+        json!({"cache": "url", "capacity": 5, "unit": "entries", "ttl_seconds": 1.5, "expiry": "after_write"})
     );
     let url = manager.cache(CacheKind::Url);
     assert_eq!((url.capacity(), url.entry_count()), (5, 5));

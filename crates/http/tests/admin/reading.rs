@@ -27,7 +27,7 @@ async fn stats_say_what_has_happened_to_each_cache_and_to_all() {
     assert_eq!((urls.get("a"), urls.get("b"), urls.get("a")), (Some(1), None, Some(1)));
     urls.remove("a");
     manager.view::<u32>(CacheKind::User).get_with(&1, || 1);
-    let pages = manager.get_cache("pages").unwrap().view::<String>().weigh(String::len);
+    let pages = manager.get_cache("pages").unwrap().view::<String>().with_heap_size(String::len);
     pages.set("/", "x".repeat(1_000));
 
     let stats = Client::of(&manager).with_token(Some(READ)).get("/stats/").await.ok();

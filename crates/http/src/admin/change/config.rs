@@ -85,8 +85,8 @@ fn shown(cache: &ManagedCache, settings: &CacheSettings) -> model::Settings {
         unit: unit(settings.max_bytes),
         ttl_seconds: settings.time_to_live.map(|it| it.as_secs_f64()),
         expiry: match settings.expiry {
-            ExpiryMode::Live => model::Expiry::Live,
-            ExpiryMode::Idle => model::Expiry::Idle,
+            ExpiryMode::AfterWrite => model::Expiry::AfterWrite,
+            ExpiryMode::AfterAccess => model::Expiry::AfterAccess,
         },
     }
 }

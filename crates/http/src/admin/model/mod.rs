@@ -470,12 +470,12 @@ pub struct Settings {
 
 /// What an entry's time to live counts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Expiry {
-    /// Its writing.
-    Live,
+    /// The last write of its value.
+    AfterWrite,
     /// Its last use.
-    Idle,
+    AfterAccess,
 }
 
 /// What `GET events/` sends each second, as the data of an event `sample`.

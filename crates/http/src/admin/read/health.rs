@@ -46,8 +46,8 @@ fn reason(cache: Option<&str>, finding: &Finding) -> model::HealthReason {
         HealthReason::Evictions { turnover, ceiling, .. } => {
             (model::HealthSubject::Evictions, turnover, ceiling)
         }
-        HealthReason::Memory { strain, ceiling } => {
-            (model::HealthSubject::Memory, strain.share(), ceiling)
+        HealthReason::Memory { utilization, ceiling } => {
+            (model::HealthSubject::Memory, utilization.share(), ceiling)
         }
         HealthReason::MaintenanceLate { late, ceiling } => {
             (model::HealthSubject::MaintenanceLate, late.as_secs_f64(), ceiling.as_secs_f64())
