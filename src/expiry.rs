@@ -119,8 +119,8 @@ where
         self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, &terms);
     }
 
-    /// How long the entry of a key has yet to live, if nobody uses it: [`Duration::MAX`] if there is no
-    /// limit, `None` if the key is absent. Does not count as use. O(1).
+    /// Returns how long the entry of a key has yet to live if it is not used: [`Duration::MAX`] if there is
+    /// no limit, `None` if the key is absent. Does not count as use. O(1).
     ///
     /// ```
     /// use std::time::Duration;
@@ -138,10 +138,13 @@ where
         Some(self.engine().lifetimes().remaining(life.deadline).unwrap_or(Duration::MAX))
     }
 
-    /// Gives the entry of a key `duration` to live from now on; false if it is absent. That stands in place of
-    /// what was said before, and of all rules of the cache, as with
-    /// [`insert_with_ttl`](Cache::insert_with_ttl). Does not count as use. Zero removes it from all lookups.
-    /// O(1).
+    /// Sets the time that the entry of a key has to live, from now on; returns false if the key is absent.
+    /// Redis calls this `EXPIRE`, Django `touch` with a timeout; [`touch`](Cache::touch) restarts the time
+    /// that the cache's rules give.
+    ///
+    /// The time stands in place of what was said before, and of all rules of the cache, as with
+    /// [`insert_with_ttl`](Cache::insert_with_ttl). Zero removes the entry from all lookups. Does not count
+    /// as use. O(1).
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -151,12 +154,12 @@ where
     /// let minute = Duration::from_secs(60);
     /// let cache = Cache::builder().max_capacity(10).time_to_live(minute).clock(&clock).build();
     /// cache.insert(1, "one");
-    /// assert!(cache.touch(&1, 5 * minute));
+    /// assert!(cache.set_ttl(&1, 5 * minute));
     /// clock.advance(4 * minute);
     /// assert_eq!(cache.get(&1), Some("one"));
-    /// assert!(!cache.touch(&2, minute));
+    /// assert!(!cache.set_ttl(&2, minute));
     /// ```
-    pub fn touch<Q>(&self, key: &Q, duration: Duration) -> bool
+    pub fn set_ttl<Q>(&self, key: &Q, duration: Duration) -> bool
     where
         Q: Hash + Equivalent<K> + ?Sized,
         K: Send + Sync + 'static,
@@ -164,5 +167,37 @@ where
     {
         self.tend();
         self.engine().touch(self.hash(key), |other| key.equivalent(other), Span::For(duration))
+    }
+
+    /// Restarts the time of a key's entry, as if its value was written now by a plain
+    /// [`insert`](Cache::insert); returns false if the key is absent. The value stays, and nothing is
+    /// reported to the listener. [`set_ttl`](Cache::set_ttl) gives the entry a time of its own.
+    ///
+    /// The cache's [`time_to_live`](crate::CacheBuilder::time_to_live) and
+    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) begin anew. A time that a caller gave to the entry
+    /// no longer holds. An end that an [`Expiry`] has set stays: it is not asked again. Does not count as
+    /// hit or miss. O(1).
+    ///
+    /// ```
+    /// use larder::{Cache, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// let minute = Duration::from_secs(60);
+    /// let cache = Cache::builder().max_capacity(10).time_to_live(minute).clock(&clock).build();
+    /// cache.insert(1, "one");
+    /// clock.advance(minute / 2);
+    /// assert!(cache.touch(&1));
+    /// assert_eq!(cache.ttl(&1), Some(minute));
+    /// assert!(!cache.touch(&2));
+    /// ```
+    pub fn touch<Q>(&self, key: &Q) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+        K: Send + Sync + 'static,
+        V: Send + Sync + 'static,
+    {
+        self.tend();
+        self.engine().touch(self.hash(key), |other| key.equivalent(other), Span::ByRule)
     }
 }

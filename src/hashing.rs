@@ -2,18 +2,20 @@
 
 use std::{
     fmt,
-    hash::{BuildHasher, Hash},
+    hash::{BuildHasher, Hash, Hasher},
 };
 
-/// ahash with random keys: the default hasher, which whoever chooses the cache's keys cannot predict.
+/// Builds the hashers of caches that are given no other: ahash with random keys, which a client that
+/// chooses the cache's keys cannot predict.
 ///
-/// Each [`new`](Self::new) has keys of its own. They are derived by the standard library's hasher from the random
-/// numbers that it got from the operating system.
+/// Each [`new`](Self::new) has keys of its own. They are derived by the standard library's hasher from
+/// the random numbers that it got from the operating system. The algorithm may change with a version of
+/// larder.
 #[derive(Clone)]
 pub struct RandomState(ahash::RandomState);
 
 impl RandomState {
-    /// Returns a hasher with random keys.
+    /// Creates a builder of hashers with random keys.
     ///
     /// ```
     /// use std::hash::BuildHasher;
@@ -31,8 +33,8 @@ impl RandomState {
         Self::with_seeds(seed(0), seed(1), seed(2), seed(3))
     }
 
-    /// Returns a hasher with the given keys, for tests that need the same hashes in each run. Whoever knows the
-    /// keys can choose what collides.
+    /// Creates a builder of hashers with the given keys, for tests that need the same hashes in each run.
+    /// A client that knows these can choose keys that collide.
     ///
     /// ```
     /// use std::hash::BuildHasher;
@@ -52,11 +54,11 @@ impl Default for RandomState {
 }
 
 impl BuildHasher for RandomState {
-    type Hasher = ahash::AHasher;
+    type Hasher = DefaultHasher;
 
     #[inline]
-    fn build_hasher(&self) -> ahash::AHasher {
-        self.0.build_hasher()
+    fn build_hasher(&self) -> DefaultHasher {
+        DefaultHasher(self.0.build_hasher())
     }
 
     #[inline]
@@ -67,7 +69,40 @@ impl BuildHasher for RandomState {
 
 impl fmt::Debug for RandomState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the keys: whoever reads logs could choose what collides.
+        // Not the keys: a reader of logs could choose keys that collide.
         f.write_str("RandomState")
+    }
+}
+
+/// The hasher that a [`RandomState`] builds.
+#[derive(Clone)]
+pub struct DefaultHasher(ahash::AHasher);
+
+/// Forwards methods to ahash's, each of which has a shorter way than that through `write`.
+macro_rules! forwarded {
+    ($($method:ident: $word:ty),*) => {$(
+        #[inline]
+        fn $method(&mut self, word: $word) {
+            self.0.$method(word);
+        }
+    )*};
+}
+
+impl Hasher for DefaultHasher {
+    forwarded! {
+        write: &[u8], write_u8: u8, write_u16: u16, write_u32: u32, write_u64: u64, write_u128: u128,
+        write_usize: usize
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0.finish()
+    }
+}
+
+impl fmt::Debug for DefaultHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not its state, which tells of the keys.
+        f.write_str("DefaultHasher")
     }
 }

@@ -192,7 +192,7 @@ pub use equivalent::Equivalent;
 pub use error::{BuildError, ResizeError, TooManyTags};
 pub use eviction::EvictionPolicy;
 pub use expiry::Expiry;
-pub use hashing::RandomState;
+pub use hashing::{DefaultHasher, RandomState};
 pub use inspect::{Drain, Keys, Metadata};
 pub use iter::Iter;
 #[cfg(feature = "macros")]

@@ -96,14 +96,14 @@ fn whatever_ends_an_entry() {
         .eviction_listener(move |&key, _, cause| note.lock().unwrap().push((key, cause)))
         .build();
     (0..10).for_each(|key| cache.insert(key, key));
-    assert!(cache.touch(&0, Duration::ZERO), "ends at once");
+    assert!(cache.set_ttl(&0, Duration::ZERO), "ends at once");
     assert_eq!(counts(&cache), [9; 4]);
     clock.advance(5 * SECOND);
     (1..5).for_each(|key| _ = cache.get(&key));
-    assert!(cache.touch(&5, 100 * SECOND));
+    assert!(cache.set_ttl(&5, 100 * SECOND));
     clock.advance(5 * SECOND);
     assert_eq!(counts(&cache), [5; 4]);
-    assert!(cache.touch(&5, SECOND));
+    assert!(cache.set_ttl(&5, SECOND));
     clock.advance(SECOND);
     assert_eq!(counts(&cache), [4; 4]);
     cache.invalidate(&1);
@@ -154,7 +154,7 @@ fn at_any_time_what_counts_is_what_can_be_found() {
             match random.random_range(0..20) {
                 0..8 => cache.insert_with_ttl(key, step, time),
                 8..10 => cache.insert(key, step),
-                10 => _ = cache.touch(&key, time),
+                10 => _ = cache.set_ttl(&key, time),
                 11 => _ = cache.invalidate(&key),
                 12 if random.random_range(0..50) == 0 => cache.invalidate_all(),
                 13 if random.random_range(0..20) == 0 => cache.run_pending_tasks(),

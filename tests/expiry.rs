@@ -270,13 +270,41 @@ fn whoever_inserts_may_say_how_long_it_lives() {
 }
 
 #[test]
-fn a_touch_sets_the_time_that_is_left() {
+fn touch_restarts_the_time_that_the_rules_give() {
+    type Builder = fn(CacheBuilder<u64, u64>) -> CacheBuilder<u64, u64>;
+    let times: [(&str, Builder, u64); 3] = [
+        ("to live", |builder| builder.time_to_live(60 * SECOND), 60),
+        ("to idle", |builder| builder.time_to_idle(40 * SECOND), 40),
+        ("both", |builder| builder.time_to_live(60 * SECOND).time_to_idle(40 * SECOND), 40),
+    ];
+    for (name, build, seconds) in times {
+        let clock = ManualClock::new();
+        let cache = build(Cache::builder().max_capacity(10).clock(&clock)).build();
+        let whole = u32::try_from(seconds).unwrap() * SECOND;
+        cache.insert(1, 1);
+        cache.insert_with_ttl(2, 2, 1_000 * SECOND);
+        clock.advance(whole / 2);
+        assert_eq!(cache.ttl(&1), Some(whole / 2), "{name}");
+        assert!(cache.touch(&1) && cache.touch(&2) && !cache.touch(&3));
+        // The time that the second was given by its caller is no longer of account.
+        assert_eq!((cache.ttl(&1), cache.ttl(&2)), (Some(whole), Some(whole)), "{name}");
+        clock.advance(whole - MILLI);
+        assert_eq!((cache.peek(&1), cache.peek(&2)), (Some(1), Some(2)), "{name}");
+        clock.advance(MILLI);
+        assert_eq!((cache.peek(&1), cache.peek(&2)), (None, None), "{name}");
+        assert!(!cache.touch(&1), "what has expired is absent");
+        assert_eq!(cache.stats().lookups(), 0, "{name}");
+    }
+}
+
+#[test]
+fn set_ttl_sets_the_time_that_is_left() {
     for (cache, clock) in [timed(|b| b.time_to_live(5 * SECOND)), timed(|b| b)] {
         (1..=3).for_each(|key| cache.insert(key, key));
-        assert!(cache.touch(&1, 20 * SECOND) && cache.touch(&2, SECOND));
-        assert!(!cache.touch(&4, SECOND));
+        assert!(cache.set_ttl(&1, 20 * SECOND) && cache.set_ttl(&2, SECOND));
+        assert!(!cache.set_ttl(&4, SECOND));
         clock.advance(SECOND);
-        assert!(!cache.touch(&2, SECOND), "too late");
+        assert!(!cache.set_ttl(&2, SECOND), "too late");
         cache.run_pending_tasks();
         assert_eq!((cache.contains_key(&2), cache.entry_count()), (false, 2));
         clock.advance(19 * SECOND - MILLI);
@@ -296,12 +324,12 @@ fn no_time_at_all_and_more_than_there_is() {
     assert_eq!(cache.get(&1), None);
     cache.insert_with_ttl(2, 20, Duration::MAX);
     assert_eq!(cache.ttl(&2), Some(Duration::MAX));
-    assert!(!cache.touch(&1, SECOND));
-    assert!(cache.touch(&2, Duration::MAX));
+    assert!(!cache.set_ttl(&1, SECOND));
+    assert!(cache.set_ttl(&2, Duration::MAX));
     clock.advance(Duration::from_secs(400 * 365 * 24 * 60 * 60));
     cache.run_pending_tasks();
     assert_eq!((cache.get(&2), cache.entry_count()), (Some(20), 1));
-    assert!(cache.touch(&2, Duration::ZERO));
+    assert!(cache.set_ttl(&2, Duration::ZERO));
     assert_eq!(cache.get(&2), None);
 
     let (nothing, _) = timed(|b| b.time_to_live(Duration::ZERO));
@@ -415,8 +443,8 @@ fn nothing_goes_before_its_time() {
 }
 
 #[test]
-fn a_touched_entry_is_not_dropped_however_threads_race() {
-    // Entries are touched in time while another thread expires: what was touched must be there.
+fn an_entry_that_got_more_time_is_not_dropped_however_threads_race() {
+    // Entries get more time while another thread expires: what got it must be there.
     let (cache, clock) = timed(|builder| builder.time_to_live(SECOND));
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -430,7 +458,7 @@ fn a_touched_entry_is_not_dropped_however_threads_race() {
             let key = round % 64;
             cache.insert(key, round);
             for _ in 0..10 {
-                if cache.touch(&key, 3_600 * SECOND) {
+                if cache.set_ttl(&key, 3_600 * SECOND) {
                     assert_eq!(cache.get(&key), Some(round));
                 }
             }

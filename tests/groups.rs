@@ -58,7 +58,7 @@ fn every_lookup_takes_what_is_invalidated_for_absent() {
         ("contains_key", |c| c.contains_key(&1)),
         ("iter", |c| c.iter().count() == 1),
         ("ttl", |c| c.ttl(&1).is_some()),
-        ("touch", |c| c.touch(&1, Duration::from_secs(1))),
+        ("set_ttl", |c| c.set_ttl(&1, Duration::from_secs(1))),
         ("get_with", |c| c.get_with(1, || 11) == 10),
         ("remove", |c| c.remove(&1).is_some()),
     ];

@@ -260,7 +260,7 @@ fn times_tags_and_computations_go_on_across_floors() {
     cache.compare_and_swap(&7, version, 70).unwrap();
     assert!(cache.compare_and_swap(&7, version, 71).is_err());
 
-    assert!(cache.touch(&1, 3 * minute));
+    assert!(cache.set_ttl(&1, 3 * minute));
     clock.advance(2 * minute);
     assert!((5..20_000).step_by(4).all(|key| cache.get(&key).is_none()));
     assert_eq!(cache.get(&1), Some(1));

@@ -116,7 +116,7 @@ fn an_entry_ends_at_the_instant_that_its_time_is_over() {
             let all = timed(start, |builder| builder.time_to_live(SECOND));
             all.0.insert(1, 10);
             all.1.advance(SECOND / 7);
-            assert!(all.0.touch(&1, life));
+            assert!(all.0.set_ttl(&1, life));
             all
         }),
         ("by a rule", |start, life| {
@@ -194,7 +194,7 @@ fn what_is_over_when_it_is_said_is_swept_without_waiting_for_time_to_go_on() {
     cache.insert(1, 10);
     clock.advance(SECOND);
     cache.run_pending_tasks();
-    assert!(cache.touch(&1, Duration::ZERO));
+    assert!(cache.set_ttl(&1, Duration::ZERO));
     cache.run_pending_tasks();
     assert_eq!(*told.lock().unwrap(), [(1, RemovalCause::Expired)]);
     assert_eq!(cache.entry_count(), 0);

@@ -71,9 +71,9 @@ const GIVERS: [(&str, Give); 3] = [
     ("insert_tagged_with_ttl", |c, time| {
         c.insert_tagged_with_ttl(1, 10, ["tag"], time).unwrap();
     }),
-    ("touch", |c, time| {
+    ("set_ttl", |c, time| {
         c.insert(1, 10);
-        assert!(c.touch(&1, time));
+        assert!(c.set_ttl(&1, time));
     }),
 ];
 
@@ -267,9 +267,9 @@ fn counting_keeps_that_there_is_no_end() {
     assert_eq!((cache.get(&1), cache.ttl(&1)), (Some(52), Some(Duration::MAX)));
 }
 
-/// A touch and a step of a counter at once: whichever comes first, the entry has both.
+/// A `set_ttl` and a step of a counter at once: whichever comes first, the entry has both.
 #[test]
-fn no_touch_is_lost_beside_a_count() {
+fn no_time_that_was_set_is_lost_beside_a_count() {
     for (rule, set) in RULES {
         let (cache, _clock) = timed(set);
         let barrier = Barrier::new(2);
@@ -279,7 +279,7 @@ fn no_touch_is_lost_beside_a_count() {
                 let (cache, barrier) = (&cache, &barrier);
                 scope.spawn(move || {
                     barrier.wait();
-                    assert!(cache.touch(&(round % 50), DAY));
+                    assert!(cache.set_ttl(&(round % 50), DAY));
                 });
                 barrier.wait();
                 assert_eq!(cache.incr(&(round % 50), 1), Some(1));

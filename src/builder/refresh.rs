@@ -143,7 +143,7 @@ where
 /// - There is one load per key at a time, refreshes included. A write of the key while it is refreshed
 ///   wins, as over any load.
 /// - A new value starts its time to live anew, by the cache's rules, whatever
-///   [`insert_with_ttl`](crate::Cache::insert_with_ttl) or [`touch`](crate::Cache::touch) has said of the old one,
+///   [`insert_with_ttl`](crate::Cache::insert_with_ttl) or [`set_ttl`](crate::Cache::set_ttl) has said of the old one,
 ///   and has the old one's [tags](crate::Cache::insert_tagged). It replaces the very value that was found old;
 ///   if that has been evicted meanwhile, it is stored all the same.
 /// - If `loader` returns `None` or panics, the old value stays until its own end. That is counted in

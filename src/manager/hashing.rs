@@ -5,8 +5,7 @@
 //! a lookup need not have read the namespace's version before it hashes. Nobody is helped by knowing how
 //! the same key's hashes in two namespaces differ, as long as the hashes are not known.
 
-use crate::RandomState;
-use ahash::AHasher;
+use crate::{DefaultHasher, RandomState};
 use std::{
     any::TypeId,
     fmt,
@@ -41,7 +40,7 @@ impl fmt::Debug for BuildPlaceHasher {
 /// A hasher whose first word is kept apart.
 pub(crate) struct PlaceHasher {
     place: Option<u64>,
-    key: AHasher,
+    key: DefaultHasher,
 }
 
 impl Hasher for PlaceHasher {

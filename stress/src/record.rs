@@ -213,10 +213,10 @@ impl<'a> Recorder<'a> {
         self.record_until(number, begin, What::Inserted(id), until);
     }
 
-    /// `touch`
+    /// `set_ttl`
     pub fn touch(&mut self, number: u32, time: Millis) {
         let begin = self.begin();
-        let found = self.cache.touch(&Number(number), Duration::from_millis(time));
+        let found = self.cache.set_ttl(&Number(number), Duration::from_millis(time));
         let until = self.hours.at_most() + time;
         let what = if found { What::Touched } else { What::Miss };
         self.record_until(number, begin, what, until);

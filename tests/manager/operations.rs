@@ -150,7 +150,7 @@ fn touch_begins_the_time_anew_or_sets_another() {
     assert!(view.touch("a"));
     clock.advance(9 * SECOND);
     assert!(view.has_key("a"));
-    assert!(view.touch_for("a", 60 * SECOND));
+    assert!(view.set_ttl("a", 60 * SECOND));
     clock.advance(59 * SECOND);
     assert!(view.has_key("a"));
     clock.advance(SECOND);
@@ -158,7 +158,7 @@ fn touch_begins_the_time_anew_or_sets_another() {
     view.set("b", 2);
     assert!(view.clone().with_ttl(MINUTE).touch("b"));
     assert_eq!(view.ttl("b"), Some(MINUTE));
-    view.touch_for("b", Duration::ZERO);
+    view.set_ttl("b", Duration::ZERO);
     assert!(!view.has_key("b"));
 }
 
@@ -196,7 +196,7 @@ fn a_count_keeps_the_time_that_its_entry_began_with() {
         ("call", 20 * SECOND, |view| view.set_with_ttl("tries", 1, 20 * SECOND)),
         ("touch", 30 * SECOND, |view| {
             view.set("tries", 1);
-            assert!(view.touch_for("tries", 30 * SECOND));
+            assert!(view.set_ttl("tries", 30 * SECOND));
         }),
     ];
     for expiry in [ExpiryMode::AfterWrite, ExpiryMode::AfterAccess] {
@@ -250,9 +250,9 @@ fn a_time_of_its_own_outlasts_an_idle_time() {
         ("a load", |view, time| {
             assert_eq!(view.clone().with_ttl(time).get_with("a", || 1), 1);
         }),
-        ("touch_for", |view, time| {
+        ("set_ttl", |view, time| {
             view.set("a", 1);
-            assert!(view.touch_for("a", time));
+            assert!(view.set_ttl("a", time));
         }),
     ];
     let settings = CacheSettings::new(100).time_to_live(5 * MINUTE).expiry(ExpiryMode::AfterAccess);

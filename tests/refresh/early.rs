@@ -25,7 +25,7 @@ fn early_refreshes_come_as_often_as_they_should() {
         for key in 0..KEYS {
             cache.invalidate(&key);
             cache.get_with(key, || slowly(&clock, 1));
-            cache.touch(&key, left * SECOND);
+            cache.set_ttl(&key, left * SECOND);
             let before = cache.stats().refreshes;
             cache.get_with(key, || 2);
             early.push(cache.stats().refreshes - before);

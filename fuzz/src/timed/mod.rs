@@ -119,7 +119,7 @@ impl Run {
             What::InvalidateIf => self.invalidate_if(much),
             What::Drain => self.drain(much),
             What::Touch => {
-                let found = cache.touch(&key, Duration::from_millis(much.into()));
+                let found = cache.set_ttl(&key, Duration::from_millis(much.into()));
                 self.noted(key, found);
                 if found {
                     let now = self.now;

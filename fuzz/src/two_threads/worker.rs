@@ -215,7 +215,7 @@ impl<'a> Worker<'a> {
             return;
         }
         self.common.touched[usize::from(key)].fetch_max(now + time, Ordering::Relaxed);
-        if !self.common.cache.touch(&key, Duration::from_millis(time)) {
+        if !self.common.cache.set_ttl(&key, Duration::from_millis(time)) {
             self.gone(key);
         }
     }

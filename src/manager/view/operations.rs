@@ -276,10 +276,10 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// use std::time::Duration;
     /// let users = CacheManager::new().view::<&str>(CacheKind::User);
     /// users.set(&7, "Ada");
-    /// assert!(users.touch_for(&7, Duration::from_secs(24 * 60 * 60)));
+    /// assert!(users.set_ttl(&7, Duration::from_secs(24 * 60 * 60)));
     /// assert!(users.ttl(&7).unwrap() > Duration::from_secs(23 * 60 * 60));
     /// ```
-    pub fn touch_for<Q: KeyOf<T> + ?Sized>(&self, key: &Q, duration: Duration) -> bool {
+    pub fn set_ttl<Q: KeyOf<T> + ?Sized>(&self, key: &Q, duration: Duration) -> bool {
         self.touch_by(key, Span::For(duration))
     }
 
