@@ -33,7 +33,7 @@
 //! assert_eq!(profiles.remove(&8).as_deref(), Some("Grace"));
 //!
 //! // All that is kept under these keys, stale at once.
-//! profiles.clear();
+//! profiles.invalidate_all();
 //! assert_eq!(profiles.get(&7), None);
 //! println!("{}", manager.health());
 //! ```

@@ -42,7 +42,7 @@ use std::{
 /// }
 ///
 /// let pages = CacheManager::new().view::<String>(CacheKind::General);
-/// pages.set(&("news".to_owned(), 2_u32), "the second page".to_owned());
+/// pages.insert(&("news".to_owned(), 2_u32), "the second page".to_owned());
 /// assert_eq!(pages.get(&Page("news", 2)).as_deref(), Some("the second page"));
 /// assert_eq!(pages.get(&Page("news", 3)), None);
 /// ```

@@ -216,9 +216,9 @@ impl ManagedCache {
     ///
     /// let manager = CacheManager::new();
     /// let users = manager.view::<String>(CacheKind::User);
-    /// users.set("user:1", "Ada".to_owned());
-    /// users.set("user:2", "Bob".to_owned());
-    /// users.set(&3_u64, "Eve".to_owned());
+    /// users.insert("user:1", "Ada".to_owned());
+    /// users.insert("user:2", "Bob".to_owned());
+    /// users.insert(&3_u64, "Eve".to_owned());
     /// users.get("user:2");
     /// let list = manager.cache(CacheKind::User).list_keys(&KeyQuery::new(10).prefix("user:"));
     /// let keys: Vec<_> = list.keys.iter().map(|it| &*it.key).collect();
@@ -284,8 +284,8 @@ impl ManagedCache {
     ///
     /// let manager = CacheManager::new();
     /// let cache = manager.cache(CacheKind::General);
-    /// cache.view::<u32>().set("a:1", 1);
-    /// cache.view::<u32>().set("a:2", 2);
+    /// cache.view::<u32>().insert("a:1", 1);
+    /// cache.view::<u32>().insert("a:2", 2);
     /// assert_eq!(cache.count_keys(KeyMatch::Prefix("a:")), 2);
     /// assert_eq!(cache.count_keys(KeyMatch::Exact("a:")), 0);
     /// ```
@@ -303,8 +303,8 @@ impl ManagedCache {
     ///
     /// let manager = CacheManager::new();
     /// let view = manager.view::<u32>(CacheKind::General);
-    /// view.set("a:1", 1);
-    /// view.set(&7_u64, 2);
+    /// view.insert("a:1", 1);
+    /// view.insert(&7_u64, 2);
     /// assert_eq!(view.cache().invalidate_keys(KeyMatch::Exact("7")), 1);
     /// assert_eq!((view.get("a:1"), view.get(&7_u64)), (Some(1), None));
     /// ```
@@ -322,8 +322,8 @@ impl ManagedCache {
     ///
     /// let manager = CacheManager::new();
     /// let view = manager.view::<u32>(CacheKind::General);
-    /// view.clone().with_tags(["news"])?.set("a", 1);
-    /// view.set("b", 2);
+    /// view.clone().with_tags(["news"])?.insert("a", 1);
+    /// view.insert("b", 2);
     /// assert_eq!(view.cache().count_tag("news"), 1);
     /// # Ok::<(), larder::TooManyTags>(())
     /// ```

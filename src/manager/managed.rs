@@ -259,7 +259,7 @@ impl ManagedCache {
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let manager = CacheManager::new();
-    /// manager.view::<u32>(CacheKind::User).set(&1, 1);
+    /// manager.view::<u32>(CacheKind::User).insert(&1, 1);
     /// assert_eq!(manager.cache(CacheKind::User).weight(), 1);
     /// ```
     #[must_use]
@@ -296,7 +296,7 @@ impl ManagedCache {
     /// use larder::manager::{CacheManager, CacheSettings};
     ///
     /// let cache = CacheManager::new().create("numbers", CacheSettings::new(100)).unwrap();
-    /// (0..100).for_each(|key: u32| cache.view::<u32>().set(&key, key));
+    /// (0..100).for_each(|key: u32| cache.view::<u32>().insert(&key, key));
     /// let before = cache.stats().evictions;
     /// cache.apply(&cache.settings().max_entries(10))?;
     /// assert_eq!(cache.shed(), cache.stats().evictions - before);
@@ -337,7 +337,7 @@ impl ManagedCache {
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let manager = CacheManager::new();
     /// let pages = manager.view::<String>(CacheKind::General).with_heap_size(String::capacity);
-    /// pages.set("/", "x".repeat(10_000));
+    /// pages.insert("/", "x".repeat(10_000));
     /// let memory = pages.cache().memory();
     /// assert!((10_000..10_200).contains(&memory.values) && memory.structures > 0);
     /// ```

@@ -384,7 +384,7 @@ impl fmt::Display for AlreadySet {
 /// use larder::manager::{self, CacheKind};
 ///
 /// let users = manager::global().view::<String>(CacheKind::User);
-/// users.set(&7, "Ada".to_owned());
+/// users.insert(&7, "Ada".to_owned());
 /// assert_eq!(manager::get_cache("user").unwrap().entry_count(), 1);
 /// ```
 pub fn global() -> &'static CacheManager {

@@ -37,7 +37,7 @@ impl Space {
 ///
 /// let manager = CacheManager::new();
 /// let pages = manager.view::<String>(CacheKind::General).with_namespace("pages");
-/// pages.set("/", "welcome".to_owned());
+/// pages.insert("/", "welcome".to_owned());
 /// manager.cache(CacheKind::General).namespace("pages").incr_version();
 /// assert_eq!(pages.get("/"), None);
 /// ```

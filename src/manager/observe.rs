@@ -72,7 +72,7 @@ impl CacheManager {
     /// let clock = ManualClock::new();
     /// let manager =
     ///     CacheManager::builder().clock(&clock).maintenance(Maintenance::Manual).build();
-    /// manager.view::<u64>(CacheKind::General).set("old", 1);
+    /// manager.view::<u64>(CacheKind::General).insert("old", 1);
     /// clock.advance(Duration::from_secs(60));
     /// manager.sample();
     /// clock.advance(Duration::from_secs(60));

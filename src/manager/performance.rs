@@ -17,7 +17,7 @@ const LENGTHS: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(5 *
 /// let manager =
 ///     CacheManager::builder().clock(&clock).maintenance(Maintenance::Manual).build();
 /// let users = manager.view::<String>(CacheKind::User);
-/// users.set("ada", "Ada Lovelace".to_owned());
+/// users.insert("ada", "Ada Lovelace".to_owned());
 /// assert_eq!((users.get("ada").is_some(), users.get("bob").is_some()), (true, false));
 /// clock.advance(Duration::from_secs(30));
 ///

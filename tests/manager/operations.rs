@@ -140,6 +140,30 @@ fn delete_says_whether_there_was_anything() {
     assert_eq!(view.cache().entry_count(), 0);
 }
 
+#[test]
+fn the_names_of_django_are_aliases_of_those_of_cache() {
+    let (cache, _) = cache(CacheSettings::new(100).time_to_live(MINUTE));
+    let view = cache.view::<u32>();
+    view.set("a", 1);
+    view.set_with_ttl("b", 2, SECOND);
+    view.set_many([("c", 3), ("d", 4)]);
+    assert_eq!(view.get_many(["a", "b", "c", "d"]), [Some(1), Some(2), Some(3), Some(4)]);
+    assert_eq!((view.ttl("a"), view.ttl("b")), (Some(MINUTE), Some(SECOND)));
+    assert!(view.has_key("a") && view.contains_key("a") && !view.has_key("e"));
+    assert_eq!((view.delete("a"), view.delete("a"), view.invalidate("b")), (true, false, true));
+    view.clear();
+    assert_eq!(view.get("c"), None);
+
+    view.insert("a", 1);
+    view.insert_with_ttl("b", 2, SECOND);
+    view.insert_many([("c", 3), ("d", 4)]);
+    assert_eq!(view.get_many(["a", "b", "c", "d"]), [Some(1), Some(2), Some(3), Some(4)]);
+    assert_eq!((view.ttl("a"), view.ttl("b")), (Some(MINUTE), Some(SECOND)));
+    assert_eq!((view.remove("a"), view.remove("a")), (Some(1), None));
+    view.invalidate_all();
+    assert_eq!((view.get("b"), view.namespace().version()), (None, 3));
+}
+
 // Django: docs/topics/cache, basic usage (touch)
 #[test]
 fn touch_begins_the_time_anew_or_sets_another() {

@@ -248,7 +248,7 @@ impl CacheManager {
     /// use larder::manager::{CacheKind, CacheManager};
     ///
     /// let manager = CacheManager::new();
-    /// manager.view::<String>(CacheKind::User).set(&1, "Ada".to_owned());
+    /// manager.view::<String>(CacheKind::User).insert(&1, "Ada".to_owned());
     /// let sample = manager.sample_memory();
     /// let user = sample.caches.iter().find(|cache| cache.name == "user").unwrap();
     /// assert_eq!((user.entries, user.share), (1, 1.0));

@@ -20,7 +20,7 @@ impl<V: Integer + Send + Sync + 'static, T> View<V, T> {
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let clicks = CacheManager::new().view::<u32>(CacheKind::Analytics);
     /// assert_eq!(clicks.incr("b3", 1), None);
-    /// clicks.set("b3", 10);
+    /// clicks.insert("b3", 10);
     /// assert_eq!((clicks.incr("b3", 5), clicks.get("b3")), (Some(15), Some(15)));
     /// ```
     pub fn incr<Q: KeyOf<T> + ?Sized>(&self, key: &Q, delta: V) -> Option<V> {
@@ -32,7 +32,7 @@ impl<V: Integer + Send + Sync + 'static, T> View<V, T> {
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let left = CacheManager::new().view::<u32>(CacheKind::General);
-    /// left.set("tickets", 3);
+    /// left.insert("tickets", 3);
     /// assert_eq!((left.decr("tickets", 2), left.decr("tickets", 2)), (Some(1), Some(0)));
     /// ```
     pub fn decr<Q: KeyOf<T> + ?Sized>(&self, key: &Q, delta: V) -> Option<V> {

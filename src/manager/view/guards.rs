@@ -55,7 +55,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let pages = CacheManager::new().view::<u32>(CacheKind::Url);
-    /// pages.set("/", 1);
+    /// pages.insert("/", 1);
     /// let guard = pages.get_or_guard_if("/", |version| *version >= 2).expect_err("not accepted");
     /// assert_eq!((guard.old_value(), pages.get("/")), (Some(&1), Some(1)));
     /// guard.insert(2);
@@ -189,7 +189,7 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
     /// let guard = users.get_or_guard(&7).unwrap_err();
     /// assert_eq!(guard.insert("Ada"), LoadOutcome::Stored);
     /// let guard = users.get_or_guard(&8).unwrap_err();
-    /// users.set(&8, "Grace");
+    /// users.insert(&8, "Grace");
     /// assert_eq!(guard.insert("Gracie"), LoadOutcome::Superseded);
     /// assert_eq!((users.get(&7), users.get(&8)), (Some("Ada"), Some("Grace")));
     /// ```

@@ -53,7 +53,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// let parse = |text: &str| numbers.try_get_with(text, || text.parse());
     /// assert_eq!(parse("12"), Ok(12));
     /// assert!(parse("twelve").is_err());
-    /// assert_eq!((numbers.has_key("12"), numbers.has_key("twelve")), (true, false));
+    /// assert_eq!((numbers.contains_key("12"), numbers.contains_key("twelve")), (true, false));
     /// ```
     ///
     /// # Errors

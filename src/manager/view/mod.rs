@@ -6,6 +6,7 @@
 mod computing;
 mod counting;
 mod detached;
+mod django;
 mod guards;
 mod keys;
 mod lazy;
@@ -49,9 +50,9 @@ use std::{fmt, hash::Hash, marker::PhantomData, time::Duration};
 /// let manager = CacheManager::new();
 /// let names = manager.view::<String>(CacheKind::User);
 /// let ages = manager.view::<u8>(CacheKind::User);
-/// names.set(&7, "Ada".to_owned());
+/// names.insert(&7, "Ada".to_owned());
 /// assert_eq!((names.get(&7).as_deref(), ages.get(&7)), (Some("Ada"), None));
-/// ages.set(&7, 36);
+/// ages.insert(&7, 36);
 /// assert_eq!((names.get(&7).as_deref(), ages.get(&7)), (Some("Ada"), Some(36)));
 /// ```
 pub struct View<V, T = AnyKey> {
@@ -133,7 +134,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let all = CacheManager::new().view::<u32>(CacheKind::General);
     /// let clicks = all.clone().with_namespace("clicks");
-    /// clicks.set("b3", 1);
+    /// clicks.insert("b3", 1);
     /// assert_eq!((all.get("b3"), clicks.get("b3")), (None, Some(1)));
     /// ```
     #[must_use]
@@ -151,7 +152,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// let clock = ManualClock::new();
     /// let manager = CacheManager::builder().clock(&clock).build();
     /// let codes = manager.view::<u32>(CacheKind::User).with_ttl(Duration::from_secs(30));
-    /// codes.set("Ada", 123_456);
+    /// codes.insert("Ada", 123_456);
     /// clock.advance(Duration::from_secs(30));
     /// assert_eq!(codes.get("Ada"), None);
     /// ```
@@ -170,10 +171,10 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// let pages = manager.view::<String>(CacheKind::General);
     /// let of_ada = pages.clone().with_tags(["user 7", "pages"])?;
     /// assert_eq!(of_ada.get_with("/ada", || "loaded".to_owned()), "loaded");
-    /// pages.set("/", "welcome".to_owned());
+    /// pages.insert("/", "welcome".to_owned());
     ///
     /// manager.cache(CacheKind::General).invalidate_tag("user 7");
-    /// assert_eq!((pages.get("/ada"), pages.has_key("/")), (None, true));
+    /// assert_eq!((pages.get("/ada"), pages.contains_key("/")), (None, true));
     /// # Ok::<(), larder::TooManyTags>(())
     /// ```
     ///
@@ -207,7 +208,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// let manager = CacheManager::new();
     /// let images = manager.create("images", CacheSettings::new(100).max_bytes(10_000))?;
     /// let images = images.view::<Vec<u8>>().with_heap_size(Vec::capacity);
-    /// (0..100).for_each(|image| images.set(&image, vec![0; 1_000]));
+    /// (0..100).for_each(|image| images.insert(&image, vec![0; 1_000]));
     /// assert!(images.cache().entry_count() < 10);
     /// # Ok::<(), larder::manager::ManagerError>(())
     /// ```
@@ -239,8 +240,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let ages = CacheManager::new().view::<u32>(CacheKind::User);
-    /// ages.set("ada", 36);
-    /// ages.set("bob", 7);
+    /// ages.insert("ada", 36);
+    /// ages.insert("bob", 7);
     /// assert_eq!(ages.count_where(|age| *age >= 18), 1);
     /// ```
     pub fn count_where(&self, mut counts: impl FnMut(&V) -> bool) -> u64 {

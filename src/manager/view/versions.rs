@@ -16,8 +16,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let pages = CacheManager::new().view::<&str>(CacheKind::General).with_namespace("pages");
     /// let first = pages.clone().with_version(1);
-    /// pages.set("/", "welcome");
-    /// pages.clear();
+    /// pages.insert("/", "welcome");
+    /// pages.invalidate_all();
     /// assert_eq!((pages.get("/"), first.get("/")), (None, Some("welcome")));
     /// ```
     #[must_use]
@@ -37,7 +37,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let pages = CacheManager::new().view::<&str>(CacheKind::General);
-    /// pages.set("/", "welcome");
+    /// pages.insert("/", "welcome");
     /// assert_eq!(pages.incr_version("/"), Some(2));
     /// assert_eq!((pages.get("/"), pages.clone().with_version(2).get("/")), (None, Some("welcome")));
     /// assert_eq!(pages.incr_version("/"), None);
@@ -53,7 +53,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
     /// let second = CacheManager::new().view::<&str>(CacheKind::General).with_version(2);
-    /// second.set("/", "welcome");
+    /// second.insert("/", "welcome");
     /// assert_eq!(second.decr_version("/"), Some(1));
     /// assert_eq!((second.get("/"), second.clone().with_version(1).get("/")), (None, Some("welcome")));
     /// ```
@@ -65,8 +65,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     fn take_to<Q: KeyOf<T> + ?Sized>(&self, key: &Q, version: u64) -> Option<u64> {
         let here = self.clone().with_version(self.version());
         let value = here.get(key)?;
-        here.clone().with_version(version).set(key, value);
-        here.delete(key);
+        here.clone().with_version(version).insert(key, value);
+        here.invalidate(key);
         Some(version)
     }
 }
