@@ -139,6 +139,7 @@ compile_error!("larder needs atomics of 64 bits, which this target does not have
 mod alarm;
 mod builder;
 mod cache;
+mod chance;
 mod clock;
 mod counter;
 mod engine;

@@ -48,7 +48,7 @@ mod agenda;
 use crate::{
     alarm::{Alarm, Asked},
     clock::{Clock, DEAD, NEVER, Until},
-    errands::Pool,
+    errands::{Pool, caught},
     fork,
     requests::{Link, Linked, Requests},
     sync::{
@@ -60,9 +60,7 @@ use crate::{
 use agenda::Agenda;
 use std::{
     cell::Cell,
-    fmt, io, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-    ptr,
+    fmt, io, ptr,
     sync::{Mutex, MutexGuard, PoisonError, Weak},
     thread::{self, Thread},
     time::Duration,
@@ -369,19 +367,13 @@ impl Maintainer {
     fn pass(&self, slot: &Arc<Slot>) -> u64 {
         PASSING.set(Arc::as_ptr(slot));
         // If this thread drops the cache, that is part of it.
-        let next = catch_unwind(AssertUnwindSafe(|| {
-            slot.task.upgrade().map_or(Next::Idle, |task| task.pass())
-        }));
+        let next = caught(|| slot.task.upgrade().map_or(Next::Idle, |task| task.pass()));
         slot.alarm.end_pass(match next {
-            Ok(Next::More) => DEAD,
-            Ok(Next::At(time)) => time,
-            Ok(Next::Idle) => NEVER,
-            Err(payload) => {
+            Some(Next::More) => DEAD,
+            Some(Next::At(time)) => time,
+            Some(Next::Idle) => NEVER,
+            None => {
                 self.panics.fetch_add(1, Relaxed);
-                // Its destructor may panic again, and so may that one's payload.
-                if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                    mem::forget(second);
-                }
                 slot.clock.deadline_after(RETRY)
             }
         });

@@ -56,7 +56,7 @@ impl House {
 
     /// Waits for the end of every thread that was started; how many there were.
     fn join(&self) -> usize {
-        let threads = mem::take(&mut *self.threads.lock().unwrap());
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap());
         let count = threads.len();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         count

@@ -19,10 +19,11 @@ use super::{
     writes,
 };
 use crate::{
+    chance,
     clock::NEVER,
     engine::{
         invalidate::groups::Tags,
-        load::fill::Load,
+        load::{fill::Load, refresh::REST},
         ops::insert::Terms,
         shards::{stats::Event, storeys::Spot},
         singleflight::flight::{Boarding, Leader, Outcome, Turn as Flown},
@@ -41,9 +42,6 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
 };
-
-/// For how long a refresh that has failed is not tried again.
-const REST: Duration = Duration::from_secs(1);
 
 /// A result as it is kept.
 pub(super) struct Kept<V> {
@@ -469,7 +467,9 @@ impl<S: Shape> Turn<S> {
                 None => settings.limits().0,
             };
             if let Some(ttl) = ttl.or(by_settings) {
-                let ttl = shortened(ttl, jitter.unwrap_or(settings.jitter));
+                // Each of these hashers has random keys.
+                let bits = RandomState::new().hash_one(0);
+                let ttl = chance::jittered(ttl, jitter.unwrap_or(settings.jitter), bits);
                 if let Some(grace) = stale_if_error {
                     fresh_until = home.clock.deadline_after(ttl);
                     span = Span::For(ttl.saturating_add(grace));
@@ -483,16 +483,6 @@ impl<S: Shape> Turn<S> {
         let held = Held { value: Kept { value, fresh_until, refresh_at }, times: Times::NEVER };
         (StoredValue::new(held, bytes, took), span)
     }
-}
-
-/// A duration of which a share is left to chance.
-fn shortened(duration: Duration, share: f64) -> Duration {
-    if share == 0.0 {
-        return duration;
-    }
-    // Each is made with random keys, of which the low bits of a hash are as good as any.
-    let chance = (RandomState::new().hash_one(0) >> 11) as f64 / (1_u64 << 53) as f64;
-    duration.mul_f64(1.0 - share * chance)
 }
 
 impl<S: Shape> fmt::Debug for Turn<S> {

@@ -93,7 +93,7 @@ fn every_setting_of_a_cache_in_the_environment() {
             setting("MAX_ENTRIES", "1_000"),
             setting("MAX_BYTES", "64 MiB"),
             setting("TTL", "30m"),
-            setting("EXPIRY", "idle"),
+            setting("EXPIRY", "after_access"),
             setting("JITTER", "0.25"),
             setting("SHARDS", "2"),
             setting("NEW_KEY_SHARE", "0.3"),
@@ -135,7 +135,7 @@ fn memory_in_file_and_environment() {
 #[test]
 fn settings_can_be_taken_back() {
     let config = ManagerConfig::builder()
-        .toml("t", "[url]\nmax_bytes = '1 MiB'\nshards = 8\nprobation = 0.5")
+        .toml("t", "[url]\nmax_bytes = '1 MiB'\nshards = 8\nnew_key_share = 0.5")
         .variables([
             ("LARDER_URL__MAX_BYTES", "none"),
             ("LARDER_URL__SHARDS", "auto"),

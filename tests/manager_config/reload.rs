@@ -101,7 +101,7 @@ fn what_is_for_life_is_refused_before_anything_changes() {
     let error = manager
         .reload(&config(
             "[url]\nmax_entries = 10\n\
-             [user]\nshards = 3\nprobation = 0.2\neviction_policy = 'lru'\n\
+             [user]\nshards = 3\nnew_key_share = 0.2\neviction_policy = 'lru'\n\
              [session]\nmax_bytes = '1 MiB'\n\
              [caches.bytes]\nmax_bytes = 6000\nmax_entries = 3\n\
              [caches.new]\n\

@@ -30,6 +30,7 @@
 //! A refresh that fails has the node rest for [`REST`], or for `after` if that is shorter.
 
 use crate::{
+    chance,
     clock::{Clock, DEAD, Until},
     engine::{
         Engine, Sighted,
@@ -63,8 +64,8 @@ use std::{
 };
 
 /// How long a refresh that has failed is not tried again.
-const REST: Duration = Duration::from_secs(1);
-/// No `-ln u` of [`chance`] is larger: `u` is 2^-53 at least.
+pub(crate) const REST: Duration = Duration::from_secs(1);
+/// No `-ln u` of [`random_unit`] is larger: `u` is 2^-53 at least.
 const FARTHEST: f64 = 36.8;
 
 /// How to send an errand, found out where its loader is known.
@@ -119,7 +120,7 @@ impl<K, V> Freshness<K, V> {
         let Until::In(left) = clock.until(deadline) else { return false };
         let (left, reach) = (left.as_secs_f64(), load.as_secs_f64() * self.beta);
         // Most are far from their end, and need no logarithm.
-        left < reach * FARTHEST && left < reach * -chance().ln()
+        left < reach * FARTHEST && left < reach * -random_unit().ln()
     }
 
     fn rest(&self, clock: &Clock) -> u64 {
@@ -137,18 +138,12 @@ impl<K, V> fmt::Debug for Freshness<K, V> {
 }
 
 /// A number in (0, 1], evenly distributed; not for secrets.
-fn chance() -> f64 {
+fn random_unit() -> f64 {
     thread_local! {
         static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0));
     }
-    // The generator splitmix64 (Steele et al., OOPSLA'14).
-    let state = STATE.with(|state| {
-        state.set(state.get().wrapping_add(0x9E37_79B9_7F4A_7C15));
-        state.get()
-    });
-    let mut bits = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (((bits ^ (bits >> 31)) >> 11) + 1) as f64 / (1_u64 << 53) as f64
+    let state = STATE.with(|state| state.replace(chance::next_state(state.get())));
+    1.0 - chance::unit(chance::mix(state))
 }
 
 /// Whether a value that was found is to be refreshed.
@@ -472,7 +467,7 @@ mod tests {
 
     #[test]
     fn chances_are_even_and_never_zero() {
-        let draws: Vec<_> = (0..100_000).map(|_| chance()).collect();
+        let draws: Vec<_> = (0..100_000).map(|_| random_unit()).collect();
         assert!(draws.iter().all(|u| (0.0..=1.0).contains(u) && -u.ln() < FARTHEST));
         let mean = draws.iter().map(|u| -u.ln()).sum::<f64>() / draws.len() as f64;
         // An exponential distribution of mean 1, whose standard error here is 0.003.

@@ -1,6 +1,7 @@
 //! How long the entries of a cache live: the rules, and what they come to for one entry.
 
 use crate::{
+    chance,
     clock::{Clock, DEAD, NEVER, PAST, Reading, Until},
     engine::{load::refresh::Freshness, storage::nodes::Entry, time::timing::Extent},
     expiry::Expiry,
@@ -365,17 +366,9 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
-    fn with_jitter(&self, duration: Duration, chance: u64) -> Duration {
-        let jitter = self.jitter.get();
-        if jitter == 0.0 {
-            return duration;
-        }
-        // Not for secrets: the finalizer of splitmix64 (Steele et al., OOPSLA'14) spreads it evenly.
-        let mut bits = chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let part = ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64;
-        duration.mul_f64(1.0 - jitter * part)
+    /// Shortens `duration` by the cache's jitter; `state` decides by how much.
+    fn with_jitter(&self, duration: Duration, state: u64) -> Duration {
+        chance::jittered(duration, self.jitter.get(), chance::mix(state))
     }
 }
 

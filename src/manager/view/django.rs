@@ -10,23 +10,50 @@ use std::time::Duration;
 ///
 /// | Django | alias | method |
 /// |---|---|---|
-/// | `get(key)` | | [`get`](View::get) |
-/// | `get(key, default)` | | [`get_or`](View::get_or) |
-/// | `get_many(keys)` | | [`get_many`](View::get_many) |
-/// | `has_key(key)`, `key in cache` | [`has_key`](View::has_key) | [`contains_key`](View::contains_key) |
-/// | `set(key, value)` | [`set`](View::set) | [`insert`](View::insert) |
-/// | `set(key, value, timeout)` | [`set_with_ttl`](View::set_with_ttl) | [`insert_with_ttl`](View::insert_with_ttl) |
-/// | `set_many(data)` | [`set_many`](View::set_many) | [`insert_many`](View::insert_many) |
-/// | `add(key, value)` | | [`add`](View::add) |
-/// | `get_or_set(key, value)` | [`get_or_set`](View::get_or_set) | [`get_with`](View::get_with) |
-/// | `delete(key)` | [`delete`](View::delete) | [`invalidate`](View::invalidate); [`remove`](View::remove) returns the value |
-/// | `delete_many(keys)` | | [`delete_many`](View::delete_many) |
-/// | `clear()` | [`clear`](View::clear) | [`invalidate_all`](View::invalidate_all) |
-/// | `touch(key)` | | [`touch`](View::touch) |
-/// | `touch(key, timeout)` | | [`set_ttl`](View::set_ttl) |
-/// | `incr(key)`, `decr(key)` | | [`incr`](View::incr), [`decr`](View::decr) |
-/// | `incr_version(key)`, `decr_version(key)` | | [`incr_version`](View::incr_version), [`decr_version`](View::decr_version) |
+/// | `get(key)` | | [`get`] |
+/// | `get(key, default)` | | [`get_or`] |
+/// | `get_many(keys)` | | [`get_many`] |
+/// | `has_key(key)`, `key in cache` | [`has_key`] | [`contains_key`] |
+/// | `set(key, value)` | [`set`] | [`insert`] |
+/// | `set(key, value, timeout)` | [`set_with_ttl`] | [`insert_with_ttl`] |
+/// | `set_many(data)` | [`set_many`] | [`insert_many`] |
+/// | `add(key, value)` | | [`add`] |
+/// | `get_or_set(key, value)` | [`get_or_set`] | [`get_with`] |
+/// | `delete(key)` | [`delete`] | [`invalidate`]; [`remove`] returns the value |
+/// | `delete_many(keys)` | | [`delete_many`] |
+/// | `clear()` | [`clear`] | [`invalidate_all`] |
+/// | `touch(key)` | | [`touch`] |
+/// | `touch(key, timeout)` | | [`set_ttl`] |
+/// | `incr(key)`, `decr(key)` | | [`incr`], [`decr`] |
+/// | `incr_version(key)`, `decr_version(key)` | | [`incr_version`], [`decr_version`] |
 /// | `version=2` | | [`with_version(2)`](View::with_version) |
+///
+/// [`get`]: View::get
+/// [`get_or`]: View::get_or
+/// [`get_many`]: View::get_many
+/// [`has_key`]: View::has_key
+/// [`contains_key`]: View::contains_key
+/// [`set`]: View::set
+/// [`insert`]: View::insert
+/// [`set_with_ttl`]: View::set_with_ttl
+/// [`insert_with_ttl`]: View::insert_with_ttl
+/// [`set_many`]: View::set_many
+/// [`insert_many`]: View::insert_many
+/// [`add`]: View::add
+/// [`get_or_set`]: View::get_or_set
+/// [`get_with`]: View::get_with
+/// [`delete`]: View::delete
+/// [`invalidate`]: View::invalidate
+/// [`remove`]: View::remove
+/// [`delete_many`]: View::delete_many
+/// [`clear`]: View::clear
+/// [`invalidate_all`]: View::invalidate_all
+/// [`touch`]: View::touch
+/// [`set_ttl`]: View::set_ttl
+/// [`incr`]: View::incr
+/// [`decr`]: View::decr
+/// [`incr_version`]: View::incr_version
+/// [`decr_version`]: View::decr_version
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// Returns the value of a key, or `default` if the key is absent. Nothing is stored. O(1).
     ///
