@@ -196,9 +196,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     ///     .eviction_policy(EvictionPolicy::SizeAware)
     ///     .build();
     /// cache.insert(0, vec![0; 500]);
-    /// (1..=10).for_each(|key| cache.insert(key, vec![0; 50]));
-    /// cache.insert(11, vec![0; 50]);
-    /// assert_eq!((cache.get(&0), cache.entry_count()), (None, 11));
+    /// (1..=100).for_each(|key| cache.insert(key, vec![0; 50]));
+    /// assert_eq!((cache.get(&0), cache.entry_count()), (None, 20));
     /// ```
     #[must_use]
     pub fn eviction_policy(mut self, policy: EvictionPolicy) -> Self {

@@ -329,9 +329,10 @@ impl ManagedCache {
         self.0.cache.entry_count()
     }
 
-    /// The bytes that it takes. Those of values are what their types say, what [`View::weigh`] adds, and
-    /// the heap of keys that were given as `str` or slices; in a large cache that is not bound by bytes they
-    /// are extrapolated from 8,000 of them. O(capacity), and for large caches much less.
+    /// Returns the bytes that the cache takes. Those of values are what their types say, what
+    /// [`View::with_heap_size`] adds, and the heap of keys that were given as `str` or slices. In a large
+    /// cache that is not bound by bytes they are extrapolated from 8,000 of them. O(capacity), and for
+    /// large caches much less.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};

@@ -53,7 +53,9 @@ fn what_is_out_of_range() {
     assert!(mistake("[url]\njitter = 1.5").contains("1.5 is out of range; allowed are 0.0 to 1.0"));
     assert!(mistake("[url]\njitter = nan").contains("nan is out of range"));
     assert!(mistake("[url]\nshards = 0").contains("allowed are 1 to 65536, or \"auto\""));
-    assert!(mistake("[url]\nnew_key_share = 0.7").contains("allowed are 0.01 to 0.60, or \"auto\""));
+    assert!(
+        mistake("[url]\nnew_key_share = 0.7").contains("allowed are 0.01 to 0.60, or \"auto\"")
+    );
     assert!(mistake("[memory]\nsample_every = '1ms'").contains("allowed are 100 ms to 1 day"));
     assert!(mistake("[memory]\nlimit = 5").contains("allowed are 1 MiB"));
     assert!(mistake("[memory.pressure]\nfloor = 0").contains("allowed are 0.01 to 1.0"));
