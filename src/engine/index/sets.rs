@@ -255,6 +255,13 @@ impl<'i> Claim<'i> {
         self.node
     }
 
+    /// The same, of which it is known that it is at home.
+    #[inline(always)]
+    pub(crate) fn at(self, home: Home<'i>) -> Self {
+        debug_assert!(ptr::eq(self.set, home.set), "a claim next door");
+        Claim { set: home.set, ..self }
+    }
+
     /// What the policy knows of the slot's set.
     #[inline(always)]
     pub(crate) fn hints(&self) -> &'i Hints {
@@ -475,15 +482,15 @@ impl Index {
         hash: u64,
         node: NodeId,
     ) -> Option<Claim<'i>> {
+        let word = self.layout.tentative(hash, node, false);
         if vacant != 0 {
-            let word = self.layout.tentative(hash, node, false);
             let slot = vacant.trailing_zeros() as usize;
-            let claim = Self::try_claim(home.set, slot, Word::FREE, word, node);
-            if claim.is_some() {
-                return claim;
+            if Self::try_claim(home.set, slot, Word::FREE, word) {
+                return Some(Claim { set: home.set, slot, word, node });
             }
         }
-        self.claim_in(home.set, false, hash, node)
+        let slot = Self::claim_any(home.set, word)?;
+        Some(Claim { set: home.set, slot, word, node })
     }
 
     /// The same next door.
@@ -498,26 +505,22 @@ impl Index {
         if !home.control().can_displace() {
             return None;
         }
-        let next = Home { set: self.neighbour(home.set) };
+        let set = self.neighbour(home.set);
+        let next = Home { set };
         self.disown(next, next.control(), node);
-        self.claim_in(next.set, true, hash, node)
+        let word = self.layout.tentative(hash, node, true);
+        let slot = Self::claim_any(set, word)?;
+        Some(Claim { set, slot, word, node })
     }
 
+    /// The slot, if one could be claimed.
     #[inline(never)]
-    fn claim_in<'i>(
-        &self,
-        set: &'i Set,
-        displaced: bool,
-        hash: u64,
-        node: NodeId,
-    ) -> Option<Claim<'i>> {
-        let word = self.layout.tentative(hash, node, displaced);
+    fn claim_any(set: &Set, word: Word) -> Option<usize> {
         let mut free = set.line().matches(Probe::FREE);
         while free != 0 {
             let slot = free.trailing_zeros() as usize;
-            let claim = Self::try_claim(set, slot, Word::FREE, word, node);
-            if claim.is_some() {
-                return claim;
+            if Self::try_claim(set, slot, Word::FREE, word) {
+                return Some(slot);
             }
             free &= free - 1;
         }
@@ -535,27 +538,29 @@ impl Index {
         node: NodeId,
     ) -> Option<Claim<'i>> {
         debug_assert_eq!(self.number(home), loc.set(), "a member of another set");
+        let (set, slot) = (home.set, loc.slot());
         let word = self.layout.tentative(hash, node, false);
-        let claim = Self::try_claim(home.set, loc.slot(), old, word, node);
-        if claim.is_some() {
+        if Self::try_claim(set, slot, old, word) {
             step(Step::Ousted);
+            Some(Claim { set, slot, word, node })
+        } else {
+            None
         }
-        claim
     }
 
     #[inline(always)]
-    fn try_claim(set: &Set, slot: usize, old: Word, word: Word, node: NodeId) -> Option<Claim<'_>> {
+    fn try_claim(set: &Set, slot: usize, old: Word, word: Word) -> bool {
         if planted(Bug::OustBlind) && old != Word::FREE {
             set.slot(slot).store(word.bits(), Ordering::Release);
-            return Some(Claim { set, slot, word, node });
+            return true;
         }
         // Release: whoever publishes this word passes the node's content on. Acquire: what is ousted is
         // this thread's to retire.
         let claimed = set.swap(slot, old, word, acq_rel_unless(Bug::PublishRelaxed));
-        claimed.then(|| {
+        if claimed {
             step(Step::SlotClaimed);
-            Claim { set, slot, word, node }
-        })
+        }
+        claimed
     }
 
     /// Decides an insert (step 5) that found its key absent after reading `control`. False if
@@ -567,7 +572,7 @@ impl Index {
             return true;
         }
         debug_assert!(!control.is_sealed(), "a decision in a sealed set");
-        let displaced = claim.word.is_displaced() && !planted(Bug::DisplacedUncounted);
+        let displaced = !ptr::eq(claim.set, home.set) && !planted(Bug::DisplacedUncounted);
         let decided = control.decide(claim.node, Place { slot: claim.slot, displaced });
         let (old, new) = (control.bits(), decided.bits());
         let word = &home.set.control;

@@ -313,7 +313,9 @@ impl<K: Eq, V> Shard<K, V> {
             return Attempt::new(self, cx, target, node).rejected();
         };
         let Room { credit, source, claim, vacant } = room;
-        let claim = claim.or_else(|| self.index.claim(home, vacant, target.hash, node));
+        let claim = claim
+            .or_else(|| self.index.claim(home, vacant, target.hash, node))
+            .map(|claim| claim.at(home));
         if let Some(claim) = &claim {
             self.place(node, || self.index.loc_claimed(claim));
             if Index::decide(home, control, claim) {

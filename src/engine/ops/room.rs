@@ -43,6 +43,13 @@ impl<'i> Room<'i> {
     fn evicted(credit: Credit, claim: Option<Claim<'i>>, vacant: u32) -> Self {
         Room { credit, source: Source::Evicted, claim, vacant }
     }
+
+    /// The same, but not where a call out of line has put it: then no other need be in memory.
+    #[inline(always)]
+    fn apart(self) -> Self {
+        let Room { credit, source, claim, vacant } = self;
+        Room { credit, source, claim, vacant }
+    }
 }
 
 /// Entries that are given up at once where nodes run out although there is weight left.
@@ -62,19 +69,18 @@ impl<K, V> Shard<K, V> {
         home: Home<'i>,
         node: NodeId,
     ) -> Option<Room<'i>> {
-        if self.weights.is_some() {
-            return self.room_by_weight(cx, target);
-        }
-        if !cx.budget().is_dry(self.credits()) {
-            let credit = self.take(cx, 1);
-            if credit.amount() > 0 {
-                return Some(Room::unused(credit));
+        if self.weights.is_none() {
+            if !cx.budget().is_dry(self.credits()) {
+                let credit = self.take(cx, 1);
+                if credit.amount() > 0 {
+                    return Some(Room::unused(credit));
+                }
+            }
+            if !self.compares() && !cx.common().storeys.has_grown() {
+                return self.evict_for(cx, target, home, node);
             }
         }
-        if cx.common().storeys.has_grown() || self.compares() {
-            return self.room_by_weight(cx, target);
-        }
-        self.evict_for(cx, target, home, node)
+        self.room_by_weight(cx, target).map(Room::apart)
     }
 
     /// Whether the policy compares entries.
@@ -108,10 +114,7 @@ impl<K, V> Shard<K, V> {
                 return Some(Room::evicted(credit, Some(claim), 0));
             }
         }
-        // Taken apart, so that a room which was found above need not be in memory.
-        let found = self.evict_elsewhere(cx, target, (home, visit), node)?;
-        let Room { credit, source, claim, vacant } = found;
-        Some(Room { credit, source, claim, vacant })
+        self.evict_elsewhere(cx, target, (home, visit), node).map(Room::apart)
     }
 
     #[inline(always)]
@@ -307,10 +310,13 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Evicts an entry; its credit. None if its word has changed.
-    #[inline]
+    #[inline(always)]
     fn evict(&self, cx: &WriteScope<'_, K, V>, victim: Victim) -> Option<Credit> {
-        let removed = self.index.remove(victim.loc, victim.word);
-        removed.then(|| self.depart_evicted(cx, victim))
+        if self.index.remove(victim.loc, victim.word) {
+            Some(self.depart_evicted(cx, victim))
+        } else {
+            None
+        }
     }
 
     #[inline(always)]
