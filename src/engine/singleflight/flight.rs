@@ -1,54 +1,61 @@
-//! One load: who leads it, who waits for it, and what comes of it.
+//! One load: its leader, its waiters and its outcome.
 //!
 //! # States
 //!
 //! ```text
-//!          land, or abandon with nobody waiting
+//!          land, or abandon with no waiter
 //!    Led ------------------------------------------> Over
 //!    ^ |                                              ^
-//!    | | abandon: wakes one waiter                    | the offer is dropped, and nobody else waits
-//!    | v                                              |
+//!    | | abandon: wakes one waiter                    | the offer is dropped, and none waits;
+//!    | v                                              | or a waiter finds the flight superseded
 //!   Vacant -------------------------------------------+
-//!          take over: whichever waiter comes first      or whoever comes first finds it superseded
+//!      (back to Led: the first waiter, or errand, that comes takes the lead over)
 //! ```
 //!
-//! - A flight begins Led, by the thread or future that posted it (`flights.rs`). The leader runs its
-//!   loader, stores what came of it (`fill.rs`), and *lands*: leaves the outcome for those who wait,
+//! - A flight begins Led, by the thread or future that posted it (`flights.rs`). The leader runs
+//!   its loader, stores the result (`fill.rs`), and *lands*: it leaves the outcome for the waiters,
 //!   if there are any, and wakes all of them. A leader that panics or is dropped *abandons*.
-//! - A waiter is a task or a thread, known by its waker and a ticket. When it is polled it takes the lead
-//!   if that is vacant, gets the outcome if the flight is over (if it landed; else it starts anew), and
-//!   queues up otherwise.
-//! - A leader may hand its lead to a task (`handed.rs`), which abandons to *all* who wait.
+//! - A waiter is a task or a thread, known by its waker and a ticket. When polled, it takes the
+//!   lead if the flight is Vacant. If the flight is Over, it gets the outcome, or starts anew if
+//!   there is none. Otherwise it queues up.
+//! - A leader may hand its lead to a task (`handed.rs`), which abandons to *all* waiters.
 //! - A leader that need not load at once *steps back*: the flight is Vacant then, and an errand
-//!   (`refresh.rs`) is on its way to take the lead over, if nobody comes first.
-//! - A waiter that finds the lead of a *superseded* flight vacant does not take it. It makes the flight Over and
-//!   wakes all others, so that they start anew: the key has or gets another flight by now, and two leaders would
-//!   load at a time.
-//! - Who makes a flight Over ends its post; who finds it Over does so, too, and so waits for nobody.
+//!   (`refresh.rs`) is on its way to take the lead over, unless a waiter comes first.
+//! - A waiter that finds a *superseded* flight Vacant does not take the lead. It makes the flight
+//!   Over and wakes all others, so that they start anew: the key has or gets another flight by now,
+//!   and two leaders would load at a time.
+//! - The thread that makes a flight Over ends its post. A waiter that finds it Over ends the post,
+//!   too, and so waits for no other thread to do it.
 //!
 //! # Who may touch what
 //!
-//! State and queue are under a mutex that leader and waiters hold for a few instructions, and that
-//! writers never touch. No code of the user's runs under it: wakers are cloned before, and woken
-//! and dropped after; values are cloned from the outcome when it is released. The outcome is set once,
+//! Stage and queue are under a mutex that leader and waiters hold for a few instructions, and that
+//! writers never touch. No user code runs under it: wakers are cloned before, and woken and dropped
+//! after; values are cloned from the outcome after the mutex is released. The outcome is set once,
 //! by the leader, before it makes the flight Over under the mutex, and read by waiters that have
 //! seen that under the mutex, so it needs no ordering of its own.
 //!
 //! # No wake-up is lost
 //!
-//! While a flight is Led, every waiter that was polled last without success is in the queue with the
+//! While a flight is Led, every waiter whose last poll returned Pending is in the queue with the
 //! waker of that poll, or has been woken since. It joins the queue in the same critical section in
-//! which it finds the flight Led, and leaves it only to be woken or by its own doing. Landing empties the
-//! queue in the critical section that makes the flight Over, and wakes everyone who was in it.
+//! which it finds the flight Led, and leaves it only to be woken or when it is polled or dropped.
+//! Landing empties the queue in the critical section that makes the flight Over, and wakes every
+//! waiter that was in it.
 //!
-//! While a flight is Vacant, some waiter has been taken from the queue and woken, and is neither
-//! polled nor dropped since (a task that abandons wakes all of them); or an errand has neither run nor been dropped, and nobody waits, for
-//! whoever is polled takes the lead. If the waiter is polled, it takes the lead, unless another came
-//! first: then the flight is Led, and it queues up again (an errand is done then). If it is dropped, it wakes the next (it knows that it was woken
-//! since its ticket is not in the queue). Should two be on their way at once, the one that is dropped
-//! may wake a third, or, with nobody in the queue, make the flight Over; the second then finds it Over
-//! and starts anew. A woken task that is neither polled nor dropped keeps the others waiting, like a leader
-//! that is not polled.
+//! While a flight is Vacant, one of these holds:
+//!
+//! - Some waiter has been taken from the queue and woken, and has been neither polled nor dropped
+//!   since. (A task that abandons wakes all of them.)
+//! - An errand has neither run nor been dropped, and no waiter is in the queue: a waiter that is
+//!   polled takes the lead.
+//!
+//! A woken waiter that is polled takes the lead, unless another came first: then the flight is Led,
+//! and it queues up again (an errand is done in that case). A woken waiter that is dropped wakes
+//! the next. It knows that it was woken, since its ticket is not in the queue. If two are on their
+//! way at once, the one that is dropped may wake a third, or, if the queue is empty, make the
+//! flight Over; the second then finds it Over and starts anew. A woken task that is neither polled
+//! nor dropped keeps the others waiting, like a leader that is not polled.
 
 use crate::{
     engine::{
@@ -72,13 +79,13 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// What a load came to.
+/// The result of a load.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome<V> {
     Value(V),
     /// The loader has no value for this key.
     Nothing,
-    /// An error of a type that those who ask know.
+    /// An error, of a type that the callers know.
     Error(Arc<dyn Any + Send + Sync>),
 }
 
@@ -99,7 +106,7 @@ enum Stage {
 
 struct Desk {
     stage: Stage,
-    /// By ticket, ascending.
+    /// In ascending order of tickets.
     queue: VecDeque<(Ticket, Waker)>,
     next: Ticket,
 }
@@ -107,7 +114,8 @@ struct Desk {
 type Ticket = u64;
 
 impl Desk {
-    /// Puts a waiter into the queue, and returns a waker to be dropped outside the lock.
+    /// Puts a waiter into the queue. Returns the waker that it replaces, which the caller drops
+    /// after it has released the lock.
     fn enqueue(&mut self, ticket: &mut Option<Ticket>, waker: Waker) -> Option<Waker> {
         if let Some(place) = ticket.and_then(|ticket| self.place(ticket)) {
             return Some(mem::replace(&mut self.queue[place].1, waker));
@@ -122,13 +130,14 @@ impl Desk {
         self.queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()
     }
 
-    /// The waker of a waiter that leaves; None if it has been woken.
+    /// Removes a waiter and returns its waker, or `None` if it has been woken.
     fn leave(&mut self, ticket: Ticket) -> Option<Waker> {
         let place = self.place(ticket)?;
         self.queue.remove(place).map(|(_, waker)| waker)
     }
 
-    /// Offers the lead to the next waiter: its waker. If there is none the flight is over.
+    /// Makes the flight Vacant and returns the waker of the next waiter; without one, makes it
+    /// Over.
     fn offer(&mut self) -> Option<Waker> {
         let next = self.queue.pop_front();
         self.stage = if next.is_some() { Stage::Vacant } else { Stage::Over };
@@ -152,12 +161,12 @@ impl<K, V> Flight<K, V> {
         &self.key
     }
 
-    /// Whether a write of the key has come in between.
+    /// Returns whether a write of the key has superseded this load.
     pub(crate) fn is_superseded(&self) -> bool {
         self.post.is_superseded()
     }
 
-    /// What it came to; None while it is not over, and if it was abandoned.
+    /// Returns the outcome, or `None` if the flight is not over or was abandoned.
     pub(crate) fn outcome(&self) -> Option<&Outcome<V>> {
         self.outcome.get()
     }
@@ -166,7 +175,7 @@ impl<K, V> Flight<K, V> {
         self.desk.lock().expect("nothing panics under the lock")
     }
 
-    /// Takes the lead if it is vacant; whether it was.
+    /// Takes the lead if it is vacant. Returns whether it was.
     pub(crate) fn take_lead(&self) -> bool {
         let mut desk = self.desk();
         let vacant = desk.stage == Stage::Vacant;
@@ -176,7 +185,7 @@ impl<K, V> Flight<K, V> {
         vacant
     }
 
-    /// Passes an offer on, if the lead is vacant: what an errand does that will not run.
+    /// Offers the lead to the next waiter if it is vacant. Called by an errand that will not run.
     pub(crate) fn decline(&self, flights: &Flights<Self>) {
         let mut desk = self.desk();
         if desk.stage == Stage::Vacant {
@@ -186,9 +195,9 @@ impl<K, V> Flight<K, V> {
         }
     }
 
-    /// Leaves the lead to whichever of those who wait comes first, and wakes all of them, so that one that is not
-    /// polled any more keeps none waiting. (A [`Leader`] wakes one: of many whose loads fail in turn each would wake all
-    /// others.)
+    /// Leaves the lead to the waiter that comes first, and wakes all of them, so that one that is
+    /// not polled any more keeps no other waiting. (A [`Leader`] wakes one: if the loads of many
+    /// waiters fail in turn, each would otherwise wake all others.)
     pub(crate) fn abandon_to_all(&self, flights: &Flights<Self>) {
         let waiting = {
             let mut desk = self.desk();
@@ -208,7 +217,7 @@ impl<K, V> Flight<K, V> {
         flights.end(&self.post, &pin().guard);
     }
 
-    /// Makes the flight over if nobody waits; whether it did.
+    /// Makes the flight Over if no one waits. Returns whether it did.
     fn close_unattended(&self) -> bool {
         let mut desk = self.desk();
         let unattended = desk.queue.is_empty();
@@ -218,7 +227,7 @@ impl<K, V> Flight<K, V> {
         unattended
     }
 
-    /// Makes the flight over; those who wait.
+    /// Makes the flight Over and returns its waiters.
     fn close(&self) -> VecDeque<(Ticket, Waker)> {
         let mut desk = self.desk();
         desk.stage = Stage::Over;
@@ -232,7 +241,7 @@ impl<K, V> fmt::Debug for Flight<K, V> {
     }
 }
 
-/// A place in a load.
+/// The role of a caller in a load.
 #[derive(Debug)]
 pub(crate) enum Boarding<'e, K, V> {
     Lead(Leader<'e, K, V>),
@@ -240,7 +249,7 @@ pub(crate) enum Boarding<'e, K, V> {
 }
 
 impl<'e, K, V> Boarding<'e, K, V> {
-    /// Waits, if that is what is to be done, in this thread.
+    /// Waits, if the role is to wait, by blocking this thread.
     pub(crate) fn turn_blocking(self) -> Turn<'e, K, V> {
         match self {
             Boarding::Lead(leader) => Turn::Lead(leader),
@@ -248,7 +257,7 @@ impl<'e, K, V> Boarding<'e, K, V> {
         }
     }
 
-    /// Waits, if that is what is to be done.
+    /// Waits, if the role is to wait.
     pub(crate) async fn turn(self) -> Turn<'e, K, V> {
         match self {
             Boarding::Lead(leader) => Turn::Lead(leader),
@@ -257,20 +266,21 @@ impl<'e, K, V> Boarding<'e, K, V> {
     }
 }
 
-/// What waiting leads to.
+/// The result of waiting.
 #[derive(Debug)]
 pub(crate) enum Turn<'e, K, V> {
-    /// To load oneself.
+    /// The caller has to load.
     Lead(Leader<'e, K, V>),
-    /// The flight is over. Without an outcome one has to start anew.
+    /// The flight is over. If it has no outcome, the caller has to start anew.
     Over(Arc<Flight<K, V>>),
 }
 
-/// The one that loads. Abandons the flight when it is dropped before it has landed.
+/// The lead of a flight. Abandons the flight when it is dropped before it has landed.
 #[derive(Debug)]
 pub(crate) struct Leader<'e, K, V> {
     flights: &'e Flights<Flight<K, V>>,
     flight: Arc<Flight<K, V>>,
+    /// Whether the lead is given up: landed, handed over, or stepped back from.
     landed: bool,
 }
 
@@ -283,25 +293,25 @@ impl<'e, K, V> Leader<'e, K, V> {
         &self.flight.post
     }
 
-    /// To be kept while the loader's code runs.
+    /// Notes that this thread leads the flight. The caller keeps the result while the loader runs.
     pub(crate) fn leading(&self) -> Leading {
         Leading::new(Arc::as_ptr(&self.flight).cast())
     }
 
-    /// Hands the lead to somebody else, who lands the flight or abandons it.
+    /// Hands the lead to the caller, who has to land or abandon the flight.
     pub(crate) fn hand_over(mut self) -> Arc<Flight<K, V>> {
         self.landed = true;
         Arc::clone(&self.flight)
     }
 
-    /// Leaves the lead to all who wait, whichever of them comes first.
+    /// Wakes all waiters and leaves the lead to the one that comes first.
     #[cfg(feature = "macros")]
     pub(crate) fn abandon_to_all(self) {
         let flights = self.flights;
         self.hand_over().abandon_to_all(flights);
     }
 
-    /// Leaves the lead to whoever comes first: the errand that the caller sends, or one that waits.
+    /// Leaves the lead to the errand that the caller sends, or to a waiter, whichever comes first.
     pub(crate) fn step_back(mut self) -> Arc<Flight<K, V>> {
         let next = {
             let mut desk = self.flight.desk();
@@ -315,14 +325,14 @@ impl<'e, K, V> Leader<'e, K, V> {
         Arc::clone(&self.flight)
     }
 
-    /// Ends the flight and gives the outcome to those who wait for it, and back.
+    /// Ends the flight, leaves the outcome for its waiters, and returns it.
     pub(crate) fn land(mut self, outcome: Outcome<V>) -> Outcome<V>
     where
         V: Clone,
     {
         let mut waiting = VecDeque::new();
         if !self.flight.close_unattended() {
-            // If cloning panics, this is abandoned.
+            // If cloning panics, the flight is abandoned.
             let set = self.flight.outcome.set(outcome.clone());
             debug_assert!(set.is_ok(), "a flight lands once");
             waiting = self.flight.close();
@@ -330,7 +340,8 @@ impl<'e, K, V> Leader<'e, K, V> {
         self.landed = true;
         self.flight.end_post(self.flights);
         waiting.into_iter().for_each(|(_, waker)| waker.wake());
-        // Not left to the end of the function: what is being returned then is leaked if it panics.
+        // Dropped here: a panic of this drop after `outcome` is moved into the return place would
+        // leak the outcome.
         drop(self);
         outcome
     }
@@ -345,7 +356,7 @@ impl<K, V> Drop for Leader<'_, K, V> {
     }
 }
 
-/// Wakes the waiter that the lead was offered to, or ends the post of a flight that is over.
+/// Wakes the waiter that the lead is offered to; without one, ends the post of the flight.
 fn pass_on<K, V>(
     flights: &Flights<Flight<K, V>>,
     flight: &Flight<K, V>,
@@ -359,12 +370,12 @@ fn pass_on<K, V>(
     }
 }
 
-/// One that waits for somebody else's load, or for its turn to load.
+/// A future that waits for another caller's load, or for its turn to load.
 #[derive(Debug)]
 pub(crate) struct Waiter<'e, K, V> {
     flights: &'e Flights<Flight<K, V>>,
     flight: Arc<Flight<K, V>>,
-    /// While it may be in the queue, or was woken from there and has not been polled since.
+    /// `Some` while it may be in the queue, or was woken from there and has not been polled since.
     ticket: Option<Ticket>,
 }
 

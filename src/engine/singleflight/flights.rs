@@ -1,12 +1,13 @@
-//! Which loads are under way: a table that writers look into and that loads are posted in.
+//! Which loads are under way: a table in which loads are posted and writers look.
 //!
 //! # Structure
 //!
-//! Each of [`CLASSES`] classes of hashes has a list of *posts*, one per load. The lists are lock-free
-//! (Harris, DISC'01; Michael, SPAA'02): a post is pushed at the head, *ended* by the tag of its `next`,
-//! and unlinked by whoever walks past an ended one. The table appears with the first load of a cache.
-//! Until then a write pays for one load of a word that nobody writes, and after that for one more, of
-//! the head of its class, which is null unless something is loading.
+//! Each of [`CLASSES`] classes of hashes has a list of *posts*, one per load. The lists are
+//! lock-free (Harris, DISC'01; Michael, SPAA'02): a post is pushed at the head, *ended* by the tag
+//! of its `next`, and unlinked by any thread that walks past an ended one. The table appears with
+//! the first load of a cache. Until then a write pays for one load of a word that no thread writes,
+//! and after that for one more, of the head of its class, which is null unless something is
+//! loading.
 //!
 //! ```text
 //! posted ----------------------------> ended ---> unlinked ---> freed
@@ -14,40 +15,42 @@
 //!     +--> superseded --> (bump) -------+
 //! ```
 //!
-//! - *post*: by a thread that found no post of its key that can be joined. The compare-and-swap on the
-//!   head says that nobody has pushed since that thread began to walk the list at that head.
-//! - *supersede*: by a writer that finds a post of its hash. It sets the flag, bumps the control word
-//!   of the set (`fill.rs` says what for), and only then ends the post. So a writer that does not
-//!   find the post knows that the bump is done, whoever did it.
-//! - *end*: by anybody who knows that the load is over, or as above.
+//! - *post*: by a thread that found no post of its key that can be joined. The compare-and-swap on
+//!   the head says that no thread has pushed since that thread began to walk the list at that head.
+//! - *supersede*: by a writer that finds a post of its hash. It sets the flag, bumps the control
+//!   word of the set (`fill.rs` gives the reason), and only then ends the post. So a writer that
+//!   does not find the post knows that the bump is done, whichever writer did it.
+//! - *end*: by a thread that knows that the load is over, or by a writer as above.
 //!
-//! A post can be joined if it is neither superseded nor ended, and if its flight still lives. It never
-//! becomes so again, and after a push everything behind the head had been looked at: so there is at
-//! most one post per key that can be joined. (The head may have gone and come back between the look and
-//! the swap. What was pushed meanwhile is unlinked again then, hence ended.)
+//! A post can be joined if it is neither superseded nor ended, and if its flight still lives. Once
+//! that is false it stays false, and a push succeeds only after everything behind the head has been
+//! looked at: so there is at most one post per key that can be joined. (The head may have gone and
+//! come back between the look and the swap. What was pushed meanwhile is unlinked again then, hence
+//! ended.)
 //!
-//! Writers compare hashes only, all 64 bits: superseding one load too many costs an entry that is not
-//! stored. So writers run no user code here.
+//! Writers compare hashes only, all 64 bits: superseding one load too many costs an entry that is
+//! not stored. So writers run no user code here.
 //!
 //! # Memory
 //!
-//! A post is counted: by its flight, and by the list, whose share is given up after the grace period.
-//! What then runs in whichever thread may free a post, but never a key or a value: the post knows its
-//! flight only weakly. Flights are dropped by those who lead them or wait for them.
+//! A post is counted: by its flight, and by the list, whose share is given up after the grace
+//! period. That may free a post in whichever thread runs it, but never a key or a value: the post
+//! knows its flight only weakly. Flights are dropped by their leaders and waiters.
 //!
 //! # Orderings
 //!
-//! Pushing and unlinking are Release swaps, walks load with Acquire, and every change of a head or a
-//! `next` is a read-modify-write: who walks sees the posts as they were written, and who finds a post
-//! gone, or ended, sees what was done before that, by the load or by the writer.
+//! Pushing, unlinking and ending are AcqRel, walks load with Acquire, and every change of a head or
+//! of a linked post's `next` is a read-modify-write: a thread that walks sees the posts as they
+//! were written, and a thread that finds a post gone, or ended, sees what was done before that, by
+//! the load or by the writer.
 //!
 //! Loads and writers also need store-load order. A load posts, and then looks (into the cache, and
-//! wherever the value comes from); a writer (of whatever the value comes from, or of the cache) looks for
-//! a post after it has written. One of the two must see the other. Posting ends with a SeqCst fence; its
-//! partner is that of the writer's pin, which crossbeam-epoch makes a full fence (a locked instruction on
-//! x86). A writer that keeps a pin does not get another fence with its next: what it wrote to the source
-//! must then be ordered before what it writes to the cache by other means, such as a lock around the
-//! source, which the load takes, too.
+//! at the source of the value); a writer (of that source, or of the cache) looks for a post after
+//! it has written. One of the two must see the other. Posting ends with a SeqCst fence; its partner
+//! is that of the writer's pin, which crossbeam-epoch makes a full fence (a locked instruction on
+//! x86). A writer that keeps a pin does not get another fence with its next: what it wrote to the
+//! source must then be ordered before what it writes to the cache by other means, such as a lock
+//! around the source, which the load takes, too.
 //!
 //! # ABA
 //!
@@ -55,7 +58,7 @@
 //!
 //! # Progress
 //!
-//! Lock-free: a walk that starts again met a list that somebody else changed.
+//! Lock-free: a walk starts again only if another thread has changed the list.
 
 use crate::{
     engine::testing::{
@@ -68,7 +71,7 @@ use crate::{
 use crossbeam_epoch::{Atomic, Guard, Shared, unprotected};
 use std::{fmt, marker::PhantomData, ptr};
 
-/// Lists of posts.
+/// The number of lists of posts.
 const CLASSES: usize = if cfg!(larder_loom) { 2 } else { 256 };
 
 /// The tag of an ended post's `next`.
@@ -85,10 +88,12 @@ pub(crate) struct Post<T> {
 }
 
 impl<T> Post<T> {
-    /// Whether a write of the key came in between: what is loaded must not be stored.
+    /// Returns whether a write of the key has superseded the load, so that its value must not be
+    /// stored.
     #[inline]
     pub(crate) fn is_superseded(&self) -> bool {
-        // Acquire of the control word, before this, is what makes it count: see `fill.rs`.
+        // Acquire: pairs with the Release in `Flights::supersede_in`. A fill has read the control
+        // word with Acquire before, which makes the flag of each earlier bump visible (`fill.rs`).
         !planted(Bug::FlagUnchecked) && self.superseded.load(Ordering::Acquire)
     }
 }
@@ -107,16 +112,16 @@ pub(crate) struct Flights<T> {
     _owned: PhantomData<Arc<T>>,
 }
 
-/// Where a load comes to stand.
+/// The result of [`Flights::board`].
 #[derive(Debug)]
 pub(crate) enum Boarded<T> {
-    /// There was one already.
+    /// A load was posted already.
     Joined(Arc<T>),
-    /// This is the one.
+    /// The caller's load was posted.
     Posted(Arc<T>),
 }
 
-/// What is to become of a post that was visited.
+/// What [`Flights::walk`] does with a post that it has visited.
 enum Visit {
     Pass,
     End,
@@ -129,7 +134,8 @@ impl<T> Flights<T> {
 
     #[inline(always)]
     fn table(&self) -> Option<&Table<T>> {
-        // SAFETY: a published table stays as long as `self`.
+        // Acquire: pairs with the AcqRel in `make_table`; the table's heads are initialised.
+        // SAFETY: null, or a published table, which is freed only when `self` is dropped.
         unsafe { self.table.load(Ordering::Acquire).as_ref() }
     }
 
@@ -138,9 +144,14 @@ impl<T> Flights<T> {
         &table[(hash >> 32) as usize % CLASSES]
     }
 
-    /// Whether no load of this hash is posted: what a writer asks between its pin and its work.
+    /// Returns whether no load of this hash's class is posted. A writer asks between its pin and
+    /// its work.
     #[inline(always)]
     pub(crate) fn is_quiet(&self, hash: u64, pinned: &Guard) -> bool {
+        // Acquire: pairs with the AcqRel with which `walk` unlinks; if the post is gone, what its
+        // load or its superseding writer did before is visible. The fence of the pin pairs with the
+        // SeqCst fence in `board`: a post that is not seen belongs to a load that sees the writes
+        // before the pin.
         self.table()
             .is_none_or(|table| Self::class(table, hash).load(Ordering::Acquire, pinned).is_null())
     }
@@ -148,21 +159,23 @@ impl<T> Flights<T> {
     #[cold]
     fn make_table(&self) -> &Table<T> {
         let new = Box::into_raw(Box::new(array_of![Atomic::null(); CLASSES]));
+        // AcqRel, on failure Acquire: publishes the heads to the Acquire in `table`, or acquires
+        // those that another thread has published here.
         match self.table.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire)
         {
-            // SAFETY: published, so it stays as long as `self`.
+            // SAFETY: published, so it is freed only when `self` is dropped.
             Ok(_) => unsafe { &*new },
             Err(theirs) => {
-                // SAFETY: it came from a box, and nobody else has seen it.
+                // SAFETY: it came from a box, and was not published.
                 drop(unsafe { Box::from_raw(new) });
-                // SAFETY: as above.
+                // SAFETY: published by another thread, so it is freed only when `self` is dropped.
                 unsafe { &*theirs }
             }
         }
     }
 
-    /// The load of this hash that `joins`, or the one that `make` makes of its post. Where a flight
-    /// was made in vain it is dropped here.
+    /// Returns the posted load of this hash that `joins` accepts, or posts the one that `make`
+    /// makes of its post. A flight that was made in vain is dropped here.
     pub(crate) fn board(
         &self,
         hash: u64,
@@ -176,6 +189,7 @@ impl<T> Flights<T> {
         loop {
             let mut joined = None;
             let first = Self::walk(head, pinned, &mut |post| {
+                // Acquire: pairs with the Release in `supersede_in`.
                 if post.hash == hash && joined.is_none() && !post.superseded.load(Ordering::Acquire)
                 {
                     joined = post.flight.upgrade().filter(|flight| joins(flight));
@@ -189,8 +203,11 @@ impl<T> Flights<T> {
                 return Boarded::Joined(flight);
             }
             let (flight, post) = own.get_or_insert_with(|| Self::new_flight(hash, make));
+            // Relaxed: the post is not linked; the push below publishes it.
             post.next.store(first, Ordering::Relaxed);
             let listed = Arc::into_raw(Arc::clone(post));
+            // AcqRel: pairs with the Acquire loads in `walk`; the post's fields are visible.
+            // Failure, Relaxed: the next walk reads the head again.
             let pushed = head.compare_exchange(
                 first,
                 Shared::from(listed),
@@ -200,12 +217,15 @@ impl<T> Flights<T> {
             );
             if pushed.is_ok() {
                 if !planted(Bug::SkipFence) {
+                    // SeqCst: pairs with the fence of a writer's pin. If the fence comes first, the
+                    // writer sees the post; otherwise the load sees what was written before the
+                    // pin.
                     fence(Ordering::SeqCst);
                 }
                 step(Step::LoadPosted);
                 return Boarded::Posted(Arc::clone(flight));
             }
-            // SAFETY: the list did not take the share that was meant for it.
+            // SAFETY: `into_raw` above gave this share, and the push that would own it has failed.
             drop(unsafe { Arc::from_raw(listed) });
         }
     }
@@ -225,7 +245,7 @@ impl<T> Flights<T> {
         (flight, post.expect("made with the flight"))
     }
 
-    /// Ends every load of this hash that is posted, before a write; `bump` gets the hash.
+    /// Supersedes every posted load of this hash, before a write. `bump` gets the hash.
     #[cold]
     #[inline(never)]
     pub(crate) fn supersede(&self, hash: u64, pinned: &Guard, bump: &dyn Fn(u64)) {
@@ -235,8 +255,8 @@ impl<T> Flights<T> {
         }
     }
 
-    /// In a child of `fork`: the same for those that were posted in another process, whose leaders may have
-    /// stayed there.
+    /// Supersedes, in a child of `fork`, every load of this hash that was posted in another
+    /// process, where its leader may have stayed.
     #[cold]
     pub(crate) fn supersede_strangers(&self, hash: u64, pinned: &Guard, bump: &dyn Fn(u64)) {
         if let Some(table) = self.table() {
@@ -245,7 +265,7 @@ impl<T> Flights<T> {
         }
     }
 
-    /// Ends every load that is posted, before everything is removed.
+    /// Supersedes every posted load, before all entries are removed.
     pub(crate) fn supersede_all(&self, pinned: &Guard, bump: &dyn Fn(u64)) {
         for head in self.table().into_iter().flatten() {
             Self::supersede_in(head, pinned, &|_| true, bump);
@@ -262,6 +282,7 @@ impl<T> Flights<T> {
             if !meant(post) {
                 return Visit::Pass;
             }
+            // Release: pairs with the Acquire in `Post::is_superseded`. `bump` orders it for fills.
             post.superseded.store(true, Ordering::Release);
             step(Step::LoadSuperseded);
             if planted(Bug::EndBeforeBump) {
@@ -273,27 +294,35 @@ impl<T> Flights<T> {
         });
     }
 
-    /// Ends the post of a load that is over, and takes it out of its list.
+    /// Ends the post of a load that is over, and removes it from its list.
     pub(crate) fn end(&self, post: &Post<T>, pinned: &Guard) {
         let Some(table) = self.table() else { return };
         step(Step::LoadOver);
+        // AcqRel: pairs with the Acquire loads in `walk`; a thread that finds the post ended sees
+        // what the load has stored.
         post.next.fetch_or(ENDED, Ordering::AcqRel, pinned);
         Self::walk(Self::class(table, post.hash), pinned, &mut |_| Visit::Pass);
     }
 
-    /// Calls `visit` for every post of a list that is not ended, unlinks those that are, and returns
-    /// the head behind which it has seen everything.
+    /// Calls `visit` for every post of a list that is not ended, unlinks those that are, and
+    /// returns the head behind which it has looked at all posts.
     fn walk<'g>(
         head: &Atomic<Post<T>>,
         pinned: &'g Guard,
         visit: &mut dyn FnMut(&Post<T>) -> Visit,
     ) -> Shared<'g, Post<T>> {
         'again: loop {
+            // Acquire: pairs with the AcqRel of pushes and unlinks; the first post's fields are
+            // visible, and so is what was done before a missing post was ended.
             let mut first = head.load(Ordering::Acquire, pinned);
             let mut from = head;
             let mut at = first;
-            // SAFETY: pinned, and reachable since.
+            // SAFETY: `at` was read from the list during this pin, so the grace period that frees
+            // it cannot end before this pin does.
             while let Some(post) = unsafe { at.as_ref() } {
+                // Acquire: pairs with the AcqRel that ended the post, or that unlinked its
+                // successor; the next post's fields are visible through the push of `post`, or of
+                // that one.
                 let mut next = post.next.load(Ordering::Acquire, pinned);
                 if next.tag() != ENDED {
                     match visit(post) {
@@ -302,19 +331,23 @@ impl<T> Flights<T> {
                             continue;
                         }
                         Visit::End => {
+                            // AcqRel: pairs with the Acquire load above, in other walks; a thread
+                            // that finds the post ended sees the flag and the bump.
                             next = post.next.fetch_or(ENDED, Ordering::AcqRel, pinned);
                         }
                     }
                 }
                 let behind = next.with_tag(0);
+                // AcqRel: pairs with the Acquire loads above and in `is_quiet`; passes on what was
+                // acquired with the post's end. Failure, Relaxed: the walk starts again.
                 let order = Ordering::AcqRel;
                 if from.compare_exchange(at, behind, order, Ordering::Relaxed, pinned).is_err() {
                     continue 'again;
                 }
                 let unlinked = at.as_raw();
-                // SAFETY: the list's share, which ends with the link; those who are still looking at
-                // the post are pinned. Freeing a post runs no code of the user's and needs none of
-                // `T`, so it may come when that is gone.
+                // SAFETY: the list's share, which this thread alone has unlinked; threads that
+                // still look at the post are pinned. Freeing a post runs no user code and needs no
+                // `T`, so it may happen after the cache is dropped.
                 unsafe { pinned.defer_unchecked(move || drop(Arc::from_raw(unlinked))) };
                 if at == first {
                     first = behind;
@@ -338,20 +371,23 @@ impl<T> fmt::Debug for Flights<T> {
 
 impl<T> Drop for Flights<T> {
     fn drop(&mut self) {
+        // Acquire: pairs with the AcqRel in `make_table`.
         let table = self.table.load(Ordering::Acquire);
         if table.is_null() {
             return;
         }
-        // SAFETY: it came from a box, and nobody else has the cache any more.
+        // SAFETY: it came from a box, and `&mut self` is the only access.
         let table = unsafe { Box::from_raw(table) };
         for head in table.iter() {
-            // Loads that were forgotten, not dropped.
-            // SAFETY: as above.
+            // Posts are left if their leaders were forgotten (`mem::forget`) instead of dropped.
+            // SAFETY: no other thread can reach the lists, so no pin is needed.
             let alone = unsafe { unprotected() };
+            // Acquire: pairs with the AcqRel of pushes; the post is visible.
             let mut at = head.load(Ordering::Acquire, alone);
             while !at.is_null() {
-                // SAFETY: what is linked is the list's share, given up here.
+                // SAFETY: a linked post holds the list's share, which is given up here.
                 let post = unsafe { Arc::from_raw(at.as_raw()) };
+                // Acquire: as for the head.
                 at = post.next.load(Ordering::Acquire, alone).with_tag(0);
             }
         }

@@ -1,9 +1,9 @@
 //! Which loads this thread is running at this moment, innermost last.
 //!
 //! A loader that asks for the key that it is loading would wait for itself. So a thread notes which
-//! flights it leads while it runs their code: a loader's call from beginning to end, a future's for as
-//! long as it is polled. (A loader that waits for *another* thread which asks for the key is out of
-//! sight.)
+//! flights it leads while it runs their code: a loader's call from beginning to end, a future for
+//! as long as it is polled. (A loader that waits for *another* thread which asks for the key is not
+//! detected.)
 
 use crate::sync::thread_local;
 use std::cell::RefCell;
@@ -13,13 +13,13 @@ thread_local! {
     static LEADING: RefCell<Vec<*const ()>> = RefCell::new(Vec::new());
 }
 
-/// Until this is dropped, this thread leads the flight that was named. Not to be sent elsewhere.
+/// Notes, until it is dropped, that this thread leads a flight. Neither `Send` nor `Sync`.
 #[derive(Debug)]
 pub(crate) struct Leading(*const ());
 
 impl Leading {
     pub(crate) fn new(flight: *const ()) -> Self {
-        // A thread that is ending, whose list is gone, does without.
+        // In a thread that is ending the list may be gone; nothing is noted then.
         let _ = LEADING.try_with(|leading| leading.borrow_mut().push(flight));
         Self(flight)
     }
@@ -34,7 +34,7 @@ impl Drop for Leading {
     }
 }
 
-/// Whether this thread is running the load of this flight.
+/// Returns whether this thread is running the load of this flight.
 pub(crate) fn leads(flight: *const ()) -> bool {
     LEADING.try_with(|leading| leading.borrow().contains(&flight)).unwrap_or(false)
 }

@@ -1,13 +1,14 @@
-//! How long loads take: a histogram that all threads write, since what they count takes long.
+//! How long loads take: a histogram that all threads share. A load costs far more than the
+//! contended increment.
 
 use crate::sync::{AtomicU64, Ordering, array_of};
 use std::time::Duration;
 
-/// Times are counted by powers of two: bucket `i` has those below 2^i microseconds that the one
-/// before has not, the last all the rest.
+/// The number of buckets. Bucket `i` counts times below 2^i microseconds that no bucket before it
+/// counts; the last one counts all others.
 pub(crate) const BUCKETS: usize = 28;
 
-/// The upper bound of a bucket; of the last, for want of one, the lower.
+/// Returns the exclusive upper bound of a bucket. The last one has none: returns its lower bound.
 pub(crate) fn bound(bucket: usize) -> Duration {
     Duration::from_micros(1 << bucket.min(BUCKETS - 2))
 }
@@ -23,12 +24,14 @@ impl LoadTimes {
 
     pub(crate) fn record(&self, took: Duration) {
         let bits = u128::BITS - took.as_micros().leading_zeros();
+        // Relaxed: a count, which orders nothing.
         self.0[(bits as usize).min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn counts(&self) -> [u64; BUCKETS] {
         let mut counts = [0; BUCKETS];
         for (count, bucket) in counts.iter_mut().zip(&self.0) {
+            // Relaxed: the buckets are not a snapshot, each is a count of its own.
             *count = bucket.load(Ordering::Relaxed);
         }
         counts

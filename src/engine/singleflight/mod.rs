@@ -1,10 +1,10 @@
-//! One load per key at a time. (The name is that of Go's package `singleflight`.)
+//! One load per key at a time. (Named after Go's package `singleflight`.)
 //!
 //! - `flights.rs`: which loads are under way, and how a write finds and ends them
-//! - `flight.rs`: one load: its leader, those who wait, its outcome
+//! - `flight.rs`: one load: its leader, its waiters, its outcome
 //! - `leading.rs`: which loads this thread is running, so that none waits for itself
-//! - `outbox.rs`: what a thread tells listeners once its load has landed
-//! - `parker.rs`: waiting in a thread
+//! - `outbox.rs`: what a thread tells listeners after its load has landed
+//! - `parker.rs`: waiting by blocking a thread
 //! - `load_times.rs`: the histogram of how long loads take
 
 pub(crate) mod flight;

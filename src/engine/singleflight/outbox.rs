@@ -2,41 +2,48 @@
 //!
 //! # Why not at once
 //!
-//! A listener is user code: it may block, and it may use caches. So it must not run while another thread
-//! waits for this one, and not inside another listener, or two that keep each other busy would use up the
-//! stack. Two kinds of [`Hold`] see to that:
+//! A listener is user code: it may block, and it may use caches. So it must not run while another
+//! thread waits for this one, and not inside another listener, or two that keep each other busy
+//! would use up the stack. Two kinds of [`Hold`] see to that:
 //!
-//! - A load is *concluded* under one (`fill.rs`): what it evicts or replaces is told when it has landed, so
-//!   neither its waiters nor a listener that asks for the same key wait for the listener.
-//! - A listener is *called* under one (`leaving.rs`): what leaves any cache inside it is told when it has
-//!   returned.
+//! - A load is *concluded* under one (`fill.rs`): what it evicts or replaces is told when it has
+//!   landed, so neither its waiters nor a listener that asks for the same key wait for the
+//!   listener.
+//! - A listener is *called* under one (`leaving.rs`): what leaves any cache inside it is told when
+//!   it has returned.
 //!
-//! While this thread holds, [`Outbox`] queues. The outermost hold, at its end, delivers in the order in which
-//! values left, and what is queued meanwhile behind that, until nothing is left: a loop, whatever the
-//! listeners do, with at most one of them on the stack. It does so as well when it ends by a panic.
+//! While this thread holds, [`queue`] queues. The outermost hold, at its end, delivers in the order
+//! in which values left, and what is queued meanwhile behind that, until nothing is left: a loop,
+//! whatever the listeners do, with at most one of them on the stack. It also does so when it is
+//! dropped by a panic.
 //!
 //! # Not while a loader runs
 //!
-//! What a loader takes out of a cache by its own operations is told at once, before those operations return, like
-//! what anybody takes out. A third hold, from the beginning of a loader to its landing, would spare a listener that asks
-//! there for the key being loaded the panic ("recursive load"), and was left out:
+//! What a loader takes out of a cache by its own operations is told at once, before those
+//! operations return, like any other removal. A third hold, from the beginning of a loader to its
+//! landing, would spare a listener that asks there for the key being loaded the panic ("recursive
+//! load"). It was left out:
 //!
-//! - A loader may rely on the listener. Where listeners write what leaves to a store, one that evicts a value and
-//!   loads it from there would find an older one, and keep that; one that removes entries to have what
-//!   their listener gives back (memory of a device, connections) would wait for itself.
-//! - Loads are nested, those of functions with attributes most of all. All events of the nest, of whatever cache,
-//!   would wait for the outermost loader, which may take as long as it likes, and keep their nodes meanwhile.
-//! - A future's thread does other things between two polls, so an async loader could be held within a poll alone. At
-//!   the poll's end the load has not landed, and a listener that asks for its key in that thread waits for ever.
+//! - A loader may rely on the listener. Where listeners write removed values to a store, a loader
+//!   that evicts a value and loads it from there would find an older one, and keep that. A loader
+//!   that removes entries to get back what their listener releases (memory of a device,
+//!   connections) would wait for itself.
+//! - Loads are nested, in particular those of functions with attributes. All events of the nest, of
+//!   every cache, would wait for the outermost loader, which may take as long as it likes, and keep
+//!   their nodes meanwhile.
+//! - A future's thread does other things between two polls, so an async loader could be held only
+//!   within a poll. At the poll's end the load has not landed, and a listener that asks for its key
+//!   in that thread waits forever.
 //!
 //! # What is queued
 //!
-//! Closures, since one thread's queue serves all caches. Each keeps its cache alive, and the node of its
-//! value, which nobody recycles until the value has been told (`leaving.rs`). So what a queue keeps is what
-//! has left inside one listener or one load, and the nodes for it come from those that its shard has to
-//! spare.
+//! Closures, since one thread's queue serves all caches. Each keeps its cache alive, and the node
+//! of its value, which is not recycled until the value has been told (`leaving.rs`). So a queue
+//! keeps what has left inside one listener or one load, and the nodes for it come from those that
+//! its shard has to spare.
 //!
-//! Everything here belongs to one thread. A thread that is ending, whose queue is gone, tells at once.
+//! Everything here belongs to one thread. In a thread that is ending, whose queue is gone, notices
+//! are delivered at once.
 
 use crate::{errands::caught, sync::thread_local};
 use std::{
@@ -48,7 +55,7 @@ use std::{
 /// Tells one listener of one value.
 pub(crate) type Notice = Box<dyn FnOnce()>;
 
-/// Notices for which a thread keeps room.
+/// The capacity, in notices, that a thread's queue keeps.
 const ROOM: usize = 64;
 
 struct Outbox {
@@ -61,7 +68,7 @@ thread_local! {
     static OUTBOX: Outbox = Outbox { holds: Cell::new(0), queue: RefCell::new(VecDeque::new()) };
 }
 
-/// While one lives, what leaves caches in this thread is queued. Not to be sent elsewhere.
+/// Queues, until it is dropped, what leaves caches in this thread. Neither `Send` nor `Sync`.
 #[derive(Debug)]
 pub(crate) struct Hold(PhantomData<*const ()>);
 
@@ -71,7 +78,7 @@ impl Hold {
         Self(PhantomData)
     }
 
-    /// To call listeners under; `None` if this thread holds already.
+    /// Returns a hold to call listeners under, or `None` if this thread holds already.
     pub(crate) fn outermost() -> Option<Self> {
         let holds = OUTBOX.try_with(|outbox| outbox.holds.get()).unwrap_or(0);
         (holds == 0).then(Self::new)
@@ -85,7 +92,7 @@ impl Drop for Hold {
         while let Ok(Some(notice)) =
             OUTBOX.try_with(|outbox| is_outermost(outbox).then(|| next(outbox)).flatten())
         {
-            // A listener's panic ends in `listener.rs`, but not that of a destructor.
+            // `listener.rs` catches the panics of listeners, but not those of destructors.
             let _ = caught(notice);
         }
         let _ = OUTBOX.try_with(|outbox| {
@@ -95,7 +102,7 @@ impl Drop for Hold {
     }
 }
 
-/// Leaves a notice for the end of this thread's outermost hold.
+/// Queues a notice for the end of this thread's outermost hold.
 pub(crate) fn queue(notice: Notice) {
     let mut notice = Some(notice);
     let _ = OUTBOX.try_with(|outbox| outbox.queue.borrow_mut().extend(notice.take()));

@@ -1,4 +1,4 @@
-//! Waiting for a future in a thread, which does nothing else meanwhile.
+//! Waiting for a future by blocking the thread.
 
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::{
@@ -7,8 +7,8 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// A thread that sleeps until it is woken. (`thread::park` would take what somebody else has put
-/// there for this thread.)
+/// A thread that sleeps until it is woken. (`thread::park` would consume tokens that other code has
+/// left for this thread.)
 struct Parker {
     woken: Mutex<bool>,
     bell: Condvar,
@@ -35,7 +35,7 @@ impl Wake for Parker {
     }
 }
 
-/// Polls a future until it is ready, and sleeps in between.
+/// Polls a future until it is ready, and sleeps between polls.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let parker = Arc::new(Parker { woken: Mutex::new(false), bell: Condvar::new() });
     let waker = Waker::from(Arc::clone(&parker));
