@@ -1,12 +1,15 @@
-//! Storage that grows in extents and never moves: element `i` has one address for good.
+//! Storage that grows in extents and never moves: the address of element `i` never changes.
 //!
 //! The first extent is allocated at build time and holds what the shard is planned for. Further
-//! ones come when they are needed, up to a bound that is fixed at build time: of some sixteen kilobytes to begin with, or
-//! about as large as the first, if that is smaller; then each as long as all of these before it, up to a megabyte. Their
-//! directory comes with the first of them.
-//! A missing extent is allocated by whoever needs it and published by compare-and-swap; the loser
-//! frees its own. Published extents stay until the whole is dropped, so a reader needs nothing but
-//! an Acquire load of the pointer, whose partner is the Release of the publishing swap.
+//! ones are allocated when they are needed, up to a bound that is fixed at build time. The second
+//! has about 16 KiB, or about as many elements as the first, if those are fewer; each later one is
+//! as long as all before it but the first, up to about 1 MiB. Their directory is allocated with the
+//! first of them.
+//!
+//! A missing extent is allocated by the thread that needs it and published by compare-and-swap; a
+//! thread that loses the race frees its own. Published extents stay until the whole is dropped, so
+//! a reader needs only an Acquire load of the pointer, which pairs with the Release of the
+//! publishing swap.
 
 use crate::{
     engine::storage::late::Late,
@@ -17,24 +20,25 @@ use std::{
     ptr::{self, NonNull},
 };
 
-/// Bytes of the second extent, at most.
+/// The maximum size of the second extent, in bytes, unless 16 elements take more.
 const SPILL_BYTES: usize = 16 * 1024;
-/// Bytes of any extent but the first, at most.
+/// The maximum size of any later extent, in bytes, unless 16 elements, or the second extent, take
+/// more.
 const SPILL_BYTES_MAX: usize = 1024 * 1024;
 
-/// Types for which memory full of zeroes is a value, or that need no value at all.
+/// Types for which all-zero memory is a valid value, or that need no value at all.
 ///
 /// # Safety
 ///
-/// All-zero bytes must be a valid value. (Loom's types are not of that kind; under `larder_loom`
-/// every element is written by [`Element::zero`] before it is used.)
+/// All-zero bytes must be a valid value. (For loom's types they are not: under `larder_loom` every
+/// element is initialised with [`Element::zero`] before it is used.)
 pub(crate) unsafe trait Element: Sized {
-    /// The value that zero bytes stand for.
+    /// Returns the value that zero bytes stand for.
     #[cfg(larder_loom)]
     fn zero() -> Self;
 }
 
-// SAFETY: an atomic integer has the representation of the integer.
+// SAFETY: an atomic integer has the representation of the integer, for which zero is valid.
 unsafe impl Element for crate::sync::AtomicU32 {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -42,7 +46,7 @@ unsafe impl Element for crate::sync::AtomicU32 {
     }
 }
 
-// SAFETY: as above.
+// SAFETY: an atomic integer has the representation of the integer, for which zero is valid.
 unsafe impl Element for crate::sync::AtomicU64 {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -58,7 +62,7 @@ unsafe impl<T> Element for AtomicPtr<T> {
     }
 }
 
-// SAFETY: a set is atomic integers only.
+// SAFETY: a set consists of atomic integers, for which zero is valid.
 unsafe impl Element for crate::engine::index::sets::Set {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -66,16 +70,16 @@ unsafe impl Element for crate::engine::index::sets::Set {
     }
 }
 
-/// The allocator has no memory for it.
+/// The allocator has no memory left, or the bound of the storage is reached.
 #[derive(Debug)]
 pub(crate) struct OutOfMemory;
 
-/// A boxed slice of `len` zero elements, not touched page by page: the allocator gives large ones
-/// from fresh zero pages.
+/// Allocates a boxed slice of `len` zero elements, without writing to each page: the allocator
+/// takes large ones from fresh zero pages.
 pub(crate) fn zeroed<T: Element>(len: usize) -> Result<Box<[T]>, OutOfMemory> {
     let start = zeroed_raw::<T>(len)?;
     // SAFETY: `start` is an allocation of `len` initialised elements by the global allocator, with
-    // the layout that a boxed slice of this length has, and nobody else has it.
+    // the layout of a boxed slice of this length, and this is its only owner.
     Ok(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(start.as_ptr(), len)) })
 }
 
@@ -89,49 +93,49 @@ fn zeroed_raw<T: Element>(len: usize) -> Result<NonNull<T>, OutOfMemory> {
     let start = NonNull::new(start.cast::<T>()).ok_or(OutOfMemory)?;
     #[cfg(larder_loom)]
     for i in 0..len {
-        // SAFETY: `i` is within the allocation, which nobody else has yet.
+        // SAFETY: `i` is within the allocation, which no other thread has seen.
         unsafe { start.add(i).write(T::zero()) };
     }
     Ok(start)
 }
 
-/// Frees what [`zeroed_raw`] gave.
+/// Frees an allocation of [`zeroed_raw`].
 ///
 /// # Safety
 ///
-/// `start` comes from `zeroed_raw::<T>(len)`, and nobody uses it any more.
+/// `start` comes from `zeroed_raw::<T>(len)`, and no reference to it is left.
 unsafe fn free_raw<T: Element>(start: NonNull<T>, len: usize) {
-    // SAFETY: the caller passes on an allocation made with this layout; its elements are
-    // initialised, and dropping the slice drops them.
+    // SAFETY: the caller guarantees an allocation with this layout that nothing else refers to; its
+    // elements are initialised.
     drop(unsafe { Box::from_raw(ptr::slice_from_raw_parts_mut(start.as_ptr(), len)) });
 }
 
-/// Elements `0..bound`, of which some extents exist.
+/// Elements `0..bound`, of which some have storage.
 #[derive(Debug)]
 pub(crate) struct Extents<T: Element> {
     first: NonNull<T>,
     first_len: usize,
-    /// Elements of the second extent, as a power of two.
+    /// The binary logarithm of the second extent's length.
     spill_bits: u32,
-    /// How many other extents there may be.
+    /// The maximum number of extents behind the first.
     spills: usize,
     spill: Late<Box<[AtomicPtr<T>]>>,
 }
 
-// SAFETY: the extents own their elements, like a vector.
+// SAFETY: the extents own their elements, like a vector, and `T: Send`.
 unsafe impl<T: Element + Send> Send for Extents<T> {}
-// SAFETY: shared access gives out shared references to elements only.
+// SAFETY: shared access gives out shared references to elements only, and `T: Sync`.
 unsafe impl<T: Element + Sync> Sync for Extents<T> {}
 
 impl<T: Element> Extents<T> {
     const SIZE: usize = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
-    /// The most elements of an extent but the first, as a power of two.
+    /// The binary logarithm of the length of the longest extent behind the first.
     const SPILL_BITS_MAX: u32 = match SPILL_BYTES_MAX / Self::SIZE {
         ..16 => 4,
         elements => elements.ilog2(),
     };
 
-    /// Room for `first_len` elements now and `bound` in the end.
+    /// Allocates room for `first_len` elements, which can grow to `bound`.
     pub(crate) fn new(first_len: usize, bound: usize) -> Result<Self, OutOfMemory> {
         let second_len = first_len.min((SPILL_BYTES / Self::SIZE).max(16)).max(2);
         let first = zeroed_raw(first_len)?;
@@ -141,37 +145,42 @@ impl<T: Element> Extents<T> {
         Ok(new)
     }
 
-    /// Bytes that [`Extents::new`] allocates.
+    /// Returns the number of bytes that [`Extents::new`] allocates.
     pub(crate) fn bytes(first_len: usize) -> Option<usize> {
         first_len.checked_mul(size_of::<T>())
     }
 
-    /// The extent of an element behind the first extent, and the element's place in it.
+    /// Returns the number of an element's extent, and its place in it. Both count from the end of
+    /// the first extent.
     fn locate(&self, i: usize) -> (usize, usize) {
         let (bits, most) = (self.spill_bits, Self::SPILL_BITS_MAX.max(self.spill_bits));
         if i < 1 << most {
             let extent = (i >> bits).checked_ilog2().map_or(0, |log| log as usize + 1);
             (extent, if extent == 0 { i } else { i - self.spill_len(extent) })
         } else {
-            // All before those that grow no more have as many elements together as one of these.
+            // All extents before those of the maximum length have as many elements together as one
+            // of these.
             ((most - bits) as usize + (i >> most), i & ((1 << most) - 1))
         }
     }
 
-    /// Elements of an extent but the first: as many as all before it, and the second, have together.
+    /// Returns the length of an extent, counted from the end of the first: that of all before it
+    /// together, up to the maximum.
     fn spill_len(&self, extent: usize) -> usize {
         let most = Self::SPILL_BITS_MAX.max(self.spill_bits);
         1 << (self.spill_bits as usize + extent.saturating_sub(1)).min(most as usize)
     }
 
-    /// The extent of an element behind the first extent, if it exists, and the element's place in it.
+    /// Returns the start of an element's extent, if that exists, and the element's place in it. `i`
+    /// counts from the end of the first extent.
     fn spilled(&self, i: usize) -> Option<(NonNull<T>, usize)> {
         let (extent, place) = self.locate(i);
+        // Acquire: pairs with the AcqRel in `ensure_spilled`; the extent's elements are zeroed.
         let extent = self.spill.get()?.get(extent)?.load(Ordering::Acquire);
         Some((NonNull::new(extent)?, place))
     }
 
-    /// The address of element `i`.
+    /// Returns the address of element `i`.
     ///
     /// # Safety
     ///
@@ -179,33 +188,34 @@ impl<T: Element> Extents<T> {
     #[inline(always)]
     pub(crate) unsafe fn get(&self, i: usize) -> NonNull<T> {
         if i < self.first_len {
-            // SAFETY: within the first extent.
+            // SAFETY: `i` is within the first extent.
             unsafe { self.first.add(i) }
         } else {
-            // SAFETY: the caller's promise is passed on.
+            // SAFETY: the caller guarantees that `i` was ensured, and it is behind the first
+            // extent.
             unsafe { self.get_spilled(i) }
         }
     }
 
     /// # Safety
     ///
-    /// As for [`Extents::get`], and `i` lies behind the first extent.
+    /// As for [`Extents::get`], and `i` is behind the first extent.
     #[cold]
     unsafe fn get_spilled(&self, i: usize) -> NonNull<T> {
         let spilled = self.spilled(i - self.first_len);
         debug_assert!(spilled.is_some(), "element {i} was never ensured");
-        // SAFETY: the caller says that the extent exists, and the place is within it.
+        // SAFETY: the caller guarantees that the extent exists, and `place` is within it.
         unsafe {
             let (extent, place) = spilled.unwrap_unchecked();
             extent.add(place)
         }
     }
 
-    /// The address of element `i`, if it has one.
+    /// Returns the address of element `i`, if it has storage.
     #[inline(always)]
     pub(crate) fn find(&self, i: usize) -> Option<NonNull<T>> {
         if i < self.first_len {
-            // SAFETY: within the first extent.
+            // SAFETY: `i` is within the first extent.
             Some(unsafe { self.first.add(i) })
         } else {
             self.find_spilled(i - self.first_len)
@@ -215,11 +225,11 @@ impl<T: Element> Extents<T> {
     #[cold]
     fn find_spilled(&self, i: usize) -> Option<NonNull<T>> {
         let (extent, place) = self.spilled(i)?;
-        // SAFETY: the place is within the extent.
+        // SAFETY: `place` is within the extent.
         Some(unsafe { extent.add(place) })
     }
 
-    /// The elements from `start` on, `len` of them, if they have addresses and lie in one extent.
+    /// Returns `len` elements from `start` on, if they have storage and lie in one extent.
     #[inline]
     pub(crate) fn find_run(&self, start: usize, len: usize) -> Option<&[T]> {
         let (first, room) = if start < self.first_len {
@@ -228,12 +238,12 @@ impl<T: Element> Extents<T> {
             let (extent, place) = self.locate(start - self.first_len);
             (self.find(start)?, self.spill_len(extent) - place)
         };
-        // SAFETY: `first` has an address, and so have all up to the end of its extent, which is zeroed
-        // and stays where it is as long as `self`.
+        // SAFETY: the `len` elements from `first` on are within its extent, which is initialised,
+        // never moves, and is freed only when `self` is dropped.
         (len <= room).then(|| unsafe { std::slice::from_raw_parts(first.as_ptr(), len) })
     }
 
-    /// Makes sure that element `i` has an address.
+    /// Makes sure that element `i` has storage.
     #[inline]
     pub(crate) fn ensure(&self, i: usize) -> Result<(), OutOfMemory> {
         if i < self.first_len { Ok(()) } else { self.ensure_spilled(i - self.first_len) }
@@ -247,10 +257,13 @@ impl<T: Element> Extents<T> {
         }
         let len = self.spill_len(extent);
         let place = &self.spill.get_or_try_make(|| zeroed(self.spills))?[extent];
+        // Acquire: pairs with the AcqRel below; element `i` may be used after this call.
         if !place.load(Ordering::Acquire).is_null() {
             return Ok(());
         }
         let extent = zeroed_raw::<T>(len)?;
+        // AcqRel, on failure Acquire: publishes the zeroed elements to the Acquire in `spilled`, or
+        // acquires those of the thread that has won.
         let published = place.compare_exchange(
             ptr::null_mut(),
             extent.as_ptr(),
@@ -258,17 +271,18 @@ impl<T: Element> Extents<T> {
             Ordering::Acquire,
         );
         if published.is_err() {
-            // SAFETY: allocated above with this length and seen by nobody else.
+            // SAFETY: allocated above with this length, and not published.
             unsafe { free_raw(extent, len) };
         }
         Ok(())
     }
 
-    /// Bytes allocated now.
+    /// Returns the number of bytes that are allocated now.
     pub(crate) fn allocated_bytes(&self) -> usize {
         let spill = self.spill.get().map_or(&[][..], |spill| spill);
         let mut spilled = 0;
         for (extent, place) in spill.iter().enumerate() {
+            // Relaxed: the pointer is not followed.
             if !place.load(Ordering::Relaxed).is_null() {
                 spilled += self.spill_len(extent);
             }
@@ -279,13 +293,15 @@ impl<T: Element> Extents<T> {
 
 impl<T: Element> Drop for Extents<T> {
     fn drop(&mut self) {
-        // SAFETY: allocated in `new` with this length; the last owner is gone.
+        // SAFETY: allocated in `new` with this length; `&mut self` is the only access.
         unsafe { free_raw(self.first, self.first_len) };
         let spill = self.spill.get().map_or(&[][..], |spill| spill);
         for (extent, place) in spill.iter().enumerate() {
             let len = self.spill_len(extent);
+            // Acquire: pairs with the AcqRel in `ensure_spilled`.
             if let Some(extent) = NonNull::new(place.load(Ordering::Acquire)) {
-                // SAFETY: published by `ensure_spilled`, allocated with this length.
+                // SAFETY: `ensure_spilled` allocated it with this length; `&mut self` is the only
+                // access.
                 unsafe { free_raw(extent, len) };
             }
         }
@@ -297,13 +313,13 @@ mod tests {
     use super::*;
     use crate::sync::AtomicU32;
 
-    // SAFETY: an array of atomic integers.
+    // SAFETY: an array of atomic integers, for which zero is valid.
     unsafe impl Element for [AtomicU32; 1024] {}
 
     #[test]
     fn addresses_are_distinct_and_stay() {
         let extents = Extents::<AtomicU32>::new(10, 5_000).expect("memory");
-        // SAFETY: each element is ensured first.
+        // SAFETY: the element is ensured first.
         let at = |i| unsafe {
             extents.ensure(i).expect("within the bound");
             extents.get(i).as_ref()

@@ -1,39 +1,43 @@
 //! Versions: how to tell that a key has been written since, even if it has its old value again.
 //!
-//! A *version* is a shard, a node number and the *generation* of that node: how often the node has been
-//! filled since anybody asked for a version. Every write of a key gives it another node, so a version
-//! holds until the next one. Node numbers come back; with the next generation.
+//! A *version* is a shard, a node number and the *generation* of that node: the number of times the
+//! node has been filled since a version of it was first asked for. Every write of a key gives it
+//! another node, so a version holds until the next write. Node numbers are reused, with the next
+//! generation.
 //!
 //! # States
 //!
 //! ```text
-//! raise   g -> g + 1    the owner of a node, when it has filled it, before it publishes it; if there is
-//!                       a place for the node's generation
-//! read    g             anyone who is pinned and has found the node in the index
+//! raise   g -> g + 1    the owner of a node, when it has filled it, before it publishes it; if the
+//!                       node has a place for its generation
+//! read    g             a thread that is pinned and has found the node in the index
 //! ```
 //!
-//! The column, and the extents it consists of, appear when a version of one of their nodes is first asked
-//! for. Until then plain inserts pay one load of a pointer. Fresh memory says generation 0.
+//! The column, and the extents it consists of, are made when a version of one of their nodes is
+//! first asked for. Until then plain inserts pay one load of a pointer. Fresh memory says
+//! generation 0.
 //!
 //! # Why no two writes have the same version
 //!
-//! Somebody hands out the version (n, g). It was pinned, then made sure that n has a place here, and has
-//! read g; and n stood in the index during that pin.
+//! Let a thread hand out the version (n, g). It was pinned, then made sure that n has a place here,
+//! and read g; and n was in the index during that pin.
 //!
-//! - While n stays in the index nobody raises its generation. Who filled it did so before it published
-//!   it (Release; finding it is Acquire), or did not know of the column and leaves it alone.
-//! - Who fills n next got it after a grace period that began when n had left the index, so it ended after
-//!   that pin did (`recycle.rs`). What was done during the pin happens before that, in particular the
-//!   appearing of column and extent: so n's next owner finds n's place, and raises its generation.
+//! - While n stays in the index no thread raises its generation. The thread that filled it did so
+//!   before it published it (Release; finding it is Acquire), or did not know of the column and
+//!   leaves it alone.
+//! - The thread that fills n next got it after a grace period that began when n had left the index,
+//!   so it ended after that pin did (`recycle.rs`). What was done during the pin happens before
+//!   that, in particular the making of column and extent: so n's next owner finds n's place, and
+//!   raises its generation.
 //!
-//! Hence g is never n's generation again: 2^64 of them do not come to an end.
+//! Hence g is never n's generation again: 2^64 generations do not come to an end.
 //!
-//! For want of memory there may be no place for a node. Then its version is [`Version::NONE`], which is
-//! that of no entry: whoever compares it finds that the key has changed.
+//! If there is no memory for a node's place, its version is [`Version::NONE`], which no entry has:
+//! a comparison with it finds that the key has changed.
 //!
 //! # Progress
 //!
-//! Wait-free, but for the column, whose appearance is lock-free.
+//! Wait-free, except for making the column, which is lock-free.
 
 use crate::{
     engine::{
@@ -44,7 +48,7 @@ use crate::{
     sync::{AtomicU64, Ordering},
 };
 
-/// How often each node of a shard has been filled.
+/// The generation of each node of a shard.
 #[derive(Debug)]
 pub(crate) struct Generations(Extents<AtomicU64>);
 
@@ -59,7 +63,8 @@ impl Generations {
 
     #[inline(always)]
     fn word(&self, node: NodeId) -> Option<&AtomicU64> {
-        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // atomic integers, so shared access is sound.
         self.0.find(node as usize - 1).map(|word| unsafe { word.as_ref() })
     }
 
@@ -67,15 +72,17 @@ impl Generations {
     #[inline]
     pub(crate) fn raise(&self, node: NodeId) {
         if let Some(word) = self.word(node) {
-            // Only its owner writes it. Publishing the node is what makes it visible.
+            // Relaxed: only the owner writes it, so load and store are one step; publishing the
+            // node is the Release.
             let more = u64::from(!planted(Bug::SameGeneration));
             word.store(word.load(Ordering::Relaxed) + more, Ordering::Relaxed);
         }
     }
 
-    /// The generation of a node that has been in the index during this pin.
+    /// Returns the generation of a node that has been in the index during this pin.
     pub(crate) fn of(&self, node: NodeId) -> Result<u64, OutOfMemory> {
         self.0.ensure(node as usize - 1)?;
+        // Relaxed: written before the node was published; finding it in the index was an Acquire.
         self.word(node).map(|word| word.load(Ordering::Relaxed)).ok_or(OutOfMemory)
     }
 }

@@ -1,9 +1,9 @@
-//! Nodes whose key and value were moved out: `storeys.rs` says how that comes about.
+//! Nodes whose key and value were moved out; `storeys.rs` explains how that happens.
 //!
-//! A husk is never handed out again, and dropping the cache must not drop what is not in it. So each is
-//! noted here, by the insert that made it and still owned the node. A bit is set once and never cleared.
-//! Whoever drops the cache is its last owner and sees all of them: nothing is ordered by the bits
-//! themselves, so they are Relaxed. Wait-free.
+//! A husk is never handed out again, and dropping the cache must not drop the entry that is no
+//! longer in it. So each is noted here, by the insert that made it and still owns the node. A bit
+//! is set once and never cleared. The thread that drops the cache is its last owner and sees all of
+//! them: the bits themselves order nothing, so they are Relaxed. Wait-free.
 
 use crate::{
     engine::{
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) struct Husks(Box<[AtomicU64]>);
 
 impl Husks {
-    /// For nodes `1..=max_nodes`.
+    /// Makes room for nodes `1..=max_nodes`.
     pub(crate) fn new(max_nodes: usize) -> Result<Self, OutOfMemory> {
         zeroed(max_nodes / 64 + 1).map(Self)
     }
@@ -30,12 +30,14 @@ impl Husks {
     /// Notes an owned node.
     pub(crate) fn note(&self, node: NodeId) {
         let (word, bit) = self.bit(node);
+        // Relaxed: read by the cache's last owner only.
         word.fetch_or(bit, Ordering::Relaxed);
     }
 
-    /// Whether a node was noted.
+    /// Returns whether a node was noted.
     pub(crate) fn contains(&self, node: NodeId) -> bool {
         let (word, bit) = self.bit(node);
+        // Relaxed: becoming the last owner acquired what all others did.
         word.load(Ordering::Relaxed) & bit != 0
     }
 

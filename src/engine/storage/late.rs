@@ -1,7 +1,7 @@
-//! A value that appears when it is first needed, and stays.
+//! A value that is made when it is first needed, and stays.
 //!
-//! A compare-and-swap publishes it (Release), finding it is an Acquire load, and who comes second
-//! drops its own: nobody waits.
+//! A compare-and-swap publishes it (Release), and finding it is an Acquire load. A thread that
+//! loses the race drops its own: no thread waits.
 
 use crate::{
     engine::testing::plant::{Bug, planted},
@@ -9,7 +9,7 @@ use crate::{
 };
 use std::{fmt, marker::PhantomData, ptr};
 
-/// A `T`, once somebody has needed it.
+/// A `T`, once a thread has needed it.
 pub(crate) struct Late<T> {
     value: AtomicPtr<T>,
     owned: PhantomData<T>,
@@ -22,28 +22,32 @@ impl<T> Late<T> {
 
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<&T> {
-        // SAFETY: null, or a published value, which stays as long as `self`.
+        // Acquire: pairs with the AcqRel in `publish`; the value is initialised.
+        // SAFETY: null, or a published value, which is freed only when `self` is dropped.
         unsafe { self.value.load(Ordering::Acquire).as_ref() }
     }
 
-    /// The value. If there is none, whoever publishes one later acquires what this thread has released
-    /// so far: a look that is a write.
+    /// Returns the value. If there is none, the thread that publishes one later acquires what this
+    /// thread has done so far: the look is a read-modify-write.
     pub(crate) fn get_or_precede(&self) -> Option<&T> {
         if planted(Bug::PrecedeBlind) {
             return self.get();
         }
         let null = ptr::null_mut();
+        // AcqRel, on failure Acquire: on success, null stays, and the AcqRel in `publish` acquires
+        // from this write; on failure, pairs with that AcqRel like the load in `get`.
         let found = self.value.compare_exchange(null, null, Ordering::AcqRel, Ordering::Acquire);
-        // SAFETY: as in `get`.
+        // SAFETY: a published value, which is freed only when `self` is dropped.
         found.err().and_then(|value| unsafe { value.as_ref() })
     }
 
-    /// The value; `make` makes it if there is none, perhaps in vain.
+    /// Returns the value, which `make` makes if there is none. What it made is dropped if another
+    /// thread is first.
     pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
         self.get().unwrap_or_else(|| self.publish(make()))
     }
 
-    /// The same where that may fail.
+    /// Like [`Late::get_or_make`], with a `make` that may fail.
     pub(crate) fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         match self.get() {
             Some(value) => Ok(value),
@@ -55,15 +59,18 @@ impl<T> Late<T> {
     fn publish(&self, value: T) -> &T {
         let own = Box::into_raw(Box::new(value));
         let null = ptr::null_mut();
+        // AcqRel, on failure Acquire: publishes the value to the Acquire in `get`, and acquires
+        // from those who found none by `get_or_precede`; on failure, acquires the other thread's
+        // value.
         let relaxed = planted(Bug::LateRelaxed);
         let order = if relaxed { Ordering::Relaxed } else { Ordering::AcqRel };
         match self.value.compare_exchange(null, own, order, Ordering::Acquire) {
-            // SAFETY: published, so it stays as long as `self`.
+            // SAFETY: published, so it is freed only when `self` is dropped.
             Ok(_) => unsafe { &*own },
             Err(theirs) => {
-                // SAFETY: it came from a box, and nobody else has seen it.
+                // SAFETY: it came from a box, and was not published.
                 drop(unsafe { Box::from_raw(own) });
-                // SAFETY: as above.
+                // SAFETY: published by another thread, so it is freed only when `self` is dropped.
                 unsafe { &*theirs }
             }
         }
@@ -78,9 +85,10 @@ impl<T> Default for Late<T> {
 
 impl<T> Drop for Late<T> {
     fn drop(&mut self) {
+        // Acquire: pairs with the AcqRel in `publish`.
         let value = self.value.load(Ordering::Acquire);
         if !value.is_null() {
-            // SAFETY: it came from a box, and nobody else has `self` any more.
+            // SAFETY: it came from a box, and `&mut self` is the only access.
             drop(unsafe { Box::from_raw(value) });
         }
     }

@@ -1,11 +1,11 @@
-//! Where keys and values lie: one node per entry, addressed by number, never moved.
+//! Keys and values: one node per entry, addressed by number, never moved.
 //!
-//! A node is nothing but its key and value; what eviction needs is in the index word, what
-//! recycling needs is in `recycle.rs`. So a hit touches two cache lines, its set's and its
-//! node's, and an eviction touches no node at all. Whatever later belongs to an entry (a deadline,
-//! a weight, a version) goes into further columns beside this one, for caches that use it.
+//! A node is only its key and value; what eviction needs is in the index word, what recycling needs
+//! is in `recycle.rs`. So a hit touches two cache lines, its set's and its node's, and an eviction
+//! reads no node to choose. Other properties of an entry (a deadline, a weight, a version) are in
+//! further columns beside this one, for caches that use them.
 //!
-//! Who may read or write a node when is the life of its number: see `recycle.rs`.
+//! The life of a node's number says which thread may read or write the node when: see `recycle.rs`.
 
 use crate::{
     engine::{
@@ -27,7 +27,7 @@ pub(crate) struct Entry<K, V> {
 #[repr(transparent)]
 struct Node<K, V>(UnsafeCell<MaybeUninit<Entry<K, V>>>);
 
-// SAFETY: a node may be uninitialised, so any bytes will do.
+// SAFETY: a node may be uninitialised, so any bytes are valid.
 unsafe impl<K, V> Element for Node<K, V> {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -39,10 +39,10 @@ unsafe impl<K, V> Element for Node<K, V> {
 #[derive(Debug)]
 pub(crate) struct Nodes<K, V>(Extents<Node<K, V>>);
 
-// SAFETY: like a vector of entries, which other threads may come to own and drop.
+// SAFETY: like a vector of entries, which another thread may come to own and drop (K, V: Send).
 unsafe impl<K: Send, V: Send> Send for Nodes<K, V> {}
-// SAFETY: shared access hands out shared references to entries (K, V: Sync), and lets whichever
-// thread holds a dead node drop it (K, V: Send).
+// SAFETY: shared access gives out shared references to entries (K, V: Sync), and lets the thread
+// that holds a dead node drop its entry (K, V: Send).
 unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Nodes<K, V> {}
 
 impl<K, V> Nodes<K, V> {
@@ -50,10 +50,10 @@ impl<K, V> Nodes<K, V> {
         Ok(Self(Extents::new(planned, max_nodes)?))
     }
 
-    /// Bytes of one node.
+    /// The size of a node, in bytes.
     pub(crate) const NODE_BYTES: usize = size_of::<Node<K, V>>();
 
-    /// Bytes that [`Nodes::new`] allocates.
+    /// Returns the number of bytes that [`Nodes::new`] allocates.
     pub(crate) fn bytes(planned: usize) -> Option<usize> {
         Extents::<Node<K, V>>::bytes(planned)
     }
@@ -72,29 +72,31 @@ impl<K, V> Nodes<K, V> {
     /// `node` was handed out by this shard's recycler.
     #[inline(always)]
     unsafe fn node(&self, node: NodeId) -> &Node<K, V> {
-        // SAFETY: the recycler ensures storage before it hands a number out.
+        // SAFETY: the recycler ensures storage before it hands a number out, and that happens
+        // before each use of the number.
         unsafe { self.0.get(node as usize - 1).as_ref() }
     }
 
-    /// Asks for the line of a node, if there is one of that number.
+    /// Prefetches the cache line of a node, if the number has storage.
     #[inline(always)]
     pub(crate) fn prefetch(&self, node: NodeId) {
         if let Some(node) = self.0.find((node as usize).wrapping_sub(1)) {
-            // SAFETY: elements stay where they are as long as `self`, and any bytes make a node.
+            // SAFETY: extents never move, and are freed only when `self` is dropped; any bytes are a
+            // valid node.
             prefetch(unsafe { node.as_ref() });
         }
     }
 
-    /// Puts an entry into an owned node.
+    /// Writes an entry into an owned node.
     ///
     /// # Safety
     ///
     /// The caller owns `node`, which holds nothing.
     #[inline(always)]
     pub(crate) unsafe fn write(&self, node: NodeId, key: K, value: V) {
-        // SAFETY: handed out, since the caller owns it.
+        // SAFETY: the number was handed out, since the caller owns the node.
         let cell = unsafe { &self.node(node).0 };
-        // SAFETY: the owner is the only one to touch it.
+        // SAFETY: the caller owns the node, so no other thread accesses it.
         cell.with_mut(|p| unsafe { (*p).write(Entry { key, value }) });
     }
 
@@ -103,26 +105,28 @@ impl<K, V> Nodes<K, V> {
     /// # Safety
     ///
     /// The calling thread is pinned and has, since it was pinned, read `node` from the index with
-    /// Acquire; or it owns the node and has written it; or nobody else uses the cache.
+    /// Acquire; or it owns the node and has written it; or no other thread uses the cache and the
+    /// node holds an entry.
     #[inline(always)]
     pub(crate) unsafe fn with<R>(&self, node: NodeId, f: impl FnOnce(&Entry<K, V>) -> R) -> R {
-        // SAFETY: handed out, since it stood in the index.
+        // SAFETY: the number was handed out, since the node is owned or was in the index.
         let cell = unsafe { &self.node(node).0 };
-        // SAFETY: it was written before it was published (Release), which the caller's Acquire load
-        // saw; it is not written again or dropped before this thread unpins.
+        // SAFETY: the entry was written before it was published (Release), and the caller's Acquire
+        // load saw that; it is not written again or dropped before this thread unpins. There is no concurrent
+        // access to the node of an owner, or of the only thread.
         cell.with(|p| f(unsafe { (*p).assume_init_ref() }))
     }
 
-    /// The entry of a node, for as long as the caller can vouch for it.
+    /// Returns the entry of a node.
     ///
     /// # Safety
     ///
     /// As for [`Nodes::with`], and the pin lasts at least as long as the reference.
     #[inline(always)]
     pub(crate) unsafe fn get(&self, node: NodeId) -> &Entry<K, V> {
-        // SAFETY: handed out, since it stood in the index.
+        // SAFETY: the number was handed out, since the node is owned or was in the index.
         let cell = unsafe { &self.node(node).0 };
-        // SAFETY: as in `with`; the caller stays pinned for the reference's whole life.
+        // SAFETY: as in `with`; the caller guarantees that the pin outlives the reference.
         cell.with(|p| unsafe { (*p).assume_init_ref() })
     }
 
@@ -130,11 +134,11 @@ impl<K, V> Nodes<K, V> {
     ///
     /// # Safety
     ///
-    /// The caller owns `node` and has written it; and sees to it that its entry is not dropped again.
+    /// The caller owns `node`, which holds an entry, and guarantees that it is not dropped again.
     pub(crate) unsafe fn take(&self, node: NodeId) -> Entry<K, V> {
-        // SAFETY: handed out, since the caller owns it.
+        // SAFETY: the number was handed out, since the caller owns the node.
         let cell = unsafe { &self.node(node).0 };
-        // SAFETY: the owner is the only one to touch it, and has written it.
+        // SAFETY: the caller owns the node, so no other thread accesses it, and it holds an entry.
         cell.with_mut(|p| unsafe { (*p).assume_init_read() })
     }
 
@@ -142,11 +146,12 @@ impl<K, V> Nodes<K, V> {
     ///
     /// # Safety
     ///
-    /// The caller took `node` from the dead, or nobody else uses the cache; the node holds an entry.
+    /// The caller took `node` from the dead, or no other thread uses the cache; the node holds an
+    /// entry.
     pub(crate) unsafe fn drop_entry(&self, node: NodeId) {
-        // SAFETY: handed out, since it holds an entry.
+        // SAFETY: the number was handed out, since the node holds an entry.
         let cell = unsafe { &self.node(node).0 };
-        // SAFETY: the grace period is over, or there never was another thread: nobody reads it.
+        // SAFETY: its grace period is over, or no other thread uses the cache: nothing reads it.
         cell.with_mut(|p| unsafe { (*p).assume_init_drop() });
     }
 }

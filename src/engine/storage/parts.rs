@@ -1,63 +1,70 @@
 //! Which optional parts a cache has, in one word.
 //!
-//! Most of what an operation could have to do belongs to a part that most caches never get: deadlines, groups,
-//! a listener, weights, more than one floor. An operation reads this word and leaves out, with one test, all
-//! that belongs to parts that are not there. A lookup reads it once; so a plain hit pays for no part.
+//! Most of what an operation could have to do belongs to parts that most caches never have:
+//! deadlines, groups, a listener, weights, more than one floor. An operation reads this word and
+//! leaves out, with one test, all that belongs to missing parts. A lookup reads it once; so a plain
+//! hit pays for no part.
 //!
-//! # Who sets a bit, and when
+//! # When a bit is set
 //!
-//! A bit is set once and never cleared. It says that the part may be in use, not that it is: whoever finds the
-//! bit goes on as if there was no such word, and looks at the part itself.
+//! A bit is set once and never cleared. It says that the part may be in use, not that it is: a
+//! thread that finds the bit goes on as if this word did not exist, and looks at the part itself.
 //!
 //! ```text
-//! Times        a shard has deadlines       by rule, when the cache is built; or by the first entry that is told
-//!                                          when it ends, before it is told (`expire.rs`)
-//! Reads        reads move deadlines        with the cache, or with the first such rule, before the rule is set
-//! Groups       births and tags             before the making of them is announced (`sweep.rs`, `groups.rs`)
-//! Generations  a shard counts them         before one is read that is handed out (`generations.rs`)
+//! Times        a shard has deadlines       by rule, when the cache is built; or by the first entry
+//!                                          that gets an end, before it gets it (`expire.rs`)
+//! Reads        reads move deadlines        with the cache; or before the first such rule is set
+//! Groups       births and tags             before they are announced (`sweep.rs`, `groups.rs`)
+//! Generations  a shard counts them         before one is read to be handed out (`generations.rs`)
 //! Grown        more than the ground floor  before the height is raised (`storeys.rs`)
 //! Loads        a load was posted           before the first post (`fill.rs`)
-//! Resized      the capacity was set anew   before it is: a debt comes from nothing else (`budget.rs`)
-//! Listener     somebody hears of removals  with the cache
-//! Weights      entries are weighed, or have costs   with the cache
+//! Resized      the capacity was changed    before it is: a debt has no other cause (`budget.rs`)
+//! Listener     removals are told           with the cache
+//! Weights      weights, or costs           with the cache
 //! ```
 //!
-//! *Everybody who is about to use a part sees to its bit*, and not only the thread that has made the part: that
-//! one may be stopped in between. [`Parts::make`] does so for what is a [`Late`].
+//! *Each thread that is about to use a part makes sure of its bit*, and not only the thread that
+//! has made the part: that one may be stopped in between. [`Parts::make`] does so for a [`Late`]
+//! part.
 //!
-//! # Why who has not seen a bit is right
+//! # Why a thread that has not seen a bit is right
 //!
-//! The bit is set by a read-modify-write (AcqRel) before the first use of the part, and read with Acquire. So
-//! whoever learns of that use, by whatever Acquire that reads what the user of the part released (a slot, the
-//! end of a grace period, the caller's own means), and reads the word after that, finds the bit. And who finds
-//! the bit finds the part.
+//! The bit is set by a read-modify-write (AcqRel) before the first use of the part, and read with
+//! Acquire. So a thread that learns of that use, by any Acquire that reads what the user of the
+//! part released (a slot, the end of a grace period, the caller's own means), and reads the word
+//! after that, finds the bit. And a thread that finds the bit finds the part.
 //!
-//! *A lookup* reads the word before it looks at the index. If a bit is not set, nothing of
-//! that part was in use when the lookup began, and it may come before whatever has begun to use it since:
+//! *A lookup* reads the word before it looks at the index. If a bit is not set, nothing of that
+//! part was in use when the lookup began, and the lookup may be ordered before any use that has
+//! begun since:
 //!
-//! - *Times.* The entry that it finds had no deadline when the lookup began, or was not there yet. If it was,
-//!   the lookup comes before the touch. If not, the lookup comes right after the insert, whose entry has its
-//!   whole time before it at that moment. (An entry that has no time at all is never published.)
-//! - *Groups.* The lookup comes before the first invalidation, as one does that finds no groups: see
-//!   `groups.rs`, which asks that the look whether the cache is armed comes before the look at the index. Nobody
-//!   who has learned of the invalidation, or of somebody who has taken the entry for stale, misses the bit.
-//! - *Grown.* No key was above the ground floor when the lookup began. If it does not find its key on the ground,
-//!   the key was absent then, or was removed from the ground since; keys do not change floors. So there was a
-//!   moment without it.
-//! - *Reads.* A rule holds for what begins after it was set.
+//! - *Times.* The entry that it finds had no deadline when the lookup began, or was not there yet.
+//!   If it was, the lookup is ordered before the touch. If not, the lookup is ordered right after
+//!   the insert, whose entry has its whole time before it at that moment. (An entry that has no
+//!   time left is never published.)
+//! - *Groups.* The lookup is ordered before the first invalidation, like one that finds no groups:
+//!   see `groups.rs`, which requires that the look whether the cache is armed comes before the look
+//!   at the index. A thread that has learned of the invalidation, or of a thread that has taken the
+//!   entry for stale, does not miss the bit.
+//! - *Grown.* No key was above the ground floor when the lookup began. If it does not find its key
+//!   on the ground, the key was absent then, or was removed from the ground since; keys do not
+//!   change floors. So there was a moment without it.
+//! - *Reads.* A rule holds for operations that begin after it was set.
 //!
-//! *A writer* may come to work on what others have made since it began: an entry that it finds, a node that it is
-//! given. Therefore it reads the word more than once:
+//! *A writer* may work on what other threads have made since it began: an entry that it finds, a
+//! node that it is given. Therefore it reads the word more than once:
 //!
-//! - after its pin, for Loads (the SeqCst fence of the pin pairs with that of the post, `flights.rs`: if the bit
-//!   is not seen, the load sees what was written before) and for Groups, Grown as a lookup does;
-//! - after it was given its node, for Times, Generations and Groups: the node's last owner may have known of a
-//!   column, and then so does this one, through the grace period that ended in between. For Groups this serves
-//!   the second look, too: who does not see the bit then was pinned before the groups were announced;
+//! - after its pin, for Loads (the SeqCst fence of the pin pairs with that of the post,
+//!   `flights.rs`: if the bit is not seen, the load sees what was written before), and for Groups
+//!   and Grown as a lookup does;
+//! - after it was given its node, for Times, Generations and Groups: the node's last owner may have
+//!   known of a column, and then so does this one, through the grace period that ended in between.
+//!   For Groups this also serves the second look: a thread that does not see the bit then was
+//!   pinned before the groups were announced;
 //! - after it has unpinned, for Resized;
 //! - after the swap, if the cause for which the old value leaves is to be exact to the moment.
 //!
-//! Late knowledge is never wrong in the other direction: a bit without its part costs the way around.
+//! A bit without its part does no harm: it costs the longer path.
 //!
 //! # Progress
 //!
@@ -85,44 +92,45 @@ pub(crate) enum Part {
     Grown = 1 << 3,
     /// Nodes may have generations.
     Generations = 1 << 4,
-    /// Loads may be in flight.
+    /// Loads may be under way.
     Loads = 1 << 5,
-    /// There may be credits to be taken back.
+    /// There may be a debt of credits.
     Resized = 1 << 6,
-    /// Somebody hears of what leaves.
+    /// A listener is told of removals.
     Listener = 1 << 7,
     /// Entries have weights, or costs.
     Weights = 1 << 8,
 }
 
-/// Some parts: those that a thread has found, for one.
+/// A set of parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PartSet(u32);
 
 impl PartSet {
-    /// Those that may change what a lookup finds.
+    /// Parts that may change what a lookup finds.
     pub(crate) const OF_LOOKUPS: PartSet =
         PartSet(Part::Times as u32 | Part::Groups as u32 | Part::Grown as u32);
 
-    /// Those for which a lookup has to do more than to look at the deadline of what it finds.
+    /// Parts for which a lookup has to do more than look at the deadline of the entry that it
+    /// finds.
     pub(crate) const OF_DETOURS: PartSet =
         PartSet(Part::Reads as u32 | Part::Groups as u32 | Part::Grown as u32);
 
-    /// Those for which something is due when a write begins.
+    /// Parts for which work may be due when a write begins.
     pub(crate) const OF_UPKEEP: PartSet = Self::OF_LOOKUPS;
 
-    /// Those that may change what the entry of a node counts for that was found in the index.
+    /// Parts that may make an entry that is in the index count as absent.
     pub(crate) const OF_STANDINGS: PartSet = PartSet(Part::Times as u32 | Part::Groups as u32);
 
-    /// Those that keep something about each node, and look at an entry again when it has been published.
+    /// Parts that keep something about each node, or look at an entry again after it is published.
     pub(crate) const OF_NODES: PartSet =
         PartSet(Self::OF_STANDINGS.0 | Part::Generations as u32 | Part::Weights as u32);
 
-    /// Those for which an entry that leaves is more than a node and a place.
+    /// Parts for which more than a node and a slot is to be dealt with when an entry leaves.
     pub(crate) const OF_DEPARTURES: PartSet =
         PartSet(Self::OF_STANDINGS.0 | Part::Weights as u32 | Part::Listener as u32);
 
-    /// Those that a write in a straight line does not know of.
+    /// Parts that the straight-line path of a write does not handle.
     pub(crate) const OF_WRITES: PartSet =
         PartSet(Self::OF_NODES.0 | Self::OF_DEPARTURES.0 | Part::Grown as u32);
 
@@ -136,7 +144,7 @@ impl PartSet {
         self.0 & part as u32 != 0
     }
 
-    /// Whether there is any of `parts`.
+    /// Returns whether any of `parts` is in the set.
     #[inline(always)]
     pub(crate) fn has_any_of(self, parts: PartSet) -> bool {
         self.0 & parts.0 != 0
@@ -148,26 +156,28 @@ impl PartSet {
 pub(crate) struct Parts(AtomicU32);
 
 impl Parts {
-    /// None, but for those that the cache is built with.
+    /// Sets the bits of the parts that the cache is built with.
     pub(crate) fn new(parts: impl IntoIterator<Item = Part>) -> Self {
         Self(AtomicU32::new(parts.into_iter().fold(0, |all, part| all | part as u32)))
     }
 
-    /// The parts that there are now.
+    /// Returns the parts that may be in use now.
     #[inline(always)]
     pub(crate) fn now(&self) -> PartSet {
+        // Acquire: pairs with the AcqRel in `announce`; keeps the look at the index after it.
         PartSet(self.0.load(Ordering::Acquire))
     }
 
-    /// Says that a part may be in use; before it is.
+    /// Announces that a part may be in use. Call before the first use.
     #[inline]
     pub(crate) fn announce(&self, part: Part) {
         if !self.now().has(part) {
+            // AcqRel: pairs with the Acquire in `now`; the part is visible with its bit.
             self.0.fetch_or(part as u32, Ordering::AcqRel);
         }
     }
 
-    /// A part that was made, by `make` if it was not there, and announced.
+    /// Returns a part, which `make` makes if it is missing, and announces it.
     pub(crate) fn make<'l, T, E>(
         &self,
         part: Part,

@@ -1,8 +1,9 @@
 //! The column of weights and costs, for caches whose entries do not all weigh or cost the same.
 //!
-//! A node's weight is written by its owner before it is published, and does not change while it is in
-//! the index: an update brings another node. So who takes a node out of the index, or replaces it by
-//! compare-and-swap, knows its weight exactly, and the credits that it stood for (`budget.rs`).
+//! A node's weight is written by its owner before it is published, and does not change while it is
+//! in the index: an update brings another node. So a thread that removes a node from the index, or
+//! replaces it by compare-and-swap, knows its weight exactly, and the credits that it stood for
+//! (`budget.rs`).
 
 use crate::{
     engine::{
@@ -13,8 +14,9 @@ use crate::{
 };
 use std::fmt;
 
-/// What an entry weighs, and what it would cost to get it again: 1 each, if nobody says. In one word,
-/// since a copy of two halves has to wait until both are written.
+/// The weight of an entry, and its cost of being loaded again; 1 each by default. In one word,
+/// since a load of a word that was just stored in two halves stalls until both have reached the
+/// cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Price(u64);
 
@@ -50,37 +52,39 @@ impl Weights {
         self.0.allocated_bytes()
     }
 
-    /// Makes sure that a node has a place here.
+    /// Makes sure that the `index`-th node (number `index + 1`) has a place here.
     pub(crate) fn ensure(&self, index: usize) -> Result<(), OutOfMemory> {
         self.0.ensure(index)
     }
 
     #[inline(always)]
     fn word(&self, node: NodeId) -> &AtomicU64 {
-        // SAFETY: the recycler has this place ensured before it hands a number out.
+        // SAFETY: this place is ensured before the recycler hands the number out.
         unsafe { self.0.get(node as usize - 1).as_ref() }
     }
 
     /// Notes the weight and the cost of an owned node.
     #[inline]
     pub(crate) fn begin(&self, node: NodeId, price: Price) {
-        // Published together with the node.
+        // Relaxed: publishing the node is the Release.
         self.word(node).store(price.word(), Ordering::Relaxed);
     }
 
-    /// The weight of a node that was found in the index.
+    /// Returns the weight of a node that was found in the index.
     #[inline(always)]
     pub(crate) fn of(&self, node: NodeId) -> u32 {
+        // Relaxed: written before the node was published; finding it in the index was an Acquire.
         self.word(node).load(Ordering::Relaxed) as u32
     }
 
-    /// What it costs to get its entry again.
+    /// Returns the cost of a node that was found in the index.
     pub(crate) fn cost(&self, node: NodeId) -> u32 {
+        // Relaxed: as in `of`.
         (self.word(node).load(Ordering::Relaxed) >> 32) as u32
     }
 }
 
-/// What the user says an entry weighs, or costs.
+/// The user's function for the weight, or the cost, of an entry.
 pub(crate) struct Weigher<K, V>(Box<Weigh<K, V>>);
 
 type Weigh<K, V> = dyn Fn(&K, &V) -> u32 + Send + Sync;
