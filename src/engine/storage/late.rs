@@ -60,7 +60,7 @@ impl<T> Late<T> {
         let own = Box::into_raw(Box::new(value));
         let null = ptr::null_mut();
         // AcqRel, on failure Acquire: publishes the value to the Acquire in `get`, and acquires
-        // from those who found none by `get_or_precede`; on failure, acquires the other thread's
+        // from threads that found none in `get_or_precede`; on failure, acquires the other thread's
         // value.
         let relaxed = planted(Bug::LateRelaxed);
         let order = if relaxed { Ordering::Relaxed } else { Ordering::AcqRel };

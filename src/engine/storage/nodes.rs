@@ -112,8 +112,8 @@ impl<K, V> Nodes<K, V> {
         // SAFETY: the number was handed out, since the node is owned or was in the index.
         let cell = unsafe { &self.node(node).0 };
         // SAFETY: the entry was written before it was published (Release), and the caller's Acquire
-        // load saw that; it is not written again or dropped before this thread unpins. There is no concurrent
-        // access to the node of an owner, or of the only thread.
+        // load saw that; it is not written again or dropped before this thread unpins. There is no
+        // concurrent access to the node of an owner, or of the only thread.
         cell.with(|p| f(unsafe { (*p).assume_init_ref() }))
     }
 
