@@ -1,12 +1,13 @@
-//! Refreshes in the background: what is sent to whoever runs the loader.
+//! Errands: refreshes in the background, sent to whatever runs the loader.
 //!
-//! An errand knows the cache weakly, and holds it neither while it waits nor while its loader runs: a
-//! cache ends with its last handle. It is as good as a waiter to whom the lead of the flight was offered
-//! (`flight.rs`): when it runs it takes the lead, unless somebody came first; then there is nothing
-//! to do. One that is dropped, at whatever point, is a failed refresh, and passes the lead on. One that is
-//! forgotten keeps its key from being refreshed, and nobody from loading it.
+//! An errand knows the cache weakly, and holds it neither while it waits nor while its loader runs:
+//! a cache ends with its last handle. It is like a waiter that the lead of the flight was offered
+//! to (`flight.rs`): when it runs it takes the lead, unless another came first; then there is
+//! nothing to do. An errand that is dropped, at any point, is a failed refresh, and passes the lead
+//! on. One that is forgotten (`mem::forget`) keeps its key from being refreshed, but not from being
+//! loaded.
 //!
-//! A loader that panics has failed; whoever runs it does not hear of that.
+//! A panic of the loader is a failed refresh. It is caught, and not passed on to the executor.
 
 use crate::{
     engine::{
@@ -93,7 +94,7 @@ where
         self.end(loaded, timer.stop());
     }
 
-    /// Takes the lead. None if there is nothing to do.
+    /// Takes the lead. Returns `None` if there is nothing to do.
     fn begin(&mut self) -> Option<Timer> {
         let engine = Engine::engine_of(&self.cache)?;
         if !self.flight.take_lead() {
@@ -104,7 +105,7 @@ where
         Some(Timer::start(&engine.common.lifetimes.clock))
     }
 
-    /// Runs the loader's code; None if it panics.
+    /// Runs code of the loader. Returns `None` if it panics.
     fn step<R>(&self, f: impl FnOnce(&K) -> R) -> Option<R> {
         let _leading = Leading::new(Arc::as_ptr(&self.flight).cast());
         errands::caught(|| f(self.flight.key()))
@@ -127,7 +128,7 @@ impl<K, V> Drop for Errand<K, V> {
         if self.stage == Stage::Over {
             return;
         }
-        // Without a cache there is nobody left whom it concerns.
+        // Without a cache there are no waiters and no counters left.
         let Some(engine) = Engine::engine_of(&self.cache) else { return };
         let _work = engine.common.background.work();
         engine.count_refresh(self.spot, true);

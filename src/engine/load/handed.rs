@@ -1,12 +1,12 @@
-//! A lead without a lifetime: it was handed to a task, which its leader does not wait for, or to the caller, in a
-//! guard.
+//! A lead without a lifetime: handed to a task, which its leader does not wait for, or to the
+//! caller, in a guard.
 //!
-//! It knows the cache weakly, as an errand does (`errand.rs`): a cache ends with its last handle. One that is
-//! dropped before it was taken up again has abandoned the flight (`flight.rs`), to all who wait. A guard passes its
-//! lead on instead, to one of them, as a leader does that is dropped.
+//! It knows the cache weakly, as an errand does (`errand.rs`): a cache ends with its last handle.
+//! One that is dropped before it was taken up again abandons the flight (`flight.rs`), to all
+//! waiters. A guard passes its lead on instead, to one of them, as a leader that is dropped does.
 //!
-//! Whoever takes it up got it from the thread that has posted the flight. So what it looks at happens after the fence of
-//! the posting, as if that thread looked (`flights.rs`, "Orderings").
+//! The thread that takes it up got it from the thread that has posted the flight. So what it looks
+//! at happens after the fence of the posting, as if that thread looked (`flights.rs`, "Orderings").
 
 use crate::{
     engine::{
@@ -33,22 +33,22 @@ pub(crate) struct HandedLead<K, V> {
     cache: Weak<Common<K, V>>,
     flight: Arc<Flight<K, V>>,
     hash: u64,
-    /// What is to be replaced, if it is a refresh.
+    /// The entry to be replaced and the tags of the new one, if it is a refresh.
     replaces: Option<(Spot, Tags)>,
     taken_up: bool,
     holder: Holder,
 }
 
-/// Who has a handed lead.
+/// The owner of a handed lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holder {
-    /// A task, which works in the background (`background.rs`).
+    /// A task, whose work on the cache is background work (`background.rs`).
     Task,
-    /// A caller, which has it in a guard.
+    /// A caller, which holds it in a guard.
     Caller,
 }
 
-/// A handed lead as its leader had it.
+/// A handed lead that was taken up again.
 #[derive(Debug)]
 pub(crate) enum TakenUp<'e, K, V> {
     Absent(Leader<'e, K, V>),
@@ -77,7 +77,7 @@ impl<K, V> HandedLead<K, V> {
         Self::new(engine, lead, hash, None)
     }
 
-    /// One that is to replace what its leader has found at `spot`, by an entry with tags of its own.
+    /// Makes one that replaces the entry at `spot` with an entry that has tags of its own.
     pub(crate) fn of_present(
         engine: &Engine<K, V>,
         lead: Leader<'_, K, V>,
@@ -87,7 +87,7 @@ impl<K, V> HandedLead<K, V> {
         Self::new(engine, lead, hash, Some((spot, Tags::NONE)))
     }
 
-    /// The same, for a guard.
+    /// Makes the lead that of a guard.
     pub(crate) fn in_guard(mut self) -> Self {
         self.holder = Holder::Caller;
         self
@@ -101,23 +101,23 @@ impl<K, V> HandedLead<K, V> {
         self.hash
     }
 
-    /// Whether a write of the key has come in between.
+    /// Returns whether a write of the key has superseded the load.
     pub(crate) fn is_superseded(&self) -> bool {
         self.flight.is_superseded()
     }
 
-    /// Leaves the lead to the next of those who wait.
+    /// Leaves the lead to the next waiter.
     pub(crate) fn pass_on(self) {
         self.take_up(|_, lead| drop(lead));
     }
 
-    /// Starts the clock for the loader. None if there is no cache any more.
+    /// Starts to measure the loader's time. Returns `None` if the cache no longer exists.
     pub(crate) fn timer(&self) -> Option<Timer> {
         let engine = Engine::engine_of(&self.cache)?;
         Some(Timer::start(&engine.common.lifetimes.clock))
     }
 
-    /// To be kept while the loader's code runs.
+    /// Notes that this thread leads the flight. The caller keeps the result while the loader runs.
     pub(crate) fn leading(&self) -> Leading {
         Leading::new(Arc::as_ptr(&self.flight).cast())
     }
@@ -129,7 +129,7 @@ impl<K, V> HandedLead<K, V> {
         }
     }
 
-    /// Goes on as the leader. Does nothing if there is no cache any more.
+    /// Calls `f` with the lead. Returns `None` if the cache no longer exists.
     pub(crate) fn take_up<R>(
         mut self,
         f: impl FnOnce(&Engine<K, V>, TakenUp<'_, K, V>) -> R,
@@ -149,7 +149,7 @@ impl<K, V> HandedLead<K, V> {
 }
 
 impl<K, V> TakenUp<'_, K, V> {
-    /// Stores a value on these terms, and hands it to those who wait and back; within
+    /// Stores a value on these terms, hands it to the waiters, and returns it. Call within
     /// [`conclude`](Engine::conclude).
     pub(crate) fn land(
         self,
@@ -189,7 +189,7 @@ impl<K, V> Drop for HandedLead<K, V> {
         if self.taken_up {
             return;
         }
-        // Without a cache there is nobody left whom it concerns.
+        // Without a cache there are no waiters and no counters left.
         let Some(engine) = Engine::engine_of(&self.cache) else { return };
         let _work = (self.holder == Holder::Task).then(|| engine.common.background.work());
         if let Some((spot, _)) = self.replaces {

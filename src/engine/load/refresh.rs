@@ -1,33 +1,34 @@
-//! Refreshing: loading a value anew while the old one is still given out.
+//! Refreshing: loading a value anew while the old one is still returned.
 //!
-//! # Who refreshes what
+//! # Which thread refreshes what
 //!
-//! A loading lookup that finds an entry in need of it (below) posts a flight for its key, as a load of
-//! an absent key does. So there is one load per key at a time, whatever it is for, and writes of the
-//! key supersede it. If there is a flight already, somebody has seen to it. Otherwise the thread looks
-//! the key up once more, now that writers can see the flight; if it finds the very node that it found
-//! before, that is the one to be replaced, and if not, the need is over and so is the flight. `fill.rs`
-//! argues that the fill replaces that entry or nothing.
+//! A loading lookup that finds an entry in need of it (below) posts a flight for its key, as a load
+//! of an absent key does. So there is one load per key at a time, whatever it is for, and writes of
+//! the key supersede it. If there is a flight already, the lookup does nothing more. Otherwise the
+//! thread looks the key up once more, now that writers can see the flight. If it finds the very
+//! node that it found before, that is the one to be replaced; if not, the need is over and so is
+//! the flight. `fill.rs` argues that the fill replaces that entry or none.
 //!
-//! Then either the thread leads the flight itself, or it steps back and sends an errand (`errand.rs`). Until
-//! that runs, the lead is vacant: a caller for whom the key is absent by then takes it and loads for
-//! itself, and does not stand in line behind other errands. An errand that finds the lead taken has
-//! nothing to do.
+//! Then the thread either leads the flight itself, or steps back and sends an errand (`errand.rs`).
+//! Until that runs, the lead is vacant: a caller that finds the key absent by then takes it and
+//! loads for itself, and does not queue behind other errands. An errand that finds the lead taken
+//! has nothing to do.
 //!
-//! The new entry has the tags of the old one, which are read in that second look. A tag that is invalidated
-//! later takes the new entry along, or supersedes its load; one that was invalidated before has made the
-//! old entry stale, and then the second look finds nothing.
+//! The new entry has the tags of the old one, which are read in that second look. A tag that is
+//! invalidated later takes the new entry along, or supersedes its load; one that was invalidated
+//! before has made the old entry stale, and then the second look finds nothing.
 //!
-//! # When there is need
+//! # When a value needs a refresh
 //!
 //! - *By age*: the value was written longer than [`Freshness::after`] ago.
 //! - *By chance*: early recomputation as in XFetch (Vattani, Chierichetti, Lowenstein, "Optimal
-//!   Probabilistic Cache Stampede Prevention", VLDB 2015). With a load time `l`, a factor `b` and `u`
-//!   uniform in (0, 1], an entry is taken for one whose time is over if what it has yet to live is less
-//!   than `l * b * -ln u`. The nearer the end and the dearer the load, the likelier; and of many who ask,
-//!   one is likely to come early enough.
+//!   Probabilistic Cache Stampede Prevention", VLDB 2015). With a load time `l`, a factor `b` and
+//!   `u` uniform in (0, 1], an entry counts as expired if its remaining time is less than `l * b *
+//!   -ln u`. The nearer the end and the longer the load, the likelier that is; and among many
+//!   callers, one is likely to come early enough.
 //!
-//! A refresh that fails has the node rest for [`REST`], or for `after` if that is shorter.
+//! A node whose refresh has failed is not refreshed again for [`REST`], or for `after` if that is
+//! shorter.
 
 use crate::{
     chance,
@@ -63,25 +64,25 @@ use std::{
     time::Duration,
 };
 
-/// How long a refresh that has failed is not tried again.
+/// The time for which a failed refresh is not tried again.
 pub(crate) const REST: Duration = Duration::from_secs(1);
-/// No `-ln u` of [`random_unit`] is larger: `u` is 2^-53 at least.
+/// An upper bound of `-ln u` for each `u` of [`random_unit`], which is at least 2^-53.
 const FARTHEST: f64 = 36.8;
 
-/// How to send an errand, found out where its loader is known.
+/// Sends an errand to be run. Made where the type of its loader is known.
 type Sender<K, V> = dyn Fn(Errand<K, V>, Option<&Executor>) + Send + Sync;
 /// Compares the values before and after a refresh.
 type Same<V> = dyn Fn(&V, &V) -> bool + Send + Sync;
-/// Who runs the loaders that are not futures.
+/// Runs the loaders that are not futures.
 pub(crate) type Executor = dyn Fn(Job) + Send + Sync;
 
 /// When and how values are refreshed.
 pub(crate) struct Freshness<K, V> {
-    /// The age at which they are, if that counts.
+    /// The age from which a value needs a refresh, if there is one.
     after: Option<Duration>,
-    /// How early, by chance; 0.0 for never.
+    /// The factor `b` of refreshes by chance; 0.0 for none.
     pub(crate) beta: f64,
-    /// Whether a new value is as good as the old one.
+    /// Returns whether a new value is equal to the old one.
     pub(crate) same: Option<Box<Same<V>>>,
     send: Option<Box<Sender<K, V>>>,
     executor: Option<Box<Executor>>,
@@ -119,7 +120,7 @@ impl<K, V> Freshness<K, V> {
         }
         let Until::In(left) = clock.until(deadline) else { return false };
         let (left, reach) = (left.as_secs_f64(), load.as_secs_f64() * self.beta);
-        // Most are far from their end, and need no logarithm.
+        // Most entries are far from their end, and need no logarithm.
         left < reach * FARTHEST && left < reach * -random_unit().ln()
     }
 
@@ -137,7 +138,7 @@ impl<K, V> fmt::Debug for Freshness<K, V> {
     }
 }
 
-/// A number in (0, 1], evenly distributed; not for secrets.
+/// Returns a random number, uniform in (0, 1]. Not for secrets.
 fn random_unit() -> f64 {
     thread_local! {
         static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0));
@@ -146,31 +147,31 @@ fn random_unit() -> f64 {
     1.0 - chance::unit(chance::mix(state))
 }
 
-/// Whether a value that was found is to be refreshed.
+/// Whether a value that was found needs a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
     Nothing,
-    /// That of this node.
+    /// The value of this node needs one.
     Refresh(Spot),
 }
 
-/// Who is to refresh a value.
+/// The result of [`Engine::refresh`].
 #[derive(Debug)]
 pub(crate) enum Begun<'e, K, V> {
-    /// Somebody else, or nobody any more.
+    /// The caller has nothing to do.
     NotHere,
-    /// The caller.
+    /// The caller has to run the refresh.
     Here(Refresh<'e, K, V>),
 }
 
 impl<K, V> Engine<K, V> {
-    /// Whether values are ever refreshed.
+    /// Returns whether values are ever refreshed.
     #[inline(always)]
     pub(crate) fn refreshes(&self) -> bool {
         self.common.lifetimes.freshness.is_some()
     }
 
-    /// [`Engine::get`], and whether the entry needs to be refreshed.
+    /// Like [`Engine::get`]; also returns whether the entry needs a refresh.
     pub(crate) fn get_aged<R>(
         &self,
         hash: u64,
@@ -183,7 +184,7 @@ impl<K, V> Engine<K, V> {
         Some((sighted.with(f), need))
     }
 
-    /// [`Engine::get`], and where the value is.
+    /// Like [`Engine::get`]; also returns where the value is.
     #[cfg(feature = "macros")]
     pub(crate) fn get_at<R>(
         &self,
@@ -195,8 +196,8 @@ impl<K, V> Engine<K, V> {
         self.find(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.spot()))
     }
 
-    /// [`Engine::peek`], and where the value is. What is found by the leader of a load is what that load may
-    /// replace: the post was visible before.
+    /// Like [`Engine::peek`]; also returns where the value is. A value that the leader of a load
+    /// finds may be replaced by that load: the post was visible before.
     pub(crate) fn peek_at<R>(
         &self,
         hash: u64,
@@ -207,7 +208,8 @@ impl<K, V> Engine<K, V> {
         self.find_live(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.spot()))
     }
 
-    /// Has nobody join a load of this hash that is under way, nor what it brings stored, as a write would.
+    /// Supersedes any load of this hash, as a write does: no caller joins it, and its result is not
+    /// stored.
     #[cfg(feature = "macros")]
     pub(crate) fn supersede_load(&self, hash: u64) {
         self.common.supersede(&pin().guard, hash);
@@ -225,8 +227,8 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Has a value that was found in `node` refreshed: by an errand if there is a loader for it, or
-    /// else by the caller.
+    /// Begins to refresh the value at `spot`: by an errand if the cache has a loader for it,
+    /// otherwise by the caller. Does nothing if the key has a load already, or another node.
     #[cold]
     pub(crate) fn refresh(
         &self,
@@ -242,12 +244,13 @@ impl<K, V> Engine<K, V> {
             return Begun::Here(Refresh::new(self, lead, hash, spot, tags));
         };
         let errand = Errand::new(&self.common, lead.step_back(), hash, spot, tags);
-        // What it does with the errand is its business: the caller has its value.
+        // A panic of the executor does not concern the caller, which has its value.
         let _ = errands::caught(|| send(errand, freshness.executor.as_deref()));
         Begun::NotHere
     }
 
-    /// The lead of a load that is to replace the value at `spot`, and the tags of that.
+    /// Posts a load that replaces the value at `spot`. Returns its lead and the tags of that value,
+    /// or `None` if the key has a load already, or another node.
     pub(crate) fn post_refresh(
         &self,
         hash: u64,
@@ -264,7 +267,7 @@ impl<K, V> Engine<K, V> {
         (there.spot() == spot).then(|| (lead, there.shard.births.tags(spot.node)))
     }
 
-    /// Where a key's value is.
+    /// Returns where a key's value is.
     #[cfg(larder_loom)]
     pub(crate) fn node_of(&self, hash: u64, eq: impl Fn(&K) -> bool) -> Option<Spot> {
         Some(self.find_live(&pin(), hash, eq)?.spot())
@@ -290,7 +293,8 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// What an error comes to: what is past its time, but not its grace, is better.
+    /// Returns the outcome of a load that has failed with `error`: a value that is expired, but
+    /// within its grace, if there is one, otherwise the error.
     pub(crate) fn or_past(
         &self,
         hash: u64,
@@ -305,7 +309,7 @@ impl<K, V> Engine<K, V> {
         past.map_or_else(|| Outcome::Error(Arc::clone(error)), Outcome::Value)
     }
 
-    /// A value whose time is over, but not its grace, or one that is there after all.
+    /// Looks up a value that is within its grace, or not expired.
     #[cold]
     fn peek_past<R>(
         &self,
@@ -315,7 +319,7 @@ impl<K, V> Engine<K, V> {
     ) -> Option<R> {
         let lifetimes = &self.common.lifetimes;
         let pin = pin();
-        // Asked before the look, as every lookup does.
+        // Before the look at the index, as in every lookup (`groups.rs`).
         let watch = self.common.watch();
         let Sighted { shard, found, .. } = self.find_any(&pin, hash, eq)?;
         if watch.is_some_and(|groups| groups.is_stale(&shard.births, found.node)) {
@@ -324,17 +328,19 @@ impl<K, V> Engine<K, V> {
         let deadline = shard.timing.get()?.expiry(found.node);
         let gone =
             deadline == DEAD || lifetimes.clock.is_past(deadline.saturating_add(lifetimes.grace));
-        // SAFETY: pinned, and found in the index since.
+        // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
         (!gone).then(|| unsafe { shard.nodes.with(found.node, f) })
     }
 }
 
-/// The lead of a refresh that the caller runs. One that is dropped before it has ended has failed.
+/// The lead of a refresh that the caller runs. If it is dropped before it has ended, the refresh
+/// has failed.
 pub(crate) struct Refresh<'e, K, V> {
     engine: &'e Engine<K, V>,
     hash: u64,
     spot: Spot,
-    /// Of what is there: an invalidation that is to take that must take what comes in its place, too.
+    /// The tags of the value being refreshed, inherited by the new one so that an invalidation of
+    /// these tags still reaches it.
     tags: Tags,
     lead: Option<Leader<'e, K, V>>,
 }
@@ -362,12 +368,12 @@ impl<'e, K, V> Refresh<'e, K, V> {
         self.spot
     }
 
-    /// To be kept while the loader's code runs.
+    /// Notes that this thread leads the flight. The caller keeps the result while the loader runs.
     pub(crate) fn leading(&self) -> Leading {
         self.lead().leading()
     }
 
-    /// The lead, for a task of its own.
+    /// Turns this into a lead without a lifetime, for a task.
     pub(crate) fn hand_over(mut self) -> HandedLead<K, V> {
         let lead = self.lead.take().expect("it has not ended");
         HandedLead::new(self.engine, lead, self.hash, Some((self.spot, self.tags)))
@@ -388,7 +394,7 @@ impl<'e, K, V> Refresh<'e, K, V> {
         engine.conclude([self.hash], |unused| self.land(key, outcome, took, unused))
     }
 
-    /// The same for what concludes several loads.
+    /// Like [`Refresh::conclude`], for a caller that concludes several loads at once.
     pub(crate) fn land(
         self,
         key: impl FnOnce() -> K,
@@ -401,7 +407,7 @@ impl<'e, K, V> Refresh<'e, K, V> {
         V: Clone,
     {
         let failed = !matches!(outcome, Outcome::Value(_));
-        // What is not needed is dropped when the load has landed: it may have a destructor.
+        // `rest` is dropped after the load has landed, since destructors are user code.
         let (outcome, rest) = match outcome {
             Outcome::Value(value) => {
                 if !self.lead().post().is_superseded() {
@@ -438,7 +444,8 @@ impl<'e, K, V> Refresh<'e, K, V> {
         self.engine.count_refresh(self.spot, failed);
         match outcome {
             Outcome::Nothing => {
-                // Who waits, since the old value is gone meanwhile, has a loader of its own to ask.
+                // A caller waits only if the old value is gone meanwhile, and has a loader of its
+                // own.
                 drop(lead);
                 Outcome::Nothing
             }
@@ -470,7 +477,7 @@ mod tests {
         let draws: Vec<_> = (0..100_000).map(|_| random_unit()).collect();
         assert!(draws.iter().all(|u| (0.0..=1.0).contains(u) && -u.ln() < FARTHEST));
         let mean = draws.iter().map(|u| -u.ln()).sum::<f64>() / draws.len() as f64;
-        // An exponential distribution of mean 1, whose standard error here is 0.003.
+        // Exponentially distributed with mean 1; the standard error of the mean is 0.003.
         assert!((mean - 1.0).abs() < 0.03, "{mean}");
     }
 }
