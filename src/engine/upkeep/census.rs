@@ -1,13 +1,19 @@
-//! How many entries there are, and what they weigh together.
+//! The number of entries, and their weight.
 //!
-//! What takes up room is known at any time, from credits and counters: *residents*. Some of these no lookup
-//! finds: what is stale (`groups.rs`), and what is *over*, its deadline being past, and its grace; nobody has
-//! taken them out yet. They count as gone.
+//! *Residents* are the entries that take up room. Their number is known at any time, from credits
+//! and counters. Lookups do not find some of them: *stale* ones (`groups.rs`), and those that are
+//! *over*, whose deadline and grace are past, while no thread has removed them yet. These count as
+//! gone.
 //!
-//! What is over lies in blocks that the wheel is to bring up by now. So these are looked at, and left to
-//! whoever expires them. Stale entries are told by looking at all entries, one by one; so is what is over
-//! while another thread has blocks of the wheel in its hands: taken out or not, it does not count. And in a child of
-//! `fork` until what is due has been looked at once, since no mark may say that it is.
+//! Entries that are over lie in blocks that the wheel brings up by now. So only these blocks are
+//! looked at, and left to the thread that expires them. All entries are looked at, one by one, in
+//! three cases:
+//!
+//! - There may be stale entries.
+//! - Another thread has blocks of the wheel in its hands: entries of these that are over do not
+//!   count, removed or not.
+//! - In a child of `fork`, until what is due has been looked at once: an entry that is due may have
+//!   no mark.
 
 use crate::engine::{
     Engine,
@@ -20,10 +26,11 @@ use crate::engine::{
     time::{timing::Timing, wheel::Wheel},
 };
 
-/// How often what is over is counted by itself while others take some of it out.
+/// The number of times that only entries that are over are counted, before all are, if other
+/// threads remove some meanwhile.
 const ATTEMPTS: u32 = 3;
 
-/// Some entries.
+/// The number and the weight of some entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sum {
     entries: u64,
@@ -48,9 +55,10 @@ struct Census {
 /// How a census was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Counted {
-    /// As the rest of the residents.
+    /// The entries that are there are the residents without those that are over.
     #[default]
     Together,
+    /// Each entry was looked at.
     OneByOne,
 }
 
@@ -62,13 +70,14 @@ impl<K, V> Common<K, V> {
             return census;
         }
         let Census { there, over, counted } = self.census_one_by_one();
-        // A walk meets entries that make room for others behind it: these are no more than fit, together.
+        // A walk may count an entry and then another that has taken its place; residents and weight
+        // bound the sum.
         let entries = there.entries.min(self.residents());
         Census { there: Sum { entries, weight: there.weight.min(self.weight()) }, over, counted }
     }
 
-    /// One by one, and not as the rest of all: the maintenance thread may take out meanwhile what counts as
-    /// gone, which is to make no difference to who counts.
+    /// Counts entries one by one, so that it makes no difference whether the maintenance thread
+    /// removes entries that count as gone meanwhile.
     fn census_one_by_one(&self) -> Census {
         let mut census = Census { counted: Counted::OneByOne, ..Census::default() };
         let watch = self.watch();
@@ -82,7 +91,7 @@ impl<K, V> Common<K, V> {
         census
     }
 
-    /// The number of stale entries.
+    /// Returns the number of stale entries.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn stale_by(&self, groups: &crate::engine::invalidate::groups::Groups) -> u64 {
         let mut stale = 0;
@@ -102,7 +111,8 @@ impl<K, V> Common<K, V> {
         }
     }
 
-    /// Where nothing is stale; `None` if others are taking out what is over.
+    /// Counts the residents without those that are over; nothing is stale. Returns `None` if other
+    /// threads are removing entries that are over.
     fn census_by_time(&self) -> Option<Census> {
         let wheels = || self.storeys.iter().filter_map(|shard| Some(&shard.timing.get()?.wheel));
         if wheels().any(Wheel::is_inherited) {
@@ -119,7 +129,7 @@ impl<K, V> Common<K, V> {
         })
     }
 
-    /// What is over and in nobody's hands.
+    /// Counts the entries that are over and in no thread's hands.
     fn over(&self) -> Sum {
         let mut over = Sum::default();
         for shard in self.storeys.iter() {
@@ -138,7 +148,7 @@ impl<K, V> Common<K, V> {
         over
     }
 
-    /// Whether the time of a node's entry is over, and its grace.
+    /// Returns whether the deadline and the grace of a node's entry are past.
     fn is_over(&self, timing: &Timing, node: NodeId) -> bool {
         let end = timing.expiry(node).saturating_add(self.lifetimes.grace);
         timing.is_claimed(node) || self.lifetimes.clock.is_past(end)
@@ -146,7 +156,7 @@ impl<K, V> Common<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// Whether a node is in the index.
+    /// Returns whether a node is in the index.
     pub(crate) fn is_there(&self, timing: &Timing, node: NodeId) -> bool {
         timing.deadlines.loc(node).is_some_and(|loc| {
             let word = self.index.word(loc);
@@ -156,9 +166,9 @@ impl<K, V> Shard<K, V> {
 }
 
 impl<K, V> Engine<K, V> {
-    /// What was counted, and the number of entries.
+    /// Returns the totals of the counters, and the number of entries.
     pub(crate) fn totals(&self) -> ([u64; EVENTS], u64) {
-        // First: what a sweep has counted before it was over is in the totals.
+        // The census comes first: what a thread has removed before is in the totals then.
         let Census { there: Sum { entries, .. }, over, counted } = self.common.census();
         let mut totals = self.common.counters.totals();
         let of = |event: Event| totals[event as usize];
@@ -173,18 +183,18 @@ impl<K, V> Engine<K, V> {
         (totals, entries)
     }
 
-    /// Entries in the cache, and those that are being inserted at this moment. O(capacity) while there
-    /// may be stale ones.
+    /// Returns the number of entries, with those that are being inserted at this moment.
+    /// O(capacity) while there may be stale ones.
     pub(crate) fn entries(&self) -> u64 {
         self.common.census().there.entries
     }
 
-    /// The same for what they weigh together.
+    /// Returns the weight of these entries. O(capacity) while there may be stale ones.
     pub(crate) fn weight(&self) -> u64 {
         self.common.census().there.weight
     }
 
-    /// Entries that take up room, those included that count as gone.
+    /// Returns the number of entries that take up room, with those that count as gone.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn residents(&self) -> u64 {
         self.common.residents()

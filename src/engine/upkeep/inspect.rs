@@ -1,4 +1,4 @@
-//! What is there to be seen of entries, besides keys and values; and taking them out one by one.
+//! Properties of entries besides keys and values, and removing entries one by one.
 
 #[cfg(feature = "manager")]
 use crate::engine::invalidate::groups::Place;
@@ -19,8 +19,8 @@ use crate::{
 };
 use std::ops::ControlFlow;
 
-/// How much an entry is worth to the policy: the more, the later it goes. First its segment, then its
-/// uses, then its merit.
+/// The rank of an entry in the policy: the higher, the later it is evicted. Ordered by segment,
+/// then by uses, then by merit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank(u8);
 
@@ -39,23 +39,23 @@ impl Rank {
     }
 }
 
-/// What is known of an entry.
+/// The properties of an entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     pub(crate) uses: u32,
-    /// If it has times.
+    /// `None` if the shard has no times.
     pub(crate) life: Option<Life>,
     pub(crate) tags: Tags,
     pub(crate) weight: u64,
 }
 
 impl<K, V> Engine<K, V> {
-    /// The number of a shard's sets.
+    /// Returns the number of a shard's sets.
     pub(crate) fn sets(&self, shard: usize) -> usize {
         self.common.storeys.get(shard).map_or(0, |shard| shard.index.len())
     }
 
-    /// What is known of a key's entry, without counting as use.
+    /// Returns the properties of a key's entry. Does not count as use.
     pub(crate) fn facts(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Facts> {
         let pin = pin();
         let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
@@ -75,7 +75,7 @@ impl<K, V> Engine<K, V> {
         });
     }
 
-    /// Calls `f` with each entry and its rank, until it says that it has seen enough.
+    /// Calls `f` with each entry and its rank, until it returns `Break`.
     pub(crate) fn try_rank_all(&self, mut f: impl FnMut(Rank, &Entry<K, V>) -> ControlFlow<()>) {
         for shard in self.common.storeys.iter() {
             for set in 0..shard.index.len() {
@@ -84,7 +84,8 @@ impl<K, V> Engine<K, V> {
                 for found in shard.index.members_of(set).into_iter().flatten() {
                     if shard.is_live(&self.common, watch, found.node) {
                         let rank = Rank::new(found);
-                        // SAFETY: pinned, and found in the index since.
+                        // SAFETY: this thread is pinned, and has found the node in the index
+                        // (Acquire) since.
                         let more = unsafe { shard.nodes.with(found.node, |entry| f(rank, entry)) };
                         if more.is_break() {
                             return;
@@ -113,8 +114,8 @@ impl<K, V> Engine<K, V> {
         count
     }
 
-    /// Takes out the first entry of a set that stands at `slot` or behind it, and has `slot` say
-    /// where to go on; `copy` copies it before it goes.
+    /// Removes the first entry of a set that is at `slot` or behind it, and moves `slot` behind it.
+    /// Returns what `copy` made of it before.
     pub(crate) fn take_next<T>(
         &self,
         shard: usize,
@@ -131,7 +132,7 @@ impl<K, V> Engine<K, V> {
                 return None;
             }
             *slot = loc.slot() + 1;
-            // SAFETY: pinned, and found in the index since.
+            // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
             let copy = unsafe { shard.nodes.with(found.node, &copy) };
             shard.take_out(&cx, loc, found.node, RemovalCause::Explicit).map(|_| copy)
         })

@@ -1,8 +1,8 @@
-//! What is done for a cache when no operation runs, and what it knows of its entries.
+//! Maintenance of a cache, and counts and properties of its entries.
 //!
-//! - `passes.rs`: taking out what is expired or stale, dropping what is dead, paying a debt
-//! - `census.rs`: how many entries there are
-//! - `inspect.rs`: entries as they are, one by one
+//! - `passes.rs`: removing expired and stale entries, dropping dead ones, paying a debt
+//! - `census.rs`: the number of entries
+//! - `inspect.rs`: properties of entries, one by one
 
 mod census;
 pub(crate) mod inspect;

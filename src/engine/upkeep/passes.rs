@@ -1,5 +1,5 @@
-//! What is done for a cache when nobody calls, or when somebody asks for it: taking out what is expired
-//! or stale, and dropping what is dead.
+//! Maintenance, in the background or on request: removing expired and stale entries, and dropping
+//! dead ones.
 
 use crate::{
     clock::NEVER,
@@ -26,25 +26,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Blocks with expired entries that are dealt with under one pin.
+/// The number of due blocks that are dealt with under one pin.
 const BLOCKS_PER_PIN: u32 = 64;
-/// What a writer takes out by the way, if there is no thread for it.
+/// The number of due blocks that a write deals with if there is no maintenance thread.
 const BLOCKS_PER_WRITE: u32 = 2;
-/// The same for one pass of the maintenance thread: a few thousand entries.
+/// The number of due blocks that one pass of the maintenance thread deals with: up to 2,048
+/// entries.
 const BLOCKS_PER_PASS: u32 = 128;
-/// Batches that are handed to the collector in one step of [`Common::maintain_some`].
+/// The number of batches after which a step of [`Common::maintain_some`] hands no more of them to
+/// the collector.
 const BATCHES_PER_STEP: u32 = 8;
-/// Dead entries that it drops in one pass: their destructors are user code, and others wait for the thread.
+/// The number of dead entries that one pass drops: their destructors are user code, and other
+/// caches wait for the thread.
 const DEAD_PER_TURN: u32 = 8 * plan::DEAD_PER_PASS;
-/// Steps of the sweep for one pass.
+/// The number of steps of the sweep in one pass.
 const STEPS_PER_PASS: u64 = 256;
-/// Flushes of the collector that may be needed for what everybody has to know first.
+/// The number of flushes of the collector that an announcement of groups may need (`groups.rs`).
 const FLUSHES_TO_DISARM: u32 = 3;
-/// After what time the thread tries again to free what a stalled reader may still see.
+/// The time after which the thread tries again to reclaim what a stalled reader may still see.
 const STALLED: Duration = Duration::from_secs(1);
 
 impl<K, V> Common<K, V> {
-    /// Takes out what is past, from no more than `budget` blocks.
+    /// Removes expired entries, from no more than `budget` blocks.
     pub(crate) fn expire(&self, mut budget: u32) -> Advance {
         let now = self.lifetimes.clock.now();
         for shard in self.storeys.iter() {
@@ -63,7 +66,8 @@ impl<K, V> Common<K, V> {
         Advance::Done
     }
 
-    /// What a writer does if there is no thread for it.
+    /// Removes some expired entries of a shard, for a write of a cache without a maintenance
+    /// thread.
     #[cold]
     pub(crate) fn expire_some(&self, shard: &Shard<K, V>) {
         let _ = self.expire_in(shard, self.lifetimes.clock.now(), &mut { BLOCKS_PER_WRITE });
@@ -76,7 +80,7 @@ impl<K, V> Common<K, V> {
         shard.expire(&WriteScope::new(self, Dues::None), now, budget)
     }
 
-    /// Does some of what is due, an amount of it that is bounded.
+    /// Does a bounded amount of the work that is due.
     pub(crate) fn maintain_some(&self) -> Advance {
         let advance = self.expire(BLOCKS_PER_PIN);
         if advance == Advance::More || self.pay_some() == Payment::Made {
@@ -91,7 +95,7 @@ impl<K, V> Common<K, V> {
         self.reclaim_some()
     }
 
-    /// The same for what is dead, or may be soon.
+    /// Drops a bounded number of dead entries, or brings reclamation a step forward.
     fn reclaim_some(&self) -> Advance {
         if self.drop_some(plan::DEAD_PER_PASS) == Advance::More {
             return Advance::More;
@@ -113,7 +117,7 @@ impl<K, V> Common<K, V> {
                 }
             }
         }
-        // Any pin and any seal may have handed a batch back, too.
+        // Any pin and any seal may also have handed a batch back.
         for shard in self.storeys.iter() {
             if shard.recycler.has_dead() {
                 return Advance::More;
@@ -122,7 +126,7 @@ impl<K, V> Common<K, V> {
         Advance::Done
     }
 
-    /// Drops no more than `most` of what is dead.
+    /// Drops no more than `most` dead entries.
     fn drop_some(&self, mut most: u32) -> Advance {
         for shard in self.storeys.iter() {
             most -= shard.drop_dead(most);
@@ -133,7 +137,7 @@ impl<K, V> Common<K, V> {
         Advance::Done
     }
 
-    /// Brings reclamation as far as pinned threads allow, and drops everything that is dead.
+    /// Brings reclamation as far as pinned threads allow, and drops all dead entries.
     pub(crate) fn reclaim(&self) {
         self.collect();
         for shard in self.storeys.iter() {
@@ -158,7 +162,7 @@ impl<K, V> Common<K, V> {
         }
     }
 
-    /// What the entries weigh together.
+    /// Returns the weight of all residents.
     pub(crate) fn weight(&self) -> u64 {
         let mut unused = 0;
         for shard in self.storeys.iter() {
@@ -168,7 +172,7 @@ impl<K, V> Common<K, V> {
         self.budget.credits().saturating_sub(unused)
     }
 
-    /// Entries that take up room, stale ones included.
+    /// Returns the number of entries that take up room, with stale ones.
     pub(crate) fn residents(&self) -> u64 {
         if self.weigher.is_none() {
             return self.weight();
@@ -182,18 +186,18 @@ impl<K, V> Common<K, V> {
         total(Event::Insert).saturating_sub(left)
     }
 
-    /// Takes back what was given out beyond a capacity that was made smaller, by evicting entries. What is
-    /// in the hands of threads that insert at this moment is left for the next time.
+    /// Takes back the credits that were given out beyond a reduced capacity, by evicting entries.
+    /// Those in the hands of threads that are inserting at this moment are left for the next time.
     #[cold]
     #[inline(never)]
     pub(crate) fn pay_debt(&self) {
         while self.pay_some() == Payment::Made {}
     }
 
-    /// Takes back a part of it.
+    /// Pays a part of the debt.
     fn pay_some(&self) -> Payment {
         let Some(due) = self.budget.take_debt() else { return Payment::None };
-        // Any shard will do: it asks others for what it has not got.
+        // Any shard will do: it asks others for credits that it lacks.
         let shard = self.storeys.ground(due << 48);
         let cx = WriteScope::new(self, Dues::None);
         let mut credit = Credit::NONE;
@@ -204,7 +208,7 @@ impl<K, V> Common<K, V> {
         if gathered.is_some() { Payment::Made } else { Payment::None }
     }
 
-    /// Takes out everything that is stale, and has births looked at no more if pinned threads allow.
+    /// Removes all stale entries, and disarms the groups if pinned threads allow.
     pub(crate) fn sweep_all(&self) {
         let Some(groups) = self.groups.get() else { return };
         for _ in 0..FLUSHES_TO_DISARM {
@@ -217,7 +221,7 @@ impl<K, V> Common<K, V> {
         let _ = self.sweep(&mut (2 * self.storeys.pairs()));
     }
 
-    /// Batches that wait for the end of their grace period.
+    /// Returns the number of batches that wait for the end of their grace period.
     fn pending(&self) -> u32 {
         let mut pending = 0;
         for shard in self.storeys.iter() {
@@ -226,7 +230,7 @@ impl<K, V> Common<K, V> {
         pending
     }
 
-    /// Whose code runs when entries are taken out and dropped, or the cache is.
+    /// Returns whether user code may run when entries are removed and dropped, or the cache is.
     fn code(&self) -> Code {
         let plain = self.listener.is_none()
             && self.weigher.is_none()
@@ -259,8 +263,8 @@ enum Payment {
 }
 
 impl<K, V> Engine<K, V> {
-    /// Takes out what is expired or stale, brings reclamation as far as pinned threads allow, and drops
-    /// everything that is dead.
+    /// Removes expired and stale entries, brings reclamation as far as pinned threads allow, and
+    /// drops all dead entries.
     pub(crate) fn maintain(&self) {
         fork::catch_up();
         while self.common.expire(u32::MAX) == Advance::More {}
@@ -269,7 +273,8 @@ impl<K, V> Engine<K, V> {
         self.common.reclaim();
     }
 
-    /// The same for about as long as `budget`, or until nothing is left to be done at present.
+    /// Like [`Engine::maintain`], but for about `budget`, or until there is nothing left to do at
+    /// present.
     pub(crate) fn maintain_for(&self, budget: Duration) -> Pending {
         fork::catch_up();
         let started = Instant::now();
@@ -297,16 +302,18 @@ impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
             pin().guard.flush();
         }
         let mut next = self.next_due().unwrap_or(NEVER);
-        // Something may have been taken out in this pass or in those before it, or has been waiting since.
+        // Entries may have been removed in this pass or since the last one, or batches still wait.
         let expired = self.counters.totals()[Event::Expiration as usize];
+        // Relaxed: a hint that entries have expired since the last pass; nothing is read through
+        // it.
         if self.expired.swap(expired, Ordering::Relaxed) != expired
             || steps < STEPS_PER_PASS
             || self.pending() > 0
         {
             self.collect();
         }
-        // In this order: what anybody hands back after the first look is for the next pass. And in every
-        // pass: it may not be this one that has brought what is dead to its end.
+        // In this order: a batch that is handed back after the look at `pending` is left to the
+        // next pass. And in every pass, since any thread may have ended a grace period.
         let pending = self.pending() > 0;
         if self.drop_some(DEAD_PER_TURN) == Advance::More {
             return Next::More;
@@ -318,8 +325,8 @@ impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
     }
 }
 
-/// How to register a cache with the maintenance thread, found out where its types are known to be
-/// fit for another thread.
+/// Registers a cache with the maintenance thread. Made where its types are known to be `Send` and
+/// `Sync`.
 pub(crate) struct Tended<K, V>(Erase<K, V>);
 
 type Erase<K, V> = fn(&Arc<Common<K, V>>) -> Weak<dyn Task>;
@@ -345,7 +352,7 @@ impl<K, V> Engine<K, V> {
     /// Registers the cache with the maintenance thread, unless it is already.
     pub(crate) fn tend(&self, tended: Tended<K, V>) {
         let common = &self.common;
-        // Without a thread, those who write and those who ask do all there is to do.
+        // Without a thread, writes and calls for maintenance do all the work.
         let _ = common.registration.get_or_try_make(|| {
             maintenance::register((tended.0)(common), common.lifetimes.clock.clone(), common.code())
         });
