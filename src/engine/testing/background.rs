@@ -1,18 +1,18 @@
-//! For tests: keeps what runs in the background off a cache while its invariants are checked.
+//! For tests: keeps background work off a cache while its invariants are checked.
 //!
 //! A thread that is not a caller's (maintenance, a refresh, a change of the capacity under memory
-//! pressure) *works* on the cache between [`Background::work`] and the end of what that returns;
-//! `validate` *rests* it between [`Background::rest`] and the end of that. Work that has begun comes to
-//! its end first, and work that is about to begin waits.
+//! pressure) *works* on the cache from [`Background::work`] until it drops the result; `validate`
+//! *rests* it from [`Background::rest`] until it drops the result. A rest begins when the work that
+//! has begun is over, and work that is about to begin waits for the end of the rest.
 //!
-//! In builds without `validate` there is nothing of this: the type has no size, and `work` is empty.
+//! In builds without `validate` the type is zero-sized, and `work` is empty.
 
 #[cfg(all(any(test, fuzzing, larder_internals), not(larder_loom)))]
 pub(crate) use checked::Background;
 #[cfg(not(all(any(test, fuzzing, larder_internals), not(larder_loom))))]
 pub(crate) use unchecked::Background;
 
-// Models have no threads but their own, and these have ended when they validate.
+// Models have only threads of their own, which have ended when they validate.
 #[cfg(not(all(any(test, fuzzing, larder_internals), not(larder_loom))))]
 mod unchecked {
     #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ mod checked {
 
     #[derive(Debug, Default)]
     struct State {
-        /// A thread stands here once for each piece of work that it is in.
+        /// Holds a thread once for each piece of work that it is doing.
         working: Vec<ThreadId>,
         checks: usize,
         /// Checks that wait for work to end.
@@ -54,7 +54,7 @@ mod checked {
         pub(crate) fn work(&self) -> Work<'_> {
             let thread = thread::current().id();
             let mut state = self.state();
-            // A listener that is told in the course of work may do more of it.
+            // Not if this thread is at work already: a listener that it calls may do more.
             while state.checks > 0 && !state.working.contains(&thread) {
                 state = self.wait(state);
             }
@@ -62,7 +62,7 @@ mod checked {
             Work(self)
         }
 
-        /// Keeps work from beginning, once what has begun is over.
+        /// Waits for the end of the work that has begun, and then keeps other work from beginning.
         ///
         /// # Panics
         ///
@@ -83,14 +83,14 @@ mod checked {
             Rest(self)
         }
 
-        /// Whether a check waits for work to end.
+        /// Returns whether a check waits for work to end.
         #[cfg(test)]
         pub(crate) fn is_waited_for(&self) -> bool {
             self.state().waiting > 0
         }
 
         fn state(&self) -> MutexGuard<'_, State> {
-            // Each change is one step.
+            // A panic leaves no change half done: each is one step.
             self.state.lock().unwrap_or_else(PoisonError::into_inner)
         }
 

@@ -1,9 +1,9 @@
 //! Stop points inside the protocols, for tests of progress.
 //!
 //! With `--cfg larder_hooks` a test can install a function that is called at every step and blocks
-//! the thread that it wants to see stopped. Without it a step compiles to nothing.
+//! the thread that the test stops. Without it a step compiles to nothing.
 
-/// The points at which a thread can be stopped: after each write that others can see.
+/// The points at which a thread can be stopped: after each write that other threads can see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
@@ -15,11 +15,11 @@ pub enum Step {
     CreditTaken,
     /// A slot was claimed for an insert: tentative.
     SlotClaimed,
-    /// The insert was decided in the control word, the slot is still tentative.
+    /// The insert was decided in the control word; the slot is still tentative.
     Decided,
     /// The slot became a member.
     Published,
-    /// An entry was evicted by an insert that has claimed its slot; its node is not yet retired.
+    /// An insert has evicted an entry by claiming its slot; the entry's node is not yet retired.
     Ousted,
     /// A member left its slot; its node is not yet retired.
     Unlinked,
@@ -29,7 +29,7 @@ pub enum Step {
     Retired,
     /// A batch was taken from the retired list and is not yet handed to the collector.
     BatchTaken,
-    /// A load was posted: others can find it.
+    /// A load was posted: other threads can find it.
     LoadPosted,
     /// A writer has marked a load superseded; the control word is not bumped yet.
     LoadSuperseded,
@@ -37,25 +37,25 @@ pub enum Step {
     Bumped,
     /// A load is over; its post can still be found.
     LoadOver,
-    /// There is another storey; nothing is in it.
+    /// A storey was added; nothing is in it.
     StoreyAdded,
-    /// A key's home was sealed in an older storey; the key is nowhere newer yet.
+    /// A key's home was sealed in an older storey; the key is in no newer one yet.
     Sealed,
     /// A tick of the wheel was closed; its slots are not vacated yet.
     TickClosed,
-    /// The slots that came count as vacant; their marks are where they were.
+    /// The occupied bits of the slots that came are cleared; their marks are not.
     SlotsVacated,
     /// Blocks were made ready; their marks are not cleared yet.
     MadeReady,
-    /// Marks were cleared; those that came in between are not made ready yet.
+    /// Marks were cleared; blocks that were marked in between are not made ready yet.
     MarksCleared,
     /// All slots that came are empty; the tick is not done yet.
     SlotsEmptied,
-    /// Blocks were taken in hand; nobody else looks at them.
+    /// Blocks were taken in hand; no other thread looks at them.
     BlocksTaken,
     /// A deadline was claimed; its entry is still in the index.
     Claimed,
-    /// A deadline that has come was settled; who did so has not said yet that the entry is absent.
+    /// A deadline that has come was settled; the thread has not yet reported the entry absent.
     Settled,
 }
 
@@ -103,7 +103,7 @@ mod active {
     ///
     /// # Panics
     ///
-    /// If a hook panicked while being installed.
+    /// If a thread panicked while it installed a hook.
     pub fn install(hook: impl Fn(Step) + Send + Sync + 'static) {
         *HOOK.write().expect("no hook panics under the lock") = Some(Arc::new(hook));
     }

@@ -1,4 +1,4 @@
-//! For tests only: where threads stop, which faults are planted, what rests meanwhile.
+//! For tests only: stop points, planted faults, and a gate for background work.
 //!
 //! The lowest folder: every protocol names its steps here. In a build for users all of it is empty.
 //!

@@ -1,23 +1,23 @@
-//! Planted bugs: what the models in `loom-tests/` must be able to find.
+//! Planted bugs: faults that the models in `loom-tests/` must find.
 //!
 //! A model that has never failed proves little. Under `--cfg larder_loom` the environment variable
 //! `LARDER_PLANT` names one bug, and the code drops that step or weakens that ordering; the model
 //! that covers it has to fail then (`cargo xtask loom` runs both sides). In every other build
 //! [`planted`] is a constant `false`.
 
-/// One deliberate fault each.
+/// A deliberate fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(dead_code, reason = "the names are read from the environment, in models only")]
 pub(crate) enum Bug {
-    /// An insert publishes without having the control word decide.
+    /// An insert publishes without a decision in the control word.
     SkipDecide,
-    /// A thread decides without first settling the insert that was decided before.
+    /// A thread decides without first settling the insert that was decided before it.
     SkipSettle,
-    /// A node is claimed for while a control word still names it.
+    /// An insert claims a slot for a node that a control word still names.
     SkipDisown,
     /// An insert is settled although the control word may have been stale.
     SettleUnchecked,
-    /// A decision does not count a key that goes next door.
+    /// A decision does not count a key that goes to the neighbour set.
     DisplacedUncounted,
     /// An insert overwrites the slot of the entry that it evicts instead of comparing.
     OustBlind,
@@ -33,25 +33,25 @@ pub(crate) enum Bug {
     StealRelaxed,
     /// A credit is taken by load and store.
     CreditBlind,
-    /// Dropping the cache leaves the values of pending batches alone.
+    /// Dropping the cache does not drop the values of pending batches.
     DropSkipsPending,
     /// A slot is claimed and published with relaxed swaps: one of the two has to be Release.
     PublishRelaxed,
     /// A node is replaced with a relaxed swap.
     ReplaceRelaxed,
-    /// What was computed from one value takes the place of another.
+    /// The result of a computation replaces another value than it was computed from.
     ReplaceUnseen,
-    /// What was computed for an absent key overwrites a value that appeared meanwhile.
+    /// A value that was computed for an absent key overwrites one that was inserted meanwhile.
     ComputeOverwrites,
     /// A node that is filled again keeps its generation.
     SameGeneration,
     /// A thief takes credits with a relaxed swap.
     SpareRelaxed,
-    /// Who asks the maintenance thread for a pass reads its word before its work is visible.
+    /// A thread that requests a maintenance pass reads the alarm's word before its work is visible.
     AlarmUnfenced,
-    /// The end of a pass overwrites what was asked for meanwhile.
+    /// The end of a pass overwrites an alarm that was set meanwhile.
     AlarmOverwritten,
-    /// Who takes a request looks before it may be made again.
+    /// A thread that takes a request looks at its object before the request can be made again.
     RequestLookedAtFirst,
     /// A request is pushed without Release.
     RequestRelaxed,
@@ -61,91 +61,91 @@ pub(crate) enum Bug {
     BirthOnce,
     /// A published entry is not looked at again.
     PublishUnchecked,
-    /// A published entry is looked at again with no fence before that.
+    /// A published entry is looked at again without a fence before.
     SecondLookUnfenced,
-    /// The sweep looks at slots with no fence before that.
+    /// The sweep looks at slots without a fence before.
     SweepUnfenced,
-    /// A sweep that is at its end disarms, whatever was invalidated meanwhile.
+    /// A sweep that ends disarms, although there were invalidations meanwhile.
     DisarmLatest,
-    /// The cache is disarmed before everybody knows of births.
+    /// The cache is disarmed before all threads know of births.
     ColumnUnannounced,
-    /// An `add` that finds a stale entry, and then another in its place, replaces that.
+    /// An `add` that has found a stale entry replaces the live one that took its place.
     AddReplaces,
-    /// `add` keeps what it finds, stale or not.
+    /// An `add` keeps a stale entry that it finds.
     StaleKept,
-    /// A load is posted although a walk of the list after the swap that failed found another.
+    /// A load is posted although the walk after a failed swap has found another.
     PostBlind,
     /// A write that supersedes a load does not bump the control word.
     SkipBump,
-    /// A bump does not publish what was decided before it.
+    /// A bump does not publish the insert that was decided before it.
     BumpUnsettled,
-    /// What was loaded is stored without looking whether it was superseded.
+    /// A loaded value is stored without looking whether its load was superseded.
     FlagUnchecked,
-    /// What a refresh has loaded is stored without looking whether it was superseded.
+    /// A refreshed value is stored without looking whether its load was superseded.
     RefreshUnchecked,
-    /// A refresh replaces whatever node has its key by then.
+    /// A refresh replaces any node that has its key by then.
     RefreshBlind,
-    /// A superseded load is ended before the bump.
+    /// The post of a superseded load is ended before the bump.
     EndBeforeBump,
-    /// A load is not ordered after its posting.
+    /// There is no fence between posting a load and what the load reads.
     SkipFence,
-    /// The listener is told before the load has landed that took out what it is told of.
+    /// The listener is told of what a load has evicted before the load has landed.
     ToldTooSoon,
     /// An abandoned load's next leader is not woken.
     AbandonSilent,
     /// A waiter that was offered the lead and is dropped does not wake the next.
     OfferDropped,
-    /// A task that abandons its load does not wake those who wait.
+    /// A task that abandons its load does not wake the waiters.
     HandedSilent,
-    /// Who finds a superseded load without a leader does not wake the others.
+    /// A waiter that finds a superseded load without a leader does not wake the others.
     OverSilent,
     /// A deadline is claimed by load and store.
     ClaimBlind,
     /// A read that has put a deadline off does not look for an end again.
     EndUnasked,
-    /// A change to the deadline that is there writes nothing.
+    /// A change to an equal deadline writes nothing.
     ChangeSilent,
-    /// Nobody says that there are ends.
+    /// It is not announced that there are ends.
     EndsUnannounced,
-    /// Who has set an end does not look whether it has become an earlier one.
+    /// A thread that has set an end does not look whether it was made an earlier one.
     SetUnasked,
-    /// Rules that change overwrite whatever end there is.
+    /// Rules that change overwrite the end instead of comparing.
     ShortenBlind,
     /// Rules that have changed a deadline do not look whether there is another end.
     ShortenUnasked,
-    /// A read that has moved a deadline does not ask whether a caller has set the end meanwhile.
+    /// A read that has moved a deadline does not look whether a caller has set the end meanwhile.
     CallerUnasked,
-    /// A value that keeps its entry's time does not look whether that was changed meanwhile.
+    /// A write that keeps its entry's time does not look whether that was changed meanwhile.
     HandOnUnasked,
-    /// It looks with no fence before that.
+    /// A write that keeps its entry's time looks without a fence before.
     HandOnUnfenced,
-    /// An entry is taken for absent without settling its deadline.
+    /// An entry counts as absent although its deadline is not settled.
     SettleBlind,
-    /// A deadline that was changed before it could be claimed is taken for one that was claimed.
+    /// A deadline that was changed before the claim counts as claimed by another thread.
     DueLookedAtOnce,
     /// A mark is set without looking whether its slot was closed meanwhile.
     ClosedLookedAtOnce,
-    /// A mark that is found set is relied on with no fence before the look at it.
+    /// A mark that is found set is relied on without a fence before the look at it.
     MarkFoundUnfenced,
-    /// Whether the slot was closed meanwhile is looked at with no fence after the mark.
+    /// There is no fence between the mark and the look whether the slot was closed meanwhile.
     MarkUnfenced,
-    /// A column is marked for the first time, and who advances does not hear of it.
+    /// A column is marked for the first time, and `reach` is not raised.
     ReachForgotten,
-    /// Slots are looked at with no fence after they were closed.
+    /// There is no fence between closing slots and looking at them.
     TurnUnfenced,
-    /// Blocks are looked at with no fence after they were taken.
+    /// There is no fence between taking blocks and looking at them.
     TakenUnfenced,
-    /// Marks are cleared that were set after the look, and their blocks do not become ready.
+    /// Marks that were set after the look are cleared, and their blocks do not become ready.
     ReadyOnce,
     /// A tick counts as done before its slots are looked at.
     DoneTooSoon,
-    /// A block is not scheduled again for what was not due.
+    /// A block is not scheduled again for the deadlines that are left.
     RestForgotten,
-    /// A slot's occupied bit is cleared after its marks were taken.
+    /// A slot's occupied bit is cleared after its marks were cleared.
     VacatedLate,
     /// An insert goes up without sealing the floors below.
     SealSkipped,
-    /// A seal does not publish what was decided before it.
+    /// A seal does not publish the insert that was decided before it.
     SealUnsettled,
     /// A write that supersedes a load bumps the control word of the ground floor only.
     BumpGroundOnly,
@@ -153,21 +153,22 @@ pub(crate) enum Bug {
     RemoveGroundOnly,
     /// The node of an insert that went up is retired, as if its entry was still there.
     HuskRetired,
-    /// A lookup takes a sealed set for an empty one.
+    /// A lookup treats a sealed set as empty.
     SealedOverlooked,
-    /// Who finds that a shard was not made leaves no trace of having looked.
+    /// A thread that finds a shard missing looks by a load, not a read-modify-write.
     PrecedeBlind,
-    /// A computation looks only at its beginning whether anything is invalid.
+    /// A computation looks only at its beginning whether the cache is armed, and its result does
+    /// not inherit the birth of the entry that it was made of.
     ComputeLookedOnce,
     /// An insert that goes up looks for its key on the top floor only.
     BelowUnlooked,
-    /// An insert that goes up leaves the slot behind that it has claimed.
+    /// An insert that goes up does not release the slot that it has claimed.
     ClaimLeft,
-    /// Who finds a part that another has made leaves it to that one to announce it.
+    /// A thread that finds a part made by another does not announce it.
     PartLeftToMaker,
-    /// A shard that is made is published with a relaxed swap.
+    /// A value that is made when it is needed is published with a relaxed swap.
     LateRelaxed,
-    /// Who finds a spare bit set does not know of the shard that it stands for.
+    /// A thread that finds a spare bit set does not acquire the shard that it stands for.
     SpareUnordered,
     /// The sweep counts the pairs of sets before its fence.
     PairsCountedEarly,

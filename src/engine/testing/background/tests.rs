@@ -1,7 +1,7 @@
 use super::Background;
 use std::{sync::mpsc::channel, thread, time::Duration};
 
-/// Longer than anything here takes.
+/// A timeout that is longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
@@ -10,7 +10,7 @@ fn a_check_waits_for_work_that_has_begun_and_holds_up_what_has_not() {
     let (told, tells) = channel();
     thread::scope(|scope| {
         let first = background.work();
-        // A listener may do more of it.
+        // Nested work, as of a listener.
         drop(background.work());
         scope.spawn(|| {
             let _rest = background.rest();
@@ -20,7 +20,7 @@ fn a_check_waits_for_work_that_has_begun_and_holds_up_what_has_not() {
                 let _work = background.work();
                 told.send("works").unwrap();
             });
-            // Work may begin now, unless it is held up.
+            // Work would begin now if it were not held up.
             thread::yield_now();
             told.send("has checked").unwrap();
         });
