@@ -1,34 +1,40 @@
-//! Magazines: node numbers on their way between threads, many at a time.
+//! Magazines: batches of node numbers on their way between threads.
 //!
 //! (The name and the idea are from Bonwick and Adams, "Magazines and Vmem", USENIX 2001: threads
-//! keep small stocks and exchange them with a depot whole, so that the depot is touched once in so
+//! keep small stocks and exchange whole ones with a depot, so that the depot is touched once in
 //! many operations.)
 //!
 //! # Who may touch what
 //!
-//! A magazine is either *held* by one thread, as a [`Held`], or on one stack. The holder is the only
-//! one to write its nodes and its counts; anybody may read the `next` of any magazine, and whoever
-//! pops from a stack does.
+//! A magazine is either *held* by one thread, as a [`Held`], or on one stack. Only the holder
+//! writes its nodes and counts. Any thread may read the `next` of any magazine; a thread that pops
+//! from a stack does.
 //!
 //! ```text
-//! none --hold_empty--> held --push--> on a stack --pop--> held --release--> on the stack of empty ones
+//! none --------------> held   hold_empty, if no magazine is empty
+//! held --------------> stack  push
+//! stack -------------> held   pop
+//! held --------------> empty  release: pushed on the stack of empty ones
+//! empty -------------> held   hold_empty: popped from there
 //! ```
 //!
 //! # Orderings
 //!
-//! Push is Release and pop is Acquire, and between them stand only read-modify-writes: who pops a
-//! magazine sees what its last holder wrote into it, and what that one saw. The magazine is an atomic
-//! array only because `next` is read by others; the rest is Relaxed.
+//! Push is Release and pop is Acquire, and between them are only read-modify-writes: a thread that
+//! pops a magazine sees what its last holder wrote into it, and what that one had seen. `next` is
+//! atomic because other threads read it while the holder writes; the other fields are atomic only
+//! because a magazine is shared. All of them are Relaxed: the holder is alone, and a `next` that
+//! was read too early or too late makes the swap of the head fail.
 //!
 //! # ABA
 //!
 //! A head is 32 bits of magazine number and 32 bits that every change raises. So a pop that was
-//! delayed while the same magazine left and came back fails, unless it slept through exactly a
+//! delayed while the same magazine left and came back fails, unless the delay spans exactly a
 //! multiple of 2^32 changes of one stack, each of which stands for many inserts.
 //!
 //! # Progress
 //!
-//! Lock-free: each failed swap is another's success.
+//! Lock-free: a swap fails only if another thread's has succeeded.
 
 use crate::{
     engine::{
@@ -39,10 +45,10 @@ use crate::{
     sync::{AtomicU32, AtomicU64, Ordering},
 };
 
-/// The most nodes that a magazine holds: with its counts it fills eight cache lines.
+/// The capacity of a magazine: with its counts it fills eight cache lines.
 #[cfg(not(larder_loom))]
 pub(crate) const MAGAZINE: u32 = 124;
-/// Two, so that models reach full ones.
+/// The capacity of a magazine: two, so that models reach full ones.
 #[cfg(larder_loom)]
 pub(crate) const MAGAZINE: u32 = 2;
 
@@ -50,9 +56,9 @@ pub(crate) const MAGAZINE: u32 = 2;
 #[repr(C, align(64))]
 struct Magazine {
     next: AtomicU32,
-    /// How many nodes it has.
+    /// The number of its nodes.
     len: AtomicU32,
-    /// How many of them, the first ones, hold no key and value any more.
+    /// The number of nodes, from the first on, that hold no key and value any more.
     dropped: AtomicU32,
     nodes: [AtomicU32; MAGAZINE as usize],
 }
@@ -60,7 +66,7 @@ struct Magazine {
 #[cfg(not(larder_loom))]
 const _: () = assert!(size_of::<Magazine>() == 512);
 
-// SAFETY: atomic integers only, and padding.
+// SAFETY: atomic integers, for which zero is valid, and padding.
 unsafe impl Element for Magazine {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -69,7 +75,7 @@ unsafe impl Element for Magazine {
     }
 }
 
-/// A magazine that one thread holds. To be pushed or released: a number that is dropped is lost.
+/// A magazine that one thread holds. It has to be pushed or released; if it is dropped, it is lost.
 #[derive(Debug)]
 #[must_use = "a magazine that is dropped is lost"]
 pub(crate) struct Held(u32);
@@ -83,14 +89,15 @@ impl Stack {
         Self(AtomicU64::new(0))
     }
 
-    /// Whether there was nothing on it a moment ago.
+    /// Returns whether the stack was empty a moment ago.
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
+        // Relaxed: a hint; the caller that goes on pops.
         Head(self.0.load(Ordering::Relaxed)).magazine() == 0
     }
 }
 
-/// What a stack's head held at one moment.
+/// A value of a stack's head: a magazine, or 0, and the number of changes.
 #[derive(Clone, Copy)]
 struct Head(u64);
 
@@ -108,14 +115,14 @@ impl Head {
 #[derive(Debug)]
 pub(crate) struct Magazines {
     store: Extents<Magazine>,
-    /// Numbers up to this one exist.
+    /// The highest number that was handed out.
     fresh: AtomicU32,
     empty: Stack,
     most: u32,
 }
 
 impl Magazines {
-    /// Up to `most` magazines, with memory for `planned` of them.
+    /// Makes room for up to `most` magazines, with memory for `planned` of them.
     pub(crate) fn new(planned: u32, most: u32) -> Result<Self, OutOfMemory> {
         Ok(Self {
             store: Extents::new(planned as usize, most as usize)?,
@@ -125,7 +132,7 @@ impl Magazines {
         })
     }
 
-    /// Bytes that [`Magazines::new`] allocates.
+    /// Returns the number of bytes that [`Magazines::new`] allocates.
     pub(crate) fn bytes(planned: u32) -> Option<usize> {
         Extents::<Magazine>::bytes(planned as usize)
     }
@@ -137,24 +144,27 @@ impl Magazines {
     #[inline(always)]
     fn at(&self, magazine: u32) -> &Magazine {
         debug_assert!(magazine != 0, "none has no storage");
-        // SAFETY: numbers come from `hold_fresh`, which ensures this element before it gives one
-        // out, and each way from there to here is a Release/Acquire pair.
+        // SAFETY: numbers come from `hold_fresh`, which ensures this element before it hands one
+        // out, and each way from there to here passes a Release and an Acquire.
         unsafe { self.store.get(magazine as usize - 1).as_ref() }
     }
 
-    /// Holds a magazine without nodes. None if there is no memory for one.
+    /// Takes a magazine without nodes. Returns `None` if there is no memory for one.
     pub(crate) fn hold_empty(&self) -> Option<Held> {
         self.pop(&self.empty).or_else(|| self.hold_fresh())
     }
 
     #[cold]
     fn hold_fresh(&self) -> Option<Held> {
+        // Relaxed: checked by the compare-exchange below.
         let mut fresh = self.fresh.load(Ordering::Relaxed);
         loop {
             if fresh >= self.most {
                 return None;
             }
             self.store.ensure(fresh as usize).ok()?;
+            // AcqRel: chooses the one thread that gets the number; the extent was ensured by this
+            // thread, above. Failure, Relaxed: tries the next number.
             match self.fresh.compare_exchange(fresh, fresh + 1, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => return Some(Held(fresh + 1)),
@@ -163,9 +173,10 @@ impl Magazines {
         }
     }
 
-    /// Gives back a magazine whose nodes are somewhere else now.
+    /// Gives back a magazine whose nodes were taken over by the caller.
     pub(crate) fn release(&self, held: Held) {
         let magazine = self.at(held.0);
+        // Relaxed, both: the push is the Release.
         magazine.len.store(0, Ordering::Relaxed);
         magazine.dropped.store(0, Ordering::Relaxed);
         self.push(&self.empty, held);
@@ -173,10 +184,15 @@ impl Magazines {
 
     /// Puts a magazine on a stack.
     pub(crate) fn push(&self, stack: &Stack, held: Held) {
+        // Relaxed: the number is only stored in `next`, and checked by the compare-exchange.
         let mut head = Head(stack.0.load(Ordering::Relaxed));
         loop {
+            // Relaxed: the compare-exchange below publishes it. A pop that reads `next` at this
+            // moment has an old head, and fails.
             self.at(held.0).next.store(head.magazine(), Ordering::Relaxed);
             let new = head.moved_to(held.0);
+            // Release: pairs with the Acquires in `pop`; nodes, counts and `next` are visible.
+            // Failure, Relaxed: as for the load above.
             match stack.0.compare_exchange(head.0, new.0, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = Head(now),
@@ -186,11 +202,13 @@ impl Magazines {
 
     /// Takes the topmost magazine of a stack.
     pub(crate) fn pop(&self, stack: &Stack) -> Option<Held> {
-        // Acquire: pairs with `push`; the last holder is done with the magazine and its nodes.
+        // Acquire, all three: pairs with the Release in `push`; `next` and the magazine's storage
+        // are visible, and the last holder is done with the magazine and its nodes.
         let order =
             if planted(Bug::FreeListRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
         let mut head = Head(stack.0.load(order));
         while head.magazine() != 0 {
+            // Relaxed: acquired with the head, or the compare-exchange fails ("ABA").
             let next = self.at(head.magazine()).next.load(Ordering::Relaxed);
             match stack.0.compare_exchange(head.0, head.moved_to(next).0, order, order) {
                 Ok(_) => return Some(Held(head.magazine())),
@@ -200,18 +218,21 @@ impl Magazines {
         None
     }
 
-    /// How many nodes it has.
+    // The accesses of a holder, up to `is_dropped`, are Relaxed: it is the only thread to write
+    // these fields, and `pop` has acquired what holders before it wrote.
+
+    /// Returns the number of nodes.
     pub(crate) fn len(&self, held: &Held) -> u32 {
         self.at(held.0).len.load(Ordering::Relaxed)
     }
 
-    /// The `i`-th of its nodes.
+    /// Returns the `i`-th node.
     pub(crate) fn node(&self, held: &Held, i: u32) -> NodeId {
         debug_assert!(i < self.len(held));
         self.at(held.0).nodes[i as usize].load(Ordering::Relaxed)
     }
 
-    /// Makes it hold these nodes and no others; there must be room for them.
+    /// Replaces the nodes by these, of which there are at most [`MAGAZINE`].
     pub(crate) fn fill(&self, held: &Held, nodes: impl Iterator<Item = NodeId>) {
         let magazine = self.at(held.0);
         let mut len = 0;
@@ -222,14 +243,14 @@ impl Magazines {
         magazine.len.store(len, Ordering::Relaxed);
     }
 
-    /// Its nodes.
+    /// Returns the nodes.
     pub(crate) fn nodes(&self, held: &Held) -> impl Iterator<Item = NodeId> + '_ {
         let magazine = self.at(held.0);
         let nodes = &magazine.nodes[..magazine.len.load(Ordering::Relaxed) as usize];
         nodes.iter().map(|node| node.load(Ordering::Relaxed))
     }
 
-    /// Takes the last node out.
+    /// Removes the last node.
     pub(crate) fn take_last(&self, held: &Held) -> Option<NodeId> {
         let last = self.len(held).checked_sub(1)?;
         let node = self.node(held, last);
@@ -237,7 +258,7 @@ impl Magazines {
         Some(node)
     }
 
-    /// The next node that still holds a key and value, which counts as dropped from now on.
+    /// Returns the next node that still holds a key and value, and counts it as dropped.
     pub(crate) fn next_to_drop(&self, held: &Held) -> Option<NodeId> {
         let magazine = self.at(held.0);
         let dropped = magazine.dropped.load(Ordering::Relaxed);
@@ -247,7 +268,7 @@ impl Magazines {
         })
     }
 
-    /// Whether all nodes were given out by [`Magazines::next_to_drop`]; if so, that is forgotten.
+    /// Returns whether [`Magazines::next_to_drop`] has returned all nodes. If so, resets its count.
     pub(crate) fn is_dropped(&self, held: &Held) -> bool {
         let magazine = self.at(held.0);
         let all = magazine.dropped.load(Ordering::Relaxed) == self.len(held);
@@ -257,10 +278,11 @@ impl Magazines {
         all
     }
 
-    /// Visits each node of a stack's magazines, and whether its key and value were dropped there;
-    /// while nobody else uses the cache. Returns the number of magazines.
+    /// Calls `visit` with each node of a stack's magazines, and whether its key and value were
+    /// dropped. Returns the number of magazines. Call while no other thread uses the cache.
     pub(crate) fn for_each(&self, stack: &Stack, visit: &mut dyn FnMut(NodeId, bool)) -> u32 {
         let mut count = 0;
+        // Acquire: pairs with the Release in `push`. Relaxed, below: acquired with it.
         let mut magazine = Head(stack.0.load(Ordering::Acquire)).magazine();
         while magazine != 0 {
             count += 1;
@@ -274,9 +296,10 @@ impl Magazines {
         count
     }
 
-    /// All magazines, and those that are empty; for the invariant checker.
+    /// Returns the number of all magazines and of the empty ones, for the invariant checker.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn count(&self) -> (u32, u32) {
+        // Relaxed: no other thread uses the cache.
         (self.fresh.load(Ordering::Relaxed), self.for_each(&self.empty, &mut |_, _| ()))
     }
 }
