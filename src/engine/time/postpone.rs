@@ -1,59 +1,67 @@
-//! Reads that put a deadline off, against calls that set another end.
+//! Reads that postpone a deadline, against calls that set another end.
 //!
-//! Where entries have a time to idle, a read moves the deadline. Another thread may set, at the same moment,
-//! an end that no read may put off: `touch`, or rules that change. The deadline is one word and the end
-//! another (`timing.rs`), so they are not written in one step. The word of the end says as well what it comes
-//! from. If that is a caller, the deadline is the end, and no read and no rule moves it.
+//! Where entries have a time to idle, a read moves the deadline. Another thread may set, at the
+//! same moment, an end that no read may postpone: `touch`, or rules that change. The deadline is
+//! one word and the end another (`timing.rs`), so they are not written in one step. The word of the
+//! end also says where it comes from. If that is a caller, the deadline is the end, and no read and
+//! no rule moves it.
 //!
 //! # Steps
 //!
 //! ```text
-//! set an end   announce that there are ends; note the end; change the deadline (`Deadlines::change`);
-//!              read the end again
-//! shorten      read the deadline, then the end; swap the end for one that is not later; swap the deadline
-//!              that was read (`Deadlines::swap`); read the end again
-//! put off      read the deadline, then the end if there are any; swap the deadline that was read for a
-//!              later one; read the end again
-//! hand on      read the life of an entry; give it to the node of the one that takes its place; replace the
-//!              node in the index; read the life again, and if its end is another, swap that in
+//! set an end   announce that there are ends; note the end; change the deadline
+//!              (`Deadlines::change`); read the end again
+//! shorten      read the deadline, then the end; swap the end for one that is not later; swap the
+//!              deadline that was read (`Deadlines::swap`); read the end again
+//! put off      read the deadline, then the end if there are any; swap the deadline that was read
+//!              for a later one; read the end again
+//! hand on      read the life of an entry; give it to the node of the one that takes its place;
+//!              replace the node in the index; read the life again, and if its end is another, swap
+//!              that in
 //! ```
 //!
-//! Any thread may do each of the first three, for an entry that it has found in the index while it is pinned.
-//! A thread that reads another end at last than it has gone by, or one that comes from elsewhere, starts
-//! again, or brings the deadline to it. That there are ends is never taken back.
+//! Any thread may do each of the first three, for an entry that it has found in the index while it
+//! is pinned. A thread whose last read of the end finds another one than it has gone by, or one of
+//! another origin, starts again, or brings the deadline to it. The announcement that there are ends
+//! is never taken back.
 //!
 //! # The deadline goes by the end
 //!
-//! All of them write the deadline by read-modify-write operations, so one is before the other. The later
-//! one has read what the earlier one wrote, or something later: it is an Acquire, the other a Release, so
-//! the second look at the end finds what had been noted before that, or a later one. That the value it
-//! swapped was *the same* as the one it had read says nothing: a change may write the deadline that is
-//! there already, as a touch does in the millisecond in which the entry was used. This is why a change
-//! writes even then.
+//! All steps write the deadline by read-modify-write operations, so they are ordered. The later one
+//! has read what the earlier one wrote, or something later. It is an Acquire, the other a Release,
+//! so the second look at the end finds what had been noted before that, or a later one. That the
+//! value that it swapped *equals* the one that it had read proves nothing: a change may write the
+//! deadline that is there already, as a touch does in the millisecond in which the entry was used.
+//! This is why a change writes even then.
 //!
-//! A deadline that was put off beyond its end, or to before a caller's end, stands there between the swap and
-//! the correction. A lookup in between goes by it: the correction is a few instructions away, and if its thread
-//! is stopped there, the next read that counts as use corrects it.
+//! A deadline that was put off beyond its end, or moved before a caller's end, stays there between
+//! the swap and the correction. A lookup in between goes by it: the correction is a few
+//! instructions away, and if its thread is stopped there, the next read that counts as use corrects
+//! it.
 //!
 //! # No end is lost
 //!
-//! Rules that change make an end of the one that is there. A touch may set one meanwhile that has nothing
-//! to do with that; therefore they swap. So entries live as if one had been before the other. What is
-//! noted or swapped is Relaxed: the change or swap of the deadline comes after it and is the Release.
+//! Rules that change derive an end from the one that is there. A touch may set another one
+//! meanwhile that does not depend on it; therefore they swap. So entries live as if one had been
+//! before the other. What is noted or swapped is Relaxed: the change or swap of the deadline comes
+//! after it and is the Release.
 //!
-//! A value that changes without its entry's time (`Span::Kept`) takes another node, which gets the times that
-//! the old node had a moment before. A touch of the old node in between is not lost, since
+//! A write that keeps its entry's time (`Span::Kept`) puts the value into another node, which gets
+//! the times that the old node had a moment before. A touch of the old node in between is not lost,
+//! since
 //!
-//! - the touch changes the old deadline, and then looks whether the index still names the node; if it does not,
-//!   it starts again with the new one;
+//! - the touch changes the old deadline, and then looks whether the index still names the node; if
+//!   it does not, it starts again with the new one;
 //! - the write replaces the node in the index, and then looks at the old life again.
 //!
-//! With a SeqCst fence between the two steps of each, one of them sees what the other did. The write hands the
-//! end on only if the new node still has the end that it was given: one that was set there since is later.
+//! With a SeqCst fence between the two steps of each, one of them sees what the other did. The
+//! write hands the end on only if the new node still has the end that it was given: one that was
+//! set there since is later.
 //!
 //! # Progress
 //!
-//! Lock-free. Each starts again only if another thread has set an end or moved the deadline meanwhile.
+//! Lock-free. Each step starts again only if another thread has set an end or moved the deadline
+//! meanwhile.
 
 use crate::{
     engine::{
@@ -68,24 +76,25 @@ use crate::{
     sync::{Ordering::SeqCst, fence},
 };
 
-/// Whether a deadline was put off.
+/// The result of [`Timing::put_off`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PutOff {
-    /// It was, or somebody has changed it meanwhile.
+    /// The deadline was put off, or another thread has changed it meanwhile.
     Done,
-    /// Its entry may have an end: all that is known of it has to be looked at.
+    /// The entry may have an end: the caller has to look at its whole life.
     Ask,
 }
 
 impl Timing {
-    /// Puts the deadline of a node off from `seen` to `deadline`, if no entry has an end that its deadline
-    /// does not say. The mark of the wheel comes too early then, and that will do.
+    /// Puts the deadline of a node off from `seen` to `deadline`, if no entry has an end besides
+    /// its deadline. The wheel needs no new mark: the old one comes up early, and the block is
+    /// scheduled again.
     #[inline]
     pub(crate) fn put_off(&self, node: NodeId, seen: u64, deadline: u64) -> PutOff {
         if self.has_ends() {
             return PutOff::Ask;
         }
-        // Only from what it was: somebody's touch is not to be undone.
+        // Only from `seen`: another thread's touch must not be undone.
         let swapped = self.deadlines.swap(node, seen, deadline);
         if swapped && self.has_ends() && !planted(Bug::EndUnasked) {
             PutOff::Ask
@@ -94,8 +103,9 @@ impl Timing {
         }
     }
 
-    /// Gives a node another end, and with it the deadline, unless `has_come` says so of the one that is
-    /// there. If that is earlier than before, the wheel needs a mark for it.
+    /// Gives a node another end, and with it the deadline, unless `has_come` is true of the
+    /// deadline that is there. Returns what the change was, and the deadline; if that is earlier
+    /// than before, the wheel needs a mark for it.
     pub(crate) fn set_end(
         &self,
         node: NodeId,
@@ -117,8 +127,8 @@ impl Timing {
         (change, deadline)
     }
 
-    /// Gives a node the life that `rule` makes of its own; None leaves that as it is. Returns a deadline that is
-    /// earlier than before, for which the wheel needs a mark.
+    /// Gives a node the life that `rule` makes of its own; `None` leaves that as it is. Returns the
+    /// deadline if it is earlier than before: the wheel needs a mark for it.
     pub(crate) fn amend(
         &self,
         node: NodeId,
@@ -145,19 +155,20 @@ impl Timing {
         }
     }
 
-    /// Gives a node the end of another, whose entry it has taken the place of, if that was given one since it
-    /// had `kept`, and this has not. Returns a deadline that is earlier than before, for which the wheel needs
-    /// a mark.
+    /// Gives `node` the end of `old`, which it has replaced, if `old` got one since it had `kept`,
+    /// and `node` did not. Returns the deadline if it is earlier than before: the wheel needs a
+    /// mark for it.
     pub(crate) fn hand_on(&self, old: NodeId, kept: Life, node: NodeId) -> Option<u64> {
-        // Between the swap in the index and this look at the old entry. Its partner is in `Engine::touch`.
         if !planted(Bug::HandOnUnfenced) {
+            // SeqCst: pairs with the fence in `Engine::touch`. If this fence comes first, the touch
+            // sees the node replaced, and starts again; otherwise the look below sees its end.
             fence(SeqCst);
         }
         let last = self.life(old);
         if last.is_over() || last.ends_as(kept) || planted(Bug::HandOnUnasked) {
             return None;
         }
-        // A node from before the shard knew of times has none.
+        // A node that was filled before the shard had times may have no storage for them.
         self.deadlines.ensure(node).ok()?;
         let deadline = if last.by == By::Caller { last.end } else { last.deadline };
         self.amend(node, |life| {
@@ -168,8 +179,8 @@ impl Timing {
         })
     }
 
-    /// Gives a node the deadline that `rule` makes of its life, if it makes another; returns one that is
-    /// earlier than that before, for which the wheel needs a mark.
+    /// Gives a node the deadline that `rule` makes of its life; `None` leaves that as it is.
+    /// Returns the deadline if it is earlier than before: the wheel needs a mark for it.
     pub(crate) fn put_off_by(
         &self,
         node: NodeId,
@@ -182,7 +193,7 @@ impl Timing {
                 return earlier;
             }
             let Some(new) = rule(life) else { return earlier };
-            // As above.
+            // Only from what was read: another thread's touch must not be undone.
             if !self.deadlines.swap(node, life.deadline, new.deadline) {
                 return earlier;
             }

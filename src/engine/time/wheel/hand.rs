@@ -1,7 +1,6 @@
-//! The blocks that a thread has taken from the wheel, and what it does with them: three steps, in a
-//! pipeline.
+//! The blocks that a thread has taken from the wheel, visited in three steps, as a pipeline.
 //!
-//! What it means to have a block in hand stands in the header of the wheel.
+//! The header of the wheel (`wheel.rs`) explains what it means to have a block in hand.
 
 use super::{Wheel, slots::WORD_BITS};
 use crate::{
@@ -16,16 +15,19 @@ use crate::{
     sync::{AtomicU64, Ordering, fence_after_swap},
 };
 
-/// So many blocks are taken at once, and by as many the steps of a visit are apart (see [`Visit`]).
+/// The number of blocks that are taken at once, and between the steps of a visit (see [`Visit`]).
 pub(super) const STEP: u32 = if cfg!(larder_loom) { 1 } else { 8 };
 
-/// What is done with blocks that have come up. Nearly all of the time goes by waiting for cache lines, so
-/// it is done in three steps, of different blocks in turn, and each asks for what the next one reads.
+/// Deals with blocks that have come up, in three steps.
+///
+/// Nearly all of the time is spent waiting for cache lines, so steps of different blocks alternate,
+/// and each prefetches what the next one reads.
 pub(crate) trait Visit {
+    /// Prefetches the block's deadlines.
     fn approach(&mut self, block: Block);
-    /// Sees what is due.
+    /// Finds the entries that are due.
     fn look(&mut self, block: Block) -> Look;
-    /// Has it expired, and returns the earliest deadline that is left in the block.
+    /// Expires these, and returns the earliest deadline that is left in the block.
     fn finish(&mut self, look: Look) -> u64;
 }
 
@@ -36,13 +38,13 @@ struct Taken {
     look: Look,
 }
 
-/// The blocks in the hands of this thread: a queue. Dropping it, also by unwinding, schedules those that
-/// were not finished for the next tick.
+/// The blocks in the hands of this thread: a queue. Dropping it, also by unwinding, makes those
+/// that were not finished ready again.
 pub(super) struct Hand<'a, V: Visit> {
     wheel: &'a Wheel,
     visit: V,
     queue: [Taken; 4 * STEP as usize],
-    /// How many were finished, looked at and taken.
+    /// The numbers of blocks that were finished, looked at and taken.
     finished: u32,
     looked: u32,
     taken: u32,
@@ -59,16 +61,18 @@ impl<'a, V: Visit> Hand<'a, V> {
         &mut self.queue[number as usize % (4 * STEP as usize)]
     }
 
-    /// Clears ready bits; those that it has cleared.
+    /// Clears ready bits. Returns those that this thread has cleared.
     pub(super) fn reach_for(&self, ready: &AtomicU64, bits: u64) -> u64 {
-        // Who sees the bits cleared (AcqRel) sees this.
+        // Relaxed: a thread that sees the bits cleared, below, sees this.
         self.wheel.hands.taken.fetch_add(bits.count_ones().into(), Ordering::Relaxed);
+        // AcqRel: pairs with the AcqRel of `empty` and `make_ready`, after which the look at the
+        // block comes, and with the Acquire in `for_each_due`.
         let taken = ready.fetch_and(!bits, Ordering::AcqRel) & bits;
         self.let_go((bits & !taken).count_ones());
         taken
     }
 
-    /// Takes in up to [`STEP`] blocks whose ready bits were cleared.
+    /// Takes up to [`STEP`] blocks whose ready bits this thread has cleared.
     pub(super) fn take(&mut self, column: usize, mut bits: u64) {
         let before = self.taken;
         while bits != 0 {
@@ -78,6 +82,9 @@ impl<'a, V: Visit> Hand<'a, V> {
             bits &= bits - 1;
         }
         if !planted(Bug::TakenUnfenced) {
+            // SeqCst, Y: pairs with the first fence in `schedule`. If that comes first, the look at
+            // the block sees the deadline; otherwise the scheduler finds the bits cleared. The swap
+            // is the one that cleared the ready bits.
             fence_after_swap();
         }
         step(Step::BlocksTaken);
@@ -115,7 +122,8 @@ impl<'a, V: Visit> Hand<'a, V> {
 
     fn let_go(&self, blocks: u32) {
         if blocks > 0 {
-            // Release: who does not see them in hand sees what has become of them.
+            // Release: pairs with the Acquire in `Wheel::let_go`; what was removed or scheduled is
+            // visible to a thread that counts these blocks as let go.
             self.wheel.hands.let_go.fetch_add(blocks.into(), Ordering::Release);
         }
     }

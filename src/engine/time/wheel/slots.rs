@@ -1,14 +1,15 @@
-//! The slots of a wheel: which one a tick lies in, and which come between two ticks. Plain computation.
+//! The slots of a wheel: which one a tick lies in, and which come between two ticks. Pure
+//! functions.
 
 use crate::{clock::scale::LEVELS_MAX, engine::time::deadlines::Block, sync::AtomicU64};
 use std::ops::Range;
 
-/// Slots per level, as a power of two.
+/// The binary logarithm of the number of slots per level.
 const BITS: u32 = if cfg!(larder_loom) { 2 } else { 6 };
 pub(super) const SLOTS: u64 = 1 << BITS;
 pub(super) const WORD_BITS: usize = u64::BITS as usize;
 
-/// A slot, as a number that does not begin again with each lap.
+/// A slot, by a number that does not begin again with each lap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     pub(super) level: usize,
@@ -16,12 +17,12 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Where a mark for `tick` goes while `closed` is closed; `tick > closed`.
+    /// Returns the slot of a mark for `tick` while `closed` is closed; `tick > closed`.
     #[inline]
     pub(super) fn of(tick: u64, closed: u64, levels: usize) -> Self {
         for level in 0..levels {
             let number = Self::number_at(level, tick);
-            // Not the present one: if it were the level below would have done.
+            // This is not the present slot: then the level below would have done.
             if number - Self::number_at(level, closed) < SLOTS {
                 return Slot { level, number };
             }
@@ -30,29 +31,30 @@ impl Slot {
         Slot { level, number: Self::number_at(level, closed) + SLOTS - 1 }
     }
 
-    /// The number of the slot of this level that `tick` lies in.
+    /// Returns the number of the slot of this level that `tick` lies in.
     #[inline]
     pub(super) fn number_at(level: usize, tick: u64) -> u64 {
         tick >> (level as u32 * BITS)
     }
 
-    /// The tick with which it comes.
+    /// Returns the tick with which it comes.
     #[inline]
     pub(super) fn first_tick(self) -> u64 {
         self.number << (self.level as u32 * BITS)
     }
 
-    /// Its place within the lap.
+    /// Returns its place within the lap.
     #[inline]
     pub(super) fn index(self) -> u64 {
         self.number % SLOTS
     }
 }
 
-/// The slots of each level that came: places within the lap, up to its end and from its beginning.
+/// The slots of each level that came, as two ranges of places within the lap: one up to its end,
+/// one from its beginning.
 pub(super) type Came = [[Range<usize>; 2]; LEVELS_MAX];
 
-/// The slots of a level that come after `done` and up to `tick`: a lap is all there is.
+/// Returns the slots of a level that come after `done` and up to `tick`, at most one lap.
 fn slots_after(level: usize, done: u64, tick: u64) -> [Range<usize>; 2] {
     let (before, last) = (Slot::number_at(level, done), Slot::number_at(level, tick));
     let first = ((before + 1) % SLOTS) as usize;
@@ -61,7 +63,7 @@ fn slots_after(level: usize, done: u64, tick: u64) -> [Range<usize>; 2] {
     [first..end, 0..first + count - end]
 }
 
-/// The slots that come after `done` and up to `tick`.
+/// Returns the slots of all levels that come after `done` and up to `tick`.
 pub(super) fn came(done: u64, tick: u64) -> Came {
     let mut came = [const { [0..0, 0..0] }; LEVELS_MAX];
     for (level, slots) in came.iter_mut().enumerate() {
@@ -70,7 +72,7 @@ pub(super) fn came(done: u64, tick: u64) -> Came {
     came
 }
 
-/// A bit for each of the slots of a level that came.
+/// Returns a word with a bit for each of the slots of a level that came.
 pub(super) fn bits_of(slots: &[Range<usize>; 2]) -> u64 {
     let mut bits = 0;
     for range in slots {
@@ -81,7 +83,7 @@ pub(super) fn bits_of(slots: &[Range<usize>; 2]) -> u64 {
     bits
 }
 
-/// Visits the words of a column's slots that came.
+/// Calls `visit` with the words of a column's slots that came.
 #[inline]
 pub(super) fn for_each_word(marks: &[AtomicU64], came: &Came, mut visit: impl FnMut(&AtomicU64)) {
     for (words, slots) in marks.chunks_exact(SLOTS as usize).zip(came) {
@@ -93,7 +95,7 @@ pub(super) fn for_each_word(marks: &[AtomicU64], came: &Came, mut visit: impl Fn
     }
 }
 
-/// The number of the first slot after `present` whose bit is set.
+/// Returns the number of the first slot after `present` whose bit is set.
 pub(super) fn first_after(present: u64, occupied: u64) -> Option<u64> {
     let (lap, index) = (present - present % SLOTS, present % SLOTS);
     let to_come = occupied & (u64::MAX << index << 1);
@@ -110,20 +112,20 @@ pub(super) fn columns(max_nodes: usize) -> usize {
     Block::count(max_nodes).div_ceil(WORD_BITS)
 }
 
-/// Where the word of a slot is in its column.
+/// Returns the place of a slot's word in its column.
 #[inline]
 pub(super) fn place_of(slot: Slot) -> usize {
     slot.level * SLOTS as usize + slot.index() as usize
 }
 
-/// The word of a slot that a block's mark is in, and the mark.
+/// Returns a block's column, and its bit in the words there.
 #[inline]
 pub(super) fn column_of(block: Block) -> (usize, u64) {
     let block = block.0 as usize;
     (block / WORD_BITS, 1 << (block % WORD_BITS))
 }
 
-/// The lowest bits of a word, `most` of them.
+/// Returns the lowest `most` bits that are set in a word.
 pub(super) fn lowest(mut word: u64, most: u32) -> u64 {
     let all = word;
     for _ in 0..most {

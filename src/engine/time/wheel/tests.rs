@@ -1,4 +1,4 @@
-//! The wheel against a list of deadlines that does the same the slow way.
+//! The wheel against a plain list of deadlines.
 
 use super::{hand::Hand, *};
 use crate::clock::DEAD;
@@ -55,7 +55,7 @@ impl Timers {
         change
     }
 
-    /// Calls `claimed` with what was due.
+    /// Advances, and calls `claimed` with each node that was due.
     fn advance(&self, now: u64, mut budget: u32, mut claimed: impl FnMut(NodeId, u64)) -> Advance {
         let due = |node, seen| {
             if self.deadlines.claim(node, seen) {
@@ -66,7 +66,7 @@ impl Timers {
         wheel.advance(now, &mut budget, Looking { deadlines, nodes: *nodes, now, due })
     }
 
-    /// The nodes that come up, all of them.
+    /// Returns all nodes that come up.
     fn due(&self, now: u64) -> Vec<NodeId> {
         let mut nodes = Vec::new();
         assert_eq!(self.advance(now, FOREVER, |node, _| nodes.push(node)), Advance::Done);
@@ -74,13 +74,13 @@ impl Timers {
         nodes
     }
 
-    /// The tick at which a deadline that is set now is to come up.
+    /// Returns the tick at which a deadline that is set now has to come up.
     fn tick(&self, deadline: u64) -> u64 {
         self.wheel.hands.scale.tick_of(deadline)
     }
 }
 
-/// A duration of any order of magnitude, from 1 ms to 200 days.
+/// Returns a duration of a random order of magnitude, from 1 ms to 200 days.
 fn any_span(rng: &mut SmallRng) -> u64 {
     let most = (200 * DAY) as f64;
     most.powf(rng.random_range(0.0..=1.0)) as u64
@@ -93,7 +93,7 @@ fn against_the_list(seed: u64, scale: Scale, nodes: NodeId, pick: fn(&mut SmallR
     let blocks = Block::count(nodes as usize);
     let mut now = any_span(&mut rng);
     let timers = Timers::by(scale, nodes, now);
-    // What is pending: node to deadline and the tick at which it is to come up.
+    // Pending nodes, each with its deadline and the tick at which it has to come up.
     let mut pending = BTreeMap::<NodeId, (u64, u64)>::new();
     let (mut came, mut changed) = (0, 0);
     for _ in 0..40_000 {
@@ -105,7 +105,7 @@ fn against_the_list(seed: u64, scale: Scale, nodes: NodeId, pick: fn(&mut SmallR
                     0 => now.saturating_sub(pick(&mut rng)).max(1),
                     _ => now + pick(&mut rng),
                 };
-                // What the node stood for before has left, without a word to the wheel.
+                // The node's previous entry has left, and the wheel was not told.
                 pending.insert(node, (deadline, timers.tick(deadline)));
                 timers.set(node, deadline);
             }
@@ -163,7 +163,7 @@ fn against_the_list(seed: u64, scale: Scale, nodes: NodeId, pick: fn(&mut SmallR
         }
     }
     assert!(came > 1_000 && changed > 100, "{came} came up, {changed} were changed: too few");
-    // In the end all of it comes, in order, by going from one time that is named to the next.
+    // In the end all nodes come up, in order, if time goes from each `next_due` to the next.
     let mut hops = 0;
     while let Some(next) = timers.wheel.next_due() {
         if next / unit > now / unit {
@@ -292,7 +292,7 @@ fn a_million_deadlines_on_a_few_wheels() {
             });
         }
     };
-    // Two threads set them while the time goes on, and do a little of the work with each.
+    // Two threads set deadlines while time goes on, and advance a little after each.
     thread::scope(|scope| {
         for part in 0..2 {
             let (wheels, clock, come) = (&wheels, &clock, &come);
@@ -329,7 +329,7 @@ fn memory_is_less_than_three_bytes_per_node() {
     }
 }
 
-/// As in a child of `fork`: threads have taken blocks, or have stored deadlines, and do nothing more.
+/// As in a child of `fork`: threads that have taken blocks, or stored deadlines, have stopped.
 #[test]
 fn what_threads_of_another_process_had_in_hand_comes_up() {
     for nodes in [20, 5_000] {
