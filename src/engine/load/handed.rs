@@ -77,7 +77,7 @@ impl<K, V> HandedLead<K, V> {
         Self::new(engine, lead, hash, None)
     }
 
-    /// Makes one that replaces the entry at `spot` with an entry that has tags of its own.
+    /// Makes a lead that replaces the entry at `spot` with one that has tags of its own.
     pub(crate) fn of_present(
         engine: &Engine<K, V>,
         lead: Leader<'_, K, V>,

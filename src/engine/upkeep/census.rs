@@ -189,7 +189,8 @@ impl<K, V> Engine<K, V> {
         self.common.census().there.entries
     }
 
-    /// Returns the weight of these entries. O(capacity) while there may be stale ones.
+    /// Returns the weight of all entries, with those that are being inserted at this moment.
+    /// O(capacity) while there may be stale ones.
     pub(crate) fn weight(&self) -> u64 {
         self.common.census().there.weight
     }
