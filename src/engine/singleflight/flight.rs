@@ -217,7 +217,7 @@ impl<K, V> Flight<K, V> {
         flights.end(&self.post, &pin().guard);
     }
 
-    /// Makes the flight Over if no one waits. Returns whether it did.
+    /// Makes the flight Over if there are no waiters. Returns whether it did.
     fn close_unattended(&self) -> bool {
         let mut desk = self.desk();
         let unattended = desk.queue.is_empty();

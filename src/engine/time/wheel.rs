@@ -49,7 +49,7 @@
 //! If the last fence of a scheduler comes before the first of the turn, it has lowered the word in
 //! time for the turn's look at it. Otherwise it sees the tick closed, and makes the block ready
 //! itself. Likewise for a scheduler that finds the word low enough, and the word is then raised:
-//! either its first fence comes before the second fence of the turn, so that its mark and its
+//! either its last fence comes before the second fence of the turn, so that its mark and its
 //! deadline are seen, or it sees the tick closed.
 //!
 //! # Transitions
@@ -108,12 +108,13 @@
 //! expired entry for that: readers look at deadlines. (A thread that stops right after it cleared a
 //! mark of the next lap, see above, holds up those blocks in the same way.)
 //!
-//! *Occupied bits* are for [`Wheel::next_due`] only. They are cleared before Y, and the looks come
-//! after; the mark is before X, and the look at the occupied bit after. If X is first the block
-//! becomes ready; otherwise the scheduler sees the bit cleared and sets it. So no mark is relied on
-//! under a cleared bit, unless a thread is between clearing it and the look: then `done` is behind,
-//! and `next_due` says "at once". (Unless that thread comes a lap late: if it stops just there,
-//! `next_due` may be too late until it goes on.)
+//! *Occupied bits* are for [`Wheel::next_due`] and [`Wheel::for_each_due`] only. They are cleared
+//! before Y, and the looks come after; the mark is before X, and the look at the occupied bit
+//! after. If X is first the block becomes ready; otherwise the scheduler sees the bit cleared and
+//! sets it. So no mark is relied on under a cleared bit, unless a thread is between clearing it and
+//! the look: then `done` is behind, `next_due` says "at once", and `for_each_due` does not rely on
+//! the bits. (Unless that thread comes a lap late: if it stops just there, `next_due` may be too
+//! late until it goes on.)
 //!
 //! *In a child of `fork`* (`fork.rs`) such a thread never goes on: what it had in hand, and what it
 //! had published and not scheduled, would stay for good. So the thread that first advances a wheel
@@ -129,8 +130,8 @@
 //! Mark and reach are Relaxed, since the fences order them. Look, clear, make ready and take are
 //! AcqRel or Acquire: a thread that takes a block comes after the thread that cleared its mark.
 //! `done` is Release and Acquire: a thread that skips slots sees what was made ready. Clearing
-//! occupied bits is Release for `next_due`, which looks at the bits (Acquire) before it looks at
-//! `closed`.
+//! occupied bits is Release for `next_due` and `for_each_due`, which look at the bits (Acquire)
+//! before they look at `closed`.
 //!
 //! On x86 a fence is free where a locked instruction is between the stores before it and the loads
 //! after it (`sync.rs`). That holds for all of these except the one after vacating, of which there

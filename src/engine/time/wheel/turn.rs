@@ -78,8 +78,9 @@ impl Wheel {
             // to a thread that sees the word raised.
             earliest.swap(NEVER, Ordering::AcqRel);
             if !planted(Bug::TurnUnfenced) {
-                // SeqCst: pairs with the fences of `schedule`. A scheduler that has found the word
-                // low enough came first, and its mark is seen below; or it sees the tick closed.
+                // SeqCst: pairs with the second fence of `schedule`, in `lower`, for a scheduler
+                // that has found the word low enough. If that comes first, its mark is seen below;
+                // otherwise it sees the tick closed.
                 fence(Ordering::SeqCst);
             }
             step(Step::SlotsVacated);
