@@ -81,8 +81,8 @@ impl<K, V> Nodes<K, V> {
     #[inline(always)]
     pub(crate) fn prefetch(&self, node: NodeId) {
         if let Some(node) = self.0.find((node as usize).wrapping_sub(1)) {
-            // SAFETY: extents never move, and are freed only when `self` is dropped; any bytes are a
-            // valid node.
+            // SAFETY: extents never move, and are freed only when `self` is dropped; any bytes are
+            // a valid node.
             prefetch(unsafe { node.as_ref() });
         }
     }
