@@ -1,5 +1,5 @@
-//! When a task is due: what the thread that passes it and the writers who bring it work agree on. (The timer of
-//! `maintenance.rs`, to whom requests are brought, is a task like that, too.)
+//! When a task is due: what the thread that passes it and the writers who bring it work agree on.
+//! (The timer of `maintenance.rs`, to whom requests are brought, is a task like that, too.)
 //!
 //! One word per task, the time by which the thread will pass it next, in the task's own clock.
 //!
@@ -15,16 +15,16 @@
 //!
 //! # No work is forgotten
 //!
-//! *While the thread passes.* The two fences are ordered, one way or the other. If the thread's comes
-//! first, the writer reads its `never` or something later, so either a time that the thread or another
-//! writer has set since, which is early enough and stands, or it lowers the word itself. If the
-//! writer's comes first, the thread finds the work.
+//! *While the thread passes.* The two fences are ordered, one way or the other. If the thread's
+//! comes first, the writer reads its `never` or something later, so either a time that the thread
+//! or another writer has set since, which is early enough and stands, or it lowers the word itself.
+//! If the writer's comes first, the thread finds the work.
 //!
 //! *While it goes to sleep.* A word that was lowered after the thread has read it is followed by an
 //! unpark. Its token is there when the thread parks, which then returns at once; and what happened
-//! before an unpark is visible after the park that it ends.
-//! A pass may run code that parks the thread itself (waiting at a channel does) and so takes the token. So
-//! the thread parks only after it has read all words with no pass in between.
+//! before an unpark is visible after the park that it ends. A pass may run code that parks the
+//! thread itself (waiting at a channel does) and so takes the token. So the thread parks only after
+//! it has read all words with no pass in between.
 //!
 //! # ABA
 //!
@@ -32,9 +32,9 @@
 //!
 //! # Progress
 //!
-//! Wait-free for writers: one fence, one load, at most one read-modify-write. A writer that is stopped
-//! between lowering the word and the unpark delays the pass until the thread wakes up for another reason.
-//! That costs memory, not correctness: who reads an entry looks at its deadline.
+//! Wait-free for writers: one fence, one load, at most one read-modify-write. A writer that is
+//! stopped between lowering the word and the unpark delays the pass until the thread wakes up for
+//! another reason. That costs memory, not correctness: who reads an entry looks at its deadline.
 
 use crate::{
     clock::NEVER,
@@ -91,8 +91,8 @@ impl Alarm {
         self.0.load(Relaxed)
     }
 
-    /// The latest time, for a model's check: loom lets a load choose between stores that nothing orders,
-    /// and a read-modify-write not.
+    /// The latest time, for a model's check: loom lets a load choose between stores that nothing
+    /// orders, and a read-modify-write not.
     #[cfg(larder_loom)]
     pub(crate) fn latest_time(&self) -> u64 {
         self.0.fetch_min(NEVER, Relaxed)

@@ -1,4 +1,4 @@
-//! How a cache is asked for.
+//! The builder of a cache.
 
 mod refresh;
 
@@ -49,7 +49,7 @@ struct Settings<K, V> {
     new_key_share: Option<f64>,
     listener: Option<Listener<K, V>>,
     lifetimes: Lifetimes<K, V>,
-    /// How long what is expired is kept for want of better.
+    /// How long an expired value is kept in case a load fails.
     grace: Duration,
     maintenance: Maintenance,
     tended: Option<Tended<K, V>>,
@@ -59,7 +59,7 @@ struct Settings<K, V> {
 /// Entries that a cache with a weigher has room for at first, if no estimate is given.
 const ENTRIES_OF_UNKNOWN_WEIGHT: u64 = 1 << 16;
 
-/// The same for a cache whose capacity is more than can be set aside for any.
+/// Entries that an unbounded cache, or one too large to be set aside, has room for at first.
 const ENTRIES_OF_UNKNOWN_NUMBER: u64 = 1 << 10;
 
 impl<K, V> CacheBuilder<K, V> {
@@ -85,31 +85,31 @@ impl<K, V> CacheBuilder<K, V> {
 }
 
 impl<K, V, S> CacheBuilder<K, V, S> {
-    /// A name, for logs and [`Debug`].
+    /// Sets a name, for logs and [`Debug`].
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.settings.name = Some(name.into());
         self
     }
 
-    /// The most entries that the cache may hold, or what they may weigh together if there is a
-    /// [`weigher`](Self::weigher); 0 stores nothing, or only what weighs nothing. `u64::MAX` is no bound:
-    /// see [`Cache::unbounded`]. Required.
+    /// Sets the most entries that the cache may hold, or what they may weigh together if there is a
+    /// [`weigher`](Self::weigher); 0 stores nothing, or only what weighs nothing. `u64::MAX` is no
+    /// bound: see [`Cache::unbounded`]. Required.
     ///
     /// Memory for that many is set aside at once, unless fewer are
-    /// [estimated](Self::estimated_entries): about 30 bytes per entry beyond key and value. The operating
-    /// system hands out the pages of large caches as they are first used. A capacity of more than
-    /// 2,147,483,648 entries cannot be set aside; the cache is small at first then, and grows as entries
-    /// come.
+    /// [estimated](Self::estimated_entries): about 30 bytes per entry beyond key and value. The
+    /// operating system hands out the pages of large caches as they are first used. A capacity of
+    /// more than 2,147,483,648 entries cannot be set aside; the cache is small at first then, and
+    /// grows as entries come.
     #[must_use]
     pub fn max_capacity(mut self, entries: u64) -> Self {
         self.settings.max_capacity = Some(entries);
         self
     }
 
-    /// Changes nothing, whatever the number. It is there for programs that were written for other caches, which grow from
-    /// an initial capacity; a cache sets memory aside for [`max_capacity`](Self::max_capacity), or for
-    /// [`estimated_entries`](Self::estimated_entries).
+    /// Changes nothing, whatever the number. It is there for programs that were written for other
+    /// caches, which grow from an initial capacity; a cache sets memory aside for
+    /// [`max_capacity`](Self::max_capacity), or for [`estimated_entries`](Self::estimated_entries).
     ///
     /// ```
     /// use larder::Cache;
@@ -122,7 +122,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// The number of shards, rounded up to a power of two; 1 to 65,536.
+    /// Sets the number of shards, which is rounded up to a power of two; 1 to 65,536.
     ///
     /// Unset, it follows from capacity and cores, and that is nearly always best. More shards keep
     /// more writers out of each other's way; readers never are in it. Fewer, larger shards evict a
@@ -138,7 +138,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// The hasher, instead of ahash with random keys, which is safe against chosen keys.
+    /// Sets the hasher. The default is ahash with random keys, which is safe against chosen keys.
     ///
     /// It need not be good: its output is multiplied once more. But it must not be predictable if
     /// keys come from strangers.
@@ -155,13 +155,13 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         CacheBuilder { settings: self.settings, hasher, cache: self.cache }
     }
 
-    /// What each entry weighs: bytes, say. [`max_capacity`](Self::max_capacity) is then the most that all
-    /// of them may weigh together, exactly, at every moment.
+    /// Sets what each entry weighs: bytes, say. [`max_capacity`](Self::max_capacity) is then the
+    /// most that all of them may weigh together, exactly, at every moment.
     ///
-    /// The capacity is the whole cache's: one entry may weigh as much. A heavier one is not stored, and
-    /// the value that it was to replace is gone. An entry that weighs nothing takes no part in the bound
-    /// and is never evicted to make room for others. `weigher` is called once for each value that is
-    /// inserted, before anything else happens: if it panics nothing has changed.
+    /// The capacity is the whole cache's: one entry may weigh as much. A heavier one is not stored,
+    /// and the value that it was to replace is gone. An entry that weighs nothing takes no part in
+    /// the bound and is never evicted to make room for others. `weigher` is called once for each
+    /// value that is inserted, before anything else happens: if it panics nothing has changed.
     ///
     /// Say also how many entries to expect: [`estimated_entries`](Self::estimated_entries).
     ///
@@ -184,7 +184,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// Which entries a full cache gives up: see [`EvictionPolicy`].
+    /// Sets which entries a full cache evicts: see [`EvictionPolicy`].
     ///
     /// ```
     /// use larder::{Cache, EvictionPolicy};
@@ -205,14 +205,14 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// Sets the share of the capacity that new keys may have at first, from 0.01 to 0.60. The default is
-    /// 0.02.
+    /// Sets the share of the capacity that new keys may have at first, from 0.01 to 0.60. The
+    /// default is 0.02.
     ///
-    /// [`EvictionPolicy::SegmentedLru`] keeps keys that were used once apart from keys that were used
-    /// again. It learns from keys that come back soon after their eviction how much room each of the two
-    /// groups needs; this share is where it begins. A larger one suits caches whose keys are in use for a
-    /// short while, one after the other, and small caches, which have seen little. Other policies ignore
-    /// it.
+    /// [`EvictionPolicy::SegmentedLru`] keeps keys that were used once apart from keys that were
+    /// used again. It learns from keys that come back soon after their eviction how much room each
+    /// of the two groups needs; this share is where it begins. A larger one suits caches whose keys
+    /// are in use for a short while, one after the other, and small caches, which have seen little.
+    /// Other policies ignore it.
     ///
     /// ```
     /// use larder::{BuildError, Cache};
@@ -230,8 +230,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// What it costs to get an entry again, in whatever unit: milliseconds, say. For
-    /// [`EvictionPolicy::CostAware`]; the others take no notice. Called like a
+    /// Sets what it costs to get an entry again, in any unit: milliseconds, say. For
+    /// [`EvictionPolicy::CostAware`]; other policies ignore it. Called like a
     /// [`weigher`](Self::weigher).
     ///
     /// ```
@@ -254,17 +254,19 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// How many entries to expect when the cache is full: what memory is set aside for at first.
+    /// Sets how many entries to expect when the cache is full. Memory is set aside for them at
+    /// first.
     ///
-    /// Unset, this is the capacity. With a [`weigher`](Self::weigher) it is 65,536, or the capacity, if that
-    /// is less; without a bound it is 1,024. If more entries come that the capacity allows, the cache gets
-    /// room for four times as many each time, while it is in use: nothing is evicted for it and no thread
-    /// waits. If the memory for that cannot be had, the cache evicts as if it was full. An estimate beyond
-    /// the capacity is how far [`Cache::set_max_capacity`] goes before the cache needs more room.
+    /// Unset, this is the capacity. With a [`weigher`](Self::weigher) it is 65,536, or the
+    /// capacity, if that is less; without a bound it is 1,024. If more entries come that the
+    /// capacity allows, the cache gets room for four times as many each time, while it is in use:
+    /// nothing is evicted for it and no thread waits. If the memory for that cannot be had, the
+    /// cache evicts as if it was full. An estimate beyond the capacity is how far
+    /// [`Cache::set_max_capacity`] goes before the cache needs more room.
     ///
-    /// A cache that had to grow takes some more memory than one that was built for as many entries, and its
-    /// misses some more time. So a good estimate pays where there is a weigher or no bound; one that is
-    /// far below the capacity pays for a cache that is rarely full.
+    /// A cache that had to grow takes some more memory than one that was built for as many entries,
+    /// and its misses some more time. So a good estimate pays where there is a weigher or no bound;
+    /// one that is far below the capacity pays for a cache that is rarely full.
     ///
     /// ```
     /// let cache: larder::Cache<u64, u64> = larder::Cache::builder()
@@ -281,26 +283,27 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// Calls `listener` with each value that leaves the cache, its key and the cause: once per value, in
-    /// the thread that removes it, before that thread's operation returns.
+    /// Calls `listener` with each value that leaves the cache, its key and the cause: once per
+    /// value, in the thread that removes it, before that thread's operation returns.
     ///
-    /// The listener runs under no lock and no pin, and only the caller of that operation waits for it: a
-    /// load hands its value to all its waiters before the listener hears of what the load evicted. The
-    /// listener may block, and it may use any cache, this one included. Other threads may see the key
-    /// gone, or with a new value, before the listener hears of it.
+    /// The listener runs under no lock and no pin, and only the caller of that operation waits for
+    /// it: a load hands its value to all its waiters before the listener hears of what the load
+    /// evicted. The listener may block, and it may use any cache, this one included. Other threads
+    /// may see the key gone, or with a new value, before the listener hears of it.
     ///
-    /// What a loader itself removes from a cache is reported inside the loader, which may rely on what the
-    /// listener has done. The loader's waiters wait for that as well, and a listener that asks there for
-    /// the key that is being loaded panics, as the loader would.
+    /// What a loader itself removes from a cache is reported inside the loader, which may rely on
+    /// what the listener has done. The loader's waiters wait for that as well, and a listener that
+    /// asks there for the key that is being loaded panics, as the loader would.
     ///
-    /// One thread runs one listener at a time. What leaves a cache *inside* a listener is queued, and
-    /// reported in order when the listener has returned; its memory is not reused before. So a listener may
-    /// put back what it hears of. One that puts back every value that a full cache evicts keeps its thread
-    /// busy for ever, since each evicts another.
+    /// One thread runs one listener at a time. What leaves a cache *inside* a listener is queued,
+    /// and reported in order when the listener has returned; its memory is not reused before. So a
+    /// listener may put back what it hears of. One that puts back every value that a full cache
+    /// evicts keeps its thread busy for ever, since each evicts another.
     ///
     /// If the listener panics, the panic goes no further: it is counted in
-    /// [`CacheStats::listener_panics`](crate::CacheStats::listener_panics), and the listener is called for
-    /// later removals as before. Dropping the cache reports nothing of the values that are still in it.
+    /// [`CacheStats::listener_panics`](crate::CacheStats::listener_panics), and the listener is
+    /// called for later removals as before. Dropping the cache reports nothing of the values that
+    /// are still in it.
     ///
     /// ```
     /// use larder::{Cache, RemovalCause};
@@ -323,9 +326,10 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// # In another thread or task
     ///
     /// A consumer that takes its time, or has to await, gets the removals through a channel: the
-    /// standard library's for a thread, one of the async runtime for a task. The channel should have no
-    /// bound, or the listener should not wait for room in it, since the cache's callers would wait, too.
-    /// The listener owns the sender, so the channel ends when the cache is dropped.
+    /// standard library's for a thread, one of the async runtime for a task. The channel should
+    /// have no bound, or the listener should not wait for room in it, since the cache's callers
+    /// would wait, too. The listener owns the sender, so the channel ends when the cache is
+    /// dropped.
     ///
     /// ```
     /// use larder::{Cache, RemovalCause};
@@ -362,13 +366,14 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// How a load is run in a task of its own: `spawn` is to have each future that it is given polled to its end, by
-    /// whatever runtime. For [`get_with_detached`](Cache::get_with_detached) and its kin, which say what that is good
-    /// for; other loads run in their callers.
+    /// Sets how a load is run in a task of its own: `spawn` gets a future and passes it to an async
+    /// runtime, which polls it to its end. For [`get_with_detached`](Cache::get_with_detached) and
+    /// its kin, which say what that is good for; other loads run in their callers.
     ///
-    /// `spawn` runs in the caller that has to load, so it should be quick, and be callable where such callers are polled
-    /// (`tokio::spawn` needs a runtime; a [`Handle`] of one can be captured). If it drops the future, the caller runs the
-    /// load itself. If it panics, so does that caller.
+    /// `spawn` runs in the caller that has to load, so it should be quick, and be callable where
+    /// such callers are polled (`tokio::spawn` needs a runtime; a [`Handle`] of one can be
+    /// captured). If it drops the future, the caller runs the load itself. If it panics, so does
+    /// that caller.
     ///
     /// [`Handle`]: https://docs.rs/tokio/latest/tokio/runtime/struct.Handle.html
     ///
@@ -396,7 +401,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// Where the cache has the time from: the system's clock, if nothing else is said.
+    /// Sets the clock that the cache reads. The default is the system's.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -415,8 +420,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// Who frees what is expired while nobody uses the cache: threads that all caches share, if
-    /// nothing else is said. Lookups return nothing that is expired either way.
+    /// Sets what removes expired entries while the cache is not used. The default is threads that
+    /// all caches share. Lookups return no expired value either way.
     ///
     /// ```
     /// use larder::{Cache, Maintenance};
@@ -435,10 +440,11 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self
     }
 
-    /// The share of [`time_to_live`](Self::time_to_live) that is left to chance, from 0.0 to 1.0: each
-    /// entry lives between `1.0 - share` times as long and as long. So entries that were written together
-    /// do not expire together. Of [`Cache::insert_with_ttl`], of times to idle and of what an [`Expiry`] says
-    /// nothing is left to chance.
+    /// Sets the share of [`time_to_live`](Self::time_to_live) that is random, from 0.0 to 1.0: each
+    /// entry lives at least `1.0 - share` times as long, and at most as long. So entries that were
+    /// written together do not expire together. Jitter does not apply to
+    /// [`Cache::insert_with_ttl`], to [`time_to_idle`](Self::time_to_idle) or to what an [`Expiry`]
+    /// returns.
     ///
     /// ```
     /// use larder::Cache;
@@ -468,7 +474,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         self.try_build().unwrap_or_else(|error| panic!("cannot build the cache: {error}"))
     }
 
-    /// Builds the cache, or says why not.
+    /// Builds the cache, or returns why it cannot be built.
     ///
     /// # Errors
     ///
@@ -548,10 +554,12 @@ where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// How long an entry lives after it was inserted or its value was replaced.
+    /// Sets how long an entry lives after it was inserted or its value was replaced.
     ///
-    /// It is never returned more than 10 ms after that, and never goes before, but to make room. Zero:
-    /// nothing is stored, but what is told a time of its own. More than 584 years: no limit.
+    /// A value is not returned more than 10 ms after that. (Where a virtual machine gets no
+    /// processor for its clock's ticks, that time is added: see [`Clock`].) It is not removed
+    /// before, except to make room. With zero, nothing is stored except entries that get a time of
+    /// their own. More than 584 years is no limit.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -572,9 +580,9 @@ where
         self.tended()
     }
 
-    /// How long an entry lives after it was last inserted, replaced or looked up by a call that counts
-    /// as use. Precise to 10 ms, as [`time_to_live`](Self::time_to_live); with both, the earlier end
-    /// counts.
+    /// Sets how long an entry lives after it was last inserted, replaced or looked up by a call
+    /// that counts as use. Precise to 10 ms, as [`time_to_live`](Self::time_to_live); with both,
+    /// the earlier end counts.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -597,15 +605,15 @@ where
         self.tended()
     }
 
-    /// Has `expiry` say for each entry how long it lives: see [`Expiry`].
+    /// Sets what decides for each entry how long it lives: see [`Expiry`].
     #[must_use]
     pub fn expire_after(mut self, expiry: impl Expiry<K, V> + 'static) -> Self {
         self.settings.lifetimes.expiry = Some(Box::new(expiry));
         self.tended()
     }
 
-    /// Has times to live and to idle that can be changed while the cache is in use, whether it has any now
-    /// or not.
+    /// Allows the times to live and to idle to change while the cache is in use, whether it has any
+    /// now or not.
     #[cfg(feature = "manager")]
     pub(crate) fn changing_times(mut self) -> Self {
         self.settings.lifetimes.rules = Rules::Changing;

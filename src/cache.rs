@@ -19,9 +19,12 @@ use std::{
 
 /// A concurrent cache of at most [`max_capacity`](CacheBuilder::max_capacity) entries.
 ///
-/// A cheap handle: clones are the same cache, which lives until the last of them is dropped.
-/// `Send` and `Sync` if `K`, `V` and `S` are both. All operations take `&self`, none takes a lock,
-/// and none waits for another thread; the [crate page](crate) says what is atomic and what is not.
+/// A cheap handle: clones are the same cache, which lives until the last of them is dropped. `Send`
+/// and `Sync` if `K`, `V` and `S` are both. All operations take `&self`. Lookups, inserts, removals
+/// and computations take no lock and wait for no other thread. Loads wait for a load of the same
+/// key that is under way ([`get_with`](Cache::get_with)), and the first write that gives an entry a
+/// time of its own may take a lock to start the maintenance thread. The [crate page](crate) says
+/// what is atomic and what is not.
 ///
 /// Lookups take any type that hashes like the key and is [`Equivalent`] to it, in particular every
 /// borrowed form of the key:
@@ -55,7 +58,7 @@ pub(crate) struct Inner<K, V, S> {
 const BATCH: usize = 64;
 
 impl<K, V> Cache<K, V> {
-    /// A cache of at most `max_capacity` entries, everything else by default.
+    /// Creates a cache of at most `max_capacity` entries, with the default settings.
     ///
     /// # Panics
     ///
@@ -73,14 +76,15 @@ impl<K, V> Cache<K, V> {
 
     /// Returns a cache without a bound, which evicts nothing: `max_capacity(u64::MAX)`.
     ///
-    /// It is small at first and grows as entries come, without moving them. What the bound otherwise sees
-    /// to is up to the caller: entries leave by [`remove`](Cache::remove), by invalidation, or because they
-    /// expire. If the memory for more entries cannot be had, the cache evicts as if it was full. The
-    /// memory that keys and values allocate themselves is not the cache's to limit.
+    /// It is small at first and grows as entries come, without moving them. What the bound
+    /// otherwise sees to is up to the caller: entries leave by [`remove`](Cache::remove), by
+    /// invalidation, or because they expire. If the memory for more entries cannot be had, the
+    /// cache evicts as if it was full. The memory that keys and values allocate themselves is not
+    /// the cache's to limit.
     ///
     /// Where the number of entries is known roughly, say it to the builder
-    /// ([`estimated_entries`](CacheBuilder::estimated_entries)): a cache that need not grow takes less
-    /// memory, and its misses less time.
+    /// ([`estimated_entries`](CacheBuilder::estimated_entries)): a cache that need not grow takes
+    /// less memory, and its misses less time.
     ///
     /// # Panics
     ///
@@ -96,7 +100,7 @@ impl<K, V> Cache<K, V> {
         Self::builder().max_capacity(u64::MAX).build()
     }
 
-    /// A builder, to say more than the capacity.
+    /// Returns a builder, for more settings than the capacity.
     ///
     /// ```
     /// let sessions = larder::Cache::<u64, String>::builder().name("sessions").max_capacity(500).build();
@@ -136,21 +140,22 @@ impl<K, V, S> Cache<K, V, S> {
         &self.inner.engine
     }
 
-    /// The name that the builder was given. O(1).
+    /// Returns the name that the builder was given. O(1).
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.inner.name.as_deref()
     }
 
-    /// The number of entries: exact while no other thread writes, otherwise counting inserts that are under
-    /// way. Never more than the capacity.
+    /// Returns the number of entries: exact while no other thread writes, otherwise counting
+    /// inserts that are under way. Never more than the capacity.
     ///
-    /// What has expired or was invalidated does not count, whether its memory has been freed or not; what
-    /// [`stale_if_error`](CacheBuilder::stale_if_error) keeps does, until that time is over, too.
+    /// What has expired or was invalidated does not count, whether its memory has been freed or
+    /// not; what [`stale_if_error`](CacheBuilder::stale_if_error) keeps does, until that time is
+    /// over, too.
     ///
     /// O(shards), and what is due to be freed. O(capacity) from
-    /// [`invalidate_all`](Cache::invalidate_all) or [`invalidate_tag`](Cache::invalidate_tag) on until what
-    /// it has invalidated is gone, and while another thread frees what has expired.
+    /// [`invalidate_all`](Cache::invalidate_all) or [`invalidate_tag`](Cache::invalidate_tag) on
+    /// until what it has invalidated is gone, and while another thread frees what has expired.
     ///
     /// ```
     /// let cache = larder::Cache::new(2);
@@ -162,27 +167,31 @@ impl<K, V, S> Cache<K, V, S> {
         self.engine().entries()
     }
 
-    /// The sum of the weights of what [`entry_count`](Cache::entry_count) counts: exact while no other thread
-    /// writes, otherwise counting inserts that are under way. Never more than the capacity, but while that is being made smaller. Without a [`weigher`](CacheBuilder::weigher) every entry
-    /// weighs 1, so this is [`entry_count`](Cache::entry_count), which costs the same.
+    /// Returns the sum of the weights of the entries that [`entry_count`](Cache::entry_count)
+    /// counts: exact while no other thread writes, otherwise counting inserts that are under way.
+    /// Never more than the capacity, except while that is being made smaller. Without a
+    /// [`weigher`](CacheBuilder::weigher) every entry weighs 1, so this is
+    /// [`entry_count`](Cache::entry_count). Costs as much as that.
     #[must_use]
     pub fn weighted_size(&self) -> u64 {
         self.engine().weight()
     }
 
-    /// Sets the most entries that the cache may hold, or what they may weigh together. If that is less
-    /// than there is, evicts what is too much before it returns. O(what is evicted + shards).
+    /// Sets the most entries that the cache may hold, or what they may weigh together. If that is
+    /// less than there is, evicts what is too much before it returns. O(what is evicted + shards).
     ///
-    /// If it is more than there is room for, the cache gets more room: twice as much, or as much as is
-    /// needed, or, beyond 2,147,483,648 entries (`u64::MAX`, say, which is no bound), four times as much and
-    /// more as entries come. Entries stay where they are and no thread waits; what was set aside before
-    /// stays with the cache, and a lookup that misses looks in one more place. To say beforehand how far a
-    /// cache may come to grow ([`estimated_entries`](CacheBuilder::estimated_entries)) spares it that.
+    /// If it is more than there is room for, the cache gets more room: twice as much, or as much as
+    /// is needed, or, beyond 2,147,483,648 entries (`u64::MAX`, say, which is no bound), four times
+    /// as much and more as entries come. Entries stay where they are and no thread waits; what was
+    /// set aside before stays with the cache, and a lookup that misses looks in one more place. To
+    /// say beforehand how far a cache may come to grow
+    /// ([`estimated_entries`](CacheBuilder::estimated_entries)) spares it that.
     ///
     /// # Errors
     ///
-    /// If the memory for so many entries cannot be had: nothing has changed then. A cache that grows as
-    /// entries come, because it has a weigher or was built for fewer than its capacity, takes any.
+    /// If the memory for so many entries cannot be had: nothing has changed then. A cache that
+    /// grows as entries come, because it has a weigher or was built for fewer than its capacity,
+    /// takes any.
     ///
     /// ```
     /// use larder::Cache;
@@ -211,7 +220,8 @@ impl<K, V, S> Cache<K, V, S> {
         Limits { max_capacity: self.engine().capacity(), shards: self.engine().shard_count() }
     }
 
-    /// What has happened so far. O(threads), and what [`entry_count`](Cache::entry_count) takes.
+    /// Returns the counters of what has happened so far. O(threads), and what
+    /// [`entry_count`](Cache::entry_count) takes.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -227,8 +237,9 @@ impl<K, V, S> Cache<K, V, S> {
         CacheStats::new(totals, self.engine().load_times(), entries)
     }
 
-    /// Bytes that the cache's own structures take at this moment: keys and values included, what
-    /// they own on the heap not. Within a tenth of what the allocator has handed out for them. O(shards).
+    /// Returns the bytes that the cache's own structures take at this moment, with keys and values,
+    /// but without what those own on the heap. Within a tenth of what the allocator has handed out
+    /// for them. O(shards).
     ///
     /// ```
     /// let cache: larder::Cache<u64, u64> = larder::Cache::new(10_000);
@@ -239,7 +250,8 @@ impl<K, V, S> Cache<K, V, S> {
         size_of::<Inner<K, V, S>>() + self.engine().allocated_bytes()
     }
 
-    /// Pins this thread for several lookups: cheaper than one by one, and values are borrowed. O(1).
+    /// Pins this thread for several lookups: cheaper than one by one, and values are borrowed.
+    /// O(1).
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -253,7 +265,7 @@ impl<K, V, S> Cache<K, V, S> {
         Pinned::new(self)
     }
 
-    /// The entries, cloned, in no particular order.
+    /// Returns an iterator over the entries, cloned, in no particular order.
     ///
     /// Weakly consistent: an entry that is there during the whole walk comes up exactly once; one
     /// that is inserted, replaced or removed meanwhile may or may not. Does not count as use.
@@ -283,7 +295,7 @@ where
         self.inner.hasher.hash_one(key).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
-    /// The value of a key, cloned. Counts as use, and as hit or miss. O(1).
+    /// Returns the value of a key, cloned. Counts as use, and as hit or miss. O(1).
     ///
     /// ```
     /// let cache: larder::Cache<String, u32> = larder::Cache::new(10);
@@ -299,10 +311,11 @@ where
         self.get_ref(key, V::clone)
     }
 
-    /// What `f` makes of a key's value, which is not cloned. Counts like [`get`](Cache::get). O(1).
+    /// Returns what `f` returns for a key's value, which is not cloned. Counts like
+    /// [`get`](Cache::get). O(1).
     ///
-    /// `f` runs while this thread is pinned: it may use the cache, but while it runs nothing that is
-    /// removed can be freed.
+    /// `f` runs while this thread is pinned: it may use the cache, but while it runs nothing that
+    /// is removed can be freed.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -318,8 +331,8 @@ where
         self.engine().get(self.hash(key), eq, |entry| f(&entry.value))
     }
 
-    /// The values of several keys, in their order, as [`get`](Cache::get) but pinning once per 64.
-    /// O(keys).
+    /// Returns the values of several keys, in the order of the keys, as [`get`](Cache::get) but
+    /// pinning once per 64. O(keys).
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -351,9 +364,10 @@ where
     /// Sets the value of a key, and evicts another entry if the cache is full. O(1).
     ///
     /// The new value is visible to all when the call returns, unless it is evicted at once: with
-    /// capacity 0, if it is heavier than the capacity, when memory cannot be reused because a thread has
-    /// been pinned for long, or when every place of a tiny cache is in the hands of threads that insert or
-    /// remove at this moment ([`CacheStats::rejections`] counts these). Even then the old value is gone.
+    /// capacity 0, if it is heavier than the capacity, when memory cannot be reused because a
+    /// thread has been pinned for long, or when every place of a tiny cache is in the hands of
+    /// threads that insert or remove at this moment ([`CacheStats::rejections`] counts these). Even
+    /// then the old value is gone.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -367,8 +381,8 @@ where
         self.engine().insert(hash, Entry { key, value }, IfPresent::Replace);
     }
 
-    /// Sets the value of a key that is absent; true if it did. Atomic: of several threads that add
-    /// the same key, one succeeds. O(1).
+    /// Sets the value of a key that is absent; returns whether it did. Atomic: of several threads
+    /// that add the same key, one succeeds. O(1).
     ///
     /// Neither counts as use of an entry that is there, nor as hit or miss.
     ///
@@ -431,7 +445,7 @@ where
         self.engine().remove(self.hash(key), eq, |entry| entry.value.clone())
     }
 
-    /// Removes a key, without cloning its value; true if it was there. O(1).
+    /// Removes a key, without cloning its value; returns whether it was present. O(1).
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -448,7 +462,7 @@ where
         self.engine().remove(self.hash(key), eq, |_| ()).is_some()
     }
 
-    /// Whether the key is there. Counts neither as use nor as hit or miss. O(1).
+    /// Returns whether a key is present. Counts neither as use nor as hit or miss. O(1).
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -463,7 +477,7 @@ where
         self.engine().peek(self.hash(key), |other| key.equivalent(other), |_| ()).is_some()
     }
 
-    /// The value of a key, cloned. Counts neither as use nor as hit or miss. O(1).
+    /// Returns the value of a key, cloned. Counts neither as use nor as hit or miss. O(1).
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -480,9 +494,9 @@ where
         self.engine().peek(self.hash(key), eq, |entry| entry.value.clone())
     }
 
-    /// Checks every invariant of the engine, while no other thread of the caller's uses the cache. Maintenance,
-    /// refreshes and changes of the capacity finish what they have begun, and begin nothing new before the
-    /// check is over.
+    /// Checks every invariant of the engine, while no other thread of the caller's uses the cache.
+    /// Maintenance, refreshes and changes of the capacity finish what they have begun, and begin
+    /// nothing new before the check is over.
     ///
     /// # Panics
     ///

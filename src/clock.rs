@@ -1,14 +1,16 @@
 //! What time it is, and whether a deadline is past.
 //!
-//! Times are numbers of *units* since the clock's origin, which itself counts as 1: two numbers are no
-//! times, [`DEAD`] and [`NEVER`]. The units of the system's clock are milliseconds. Those of a manual clock are
-//! nanoseconds: nothing about it is rounded, so a test sees things happen at the instant that it names.
+//! Times are numbers of *units* since the clock's origin, which itself counts as 1: two numbers are
+//! no times, [`DEAD`] and [`NEVER`]. The units of the system's clock are milliseconds. Those of a
+//! manual clock are nanoseconds: nothing about it is rounded, so a test sees things happen at the
+//! instant that it names.
 //!
 //! The system's clock is the kernel's coarse one, where there is one that is fine enough: it lags
 //! behind by up to its granule, and is read in a quarter of the time. Deadlines are set a granule
-//! later for that, so nothing expires early; by as much, and by as much again for lagging when it is
-//! checked, something may expire late. A cache whose listener waits for what expires sets deadlines by the
-//! exact clock, and its maintenance checks by that; reads still check by the coarse one.
+//! later for that, so nothing expires early; by as much, and by as much again for lagging when it
+//! is checked, something may expire late. A cache whose listener waits for what expires sets
+//! deadlines by the exact clock, and its maintenance checks by that; reads still check by the
+//! coarse one.
 
 pub(crate) mod scale;
 
@@ -40,10 +42,11 @@ const COARSEST: u64 = 4 * NANOS_PER_MILLI;
 
 /// Where a cache has the time from: the system's clock, or a [`ManualClock`] for tests.
 ///
-/// The system's clock is monotonic, and every lookup of an entry that can expire reads it: nothing expires early,
-/// and nothing later than 10 ms after its time, also when the process was stopped meanwhile. On Linux the clock is
-/// the kernel's coarse one, which advances with the kernel's tick; where a virtual machine gets no processor for its
-/// ticks, that time is added to the 10 ms. While the machine is suspended the clock stands still.
+/// The system's clock is monotonic, and every lookup of an entry that can expire reads it: nothing
+/// expires early, and nothing later than 10 ms after its time, also when the process was stopped
+/// meanwhile. On Linux the clock is the kernel's coarse one, which advances with the kernel's tick;
+/// where a virtual machine gets no processor for its ticks, that time is added to the 10 ms. While
+/// the machine is suspended the clock stands still.
 ///
 /// ```
 /// use larder::{Clock, ManualClock};
@@ -64,7 +67,8 @@ enum Source {
     Manual(ManualClock),
 }
 
-/// A clock that stands still until it is told to go on, to test what expires without waiting for it.
+/// A clock that stands still until it is told to go on, to test what expires without waiting for
+/// it.
 ///
 /// Clones are the same clock. Caches that share one see the same time.
 ///
@@ -93,9 +97,9 @@ impl ManualClock {
 
     /// Moves the time forward; by 438 years in all, at most.
     ///
-    /// What is past then is so for every lookup from now on, to the nanosecond. The maintenance thread is
-    /// told, and removes expired entries some time after; `run_pending_tasks` does so before it returns.
-    /// O(1).
+    /// What is past then is so for every lookup from now on, to the nanosecond. The maintenance
+    /// thread is told, and removes expired entries some time after; `run_pending_tasks` does so
+    /// before it returns. O(1).
     ///
     /// ```
     /// use larder::{Cache, Maintenance, ManualClock};
@@ -200,8 +204,9 @@ pub(crate) enum Until {
 impl Clock {
     /// Whether the deadline is past.
     ///
-    /// For hits: a compare for [`NEVER`], and one look at the clock for the rest. Nothing that a thread
-    /// keeps up to date stands in for the clock: the thread, or the process, may be stopped at any time.
+    /// For hits: a compare for [`NEVER`], and one look at the clock for the rest. Nothing that a
+    /// thread keeps up to date stands in for the clock: the thread, or the process, may be stopped
+    /// at any time.
     #[inline(always)]
     pub(crate) fn is_past(&self, deadline: u64) -> bool {
         self.judge(deadline).0
@@ -226,10 +231,11 @@ impl Clock {
         }
     }
 
-    /// Returns how long the clock has run since its origin, as exactly as it tells when entries expire. O(1).
+    /// Returns how long the clock has run since its origin, as exactly as it tells when entries
+    /// expire. O(1).
     ///
-    /// The origin of the system's clock is some time before its first use. This takes fewer instructions than
-    /// [`Instant::now`].
+    /// The origin of the system's clock is some time before its first use. This takes fewer
+    /// instructions than [`Instant::now`].
     ///
     /// ```
     /// use larder::{Clock, ManualClock};
@@ -358,7 +364,8 @@ impl Clock {
         }
     }
 
-    /// The same clock without lagging, for who must hear of what expires soon after. Takes 20 ns longer.
+    /// The same clock without lagging, for who must hear of what expires soon after. Takes 20 ns
+    /// longer.
     pub(crate) fn exact(self) -> Self {
         match self.0 {
             Source::System | Source::Exact => Self(Source::Exact),
@@ -381,8 +388,8 @@ impl Clock {
         }
     }
 
-    /// A time of this clock, as the standard library has it. Of a manual clock, that of its creation
-    /// and what it has been advanced by.
+    /// A time of this clock, as the standard library has it. Of a manual clock, that of its
+    /// creation and what it has been advanced by.
     pub(crate) fn instant(&self, time: u64) -> Instant {
         let origin = match &self.0 {
             Source::System | Source::Exact => System::get().origin,
@@ -427,8 +434,8 @@ fn nanos_of_system() -> u64 {
     System::nanos()
 }
 
-/// Whether the coarse clock is there and this process has caught up (`fork.rs`), so that nothing else is left to
-/// be done than to read it.
+/// Whether the coarse clock is there and this process has caught up (`fork.rs`), so that nothing
+/// else is left to be done than to read it.
 static TRUSTED: StaticBool = StaticBool::new(false);
 
 /// Has the next lookup that reads the clock notice that this is another process.

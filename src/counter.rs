@@ -15,8 +15,8 @@ pub(crate) mod sealed {
 }
 use sealed::Sealed;
 
-/// A value that [`Cache::incr`] can add to: the primitive integers, from `u8` to `u128`, from `i8` to
-/// `i128`, `usize` and `isize`.
+/// A value that [`Cache::incr`] can add to: the primitive integers, from `u8` to `u128`, from `i8`
+/// to `i128`, `usize` and `isize`.
 pub trait Integer: Sealed {}
 
 macro_rules! integers {
@@ -41,12 +41,13 @@ integers!(u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize);
 ///
 /// Atomic: however many threads count, none of their steps is lost. (Unless the key is removed,
 /// expires or is evicted, or its new value is [rejected](crate::CacheStats::rejections): then it is
-/// absent, and [`incr`](Cache::incr) says so.) Each step counts as use and as an update; it is no hit and
-/// no miss.
+/// absent, and [`incr`](Cache::incr) says so.) Each step counts as use and as an update; it is no
+/// hit and no miss.
 ///
-/// An entry keeps its time to live, [the one of its own](Cache::insert_with_ttl) too, and its tags: a count that
-/// began with a minute to live ends after that minute, however often it is incremented. A step is a use
-/// that puts the end of an idle entry off. An [`Expiry`](crate::Expiry) is asked as by any update.
+/// An entry keeps its time to live, [the one of its own](Cache::insert_with_ttl) too, and its tags:
+/// a count that began with a minute to live ends after that minute, however often it is
+/// incremented. A step is a use that puts the end of an idle entry off. An
+/// [`Expiry`](crate::Expiry) is asked as by any update.
 ///
 /// ```
 /// use larder::{Cache, ManualClock};
@@ -66,8 +67,8 @@ where
     V: Integer,
     S: BuildHasher,
 {
-    /// Adds to the value of a key, which stops at the least or greatest value of its type instead of
-    /// overflowing; returns the new value. `None` if the key is absent. O(1).
+    /// Adds to the value of a key, which stops at the least or greatest value of its type instead
+    /// of overflowing; returns the new value. `None` if the key is absent. O(1).
     ///
     /// ```
     /// let cache: larder::Cache<&str, u8> = larder::Cache::new(10);
@@ -96,8 +97,8 @@ where
         self.step(key, |value| value.minus(delta))
     }
 
-    /// [`incr`](Cache::incr) of a key that is there; the value of one that is not becomes `initial`.
-    /// Returns the new value. O(1).
+    /// [`incr`](Cache::incr) of a key that is there; the value of one that is not becomes
+    /// `initial`. Returns the new value. O(1).
     ///
     /// ```
     /// let cache = larder::Cache::new(10);

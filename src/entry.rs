@@ -106,7 +106,8 @@ where
     V: Clone,
     S: BuildHasher,
 {
-    /// Selects a key, to insert a value if it is absent, or to compute one from that which is there.
+    /// Selects a key, to insert a value if it is absent, or to compute one from that which is
+    /// there.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -132,8 +133,8 @@ where
     }
 
     /// Sets the value of a key that is present, and returns the old one; `None`, and nothing is
-    /// changed, if it is absent. (A heavier value may have to have entries evicted, the old one as well; then
-    /// it is absent, too.) Atomic. O(1).
+    /// changed, if it is absent. (A heavier value may have to have entries evicted, the old one as
+    /// well; then it is absent, too.) Atomic. O(1).
     ///
     /// Counts as use, and neither as hit nor as miss. Key and value are cloned.
     ///
@@ -171,25 +172,25 @@ where
 ///
 /// # Computing
 ///
-/// The `and_` methods run a closure on what is there (what is expired is not), and put what it returns
-/// in the place of exactly that. They take no lock: if another thread changes the key at the same
-/// moment, *the closure runs again*, on what is there then. (Also a few times if memory for the new value is
-/// not free yet.) Only the last run counts, so it must not do what may not be done twice. That makes it
-/// atomic: the value that is replaced is the one that the closure saw.
+/// The `and_` methods run a closure on what is there (what is expired is not), and put what it
+/// returns in the place of exactly that. They take no lock: if another thread changes the key at
+/// the same moment, *the closure runs again*, on what is there then. (Also a few times if memory
+/// for the new value is not free yet.) Only the last run counts, so it must not do what may not be
+/// done twice. That makes it atomic: the value that is replaced is the one that the closure saw.
 ///
-/// - The closure runs while this thread is pinned: it may use the cache, but while it runs nothing that
-///   is removed can be freed. One that writes its own key, whatever happens, runs forever.
+/// - The closure runs while this thread is pinned: it may use the cache, but while it runs nothing
+///   that is removed can be freed. One that writes its own key, whatever happens, runs forever.
 /// - If it panics nothing has changed.
-/// - What it puts is stored as by [`insert`](Cache::insert): its time begins anew, it may be evicted at
-///   once, and it wins over a load that is under way.
-/// - A computation is neither hit nor miss. A replacement counts as use, and one that changes nothing
-///   does not, nor does it disturb a load that is under way.
+/// - What it puts is stored as by [`insert`](Cache::insert): its time begins anew, it may be
+///   evicted at once, and it wins over a load that is under way.
+/// - A computation is neither hit nor miss. A replacement counts as use, and one that changes
+///   nothing does not, nor does it disturb a load that is under way.
 ///
-/// - The forms with `_async` take a closure that returns a future. It runs unpinned, so it may take its time;
-///   the more often others write the key meanwhile, the more often it runs again.
+/// - The forms with `_async` take a closure that returns a future. It runs unpinned, so it may take
+///   its time; the more often others write the key meanwhile, the more often it runs again.
 ///
-/// O(1) and the closure, for each time that it runs. Key and value are cloned for the closure, for the
-/// cache and for the answer.
+/// O(1) and the closure, for each time that it runs. Key and value are cloned for the closure, for
+/// the cache and for the answer.
 impl<K, Q, V, S> EntrySelector<'_, K, Q, V, S>
 where
     // `ToOwned` says it, but compilers before 1.92 do not see it.
@@ -328,8 +329,8 @@ where
         result.into_entry().expect("what was put is there, or was")
     }
 
-    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it, or
-    /// leaves it as it is.
+    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it,
+    /// or leaves it as it is.
     ///
     /// `f` may run more than once: see [above](#computing).
     ///

@@ -1,12 +1,14 @@
-//! Threads for code of the user's that runs in the background: loaders that refresh values, and passes of
-//! maintenance that tell listeners and drop values.
+//! Threads for code of the user's that runs in the background: loaders that refresh values, and
+//! passes of maintenance that tell listeners and drop values.
 //!
-//! A pool has a *line* of jobs. A thread starts when there is a job and no other thread is idle, up to a number
-//! for the whole process; beyond that jobs stand in line. A pool with *patience* starts its first thread like
-//! that and others only when nothing has left the line for that long, twice as many each time: jobs that are
-//! quick share one thread, those that block have one each. A thread that has had nothing to do for [`IDLE`] ends.
+//! A pool has a *line* of jobs. A thread starts when there is a job and no other thread is idle, up
+//! to a number for the whole process; beyond that jobs stand in line. A pool with *patience* starts
+//! its first thread like that and others only when nothing has left the line for that long, twice
+//! as many each time: jobs that are quick share one thread, those that block have one each. A
+//! thread that has had nothing to do for [`IDLE`] ends.
 //!
-//! The line is under a lock, which is held to put in and to take out, never while anybody's code runs.
+//! The line is under a lock, which is held to put in and to take out, never while anybody's code
+//! runs.
 
 use std::{
     cell::Cell,
@@ -45,7 +47,8 @@ pub(crate) struct Line {
     moved: Option<Instant>,
 }
 
-/// For loaders: beside maintenance, since one may wait for a network, and what is expired must go meanwhile.
+/// For loaders: beside maintenance, since one may wait for a network, and what is expired must go
+/// meanwhile.
 pub(crate) static REFRESHES: Pool = Pool::new("larder-refresh", 4, None);
 
 thread_local! {
@@ -53,12 +56,12 @@ thread_local! {
     static POOL: Cell<*const Pool> = const { Cell::new(ptr::null()) };
 }
 
-/// Has a thread run the loader, after those that came before. Where no thread can be had it is dropped.
+/// Queues a loader for a thread of the pool. It is dropped if no thread can be started.
 pub(crate) fn run(job: Job) {
     drop(REFRESHES.run(job));
 }
 
-/// What `f` returns; None if it panics, and then that goes no further.
+/// Calls `f` and returns what it returns, or `None` if it panics. The panic goes no further.
 pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(f))
         .map_err(|payload| {

@@ -16,13 +16,13 @@ use std::{
 
 /// Decides for each entry how long it lives.
 ///
-/// Given to [`CacheBuilder::expire_after`](crate::CacheBuilder::expire_after). Each method returns how
-/// long the entry is to live from now on, or `None` for no limit of its own. A value that is to live for zero
-/// when it is written is not stored, and its key is absent afterwards. Whatever it says, the
-/// cache's [`time_to_live`](crate::CacheBuilder::time_to_live) and
-/// [`time_to_idle`](crate::CacheBuilder::time_to_idle) hold, too: the earliest end counts. An entry that was
-/// [given a time](Cache::insert_with_ttl) by a caller has that instead, and is not asked about, until its
-/// value is replaced.
+/// Given to [`CacheBuilder::expire_after`](crate::CacheBuilder::expire_after). Each method returns
+/// how long the entry is to live from now on, or `None` for no limit of its own. A value that is to
+/// live for zero when it is written is not stored, and its key is absent afterwards. Whatever it
+/// says, the cache's [`time_to_live`](crate::CacheBuilder::time_to_live) and
+/// [`time_to_idle`](crate::CacheBuilder::time_to_idle) hold, too: the earliest end counts. An entry
+/// that was [given a time](Cache::insert_with_ttl) by a caller has that instead, and is not asked
+/// about, until its value is replaced.
 ///
 /// The methods run in the thread that uses the cache, while it is pinned: they should be quick. One
 /// that panics leaves the cache as it was.
@@ -67,8 +67,8 @@ pub trait Expiry<K, V>: Send + Sync {
         remaining
     }
 
-    /// Called when a key that is present gets another value; the old one had `remaining` to live. By
-    /// default that is not changed.
+    /// Called when a key that is present gets another value; the old one had `remaining` to live.
+    /// By default that is not changed.
     fn expire_after_update(
         &self,
         key: &K,
@@ -86,15 +86,18 @@ where
     K: Hash + Eq,
     S: BuildHasher,
 {
-    /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that lives for `duration`. O(1).
+    /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that lives for
+    /// `duration`. O(1).
     ///
-    /// That stands in place of all rules of the cache: its [`time_to_live`](crate::CacheBuilder::time_to_live)
-    /// and [`time_to_idle`](crate::CacheBuilder::time_to_idle) do not concern the entry, reads make its time
-    /// neither longer nor shorter, and an [`Expiry`] is not asked. The next write of the key is by the rules
-    /// again.
+    /// That stands in place of all rules of the cache: its
+    /// [`time_to_live`](crate::CacheBuilder::time_to_live) and
+    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) do not concern the entry, reads make its
+    /// time neither longer nor shorter, and an [`Expiry`] is not asked. The next write of the key
+    /// is by the rules again.
     ///
-    /// A duration of zero removes the key and evicts nothing: the value is not stored, and the listener hears of it
-    /// with [`RemovalCause::Expired`](crate::RemovalCause::Expired). One beyond 292 million years is no limit.
+    /// A duration of zero removes the key and evicts nothing: the value is not stored, and the
+    /// listener hears of it with [`RemovalCause::Expired`](crate::RemovalCause::Expired). One
+    /// beyond 292 million years is no limit.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -119,8 +122,8 @@ where
         self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, &terms);
     }
 
-    /// Returns how long the entry of a key has yet to live if it is not used: [`Duration::MAX`] if there is
-    /// no limit, `None` if the key is absent. Does not count as use. O(1).
+    /// Returns how long the entry of a key has yet to live if it is not used: [`Duration::MAX`] if
+    /// there is no limit, `None` if the key is absent. Does not count as use. O(1).
     ///
     /// ```
     /// use std::time::Duration;
@@ -138,13 +141,13 @@ where
         Some(self.engine().lifetimes().remaining(life.deadline).unwrap_or(Duration::MAX))
     }
 
-    /// Sets the time that the entry of a key has to live, from now on; returns false if the key is absent.
-    /// Redis calls this `EXPIRE`, Django `touch` with a timeout; [`touch`](Cache::touch) restarts the time
-    /// that the cache's rules give.
+    /// Sets the time that the entry of a key has to live, from now on; returns false if the key is
+    /// absent. Redis calls this `EXPIRE`, Django `touch` with a timeout; [`touch`](Cache::touch)
+    /// restarts the time that the cache's rules give.
     ///
     /// The time stands in place of what was said before, and of all rules of the cache, as with
-    /// [`insert_with_ttl`](Cache::insert_with_ttl). Zero removes the entry from all lookups. Does not count
-    /// as use. O(1).
+    /// [`insert_with_ttl`](Cache::insert_with_ttl). Zero removes the entry from all lookups. Does
+    /// not count as use. O(1).
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -170,13 +173,13 @@ where
     }
 
     /// Restarts the time of a key's entry, as if its value was written now by a plain
-    /// [`insert`](Cache::insert); returns false if the key is absent. The value stays, and nothing is
-    /// reported to the listener. [`set_ttl`](Cache::set_ttl) gives the entry a time of its own.
+    /// [`insert`](Cache::insert); returns false if the key is absent. The value stays, and nothing
+    /// is reported to the listener. [`set_ttl`](Cache::set_ttl) gives the entry a time of its own.
     ///
     /// The cache's [`time_to_live`](crate::CacheBuilder::time_to_live) and
-    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) begin anew. A time that a caller gave to the entry
-    /// no longer holds. An end that an [`Expiry`] has set stays: it is not asked again. Does not count as
-    /// hit or miss. O(1).
+    /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) begin anew. A time that a caller gave to
+    /// the entry no longer holds. An end that an [`Expiry`] has set stays: it is not asked again.
+    /// Does not count as hit or miss. O(1).
     ///
     /// ```
     /// use larder::{Cache, ManualClock};

@@ -1,35 +1,42 @@
 //! What becomes of all this in a child of `fork`.
 //!
-//! A child has its parent's memory and one of its threads, the one that forked. The others are as if they had
-//! been stopped for good at that moment, each at some instruction. The engine's protocols are made for that: a
-//! thread that stops at any instruction stops nobody. What needs more is done here, in two parts.
+//! A child has its parent's memory and one of its threads, the one that forked. The others are as
+//! if they had been stopped for good at that moment, each at some instruction. The engine's
+//! protocols are made for that: a thread that stops at any instruction stops nobody. What needs
+//! more is done here, in two parts.
 //!
-//! *While forking*, by handlers of `pthread_atfork`: the locks of the threads in the background are held, so that
-//! in the child nobody else holds them and what they guard is whole. The child's handler then only changes
-//! words ([`Maintainer::orphan`], [`Pool::orphan`]): many children go on to `exec` at once, and what is
-//! safe between the two is little. It starts no thread and allocates nothing.
+//! *While forking*, by handlers of `pthread_atfork`: the locks of the threads in the background are
+//! held, so that in the child nobody else holds them and what they guard is whole. The child's
+//! handler then only changes words ([`Maintainer::orphan`], [`Pool::orphan`]): many children go on
+//! to `exec` at once, and what is safe between the two is little. It starts no thread and allocates
+//! nothing.
 //!
-//! *When the child uses a cache*: [`catch_up`], once per child, from where hits do not come by: the first
-//! lookup that reads the clock, the first alarm that is lowered, the first batch of nodes that is retired.
+//! *When the child uses a cache*: [`catch_up`], once per child, from where hits do not come by: the
+//! first lookup that reads the clock, the first alarm that is lowered, the first batch of nodes
+//! that is retired.
 //!
-//! - The pins of threads that are no more are ended (`epoch.rs`), or nothing would be reclaimed any more.
+//! - The pins of threads that are no more are ended (`epoch.rs`), or nothing would be reclaimed any
+//!   more.
 //! - The timer is started, and looks at every task.
 //! - A worker is started for refreshes that stand in line.
 //!
-//! Each wheel has all its blocks looked at before its first advance in the child: a thread may have had some in
-//! hand, or have published what it had yet to schedule (`wheel.rs`).
+//! Each wheel has all its blocks looked at before its first advance in the child: a thread may have
+//! had some in hand, or have published what it had yet to schedule (`wheel.rs`).
 //!
-//! The first sweep in the child looks at all entries again: an insert that another thread had under way may have left one
-//! that an invalidation had made stale before (`groups.rs`).
+//! The first sweep in the child looks at all entries again: an insert that another thread had under
+//! way may have left one that an invalidation had made stale before (`groups.rs`).
 //!
-//! Loads know in which process they began: nobody in a child waits for a leader that stayed behind (`fill.rs`).
+//! Loads know in which process they began: nobody in a child waits for a leader that stayed behind
+//! (`fill.rs`).
 //!
-//! What the child has not: batches and nodes that another thread had in its hands, which is memory of at most a
-//! few batches per thread; the credits of what they were about to insert; and the numbers of those threads.
+//! What the child has not: batches and nodes that another thread had in its hands, which is memory
+//! of at most a few batches per thread; the credits of what they were about to insert; and the
+//! numbers of those threads.
 //!
 //! # Orderings
 //!
-//! The child begins with one thread, so what its handler writes happens before all that the child does.
+//! The child begins with one thread, so what its handler writes happens before all that the child
+//! does.
 
 use crate::sync::StaticU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -39,7 +46,8 @@ static PROCESS: StaticU64 = StaticU64::new(0);
 /// The last process that has caught up.
 static CAUGHT_UP: StaticU64 = StaticU64::new(0);
 
-/// Which process this is, counted from one that had no handlers. Changes in children of `fork` only.
+/// Which process this is, counted from one that had no handlers. Changes in children of `fork`
+/// only.
 #[inline(always)]
 pub(crate) fn process() -> u64 {
     PROCESS.load(Relaxed)
@@ -101,8 +109,8 @@ mod imp {
     /// For the thread that holds the locks.
     struct Place(UnsafeCell<Option<Held>>);
 
-    // SAFETY: only who holds the lock of the maintainer touches it, from before it puts its guards there until
-    // it has taken them out again.
+    // SAFETY: only who holds the lock of the maintainer touches it, from before it puts its guards
+    // there until it has taken them out again.
     unsafe impl Sync for Place {}
 
     static PLACE: Place = Place(UnsafeCell::new(None));

@@ -15,14 +15,14 @@ use std::{
 };
 
 impl<K, V, S> Cache<K, V, S> {
-    /// Invalidates every entry that is there when the call begins; those inserted meanwhile may or may
-    /// not stay. O(1), whatever the number of entries: the first call of a cache's life sets 24 bytes per
-    /// entry aside for it.
+    /// Invalidates every entry that is there when the call begins; those inserted meanwhile may or
+    /// may not stay. O(1), whatever the number of entries: the first call of a cache's life sets 24
+    /// bytes per entry aside for it.
     ///
-    /// From then on nobody gets the old values, and what is being loaded at this moment is not stored.
-    /// They are dropped and told to the listener later: a few by each write, all by
-    /// [`run_pending_tasks`](Cache::run_pending_tasks), or by the maintenance thread if the cache has one
-    /// for its times. Until then a hit costs one more cache line, and
+    /// From then on no lookup returns the old values, and what is being loaded at this moment is
+    /// not stored. The old values are dropped and reported to the listener later: a few by each
+    /// write, all by [`run_pending_tasks`](Cache::run_pending_tasks), or by the maintenance thread
+    /// if the cache has one for its times. Until then a hit costs one more cache line, and
     /// [`entry_count`](Cache::entry_count) is O(capacity).
     ///
     /// ```
@@ -36,12 +36,12 @@ impl<K, V, S> Cache<K, V, S> {
     }
 
     /// Invalidates those of the entries that are there when the call begins for which `predicate`
-    /// holds; says how many they were. O(capacity), and at once: they are dropped and told to the
-    /// listener before the call returns, as far as nobody is looking at them.
+    /// holds; returns how many they were. O(capacity). They are reported to the listener before the
+    /// call returns, and dropped unless another thread is looking at them.
     ///
     /// Entries that are inserted or replaced meanwhile may or may not be asked about. What is being
-    /// loaded at this moment is not stored, whatever it is. `predicate` runs while this thread is pinned:
-    /// see [`get_ref`](Cache::get_ref).
+    /// loaded at this moment is not stored, whatever it is. `predicate` runs while this thread is
+    /// pinned: see [`get_ref`](Cache::get_ref).
     ///
     /// ```
     /// let cache = larder::Cache::new(100);
@@ -63,13 +63,13 @@ where
     K: Hash + Eq,
     S: BuildHasher,
 {
-    /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that goes when one of its
-    /// tags is [invalidated](Cache::invalidate_tag). O(1); the first call of a cache's life sets 24 bytes
-    /// per entry aside, and half a mebibyte.
+    /// Sets the value of a key, as [`insert`](Cache::insert), for an entry that goes when one of
+    /// its tags is [invalidated](Cache::invalidate_tag). O(1); the first call of a cache's life
+    /// sets 24 bytes per entry aside, and half a mebibyte.
     ///
-    /// Tags are anything that hashes. They are of the entry, not of the key: the next insert brings its
-    /// own or has none, and so does any other write, [`incr`](Cache::incr) and its kin included. Only a
-    /// [refresh](crate::CacheBuilder::refresh_after) keeps them.
+    /// Tags are anything that hashes. They are of the entry, not of the key: the next insert brings
+    /// its own or has none, and so does any other write, [`incr`](Cache::incr) and its kin
+    /// included. Only a [refresh](crate::CacheBuilder::refresh_after) keeps them.
     ///
     /// ```
     /// let cache = larder::Cache::new(100);
@@ -118,7 +118,7 @@ where
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`insert_tagged`](Cache::insert_tagged).
     pub fn insert_tagged_with_ttl(
         &self,
         key: K,
@@ -139,9 +139,10 @@ where
     /// Invalidates the entries with this tag that are there when the call begins; those inserted
     /// meanwhile may or may not stay. O(1), whatever their number.
     ///
-    /// What holds of [`invalidate_all`](Cache::invalidate_all) holds here. The cache knows tags by 16
-    /// bits of their hashes: with some thousands of tags in use, two of them may come to be one. Then the
-    /// entries of both go. That costs a few misses more, and nobody ever gets a value that is too old.
+    /// What holds of [`invalidate_all`](Cache::invalidate_all) holds here. The cache knows tags by
+    /// 16 bits of their hashes: with some thousands of tags in use, two of them may come to be one.
+    /// Then the entries of both go. That costs a few misses more, and no lookup returns a value
+    /// that is too old.
     ///
     /// ```
     /// let cache = larder::Cache::new(100);

@@ -5,12 +5,12 @@ use std::{
     hash::{BuildHasher, Hash, Hasher},
 };
 
-/// Builds the hashers of caches that are given no other: ahash with random keys, which a client that
-/// chooses the cache's keys cannot predict.
+/// Builds the hashers of caches that are given no other: ahash with random keys, which a client
+/// that chooses the cache's keys cannot predict.
 ///
-/// Each [`new`](Self::new) has keys of its own. They are derived by the standard library's hasher from
-/// the random numbers that it got from the operating system. The algorithm may change with a version of
-/// larder.
+/// Each [`new`](Self::new) has keys of its own. They are derived by the standard library's hasher
+/// from the random numbers that it got from the operating system. The algorithm may change with a
+/// version of larder.
 #[derive(Clone)]
 pub struct RandomState(ahash::RandomState);
 
@@ -33,8 +33,8 @@ impl RandomState {
         Self::with_seeds(seed(0), seed(1), seed(2), seed(3))
     }
 
-    /// Creates a builder of hashers with the given keys, for tests that need the same hashes in each run.
-    /// A client that knows these can choose keys that collide.
+    /// Creates a builder of hashers with the given keys, for tests that need the same hashes in
+    /// each run. A client that knows these can choose keys that collide.
     ///
     /// ```
     /// use std::hash::BuildHasher;

@@ -29,11 +29,11 @@ pub struct Metadata {
     /// How often it was used since the eviction policy last looked at it: 0 to 3, where 3 means "or
     /// more".
     pub uses: u32,
-    /// How long ago it was inserted or its value replaced, to the millisecond. Known in caches whose
-    /// entries have times (a [`time_to_live`](crate::CacheBuilder::time_to_live), say, or once something
-    /// was inserted [with one](Cache::insert_with_ttl)).
+    /// How long ago it was inserted or its value replaced, to the millisecond. Known in caches
+    /// whose entries have times (a [`time_to_live`](crate::CacheBuilder::time_to_live), say, or
+    /// once something was inserted [with one](Cache::insert_with_ttl)).
     pub age: Option<Duration>,
-    /// How long it has yet to live if nobody uses it. None: no limit.
+    /// How long it has yet to live if it is not used. None: no limit.
     pub ttl: Option<Duration>,
     /// What it counts for in [`Cache::weighted_size`]: 1, without a weigher.
     pub weight: u64,
@@ -145,12 +145,13 @@ impl<K, V, S> Cache<K, V, S> {
         Keys { cache: self, walk: Walk::new() }
     }
 
-    /// Takes the entries out, one with each step, and returns them, cloned, in no particular order. What
-    /// it has not come to when it is dropped stays.
+    /// Takes the entries out, one with each step, and returns them, cloned, in no particular order.
+    /// What it has not come to when it is dropped stays.
     ///
-    /// Weakly consistent, as [`iter`](Cache::iter); of several that run at once each entry goes to one.
-    /// The listener is told of each with [`RemovalCause::Explicit`](crate::RemovalCause::Explicit). What
-    /// is being loaded when the call begins is not stored. O(capacity) in all.
+    /// Weakly consistent, as [`iter`](Cache::iter); of several that run at once each entry goes to
+    /// one. The listener is told of each with
+    /// [`RemovalCause::Explicit`](crate::RemovalCause::Explicit). What is being loaded when the
+    /// call begins is not stored. O(capacity) in all.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -164,10 +165,11 @@ impl<K, V, S> Cache<K, V, S> {
         Drain { cache: self, shard: 0, set: 0, slot: 0 }
     }
 
-    /// The `n` entries that the eviction policy thinks most of, cloned, the best first: entries in the
-    /// protected segment before those in probation, within a segment those with more uses (see
-    /// [`Metadata::uses`]) first, of these those first whose keys have proved themselves more often; the
-    /// rest in no particular order. Does not count as use. O(capacity), weakly consistent.
+    /// The `n` entries that the eviction policy thinks most of, cloned, the best first: entries in
+    /// the protected segment before those in probation, within a segment those with more uses (see
+    /// [`Metadata::uses`]) first, of these those first whose keys have proved themselves more
+    /// often; the rest in no particular order. Does not count as use. O(capacity), weakly
+    /// consistent.
     ///
     /// ```
     /// let cache = larder::Cache::new(100);
@@ -185,8 +187,8 @@ impl<K, V, S> Cache<K, V, S> {
     }
 
     /// The `n` entries that the eviction policy thinks least of, the least first: the order of
-    /// [`hottest`](Cache::hottest) turned round. About those that will go next, if nobody uses them;
-    /// within a segment the policy takes turns, which does not show here. O(capacity).
+    /// [`hottest`](Cache::hottest) turned round. About those that will be evicted next if they are
+    /// not used; within a segment the policy takes turns, which does not show here. O(capacity).
     ///
     /// ```
     /// let cache = larder::Cache::new(100);
@@ -240,7 +242,8 @@ where
     K: Hash + Eq,
     S: BuildHasher,
 {
-    /// What the cache knows of a key's entry; `None` if the key is absent. Does not count as use. O(1).
+    /// What the cache knows of a key's entry; `None` if the key is absent. Does not count as use.
+    /// O(1).
     ///
     /// ```
     /// use larder::{Cache, ManualClock};

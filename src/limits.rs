@@ -14,8 +14,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Returns the most entries that the cache may hold, or the most that they may weigh together if it
-    /// has a [`weigher`](crate::CacheBuilder::weigher); `u64::MAX` is no bound.
+    /// Returns the most entries that the cache may hold, or the most that they may weigh together
+    /// if it has a [`weigher`](crate::CacheBuilder::weigher); `u64::MAX` is no bound.
     #[must_use]
     pub fn max_capacity(&self) -> u64 {
         self.max_capacity

@@ -18,7 +18,8 @@ pub enum RemovalCause {
     /// Its time was over.
     Expired,
     /// Somebody removed its key: [`Cache::remove`](crate::Cache::remove),
-    /// [`Cache::invalidate`](crate::Cache::invalidate), [`Op::Remove`](crate::ops::compute::Op::Remove).
+    /// [`Cache::invalidate`](crate::Cache::invalidate),
+    /// [`Op::Remove`](crate::ops::compute::Op::Remove).
     Explicit,
     /// Its key has another value now.
     Replaced,
@@ -81,8 +82,8 @@ impl<K, V> Listener<K, V> {
 
     /// Tells the listener; a panic stays here.
     pub(crate) fn tell(&self, key: &K, value: &V, cause: RemovalCause) -> Told {
-        // The listener sees keys and values by shared reference only; what it may leave half done is
-        // its own.
+        // The listener sees keys and values by shared reference only; what it may leave half done
+        // is its own.
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             (self.listen)(key, value, cause);
         }));

@@ -1,18 +1,18 @@
-//! Who does for all caches of the process what is due when nobody calls.
+//! Maintenance of all caches of the process: work that is due without a call.
 //!
 //! # Threads
 //!
-//! The *timer* sleeps until the earliest of what tasks have said is due. It passes those tasks itself that run
-//! no code of a user's, which takes a few microseconds. All others it hands to *workers* (`errands.rs`): a
-//! listener or a destructor may take as long as it likes, and keeps one worker, and its own cache's next pass,
-//! but neither the timer nor another cache. There is one worker most of the time. When a task has stood in line
-//! for [`PATIENCE`] there are more, up to [`WORKERS`]; that many tasks have to be slow at a time before any other
-//! waits for one of them.
+//! The *timer* sleeps until the earliest of what tasks have said is due. It passes those tasks
+//! itself that run no code of a user's, which takes a few microseconds. All others it hands to
+//! *workers* (`errands.rs`): a listener or a destructor may take as long as it likes, and keeps one
+//! worker, and its own cache's next pass, but neither the timer nor another cache. There is one
+//! worker most of the time. When a task has stood in line for [`PATIENCE`] there are more, up to
+//! [`WORKERS`]; that many tasks have to be slow at a time before any other waits for one of them.
 //!
-//! The timer starts with the first task that registers and ends when none is registered any more; the next
-//! one starts another. Tasks are held weakly, so a cache ends with its last handle. If a pass holds that by
-//! then, the cache is dropped by the thread that passes it, and so the [`Registration`] may be, too: it only says
-//! that it has ended.
+//! The timer starts with the first task that registers and ends when none is registered any more;
+//! the next one starts another. Tasks are held weakly, so a cache ends with its last handle. If a
+//! pass holds that by then, the cache is dropped by the thread that passes it, and so the
+//! [`Registration`] may be, too: it only says that it has ended.
 //!
 //! # Slots
 //!
@@ -22,26 +22,29 @@
 //!     +--- requested by a writer whose work is due before the alarm says, or by the end --------+
 //! ```
 //!
-//! Each task has an alarm (`alarm.rs`), which says when it is to be passed, and the agenda has it sorted by that.
-//! Who lowers an alarm pushes the slot (`requests.rs`), and the timer puts it into its new place. The timer
-//! itself has an alarm, too, by which it tells for how long it will sleep: who pushes is a writer of that one, its
-//! push the work that is left, and taking all that was pushed the pass. So nobody wakes the timer who wants
-//! something later than what it wakes up for anyway. A slot that is passed stays out of the agenda: its
-//! worker pushes it at the end.
+//! Each task has an alarm (`alarm.rs`), which says when it is to be passed, and the agenda has it
+//! sorted by that. A thread that lowers an alarm pushes the slot (`requests.rs`), and the timer
+//! puts it into its new place. The timer itself has an alarm, too, by which it tells for how long
+//! it will sleep: who pushes is a writer of that one, its push the work that is left, and taking
+//! all that was pushed the pass. So a thread whose work is due later than the timer's next wake-up
+//! does not wake it. A slot that is passed stays out of the agenda: its worker pushes it at the
+//! end.
 //!
-//! What a wake-up costs depends on what is due and what was requested, not on how many tasks there are.
+//! What a wake-up costs depends on what is due and what was requested, not on how many tasks there
+//! are.
 //!
 //! # Who waits for whom
 //!
-//! The agenda is under a lock, which is held for a few steps, never while anybody's code runs. Writers do
-//! not take it: they have the timer's handle. Starting a thread and the last look before it ends happen under the
-//! lock, so there is one timer at a time.
+//! The agenda is under a lock, which is held for a few steps, never while code of a user runs.
+//! Writers do not take it: they have the timer's handle. Starting a thread and the last look before
+//! it ends happen under the lock, so there is one timer at a time.
 //!
 //! # Fork
 //!
-//! A child of `fork` has none of these threads. Its memory is that of the moment of the fork, at which no thread held
-//! the lock (`fork.rs` sees to that), so the agenda is whole. [`Maintainer::orphan`] then notes that the threads are
-//! gone and that nothing has been asked of them; the first who asks, or notices, starts another timer.
+//! A child of `fork` has none of these threads. Its memory is that of the moment of the fork, at
+//! which no thread held the lock (`fork.rs` sees to that), so the agenda is whole.
+//! [`Maintainer::orphan`] then notes that the threads are gone and that nothing has been asked of
+//! them; the first who asks, or notices, starts another timer.
 
 mod agenda;
 
@@ -66,10 +69,11 @@ use std::{
     time::Duration,
 };
 
-/// Who does what is due when nobody calls: removing expired entries, for the most part.
+/// What does the work that is due without a call: the removal of expired entries, for the most
+/// part.
 ///
-/// What a cache returns does not depend on it, only when the memory of what it does not return any
-/// more is freed.
+/// It does not change what a cache returns, only when the memory of expired and invalidated entries
+/// is freed.
 ///
 /// ```
 /// assert_eq!(larder::Maintenance::default(), larder::Maintenance::Thread);
@@ -77,11 +81,12 @@ use std::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Maintenance {
-    /// Threads of the process that all caches share. `larder-timer` sleeps while nothing is due, and ends with
-    /// the last cache that has something to expire. Listeners and destructors run in threads named
-    /// `larder-maintenance`: one, as long as they are quick. One that blocks delays the events of its own cache and
-    /// of no other; for each that does there is a thread, up to 64 (beyond that, others wait). Idle ones end
-    /// after ten seconds. Where no thread can be had, as [`Manual`](Maintenance::Manual).
+    /// Threads of the process that all caches share. `larder-timer` sleeps while nothing is due,
+    /// and ends with the last cache that has something to expire. Listeners and destructors run in
+    /// threads named `larder-maintenance`: one, as long as they are quick. One that blocks delays
+    /// the events of its own cache and of no other; for each that does there is a thread, up to 64
+    /// (beyond that, others wait). Idle ones end after ten seconds. Where no thread can be had, as
+    /// [`Manual`](Maintenance::Manual).
     #[default]
     Thread,
     /// Writers, a little at a time, and [`run_pending_tasks`](crate::Cache::run_pending_tasks).
@@ -90,8 +95,8 @@ pub enum Maintenance {
 
 /// What the thread does for a cache.
 pub(crate) trait Task: Send + Sync {
-    /// Does some of what is due, a bounded amount of it. A task that panics is passed again a second
-    /// later.
+    /// Does some of what is due, a bounded amount of it. A task that panics is passed again a
+    /// second later.
     fn pass(&self) -> Next;
 }
 
@@ -149,7 +154,7 @@ struct Slot {
     code: Code,
     task: Weak<dyn Task>,
     link: Link<Slot>,
-    /// Whether somebody passes it.
+    /// Whether a thread passes it at this moment.
     passed: AtomicBool,
     /// Whether its registration has ended.
     ended: AtomicBool,
@@ -214,7 +219,7 @@ pub(crate) static MAINTAINER: Maintainer = Maintainer::new(&WORKERS_OF_ALL, &spa
 ///
 /// # Errors
 ///
-/// If there is no thread and none can be had. Then nobody passes the task.
+/// If there is no thread and none can be started. Then the task is not passed.
 #[cfg(not(larder_loom))]
 pub(crate) fn register(task: Weak<dyn Task>, clock: Clock, code: Code) -> io::Result<Registration> {
     fork::watch();
@@ -289,7 +294,7 @@ impl Maintainer {
         }
     }
 
-    /// Has the timer look at what was requested for `time` of the system's clock.
+    /// Makes the timer look at what was requested for `time` of the system's clock.
     fn request(&'static self, time: u64) {
         if self.alarm.ask(time) == Asked::Wake {
             self.unpark();
@@ -378,8 +383,9 @@ impl Maintainer {
             }
         });
         PASSING.set(ptr::null());
-        // In this order: a timer that has put off a request because of this pass was told of it before, so
-        // what was requested, or the end, can be seen after the push; and another sees that the pass is over.
+        // In this order: a timer that has put off a request because of this pass was told of it
+        // before, so what was requested, or the end, can be seen after the push; and another sees
+        // that the pass is over.
         slot.passed.store(false, Release);
         self.requests.push(slot);
         let due = if slot.has_ended() { DEAD } else { slot.alarm.time() };
@@ -429,8 +435,8 @@ fn wake_up_for(slot: &Slot, time: u64) -> u64 {
     }
 }
 
-/// A task's place on the agenda; dropping it takes the task off, and never waits for a pass. A pass that
-/// has begun by then goes on.
+/// A task's place on the agenda; dropping it takes the task off, and never waits for a pass. A pass
+/// that has begun by then goes on.
 pub(crate) struct Registration {
     maintainer: &'static Maintainer,
     slot: Arc<Slot>,
@@ -440,8 +446,8 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// After work has been left for the task that is due at `time` of its clock: sees to it that there
-    /// is a pass by then. A fence, a load and a compare, unless there is none yet.
+    /// After work has been left for the task that is due at `time` of its clock: sees to it that
+    /// there is a pass by then. A fence, a load and a compare, unless there is none yet.
     #[inline]
     pub(crate) fn wake_by(&self, time: u64) {
         if self.slot.alarm.ask(time) == Asked::Wake {

@@ -14,8 +14,8 @@ pub enum Pending {
 }
 
 impl<K, V, S> Cache<K, V, S> {
-    /// Takes out what is expired or invalidated, and frees what waits to be freed, as far as other threads
-    /// do not look at it any more.
+    /// Removes what is expired or invalidated, and frees the memory of removed entries that no
+    /// other thread is looking at.
     ///
     /// Never needed for correctness: writers do it a little at a time. Useful when a cache goes
     /// quiet, or when destructors should run now. O(what waits + shards), and O(capacity) after
@@ -33,11 +33,12 @@ impl<K, V, S> Cache<K, V, S> {
         self.engine().maintain();
     }
 
-    /// The same, but for no longer than about `budget`: for a thread that has other things to do, too.
+    /// Does the work of [`run_pending_tasks`](Cache::run_pending_tasks) for no longer than about
+    /// `budget`, for threads that have other things to do.
     ///
-    /// It works in steps of a few hundred entries at most, of some ten microseconds, does one of them at
-    /// least, and looks at the system's clock in between. Destructors and the listener are part of a step,
-    /// however long they take.
+    /// It works in steps of a few hundred entries at most, of some ten microseconds, does one of
+    /// them at least, and looks at the system's clock in between. Destructors and the listener are
+    /// part of a step, however long they take.
     ///
     /// ```
     /// use larder::{Cache, Maintenance, ManualClock, Pending};

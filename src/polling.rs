@@ -1,8 +1,8 @@
 //! Futures that are built around a user's future and hold it once.
 //!
-//! An `async fn` keeps each argument where it was passed, and once more where it is awaited, so a future that goes
-//! through `n` of them takes `2^n` times its size. These keep it in one place, whatever they do with it; they
-//! serve wherever a loader is passed on by value.
+//! An `async fn` keeps each argument where it was passed, and once more where it is awaited, so a
+//! future that goes through `n` of them takes `2^n` times its size. These keep it in one place,
+//! whatever they do with it; they serve wherever a loader is passed on by value.
 
 use pin_project_lite::pin_project;
 use std::{

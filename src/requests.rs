@@ -1,4 +1,4 @@
-//! Which tasks want to be looked at: a stack that anybody pushes to and one thread empties.
+//! The tasks that are to be looked at: a stack that any thread pushes to and one thread empties.
 //!
 //! # States of a request
 //!
@@ -11,26 +11,26 @@
 //! - *push*: anybody who has left work for the thing. Who finds it queued leaves it at that.
 //! - *take*: one thread at a time. It gets each thing after it has made it idle again.
 //!
-//! The stack holds a share of each thing that is on it, which the swap of the head hands to who takes. The link
-//! belongs to who pushes from the swap of `queued` to the compare-and-swap, and to who takes from the swap of
-//! the head to that of `queued`, who reads it before.
+//! The stack holds a share of each thing that is on it, which the swap of the head hands to who
+//! takes. The link belongs to who pushes from the swap of `queued` to the compare-and-swap, and to
+//! who takes from the swap of the head to that of `queued`, who reads it before.
 //!
 //! # No request is lost
 //!
-//! All changes of `queued` are AcqRel swaps, so what happens before a push that finds the thing queued
-//! happens before the swap that makes it idle again, or the push would have found it idle: who takes looks
-//! after that swap, and so sees what was left. The head is pushed to by Release and taken by Acquire, which
-//! orders the links.
+//! All changes of `queued` are AcqRel swaps, so what happens before a push that finds the thing
+//! queued happens before the swap that makes it idle again, or the push would have found it idle:
+//! who takes looks after that swap, and so sees what was left. The head is pushed to by Release and
+//! taken by Acquire, which orders the links.
 //!
 //! # ABA
 //!
-//! A head that has gone and come back is no harm: what is pushed links to what is the head at that moment. The
-//! taker takes all there is.
+//! A head that has gone and come back is no harm: what is pushed links to what is the head at that
+//! moment. The taker takes all there is.
 //!
 //! # Progress
 //!
-//! Push is lock-free, take is wait-free. Who stops between the two steps of a push holds up the requests of
-//! that one thing.
+//! Push is lock-free, take is wait-free. Who stops between the two steps of a push holds up the
+//! requests of that one thing.
 
 use crate::{
     engine::testing::plant::{Bug, planted},
@@ -78,7 +78,7 @@ impl<T: Linked> Requests<T> {
         Self { head: AtomicPtr::new(ptr::null_mut()), shares: PhantomData }
     }
 
-    /// Has a thing looked at, after work has been left for it.
+    /// Requests a look at a thing, after work has been left for it.
     pub(crate) fn push(&self, thing: &Arc<T>) {
         let link = thing.link();
         if link.queued.swap(true, Ordering::AcqRel) {
@@ -101,8 +101,8 @@ impl<T: Linked> Requests<T> {
     pub(crate) fn take(&self, mut look: impl FnMut(Arc<T>)) {
         let mut at = self.head.swap(ptr::null_mut(), Ordering::Acquire);
         while !at.is_null() {
-            // SAFETY: what is on the stack is a share that `push` has put there, and the swap of the head
-            // has handed it to this thread alone.
+            // SAFETY: what is on the stack is a share that `push` has put there, and the swap of
+            // the head has handed it to this thread alone.
             let thing = unsafe { Arc::from_raw(at) };
             let link = thing.link();
             at = link.next.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Durations, serialized as seconds: a number that whoever reads JSON can plot.
+//! Durations, serialized as seconds: a plain number.
 
 #[cfg(feature = "manager")]
 use serde::{Deserialize, Deserializer, de::Error};
@@ -14,8 +14,8 @@ pub(crate) fn serialize<S: Serializer>(
     serializer.serialize_f64(duration.as_secs_f64())
 }
 
-/// Refuses what no duration can be. What was serialized comes back as it was, up to 100 days; beyond, a number of
-/// this kind is not exact to the nanosecond.
+/// Refuses what no duration can be. What was serialized comes back as it was, up to 100 days;
+/// beyond, a number of this kind is not exact to the nanosecond.
 #[cfg(feature = "manager")]
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,

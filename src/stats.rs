@@ -44,24 +44,25 @@ pub struct CacheStats {
     pub evictions: u64,
     /// Entries whose time is over, whether they are freed already or not.
     pub expirations: u64,
-    /// Inserts that found no room: with capacity 0, of an entry that is heavier than the capacity, while a
-    /// stalled thread keeps memory from being reused, or while other threads' operations held every place
-    /// of a tiny cache.
+    /// Inserts that found no room: with capacity 0, of an entry that is heavier than the capacity,
+    /// while a stalled thread keeps memory from being reused, or while other threads' operations
+    /// held every place of a tiny cache.
     pub rejections: u64,
     /// Calls to the eviction listener that panicked.
     pub listener_panics: u64,
-    /// Loaders that have run to their end, whatever came of it; those that were dropped on their way
-    /// are not counted.
+    /// Loaders that have run to their end, whatever came of it; those that were dropped on their
+    /// way are not counted.
     pub loads: u64,
     /// Loaders among these that returned an error or panicked.
     pub load_failures: u64,
-    /// How long all of these took together, in nanoseconds of wall time.
+    /// Wall time that all of these took together. Serialized as seconds, by the name
+    /// `load_time_seconds`.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "load_time_seconds", serialize_with = "crate::seconds::serialize")
     )]
     pub load_time: Duration,
-    /// How long each of them took, about.
+    /// A histogram of how long each of them took.
     pub load_times: LoadTimes,
     /// Refreshes that have come to an end, whatever came of them: see
     /// [`refresh_after`](crate::CacheBuilder::refresh_after) and
@@ -97,20 +98,20 @@ impl CacheStats {
         }
     }
 
-    /// Lookups, with and without success.
+    /// Returns the number of lookups, hits and misses.
     #[must_use]
     pub fn lookups(&self) -> u64 {
         self.hits + self.misses
     }
 
-    /// Entries that have left, for whatever reason: `inserts - departures()` is `entries`, while
-    /// nobody writes.
+    /// Returns how many entries have left, for any reason: `inserts - departures()` is `entries`
+    /// while no thread writes.
     #[must_use]
     pub fn departures(&self) -> u64 {
         self.removals + self.invalidations + self.evictions + self.expirations
     }
 
-    /// The share of lookups that found their key, from 0.0 to 1.0; 0.0 if there were none.
+    /// Returns the share of lookups that found their key, from 0.0 to 1.0; 0.0 if there were none.
     #[must_use]
     pub fn hit_ratio(&self) -> f64 {
         match self.lookups() {
@@ -119,7 +120,7 @@ impl CacheStats {
         }
     }
 
-    /// How long a load took in the mean; zero if there was none.
+    /// Returns the mean time of a load; zero if there was none.
     ///
     /// ```
     /// let cache = larder::Cache::new(100);
@@ -154,9 +155,9 @@ impl CacheStats {
 pub struct LoadTimes([u64; BUCKETS]);
 
 impl LoadTimes {
-    /// The time that a share `q` of the loads, from 0.0 to 1.0, did not exceed: rounded up to the next
-    /// power of two of microseconds. (But what took longer than 2^26 µs, 67 s, counts as that.) None if
-    /// there was no load.
+    /// Returns the time that a share `q` of the loads, from 0.0 to 1.0, did not exceed: rounded up
+    /// to the next power of two of microseconds. (But what took longer than 2^26 µs, 67 s, counts
+    /// as that.) None if there was no load.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<Duration> {
         let loads: u64 = self.0.iter().sum();
@@ -168,8 +169,8 @@ impl LoadTimes {
         })
     }
 
-    /// The buckets: an upper bound, which is not included, and how many loads took less, but as long as
-    /// the bucket before says. The last bucket has no upper bound, and says that of the one before.
+    /// Returns an iterator over the buckets: the exclusive upper bound of each and the number of
+    /// its loads. The last bucket is open-ended and repeats the bound of the one before.
     pub fn iter(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
         self.0.iter().enumerate().map(|(bucket, loads)| (load_times::bound(bucket), *loads))
     }

@@ -48,11 +48,12 @@ pub(crate) use array_of;
 
 pub(crate) use std::sync::{Arc, OnceLock, Weak};
 
-/// For words of the process: statics outlive a model's execution, and loom's atomics do not. No model
-/// is about them.
+/// For words of the process: statics outlive a model's execution, and loom's atomics do not. No
+/// model is about them.
 pub(crate) use std::sync::atomic::{AtomicBool as StaticBool, AtomicU64 as StaticU64};
 
-/// For settings: numbers that nothing is learned from but what they are. They would make every model larger.
+/// For settings: numbers that nothing is learned from but what they are. They would make every
+/// model larger.
 pub(crate) use std::sync::atomic::AtomicU64 as SettingU64;
 
 /// [`std::cell::UnsafeCell`] with loom's interface.

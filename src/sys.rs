@@ -1,7 +1,8 @@
 //! What is called of the C library: clocks, and what is to be done when the process forks.
 //!
-//! On Linux with pointers of 64 bits, where `time_t` and `long` have 64 bits, too, the few declarations stand here:
-//! the crate libc takes longer to compile than many a program. Elsewhere that crate has them.
+//! On Linux with pointers of 64 bits, where `time_t` and `long` have 64 bits, too, the few
+//! declarations stand here: the crate libc takes longer to compile than many a program. Elsewhere
+//! that crate has them.
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod imp {

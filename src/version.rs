@@ -1,4 +1,4 @@
-//! Versions: reading a value and writing it back unless somebody else did meanwhile.
+//! Versions: reading a value and writing it back unless it was written meanwhile.
 
 use crate::{
     Cache,
@@ -78,11 +78,11 @@ where
     K: Hash + Eq,
     S: BuildHasher,
 {
-    /// The value of a key, cloned, and its version, for [`compare_and_swap`](Cache::compare_and_swap).
-    /// Counts like [`get`](Cache::get). O(1).
+    /// The value of a key, cloned, and its version, for
+    /// [`compare_and_swap`](Cache::compare_and_swap). Counts like [`get`](Cache::get). O(1).
     ///
-    /// The first call for a shard allocates 8 bytes for each entry that it is planned for, and from then
-    /// on each write keeps count.
+    /// The first call for a shard allocates 8 bytes for each entry that it is planned for, and from
+    /// then on each write keeps count.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -101,12 +101,12 @@ where
         self.engine().get_versioned(self.hash(key), eq, |entry| entry.value.clone())
     }
 
-    /// Sets the value of a key if nobody has written it since its version was `expected`; returns the
-    /// new version. Atomic. O(1).
+    /// Sets the value of a key if it has not been written since its version was `expected`; returns
+    /// the new version. Atomic. O(1).
     ///
-    /// A value that was changed and changed back counts as changed. Counts as a use if it succeeds, and
-    /// never as hit or miss; the value's time starts anew, as with [`insert`](Cache::insert). Key and
-    /// value are cloned.
+    /// A value that was changed and changed back counts as changed. Counts as a use if it succeeds,
+    /// and never as hit or miss; the value's time starts anew, as with [`insert`](Cache::insert).
+    /// Key and value are cloned.
     ///
     /// # Errors
     ///

@@ -7,12 +7,12 @@ use std::{
     sync::{Arc, Weak},
 };
 
-/// A handle that does not keep its cache alive, as [`std::sync::Weak`] does not keep what it points to; comes
-/// from [`Cache::downgrade`].
+/// A handle that does not keep its cache alive, as [`std::sync::Weak`] does not keep what it points
+/// to; comes from [`Cache::downgrade`].
 ///
-/// For what belongs to a cache and uses it: its listener, the loader that refreshes its values, a task that
-/// looks after it. With a [`Cache`] each of these would keep the cache alive, and the cache would keep the
-/// listener: neither would ever be dropped.
+/// For what belongs to a cache and uses it: its listener, the loader that refreshes its values, a
+/// task that looks after it. With a [`Cache`] each of these would keep the cache alive, and the
+/// cache would keep the listener: neither would ever be dropped.
 ///
 /// ```
 /// use larder::{Cache, RemovalCause, WeakCache};

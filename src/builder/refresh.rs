@@ -10,14 +10,14 @@ where
     K: Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// Keeps what is expired for `duration` longer, for want of better: if the loader of
-    /// [`try_get_with`](crate::Cache::try_get_with) and its kin returns an error, and the value that it
-    /// was to replace expired less than `duration` ago, then that value is the answer, for those who
-    /// wait for the load, too. To everything else it is absent.
+    /// Keeps expired values for `duration` longer, in case a load fails: if the loader of
+    /// [`try_get_with`](crate::Cache::try_get_with) and its kin returns an error, and the value
+    /// that it was to replace expired less than `duration` ago, then that value is the answer, for
+    /// those who wait for the load, too. To everything else it is absent.
     ///
-    /// It counts against the capacity, and may be evicted, like any other. What must not come back has to
-    /// be removed, not given a short time to live. The failed load is counted
-    /// as such, and the next lookup loads again.
+    /// It counts against the capacity, and may be evicted, like any other. What must not come back
+    /// has to be removed, not given a short time to live. The failed load is counted as such, and
+    /// the next lookup loads again.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -43,18 +43,18 @@ where
         self
     }
 
-    /// Has values that are about to expire loaded anew by a lookup that comes early, by chance, so that
-    /// not all who want one find it expired at once.
+    /// Refreshes values before they expire: a random lookup that comes early loads the value anew,
+    /// so that not all callers find it expired at the same moment.
     ///
     /// The rule is XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede
-    /// Prevention", VLDB 2015): a lookup by [`get_with`](crate::Cache::get_with) and its kin refreshes
-    /// a value that has less to live than its last load took, times `beta`, times a random number whose mean
-    /// is 1. With `beta` 1.0 that is optimal; more is earlier; 0.0 is never. A value that was inserted,
-    /// not loaded, is not refreshed early.
+    /// Prevention", VLDB 2015): a lookup by [`get_with`](crate::Cache::get_with) and its kin
+    /// refreshes a value that has less to live than its last load took, times `beta`, times a
+    /// random number whose mean is 1. With `beta` 1.0 that is optimal; more is earlier; 0.0 is
+    /// never. A value that was inserted, not loaded, is not refreshed early.
     ///
     /// With [`refresh_after`](Self::refresh_after) that is done in the background. Without, the one
-    /// caller loads, with the loader it has brought, while others get the old value; so does it if its
-    /// loader comes to nothing (an error is then not returned, but counted).
+    /// caller loads, with the loader it has brought, while others get the old value; so does it if
+    /// its loader comes to nothing (an error is then not returned, but counted).
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -85,15 +85,16 @@ where
         self.tended()
     }
 
-    /// Makes a refresh that brings what there is already, as `same` compares the old value and the new one, a
-    /// change of times only: the value counts as written anew, and the
-    /// [`eviction_listener`](CacheBuilder::eviction_listener) is not called. Without this, or where `same`
-    /// returns false, the listener hears of the old value with
+    /// Makes a refresh that brings what there is already, as `same` compares the old value and the
+    /// new one, a change of times only: the value counts as written anew, and the
+    /// [`eviction_listener`](CacheBuilder::eviction_listener) is not called. Without this, or where
+    /// `same` returns false, the listener hears of the old value with
     /// [`RemovalCause::Replaced`](crate::RemovalCause::Replaced).
     ///
-    /// For values in an [`Arc`], `Arc::ptr_eq` tells whether a loader has returned the same `Arc` as before, and
-    /// `PartialEq::eq` whether what it has returned is equal. `same` runs in the thread that refreshes, while it
-    /// is pinned, and before those who wait for the refresh go on. If it panics, the old value stays.
+    /// For values in an [`Arc`], `Arc::ptr_eq` tells whether a loader has returned the same `Arc`
+    /// as before, and `PartialEq::eq` whether what it has returned is equal. `same` runs in the
+    /// thread that refreshes, while it is pinned, and before those who wait for the refresh go on.
+    /// If it panics, the old value stays.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -134,42 +135,45 @@ where
 /// # Refreshing in the background
 ///
 /// A value is old when it was written longer than the given duration ago. The first lookup by
-/// [`get_with`](crate::Cache::get_with) or one of its kin, threads' or futures', that finds it old returns it
-/// as it is, and has `loader` bring a new one. Until that has come, all who ask get the old value.
-/// Values for which nobody asks are not refreshed: they age, and go, if there is a
+/// [`get_with`](crate::Cache::get_with) or one of its kin, threads' or futures', that finds it old
+/// returns it as it is, and has `loader` bring a new one. Until that has come, all who ask get the
+/// old value. Values that are not looked up are not refreshed: they age, and expire, if there is a
 /// [`time_to_live`](CacheBuilder::time_to_live) longer than that. Other lookups, such as
 /// [`get`](crate::Cache::get), refresh nothing.
 ///
-/// - There is one load per key at a time, refreshes included. A write of the key while it is refreshed
-///   wins, as over any load.
+/// - There is one load per key at a time, refreshes included. A write of the key while it is
+///   refreshed wins, as over any load.
 /// - A new value starts its time to live anew, by the cache's rules, whatever
-///   [`insert_with_ttl`](crate::Cache::insert_with_ttl) or [`set_ttl`](crate::Cache::set_ttl) has said of the old one,
-///   and has the old one's [tags](crate::Cache::insert_tagged). It replaces the very value that was found old;
-///   if that has been evicted meanwhile, it is stored all the same.
-/// - If `loader` returns `None` or panics, the old value stays until its own end. That is counted in
-///   [`CacheStats::refresh_failures`](crate::CacheStats::refresh_failures), and not tried again before a
-///   second has passed, or `duration`, if that is shorter.
+///   [`insert_with_ttl`](crate::Cache::insert_with_ttl) or [`set_ttl`](crate::Cache::set_ttl) has
+///   said of the old one, and has the old one's [tags](crate::Cache::insert_tagged). It replaces
+///   the very value that was found old; if that has been evicted meanwhile, it is stored all the
+///   same.
+/// - If `loader` returns `None` or panics, the old value stays until its own end. That is counted
+///   in [`CacheStats::refresh_failures`](crate::CacheStats::refresh_failures), and not tried again
+///   before a second has passed, or `duration`, if that is shorter.
 /// - A loader that finds nothing new may return the same `Arc`, or an equal value: with
-///   [`refresh_unchanged_if`](CacheBuilder::refresh_unchanged_if) the listener is not told that it was replaced.
+///   [`refresh_unchanged_if`](CacheBuilder::refresh_unchanged_if) the listener is not told that it
+///   was replaced.
 /// - What is *absent* is loaded by the caller, with the loader that it has brought; so it is if it
 ///   expires before its refresh has begun. If that has begun, the caller waits for it.
-/// - Refreshes do not keep a cache alive, nor wait for one another, but for a thread.
+/// - A refresh does not keep the cache alive. Refreshes are independent; they only queue for a free
+///   thread.
 ///
-/// This is `refreshAfterWrite` of Caffeine, but for what has to differ because callers bring
-/// loaders of their own. Those may borrow from their caller and need not be `Send`, so they
-/// cannot run in another thread, and the loader for refreshes is the cache's.
+/// This is `refreshAfterWrite` of Caffeine, with one difference: callers bring loaders of their
+/// own. Those may borrow from their caller and need not be `Send`, so they cannot run in another
+/// thread, and the loader for refreshes is the cache's.
 impl<K, V, S> CacheBuilder<K, V, S>
 where
     K: Eq + Clone + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// Has values that are older than `duration` refreshed by `loader`, in the background. The second
-    /// call replaces what the first has said.
+    /// Refreshes values that are older than `duration` with `loader`, in the background. A second
+    /// call replaces the settings of the first.
     ///
     /// `loader` runs in one of up to four threads named `larder-refresh`, which all caches of the
     /// process share, and which end when they have had nothing to do for ten seconds; or wherever
-    /// [`refresh_executor`](Self::refresh_executor) says. If more loaders than that are slow at a time,
-    /// further refreshes wait for them. Maintenance never does.
+    /// [`refresh_executor`](Self::refresh_executor) says. If more loaders than that are slow at a
+    /// time, further refreshes wait for them. Maintenance never does.
     ///
     /// ```
     /// use larder::{Cache, ManualClock};
@@ -254,9 +258,9 @@ where
         self.tended()
     }
 
-    /// Has the loader of [`refresh_after`](Self::refresh_after) run by `run`, which should hand what it
-    /// gets to a thread: the calling lookup waits until it returns. A job that it drops, or panics over,
-    /// is a refresh that has failed.
+    /// Sets what runs the loader of [`refresh_after`](Self::refresh_after). `run` should pass its
+    /// job to a thread, since the lookup that calls it waits until it returns. If it drops the job
+    /// or panics, the refresh has failed.
     ///
     /// ```
     /// use larder::Cache;

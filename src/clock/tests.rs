@@ -101,7 +101,8 @@ fn what_a_deadline_is_judged_by_is_told_if_it_is_what_the_clock_reads() {
     let before = coarse.read();
     let (is_past, Some(reading)) = coarse.judge(PAST) else { panic!("not read") };
     assert!(is_past && (before.nanos()..=coarse.read().nanos()).contains(&reading.nanos()));
-    // It judges by the coarse clock, and a deadline that is reckoned from that would come too early.
+    // It judges by the coarse clock, and a deadline that is reckoned from that would come too
+    // early.
     assert_eq!(exact.judge(PAST), (true, None));
 }
 

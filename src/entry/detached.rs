@@ -15,9 +15,10 @@ use std::{
 
 /// # In tasks
 ///
-/// As the methods of the same name with `_async`, but that the cache's [spawner](crate::CacheBuilder::spawner) has the
-/// loader run to its end, whatever becomes of those who wait for it: see
-/// [`get_with_detached`](crate::Cache::get_with_detached), with which they share loads.
+/// As the methods of the same name with `_async`, but that the cache's
+/// [spawner](crate::CacheBuilder::spawner) has the loader run to its end, whatever becomes of those
+/// who wait for it: see [`get_with_detached`](crate::Cache::get_with_detached), with which they
+/// share loads.
 impl<K, Q, V, S> EntrySelector<'_, K, Q, V, S>
 where
     // See the impl without futures.
@@ -26,7 +27,8 @@ where
     V: Clone + Send + Sync + 'static,
     S: BuildHasher,
 {
-    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled otherwise.
+    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled
+    /// otherwise.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
@@ -57,7 +59,8 @@ where
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it with an error of the same type.
+    /// What `init` returns: its caller's, and that of all who waited for it with an error of the
+    /// same type.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {

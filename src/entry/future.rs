@@ -21,9 +21,9 @@ use std::{
 
 /// # In futures
 ///
-/// As the methods of the same name without `_async`. The `or_` methods share loads with those and with
-/// [`get_with_async`](crate::Cache::get_with_async), whose rules hold. All may be dropped at any time, and
-/// nothing has changed then.
+/// As the methods of the same name without `_async`. The `or_` methods share loads with those and
+/// with [`get_with_async`](crate::Cache::get_with_async), whose rules hold. All may be dropped at
+/// any time, and nothing has changed then.
 impl<K, Q, V, S> EntrySelector<'_, K, Q, V, S>
 where
     // See the impl without futures.
@@ -32,7 +32,8 @@ where
     V: Clone,
     S: BuildHasher,
 {
-    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled otherwise.
+    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled
+    /// otherwise.
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -125,7 +126,8 @@ where
     ///
     /// # Panics
     ///
-    /// If `f` does, or there is no memory for versions: 8 bytes for each entry that the shard is planned for.
+    /// If `f` does, or there is no memory for versions: 8 bytes for each entry that the shard is
+    /// planned for.
     pub async fn and_upsert_with_async<F: Future<Output = V>>(
         self,
         f: impl FnMut(Option<Entry<K, V>>) -> F,
@@ -135,8 +137,8 @@ where
         result.into_entry().expect("what was put is there, or was")
     }
 
-    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it, or
-    /// leaves it as it is.
+    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it,
+    /// or leaves it as it is.
     ///
     /// `f` may run more than once: see [above](#computing).
     ///
@@ -167,7 +169,8 @@ where
         result
     }
 
-    /// [`and_compute_with_async`](EntrySelector::and_compute_with_async) with a closure that may fail.
+    /// [`and_compute_with_async`](EntrySelector::and_compute_with_async) with a closure that may
+    /// fail.
     ///
     /// # Errors
     ///
@@ -198,8 +201,8 @@ where
         self.compute_async(f, |result| result).await
     }
 
-    /// Does what `op` makes of the answer of `f`'s future. (To wrap that in a future of our own would make
-    /// it twice as large.)
+    /// Does what `op` makes of the answer of `f`'s future. (To wrap that in a future of our own
+    /// would make it twice as large.)
     async fn compute_async<E, F: Future>(
         self,
         mut f: impl FnMut(Option<Entry<K, V>>) -> F,
@@ -232,7 +235,8 @@ where
 }
 
 pin_project! {
-    /// Asks about a key, and says of the answer to which key it belongs and whether it comes from the loader.
+    /// Asks about a key, and says of the answer to which key it belongs and whether it comes from
+    /// the loader.
     pub(super) struct OrInsert<I>
     where
         I: Inquiry,

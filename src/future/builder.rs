@@ -1,4 +1,4 @@
-//! How a cache for tasks is asked for.
+//! The builder of a cache for tasks.
 
 use super::Cache;
 use crate::{EvictionPolicy, Expiry, RandomState, RemovalCause};
@@ -8,8 +8,8 @@ use std::{fmt, future::Future, hash::BuildHasher, pin::Pin, sync::Arc, time::Dur
 /// What an asynchronous listener returns: a boxed future that can be sent to another thread.
 pub type ListenerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Builds a [`Cache`]; comes from [`Cache::builder`]. It has the names of moka's builder. To set what moka has not, build a
-/// [`larder::Cache`](crate::Cache) and turn it into this:
+/// Builds a [`Cache`]; comes from [`Cache::builder`]. It has the names of moka's builder. To set
+/// what moka has not, build a [`larder::Cache`](crate::Cache) and turn it into this:
 ///
 /// ```
 /// use larder::{ManualClock, future};
@@ -81,7 +81,7 @@ where
         Cache(cache)
     }
 
-    /// A name, for logs and [`Debug`].
+    /// Sets a name, for logs and [`Debug`].
     #[must_use]
     pub fn name(self, name: &str) -> Self {
         self.map(|builder| builder.name(name))
@@ -94,27 +94,30 @@ where
         self.map(|builder| builder.max_capacity(max_capacity))
     }
 
-    /// Changes nothing: see [`larder::CacheBuilder::initial_capacity`](crate::CacheBuilder::initial_capacity).
+    /// Changes nothing: see
+    /// [`larder::CacheBuilder::initial_capacity`](crate::CacheBuilder::initial_capacity).
     #[must_use]
     pub fn initial_capacity(self, number_of_entries: usize) -> Self {
         self.map(|builder| builder.initial_capacity(number_of_entries))
     }
 
-    /// Which entries a full cache gives up.
+    /// Sets which entries a full cache evicts.
     #[must_use]
     pub fn eviction_policy(self, policy: EvictionPolicy) -> Self {
         self.map(|builder| builder.eviction_policy(policy))
     }
 
-    /// What an entry weighs: see [`larder::CacheBuilder::weigher`](crate::CacheBuilder::weigher).
+    /// Sets what an entry weighs: see
+    /// [`larder::CacheBuilder::weigher`](crate::CacheBuilder::weigher).
     #[must_use]
     pub fn weigher(self, weigher: impl Fn(&K, &V) -> u32 + Send + Sync + 'static) -> Self {
         self.map(|builder| builder.weigher(weigher))
     }
 
-    /// Has `listener` hear of each value that leaves the cache, with its key and the cause. It runs in whichever thread
-    /// takes the value out, which may be the maintenance thread: see
-    /// [`larder::CacheBuilder::eviction_listener`](crate::CacheBuilder::eviction_listener). Key and value are clones.
+    /// Calls `listener` with each value that leaves the cache, its key and the cause. It runs in
+    /// the thread that removes the value, which may be the maintenance thread: see
+    /// [`larder::CacheBuilder::eviction_listener`](crate::CacheBuilder::eviction_listener). Key and
+    /// value are clones.
     ///
     /// ```
     /// use larder::future::Cache;
@@ -143,12 +146,14 @@ where
         Self { builder: self.builder.eviction_listener(tell), start: None }
     }
 
-    /// Has `listener` hear of each value that leaves the cache, and awaits the future that it returns.
+    /// Calls `listener` with each value that leaves the cache, and awaits the future that it
+    /// returns.
     ///
-    /// Other than in moka, the operation that takes a value out does not wait for that: values leave in threads
-    /// that belong to no runtime, too. Instead there is a task, which `spawn` is given by [`build`](Self::build), and
-    /// which awaits one future after the other, in the order in which the values left. What it has not come to yet is
-    /// kept in a queue without a bound. The task ends some time after the last handle of the cache is dropped.
+    /// Other than in moka, the operation that takes a value out does not wait for that: values
+    /// leave in threads that belong to no runtime, too. Instead there is a task, which `spawn` is
+    /// given by [`build`](Self::build), and which awaits one future after the other, in the order
+    /// in which the values left. What it has not come to yet is kept in a queue without a bound.
+    /// The task ends some time after the last handle of the cache is dropped.
     ///
     /// ```
     /// use larder::future::Cache;
@@ -191,26 +196,26 @@ where
         Self { builder, start: Some(Box::new(move || spawn(Box::pin(task)))) }
     }
 
-    /// How long an entry lives after it was inserted or its value was replaced.
+    /// Sets how long an entry lives after it was inserted or its value was replaced.
     #[must_use]
     pub fn time_to_live(self, duration: Duration) -> Self {
         self.map(|builder| builder.time_to_live(duration))
     }
 
-    /// How long an entry lives after it was last inserted, replaced or used.
+    /// Sets how long an entry lives after it was last inserted, replaced or used.
     #[must_use]
     pub fn time_to_idle(self, duration: Duration) -> Self {
         self.map(|builder| builder.time_to_idle(duration))
     }
 
-    /// Has `expiry` say for each entry how long it lives.
+    /// Sets what decides for each entry how long it lives.
     #[must_use]
     pub fn expire_after(self, expiry: impl Expiry<K, V> + 'static) -> Self {
         self.map(|builder| builder.expire_after(expiry))
     }
 
-    /// How a load is run in a task of its own, by the methods with `_detached` of [`Cache::as_sync`]: see
-    /// [`larder::CacheBuilder::spawner`](crate::CacheBuilder::spawner).
+    /// How a load is run in a task of its own, by the methods with `_detached` of
+    /// [`Cache::as_sync`]: see [`larder::CacheBuilder::spawner`](crate::CacheBuilder::spawner).
     ///
     /// ```
     /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {

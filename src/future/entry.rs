@@ -26,13 +26,14 @@ pub type RefKeyEntrySelector<'c, K, Q, V, S> = EntrySelector<'c, K, Q, V, S>;
 
 /// # Inserting if absent
 ///
-/// The `or_` methods are loads, which are shared with [`Cache::get_with`](super::Cache::get_with) and its kin.
+/// The `or_` methods are loads, which are shared with [`Cache::get_with`](super::Cache::get_with)
+/// and its kin.
 ///
 /// # Computing
 ///
-/// The `and_` methods run a closure on what is there, and put what its future yields in the place of exactly that. If
-/// another task or thread writes the key meanwhile, the closure runs again, on what is there then; tasks do not wait for
-/// each other.
+/// The `and_` methods run a closure on what is there, and put what its future yields in the place
+/// of exactly that. If another task or thread writes the key meanwhile, the closure runs again, on
+/// what is there then; tasks do not wait for each other.
 impl<K, Q, V, S> EntrySelector<'_, K, Q, V, S>
 where
     // See `crate::EntrySelector`.
@@ -54,7 +55,8 @@ where
         self.0.or_insert_with_async(ready(default))
     }
 
-    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled otherwise.
+    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled
+    /// otherwise.
     ///
     /// # Panics
     ///
@@ -102,7 +104,8 @@ where
     ///
     /// # Panics
     ///
-    /// As [`larder::EntrySelector::and_upsert_with_async`](crate::EntrySelector::and_upsert_with_async).
+    /// As
+    /// [`larder::EntrySelector::and_upsert_with_async`](crate::EntrySelector::and_upsert_with_async).
     pub fn and_upsert_with<F, Fut>(self, f: F) -> impl Future<Output = Entry<K, V>>
     where
         F: FnMut(Option<Entry<K, V>>) -> Fut,
@@ -111,7 +114,8 @@ where
         self.0.and_upsert_with_async(f)
     }
 
-    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it, or leaves it.
+    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it,
+    /// or leaves it.
     ///
     /// # Panics
     ///

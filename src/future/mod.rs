@@ -1,9 +1,10 @@
 //! A cache with the names and signatures of `moka::future`.
 //!
-//! [`future::Cache`](Cache) is a thin handle around [`larder::Cache`](crate::Cache), for programs that were written
-//! for moka's: their port is an import. New programs need it not: of the operations of a cache only loads wait for
-//! anything, and [`larder::Cache`](crate::Cache) has those with `_async` in their names. Both handles of one cache can
-//! be used side by side: [`Cache::as_sync`], [`Cache::into_sync`] and `From` lead from one to the other.
+//! [`future::Cache`](Cache) is a thin handle around [`larder::Cache`](crate::Cache), for programs
+//! that were written for moka's: their port is an import. New programs need it not: of the
+//! operations of a cache only loads wait for anything, and [`larder::Cache`](crate::Cache) has
+//! those with `_async` in their names. Both handles of one cache can be used side by side:
+//! [`Cache::as_sync`], [`Cache::into_sync`] and `From` lead from one to the other.
 //!
 //! ```
 //! use larder::future::Cache; // was: moka::future::Cache
@@ -18,12 +19,13 @@
 //! # });
 //! ```
 //!
-//! What differs from moka, beside what the cache does better or at other times (the guide "From moka to larder" in the
-//! repository's `docs/` has all of it):
+//! What differs from moka, beside what the cache does better or at other times (the guide "From
+//! moka to larder" in the repository's `docs/` has all of it):
 //!
-//! - Loads, computations, iteration and listeners clone keys: `K: Clone`. The `Arc<K>` of iterators and listeners is
-//!   made for each.
-//! - Closures of computations may run again, if another task writes the key meanwhile: `FnMut`, not `FnOnce`.
+//! - Loads, computations, iteration and listeners clone keys: `K: Clone`. The `Arc<K>` of iterators
+//!   and listeners is made for each.
+//! - Closures of computations may run again, if another task writes the key meanwhile: `FnMut`, not
+//!   `FnOnce`.
 //! - [`Cache::invalidate_entries_if`] is done when it returns, having walked over the cache.
 //! - [`CacheBuilder::async_eviction_listener`] takes a spawner, too.
 
@@ -44,8 +46,9 @@ use std::{
 
 /// A concurrent cache for tasks, with the names and signatures of moka's; see [the module](self).
 ///
-/// A handle: clones are the same cache. Operations that are `async` do what they do at their first poll and wait for
-/// nothing, except for loads. Each costs what that of [`larder::Cache`](crate::Cache) costs that it calls.
+/// A handle: clones are the same cache. Operations that are `async` do what they do at their first
+/// poll and wait for nothing, except for loads. Each costs what that of
+/// [`larder::Cache`](crate::Cache) costs that it calls.
 pub struct Cache<K, V, S = RandomState>(crate::Cache<K, V, S>);
 
 impl<K, V> Cache<K, V>
@@ -76,7 +79,8 @@ where
 }
 
 impl<K, V, S> Cache<K, V, S> {
-    /// The same cache for threads, with everything that moka has not: tags, versions, statistics, and so on.
+    /// The same cache for threads, with everything that moka has not: tags, versions, statistics,
+    /// and so on.
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -109,8 +113,8 @@ impl<K, V, S> Cache<K, V, S> {
         self.0.limits()
     }
 
-    /// The number of entries, as [`larder::Cache::entry_count`](crate::Cache::entry_count) has it: no pending task
-    /// needs to run before.
+    /// The number of entries, as [`larder::Cache::entry_count`](crate::Cache::entry_count) has it:
+    /// no pending task needs to run before.
     #[must_use]
     pub fn entry_count(&self) -> u64 {
         self.0.entry_count()
@@ -127,7 +131,8 @@ impl<K, V, S> Cache<K, V, S> {
         self.0.invalidate_all();
     }
 
-    /// Frees what waits to be freed, and tells the listener of what was invalidated together. No answer needs it.
+    /// Frees what waits to be freed, and tells the listener of what was invalidated together. No
+    /// answer needs it.
     pub async fn run_pending_tasks(&self) {
         self.0.run_pending_tasks();
     }
@@ -176,8 +181,8 @@ where
         self.0.remove(key)
     }
 
-    /// Invalidates the entries for which `predicate` is true, and returns how many there were. O(capacity): it walks
-    /// over the cache before it returns, and costs later lookups nothing.
+    /// Invalidates the entries for which `predicate` is true, and returns how many there were.
+    /// O(capacity): it walks over the cache before it returns, and costs later lookups nothing.
     ///
     /// # Errors
     ///
@@ -203,10 +208,11 @@ where
 
 /// # Loads
 ///
-/// The rules are those of [`larder::Cache`](crate::Cache::get_with_async), with which these share loads: one per key at
-/// a time, for tasks and threads together. A future that loads may be dropped: then one of those that wait loads in its
-/// place. One that is *kept* and not polled any more keeps them waiting; the methods with `_detached` of
-/// [`as_sync`](Self::as_sync) load in tasks of their own, by the [spawner](CacheBuilder::spawner).
+/// The rules are those of [`larder::Cache`](crate::Cache::get_with_async), with which these share
+/// loads: one per key at a time, for tasks and threads together. A future that loads may be
+/// dropped: then one of those that wait loads in its place. One that is *kept* and not polled any
+/// more keeps them waiting; the methods with `_detached` of [`as_sync`](Self::as_sync) load in
+/// tasks of their own, by the [spawner](CacheBuilder::spawner).
 impl<K, V, S> Cache<K, V, S>
 where
     K: Hash + Eq + Clone,
@@ -226,7 +232,7 @@ where
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_with`](Self::get_with).
     pub fn get_with_by_ref<Q>(
         &self,
         key: &Q,
@@ -242,7 +248,7 @@ where
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_with`](Self::get_with).
     pub fn optionally_get_with<F>(&self, key: K, init: F) -> impl Future<Output = Option<V>>
     where
         F: Future<Output = Option<V>>,
@@ -254,7 +260,7 @@ where
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`optionally_get_with`](Self::optionally_get_with).
     pub fn optionally_get_with_by_ref<F, Q>(
         &self,
         key: &Q,
@@ -271,11 +277,12 @@ where
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all that waited for it. Nothing is stored then.
+    /// What `init` returns: its caller's, and that of all that waited for it. Nothing is stored
+    /// then.
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_with`](Self::get_with).
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -296,11 +303,11 @@ where
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`try_get_with`](Self::try_get_with).
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`try_get_with`](Self::try_get_with).
     pub fn try_get_with_by_ref<F, E, Q>(
         &self,
         key: &Q,
@@ -314,7 +321,8 @@ where
         self.0.try_get_with_by_ref_async(key, init)
     }
 
-    /// Selects a key, to insert a value if it is absent, or to compute one from that which is there.
+    /// Selects a key, to insert a value if it is absent, or to compute one from that which is
+    /// there.
     ///
     /// ```
     /// # futures::executor::block_on(async {

@@ -19,7 +19,8 @@ use std::{
 pin_project! {
     /// A question of kind `A` about a key `W`, with a loader `F` for the answer.
     pub(crate) struct Asking<'c, K, V, S, A, W, F> {
-        // Before the lead, so that one that has not ended is dropped before its lead is passed on to the next.
+        // Before the lead, so that one that has not ended is dropped before its lead is passed on
+        // to the next.
         #[pin]
         init: Option<F>,
         // Until there is an answer; keeps the lead while the loader runs.
@@ -127,7 +128,8 @@ where
             Lead::Absent(leader) => conclude::<A, _, _>(engine, hash, key, leader, outcome, took),
             Lead::Old(old, refresh) => refreshed::<A, _, _>(key, old, refresh, outcome, took),
         };
-        // What is left of a loader that has ended may have a destructor, for which nothing is to wait.
+        // What is left of a loader that has ended may have a destructor, for which nothing is to
+        // wait.
         this.init.set(None);
         Poll::Ready(answer)
     }

@@ -1,13 +1,15 @@
 //! Loading in tasks of their own, which callers wait for.
 //!
-//! The caller that gets the lead of a load hands it, with its loader, to a task (`engine/handed.rs`), and follows that
-//! through a slot (`detached/slot.rs`). It is none of those who wait at the flight, since it could not take over: its loader is gone. The
-//! task ends in one of three ways, and all others who wait hear of it by the flight:
+//! The caller that gets the lead of a load hands it, with its loader, to a task
+//! (`engine/handed.rs`), and follows that through a slot (`detached/slot.rs`). It is none of those
+//! who wait at the flight, since it could not take over: its loader is gone. The task ends in one
+//! of three ways, and all others who wait hear of it by the flight:
 //!
 //! - The loader has ended: its outcome is stored and landed, and the answer goes into the slot.
-//! - The loader has panicked: the flight is abandoned, and the panic goes on in the caller, if it is still there.
-//! - The task is dropped, by its runtime or by the spawner: the flight is abandoned, and the loader goes back
-//!   to the caller, which asks anew and runs it in place, should it lead again.
+//! - The loader has panicked: the flight is abandoned, and the panic goes on in the caller, if it
+//!   is still there.
+//! - The task is dropped, by its runtime or by the spawner: the flight is abandoned, and the loader
+//!   goes back to the caller, which asks anew and runs it in place, should it lead again.
 
 pub(crate) mod slot;
 mod task;
@@ -36,7 +38,7 @@ use task::{AnswerSlot, Task};
 /// A future that is polled to its end by a runtime.
 type Load = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Has a runtime poll futures to their ends.
+/// Passes futures to a runtime, which polls them to their ends.
 #[derive(Clone)]
 pub(crate) struct Spawner(pub(crate) Arc<dyn Fn(Load) + Send + Sync>);
 
@@ -54,19 +56,22 @@ impl fmt::Debug for Spawner {
 
 /// # Loading in tasks
 ///
-/// A future of [`get_with_async`](Cache::get_with_async) that loads runs its loader itself: if it is kept and not polled
-/// any more, all others wait; if it is dropped, because a client went away, the load is lost. The methods with `_detached`
-/// have the [spawner](crate::CacheBuilder::spawner) of the cache run the loader, in a task of its own, to its end. Their
-/// futures only wait: what becomes of them is nothing to the load, nor to others who wait for it, in whichever way.
+/// A future of [`get_with_async`](Cache::get_with_async) that loads runs its loader itself: if it
+/// is kept and not polled any more, all others wait; if it is dropped, because a client went away,
+/// the load is lost. The methods with `_detached` have the [spawner](crate::CacheBuilder::spawner)
+/// of the cache run the loader, in a task of its own, to its end. Their futures only wait: to drop
+/// them affects neither the load nor its other waiters.
 ///
-/// - Loads are shared with those of all other methods. Who waits for a load that a future of `get_with_async` runs waits for
-///   that future.
-/// - The loader is `Send + 'static`, and so are key and value. Captures have to be moved into it (`async move`).
-/// - A task whose loader panics ends; the panic goes on in the caller that has brought the loader, if that still waits,
-///   and one of the others loads in its place. A task that is dropped, as a runtime does that shuts down, gives its loader
-///   back to that caller, which runs it itself should nobody else load.
-/// - A write of the key wins over the load, as over any. A cache ends with its last handle: then what was loaded is
-///   dropped.
+/// - Loads are shared with those of all other methods. A caller that waits for a load run by a
+///   future of `get_with_async` waits for that future.
+/// - The loader is `Send + 'static`, and so are key and value. Captures have to be moved into it
+///   (`async move`).
+/// - A task whose loader panics ends; the panic goes on in the caller that has brought the loader,
+///   if that still waits, and one of the others loads in its place. A task that is dropped, as a
+///   runtime does that shuts down, gives its loader back to that caller, which runs it itself
+///   unless another caller loads.
+/// - A write of the key wins over the load, as over any. A cache ends with its last handle: then
+///   what was loaded is dropped.
 /// - The task is inside no span of the caller's, and no task-local value of its runtime is set.
 ///
 /// ```
@@ -87,7 +92,8 @@ where
     V: Clone + Send + Sync + 'static,
     S: BuildHasher,
 {
-    /// [`get_with_async`](Cache::get_with_async) with a load in a task of its own; see [above](#loading-in-tasks).
+    /// [`get_with_async`](Cache::get_with_async) with a load in a task of its own; see
+    /// [above](#loading-in-tasks).
     ///
     /// ```
     /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
@@ -113,11 +119,12 @@ where
         Detached::<_, _, _, Always, _, _>::new(self, Own(key), init)
     }
 
-    /// [`get_with_detached`](Cache::get_with_detached) with a borrowed key, which is made owned only if it is absent.
+    /// [`get_with_detached`](Cache::get_with_detached) with a borrowed key, which is made owned
+    /// only if it is absent.
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_with_detached`](Cache::get_with_detached).
     pub fn get_with_by_ref_detached<Q, F>(&self, key: &Q, init: F) -> impl Future<Output = V>
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
@@ -130,8 +137,8 @@ where
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it with an error of the same type. Nothing is
-    /// stored then.
+    /// What `init` returns: its caller's, and that of all who waited for it with an error of the
+    /// same type. Nothing is stored then.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
@@ -159,12 +166,12 @@ where
         Detached::<_, _, _, Fallible<E>, _, _>::new(self, Own(key), init)
     }
 
-    /// [`try_get_with_detached`](Cache::try_get_with_detached) with a borrowed key, which is made owned only if it is
-    /// absent.
+    /// [`try_get_with_detached`](Cache::try_get_with_detached) with a borrowed key, which is made
+    /// owned only if it is absent.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`try_get_with_detached`](Cache::try_get_with_detached).
     ///
     /// # Panics
     ///
@@ -182,11 +189,12 @@ where
         Detached::<_, _, _, Fallible<E>, _, _>::new(self, ByRef(key), init)
     }
 
-    /// [`get_with_detached`](Cache::get_with_detached) with a loader that may have nothing, which is not stored.
+    /// [`get_with_detached`](Cache::get_with_detached) with a loader that may have nothing, which
+    /// is not stored.
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_with_detached`](Cache::get_with_detached).
     pub fn optionally_get_with_detached<F>(
         &self,
         key: K,
@@ -198,8 +206,8 @@ where
         Detached::<_, _, _, Optional, _, _>::new(self, Own(key), init)
     }
 
-    /// [`optionally_get_with_detached`](Cache::optionally_get_with_detached) with a borrowed key, which is made owned
-    /// only if it is absent.
+    /// [`optionally_get_with_detached`](Cache::optionally_get_with_detached) with a borrowed key,
+    /// which is made owned only if it is absent.
     ///
     /// # Panics
     ///
@@ -218,7 +226,8 @@ where
 }
 
 pin_project! {
-    /// A question of kind `A` about a key `W`, with a loader `F` for the answer that runs in a task.
+    /// A question of kind `A` about a key `W`, with a loader `F` for the answer that runs in a
+    /// task.
     pub(crate) struct Detached<'c, K, V, S, A, W, F>
     where
         A: Question<V>,

@@ -11,24 +11,24 @@ use std::{
 
 /// # Loading in futures
 ///
-/// As the functions of the same name without `_async`, and sharing loads with them. The futures need
-/// no runtime, do nothing until they are polled, are `Send` if their parts are, and may be dropped at
-/// any time: if one is dropped while it loads, one of those who wait loads in its place. Only a future
-/// that is *kept* and not polled any more keeps others waiting: a leader that was polled once, or one branch of a `select!`
-/// whose other branch asks for the same key. The methods with `_detached` have no such limit: see
-/// [`get_with_detached`](Cache::get_with_detached).
+/// As the functions of the same name without `_async`, and sharing loads with them. The futures
+/// need no runtime, do nothing until they are polled, are `Send` if their parts are, and may be
+/// dropped at any time: if one is dropped while it loads, one of those who wait loads in its place.
+/// Only a future that is *kept* and not polled any more keeps others waiting: a leader that was
+/// polled once, or one branch of a `select!` whose other branch asks for the same key. The methods
+/// with `_detached` have no such limit: see [`get_with_detached`](Cache::get_with_detached).
 ///
-/// A loader that loads its own key within its own poll panics. One that waits for another task which
-/// does so waits forever; and a thread must not wait with [`get_with`](Cache::get_with) for a load that
-/// only this thread could poll.
+/// A loader that loads its own key within its own poll panics. One that waits for another task
+/// which does so waits forever; and a thread must not wait with [`get_with`](Cache::get_with) for a
+/// load that only this thread could poll.
 impl<K, V, S> Cache<K, V, S>
 where
     K: Hash + Eq + Clone,
     V: Clone,
     S: BuildHasher,
 {
-    /// The value of a key; if it is absent, that of `init`, which is then stored. `init` is not polled
-    /// if it is not needed.
+    /// The value of a key; if it is absent, that of `init`, which is then stored. `init` is not
+    /// polled if it is not needed.
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -45,8 +45,8 @@ where
         Asking::<_, _, _, Always, _, _>::new(self, Own(key), init)
     }
 
-    /// [`get_with_async`](Cache::get_with_async) with a borrowed key, which is made owned only if it is
-    /// absent.
+    /// [`get_with_async`](Cache::get_with_async) with a borrowed key, which is made owned only if
+    /// it is absent.
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -74,8 +74,8 @@ where
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it with an error of the same
-    /// type. Nothing is stored then; the next call loads again.
+    /// What `init` returns: its caller's, and that of all who waited for it with an error of the
+    /// same type. Nothing is stored then; the next call loads again.
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -99,12 +99,12 @@ where
         Asking::<_, _, _, Fallible<E>, _, _>::new(self, Own(key), init)
     }
 
-    /// [`try_get_with_async`](Cache::try_get_with_async) with a borrowed key, which is made owned only
-    /// if it is absent.
+    /// [`try_get_with_async`](Cache::try_get_with_async) with a borrowed key, which is made owned
+    /// only if it is absent.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`try_get_with_async`](Cache::try_get_with_async).
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -129,8 +129,8 @@ where
         Asking::<_, _, _, Fallible<E>, _, _>::new(self, ByRef(key), init)
     }
 
-    /// [`get_with_async`](Cache::get_with_async) with a loader that may have nothing. `None` goes to
-    /// all who waited for it, too; it is not stored, so the next call asks again.
+    /// [`get_with_async`](Cache::get_with_async) with a loader that may have nothing. `None` goes
+    /// to all who waited for it, too; it is not stored, so the next call asks again.
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -151,8 +151,8 @@ where
         Asking::<_, _, _, Optional, _, _>::new(self, Own(key), init)
     }
 
-    /// [`optionally_get_with_async`](Cache::optionally_get_with_async) with a borrowed key, which is
-    /// made owned only if it is absent.
+    /// [`optionally_get_with_async`](Cache::optionally_get_with_async) with a borrowed key, which
+    /// is made owned only if it is absent.
     ///
     /// ```
     /// # futures::executor::block_on(async {

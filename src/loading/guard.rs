@@ -1,6 +1,7 @@
 //! The lead of a load in the hands of the caller, who brings the value when and where it likes.
 //!
-//! A guard is a lead without a lifetime (`engine/handed.rs`) and a clock. How one gets it is in `guarded.rs`.
+//! A guard is a lead without a lifetime (`engine/handed.rs`) and a clock. How one gets it is in
+//! `guarded.rs`.
 
 use crate::{
     Cache, RandomState, TooManyTags, WeakCache,
@@ -21,12 +22,14 @@ use std::{
     time::Duration,
 };
 
-/// What became of a value that a [`LoadGuard`] inserted. Those who waited for it have got it in any case.
+/// What became of a value that a [`LoadGuard`] inserted. Those who waited for it have got it in any
+/// case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LoadOutcome {
     /// It was stored.
     Stored,
-    /// It was not stored: the key has been written, removed or invalidated since the guard was given out.
+    /// It was not stored: the key has been written, removed or invalidated since the guard was
+    /// given out.
     Superseded,
     /// It was not stored: there was no room for it, or the cache has been dropped.
     Rejected,
@@ -45,12 +48,12 @@ impl From<Filled> for LoadOutcome {
 /// The right to load the value of a key, while which others wait: comes from
 /// [`Cache::get_or_guard`] and its kin, where the rules are.
 ///
-/// It is a value like any other: it can be kept, sent to another thread or moved into a task. What it
-/// holds are counts of references; nothing is locked. It does not keep the cache alive.
+/// It is a value like any other: it can be kept, sent to another thread or moved into a task. What
+/// it holds are counts of references; nothing is locked. It does not keep the cache alive.
 ///
-/// [`insert`](LoadGuard::insert) stores a value and gives it to all that wait. A guard that is dropped
-/// abandons the load: one of those who wait gets a guard in its place, or loads, if it came with a loader.
-/// A guard that is *kept*, or forgotten, keeps them waiting.
+/// [`insert`](LoadGuard::insert) stores a value and gives it to all that wait. A guard that is
+/// dropped abandons the load: one of those who wait gets a guard in its place, or loads, if it came
+/// with a loader. A guard that is *kept*, or forgotten, keeps them waiting.
 ///
 /// ```
 /// use larder::{Cache, LoadOutcome};
@@ -124,8 +127,8 @@ impl<K, V, S> LoadGuard<K, V, S> {
         self.0.lead.get().key()
     }
 
-    /// The value that is there, was not accepted, and is to be replaced; `None` if the key was absent. If the guard is
-    /// dropped, the value stays.
+    /// The value that is there, was not accepted, and is to be replaced; `None` if the key was
+    /// absent. If the guard is dropped, the value stays.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -140,8 +143,8 @@ impl<K, V, S> LoadGuard<K, V, S> {
         self.0.old.as_ref()
     }
 
-    /// Whether it is known already that what is inserted would not be stored: the key has been written, removed or
-    /// invalidated since the guard was given out. O(1).
+    /// Whether it is known already that what is inserted would not be stored: the key has been
+    /// written, removed or invalidated since the guard was given out. O(1).
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -168,9 +171,9 @@ where
     V: Clone,
     S: BuildHasher,
 {
-    /// Stores the value of the key, unless the key has been written, removed or invalidated since the guard was given
-    /// out, and gives it to all that wait. As with [`Cache::insert`], the entry has no tags, and lives as long
-    /// as the cache's rules say. O(1), and O(1) for each that waits.
+    /// Stores the value of the key, unless the key has been written, removed or invalidated since
+    /// the guard was given out, and gives it to all that wait. As with [`Cache::insert`], the entry
+    /// has no tags, and lives as long as the cache's rules say. O(1), and O(1) for each that waits.
     ///
     /// ```
     /// use larder::{Cache, LoadOutcome};
@@ -191,7 +194,8 @@ where
     }
 
     /// [`insert`](LoadGuard::insert) for an entry that lives for `duration`, as
-    /// [`Cache::insert_with_ttl`]. Zero: it is given to those who wait only, and what it was to replace is removed.
+    /// [`Cache::insert_with_ttl`]. Zero: it is given to those who wait only, and what it was to
+    /// replace is removed.
     ///
     /// ```
     /// use std::time::Duration;
@@ -237,7 +241,7 @@ where
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`insert_tagged`](LoadGuard::insert_tagged).
     pub fn insert_tagged_with_ttl(
         self,
         value: V,

@@ -1,4 +1,4 @@
-//! From a key to its value, or to a guard for whoever is to load it.
+//! From a key to its value, or to a guard for the caller that is to load it.
 
 use super::{LoadGuard, Own, Wanted, refresh::Lookup};
 use crate::{
@@ -22,35 +22,41 @@ use std::{
 
 /// # Loading by hand
 ///
-/// Instead of a loader, these return a [`LoadGuard`] to the caller that is to load: to insert a value through it,
-/// whenever that is there, and from whichever thread. As with all loads there is *one per key at a time*: others
-/// that ask meanwhile, through these or through [`get_with`](Cache::get_with) and its kin, wait for what is
-/// inserted.
+/// Instead of running a loader, these return a [`LoadGuard`] to the caller that is to load. The
+/// caller inserts the value through it, at any time and from any thread. As with all loads there is
+/// *one per key at a time*: others that ask meanwhile, through these or through
+/// [`get_with`](Cache::get_with) and its kin, wait for what is inserted.
 ///
 /// - If the key is present, and the value is accepted (`_if`), it is returned.
-/// - If nobody loads the key, the caller gets a guard.
-/// - Otherwise the caller waits for that load, whichever method has begun it, and returns what it brings; `accept` is
-///   not asked about that. If it comes to nothing, because its guard is dropped, its loader fails or has nothing,
-///   one of those who wait gets a guard, and the others go on waiting.
-/// - A guard for a key whose value is there, and was not accepted, is to *replace* it. Until it does, lookups
-///   find the old value, which stays if the guard is dropped; a write, removal or eviction of it is final.
-/// - A write of the key wins, as over all loads: [`insert`](Cache::insert), [`remove`](Cache::remove),
-///   [`invalidate`](Cache::invalidate), [`invalidate_all`](Cache::invalidate_all),
-///   [`invalidate_tag`](Cache::invalidate_tag), of whatever tag, and so on. What is inserted through a guard that
-///   was given out before is not stored. Who waits since before the write gets it all the same; who asks after the
-///   write does not, but finds what was written, or loads.
-/// - Where values are [refreshed early](crate::CacheBuilder::early_refresh), a caller may get a guard to replace
-///   one that would be accepted.
+/// - If the key is not being loaded, the caller gets a guard.
+/// - Otherwise the caller waits for that load, whichever method has begun it, and returns what it
+///   brings; `accept` is not asked about that. If it comes to nothing, because its guard is
+///   dropped, its loader fails or has nothing, one of those who wait gets a guard, and the others
+///   go on waiting.
+/// - A guard for a key whose value is there, and was not accepted, is to *replace* it. Until it
+///   does, lookups find the old value, which stays if the guard is dropped; a write, removal or
+///   eviction of it is final.
+/// - A write of the key wins, as over all loads: [`insert`](Cache::insert),
+///   [`remove`](Cache::remove), [`invalidate`](Cache::invalidate),
+///   [`invalidate_all`](Cache::invalidate_all), [`invalidate_tag`](Cache::invalidate_tag) of any
+///   tag, and so on. What is inserted through a guard that was given out before is not stored. A
+///   caller that has waited since before the write gets it all the same; a caller that asks after
+///   the write finds what was written, or loads.
+/// - Where values are [refreshed early](crate::CacheBuilder::early_refresh), a caller may get a
+///   guard to replace one that would be accepted.
 ///
-/// The futures do nothing until they are polled. One that finds the key present, or nobody who loads it, is ready when
-/// it is first polled; so to poll it once and drop it is to *try*. One that waits may be dropped at any time: it does
-/// not keep others waiting, even if it is its turn to load.
+/// The futures do nothing until they are polled. One that finds the key present, or not being
+/// loaded, is ready when it is first polled; so to poll it once and drop it is to *try*. One that
+/// waits may be dropped at any time: it does not keep others waiting, even if it is its turn to
+/// load.
 ///
-/// A thread that has a guard and calls one of the blocking methods for the same key waits for itself, forever: the cache
-/// cannot know that it is the guard's owner. So does a task that awaits one of the futures with the guard in its hands.
+/// A thread that has a guard and calls one of the blocking methods for the same key waits for
+/// itself, forever: the cache cannot know that it is the guard's owner. So does a task that awaits
+/// one of the futures with the guard in its hands.
 ///
-/// A guard counts as a load when a value is inserted, with the time since it was given out; one that is dropped does
-/// not count. A lookup counts as usual: as a hit also if the value is there, but not accepted.
+/// A guard counts as a load when a value is inserted, with the time since it was given out; one
+/// that is dropped does not count. A lookup counts as usual: as a hit also if the value is there,
+/// but not accepted.
 ///
 /// ```
 /// use larder::{Cache, LoadOutcome};
@@ -74,7 +80,8 @@ where
     V: Clone,
     S: BuildHasher,
 {
-    /// The value of a key, or a guard to load it; blocks the thread while somebody else loads it. O(1), and waiting.
+    /// Returns the value of a key, or a guard to load it; blocks the thread while another caller
+    /// loads it. O(1), and the time of that load.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -93,8 +100,8 @@ where
         self.get_or_guard_if(key, |_| true)
     }
 
-    /// [`get_or_guard`](Cache::get_or_guard) for a value that has to be accepted: if it is not, the guard is to replace
-    /// it.
+    /// [`get_or_guard`](Cache::get_or_guard) for a value that has to be accepted: if it is not, the
+    /// guard is to replace it.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -107,11 +114,11 @@ where
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`get_or_guard`](Cache::get_or_guard).
     ///
     /// # Panics
     ///
-    /// As there, or if `accept` does.
+    /// As for [`get_or_guard`](Cache::get_or_guard), or if `accept` does.
     pub fn get_or_guard_if(
         &self,
         key: K,
@@ -136,7 +143,7 @@ where
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_or_guard`](Cache::get_or_guard).
     pub fn get_or_guard_async(
         &self,
         key: K,
@@ -159,11 +166,11 @@ where
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`get_or_guard_if`](Cache::get_or_guard_if).
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_or_guard_if`](Cache::get_or_guard_if).
     pub fn get_or_guard_if_async(
         &self,
         key: K,
@@ -189,7 +196,8 @@ impl<K, V, S, W, P> Unpin for Guarded<'_, K, V, S, W, P> {}
 
 enum Stage<'c, K, V> {
     Unasked,
-    /// The key was found absent or with a value that was not accepted, or a load was waited for in vain.
+    /// The key was found absent or with a value that was not accepted, or a load was waited for in
+    /// vain.
     Absent,
     Waiting(Waiter<'c, K, V>),
     Over,

@@ -1,9 +1,10 @@
 //! Loading several keys at once.
 //!
-//! Each key has its own flight, which is posted before the loader runs and lands when it has run. Two
-//! batches that overlap, in whatever order, do not wait for each other: a batch posts what it can and
-//! loads that first, and only when all of its flights have landed it waits for those of others. While it
-//! waits it leads nothing; if it is offered a lead then, it loads that key by itself and at once.
+//! Each key has its own flight, which is posted before the loader runs and lands when it has run.
+//! Two batches that overlap, in whatever order, do not wait for each other: a batch posts what it
+//! can and loads that first, and only when all of its flights have landed it waits for those of
+//! others. While it waits it leads nothing; if it is offered a lead then, it loads that key by
+//! itself and at once.
 
 use super::{Lead, Optional, Own, Question, land, refresh::Lookup, without};
 use crate::{
@@ -73,8 +74,8 @@ where
             led: Vec::new(),
             waiting: Vec::new(),
         };
-        // All of them first: the iterator is the user's code, and must not run while flights are posted
-        // that only this thread will end.
+        // All of them first: the iterator is the user's code, and must not run while flights are
+        // posted that only this thread will end.
         let keys: Vec<_> = keys.into_iter().collect();
         for (place, key) in keys.into_iter().enumerate() {
             let key = Own(key);
@@ -146,7 +147,8 @@ where
         let mut values: Vec<Option<V>> = self.led.iter().map(|_| None).collect();
         let mut by_hash: Vec<_> = (0..self.led.len()).collect();
         by_hash.sort_by_key(|&at| self.led[at].0.hash);
-        // Values that nobody asked for are dropped when the flights have landed: they may have destructors.
+        // Values that nobody asked for are dropped when the flights have landed: they may have
+        // destructors.
         let mut unasked = Vec::new();
         for (key, value) in loaded {
             let hash = self.cache.hash(&key);
@@ -234,18 +236,18 @@ where
     V: Clone,
     S: BuildHasher,
 {
-    /// The values of several keys, in their order; those that are absent, and that nobody else loads at
-    /// the moment, are loaded in one call of `init`. O(keys · log keys), and `init` or waiting for
-    /// others.
+    /// Returns the values of several keys, in the order of the keys. Absent keys that no other
+    /// caller is loading are loaded in one call of `init`. O(keys · log keys), and the time of
+    /// `init` or of other callers' loads.
     ///
-    /// `init` gets each such key once and returns what it has for them, as pairs in any order: a vector,
-    /// a map. A key that it leaves out has no value, which is not stored and goes to all who waited for
-    /// it, as with [`optionally_get_with`](Cache::optionally_get_with). Pairs with other keys are
-    /// dropped.
+    /// `init` gets each such key once and returns what it has for them, as pairs in any order: a
+    /// vector, a map. A key that it leaves out has no value: nothing is stored, and all callers
+    /// that waited for it get `None`, as with [`optionally_get_with`](Cache::optionally_get_with).
+    /// Pairs with other keys are dropped.
     ///
     /// For the keys that others load the call waits after it has stored what it has loaded itself:
     /// overlapping batches do not wait for each other. If such a load comes to nothing that is an
-    /// answer, `init` is called once more for its key; but for that it is called once at most.
+    /// answer, `init` is called once more for its key; otherwise it is called at most once.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -263,8 +265,8 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads one of the keys. Then nothing is stored, and those who wait load for
-    /// themselves.
+    /// If `init` does, or loads one of the keys. Then nothing is stored, and those who wait load
+    /// for themselves.
     pub fn get_many_with<I>(
         &self,
         keys: impl IntoIterator<Item = K>,

@@ -1,10 +1,10 @@
 //! Loading: the operations that get a value or make one, one load per key at a time.
 //!
 //! `engine/flight.rs` and `engine/flights.rs` are the protocol. Here are the questions that one can
-//! ask (a value, a value or an error, a value or nothing) and the way from a question to its answer,
-//! for threads (`sync.rs`) and for futures (`future.rs`, `asking.rs`); for several keys at once
-//! (`many.rs`); and for values that are there, but old (`refresh.rs`). Or without a loader (`guarded.rs`): the
-//! caller gets the lead itself (`guard.rs`).
+//! ask (a value, a value or an error, a value or nothing) and the way from a question to its
+//! answer, for threads (`sync.rs`) and for futures (`future.rs`, `asking.rs`); for several keys at
+//! once (`many.rs`); and for values that are there, but old (`refresh.rs`). Or without a loader
+//! (`guarded.rs`): the caller gets the lead itself (`guard.rs`).
 
 mod asking;
 mod detached;
@@ -84,8 +84,8 @@ pub(crate) trait Inquiry {
     /// Whether the loader has brought a value.
     fn is_fresh(&self) -> bool;
 
-    /// Looks the key up, if that was not done yet; gives it back with its value if there is one. Then the question
-    /// is answered, and is not to be polled any more.
+    /// Looks the key up, if that was not done yet; gives it back with its value if there is one.
+    /// Then the question is answered, and is not to be polled any more.
     fn look(self: Pin<&mut Self>) -> Option<(Self::Wanted, Self::Value)>;
 }
 
@@ -240,8 +240,8 @@ impl<K, Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized> Wanted<K> for ByR
     }
 }
 
-/// `answer`, once the rest is dropped. Left to the end of the function that returns it, a destructor
-/// that panics would leak the answer.
+/// `answer`, once the rest is dropped. Left to the end of the function that returns it, a
+/// destructor that panics would leak the answer.
 #[inline(always)]
 fn without<T, A>(rest: T, answer: A) -> A {
     drop(rest);

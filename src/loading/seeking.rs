@@ -1,4 +1,5 @@
-//! From a question to an answer that is there or that somebody else's load brings, or to the lead of a load.
+//! From a question to an answer that is there or that somebody else's load brings, or to the lead
+//! of a load.
 
 use super::{Lead, Question, Wanted, refresh::Lookup};
 use crate::{

@@ -18,22 +18,23 @@ use std::{
 /// # Loading
 ///
 /// These get a value, or load it if it is absent: *one load per key at a time*. Callers that come
-/// while a load of their key is under way, threads and futures alike, wait for it and share what comes
-/// of it. If it comes to nothing because the loader panicked, or because the future that ran it was
-/// dropped, one of those who wait runs its own loader, and the others go on waiting. A hit costs what
-/// [`get`](Cache::get) costs; who waits counts as a miss.
+/// while a load of their key is under way, threads and futures alike, wait for it and share what
+/// comes of it. If it comes to nothing because the loader panicked, or because the future that ran
+/// it was dropped, one of those who wait runs its own loader, and the others go on waiting. A hit
+/// costs what [`get`](Cache::get) costs; a caller that waits counts as a miss.
 ///
 /// - A write of the key while it is loaded wins: [`insert`](Cache::insert), [`add`](Cache::add),
 ///   [`remove`](Cache::remove), [`invalidate`](Cache::invalidate),
 ///   [`invalidate_all`](Cache::invalidate_all), and whatever a [computation](crate::EntrySelector)
 ///   changes. Those who load or wait then still get the loaded value,
-///   but it is not stored, and whoever comes later does not get it. Writers wait for nobody.
-/// - A loader may use the cache, and load other keys. A loader that loads *its own* key panics instead
-///   of waiting for itself. (Only if it does so in its own thread, or future. Loaders in different threads
-///   that wait for each other's keys wait forever.)
+///   but it is not stored, and later callers do not get it. Writers do not wait.
+/// - A loader may use the cache, and load other keys. A loader that loads *its own* key panics
+///   instead of waiting for itself. (Only if it does so in its own thread, or future. Loaders in
+///   different threads that wait for each other's keys wait forever.)
 /// - The loader runs in the caller, under no lock and not pinned. Its panic goes on in its caller.
-/// - Different questions about one key share a load if its outcome answers them. `try_get_with` cannot
-///   use the error of a type that is not its own, nor `get_with` an error or a `None`: they load again.
+/// - Different questions about one key share a load if its outcome answers them. `try_get_with`
+///   cannot use the error of a type that is not its own, nor `get_with` an error or a `None`: they
+///   load again.
 /// - What is there, but old, may be loaded anew while it is given out: see
 ///   [`refresh_after`](crate::CacheBuilder::refresh_after) and
 ///   [`early_refresh`](crate::CacheBuilder::early_refresh).
@@ -44,8 +45,8 @@ where
     V: Clone,
     S: BuildHasher,
 {
-    /// The value of a key; if it is absent, what `init` returns, which is then stored. O(1), and
-    /// `init` or waiting for somebody else's.
+    /// Returns the value of a key; if the key is absent, what `init` returns, which is then stored.
+    /// O(1), and the time of `init` or of another caller's load.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -93,8 +94,8 @@ where
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it with an error of the same
-    /// type. Nothing is stored then; the next call loads again.
+    /// What `init` returns: its caller's, and that of all who waited for it with an error of the
+    /// same type. Nothing is stored then; the next call loads again.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -120,7 +121,7 @@ where
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`try_get_with`](Cache::try_get_with).
     ///
     /// ```
     /// let cache: larder::Cache<String, u32> = larder::Cache::new(10);

@@ -1,5 +1,5 @@
-//! When each task is to be passed, sorted by that: what the timer thread looks at is what is due, however many
-//! tasks there are.
+//! When each task is to be passed, sorted by that: what the timer thread looks at is what is due,
+//! however many tasks there are.
 //!
 //! Everything here is under the lock of the [`Maintainer`](super::Maintainer).
 
@@ -20,8 +20,9 @@ pub(super) struct Agenda {
     pub(super) looks: u64,
 }
 
-/// Slots whose times are by one clock: a binary heap in which each knows its place, so that it can be taken out of
-/// the middle. (A tree of the standard library's takes a fifth as long to compile as the rest of the crate.)
+/// Slots whose times are by one clock: a binary heap in which each knows its place, so that it can
+/// be taken out of the middle. (A tree of the standard library's takes a fifth as long to compile
+/// as the rest of the crate.)
 #[derive(Debug)]
 struct Queue {
     clock: Clock,
@@ -29,7 +30,8 @@ struct Queue {
 }
 
 impl Queue {
-    /// What the heap is ordered by: the time, and for slots of the same time the address, so that their order stays.
+    /// What the heap is ordered by: the time, and for slots of the same time the address, so that
+    /// their order stays.
     fn rank(&self, place: usize) -> (u64, usize) {
         let slot = &self.heap[place];
         (slot.scheduled.load(Relaxed), Arc::as_ptr(slot).addr())
@@ -106,8 +108,9 @@ impl Agenda {
         self.queues.is_empty() && self.passing.is_empty()
     }
 
-    /// Puts a slot in its place, by the time that its alarm says now; or takes it off, if its registration has
-    /// ended. One that is being passed stays where it is: who passes it asks for another look.
+    /// Puts a slot in its place, by the time that its alarm says now; or takes it off, if its
+    /// registration has ended. One that is being passed stays where it is: who passes it asks for
+    /// another look.
     pub(super) fn settle(&mut self, slot: Arc<Slot>) {
         self.looks += 1;
         if slot.is_passed() {

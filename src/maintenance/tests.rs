@@ -363,7 +363,8 @@ fn a_wake_up_looks_at_what_is_due_and_not_at_what_else_there_is() {
     let looks = house.looks() - before;
     // One to find it due and one to put it back; and what is left of the registrations.
     assert!(looks <= 4 * EVENTS, "{looks} looks for {EVENTS} events");
-    // A writer that asks for a pass has one slot looked at, and one that asks for less than there is, none.
+    // A writer that asks for a pass has one slot looked at, and one that asks for less than there
+    // is, none.
     drop(busy);
     let before = house.looks();
     waiting[0].0.wake_by(in_an_hour + 1);

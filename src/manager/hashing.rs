@@ -1,9 +1,10 @@
 //! Hashing keys of a manager's caches.
 //!
-//! The first word that a key writes says where it is: its namespace, version and type. What follows is the
-//! user's, and is hashed by ahash with random keys. The place comes in at the end, by an exclusive or: so
-//! a lookup need not have read the namespace's version before it hashes. Nobody is helped by knowing how
-//! the same key's hashes in two namespaces differ, as long as the hashes are not known.
+//! The first word that a key writes says where it is: its namespace, version and type. What follows
+//! is the user's, and is hashed by ahash with random keys. The place comes in at the end, by an
+//! exclusive or: so a lookup need not have read the namespace's version before it hashes. Nobody is
+//! helped by knowing how the same key's hashes in two namespaces differ, as long as the hashes are
+//! not known.
 
 use crate::{DefaultHasher, RandomState};
 use std::{

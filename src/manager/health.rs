@@ -21,7 +21,7 @@ pub enum HealthStatus {
     /// As it should be.
     #[default]
     Ok,
-    /// It does its work, and somebody should look at it.
+    /// It works, but needs attention.
     Degraded,
     /// It is of little use, or soon will be.
     Critical,
@@ -107,8 +107,8 @@ pub enum HealthReason {
         /// The highest share that is well.
         ceiling: f64,
     },
-    /// The maintenance thread has not come when it should have: a listener or destructor keeps it, or it
-    /// gets no processor. Nobody frees what is expired meanwhile.
+    /// The maintenance thread has not come when it should have: a listener or destructor keeps it,
+    /// or it gets no processor. Nobody frees what is expired meanwhile.
     MaintenanceLate {
         /// How late it is, or was at last.
         #[cfg_attr(
@@ -248,8 +248,8 @@ pub(super) fn of_cache(
     CacheHealth { name: name.to_owned(), status: worst(&findings), findings }
 }
 
-/// The rules for the process; `late` is how late its maintenance thread is, if there is one, and `memory`
-/// what was last seen of it.
+/// The rules for the process; `late` is how late its maintenance thread is, if there is one, and
+/// `memory` what was last seen of it.
 pub(super) fn of_process(
     memory: Option<Utilization>,
     late: Option<Duration>,

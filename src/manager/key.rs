@@ -1,8 +1,9 @@
 //! Keys of any type in one cache.
 //!
-//! An entry's key is: the namespace and its version, the type of the value, and what the user gave. All of it
-//! is behind a pointer, since it may be of any type, and so that a place for an entry is small. To look something up nothing is allocated: what
-//! was given is hashed and compared where it is.
+//! An entry's key is: the namespace and its version, the type of the value, and what the user gave.
+//! All of it is behind a pointer, since it may be of any type, and so that a place for an entry is
+//! small. To look something up nothing is allocated: what was given is hashed and compared where it
+//! is.
 
 use super::{hashing::type_bits, namespace::Space};
 use crate::{engine::ops::insert::Terms, loading::Wanted, sync::Arc};
@@ -17,11 +18,11 @@ use std::{
 
 /// What a [`View`](super::View) can be asked with.
 ///
-/// Everything that can be made owned is: `str` finds what is stored as `String`, `[u8]` finds a `Vec<u8>`;
-/// numbers, tuples, and your own types that are `Hash + Eq + Clone` find themselves.
+/// Everything that can be made owned is: `str` finds what is stored as `String`, `[u8]` finds a
+/// `Vec<u8>`; numbers, tuples, and your own types that are `Hash + Eq + Clone` find themselves.
 ///
-/// A borrowed form of your own, one that finds a key of several parts without making them owned, has to
-/// implement this. It must hash as what it is stored as.
+/// A borrowed form of your own, one that finds a key of several parts without making them owned,
+/// has to implement this. It must hash as what it is stored as.
 ///
 /// ```
 /// use larder::manager::{CacheKind, CacheManager, Key};
@@ -202,7 +203,8 @@ impl<'q, Q: Key + ?Sized, V: 'static> Query<'q, Q, V> {
         StoredKey(Arc::new(Typed::<_, V> { space, key, value: PhantomData }))
     }
 
-    /// What its stored form takes: what it owns elsewhere, too, if it was given as `str` or a slice.
+    /// What its stored form takes: what it owns elsewhere, too, if it was given as `str` or a
+    /// slice.
     pub(crate) fn bytes(self) -> usize {
         let is_unsized = size_of::<&Q>() > size_of::<usize>();
         let elsewhere = if is_unsized { size_of_val(self.key) } else { 0 };

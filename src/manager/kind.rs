@@ -3,8 +3,8 @@
 use super::settings::CacheSettings;
 use std::{error::Error, fmt, str::FromStr};
 
-/// One of the caches that every [`CacheManager`](super::CacheManager) has, each with settings that suit how
-/// it is used.
+/// One of the caches that every [`CacheManager`](super::CacheManager) has, each with settings that
+/// suit how it is used.
 ///
 /// ```
 /// use larder::manager::CacheKind;
@@ -70,7 +70,7 @@ impl CacheKind {
         }
     }
 
-    /// The settings of its cache, if nobody says otherwise.
+    /// Returns the default settings of its cache.
     ///
     /// ```
     /// use larder::manager::CacheKind;

@@ -33,11 +33,12 @@ pub struct KeyInfo {
     pub key_type: String,
     /// The namespace that it is in; empty if views name none.
     pub namespace: String,
-    /// How often it was used since the eviction policy last looked at it: 0 to 3, where 3 means "or more".
+    /// How often it was used since the eviction policy last looked at it: 0 to 3, where 3 means "or
+    /// more".
     pub uses: u32,
-    /// How long ago it was written. `None` if nobody knows.
+    /// How long ago it was written; `None` if unknown.
     pub age: Option<Duration>,
-    /// How long it has yet to live if nobody uses it. `None`: no limit.
+    /// How long it has yet to live if it is not used. `None`: no limit.
     pub ttl: Option<Duration>,
     /// What it takes of the cache's capacity.
     pub weight: u64,
@@ -107,8 +108,9 @@ impl fmt::Debug for Namers {
 }
 
 impl<K: Hash + Eq + Send + Sync + 'static, V: Clone + Send + Sync + 'static> KeyedView<K, V> {
-    /// Says what keys of this type, of values of this type, are in words, in all namespaces of the cache: for
-    /// [`list_keys`](ManagedCache::list_keys). Texts, integers and tuples of two or three of them have words anyway.
+    /// Says what keys of this type, of values of this type, are in words, in all namespaces of the
+    /// cache: for [`list_keys`](ManagedCache::list_keys). Texts, integers and tuples of two or
+    /// three of them have words anyway.
     ///
     /// ```
     /// use larder::manager::{CacheManager, CacheKind, KeyQuery};
@@ -206,8 +208,8 @@ impl Writer {
 
 /// What is there, by its words and tags.
 impl ManagedCache {
-    /// Lists keys, those first that the eviction policy thinks most of; never values. Does not count as use. Entries of
-    /// other versions of their [namespace](super::Namespace) are left out.
+    /// Lists keys, those first that the eviction policy thinks most of; never values. Does not
+    /// count as use. Entries of other versions of their [namespace](super::Namespace) are left out.
     ///
     /// Looks at 100,000 entries at most: in a larger cache it lists the best of these. O(capacity).
     ///
@@ -295,8 +297,9 @@ impl ManagedCache {
         self.count_entries(|key, _| writer.matches(key, wanted, &mut out))
     }
 
-    /// Invalidates the keys that are meant, in all versions of their namespaces, of those that are there when the call
-    /// begins, and returns how many they were. What is being loaded then is not stored. O(capacity).
+    /// Invalidates the keys that are meant, in all versions of their namespaces, of those that are
+    /// there when the call begins, and returns how many they were. What is being loaded then is not
+    /// stored. O(capacity).
     ///
     /// ```
     /// use larder::manager::{CacheKind, CacheManager, KeyMatch};
@@ -314,8 +317,8 @@ impl ManagedCache {
         self.entries().engine().invalidate_where(doomed)
     }
 
-    /// Counts the entries that have a tag; another tag may have the same place, which happens once in 65,535 times.
-    /// O(capacity).
+    /// Counts the entries that have a tag; another tag may have the same place, which happens once
+    /// in 65,535 times. O(capacity).
     ///
     /// ```
     /// use larder::manager::{CacheKind, CacheManager};

@@ -45,8 +45,8 @@ struct Inner {
     kind: Option<CacheKind>,
     cache: Entries,
     settings: Mutex<CacheSettings>,
-    /// What it has of its settings' capacity, which is less while memory is short. Changed under the
-    /// lock of the settings.
+    /// What it has of its settings' capacity, which is less while memory is short. Changed under
+    /// the lock of the settings.
     share: Mutex<Share>,
     /// Entries that were evicted because the capacity got smaller.
     shed: AtomicU64,
@@ -201,13 +201,13 @@ impl ManagedCache {
         self.locked_settings().clone()
     }
 
-    /// Changes its settings while it is in use: `max_entries` or `max_bytes`, `time_to_live`, `expiry`,
-    /// `jitter` and `priority`. Entries that still fit stay.
+    /// Changes its settings while it is in use: `max_entries` or `max_bytes`, `time_to_live`,
+    /// `expiry`, `jitter` and `priority`. Entries that still fit stay.
     ///
     /// - A smaller capacity is reached before the call returns, by eviction.
-    /// - What is written from now on lives by the new settings. What is there keeps its own end, or gets
-    ///   the one that the new time to live gives counted from its writing, if that is earlier; no life gets
-    ///   longer. What was given a time of its own ([`View::with_ttl`]) keeps that.
+    /// - What is written from now on lives by the new settings. What is there keeps its own end, or
+    ///   gets the one that the new time to live gives counted from its writing, if that is earlier;
+    ///   no life gets longer. What was given a time of its own ([`View::with_ttl`]) keeps that.
     /// - A new idle time counts from now, for what is there; with a longer one, from its next use.
     /// - What is being written at this moment may live as long as it was said before.
     ///
@@ -229,8 +229,8 @@ impl ManagedCache {
     ///
     /// # Errors
     ///
-    /// If a setting is out of range, is for life, or there is no room for so many entries. Nothing has
-    /// changed then.
+    /// If a setting is out of range, is for life, or there is no room for so many entries. Nothing
+    /// has changed then.
     pub fn apply(&self, settings: &CacheSettings) -> Result<(), ApplyError> {
         settings.validate()?;
         let mut current = self.locked_settings();
@@ -247,8 +247,8 @@ impl ManagedCache {
         Ok(())
     }
 
-    /// What it may hold at present: [`max_bytes`](CacheSettings::max_bytes) if they are set, or else
-    /// [`max_entries`](CacheSettings::max_entries), and less while memory is short. O(1).
+    /// What it may hold at present: [`max_bytes`](CacheSettings::max_bytes) if they are set, or
+    /// else [`max_entries`](CacheSettings::max_entries), and less while memory is short. O(1).
     #[must_use]
     pub fn capacity(&self) -> u64 {
         self.0.cache.limits().max_capacity()
@@ -289,8 +289,8 @@ impl ManagedCache {
         Ok(())
     }
 
-    /// Returns how many entries have been evicted because the capacity got smaller. They count among the
-    /// [evictions](CacheStats::evictions), too. O(1).
+    /// Returns how many entries have been evicted because the capacity got smaller. They count
+    /// among the [evictions](CacheStats::evictions), too. O(1).
     ///
     /// ```
     /// use larder::manager::{CacheManager, CacheSettings};
@@ -330,9 +330,9 @@ impl ManagedCache {
     }
 
     /// Returns the bytes that the cache takes. Those of values are what their types say, what
-    /// [`View::with_heap_size`] adds, and the heap of keys that were given as `str` or slices. In a large
-    /// cache that is not bound by bytes they are extrapolated from 8,000 of them. O(capacity), and for
-    /// large caches much less.
+    /// [`View::with_heap_size`] adds, and the heap of keys that were given as `str` or slices. In a
+    /// large cache that is not bound by bytes they are extrapolated from 8,000 of them.
+    /// O(capacity), and for large caches much less.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -383,11 +383,11 @@ impl ManagedCache {
         self.0.cache.run_pending_tasks();
     }
 
-    /// The namespace of that name, made if it is not there yet. The empty name is that of views that name
-    /// none.
+    /// The namespace of that name, made if it is not there yet. The empty name is that of views
+    /// that name none.
     ///
-    /// It stays as long as the cache: namespaces are for parts of a program. For what there are many of,
-    /// such as users, use keys and tags.
+    /// It stays as long as the cache: namespaces are for parts of a program. For what there are
+    /// many of, such as users, use keys and tags.
     ///
     /// # Panics
     ///

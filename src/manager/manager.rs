@@ -164,7 +164,7 @@ impl CacheManager {
         Ok(cache)
     }
 
-    /// A cache that nobody finds yet.
+    /// Makes a cache that is not listed yet.
     pub(super) fn make_unlisted(
         &self,
         name: &str,
@@ -279,8 +279,8 @@ impl CacheManagerBuilder {
     }
 
     /// How loads are run in tasks of their own, in all caches: see
-    /// [`CacheBuilder::spawner`](crate::CacheBuilder::spawner). For [`get_with_detached`](super::View::get_with_detached) and
-    /// its kin.
+    /// [`CacheBuilder::spawner`](crate::CacheBuilder::spawner). For
+    /// [`get_with_detached`](super::View::get_with_detached) and its kin.
     #[must_use]
     pub fn spawner(
         mut self,
@@ -296,8 +296,8 @@ impl CacheManagerBuilder {
         self.named.retain(|(name, _)| !forgotten(name));
     }
 
-    /// Who looks at the memory, instead of a `SystemProbe`, or of a [`Cgroup`](super::memory::Cgroup)
-    /// without the feature `sysinfo`.
+    /// Who looks at the memory, instead of a `SystemProbe`, or of a
+    /// [`Cgroup`](super::memory::Cgroup) without the feature `sysinfo`.
     #[must_use]
     pub fn memory_probe(mut self, probe: impl MemoryProbe + 'static) -> Self {
         self.probe = Some(Arc::new(probe));
@@ -377,8 +377,8 @@ impl fmt::Display for AlreadySet {
     }
 }
 
-/// The process's manager: what [`set_global`] was given, or else one that is built from defaults at first
-/// use. O(1).
+/// The process's manager: what [`set_global`] was given, or else one that is built from defaults at
+/// first use. O(1).
 ///
 /// ```
 /// use larder::manager::{self, CacheKind};
@@ -414,7 +414,7 @@ pub fn set_global(manager: CacheManager) -> Result<(), AlreadySet> {
 ///
 /// # Errors
 ///
-/// As there.
+/// As for [`CacheManager::get_cache`].
 pub fn get_cache(name: &str) -> Result<ManagedCache, UnknownCache> {
     global().get_cache(name)
 }

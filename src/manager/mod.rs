@@ -1,5 +1,5 @@
-//! A manager of caches: five kinds that nearly every application has, any number of named ones, and typed
-//! views of each.
+//! A manager of caches: five kinds that nearly every application has, any number of named ones, and
+//! typed views of each.
 //!
 //! ```
 //! use larder::manager::{CacheKind, CacheManager};
@@ -15,12 +15,13 @@
 //! assert_eq!((visits.incr(&7, 1), profiles.contains_key(&7)), (Some(2), true));
 //! ```
 //!
-//! - [`CacheManager`] has the caches, by [`CacheKind`] or by name; [`global`] is that of the process.
-//! - [`ManagedCache`] is one of them: its settings, which may change while it is in use, its statistics,
-//!   its memory.
-//! - [`View`] is what one works with: the values of one type, in one [`Namespace`], with the operations of
-//!   Django's low-level cache API, those of [`Cache`](crate::Cache), and loads. A [`KeyedView`] has keys of one
-//!   type besides.
+//! - [`CacheManager`] has the caches, by [`CacheKind`] or by name; [`global`] is that of the
+//!   process.
+//! - [`ManagedCache`] is one of them: its settings, which may change while it is in use, its
+//!   statistics, its memory.
+//! - [`View`] is what one works with: the values of one type, in one [`Namespace`], with the
+//!   operations of Django's low-level cache API, those of [`Cache`](crate::Cache), and loads. A
+//!   [`KeyedView`] has keys of one type besides.
 //! - [`Key`] is what a view can be asked with: anything that hashes and can be made owned.
 //!
 //! The guide is `docs/manager.md` in the repository.

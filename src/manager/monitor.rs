@@ -1,9 +1,9 @@
-//! Looks at the manager's caches now and then: for the windows of `performance()`, for health, and for
-//! whoever is told. Nothing of it is on the path of an operation.
+//! Looks at the manager's caches now and then: for the windows of `performance()`, for health, and
+//! for whoever is told. Nothing of it is on the path of an operation.
 //!
-//! The maintenance thread passes it each interval; with [`Maintenance::Manual`](crate::Maintenance) it is
-//! the user. No user code runs under the lock: a recorder or a subscriber may ask the manager whatever
-//! it likes.
+//! The maintenance thread passes it each interval; with [`Maintenance::Manual`](crate::Maintenance)
+//! it is the user. No user code runs under the lock: a recorder or a subscriber may ask the manager
+//! whatever it likes.
 
 use super::{
     health::{self, CacheHealth, Health, HealthStatus, HealthThresholds},

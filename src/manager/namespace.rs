@@ -62,28 +62,30 @@ impl Namespace {
         Self(Arc::new(Inner { name: name.to_owned(), id, version: AtomicU64::new(Self::FIRST) }))
     }
 
-    /// Its name; that of the namespace that views are in if nobody says otherwise is empty.
+    /// Returns its name, which is empty for the default namespace of views.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Its version: [`FIRST`](Self::FIRST), until somebody changes it. O(1).
+    /// Returns its version: [`FIRST`](Self::FIRST) until it is changed. O(1).
     #[must_use]
     pub fn version(&self) -> u64 {
         self.0.version.load(Relaxed)
     }
 
-    /// Goes on to the next version, which is empty, and returns it: nobody finds what is there any more, nor
-    /// what is being loaded at this moment. O(1), whatever the number of entries.
+    /// Moves on to the next version, which is empty, and returns it. Lookups no longer find the
+    /// entries of the old version, nor what is being loaded at this moment. O(1), whatever the
+    /// number of entries.
     ///
-    /// What is stale takes up room until it expires or is evicted, which it is early, since nobody uses it.
+    /// Stale entries take up room until they expire or are evicted, which happens early, since they
+    /// are not used.
     pub fn incr_version(&self) -> u64 {
         self.set_version(|version| version + 1)
     }
 
-    /// Goes back to the version before, with those of its entries that are still there, and returns it. The
-    /// first stays the first. O(1).
+    /// Goes back to the version before, with those of its entries that are still there, and returns
+    /// it. The first stays the first. O(1).
     pub fn decr_version(&self) -> u64 {
         self.set_version(|version| version - 1)
     }

@@ -21,8 +21,8 @@ use std::{
 /// How caches do, and how well they are.
 ///
 /// Both are made from samples of the caches' statistics, taken by the maintenance thread each
-/// [`sample_every`](CacheManagerBuilder::sample_every), and from what the statistics say at the moment of
-/// the call. No operation on a cache does anything for it.
+/// [`sample_every`](CacheManagerBuilder::sample_every), and from what the statistics say at the
+/// moment of the call. No operation on a cache does anything for it.
 impl CacheManager {
     /// How the caches have done in the last 1, 5 and 15 minutes. O(caches), and what
     /// [`stats`](super::ManagedCache::stats) takes for each.
@@ -58,12 +58,12 @@ impl CacheManager {
         self.0.monitor.health(&|| self.0.look())
     }
 
-    /// Takes a sample, and tells what there is to tell: numbers to the recorder of `metrics`, changes of
-    /// health to the subscriber of `tracing`, where their features are on.
+    /// Takes a sample, and tells what there is to tell: numbers to the recorder of `metrics`,
+    /// changes of health to the subscriber of `tracing`, where their features are on.
     ///
-    /// For managers with [`Maintenance::Manual`]; otherwise the maintenance thread does it. More often
-    /// than [`sample_every`](CacheManagerBuilder::sample_every) it tells only. O(caches), and what
-    /// [`stats`](super::ManagedCache::stats) takes for each.
+    /// For managers with [`Maintenance::Manual`]; otherwise the maintenance thread does it. More
+    /// often than [`sample_every`](CacheManagerBuilder::sample_every) it tells only. O(caches), and
+    /// what [`stats`](super::ManagedCache::stats) takes for each.
     ///
     /// ```
     /// use larder::{Maintenance, ManualClock, manager::{CacheKind, CacheManager}};
@@ -173,9 +173,10 @@ impl CacheManager {
 
 /// What is looked at, and what is thought of it.
 impl CacheManagerBuilder {
-    /// How often the caches are looked at, 1 to 60 seconds: 10, if nothing else is said. So much may windows
-    /// be longer than they are meant to be, and so old may be what metrics say. The samples of a quarter of an hour
-    /// take 35 KiB per cache at ten seconds, ten times as much at one.
+    /// How often the caches are looked at, 1 to 60 seconds: 10, if nothing else is said. So much
+    /// may windows be longer than they are meant to be, and so old may be what metrics say. The
+    /// samples of a quarter of an hour take 35 KiB per cache at ten seconds, ten times as much at
+    /// one.
     #[must_use]
     pub fn sample_every(mut self, interval: Duration) -> Self {
         self.sample_every = interval;

@@ -94,11 +94,11 @@ pub struct Window {
     pub load_failures: u64,
     /// How long loads took; `None` if there were none.
     pub load_times: Option<LoadPercentiles>,
-    /// Lookups that were spared a load, because they found their key. Those of caches that load nothing
-    /// do not count.
+    /// Lookups that were spared a load, because they found their key. Those of caches that load
+    /// nothing do not count.
     pub loads_avoided: u64,
-    /// How long these loads would have taken: as long each as a load took in the mean, in this window or,
-    /// if it has none, since the cache was built.
+    /// How long these loads would have taken: as long each as a load took in the mean, in this
+    /// window or, if it has none, since the cache was built.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "time_saved_seconds", serialize_with = "crate::seconds::serialize")

@@ -11,8 +11,8 @@ pub enum ExpiryMode {
     /// [`CacheBuilder::time_to_live`](crate::CacheBuilder::time_to_live).
     #[default]
     AfterWrite,
-    /// Its last use, which is a write or a lookup that counts as use: an entry that is in use stays. As
-    /// [`CacheBuilder::time_to_idle`](crate::CacheBuilder::time_to_idle).
+    /// Its last use, which is a write or a lookup that counts as use: an entry that is in use
+    /// stays. As [`CacheBuilder::time_to_idle`](crate::CacheBuilder::time_to_idle).
     AfterAccess,
 }
 
@@ -35,23 +35,24 @@ pub enum ExpiryMode {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CacheSettings {
-    /// The most entries that the cache may hold. With [`max_bytes`](Self::max_bytes), how many to expect:
-    /// about twice as many find room. 0 switches the cache off: it stores nothing, whatever `max_bytes` says, and
-    /// every load runs.
+    /// The most entries that the cache may hold. With [`max_bytes`](Self::max_bytes), how many to
+    /// expect: about twice as many find room. 0 switches the cache off: it stores nothing, whatever
+    /// `max_bytes` says, and every load runs.
     pub max_entries: u64,
     /// The most bytes that keys and values may have together. None: entries are counted instead.
     pub max_bytes: Option<u64>,
-    /// How long an entry lives for which nobody says anything else. None: without end.
+    /// How long an entry lives that gets no time of its own. None: without end.
     pub time_to_live: Option<Duration>,
     /// What that counts from.
     pub expiry: ExpiryMode,
-    /// The share of the time to live that is left to chance, from 0.0 to 1.0. Of idle times nothing is.
+    /// The share of the time to live that is random, from 0.0 to 1.0. Does not apply with
+    /// [`ExpiryMode::AfterAccess`].
     pub jitter: f64,
     /// How many shards. None: as capacity and cores demand.
     pub shards: Option<usize>,
     /// The share of the capacity that new keys have at first, from 0.01 to 0.60. None: 0.02.
     pub new_key_share: Option<f64>,
-    /// Which entries a full cache gives up.
+    /// Which entries a full cache evicts.
     pub eviction_policy: EvictionPolicy,
     /// Which caches shrink first when memory is short: those with the least priority.
     pub priority: u8,
@@ -79,7 +80,7 @@ impl fmt::Display for SettingsError {
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// Ten years: who wants more wants no limit.
+/// Ten years. For more, there is no limit.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl CacheSettings {

@@ -13,7 +13,8 @@ pub enum Freshness {
     Fresh,
     /// To be loaded anew in the background: it is past [`with_refresh`](super::View::with_refresh).
     Due,
-    /// Only for want of better: it is past [`with_soft_ttl`](super::View::with_soft_ttl).
+    /// To be used only if nothing better can be had: it is past
+    /// [`with_soft_ttl`](super::View::with_soft_ttl).
     Stale,
 }
 

@@ -1,8 +1,9 @@
-//! The last minutes of a cache: snapshots of its statistics, and what has happened since one of them.
+//! The last minutes of a cache: snapshots of its statistics, and what has happened since one of
+//! them.
 //!
-//! A window ends now and begins with the latest snapshot that is old enough. So it is as long as was
-//! asked for, and up to an interval longer; only of a cache that has not been there for so long it is
-//! shorter. How long it is stands in it: rates are by that.
+//! A window ends now and begins with the latest snapshot that is old enough. So it is as long as
+//! was asked for, and up to an interval longer; only of a cache that has not been there for so long
+//! it is shorter. How long it is stands in it: rates are by that.
 
 use crate::CacheStats;
 use std::{
@@ -45,8 +46,8 @@ impl History {
         Self { interval, samples }
     }
 
-    /// Keeps the snapshot, unless it comes too soon after the last: else whoever samples more often would
-    /// have more of them than there is room for.
+    /// Keeps the snapshot, unless it comes too soon after the last: else whoever samples more often
+    /// would have more of them than there is room for.
     pub(super) fn record(&mut self, now: Instant, stats: CacheStats) {
         let age = |sample: &Sample| now.saturating_duration_since(sample.at);
         if self.samples.back().is_some_and(|last| age(last) < self.interval) {
@@ -80,7 +81,8 @@ mod tests {
         CacheStats { hits, ..CacheStats::default() }
     }
 
-    /// A hit per second, and a sample every ten, for so many seconds from the time that is returned.
+    /// A hit per second, and a sample every ten, for so many seconds from the time that is
+    /// returned.
     fn sampled(seconds: u32) -> (History, Instant) {
         let start = Instant::now();
         let mut history = History::new(Duration::from_secs(10), start, hits(0));

@@ -11,7 +11,8 @@ use std::{
 type Writer = fn(&dyn Any, &mut String);
 type Table = HashMap<TypeId, Writer>;
 
-/// Writes a key, if its type is one of the usual ones: texts, integers, bytes, and tuples of few of these. False if not.
+/// Writes a key, if its type is one of the usual ones: texts, integers, bytes, and tuples of few of
+/// these. False if not.
 pub(super) fn write(key: &dyn Any, out: &mut String) -> bool {
     static TABLE: OnceLock<Table> = OnceLock::new();
     match TABLE.get_or_init(table).get(&key.type_id()) {

@@ -30,13 +30,13 @@ use std::{
 pub struct DigestKey([u8; 16]);
 
 impl DigestKey {
-    /// A secret of your own: whoever has it, and runs the same program, gets the same digests.
+    /// Creates a key from a secret. The same program with the same secret makes the same digests.
     #[must_use]
     pub const fn new(secret: [u8; 16]) -> Self {
         Self(secret)
     }
 
-    /// A secret that nobody else has, not even this program when it runs again.
+    /// Creates a key from a random secret, another one in each run of the program.
     #[must_use]
     pub fn random() -> Self {
         let word = || RandomState::new().hash_one(()).to_ne_bytes();
@@ -52,11 +52,13 @@ impl fmt::Debug for DigestKey {
     }
 }
 
-/// 128 bits for a key, by SipHash-2-4 under a [`DigestKey`]: for logs, or as the key of another store.
+/// 128 bits for a key, by SipHash-2-4 under a [`DigestKey`]: for logs, or as the key of another
+/// store.
 ///
-/// It covers the function's name and `version`, and the arguments with their types. Who does not have the
-/// secret cannot make two arguments with one digest; by chance that happens once in 2^64 keys or so. It is as
-/// stable as `Hash` is: for one build of a program, on one kind of machine. Displayed as 32 hexadecimal digits.
+/// It covers the function's name and `version`, and the arguments with their types. Without the
+/// secret it is not possible to make two arguments with one digest; by chance that happens once in
+/// 2^64 keys or so. It is as stable as `Hash` is: for one build of a program, on one kind of
+/// machine. Displayed as 32 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(u128);
 

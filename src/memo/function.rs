@@ -33,7 +33,7 @@ pub struct Declared {
     pub jitter: Option<f64>,
     /// The age at which one caller loads anew.
     pub refresh: Option<Duration>,
-    /// How long they are kept beyond their time, for want of better.
+    /// How long they are kept beyond their time, in case the function fails.
     pub stale_if_error: Option<Duration>,
     /// Part of the digests of its keys.
     pub version: u64,
@@ -226,7 +226,7 @@ impl fmt::Debug for Function {
 pub struct FunctionStats {
     /// Calls that found their result.
     pub hits: u64,
-    /// Calls that did not: they have run the function, or waited for somebody who did.
+    /// Calls that did not: they ran the function, or waited for a call that did.
     pub misses: u64,
     /// Runs of the function itself that have come to an end.
     pub loads: u64,
@@ -263,12 +263,13 @@ impl FunctionStats {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct FunctionInfo {
-    /// Module path and name, or what the attribute's `name` says. Of a method, the type's too, once it has
-    /// been called; until then that is `<_>`.
+    /// Module path and name, or what the attribute's `name` says. Of a method, the type's too, once
+    /// it has been called; until then that is `<_>`.
     pub name: String,
     /// Its attribute: `cache_result`, `cache_method_result`, `cache_query` or `cache_view`.
     pub attribute: &'static str,
-    /// The cache that its results are kept in. Empty for a function that writes, of which nothing is kept.
+    /// The cache that its results are kept in. Empty for a function that writes, of which nothing
+    /// is kept.
     pub cache: &'static str,
     /// The attribute's options, as they are written.
     pub options: &'static str,
@@ -278,13 +279,14 @@ pub struct FunctionInfo {
     pub writes: &'static [&'static str],
     /// Hits, misses, loads. All zero for a function that writes.
     pub stats: FunctionStats,
-    /// Tables that it reads and no function writes, or that it writes and no cached function reads, one sentence for
-    /// each. A misspelt table is found so. What [`invalidate_table`](super::invalidate_table) was told of counts as
-    /// written.
+    /// Tables that it reads and no function writes, or that it writes and no cached function reads,
+    /// one sentence for each. A misspelt table is found so. What
+    /// [`invalidate_table`](super::invalidate_table) was told of counts as written.
     pub warnings: Vec<String>,
 }
 
-/// Every cached function that is linked into this program, and every one that writes tables, called or not, by name.
+/// Every cached function that is linked into this program, and every one that writes tables, called
+/// or not, by name.
 ///
 /// ```
 /// #[larder::cache_result(ttl = "5m", cache = "analytics")]
@@ -316,9 +318,9 @@ pub fn functions() -> Vec<FunctionInfo> {
     functions
 }
 
-/// Removes all that the functions of this name have returned, as their companion `invalidate_all` does; how
-/// many such functions there are. For those without companions, and for whoever knows them from
-/// [`functions`]. O(functions).
+/// Removes all that the functions of this name have returned, as their companion `invalidate_all`
+/// does; how many such functions there are. For those without companions, and for whoever knows
+/// them from [`functions`]. O(functions).
 ///
 /// ```
 /// use larder::{cache_method_result, manager};

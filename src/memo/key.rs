@@ -55,8 +55,9 @@ pub struct Ref<'a, T: ?Sized>(&'a T);
 #[inline(always)]
 pub fn check<T: Argument + ?Sized>(_: &T) {}
 
-/// An argument, or part of one. Its method `part` makes a part of it; or, where it cannot be one, something that can,
-/// by [`OtherArgument`]. So it is [`check`] that says so, once, and nothing else does.
+/// An argument, or part of one. Its method `part` makes a part of it; or, where it cannot be one,
+/// something that can, by [`OtherArgument`]. So it is [`check`] that says so, once, and nothing
+/// else does.
 #[derive(Debug)]
 pub struct Given<'a, T: ?Sized>(pub &'a T);
 

@@ -1,13 +1,14 @@
 //! From a call to its result: look it up, or have it loaded.
 //!
-//! The key is borrowed from the arguments, and they are to go to the function if there is no result. So a
-//! call has two halves: [`look_up`] borrows the key and gives it back; if nothing was found there is a
-//! [`Turn`], which owns its key, and the arguments may be moved.
+//! The key is borrowed from the arguments, and they are to go to the function if there is no
+//! result. So a call has two halves: [`look_up`] borrows the key and gives it back; if nothing was
+//! found there is a [`Turn`], which owns its key, and the arguments may be moved.
 //!
-//! Loads are the engine's (`engine/flight.rs`): one per key, and superseded by whatever invalidates the key, or
-//! any tag, meanwhile. What a function has beyond that is an entry's second and third time: when it is no longer
-//! fresh and kept for want of better only, and when one of those who find it is to load it anew. Either
-//! way the load *replaces* what is there, as a refresh does (`engine/fill.rs`).
+//! Loads are the engine's (`engine/flight.rs`): one per key, and superseded by whatever invalidates
+//! the key, or any tag, meanwhile. What a function has beyond that is an entry's second and third
+//! time: when it is no longer fresh and kept for want of better only, and when one of those who
+//! find it is to load it anew. Either way the load *replaces* what is there, as a refresh does
+//! (`engine/fill.rs`).
 
 mod detached;
 mod future;
@@ -78,7 +79,8 @@ pub(super) enum Start<V> {
     Old(V, Spot),
     /// Whatever there is, it is not wanted.
     Forced,
-    /// Whatever there is may be older than what this thread has written, and what is loaded is for itself only.
+    /// Whatever there is may be older than what this thread has written, and what is loaded is for
+    /// itself only.
     Within,
 }
 
@@ -201,8 +203,8 @@ struct Lead<V> {
 enum Next<S: Shape> {
     Done(S::Output),
     Lead(Lead<S::Value>),
-    /// To run the function for this caller only: those of the function do not wait for one another, or it is called
-    /// within a write.
+    /// To run the function for this caller only: those of the function do not wait for one another,
+    /// or it is called within a write.
     Alone,
 }
 
@@ -365,7 +367,8 @@ impl<S: Shape> Turn<S> {
         self.end_with(lead, split, keep, started, took, |output| output)
     }
 
-    /// The same, with `answer` called when the load has landed, before listeners hear of what it took out.
+    /// The same, with `answer` called when the load has landed, before listeners hear of what it
+    /// took out.
     fn end_with<R>(
         self,
         lead: Lead<S::Value>,
@@ -425,8 +428,8 @@ impl<S: Shape> Turn<S> {
                     }
                     match S::share(&rest) {
                         Some(shared) => drop(lead.leader.land(Outcome::Error(shared))),
-                        // Each caller needs a rest of its own, so the next of them runs the function, and no
-                        // more than one at a time.
+                        // Each caller needs a rest of its own, so the next of them runs the
+                        // function, and no more than one at a time.
                         None => drop(lead.leader),
                     }
                     S::rest(rest)

@@ -1,19 +1,20 @@
 //! What functions return, kept: the run-time half of the attributes.
 //!
 //! [`cache_result`](crate::cache_result), [`cache_method_result`](crate::cache_method_result) and
-//! [`cache_query`](crate::cache_query) are in the package `larder-macros`, and so is `cache_view`, which the package
-//! `larder-http` exports; the guide is `docs/memoize.md` of the repository. Here is what they have to do when the
-//! program runs, and what it knows of its functions: [`functions`] lists them.
+//! [`cache_query`](crate::cache_query) are in the package `larder-macros`, and so is `cache_view`,
+//! which the package `larder-http` exports; the guide is `docs/memoize.md` of the repository. Here
+//! is what they have to do when the program runs, and what it knows of its functions: [`functions`]
+//! lists them.
 //!
 //! # Keys
 //!
 //! Each function has a namespace of its own, in the cache that it says; the key is a tuple of its
-//! arguments, of their own types, compared by their own `Eq`. Nothing is printed and nothing is digested,
-//! so no two functions and no two lists of arguments share a key, however alike they look. Looking one up
-//! borrows the arguments; it is made owned when it is missed.
+//! arguments, of their own types, compared by their own `Eq`. Nothing is printed and nothing is
+//! digested, so no two functions and no two lists of arguments share a key, however alike they
+//! look. Looking one up borrows the arguments; it is made owned when it is missed.
 //!
-//! Where a short name for a key is wanted, in a log or as the key of another store, each function has
-//! a [`Digest`] of it.
+//! Where a short name for a key is wanted, in a log or as the key of another store, each function
+//! has a [`Digest`] of it.
 #![forbid(unsafe_code)]
 
 mod digest;

@@ -1,4 +1,5 @@
-//! Calls of functions that read tables: within a write of these nothing is looked up, and nothing is kept.
+//! Calls of functions that read tables: within a write of these nothing is looked up, and nothing
+//! is kept.
 
 use super::{
     function::Function,

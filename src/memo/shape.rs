@@ -1,8 +1,9 @@
 //! What functions return: what of it is kept, and what goes to the caller only.
 //!
-//! An attribute sees names, and `Result` may hide behind any of them. So it is the compiler that is asked:
-//! `(&Returned::<R>::new()).shape()` finds the method for results if `R` is one, by whatever name, the one for
-//! options, or that for everything else. Results are told apart by whether their errors can be shared.
+//! An attribute sees names, and `Result` may hide behind any of them. So it is the compiler that is
+//! asked: `(&Returned::<R>::new()).shape()` finds the method for results if `R` is one, by whatever
+//! name, the one for options, or that for everything else. Results are told apart by whether their
+//! errors can be shared.
 
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
@@ -80,8 +81,8 @@ where
 {
 }
 
-/// A form. Its method `shape` is the form itself; or, where the values cannot be kept, something else, by
-/// [`OtherForm`]. So it is [`check_kept`] that says so, once, and nothing else does.
+/// A form. Its method `shape` is the form itself; or, where the values cannot be kept, something
+/// else, by [`OtherForm`]. So it is [`check_kept`] that says so, once, and nothing else does.
 #[derive(Debug)]
 pub struct Formed<F>(pub F);
 

@@ -1,17 +1,18 @@
 //! Tables and their parts, as tags of what was read.
 //!
-//! A table is named by a text, and `:` separates it from its parts: `users`, `users:7`, `users:7:posts`. A write
-//! makes stale what reads the very part that is written, what reads any part of that, and what reads what it is a
-//! part of. So a read of `users:7` has two tags, one for each part of its name:
+//! A table is named by a text, and `:` separates it from its parts: `users`, `users:7`,
+//! `users:7:posts`. A write makes stale what reads the very part that is written, what reads any
+//! part of that, and what reads what it is a part of. So a read of `users:7` has two tags, one for
+//! each part of its name:
 //!
 //! | tag | says | is invalidated by writes of |
 //! |---|---|---|
 //! | *under* `users` | reads a part of `users` | `users` |
 //! | *whole* `users:7` | reads all of `users:7` | `users:7`, and any part of it |
 //!
-//! and a write invalidates *whole* of each beginning of its name, and *under* of the name. An entry has room for eight
-//! tags. What a read names beyond that is left off: to read `users:7` instead of `users:7:posts` makes stale too much,
-//! never too little.
+//! and a write invalidates *whole* of each beginning of its name, and *under* of the name. An entry
+//! has room for eight tags. What a read names beyond that is left off: to read `users:7` instead of
+//! `users:7:posts` makes stale too much, never too little.
 
 use super::function::{Function, all};
 use crate::{
@@ -45,8 +46,8 @@ impl<'a> TableTag<'a> {
 }
 
 impl Table {
-    /// The table of these parts. A separator within a part separates nothing, except in the first part, which names
-    /// the table: an argument may say it all, as in `reads("{table}")`.
+    /// The table of these parts. A separator within a part separates nothing, except in the first
+    /// part, which names the table: an argument may say it all, as in `reads("{table}")`.
     #[must_use]
     pub fn new(parts: Vec<String>) -> Self {
         let mut table = Self::named(parts.first().map_or("", String::as_str));
@@ -127,7 +128,8 @@ pub(super) fn places(tables: &[Table], others: usize, entries: &Entries) -> Vec<
     pairs.flat_map(|(table, depth)| table.places(depth, entries)).collect()
 }
 
-/// The tables that an attribute's template may mean: those of one name, or of names that begin alike.
+/// The tables that an attribute's template may mean: those of one name, or of names that begin
+/// alike.
 struct Tables<'a> {
     begins: &'a str,
     is_open: bool,

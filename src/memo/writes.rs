@@ -1,12 +1,14 @@
 //! Functions that write, what they make stale, and what they see of it themselves.
 //!
-//! A write is open from its function's call to its end, and at its end it invalidates its tables, whatever the function
-//! returns. While the function runs, or its future is polled, it is on this thread's list of *open* writes. A function
-//! that reads what an open write of its thread has written, or may be about to write, is not looked up: it runs, so that
-//! it sees what was written; and what it returns is not kept, since that may never be committed.
+//! A write is open from its function's call to its end, and at its end it invalidates its tables,
+//! whatever the function returns. While the function runs, or its future is polled, it is on this
+//! thread's list of *open* writes. A function that reads what an open write of its thread has
+//! written, or may be about to write, is not looked up: it runs, so that it sees what was written;
+//! and what it returns is not kept, since that may never be committed.
 //!
-//! What is written within an open write is the outer one's, too: a transaction may be committed by the outermost
-//! function only, and what is stale at the inner function's end may be read anew, and kept, before that.
+//! What is written within an open write is the outer one's, too: a transaction may be committed by
+//! the outermost function only, and what is stale at the inner function's end may be read anew, and
+//! kept, before that.
 
 use super::{
     function::{Function, all},
@@ -29,10 +31,10 @@ const PARTS_MAX: usize = 256;
 /// Tables that [`invalidate_table`] was told of, remembered for the sake of warnings.
 const REPORTED_MAX: usize = 1_024;
 
-/// Makes stale what any [`cache_query`](crate::cache_query) has read of a table, in every cache where such a
-/// function keeps its results, as a `writes(..)` function does. For writes that no function of this program
-/// makes. The table may be a part of one: `users:7` makes stale what reads `users`, `users:7` or `users:7:posts`, and
-/// not what reads `users:8`. O(caches).
+/// Makes stale what any [`cache_query`](crate::cache_query) has read of a table, in every cache
+/// where such a function keeps its results, as a `writes(..)` function does. For writes that no
+/// function of this program makes. The table may be a part of one: `users:7` makes stale what reads
+/// `users`, `users:7` or `users:7:posts`, and not what reads `users:8`. O(caches).
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -79,8 +81,8 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The caches where functions keep what they have read. A named one may be made at any time; as long as it is not
-/// there, no function has kept anything in it.
+/// The caches where functions keep what they have read. A named one may be made at any time; as
+/// long as it is not there, no function has kept anything in it.
 fn caches_of_queries() -> impl Iterator<Item = ManagedCache> {
     static NAMES: OnceLock<BTreeSet<&'static str>> = OnceLock::new();
     let names = NAMES.get_or_init(|| {
@@ -147,8 +149,8 @@ fn add(written: &mut Vec<Table>, tables: &[Table]) {
     }
 }
 
-/// A write that is open. When it is dropped, at its function's end or because that panics or its future is dropped,
-/// what it has written is stale.
+/// A write that is open. When it is dropped, at its function's end or because that panics or its
+/// future is dropped, what it has written is stale.
 #[derive(Debug)]
 pub struct Write(Written);
 
@@ -177,7 +179,8 @@ impl Write {
         })
     }
 
-    /// Nothing was written if this, which is what the function returns, says so; `shape` is its shape.
+    /// Nothing was written if this, which is what the function returns, says so; `shape` is its
+    /// shape.
     pub fn unless_failed<T>(&self, shape: impl Success<T>, output: &T) {
         if !shape.succeeded(output) {
             locked(&self.0).clear();

@@ -1,4 +1,5 @@
-//! Caches are checked at once after what wakes maintenance or a refresh, whatever these do at that moment.
+//! Caches are checked at once after what wakes maintenance or a refresh, whatever these do at that
+//! moment.
 
 use crate::{Cache, ManualClock};
 use std::time::Duration;

@@ -262,7 +262,8 @@ fn build(hashing: Hashing, shards: usize, entries: u64, census: &Census) -> Fuse
     cache
 }
 
-/// Everything that must hold of a cache that has been through a panic, and of all values at its end.
+/// Everything that must hold of a cache that has been through a panic, and of all values at its
+/// end.
 fn check(cache: FuseCache, census: &Census) {
     cache.validate();
     let mut entries = 0;
@@ -320,8 +321,9 @@ fn a_panic_in_any_call_leaves_the_cache_usable_and_leaks_nothing() {
     }
 }
 
-/// Whether a scene makes a call if it is repeated on the same cache. What was replaced or evicted is dropped when nobody can
-/// see it any more; other tests of this process may have been pinned all the time that a single scene took.
+/// Whether a scene makes a call if it is repeated on the same cache. What was replaced or evicted
+/// is dropped when nobody can see it any more; other tests of this process may have been pinned all
+/// the time that a single scene took.
 fn comes_late(scene: &Scene, call: Call) -> bool {
     if !matches!(call, DropKey | DropValue) {
         return false;

@@ -188,7 +188,7 @@ impl Budget {
         self.capacity().min(CREDITS_MAX) + self.debt()
     }
 
-    /// Has room for the bits of `shards` shards, before the new ones have credits.
+    /// Grows the bitmap to cover `shards` shards. Called before any new shard can hold credits.
     pub(crate) fn admit(&self, shards: usize) -> Result<(), OutOfMemory> {
         let words = shards.div_ceil(WORD_BITS);
         let above = words.saturating_sub(self.spare.len());

@@ -50,8 +50,9 @@
 //! A writer bumps the control word of the key's home (`fill.rs`) on every floor from the ground up to the
 //! first where it is not sealed. A fill that decides further up has to seal that one first: if it does so
 //! after the bump it sees the flag that was set before the bump, and gives up; if before, the bump finds
-//! the seal, and the writer goes on up. A shard that is not there yet ends the writer's way like an open
-//! set: it looks by a swap of null for null, so that who makes the shard later sees the flag.
+//! the seal, and the writer goes on up. A missing shard ends the walk as well. The writer checks with a
+//! compare-exchange of null for null, a read-modify-write, so the thread that makes the shard later
+//! sees the flag.
 //!
 //! # Nodes of inserts that went on
 //!

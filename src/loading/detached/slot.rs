@@ -10,8 +10,8 @@ use std::{
 /// A panic's payload.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Where a caller learns of the end of its task: of its answer `T`, or of the loader `L`, which comes back. The lock is
-/// held for a few instructions, and no user code runs under it.
+/// Where a caller learns of the end of its task: of its answer `T`, or of the loader `L`, which
+/// comes back. The lock is held for a few instructions, and no user code runs under it.
 pub(crate) struct Slot<T, L>(Mutex<Progress<T, L>>);
 
 enum Progress<T, L> {

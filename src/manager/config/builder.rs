@@ -13,8 +13,8 @@ use std::{collections::HashMap, ffi::OsString, fs, io, path::PathBuf};
 
 /// Puts a [`ManagerConfig`] together; comes from [`ManagerConfig::builder`].
 ///
-/// In whatever order its methods are called, the program's own settings come first, then files in the
-/// order in which they were named, then the environment.
+/// In whatever order its methods are called, the program's own settings come first, then files in
+/// the order in which they were named, then the environment.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ConfigBuilder {
@@ -69,16 +69,16 @@ impl ConfigBuilder {
         self
     }
 
-    /// From when on one cache is not well. What a file says of its health changes these; what it says of
-    /// all caches does not.
+    /// From when on one cache is not well. What a file says of its health changes these; what it
+    /// says of all caches does not.
     pub fn health_of(mut self, cache: impl Into<String>, thresholds: HealthThresholds) -> Self {
         self.base.own_health.insert(cache.into(), thresholds);
         self
     }
 
-    /// Takes a section that another package reads, such as `http`, from files and variables. `check` adds what is wrong
-    /// with it, so that it is told with all the rest; what the section says is in
-    /// [`ManagerConfig::section`]. How it is read is shown at [`Section`].
+    /// Takes a section that another package reads, such as `http`, from files and variables.
+    /// `check` adds what is wrong with it, so that it is told with all the rest; what the section
+    /// says is in [`ManagerConfig::section`]. How it is read is shown at [`Section`].
     ///
     /// Without this, the section is unknown, and an error.
     pub fn section(
@@ -108,13 +108,13 @@ impl ConfigBuilder {
         self
     }
 
-    /// Says that the settings are in this table of the files, which are the application's own: with `cache`, the
-    /// section `[url]` is `[cache.url]`. A table within another one is written with a dot, `service.cache`. What
-    /// else the files have is left alone.
+    /// Says that the settings are in this table of the files, which are the application's own: with
+    /// `cache`, the section `[url]` is `[cache.url]`. A table within another one is written with a
+    /// dot, `service.cache`. What else the files have is left alone.
     ///
-    /// Each file that is there has to have the table, the [optional](Self::optional_file) ones too: a name that is
-    /// misspelt, here or in a file, would leave all its settings out otherwise. A file without settings has
-    /// the heading `[cache]` and nothing below it.
+    /// Each file that is there has to have the table, the [optional](Self::optional_file) ones too:
+    /// a name that is misspelt, here or in a file, would leave all its settings out otherwise. A
+    /// file without settings has the heading `[cache]` and nothing below it.
     ///
     /// ```
     /// use larder::manager::{CacheKind, config::ManagerConfig};
@@ -132,7 +132,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets what the names of the environment's variables begin with, `LARDER_` if nothing else is said.
+    /// Sets what the names of the environment's variables begin with, `LARDER_` if nothing else is
+    /// said.
     ///
     /// ```
     /// use larder::manager::{CacheKind, config::ManagerConfig};
@@ -155,10 +156,10 @@ impl ConfigBuilder {
         self.variables(std::env::vars_os())
     }
 
-    /// Settings in these variables, of which those count whose names begin with `LARDER_`, or another
-    /// [prefix](Self::env_prefix):
-    /// `LARDER_URL__TTL=30m`, `LARDER_CACHES__REPORTS__MAX_ENTRIES=200`. In a name of a cache, an
-    /// underscore stands for `-` and `.`, too. Of variables with the same name, the last one counts.
+    /// Settings in these variables, of which those count whose names begin with `LARDER_`, or
+    /// another [prefix](Self::env_prefix): `LARDER_URL__TTL=30m`,
+    /// `LARDER_CACHES__REPORTS__MAX_ENTRIES=200`. In a name of a cache, an underscore stands for
+    /// `-` and `.`, too. Of variables with the same name, the last one counts.
     pub fn variables<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<OsString>,
@@ -216,8 +217,8 @@ impl ConfigBuilder {
         let Draft { mut config, own_health, foreign } = draft;
         health::settle(&mut config, own_health);
         config.sections = foreign.into_iter().map(|it| it.finish(&mut problems)).collect();
-        // Settings that are wrong were not made, so what is left is what the program said, and what does
-        // not go together.
+        // Settings that are wrong were not made, so what is left is what the program said, and what
+        // does not go together.
         problems.extend(check(&config).into_iter().map(|Wrong { field, value, allowed }| {
             ConfigProblem::OutOfRange { place: place_of(&field, &places), field, value, allowed }
         }));
@@ -263,8 +264,8 @@ fn foreign_names(foreign: &[Foreign]) -> Vec<ConfigProblem> {
     taken.map(problem).collect()
 }
 
-/// Where a setting was made that is wrong beside another one: that other's place, if it was only that
-/// which was changed.
+/// Where a setting was made that is wrong beside another one: that other's place, if it was only
+/// that which was changed.
 fn place_of(field: &str, places: &HashMap<String, Place>) -> Place {
     let mut made_at = vec![field.to_owned()];
     // What a cache's health does not say is as for all.

@@ -1,8 +1,8 @@
 //! Settings from variables such as `LARDER_URL__TTL`.
 //!
-//! The prefix, then the setting's path in capitals, with two underscores where a file has a dot. What
-//! begins with the prefix and has no two underscores may be somebody else's, and is left alone; but not
-//! if it only lacks the second underscore, which is an easy mistake.
+//! The prefix, then the setting's path in capitals, with two underscores where a file has a dot.
+//! What begins with the prefix and has no two underscores may be somebody else's, and is left
+//! alone; but not if it only lacks the second underscore, which is an easy mistake.
 
 use super::{
     ManagerConfig,

@@ -191,8 +191,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// Returns `Ok` if there are no problems, and otherwise the error that has them. For packages that read
-    /// [sections](super::Section) of their own.
+    /// Returns `Ok` if there are no problems, and otherwise the error that has them. For packages
+    /// that read [sections](super::Section) of their own.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! Thresholds of health: a section `health` for all caches, and one in the section of any cache.
 //!
-//! What a cache's section does not say is as for all caches, whichever of the two is said first. So what it
-//! says is put aside until everything has been read.
+//! What a cache's section does not say is as for all caches, whichever of the two is said first. So
+//! what it says is put aside until everything has been read.
 
 use super::{
     ManagerConfig,

@@ -1,8 +1,8 @@
 //! Settings of a manager from the program, from TOML files and from the environment.
 //!
 //! What is said later counts: first the built-in settings, then what the program says to the
-//! [`ConfigBuilder`], then files in the order in which they are named, then the environment. A file or a
-//! variable changes the one setting that it names, and leaves the others as they are.
+//! [`ConfigBuilder`], then files in the order in which they are named, then the environment. A file
+//! or a variable changes the one setting that it names, and leaves the others as they are.
 //!
 //! ```
 //! use larder::manager::{CacheKind, config::ManagerConfig};
@@ -70,7 +70,8 @@ pub use section::{Section, Setting};
 use super::{CacheKind, CacheSettings, HealthThresholds, memory::MemorySettings};
 use std::{collections::BTreeMap, path::PathBuf};
 
-/// The settings of a whole manager: of the five kinds of caches, of named ones, of memory, and of health.
+/// The settings of a whole manager: of the five kinds of caches, of named ones, of memory, and of
+/// health.
 ///
 /// ```
 /// use larder::manager::{CacheKind, config::ManagerConfig};
@@ -189,8 +190,8 @@ impl ManagerConfig {
         self.own_health.get(cache)
     }
 
-    /// What the configuration says in a section that another package reads; `None` if the builder does not know
-    /// [of it](ConfigBuilder::section).
+    /// What the configuration says in a section that another package reads; `None` if the builder
+    /// does not know [of it](ConfigBuilder::section).
     #[must_use]
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name() == name)

@@ -1,9 +1,9 @@
 //! A configuration becomes a manager, or changes one that is running.
 //!
-//! A reload is done in an order in which whatever can fail comes before whatever cannot be taken back:
-//! first what is for life is compared, then new caches are made (nobody sees them yet), then caches that
-//! are to hold more are made to (which loses nothing, and is undone if one of them has no room), and only
-//! then are the new caches let in and all settings applied, shrinking included.
+//! A reload is done in an order in which whatever can fail comes before whatever cannot be taken
+//! back: first what is for life is compared, then new caches are made (nobody sees them yet), then
+//! caches that are to hold more are made to (which loses nothing, and is undone if one of them has
+//! no room), and only then are the new caches let in and all settings applied, shrinking included.
 
 use super::{ManagerConfig, schema::name_of_cache_field};
 use crate::manager::{
@@ -77,8 +77,8 @@ fn lines(fixed: &[FixedSetting]) -> String {
 /// Configuration.
 #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
 impl CacheManagerBuilder {
-    /// The settings of a configuration, instead of those that were there: for all five kinds, for the named
-    /// caches that it mentions, for memory, and for health.
+    /// The settings of a configuration, instead of those that were there: for all five kinds, for
+    /// the named caches that it mentions, for memory, and for health.
     ///
     /// ```
     /// use larder::manager::{CacheManager, config::ManagerConfig};
@@ -134,15 +134,16 @@ impl CacheManager {
 
     /// Changes a manager that is running to what is configured now. Entries that still fit stay.
     ///
-    /// Capacities, times to live and what they count from, jitter, priorities, how memory is looked after
-    /// and from when on something is not well may change, and named caches may be new. A new time to live counts for entries that are
-    /// written from then on, and a shorter one for those that are there, too; a cache that shrinks gives up
-    /// entries as if it were full. Named caches that are not mentioned any more stay as they are.
+    /// Capacities, times to live and what they count from, jitter, priorities, how memory is looked
+    /// after and from when on something is not well may change, and named caches may be new. A new
+    /// time to live counts for entries that are written from then on, and a shorter one for those
+    /// that are there, too; a cache that shrinks gives up entries as if it were full. Named caches
+    /// that are not mentioned any more stay as they are.
     ///
     /// # Errors
     ///
-    /// If a setting was to change that is for life (shards, new_key_share, policy, and whether entries or
-    /// bytes are bounded), or there is no room. Then nothing has changed.
+    /// If a setting was to change that is for life (shards, new_key_share, policy, and whether
+    /// entries or bytes are bounded), or there is no room. Then nothing has changed.
     ///
     /// ```
     /// use larder::manager::{CacheKind, CacheManager, config::ManagerConfig};

@@ -381,8 +381,8 @@ mod tests {
 
     #[test]
     fn every_field_is_one_of_the_settings() {
-        // `validate` speaks of fields by these names; a field that is not there would never be found
-        // out of range.
+        // `validate` speaks of fields by these names; a field that is not there would never be
+        // found out of range.
         let fields: Vec<_> = CACHE.iter().map(|field| field.field).collect();
         let settings = format!("{:?}", CacheSettings::new(1));
         for field in fields {

@@ -1,8 +1,9 @@
 //! Sections of a configuration that belong to other packages.
 //!
-//! A package that builds on a manager may have settings of its own in the same files and variables. It names its section
-//! by [`ConfigBuilder::section`](super::ConfigBuilder::section), with a function that says what is wrong with it, so
-//! that all mistakes are told at once. What the section says is then in the [`ManagerConfig`](super::ManagerConfig).
+//! A package that builds on a manager may have settings of its own in the same files and variables.
+//! It names its section by [`ConfigBuilder::section`](super::ConfigBuilder::section), with a
+//! function that says what is wrong with it, so that all mistakes are told at once. What the
+//! section says is then in the [`ManagerConfig`](super::ManagerConfig).
 //!
 //! ```
 //! use larder::manager::config::{ConfigProblem, ManagerConfig, Section};
@@ -43,8 +44,8 @@ use super::{
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// What a configuration says in a section that belongs to another package: all settings, in the order in which they were
-/// made, so that of two of the same path the later one counts.
+/// What a configuration says in a section that belongs to another package: all settings, in the
+/// order in which they were made, so that of two of the same path the later one counts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Section {
     name: String,
@@ -198,7 +199,8 @@ impl Setting {
         self.value.text().is_ok_and(|text| text == word)
     }
 
-    /// There is no such setting; there are these. One that is much like it is said to have been meant.
+    /// There is no such setting; there are these. One that is much like it is said to have been
+    /// meant.
     #[must_use]
     pub fn unknown(&self, allowed: &[&str]) -> ConfigProblem {
         let meant = self.path.last().unwrap_or(&self.section);

@@ -1,8 +1,8 @@
 //! Durations and sizes as people write them.
 //!
-//! A number, then its unit: `90s`, `1h 30m`, `64 MiB`, `1.5 GiB`. Fewer spellings than the crates for
-//! it know, on purpose: to these, `5M` is five months and `1m` a megabyte, and what is too large is cut
-//! off. Here each is an error.
+//! A number, then its unit: `90s`, `1h 30m`, `64 MiB`, `1.5 GiB`. Fewer spellings than the crates
+//! for it know, on purpose: to these, `5M` is five months and `1m` a megabyte, and what is too
+//! large is cut off. Here each is an error.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Levels as they are serialized: those that are durations have the unit in their names, as all durations do.
+//! Levels as they are serialized: those that are durations have the unit in their names, as all
+//! durations do.
 
 use super::Levels;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -36,8 +36,8 @@ impl<T> Levels<T> {
 /// [`health_thresholds`](crate::manager::CacheManagerBuilder::health_thresholds),
 /// [`health_thresholds_of`](crate::manager::CacheManagerBuilder::health_thresholds_of).
 ///
-/// With the feature `serde` they can be serialized and read. Durations are numbers of seconds, with the unit in the
-/// name: `window_seconds`, `lateness.degraded_seconds`.
+/// With the feature `serde` they can be serialized and read. Durations are numbers of seconds, with
+/// the unit in the name: `window_seconds`, `lateness.degraded_seconds`.
 ///
 /// ```
 /// use larder::manager::{HealthThresholds, Levels};
@@ -62,22 +62,22 @@ impl<T> Levels<T> {
     serde(default, deny_unknown_fields)
 )]
 pub struct HealthThresholds {
-    /// Over how long hit ratio and turnover are taken, 10 seconds to 15 minutes: 5 minutes, if nothing
-    /// else is said.
+    /// Over how long hit ratio and turnover are taken, 10 seconds to 15 minutes: 5 minutes, if
+    /// nothing else is said.
     #[cfg_attr(feature = "serde", serde(rename = "window_seconds", with = "crate::seconds"))]
     pub window: Duration,
     /// In a window with fewer lookups the hit ratio says nothing: 1,000.
     pub min_lookups: u64,
     /// Floors of the hit ratio, 0.0 to 1.0: 0.5 and 0.1. A lower one is not well.
     pub hit_ratio: Option<Levels<f64>>,
-    /// How often a minute as many unexpired entries are evicted as the cache has: 1 and 10. A higher one
-    /// is not well: the cache is too small for what goes through it. Those do not count that leave a cache
-    /// because it is to be smaller. 0.0 and more.
+    /// How often a minute as many unexpired entries are evicted as the cache has: 1 and 10. A
+    /// higher one is not well: the cache is too small for what goes through it. Those do not count
+    /// that leave a cache because it is to be smaller. 0.0 and more.
     pub turnover: Option<Levels<f64>>,
-    /// The share of its memory that the process uses, 0.0 to 1.0: 0.85 and 0.95. A higher one is not
-    /// well. Of the process, so what a single cache's thresholds say does not matter.
+    /// The share of its memory that the process uses, 0.0 to 1.0: 0.85 and 0.95. A higher one is
+    /// not well. This concerns the process; the thresholds of single caches are ignored.
     pub memory: Option<Levels<f64>>,
-    /// How late the maintenance thread is: 5 seconds and a minute. Of the process, too.
+    /// How late the maintenance thread is: 5 seconds and a minute. This concerns the process, too.
     pub lateness: Option<Levels<Duration>>,
 }
 

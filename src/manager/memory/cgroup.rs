@@ -1,14 +1,14 @@
 //! The memory that the container allows, from the files of the kernel's control groups.
 //!
 //! `/proc/self/cgroup` names the group of this process, in each hierarchy: one line `0::/path` for
-//! version 2, one line `4:memory:/path` for the memory controller of version 1; both where a machine
-//! runs a mixture. `/proc/self/mountinfo` says where the hierarchies are mounted, and from which of
-//! their directories on: inside a container that is often the container's own group, and then its
-//! path begins with what is not to be seen.
+//! version 2, one line `4:memory:/path` for the memory controller of version 1; both where a
+//! machine runs a mixture. `/proc/self/mountinfo` says where the hierarchies are mounted, and from
+//! which of their directories on: inside a container that is often the container's own group, and
+//! then its path begins with what is not to be seen.
 //!
-//! A group is bounded by its own limit and by that of each group around it, and each of these counts
-//! its own use. So every directory from the process's own up to the mount is looked at, and the one
-//! that is closest to its limit is what counts.
+//! A group is bounded by its own limit and by that of each group around it, and each of these
+//! counts its own use. So every directory from the process's own up to the mount is looked at, and
+//! the one that is closest to its limit is what counts.
 
 use super::{
     probe::MemoryProbe,
@@ -176,8 +176,8 @@ impl Mount {
     }
 }
 
-/// `path` as seen from `root`, without a leading `/`; nothing if it lies outside, as it does where a
-/// process sees other groups than those who mounted.
+/// `path` as seen from `root`, without a leading `/`; nothing if it lies outside, as it does where
+/// a process sees other groups than those who mounted.
 fn below<'a>(path: &'a str, root: &str) -> &'a str {
     let rest = path.strip_prefix(root.trim_end_matches('/')).unwrap_or_default();
     match rest.strip_prefix('/') {

@@ -1,10 +1,10 @@
 //! How much memory there is, what of it the caches have, and what happens when it runs short.
 //!
-//! A [`MemoryProbe`] looks at the process, the container and the machine. `SystemProbe` is one, with the
-//! feature `sysinfo`; [`Cgroup`] reads a container's limit without any crate. A
+//! A [`MemoryProbe`] looks at the process, the container and the machine. `SystemProbe` is one,
+//! with the feature `sysinfo`; [`Cgroup`] reads a container's limit without any crate. A
 //! [`CacheManager`](super::CacheManager) takes a [`MemorySample`] every now and then, or when it is
-//! [asked to](super::CacheManager::sample_memory), and makes its caches smaller if [too much](PressureSettings)
-//! of the limit is in use.
+//! [asked to](super::CacheManager::sample_memory), and makes its caches smaller if [too
+//! much](PressureSettings) of the limit is in use.
 
 mod bytes;
 mod cgroup;

@@ -1,10 +1,10 @@
 //! What to do when memory runs short: decided here, done elsewhere.
 //!
-//! Each cache has a share of the capacity it was configured with: all of it at first. Above the upper
-//! mark, every sample takes a step from the least important caches that are still above the floor;
-//! below the lower mark, every sample gives a step back to the most important ones that lack some.
-//! Between the marks nothing happens, so that what a step has freed is not given back at once. Caches
-//! of the same priority shrink and grow together.
+//! Each cache has a share of the capacity it was configured with: all of it at first. Above the
+//! upper mark, every sample takes a step from the least important caches that are still above the
+//! floor; below the lower mark, every sample gives a step back to the most important ones that lack
+//! some. Between the marks nothing happens, so that what a step has freed is not given back at
+//! once. Caches of the same priority shrink and grow together.
 
 use std::fmt;
 
@@ -54,7 +54,7 @@ impl Share {
         f64::from(self.0) / 1000.0
     }
 
-    /// That share of `whole`, but not nothing of something.
+    /// Returns this share of `whole`, rounded down; at least 1 if `whole` is not 0.
     pub(crate) fn of(self, whole: u64) -> u64 {
         let part = u128::from(whole) * u128::from(self.0) / 1000;
         // Not more than the whole.

@@ -3,8 +3,8 @@
 use super::reading::MemoryReading;
 use std::{fmt::Debug, sync::Arc};
 
-/// Says how much memory there is, and how much is used: `SystemProbe` (feature `sysinfo`), or one made for
-/// tests.
+/// Says how much memory there is, and how much is used: `SystemProbe` (feature `sysinfo`), or one
+/// made for tests.
 ///
 /// ```
 /// use larder::manager::memory::{MemoryProbe, MemoryReading};

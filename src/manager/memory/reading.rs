@@ -3,7 +3,7 @@
 use super::bytes::Bytes;
 use std::fmt;
 
-/// Memory of the process, its container and the system, in bytes; `None` is what nobody knows.
+/// Memory of the process, its container and the system, in bytes; `None` is unknown.
 ///
 /// ```
 /// use larder::manager::memory::{MemoryReading, UtilizationSource};
@@ -133,9 +133,9 @@ impl MemoryReading {
         self
     }
 
-    /// How much is used of the limit that is closest: of `process_limit`, beside what of the process
-    /// is in memory; of the container's; and of the machine's memory, unless the container is
-    /// limited to less. `None` if no limit is known or nothing of what is used.
+    /// How much is used of the limit that is closest: of `process_limit`, beside what of the
+    /// process is in memory; of the container's; and of the machine's memory, unless the container
+    /// is limited to less. `None` if no limit is known or nothing of what is used.
     #[must_use]
     pub fn utilization(&self, process_limit: Option<u64>) -> Option<Utilization> {
         let process = process_limit.zip(self.resident).and_then(|(limit, resident)| {

@@ -21,10 +21,10 @@ pub struct MemorySample {
     pub taken: Instant,
     /// What the probe said.
     pub reading: MemoryReading,
-    /// How much is used of the limit that is closest; `None` if nobody knows.
+    /// How much is used of the limit that is closest; `None` if unknown.
     pub utilization: Option<Utilization>,
-    /// The caches: the kinds first, then the others by name. What is done about [`pressure`](Self::pressure)
-    /// shows in the next sample.
+    /// The caches: the kinds first, then the others by name. What is done about
+    /// [`pressure`](Self::pressure) shows in the next sample.
     pub caches: Vec<CacheUse>,
     /// What followed from it.
     pub pressure: Pressure,

@@ -9,8 +9,9 @@ use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, Ref
 
 /// Looks at the process, the container and the machine it runs on.
 ///
-/// The container's limit is that of its control group, see [`Cgroup`]; process and machine are looked at
-/// by the crate `sysinfo`, which is asked for nothing else. About a tenth of a millisecond on Linux.
+/// The container's limit is that of its control group, see [`Cgroup`]; process and machine are
+/// looked at by the crate `sysinfo`, which is asked for nothing else. About a tenth of a
+/// millisecond on Linux.
 ///
 /// ```
 /// use larder::manager::memory::{MemoryProbe, SystemProbe};

@@ -1,8 +1,8 @@
 //! A manager's looks at the memory, and what it does about them.
 //!
-//! Samples are taken by the maintenance thread, or by whoever asks for one; in either case without a
-//! lock. Two at once may both take a step of [`plan`], but it is the same step: a cache is told which
-//! share it has, not by how much it is to change.
+//! Samples are taken by the maintenance thread, or by whoever asks for one; in either case without
+//! a lock. Two at once may both take a step of [`plan`], but it is the same step: a cache is told
+//! which share it has, not by how much it is to change.
 
 use super::{
     MemorySettings,
@@ -281,7 +281,8 @@ impl CacheManager {
         self.watch().read()
     }
 
-    /// The latest sample; `None` if none was taken yet. O(1), and never waits for one that is being taken.
+    /// The latest sample; `None` if none was taken yet. O(1), and never waits for one that is being
+    /// taken.
     #[must_use]
     pub fn memory(&self) -> Option<Arc<MemorySample>> {
         self.watch().latest()

@@ -1,5 +1,5 @@
-//! The caches' numbers for a recorder of the crate `metrics`, by the names that Micrometer has for caches,
-//! as Prometheus writes them.
+//! The caches' numbers for a recorder of the crate `metrics`, by the names that Micrometer has for
+//! caches, as Prometheus writes them.
 //!
 //! Numbers are taken from the statistics now and then, so an operation costs what it costs without.
 
@@ -24,8 +24,8 @@ const LOAD_DURATION: &str = "cache_load_duration_seconds";
 /// So many recorders are told apart.
 const RECORDERS: usize = 8;
 
-/// The handles of all caches, with each recorder: by where that is in memory. An application may install its recorder
-/// after it has built its caches, and have others besides.
+/// The handles of all caches, with each recorder: by where that is in memory. An application may
+/// install its recorder after it has built its caches, and have others besides.
 #[derive(Debug, Default)]
 pub(in super::super) struct Meters(Vec<(usize, HashMap<String, CacheMeters>)>);
 
@@ -59,7 +59,7 @@ fn describe() {
     describe_counter!(GETS, Unit::Count, "Lookups, by whether they found their key");
     describe_counter!(PUTS, Unit::Count, "Values that were stored, new ones and replacements");
     describe_counter!(EVICTIONS, Unit::Count, "Entries that left by themselves, by the cause");
-    describe_counter!(REMOVALS, Unit::Count, "Entries that somebody removed, by the cause");
+    describe_counter!(REMOVALS, Unit::Count, "Entries removed by request, by the cause");
     describe_gauge!(SIZE, Unit::Count, "Entries in the cache");
     describe_gauge!(CAPACITY, "The most that the cache may hold: entries, or bytes of values");
     describe_gauge!(MEMORY, Unit::Bytes, "Bytes in use, for the cache's structures and for values");
@@ -135,8 +135,9 @@ impl CacheMeters {
 
 /// How long loads took, in seconds, and how many of them took that long.
 ///
-/// Of each load its power of two is known, and of all together how long they took. So they are taken to be
-/// at the same place between the bounds of theirs, which is where the sum comes out right.
+/// Of each load its power of two is known, and of all together how long they took. So they are
+/// taken to be at the same place between the bounds of theirs, which is where the sum comes out
+/// right.
 fn durations(times: &LoadTimes, total: Duration) -> Vec<(f64, u64)> {
     let mut lower = 0.0;
     let buckets: Vec<_> = times

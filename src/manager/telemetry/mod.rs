@@ -1,7 +1,8 @@
-//! What goes out of the house: to a recorder of `metrics`, to a subscriber of `tracing`. Without their
-//! features, nothing, and it costs nothing.
+//! What goes out of the house: to a recorder of `metrics`, to a subscriber of `tracing`. Without
+//! their features, nothing, and it costs nothing.
 //!
-//! Neither is on the path of a hit, and neither is ever given a key: keys are many, and may be secret.
+//! Neither is on the path of a hit, and neither is ever given a key: keys are many, and may be
+//! secret.
 
 #[cfg(feature = "metrics")]
 mod metrics;

@@ -1,8 +1,9 @@
-//! Spans and events for a subscriber of the crate `tracing`, at the level `debug`: loads, changes of a
-//! cache's health, what is done about pressure, reloads of settings. And, as warnings, tables that only one side of
-//! reads and writes names.
+//! Spans and events for a subscriber of the crate `tracing`, at the level `debug`: loads, changes
+//! of a cache's health, what is done about pressure, reloads of settings. And, as warnings, tables
+//! that only one side of reads and writes names.
 //!
-//! Fields: `cache.name`; `cache.function`, if an attribute has it loaded; `cache.ttl_ms`, how long the value is to live; `cache.outcome`.
+//! Fields: `cache.name`; `cache.function`, if an attribute has it loaded; `cache.ttl_ms`, how long
+//! the value is to live; `cache.outcome`.
 
 use super::Outcome;
 #[cfg(feature = "config")]

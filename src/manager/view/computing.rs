@@ -1,4 +1,5 @@
-//! One key of a view: inserting if it is absent, and computing its value from the one that is there.
+//! One key of a view: inserting if it is absent, and computing its value from the one that is
+//! there.
 
 use super::{KeyOf, View};
 use crate::{
@@ -31,10 +32,11 @@ impl<Q: fmt::Debug + ?Sized, V, T> fmt::Debug for ViewEntrySelector<'_, Q, V, T>
 
 /// # Computing
 ///
-/// These read a key, decide and write it in one step: see [`ViewEntrySelector`]. What is put lives as long as the
-/// cache's settings or the view say, and has the view's tags.
+/// These read a key, decide and write it in one step: see [`ViewEntrySelector`]. What is put lives
+/// as long as the cache's settings or the view say, and has the view's tags.
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
-    /// Selects a key, to insert a value if it is absent, or to compute one from that which is there.
+    /// Selects a key, to insert a value if it is absent, or to compute one from that which is
+    /// there.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -53,8 +55,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         ViewEntrySelector { view: self, key }
     }
 
-    /// Sets the value of a key that is present, and returns the old one; `None`, and nothing is changed, if it is
-    /// absent: see [`Cache::replace`](crate::Cache::replace). Atomic. O(1).
+    /// Sets the value of a key that is present, and returns the old one; `None`, and nothing is
+    /// changed, if it is absent: see [`Cache::replace`](crate::Cache::replace). Atomic. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -73,8 +75,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         old
     }
 
-    /// The value of a key, cloned, and its version, for [`compare_and_swap`](View::compare_and_swap). Counts like
-    /// [`get`](View::get); see [`Cache::get_versioned`](crate::Cache::get_versioned). O(1).
+    /// The value of a key, cloned, and its version, for
+    /// [`compare_and_swap`](View::compare_and_swap). Counts like [`get`](View::get); see
+    /// [`Cache::get_versioned`](crate::Cache::get_versioned). O(1).
     pub fn get_versioned<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<(V, Version)> {
         let (query, entries) = (self.query(key), &self.entries);
         let eq = |other: &StoredKey| query.equivalent(other);
@@ -82,8 +85,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         entries.engine().get_versioned(entries.hash(&query), eq, clone)
     }
 
-    /// Sets the value of a key if it has not been written since its version was `expected`; returns the new
-    /// version: see [`Cache::compare_and_swap`](crate::Cache::compare_and_swap). Atomic. O(1).
+    /// Sets the value of a key if it has not been written since its version was `expected`; returns
+    /// the new version: see [`Cache::compare_and_swap`](crate::Cache::compare_and_swap). Atomic.
+    /// O(1).
     ///
     /// # Errors
     ///
@@ -122,7 +126,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Decision::PutOn(nodes::Entry { key: entry.key.clone(), value }, self.terms)
     }
 
-    /// Has `f` decide over a key, which it gets with its value; see `Engine::compute`.
+    /// Computes a key's new state with `f`, which gets the entry and its value; see
+    /// `Engine::compute`.
     fn compute<Q: Key + ?Sized>(
         &self,
         query: Query<'_, Q, V>,
@@ -143,9 +148,10 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 }
 
-/// As [`EntrySelector`](crate::EntrySelector), and all that is said there of computations holds: they take no
-/// lock, a closure runs again if the key is written meanwhile, and the value that is replaced is the one that the
-/// closure saw. So of several threads that add to one value, none loses what another has added.
+/// As [`EntrySelector`](crate::EntrySelector), and all that is said there of computations holds:
+/// they take no lock, a closure runs again if the key is written meanwhile, and the value that is
+/// replaced is the one that the closure saw. So of several threads that add to one value, none
+/// loses what another has added.
 ///
 /// The key of an [`Entry`] is what is stored: a `String` for `str`.
 ///
@@ -179,7 +185,8 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         self.or_insert_with(V::default)
     }
 
-    /// The key's entry; if it is absent, what `init` returns is inserted. A load, as [`View::get_with`].
+    /// The key's entry; if it is absent, what `init` returns is inserted. A load, as
+    /// [`View::get_with`].
     ///
     /// # Panics
     ///
@@ -231,7 +238,8 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         Some(Entry::new(self.key.to_stored(), value, is_fresh))
     }
 
-    /// Sets the value of the key to what `f` makes of its entry, or of `None`. `f` may run more than once.
+    /// Sets the value of the key to what `f` makes of its entry, or of `None`. `f` may run more
+    /// than once.
     pub fn and_upsert_with(
         self,
         mut f: impl FnMut(Option<Entry<Q::Stored, V>>) -> V,
@@ -240,8 +248,8 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         result.into_entry().expect("what was put is there, or was")
     }
 
-    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it, or leaves it
-    /// as it is. `f` may run more than once.
+    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it,
+    /// or leaves it as it is. `f` may run more than once.
     pub fn and_compute_with(
         self,
         mut f: impl FnMut(Option<Entry<Q::Stored, V>>) -> Op<V>,
@@ -309,10 +317,11 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
 
 /// # In futures
 ///
-/// As the methods of the same name without `_async`. The closures return futures, which run unpinned; the more
-/// often others write the key meanwhile, the more often they run again.
+/// As the methods of the same name without `_async`. The closures return futures, which run
+/// unpinned; the more often others write the key meanwhile, the more often they run again.
 impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelector<'_, Q, V, T> {
-    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled otherwise.
+    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled
+    /// otherwise.
     ///
     /// # Panics
     ///
@@ -367,7 +376,8 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         Some(Entry::new(self.key.to_stored(), value, is_fresh))
     }
 
-    /// Sets the value of the key to what `f` makes of its entry, or of `None`. `f` may run more than once.
+    /// Sets the value of the key to what `f` makes of its entry, or of `None`. `f` may run more
+    /// than once.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -381,7 +391,8 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
     ///
     /// # Panics
     ///
-    /// If `f` does, or there is no memory for versions: 8 bytes for each entry that the shard is planned for.
+    /// If `f` does, or there is no memory for versions: 8 bytes for each entry that the shard is
+    /// planned for.
     pub async fn and_upsert_with_async<F: Future<Output = V>>(
         self,
         f: impl FnMut(Option<Entry<Q::Stored, V>>) -> F,

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 /// # Counting
 ///
-/// Atomic, as [`Cache::incr`](crate::Cache::incr), and all that is said there holds: the value stops at the
-/// least or greatest of its type; the entry keeps its time to live, whatever it came from, and its tags.
+/// Atomic, as [`Cache::incr`](crate::Cache::incr), and all that is said there holds: the value
+/// stops at the least or greatest of its type; the entry keeps its time to live, whatever it came
+/// from, and its tags.
 impl<V: Integer + Send + Sync + 'static, T> View<V, T> {
     /// Adds to the value of a key and returns the new one; `None` if the key is absent. O(1).
     ///
@@ -27,7 +28,8 @@ impl<V: Integer + Send + Sync + 'static, T> View<V, T> {
         self.step(key, |value| value.plus(delta))
     }
 
-    /// Subtracts from the value of a key and returns the new one; `None` if the key is absent. O(1).
+    /// Subtracts from the value of a key and returns the new one; `None` if the key is absent.
+    /// O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};

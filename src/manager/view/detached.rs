@@ -21,9 +21,10 @@ use std::{
 
 /// # Loading in tasks
 ///
-/// As [`Cache::get_with_detached`](crate::Cache::get_with_detached) and its kin, and all that is said there holds: the loader
-/// runs to its end in a task of its own, whatever becomes of those who wait for it. The spawner is the
-/// [manager's](crate::manager::CacheManagerBuilder::spawner). The task has a handle of the cache.
+/// As [`Cache::get_with_detached`](crate::Cache::get_with_detached) and its kin, and all that is
+/// said there holds: the loader runs to its end in a task of its own, whatever becomes of those who
+/// wait for it. The spawner is the [manager's](crate::manager::CacheManagerBuilder::spawner). The
+/// task has a handle of the cache.
 impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
     /// [`get_with_async`](View::get_with_async) with a load in a task of its own.
     ///
@@ -51,11 +52,12 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all that waited for it. Nothing is stored then.
+    /// What `init` returns: its caller's, and that of all that waited for it. Nothing is stored
+    /// then.
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_with_detached`](View::get_with_detached).
     pub fn try_get_with_detached<Q, E, F>(
         &self,
         key: &Q,
@@ -69,11 +71,12 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
         self.ask_detached::<Fallible<E>, _, _>(key, init)
     }
 
-    /// [`get_with_detached`](View::get_with_detached) with a loader that may have nothing: that is not stored.
+    /// [`get_with_detached`](View::get_with_detached) with a loader that may have nothing: that is
+    /// not stored.
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_with_detached`](View::get_with_detached).
     pub fn optionally_get_with_detached<Q, F>(
         &self,
         key: &Q,
@@ -117,14 +120,16 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
 
 /// # In tasks
 ///
-/// As the methods of the same name with `_async`, with a load as by [`get_with_detached`](View::get_with_detached).
+/// As the methods of the same name with `_async`, with a load as by
+/// [`get_with_detached`](View::get_with_detached).
 impl<Q, V, T> ViewEntrySelector<'_, Q, V, T>
 where
     Q: KeyOf<T> + ?Sized,
     V: Clone + Send + Sync + 'static,
     T: 'static,
 {
-    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled otherwise.
+    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled
+    /// otherwise.
     ///
     /// # Panics
     ///

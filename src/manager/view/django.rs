@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// # The names of Django
 ///
-/// Programs that are ported from Django find the names of its low-level cache API here. They are aliases,
-/// except `get_or` and `delete_many`, which have no other name.
+/// Programs that are ported from Django find the names of its low-level cache API here. They are
+/// aliases, except `get_or` and `delete_many`, which have no other name.
 ///
 /// | Django | alias | method |
 /// |---|---|---|
@@ -67,9 +67,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.get(key).unwrap_or(default)
     }
 
-    /// Returns the value of a key; if the key is absent, stores `value` and returns it. All of several
-    /// threads that do so at once get the same value. [`get_with`](View::get_with) is for values that take
-    /// time to make. O(1).
+    /// Returns the value of a key; if the key is absent, stores `value` and returns it. All of
+    /// several threads that do so at once get the same value. [`get_with`](View::get_with) is for
+    /// values that take time to make. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};

@@ -20,15 +20,17 @@ use std::{fmt, future::Future, hash::Hash, time::Duration};
 
 /// # Loading by hand
 ///
-/// As [`Cache::get_or_guard`](crate::Cache::get_or_guard) and its kin, and all that is said there holds: instead of a
-/// loader there is a guard for the caller that is to load. What is inserted through it lives as long as the view or the
-/// cache's settings say, and has the view's tags.
+/// As [`Cache::get_or_guard`](crate::Cache::get_or_guard) and its kin, and all that is said there
+/// holds: instead of a loader there is a guard for the caller that is to load. What is inserted
+/// through it lives as long as the view or the cache's settings say, and has the view's tags.
 ///
-/// A guard is of the namespace's version in which it was given out: what is inserted when that has gone on is stored
-/// in the old one, where nobody finds it. [`ManagedCache::invalidate_tag`](crate::manager::ManagedCache::invalidate_tag)
-/// and [`ManagedCache::clear`](crate::manager::ManagedCache::clear) supersede all guards of the cache.
+/// A guard is of the namespace's version in which it was given out: what is inserted when that has
+/// gone on is stored in the old one, where no lookup finds it.
+/// [`ManagedCache::invalidate_tag`](crate::manager::ManagedCache::invalidate_tag) and
+/// [`ManagedCache::clear`](crate::manager::ManagedCache::clear) supersede all guards of the cache.
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
-    /// The value of a key, or a guard to load it; blocks the thread while somebody else loads it. O(1), and waiting.
+    /// Returns the value of a key, or a guard to load it; blocks the thread while another caller
+    /// loads it. O(1), and the time of that load.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -49,8 +51,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.get_or_guard_if(key, |_| true)
     }
 
-    /// [`get_or_guard`](View::get_or_guard) for a value that has to be accepted: if it is not, the guard is to replace
-    /// it.
+    /// [`get_or_guard`](View::get_or_guard) for a value that has to be accepted: if it is not, the
+    /// guard is to replace it.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -64,11 +66,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`get_or_guard`](View::get_or_guard).
     ///
     /// # Panics
     ///
-    /// As there, or if `accept` does.
+    /// As for [`get_or_guard`](View::get_or_guard), or if `accept` does.
     pub fn get_or_guard_if<Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
@@ -101,7 +103,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_or_guard`](View::get_or_guard).
     pub fn get_or_guard_async<Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
@@ -113,11 +115,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`get_or_guard_if`](View::get_or_guard_if).
     ///
     /// # Panics
     ///
-    /// As there.
+    /// As for [`get_or_guard_if`](View::get_or_guard_if).
     pub fn get_or_guard_if_async<Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
@@ -152,8 +154,9 @@ fn value_in<V: 'static>(stored: &StoredValue) -> &V {
     &stored.held::<V>().expect("the key says of what type its value is").value
 }
 
-/// The right to load the value of a key of a [`View`], while which others wait: comes from [`View::get_or_guard`] and its
-/// kin. What is said of [`LoadGuard`] holds, but that it has a handle of the cache.
+/// The right to load the value of a key of a [`View`], while which others wait: comes from
+/// [`View::get_or_guard`] and its kin. What is said of [`LoadGuard`] holds, but that it has a
+/// handle of the cache.
 #[must_use = "a guard that is dropped abandons its load"]
 pub struct ViewGuard<V>(Box<Parts<V>>);
 
@@ -165,7 +168,8 @@ struct Parts<V> {
 }
 
 impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
-    /// The value that is there, was not accepted, and is to be replaced; `None` if the key was absent.
+    /// The value that is there, was not accepted, and is to be replaced; `None` if the key was
+    /// absent.
     #[must_use]
     pub fn old_value(&self) -> Option<&V> {
         self.0.load.old_value().map(value_in)
@@ -178,8 +182,9 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
         self.0.load.is_superseded()
     }
 
-    /// Stores the value of the key, as [`View::set`], unless the key has been written, removed or invalidated since the
-    /// guard was given out, and gives it to all that wait. O(1), and O(1) for each that waits.
+    /// Stores the value of the key, as [`View::set`], unless the key has been written, removed or
+    /// invalidated since the guard was given out, and gives it to all that wait. O(1), and O(1) for
+    /// each that waits.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -198,15 +203,16 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
         self.insert_on(value, &terms)
     }
 
-    /// [`insert`](ViewGuard::insert) for an entry that lives for `duration`, as [`View::set_with_ttl`]. Zero: it is given
-    /// to those who wait only, and what it was to replace is removed.
+    /// [`insert`](ViewGuard::insert) for an entry that lives for `duration`, as
+    /// [`View::set_with_ttl`]. Zero: it is given to those who wait only, and what it was to replace
+    /// is removed.
     pub fn insert_with_ttl(self, value: V, duration: Duration) -> LoadOutcome {
         let terms = Terms { span: Span::For(duration), ..self.0.view.terms };
         self.insert_on(value, &terms)
     }
 
-    /// [`insert`](ViewGuard::insert) for an entry that has these tags instead of the [view's](View::with_tags): for
-    /// those who know them only when the value is there.
+    /// [`insert`](ViewGuard::insert) for an entry that has these tags instead of the
+    /// [view's](View::with_tags): for those who know them only when the value is there.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -234,7 +240,7 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`insert_tagged`](ViewGuard::insert_tagged).
     pub fn insert_tagged_with_ttl(
         self,
         value: V,

@@ -7,9 +7,9 @@ use std::{borrow::Borrow, fmt, marker::PhantomData};
 /// The values of one type under keys of one type: a [`View`] that takes no other keys. Comes from
 /// [`View::keyed`].
 ///
-/// In a [`View`], `7_u32` and `7_u64` are two keys, and a lookup with the wrong one finds nothing. Here it does not
-/// compile, and a number without a suffix is of the type of the keys. A borrowed form of the key will do, as with
-/// the standard library's maps: `str` for `String`.
+/// In a [`View`], `7_u32` and `7_u64` are two keys, and a lookup with the wrong one finds nothing.
+/// Here it does not compile, and a number without a suffix is of the type of the keys. A borrowed
+/// form of the key will do, as with the standard library's maps: `str` for `String`.
 ///
 /// ```
 /// use larder::manager::{CacheKind, CacheManager, KeyedView};
@@ -55,8 +55,8 @@ mod sealed {
     pub trait Sealed<T> {}
 }
 
-/// What a view of which the keys are `T` can be asked with: any [`Key`] if that is [`AnyKey`]; what finds a `K`
-/// if it is [`Only<K>`].
+/// What a view of which the keys are `T` can be asked with: any [`Key`] if that is [`AnyKey`]; what
+/// finds a `K` if it is [`Only<K>`].
 pub trait KeyOf<T>: Key + sealed::Sealed<T> {}
 
 impl<Q: Key + ?Sized> sealed::Sealed<AnyKey> for Q {}

@@ -1,4 +1,5 @@
-//! Futures that are made when they are first polled, or followed by a span, and do not hold twice what they are made of.
+//! Futures that are made when they are first polled, or followed by a span, and do not hold twice
+//! what they are made of.
 
 use crate::manager::telemetry::{LoadSpan, Outcome};
 use pin_project_lite::pin_project;

@@ -18,13 +18,13 @@ use std::{future::Future, sync::Arc};
 
 /// # Loading
 ///
-/// As [`Cache::get_with`](crate::Cache::get_with) and its kin, and all that is said there holds: one load
-/// per key at a time, shared by threads and futures; and a write of the key while it is loaded wins. What
-/// is loaded when the namespace goes on to its next version is stored in the old one, where nobody finds
-/// it.
+/// As [`Cache::get_with`](crate::Cache::get_with) and its kin, and all that is said there holds:
+/// one load per key at a time, shared by threads and futures; and a write of the key while it is
+/// loaded wins. What is loaded when the namespace goes on to its next version is stored in the old
+/// one, where no lookup finds it.
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
-    /// The value of a key; if it is absent, what `init` returns, which is then stored. O(1), and `init` or
-    /// waiting for somebody else's.
+    /// Returns the value of a key; if the key is absent, what `init` returns, which is then stored.
+    /// O(1), and the time of `init` or of another caller's load.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -58,7 +58,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it. Nothing is stored then.
+    /// What `init` returns: its caller's, and that of all who waited for it. Nothing is stored
+    /// then.
     ///
     /// # Panics
     ///
@@ -138,7 +139,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`try_get_with`](View::try_get_with).
     ///
     /// # Panics
     ///

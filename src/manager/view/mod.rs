@@ -1,7 +1,8 @@
 //! A cache's values of one type.
 //!
-//! Here is what a view is, and the three steps that all its operations are made of: a question made of a
-//! key, a look at what is there, and the making of what is stored. The operations are beside it.
+//! Here is what a view is, and the three steps that all its operations are made of: a question made
+//! of a key, a look at what is there, and the making of what is stored. The operations are beside
+//! it.
 
 mod computing;
 mod counting;
@@ -36,13 +37,14 @@ use std::{fmt, hash::Hash, marker::PhantomData, time::Duration};
 
 /// The values of one type in one namespace of a [`ManagedCache`].
 ///
-/// A handle, cheap to clone: make it once and keep it. Views of the same type and namespace see the same
-/// entries; the same key in a view of another type is another entry, and both may be there side by side.
-/// Mind that integers have types, too: what was set for `&7_u32` is not found with `&7_u64`. Where all keys are of
-/// one type, use the view's typed form, [`keyed`](View::keyed), which does not compile with another one.
+/// A handle, cheap to clone: make it once and keep it. Views of the same type and namespace see the
+/// same entries; the same key in a view of another type is another entry, and both may be there
+/// side by side. Mind that integers have types, too: what was set for `&7_u32` is not found with
+/// `&7_u64`. Where all keys are of one type, use the view's typed form, [`keyed`](View::keyed),
+/// which does not compile with another one.
 ///
-/// A lookup hashes and compares the key where it is, and clones the value; nothing is allocated. To store
-/// something allocates twice: for the key and for the value.
+/// A lookup hashes and compares the key where it is, and clones the value; nothing is allocated. To
+/// store something allocates twice: for the key and for the value.
 ///
 /// ```
 /// use larder::manager::{CacheKind, CacheManager};
@@ -142,8 +144,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Self { namespace: self.cache.namespace(name), version: None, ..self }
     }
 
-    /// The same view, whose entries live for `duration` from their writing, whatever the cache's settings
-    /// say, now and later, idle times included. Zero: what is written is not stored. [`Duration::MAX`]: no limit.
+    /// The same view, whose entries live for `duration` from their writing, whatever the cache's
+    /// settings say, now and later, idle times included. Zero: what is written is not stored.
+    /// [`Duration::MAX`]: no limit.
     ///
     /// ```
     /// use larder::{ManualClock, manager::{CacheKind, CacheManager}};
@@ -161,9 +164,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Self { terms: Terms { span: Span::For(duration), ..self.terms }, ..self }
     }
 
-    /// The same view, whose entries have these tags, too: what it writes and what it loads goes with
-    /// [`invalidate_tag`](Self::invalidate_tag). Tags are anything that hashes, and are the cache's,
-    /// whatever the namespace and the type of the value.
+    /// The same view, whose entries have these tags, too: what it writes and what it loads goes
+    /// with [`invalidate_tag`](Self::invalidate_tag). Tags are anything that hashes, and are the
+    /// cache's, whatever the namespace and the type of the value.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -186,8 +189,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Ok(Self { terms: Terms { tags, ..self.terms }, ..self })
     }
 
-    /// The same view, whose values are [stale](Freshness::Stale) after `duration`, though they stay until
-    /// they expire.
+    /// The same view, whose values are [stale](Freshness::Stale) after `duration`, though they stay
+    /// until they expire.
     #[must_use]
     pub fn with_soft_ttl(self, duration: Duration) -> Self {
         Self { soft_ttl: Some(duration), ..self }
@@ -199,8 +202,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Self { refresh: Some(duration), ..self }
     }
 
-    /// The same view, which counts for each value what `heap` says beside its size: the bytes that it owns
-    /// elsewhere. They count for [`max_bytes`](super::CacheSettings::max_bytes) and
+    /// The same view, which counts for each value what `heap` says beside its size: the bytes that
+    /// it owns elsewhere. They count for [`max_bytes`](super::CacheSettings::max_bytes) and
     /// [`memory`](ManagedCache::memory).
     ///
     /// ```
@@ -229,13 +232,14 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         &self.namespace
     }
 
-    /// Invalidates all entries of the cache that have this tag, of all namespaces and types. O(1): see
-    /// [`Cache::invalidate_tag`](crate::Cache::invalidate_tag).
+    /// Invalidates all entries of the cache that have this tag, of all namespaces and types. O(1):
+    /// see [`Cache::invalidate_tag`](crate::Cache::invalidate_tag).
     pub fn invalidate_tag<U: Hash + ?Sized>(&self, tag: &U) {
         self.cache.invalidate_tag(tag);
     }
 
-    /// Counts the values of the view for which `counts` holds. Does not count as use. O(capacity of the cache).
+    /// Counts the values of the view for which `counts` holds. Does not count as use. O(capacity of
+    /// the cache).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -286,7 +290,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.entries.engine().insert_on(self.entries.hash(&query), entry, if_present, terms)
     }
 
-    /// Sees to it that somebody looks after what expires, if that is not for the settings to say.
+    /// Registers the cache for maintenance if `terms` give the entry a time of its own.
     fn tend(&self, terms: &Terms) {
         if matches!(terms.span, Span::For(_)) {
             self.entries.tend();
@@ -346,7 +350,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 }
 
-/// What the allocations of key and value have besides: two counts each, the namespace, bytes and cost.
+/// What the allocations of key and value have besides: two counts each, the namespace, bytes and
+/// cost.
 pub(crate) const REFERENCES: usize = 4 * size_of::<usize>() + 2 * size_of::<u64>();
 
 impl<V, T> Clone for View<V, T> {

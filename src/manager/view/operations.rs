@@ -16,9 +16,10 @@ const BATCH: usize = 64;
 
 /// # Operations
 ///
-/// They have the names and the meaning of those of [`Cache`](crate::Cache), but take keys by reference. The
-/// names of Django's cache API are [aliases](#the-names-of-django). What is written lives as long as the
-/// cache's settings say when it is written, or as the view says ([`with_ttl`](View::with_ttl)).
+/// They have the names and the meaning of those of [`Cache`](crate::Cache), but take keys by
+/// reference. The names of Django's cache API are [aliases](#the-names-of-django). What is written
+/// lives as long as the cache's settings say when it is written, or as the view says
+/// ([`with_ttl`](View::with_ttl)).
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// Returns the value of a key, cloned. Counts as use, and as hit or miss. O(1).
     ///
@@ -173,8 +174,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         entries.into_iter().for_each(|(key, value)| self.insert(key, value));
     }
 
-    /// Sets the value of a key that is absent; returns whether it did. Atomic: of several threads that add
-    /// the same key, one succeeds. O(1).
+    /// Sets the value of a key that is absent; returns whether it did. Atomic: of several threads
+    /// that add the same key, one succeeds. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -213,8 +214,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.entries.invalidate(&self.query(key))
     }
 
-    /// Invalidates all entries of the view's namespace, whatever the type of their values, by moving it on
-    /// to its next version: see [`Namespace::incr_version`](crate::manager::Namespace::incr_version). O(1).
+    /// Invalidates all entries of the view's namespace, whatever the type of their values, by
+    /// moving it on to its next version: see
+    /// [`Namespace::incr_version`](crate::manager::Namespace::incr_version). O(1).
     ///
     /// A view [of one version](View::with_version) still finds the entries of that version.
     /// [`ManagedCache::clear`](crate::manager::ManagedCache::clear) clears the whole cache.
@@ -233,9 +235,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.namespace.incr_version();
     }
 
-    /// Restarts the time of a key's entry, as if its value was written now: by the cache's settings, or by
-    /// the [view's](View::with_ttl). Returns false if the key is absent. Does not count as hit or miss. As
-    /// [`Cache::touch`](crate::Cache::touch). O(1).
+    /// Restarts the time of a key's entry, as if its value was written now: by the cache's
+    /// settings, or by the [view's](View::with_ttl). Returns false if the key is absent. Does not
+    /// count as hit or miss. As [`Cache::touch`](crate::Cache::touch). O(1).
     ///
     /// ```
     /// use larder::{ManualClock, manager::{CacheKind, CacheManager}};
@@ -255,9 +257,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.touch_by(key, self.terms.span)
     }
 
-    /// Sets the time that the entry of a key has to live, from now on, whatever the cache's settings say.
-    /// Returns false if the key is absent. Zero removes it; [`Duration::MAX`] is no limit. As
-    /// [`Cache::set_ttl`](crate::Cache::set_ttl). O(1).
+    /// Sets the time that the entry of a key has to live, from now on, whatever the cache's
+    /// settings say. Returns false if the key is absent. Zero removes it; [`Duration::MAX`] is no
+    /// limit. As [`Cache::set_ttl`](crate::Cache::set_ttl). O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -277,8 +279,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.entries.engine().touch(self.entries.hash(&query), |key| query.equivalent(key), span)
     }
 
-    /// Returns how long the entry of a key has yet to live if it is not used: [`Duration::MAX`] if there is
-    /// no limit, `None` if the key is absent. O(1).
+    /// Returns how long the entry of a key has yet to live if it is not used: [`Duration::MAX`] if
+    /// there is no limit, `None` if the key is absent. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};

@@ -6,11 +6,11 @@ use crate::manager::namespace::VERSION_MAX;
 /// # Versions
 ///
 /// Each namespace has a version, which is part of all its keys:
-/// [`Namespace::incr_version`](crate::manager::Namespace::incr_version) makes what is there stale. A view of
-/// one version stays with that.
+/// [`Namespace::incr_version`](crate::manager::Namespace::incr_version) makes what is there stale.
+/// A view of one version stays with that.
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
-    /// The same view, of one version of its namespace, whatever its current one is. There are 2^40 of them;
-    /// what is beyond is the last.
+    /// The same view, of one version of its namespace, whatever its current one is. There are 2^40
+    /// of them; what is beyond is the last.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -31,8 +31,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.version.unwrap_or_else(|| self.namespace.version())
     }
 
-    /// Takes a key's value from this version to the next, and returns that; `None` if the key is absent, or
-    /// there is none after. Its time begins anew. Not atomic: for a moment it is in both. O(1).
+    /// Takes a key's value from this version to the next, and returns that; `None` if the key is
+    /// absent, or there is none after. Its time begins anew. Not atomic: for a moment it is in
+    /// both. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -47,8 +48,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         (next <= VERSION_MAX).then(|| self.take_to(key, next)).flatten()
     }
 
-    /// Takes a key's value from this version to the one before, and returns that; `None` if the key is
-    /// absent, or there is none before. O(1).
+    /// Takes a key's value from this version to the one before, and returns that; `None` if the key
+    /// is absent, or there is none before. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};

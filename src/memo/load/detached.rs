@@ -1,7 +1,8 @@
 //! [`Turn::load`] with the function in a task of its own, which the caller follows.
 //!
-//! As a detached load of a cache (`loading/detached.rs`), but that the cache of a function stays as long as the
-//! process, so the task has its lead as it is. One that fails leaves it to all who wait.
+//! As a detached load of a cache (`loading/detached.rs`), but that the cache of a function stays as
+//! long as the process, so the task has its lead as it is. One that fails leaves it to all who
+//! wait.
 
 use super::{
     Form, Lead, Shape, Turn,

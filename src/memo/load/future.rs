@@ -26,7 +26,8 @@ pin_project! {
     {
         turn: Option<Turn<S>>,
         keep: Option<C>,
-        // Before the stage, so that one that has not ended is dropped before its lead is passed on to the next.
+        // Before the stage, so that one that has not ended is dropped before its lead is passed on
+        // to the next.
         #[pin]
         run: Option<F>,
         stage: Stage<S>,
