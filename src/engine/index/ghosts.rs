@@ -1,23 +1,24 @@
 //! The ghosts of a set: keys that were evicted from it, the latest first.
 //!
-//! Each is 16 bits: a part of the hash, the segment that it left, and its merit. When it left is told by its
-//! place: where sets fare alike, a ghost with n later ones of its segment in its set is as old as a list of
-//! n ghosts per set would be long. They are hints like everything in `hints.rs`: two that leave at once may
-//! leave one ghost, or one twice.
+//! Each is 16 bits: a part of the hash, the segment that it left, and its merit. When it left is told by four bits
+//! of that segment's clock of evictions. They are hints like everything in `hints.rs`: two that leave at once may
+//! leave one ghost, or one twice, with the other's time.
 //!
-//! On x86-64 they are read and shifted in 16-byte pieces, by assembly that loads and stores aligned memory
+//! On x86-64 they are read and moved in 16-byte pieces, by assembly that loads and stores memory
 //! within one cache line. As in `scan.rs`, each aligned part is read and written in one piece, so
 //! the block does no more than Relaxed loads and stores of the words could do.
 
 use super::hints::{MERIT_MAX, Segment};
-use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 
 /// Ghosts of one set.
-pub(crate) const GHOSTS: usize = 16;
+pub(crate) const GHOSTS: usize = 14;
+/// The age of a ghost is told modulo so many steps.
+pub(crate) const STEPS: u32 = 16;
 
 const PROTECTED: u16 = 1 << 15;
 const MERIT_SHIFT: u32 = 13;
-/// A tag's lowest bit says that there is a ghost.
+/// Zero: there is no ghost.
 const TAG: u16 = (1 << MERIT_SHIFT) - 1;
 
 /// The ghost of a key that came back.
@@ -27,100 +28,135 @@ pub(crate) struct Ghost {
     pub(crate) segment: Segment,
     /// Its merit then.
     pub(crate) merit: u8,
-    /// How many keys have left that segment and this set since, as far as is remembered.
-    pub(crate) rank: u32,
+    /// Whether no key is remembered that has left that segment and this set since.
+    pub(crate) is_latest: bool,
+    /// What the clock showed then.
+    left: u8,
+}
+
+impl Ghost {
+    /// How many steps ago it was evicted, modulo [`STEPS`]; `now` is what the clock of its segment shows.
+    #[inline(always)]
+    pub(crate) fn age(self, now: u32) -> u8 {
+        step_of(now).wrapping_sub(self.left) % STEPS as u8
+    }
+}
+
+/// The upper four bits of a clock.
+#[inline(always)]
+fn step_of(clock: u32) -> u8 {
+    (clock >> 28) as u8
 }
 
 /// Those of one set.
-#[derive(Debug)]
-#[repr(C, align(32))]
-pub(crate) struct Ghosts([AtomicU16; GHOSTS]);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ghosts<'h> {
+    /// `pmmt tttt tttt tttt`: protected, merit, tag.
+    pub(super) words: &'h [AtomicU16; GHOSTS],
+    /// Four bits for each word, the latest lowest: what the clock showed.
+    pub(super) left: &'h AtomicU64,
+}
 
-impl Ghosts {
-    #[cfg(any(test, larder_loom))]
-    pub(super) fn new() -> Self {
-        Self(std::array::from_fn(|_| AtomicU16::new(0)))
-    }
+/// What one look found: a bit per place.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    ghosts: u32,
+    protected: u32,
+}
 
+/// What stands for a tag: not zero.
+#[inline(always)]
+fn shown(tag: u16) -> u16 {
+    (tag & TAG).max(1)
+}
+
+impl Ghosts<'_> {
     /// Forgets the latest ghost with this tag, and returns it.
     #[inline(always)]
     pub(crate) fn take(&self, tag: u16) -> Option<Ghost> {
-        let matching = self.matching((tag | 1) & TAG);
-        if matching == 0 { None } else { Some(self.take_first(matching)) }
+        let matching = self.matching(shown(tag));
+        if matching == 0 { None } else { Some(self.take_at(matching)) }
     }
 
     #[inline(never)]
-    fn take_first(&self, matching: u32) -> Ghost {
-        let protected = self.protected();
+    fn take_at(&self, matching: u32) -> Ghost {
         let at = matching.trailing_zeros() as usize % GHOSTS;
-        let word = self.0[at].load(Relaxed);
-        // Its place stays taken, so that the others' ranks do not change.
-        self.0[at].store(word & !TAG, Relaxed);
-        let segment = if word & PROTECTED == 0 { Segment::Probation } else { Segment::Protected };
-        let later = (1 << at) - 1;
-        let same = if word & PROTECTED == 0 { !protected } else { protected };
-        let merit = (word >> MERIT_SHIFT) as u8 & MERIT_MAX;
-        Ghost { segment, merit, rank: (same & later).count_ones() }
+        let word = self.words[at].load(Relaxed);
+        let Seen { ghosts, protected } = self.look();
+        self.words[at].store(0, Relaxed);
+        let is_protected = word & PROTECTED != 0;
+        let same = ghosts & if is_protected { protected } else { !protected };
+        Ghost {
+            segment: if is_protected { Segment::Protected } else { Segment::Probation },
+            merit: (word >> MERIT_SHIFT) as u8 & MERIT_MAX,
+            is_latest: same & ((1 << at) - 1) == 0,
+            left: (self.left.load(Relaxed) >> (4 * at)) as u8 % STEPS as u8,
+        }
     }
 
-    /// Remembers a key that leaves a segment, and forgets the oldest ghost for it.
+    /// Remembers a key that leaves a segment whose clock shows `now`, and forgets the oldest ghost for it.
     #[inline(always)]
-    pub(crate) fn leave(&self, tag: u16, segment: Segment, merit: u8) {
+    pub(crate) fn leave(&self, tag: u16, segment: Segment, merit: u8, now: u32) {
         let segment = (segment as u16) << 15;
-        self.push(segment | u16::from(merit) << MERIT_SHIFT | (tag | 1) & TAG);
+        self.push(segment | u16::from(merit) << MERIT_SHIFT | shown(tag), step_of(now));
     }
 }
 
 #[cfg(any(test, not(all(target_arch = "x86_64", not(miri), not(larder_loom)))))]
 #[cfg_attr(all(target_arch = "x86_64", not(miri), not(larder_loom)), allow(dead_code))]
-impl Ghosts {
+impl Ghosts<'_> {
+    fn bits(&self, is_one: impl Fn(u16) -> bool) -> u32 {
+        let bit = |(at, word): (usize, &AtomicU16)| u32::from(is_one(word.load(Relaxed))) << at;
+        self.words.iter().enumerate().map(bit).sum()
+    }
+
     fn matching_portable(&self, tag: u16) -> u32 {
         self.bits(|word| word & TAG == tag)
     }
 
-    fn protected_portable(&self) -> u32 {
-        self.bits(|word| word & PROTECTED != 0)
-    }
-
-    fn bits(&self, is_one: impl Fn(u16) -> bool) -> u32 {
-        let bit = |(at, word): (usize, &AtomicU16)| u32::from(is_one(word.load(Relaxed))) << at;
-        self.0.iter().enumerate().map(bit).sum()
-    }
-
-    fn push_portable(&self, word: u16) {
-        for at in (1..GHOSTS).rev() {
-            self.0[at].store(self.0[at - 1].load(Relaxed), Relaxed);
+    fn look_portable(&self) -> Seen {
+        Seen {
+            ghosts: self.bits(|word| word & TAG != 0),
+            protected: self.bits(|word| word & PROTECTED != 0),
         }
-        self.0[0].store(word, Relaxed);
+    }
+
+    fn push_portable(&self, word: u16, left: u8) {
+        for at in (1..GHOSTS).rev() {
+            self.words[at].store(self.words[at - 1].load(Relaxed), Relaxed);
+        }
+        self.words[0].store(word, Relaxed);
+        self.left.store(self.left.load(Relaxed) << 4 | u64::from(left), Relaxed);
     }
 }
 
 #[cfg(not(all(target_arch = "x86_64", not(miri), not(larder_loom))))]
-impl Ghosts {
+impl Ghosts<'_> {
     fn matching(&self, tag: u16) -> u32 {
         self.matching_portable(tag)
     }
 
-    fn protected(&self) -> u32 {
-        self.protected_portable()
+    fn look(&self) -> Seen {
+        self.look_portable()
     }
 
-    fn push(&self, word: u16) {
-        self.push_portable(word);
+    fn push(&self, word: u16, left: u8) {
+        self.push_portable(word, left);
     }
 }
 
 #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
-impl Ghosts {
+impl Ghosts<'_> {
+    /// The words, in two pieces that have two words in common.
     #[inline(always)]
     fn load(&self) -> [std::arch::x86_64::__m128i; 2] {
         let (low, high);
-        // SAFETY: reads 32 aligned bytes of atomics; see the header.
+        // SAFETY: reads the 28 bytes of the words, which are atomics within one cache line; see the header.
         unsafe {
             std::arch::asm!(
-                "movdqa {low}, [{p}]",
-                "movdqa {high}, [{p} + 16]",
-                p = in(reg) &raw const self.0,
+                "movdqu {low}, [{p}]",
+                "movdqu {high}, [{p} + 12]",
+                p = in(reg) self.words.as_ptr(),
                 low = out(xmm_reg) low,
                 high = lateout(xmm_reg) high,
                 options(nostack, readonly, preserves_flags),
@@ -129,7 +165,15 @@ impl Ghosts {
         [low, high]
     }
 
-    /// The places of ghosts with this tag: a bit each.
+    /// A bit per word from two pieces that have a byte per word.
+    #[inline(always)]
+    fn join(low: std::arch::x86_64::__m128i, high: std::arch::x86_64::__m128i) -> u32 {
+        use std::arch::x86_64::*;
+        // SAFETY: SSE2 is part of x86-64.
+        let both = unsafe { _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32 };
+        both & 0xFF | both >> 8 << 6
+    }
+
     #[inline(always)]
     fn matching(&self, tag: u16) -> u32 {
         use std::arch::x86_64::*;
@@ -138,89 +182,105 @@ impl Ghosts {
         unsafe {
             let (mask, want) = (_mm_set1_epi16(TAG as i16), _mm_set1_epi16(tag as i16));
             let equal = |words| _mm_cmpeq_epi16(_mm_and_si128(words, mask), want);
-            _mm_movemask_epi8(_mm_packs_epi16(equal(low), equal(high))) as u32
+            Self::join(equal(low), equal(high))
         }
-    }
-
-    /// The places of ghosts that left protected: a bit each.
-    fn protected(&self) -> u32 {
-        use std::arch::x86_64::*;
-        let [low, high] = self.load();
-        // SAFETY: SSE2 is part of x86-64.
-        unsafe { _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32 }
     }
 
     #[inline(always)]
-    fn push(&self, word: u16) {
-        use std::arch::x86_64::*;
+    fn look(&self) -> Seen {
         let [low, high] = self.load();
-        // SAFETY: SSE2 is part of x86-64. Writes 32 aligned bytes of atomics; see the header.
+        Seen { ghosts: !self.matching(0) & ((1 << GHOSTS) - 1), protected: Self::join(low, high) }
+    }
+
+    #[inline(always)]
+    fn push(&self, word: u16, left: u8) {
+        // SAFETY: reads and writes the 28 bytes of the words, which are atomics within one cache line; see the header.
         unsafe {
-            let carried = _mm_srli_si128::<14>(low);
-            let high = _mm_or_si128(_mm_slli_si128::<2>(high), carried);
-            let low = _mm_or_si128(_mm_slli_si128::<2>(low), _mm_cvtsi32_si128(word.into()));
             std::arch::asm!(
-                "movdqa [{p}], {low}",
-                "movdqa [{p} + 16], {high}",
-                p = in(reg) &raw const self.0,
-                low = in(xmm_reg) low,
-                high = in(xmm_reg) high,
+                "movdqu {low}, [{p}]",
+                "movdqu {high}, [{p} + 10]",
+                "movdqu [{p} + 2], {low}",
+                "movdqu [{p} + 12], {high}",
+                p = in(reg) self.words.as_ptr(),
+                low = out(xmm_reg) _,
+                high = out(xmm_reg) _,
                 options(nostack, preserves_flags),
             );
         }
+        self.words[0].store(word, Relaxed);
+        self.left.store(self.left.load(Relaxed) << 4 | u64::from(left), Relaxed);
     }
 }
 
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use super::*;
+    use crate::engine::index::hints::Hints;
     use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
     #[test]
     fn the_latest_are_remembered_and_each_is_met_once() {
-        let ghosts = Ghosts::new();
-        let tag = |n: u16| n << 1;
+        let hints = Hints::new();
+        let ghosts = hints.ghosts();
         let merit = |n: u16| (n % 4) as u8;
         for n in 1..=30 {
-            ghosts.leave(tag(n), Segment::Probation, merit(n));
+            ghosts.leave(n, Segment::Probation, merit(n), 0);
         }
         let oldest = 30 - GHOSTS as u16;
         for n in (1..=30).rev() {
-            let (segment, rank) = (Segment::Probation, u32::from(30 - n));
-            let ghost = Ghost { segment, merit: merit(n), rank };
-            assert_eq!(ghosts.take(tag(n)), (n > oldest).then_some(ghost), "ghost {n}");
-            assert_eq!(ghosts.take(tag(n)), None, "ghost {n} again");
+            let (segment, is_latest) = (Segment::Probation, true);
+            let ghost = Ghost { segment, merit: merit(n), is_latest, left: 0 };
+            assert_eq!(ghosts.take(n), (n > oldest).then_some(ghost), "ghost {n}");
+            assert_eq!(ghosts.take(n), None, "ghost {n} again");
         }
     }
 
     #[test]
-    fn ranks_count_the_same_segment_only() {
-        let ghosts = Ghosts::new();
-        for (tag, segment) in [
-            (2, Segment::Protected),
-            (4, Segment::Probation),
-            (6, Segment::Protected),
-            (8, Segment::Protected),
-        ] {
-            ghosts.leave(tag, segment, 0);
+    fn the_latest_is_told_by_segment() {
+        let hints = Hints::new();
+        let ghosts = hints.ghosts();
+        for (tag, segment) in
+            [(2, Segment::Protected), (4, Segment::Probation), (6, Segment::Protected)]
+        {
+            ghosts.leave(tag, segment, 0, 0);
         }
-        let rank = |tag| ghosts.take(tag).map(|ghost| ghost.rank);
-        assert_eq!((rank(4), rank(2), rank(8)), (Some(0), Some(2), Some(0)));
+        let is_latest = |tag| ghosts.take(tag).map(|ghost| ghost.is_latest);
+        assert_eq!((is_latest(4), is_latest(2)), (Some(true), Some(false)));
+        ghosts.leave(2, Segment::Protected, 0, 0);
+        assert_eq!((is_latest(6), is_latest(2), is_latest(6)), (Some(false), Some(true), None));
+    }
+
+    #[test]
+    fn ages_are_told_up_to_fifteen_steps() {
+        let hints = Hints::new();
+        let ghosts = hints.ghosts();
+        let at = |step: u32| step.wrapping_mul(1 << 28);
+        for n in 0..GHOSTS as u32 {
+            ghosts.leave(n as u16 + 1, Segment::Probation, 0, at(n + 5));
+        }
+        for n in 0..GHOSTS as u32 {
+            let ghost = ghosts.take(n as u16 + 1).expect("a ghost");
+            assert_eq!(u32::from(ghost.age(at(n + 5))), 0);
+            assert_eq!(u32::from(ghost.age(at(20))), 15 - n);
+        }
     }
 
     #[test]
     fn all_versions_agree() {
         let mut rng = SmallRng::seed_from_u64(5);
-        let (ghosts, portable) = (Ghosts::new(), Ghosts::new());
+        let (hints, others) = (Hints::new(), Hints::new());
+        let (ghosts, portable) = (hints.ghosts(), others.ghosts());
         for _ in 0..10_000 {
             let word = rng.random_range(0..u16::MAX) & !0b1_1111_1100_0000;
-            ghosts.push(word);
-            portable.push_portable(word);
-            let all = |ghosts: &Ghosts| ghosts.0.each_ref().map(|word| word.load(Relaxed));
-            assert_eq!(all(&ghosts), all(&portable));
-            let tag = word & TAG;
-            assert_eq!(ghosts.matching(tag), portable.matching_portable(tag));
-            assert_eq!(ghosts.protected(), portable.protected_portable());
+            let left = rng.random_range(0..STEPS as u8);
+            ghosts.push(word, left);
+            portable.push_portable(word, left);
+            let all = |ghosts: Ghosts<'_>| {
+                (ghosts.words.each_ref().map(|word| word.load(Relaxed)), ghosts.left.load(Relaxed))
+            };
+            assert_eq!(all(ghosts), all(portable));
+            assert_eq!(ghosts.matching(word & TAG), portable.matching_portable(word & TAG));
+            assert_eq!(ghosts.look(), portable.look_portable());
         }
     }
 }

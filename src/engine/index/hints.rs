@@ -8,8 +8,11 @@
 //! Models (`larder_loom`) take them for ordinary atomics of the standard library, which are not explored:
 //! whatever is read here, the protocols are to be right.
 
-use super::ghosts::Ghosts;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use super::{
+    ghosts::{GHOSTS, Ghosts},
+    word::SLOTS,
+};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 
 /// The counter of uses stops here.
 pub(crate) const USES_MAX: u8 = 3;
@@ -17,9 +20,6 @@ pub(crate) const USES_MAX: u8 = 3;
 pub(crate) const MERIT_MAX: u8 = 3;
 /// Stamps are the policy's clocks modulo this.
 pub(crate) const STAMPS: u8 = 128;
-
-/// A byte per slot, and some to spare, so that all are read at once.
-pub(crate) const LANES: usize = 16;
 
 const USES: u8 = USES_MAX;
 const MERIT_SHIFT: u32 = 2;
@@ -63,10 +63,11 @@ impl Standing {
 #[repr(C, align(64))]
 pub(crate) struct Hints {
     /// Merit and uses: `0000 mmuu`.
-    worth: [AtomicU8; LANES],
+    worth: [AtomicU8; SLOTS],
     /// Segment and stamp: `psss ssss`.
-    stay: [AtomicU8; LANES],
-    pub(crate) ghosts: Ghosts,
+    stay: [AtomicU8; SLOTS],
+    ghosts: [AtomicU16; GHOSTS],
+    left: AtomicU64,
 }
 
 impl Hints {
@@ -76,42 +77,48 @@ impl Hints {
         Self {
             worth: std::array::from_fn(|_| zero()),
             stay: std::array::from_fn(|_| zero()),
-            ghosts: Ghosts::new(),
+            ghosts: std::array::from_fn(|_| AtomicU16::new(0)),
+            left: AtomicU64::new(0),
         }
     }
 
     #[inline(always)]
     fn worth(&self, slot: usize) -> &AtomicU8 {
-        debug_assert!(slot < LANES);
-        // SAFETY: slot numbers are below `SLOTS` (see `Set::slot`), which are fewer.
+        debug_assert!(slot < SLOTS);
+        // SAFETY: slot numbers are below `SLOTS` (see `Set::slot`).
         unsafe { self.worth.get_unchecked(slot) }
     }
 
     #[inline(always)]
     fn stay(&self, slot: usize) -> &AtomicU8 {
-        debug_assert!(slot < LANES);
+        debug_assert!(slot < SLOTS);
         // SAFETY: as above.
         unsafe { self.stay.get_unchecked(slot) }
     }
 
-    /// The bytes of all slots, worth and stay, each as it was at some moment of the load.
+    /// Segments and stamps of all slots, each as it was at some moment of the load, and two bytes more.
     #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
     #[inline(always)]
-    pub(crate) fn load(&self) -> (std::arch::x86_64::__m128i, std::arch::x86_64::__m128i) {
-        let (worth, stay);
-        // SAFETY: reads 32 aligned bytes of atomics within one cache line. The block only loads; what it
+    pub(crate) fn load_stays(&self) -> std::arch::x86_64::__m128i {
+        const { assert!(std::mem::offset_of!(Hints, stay) + 16 <= size_of::<Hints>()) };
+        let stay;
+        // SAFETY: reads 16 bytes of atomics within one cache line, of this struct. The block only loads; what it
         // returns for a byte is what a Relaxed load of that byte could have returned (`scan.rs`).
         unsafe {
             std::arch::asm!(
-                "movdqa {worth}, [{p}]",
-                "movdqa {stay}, [{p} + 16]",
-                p = in(reg) &raw const *self,
-                worth = out(xmm_reg) worth,
-                stay = lateout(xmm_reg) stay,
+                "movdqu {stay}, [{p}]",
+                p = in(reg) (&raw const *self).cast::<u8>().add(std::mem::offset_of!(Hints, stay)),
+                stay = out(xmm_reg) stay,
                 options(nostack, readonly, preserves_flags),
             );
         }
-        (worth, stay)
+        stay
+    }
+
+    /// The keys that have left.
+    #[inline(always)]
+    pub(crate) fn ghosts(&self) -> Ghosts<'_> {
+        Ghosts { words: &self.ghosts, left: &self.left }
     }
 
     /// Counts a use.

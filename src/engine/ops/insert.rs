@@ -428,7 +428,7 @@ impl<K: Eq, V> Shard<K, V> {
         claim: &Claim<'_>,
         (credit, source): (Credit, Source),
     ) -> Inserted {
-        let ghost = home.hints().ghosts.take(self.index.layout().ghost_tag(target.hash));
+        let ghost = home.hints().ghosts().take(self.index.layout().ghost_tag(target.hash));
         let standing = self.policy.admit(self.pace(), ghost);
         self.policy.enter(self.pace(), &self.index, claim, standing);
         self.count_member();

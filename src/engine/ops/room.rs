@@ -14,7 +14,7 @@ use crate::{
         ops::insert::Target,
         policy::{
             budget::{Credit, Source},
-            rules::{Eagerness, HAND, Victim, Visit, Worth},
+            rules::{HAND, Victim, Visit, Worth},
         },
         shards::{scope::WriteScope, shard::Shard, storeys::FACTOR},
     },
@@ -101,7 +101,7 @@ impl<K, V> Shard<K, V> {
         // Where no slot is free, one of the set has to go.
         let vacant = home.vacant();
         if vacant != 0
-            && let Some(credit) = self.evict_newcomer(cx, Eagerness::IfFull)
+            && let Some(credit) = self.evict_newcomer(cx)
         {
             return Some(Room::evicted(credit, None, vacant));
         }
@@ -153,18 +153,16 @@ impl<K, V> Shard<K, V> {
 
     /// Evicts the oldest of the last newcomers, if it has to go; its credit.
     #[inline]
-    fn evict_newcomer(&self, cx: &WriteScope<'_, K, V>, eagerness: Eagerness) -> Option<Credit> {
-        let victim = self.policy.newcomer(self.pace(), &self.index, eagerness)?;
-        if self.is_pinned(victim.word) { None } else { self.evict(cx, victim) }
+    fn evict_newcomer(&self, cx: &WriteScope<'_, K, V>) -> Option<Credit> {
+        let stays = |word| self.is_pinned(word);
+        let victim = self.policy.newcomer(self.pace(), &self.index, &stays)?;
+        self.evict(cx, victim)
     }
 
     /// Evicts an entry that is due in one of the sets where there may be some; its credit.
     fn evict_due_elsewhere(&self, cx: &WriteScope<'_, K, V>) -> Option<Credit> {
         let (policy, pace) = (&self.policy, self.pace());
         if let Some(credit) = policy.crowded(pace).find_map(|set| self.evict_due(cx, set)) {
-            return Some(credit);
-        }
-        if let Some(credit) = self.evict_newcomer(cx, Eagerness::AtOnce) {
             return Some(credit);
         }
         (0..HAND).find_map(|_| self.evict_due(cx, policy.next_set(pace, &self.index)))
@@ -335,7 +333,7 @@ impl<K, V> Shard<K, V> {
         }
         if let Some(home) = home {
             let found = self
-                .evict_newcomer(cx, Eagerness::IfFull)
+                .evict_newcomer(cx)
                 .or_else(|| self.evict_due(cx, home))
                 .or_else(|| self.evict_due_elsewhere(cx));
             if found.is_some() {

@@ -21,28 +21,29 @@
 //!   the first eviction, what exceeds probation's share; otherwise loops a little larger than the cache
 //!   would never warm up. Everything else goes to probation.
 //! - *Due* is a member of probation after `target` pushes to probation, one of protected after `life`
-//!   pushes to protected, and half as many more for each merit. Which of several goes first does not
-//!   matter (simulated: 58.80 of the design rows' mean in any order), but that probation goes before protected.
+//!   pushes to protected, and half as many more for each merit that it had when its stay began. That
+//!   is in its stamp, which is as much later, so that each segment has one age at which a stay is over.
+//!   Which of several goes first hardly matters.
 //! - *Judgement.* A due member of probation that was used [`PROMOTE_USES`] times moves to protected; used
 //!   once, it gets a second lap; otherwise it is evicted. A due member of protected that was used stays for
 //!   another lap with its counter one lower; otherwise it is evicted.
 //! - *Merit.* Each time an entry is spared for having been used, and each time its ghost brings it
-//!   back soon, its key gains a merit, up to three; ghosts keep them. A due member of probation with
+//!   back, its key gains a merit, up to three; ghosts keep them. A due member of probation with
 //!   more merit than a *rival* moves to protected, and the rival is evicted in its stead: the member of
-//!   protected in this set with the least merit among those that were not used and have [`RIVAL`] of their
-//!   life behind them.
-//! - *Adaptation.* A miss that finds the latest ghost of a segment in its set would have been a
-//!   hit with a little more room in that segment: `target` moves by one. A ghost of
+//!   protected in this set with the least merit among those that were not used and whose stays are over in an
+//!   eighth of a life at most.
+//! - *Adaptation.* A miss that finds the latest ghost of a segment in its set, and a young one ([`YOUNG`]), would
+//!   have been a hit with a little more room in that segment: `target` moves by one. A ghost of
 //!   protected does not admit to protected (that costs 8 points on mixed traces), but its key begins with
 //!   one use.
 //! - *Newcomers.* Where probation is to be small, it is looked at too rarely: a set has its next insert
-//!   when an eighth of the capacity has been inserted. So where each set is a queue of the last newcomers
-//!   (`queue.rs`) is kept; while `target` is small and the queue is full, its oldest goes if it was
-//!   not used, and only then is the own set looked at.
-//! - *Elsewhere.* If nobody is due in the own set: somebody of a crowded set, a newcomer before its time, or
-//!   somebody of the next [`HAND`] sets of a sweeping hand. If nobody is due there either, the
-//!   member of the own set goes that is nearest to its end; `life` was too long then, and shrinks. It
-//!   grows when too many crowded sets are remembered.
+//!   when an eighth of the capacity has been inserted. So a ring (`queue.rs`) says where the last newcomers
+//!   are. While `target` is small, the newcomer that leaves the ring is judged as if it were due, and only if
+//!   nobody goes is the own set looked at.
+//! - *Elsewhere.* If nobody is due in the own set: somebody of a crowded set, or of the next
+//!   [`HAND`] sets of a sweeping hand. If nobody is due there either, a
+//!   member of the own set goes, of probation before protected, unused before used, and then the one that is nearest to
+//!   its end; `life` was too long then, and shrinks. It grows when too many crowded sets are remembered.
 //!
 //! Other policies have one segment, protected, and `choice.rs` for those that compare what entries are worth.
 //!
@@ -54,93 +55,99 @@
 mod choice;
 mod due;
 mod queue;
+#[cfg(all(test, not(larder_loom)))]
+mod tests;
 mod visit;
 
 pub(crate) use choice::Worth;
-pub(crate) use visit::{Eagerness, Victim, Visit};
+pub(crate) use visit::{Victim, Visit};
 
 use crate::{
-    engine::{
-        index::{
-            ghosts::Ghost,
-            hints::{MERIT_MAX, STAMPS, Segment, Standing},
-            sets::{Claim, Index, Loc},
-        },
-        storage::extents::OutOfMemory,
+    engine::index::{
+        ghosts::{self, Ghost},
+        hints::{MERIT_MAX, STAMPS, Segment, Standing},
+        sets::{Claim, Index, Loc},
     },
     eviction::EvictionPolicy,
 };
 use due::Times;
-use queue::{Ends, Queue};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use queue::{Queue, Ring};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// A ghost with fewer later ones of its segment in its set is believed.
-const USEFUL: u32 = 8;
+/// A ghost of probation that is at most so old admits to protected, in eighths of the capacity evicted since.
+const USEFUL: u8 = 7;
+/// One that is at most so old, and the latest of its segment in its set, says that more room would have helped.
+const YOUNG: u8 = 1;
 /// Probation's share of the capacity, to begin with and at its limits.
 const SHARE_START: f64 = 0.02;
 /// The least and the most that this may become.
 pub(crate) const SHARE_MIN: f64 = 0.01;
 pub(crate) const SHARE_MAX: f64 = 0.6;
-/// Below this share newcomers go early.
-const SHARE_SMALL: f64 = 0.05;
+/// Up to this share newcomers go early.
+const SHARE_SMALL: f64 = 0.043;
 /// Uses in probation that earn a place in protected.
 const PROMOTE_USES: u8 = 2;
-/// How much of its life a rival has behind it, in fifths.
-const RIVAL: u32 = 4;
+/// The last part of its life in which a member of protected may have to go for a rival.
+const RIVAL: u8 = 8;
 /// Protected's life, in pushes per capacity, to begin with and at its limits.
 const LIFE_START: f64 = 0.9;
 const LIFE_MIN: f64 = 0.05;
 const LIFE_MAX: f64 = 1.5;
-/// By which part of itself a life shrinks or grows.
-const LIFE_STEP: u32 = 500;
-/// Steps of the segments' clocks per capacity, one per push at most. Stamps have 128: a stay in probation is over after
-/// 0.6 of the capacity, one in protected after 3.75.
-const STEPS: [u64; 2] = [128, 32];
+/// Lives are counted in these parts of the capacity.
+const LIFE_UNIT: f64 = (1 << 16) as f64;
+/// A life shrinks or grows by its 512th part.
+const LIFE_STEP: u32 = 9;
+/// Steps of the segments' clocks per capacity: a stay in probation is over after
+/// 0.6 of the capacity at most, one in protected after 3.75. Stamps have 128.
+const STEPS: [u64; 2] = [128, 16];
+/// The same of clocks that are only compared: Lru's.
+const STEPS_OF_LRU: u64 = 32;
+/// Steps of the clocks of evictions per capacity; ghosts have 16.
+const STEPS_OF_GHOSTS: u64 = 8;
 /// Members that one visit may spare before the next one goes, used or not: a bound on the time of a
 /// single insert.
-const SPARED_MAX: u32 = 32;
-/// Newcomers that are remembered, at least; otherwise a hundredth of the capacity, rounded up to a power of two.
+const SPARED_MAX: u32 = 8;
+/// Newcomers that are remembered, at least; otherwise a hundredth of the capacity, and no more than the ring has
+/// places for.
 const NEWCOMERS_MIN: u32 = 8;
 /// Crowded sets that are remembered.
-const CROWDED: u32 = 8;
+const CROWDED: usize = 8;
 /// Sets that the hand looks at for one eviction.
 pub(crate) const HAND: u32 = 4;
 
 /// What the policy of a shard writes with each insert.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    /// Entries that came to each segment, or to another lap there.
+    /// Clocks that tell how many entries came to each segment, or to another lap there.
     pushes: [AtomicU32; 2],
-    /// Evictions from each segment.
+    /// Clocks that tell how many each has evicted.
     evictions: [AtomicU32; 2],
-    /// Pushes to probation after which its members are due.
+    /// Pushes to probation after which its members are due: as many as its clock has then moved on.
     target: AtomicU32,
-    /// The same for protected.
+    /// The same for protected, in parts of the capacity.
     life: AtomicU32,
     /// The set that the hand looked at last.
     hand: AtomicU32,
-    newcomers: Ends,
-    crowded: Ends,
+    /// Where the last newcomers to probation are.
+    newcomers: Ring,
+    /// Sets with more members that are due than were needed.
+    crowded: Queue<CROWDED>,
     /// What follows from these, for the look at a set.
-    times: AtomicU64,
+    times: AtomicU32,
 }
 
-/// The constants of one shard's policy, and its newcomers.
+/// The constants of one shard's policy.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// Where the last newcomers to probation are.
-    newcomers: Queue,
-    /// Sets with more members that are due than were needed.
-    crowded: Queue,
-    /// Steps of each clock per push, in 2^-32.
-    ticks: [u64; 2],
+    /// By how much each clock of pushes moves, and the clocks of evictions. The upper seven bits are the
+    /// steps that stamps have, and the upper four those that ghosts have.
+    push: [u32; 2],
+    eviction: u32,
     /// Whose rules hold.
     rules: EvictionPolicy,
     target_min: u32,
     target_max: u32,
     target_small: u32,
-    life_min: u32,
-    life_max: u32,
 }
 
 impl Policy {
@@ -149,35 +156,39 @@ impl Policy {
         capacity: u32,
         rules: EvictionPolicy,
         probation: Option<f64>,
-    ) -> Result<(Self, Pace), OutOfMemory> {
+    ) -> (Self, Pace) {
         let capacity = capacity.max(1);
-        let share = |part: f64| ((f64::from(capacity) * part) as u32).max(1);
-        let (target_min, target_max) = (share(SHARE_MIN), share(SHARE_MAX));
-        let target = share(probation.unwrap_or(SHARE_START)).clamp(target_min, target_max);
+        let whole = |part: f64| (part * 2f64.powi(32)) as u32;
+        let target = probation.unwrap_or(SHARE_START).clamp(SHARE_MIN, SHARE_MAX);
         let zero = || AtomicU32::new(0);
         let pace = Pace {
             pushes: [zero(), zero()],
             evictions: [zero(), zero()],
-            target: AtomicU32::new(target),
-            life: AtomicU32::new(share(LIFE_START)),
+            target: AtomicU32::new(whole(target)),
+            life: AtomicU32::new((LIFE_START * LIFE_UNIT) as u32),
             hand: zero(),
-            newcomers: Ends::new(),
-            crowded: Ends::new(),
-            times: AtomicU64::new(0),
+            newcomers: Ring::new(((f64::from(capacity) * SHARE_MIN) as u32).max(NEWCOMERS_MIN)),
+            crowded: Queue::new(),
+            times: AtomicU32::new(0),
+        };
+        // All of the 2^32 are so many steps.
+        let per = |steps: u64, of: u64| {
+            u32::try_from((steps << 32) / of / u64::from(capacity)).unwrap_or(u32::MAX)
+        };
+        let of_protected = match rules {
+            EvictionPolicy::SegmentedLru => STEPS[1],
+            _ => STEPS_OF_LRU,
         };
         let policy = Self {
-            newcomers: Queue::new(share(SHARE_MIN).max(NEWCOMERS_MIN))?,
-            crowded: Queue::new(CROWDED)?,
-            ticks: STEPS.map(|steps| ((steps << 32) / u64::from(capacity)).min(1 << 32)),
+            push: [per(STEPS[0], STAMPS.into()), per(of_protected, STAMPS.into())],
+            eviction: per(STEPS_OF_GHOSTS, ghosts::STEPS.into()),
             rules,
-            target_min,
-            target_max,
-            target_small: share(SHARE_SMALL),
-            life_min: share(LIFE_MIN),
-            life_max: share(LIFE_MAX),
+            target_min: whole(SHARE_MIN),
+            target_max: whole(SHARE_MAX),
+            target_small: whole(SHARE_SMALL),
         };
         policy.reckon(&pace);
-        Ok((policy, pace))
+        (policy, pace)
     }
 
     #[inline(always)]
@@ -186,37 +197,39 @@ impl Policy {
     }
 
     /// Says anew when stays are over.
+    #[cold]
+    #[inline(never)]
     fn reckon(&self, pace: &Pace) {
-        let now = |segment| self.steps(segment, pace.pushes[segment as usize].load(Relaxed));
-        let steps = |pushes: &AtomicU32, segment: Segment, most: u8| {
-            let half = 1 << 31;
-            let pushes = u64::from(pushes.load(Relaxed));
-            ((pushes * self.ticks[segment as usize] + half) >> 32).clamp(1, most.into()) as u8
-        };
-        let now = [now(Segment::Probation), now(Segment::Protected)];
-        let target = steps(&pace.target, Segment::Probation, due::TARGET_MAX);
-        let life = steps(&pace.life, Segment::Protected, due::LIFE_MAX);
-        pace.times.store(Times::new(now, target, life).bits(), Relaxed);
-    }
-
-    /// What a segment's clock shows after so many pushes; stamps are this modulo 128.
-    #[inline(always)]
-    fn steps(&self, segment: Segment, pushes: u32) -> u8 {
-        (u64::from(pushes).wrapping_mul(self.ticks[segment as usize]) >> 32) as u8 % STAMPS
+        let now = [0, 1].map(|segment: usize| step_of(pace.pushes[segment].load(Relaxed)));
+        let target = step_of(pace.target.load(Relaxed).saturating_add(1 << 24)).max(1);
+        let life = (u64::from(pace.life.load(Relaxed)) * STEPS[1] + (1 << 15)) >> 16;
+        let times = Times::new(now, target, life.clamp(1, due::LIFE_MAX.into()) as u8);
+        pace.times.store(times.bits(), Relaxed);
     }
 
     /// Counts a push to a segment, and says what its clock shows.
     #[inline(always)]
     fn push(&self, pace: &Pace, segment: Segment) -> u8 {
         let pushes = &pace.pushes[segment as usize];
+        let before = pushes.load(Relaxed);
         // A lost tick does not matter, a locked instruction would.
-        let now = pushes.load(Relaxed).wrapping_add(1);
+        let now = before.wrapping_add(self.push[segment as usize]);
         pushes.store(now, Relaxed);
-        let (step, times) = (self.steps(segment, now), self.times(pace));
-        if times.now(segment) != step {
-            pace.times.store(times.with_now(segment, step).bits(), Relaxed);
+        if step_of(before ^ now) != 0 {
+            self.reckon(pace);
         }
-        step
+        step_of(now)
+    }
+
+    /// The stamp of a member that begins a stay. In protected merit makes it longer: the stamp is as much later.
+    #[inline(always)]
+    fn stamp(&self, pace: &Pace, segment: Segment, merit: u8) -> u8 {
+        let now = self.push(pace, segment);
+        let bonus = match segment {
+            Segment::Probation => 0,
+            Segment::Protected => self.times(pace).bonus(merit),
+        };
+        now.wrapping_add(bonus) % STAMPS
     }
 
     /// How a new key fares, given its ghost.
@@ -237,43 +250,45 @@ impl Policy {
     #[inline(always)]
     fn is_warming_up(&self, pace: &Pace) -> bool {
         // Only until the first eviction: so the clock is the number of members.
-        self.evictions(pace) == 0 && pace.pushes[0].load(Relaxed) >= pace.target.load(Relaxed)
+        let [probation, protected] = &pace.evictions;
+        probation.load(Relaxed) | protected.load(Relaxed) == 0
+            && pace.pushes[0].load(Relaxed) >= pace.target.load(Relaxed)
     }
 
     fn readmit(&self, pace: &Pace, ghost: Ghost) -> Standing {
-        if ghost.rank == 0 {
+        let now = pace.evictions[ghost.segment as usize].load(Relaxed);
+        let age = ghost.age(now);
+        if ghost.is_latest && age <= YOUNG {
             self.adapt(pace, ghost.segment);
         }
-        let is_believed = ghost.rank < USEFUL;
-        let merit = if is_believed { (ghost.merit + 1).min(MERIT_MAX) } else { 0 };
-        match ghost.segment {
-            Segment::Probation if is_believed => {
-                Standing { segment: Segment::Protected, uses: 0, merit }
-            }
-            Segment::Protected if is_believed => {
-                Standing { segment: Segment::Probation, uses: 1, merit }
-            }
-            _ => Standing { segment: Segment::Probation, uses: 0, merit },
-        }
+        let merit = (ghost.merit + 1).min(MERIT_MAX);
+        let (segment, uses) = match ghost.segment {
+            Segment::Probation if age <= USEFUL => (Segment::Protected, 0),
+            Segment::Probation => (Segment::Probation, 0),
+            Segment::Protected => (Segment::Probation, 1),
+        };
+        Standing { segment, uses, merit }
     }
 
     fn adapt(&self, pace: &Pace, wanting: Segment) {
-        let target = pace.target.load(Relaxed);
+        let (target, push) = (pace.target.load(Relaxed), self.push[0]);
         let new = match wanting {
-            Segment::Probation => (target + 1).min(self.target_max),
-            Segment::Protected => (target - 1).max(self.target_min),
+            Segment::Probation => target.saturating_add(push).min(self.target_max),
+            Segment::Protected => target.saturating_sub(push).max(self.target_min),
         };
         pace.target.store(new, Relaxed);
-        self.reckon(pace);
+        if step_of((target + (1 << 24)) ^ (new + (1 << 24))) != 0 {
+            self.reckon(pace);
+        }
     }
 
     /// Has a new entry begin its stay in a slot that its insert has claimed.
     #[inline(always)]
     pub(crate) fn enter(&self, pace: &Pace, index: &Index, claim: &Claim<'_>, standing: Standing) {
-        let stamp = self.push(pace, standing.segment);
+        let stamp = self.stamp(pace, standing.segment, standing.merit);
         claim.hints().begin(claim.slot, standing, stamp);
         if standing.segment == Segment::Probation {
-            self.newcomers.push(&pace.newcomers, index.loc_claimed(claim).0);
+            pace.newcomers.push(index.loc_claimed(claim).0);
         }
     }
 
@@ -283,31 +298,30 @@ impl Policy {
         let Victim { loc, word, standing } = victim;
         let clock = &pace.evictions[standing.segment as usize];
         let now = clock.load(Relaxed);
-        clock.store(now.wrapping_add(1), Relaxed);
+        clock.store(now.wrapping_add(self.eviction), Relaxed);
         let tag = index.layout().ghost_tag_of(word);
-        index.set(loc.home(word)).hints.ghosts.leave(tag, standing.segment, standing.merit);
+        index.set(loc.home(word)).hints.ghosts().leave(tag, standing.segment, standing.merit, now);
     }
 
-    /// Has a member stay for another lap.
+    /// Has a member stay for another lap, one that had so much `merit` till now.
     #[inline]
-    fn spare(&self, pace: &Pace, index: &Index, loc: Loc, standing: Standing) {
-        let stamp = self.push(pace, standing.segment);
+    fn spare(&self, pace: &Pace, index: &Index, loc: Loc, merit: u8, standing: Standing) {
+        let stamp = self.stamp(pace, standing.segment, merit);
         index.hints(loc).begin(loc.slot(), standing, stamp);
     }
 
-    /// How many entries were evicted, about.
-    #[inline(always)]
+    /// A number that grows with each eviction, and begins anew now and then.
     pub(crate) fn evictions(&self, pace: &Pace) -> u32 {
         let [probation, protected] = &pace.evictions;
-        probation.load(Relaxed).wrapping_add(protected.load(Relaxed))
+        probation.load(Relaxed).wrapping_add(protected.load(Relaxed)) / self.eviction
     }
 
     /// Lives were too long: nobody was due, and somebody had to go.
     #[inline(never)]
     pub(crate) fn shorten(&self, pace: &Pace) {
         let life = pace.life.load(Relaxed);
-        let less = (life / LIFE_STEP).max(1);
-        pace.life.store(life.saturating_sub(less).max(self.life_min), Relaxed);
+        let least = (LIFE_MIN * LIFE_UNIT) as u32;
+        pace.life.store((life - (life >> LIFE_STEP)).max(least), Relaxed);
         self.reckon(pace);
     }
 
@@ -315,24 +329,25 @@ impl Policy {
     #[inline(never)]
     pub(crate) fn lengthen(&self, pace: &Pace) {
         let life = pace.life.load(Relaxed);
-        pace.life.store((life + (life / LIFE_STEP).max(1)).min(self.life_max), Relaxed);
+        let most = (LIFE_MAX * LIFE_UNIT) as u32;
+        pace.life.store((life + (life >> LIFE_STEP)).min(most), Relaxed);
         self.reckon(pace);
     }
 
     /// Remembers a set that has more members that are due.
     #[inline]
     fn note_crowded(&self, pace: &Pace, set: usize) {
-        if self.crowded.is_full(&pace.crowded) {
+        if pace.crowded.is_full() {
             self.lengthen(pace);
         } else {
-            self.crowded.push(&pace.crowded, set as u32);
+            pace.crowded.push(set as u32);
         }
     }
 
     /// Sets that had more members that are due than were needed.
     pub(crate) fn crowded(&self, pace: &Pace) -> impl Iterator<Item = usize> {
         // Bounded, whatever other threads do meanwhile.
-        (0..CROWDED).map_while(|_| self.crowded.pop(&pace.crowded)).map(|set| set as usize)
+        (0..CROWDED).map_while(|_| pace.crowded.pop()).map(|set| set as usize)
     }
 
     /// The set that the hand looks at next.
@@ -341,8 +356,10 @@ impl Policy {
         pace.hand.store(hand, Relaxed);
         hand as usize % index.len()
     }
+}
 
-    pub(crate) fn allocated_bytes(&self) -> usize {
-        self.newcomers.allocated_bytes() + self.crowded.allocated_bytes()
-    }
+/// What a clock shows: one of [`STAMPS`] steps.
+#[inline(always)]
+fn step_of(clock: u32) -> u8 {
+    (clock >> 25) as u8
 }

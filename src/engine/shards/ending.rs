@@ -54,7 +54,6 @@ impl<K, V> Shard<K, V> {
         self.nodes.allocated_bytes()
             + self.recycler.allocated_bytes()
             + self.index.allocated_bytes()
-            + self.policy.allocated_bytes()
             + self.births.allocated_bytes()
             + self.husks.get().map_or(0, Husks::allocated_bytes)
             + self.weights.as_ref().map_or(0, Weights::allocated_bytes)

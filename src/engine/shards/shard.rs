@@ -129,7 +129,7 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn new(plan: &ShardPlan, level: usize, id: usize) -> Result<Self, OutOfMemory> {
         let drops = std::mem::needs_drop::<Entry<K, V>>();
         let (planned, max) = (plan.planned_nodes as usize, plan.nodes.max_nodes as usize);
-        let (policy, pace) = Policy::new(plan.capacity, plan.rules, plan.probation)?;
+        let (policy, pace) = Policy::new(plan.capacity, plan.rules, plan.probation);
         Ok(Self {
             index: Index::new(zeroed(plan.sets)?, plan.layout),
             nodes: Nodes::new(plan.planned_nodes as usize, plan.nodes.max_nodes as usize)?,

@@ -77,11 +77,11 @@ impl Policy {
     /// How lately a member was used: what was, since the last look, was used now.
     fn recency(&self, pace: &Pace, index: &Index, member: Victim) -> u64 {
         if member.standing.uses > 0 {
-            self.spare(pace, index, member.loc, Standing { uses: 0, ..member.standing });
+            self.spare(pace, index, member.loc, 0, Standing { uses: 0, ..member.standing });
             return STAMPS.into();
         }
-        let now = self.times(pace).now(Segment::Protected);
-        let age = now.wrapping_sub(index.hints(member.loc).stamp(member.loc.slot())) % STAMPS;
+        let stamp = index.hints(member.loc).stamp(member.loc.slot());
+        let age = self.times(pace).age(Segment::Protected, stamp);
         u64::from(STAMPS - 1 - age)
     }
 }

@@ -2,59 +2,62 @@
 
 use crate::engine::index::hints::{Hints, STAMPS, Segment};
 
-/// The longest stays, in steps: with three merits a life is two and a half times as long.
-pub(super) const TARGET_MAX: u8 = 120;
-pub(super) const LIFE_MAX: u8 = 48;
+/// The longest life of protected in steps, without merit.
+pub(super) const LIFE_MAX: u8 = 24;
+
+/// By so many steps protected's clock seems to be ahead of stamps: with three merits, the most, a stamp is one and a half
+/// lives later than the clock was.
+const AHEAD: u8 = 40;
+const _: () = assert!(LIFE_MAX / 2 * 3 <= AHEAD && AHEAD + LIFE_MAX < STAMPS);
 
 /// The clocks at one moment, and when stays are over, in steps: a byte each, so that all are loaded at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Times(u64);
+pub(super) struct Times(u32);
 
 impl Times {
-    /// `life` is the length of a stay in protected without merit; with two merits it is twice as long.
+    /// `life` is the length of a stay in protected without merit.
     pub(super) fn new(now: [u8; 2], target: u8, life: u8) -> Self {
-        let [probation, protected] = now;
-        // What is compared with "greater" is one less.
-        Self(u64::from_le_bytes([
-            probation % STAMPS,
-            protected % STAMPS,
-            target - 1,
-            life - 1,
-            life / 2,
-            life,
-            0,
-            0,
-        ]))
+        // What is compared with "greater" is one less. Protected's are what differs from probation's.
+        let now = [now[0] % STAMPS, (now[1] + AHEAD) % STAMPS];
+        let end = [target - 1, life + AHEAD - 1];
+        Self(u32::from_le_bytes([now[0], now[0] ^ now[1], end[0], end[0] ^ end[1]]))
     }
 
     #[inline(always)]
-    pub(super) fn from_bits(bits: u64) -> Self {
+    pub(super) fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 
     #[inline(always)]
-    pub(super) fn bits(self) -> u64 {
+    pub(super) fn bits(self) -> u32 {
         self.0
     }
 
-    /// What a segment's clock shows.
+    /// How long ago a member of the segment came to where it is, merit or not.
     #[inline(always)]
-    pub(super) fn now(self, segment: Segment) -> u8 {
-        (self.0 >> (8 * segment as u32)) as u8
+    pub(super) fn age(self, segment: Segment, stamp: u8) -> u8 {
+        let [now, other, ..] = self.0.to_le_bytes();
+        let now = if segment == Segment::Probation { now } else { now ^ other };
+        now.wrapping_sub(stamp) % STAMPS
     }
 
-    /// The same with another time on one clock.
-    pub(super) fn with_now(self, segment: Segment, now: u8) -> Self {
-        let shift = 8 * segment as u32;
-        Self(self.0 & !(0xFF << shift) | u64::from(now) << shift)
+    /// The age at which a stay is over.
+    #[inline(always)]
+    pub(super) fn end(self, segment: Segment) -> u8 {
+        let [.., end, other] = self.0.to_le_bytes();
+        1 + if segment == Segment::Probation { end } else { end ^ other }
     }
 
-    pub(super) fn target(self) -> u8 {
-        (self.0 >> 16) as u8 + 1
-    }
-
+    #[inline(always)]
     pub(super) fn life(self) -> u8 {
-        (self.0 >> 40) as u8
+        self.end(Segment::Protected) - AHEAD
+    }
+
+    /// How much longer a stay in protected is by merit: by half of a life each.
+    #[inline(always)]
+    pub(super) fn bonus(self, merit: u8) -> u8 {
+        let life = self.life();
+        (merit & 1) * (life / 2) + (merit >> 1) * life
     }
 }
 
@@ -67,7 +70,7 @@ pub(super) struct Due {
 
 #[cfg(any(test, not(all(target_arch = "x86_64", not(miri), not(larder_loom)))))]
 mod portable {
-    use super::{Due, Hints, STAMPS, Segment, Times};
+    use super::{Due, Hints, Segment, Times};
     use crate::engine::index::word::SLOTS;
 
     /// Those of `members` that are due.
@@ -75,17 +78,12 @@ mod portable {
         let mut due = Due { probation: 0, protected: 0 };
         for slot in (0..SLOTS).filter(|slot| members >> slot & 1 != 0) {
             let standing = hints.standing(slot);
-            let now = times.now(standing.segment);
-            let age = now.wrapping_sub(hints.stamp(slot)) % STAMPS;
-            let (end, slots) = match standing.segment {
-                Segment::Probation => (times.target(), &mut due.probation),
-                Segment::Protected => {
-                    let (life, half) = (times.life(), times.life() / 2);
-                    let more = (standing.merit & 1) * half + (standing.merit >> 1) * life;
-                    (life + more, &mut due.protected)
-                }
+            let age = times.age(standing.segment, hints.stamp(slot));
+            let slots = match standing.segment {
+                Segment::Probation => &mut due.probation,
+                Segment::Protected => &mut due.protected,
             };
-            *slots |= u32::from(age >= end) << slot;
+            *slots |= u32::from(age >= times.end(standing.segment)) << slot;
         }
         due
     }
@@ -99,36 +97,27 @@ mod vector {
     /// Those of `members` that are due.
     #[inline(always)]
     pub(in super::super) fn due(hints: &Hints, members: u32, times: Times) -> Due {
-        let (worth, stay) = hints.load();
+        let stay = hints.load_stays();
         // SAFETY: SSE2 is part of x86-64.
         unsafe {
-            // Each byte of the times in a word of its own, twice; then one of them in all lanes.
-            let times = _mm_cvtsi64_si128(times.bits() as i64);
+            // Each byte of the times four times, then one of them in all lanes.
+            let times = _mm_cvtsi32_si128(times.bits() as i32);
             let times = _mm_unpacklo_epi8(times, times);
-            let low = |words| _mm_shuffle_epi32::<0>(words);
-            let now_probation = low(_mm_shufflelo_epi16::<0b00_00_00_00>(times));
-            let now_protected = low(_mm_shufflelo_epi16::<0b01_01_01_01>(times));
-            let target = low(_mm_shufflelo_epi16::<0b10_10_10_10>(times));
-            let life = low(_mm_shufflelo_epi16::<0b11_11_11_11>(times));
-            let high = |words| _mm_shuffle_epi32::<0b10_10_10_10>(words);
-            let one_merit = high(_mm_shufflehi_epi16::<0b00_00_00_00>(times));
-            let two_merits = high(_mm_shufflehi_epi16::<0b01_01_01_01>(times));
-
-            let all = |byte: u8| _mm_set1_epi8(byte as i8);
+            let times = _mm_unpacklo_epi16(times, times);
             let protected = _mm_cmpgt_epi8(_mm_setzero_si128(), stay);
-            let of_segment = |probation, protected_one| {
-                let chosen = _mm_and_si128(protected, protected_one);
-                _mm_or_si128(chosen, _mm_andnot_si128(protected, probation))
-            };
-            let now = of_segment(now_probation, now_protected);
-            let age = _mm_and_si128(_mm_sub_epi8(now, stay), all(STAMPS - 1));
-            let merit = |bit: u8, more| {
-                _mm_and_si128(_mm_cmpeq_epi8(_mm_and_si128(worth, all(bit)), all(bit)), more)
-            };
-            let more = _mm_add_epi8(merit(0b0100, one_merit), merit(0b1000, two_merits));
-            let is_due = _mm_cmpgt_epi8(age, of_segment(target, _mm_add_epi8(life, more)));
-            let (due, protected) =
-                (_mm_movemask_epi8(is_due) as u32 & members, _mm_movemask_epi8(stay) as u32);
+            let of_segment = |one, other| _mm_xor_si128(one, _mm_and_si128(protected, other));
+            let now = of_segment(
+                _mm_shuffle_epi32::<0b00_00_00_00>(times),
+                _mm_shuffle_epi32::<0b01_01_01_01>(times),
+            );
+            let end = of_segment(
+                _mm_shuffle_epi32::<0b10_10_10_10>(times),
+                _mm_shuffle_epi32::<0b11_11_11_11>(times),
+            );
+            let steps = _mm_set1_epi8((STAMPS - 1) as i8);
+            let age = _mm_and_si128(_mm_sub_epi8(now, stay), steps);
+            let due = _mm_movemask_epi8(_mm_cmpgt_epi8(age, end)) as u32 & members;
+            let protected = _mm_movemask_epi8(stay) as u32;
             Due { probation: due & !protected, protected: due & protected }
         }
     }
@@ -159,8 +148,12 @@ mod tests {
                     (rng.random_range(0..=USES_MAX), rng.random_range(0..=MERIT_MAX));
                 hints.begin(slot, Standing { segment, uses, merit }, rng.random_range(0..STAMPS));
             }
-            let (target, life) = (rng.random_range(1..=TARGET_MAX), rng.random_range(1..=LIFE_MAX));
-            let times = Times::new(rng.random(), target, life);
+            let (target, life) = (rng.random_range(1..=100), rng.random_range(1..=LIFE_MAX));
+            let times = Times::new(
+                [rng.random_range(0..STAMPS), rng.random_range(0..STAMPS)],
+                target,
+                life,
+            );
             let members = rng.random_range(0..1 << SLOTS);
             assert_eq!(due(&hints, members, times), portable::due(&hints, members, times));
         }

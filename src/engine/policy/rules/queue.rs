@@ -1,80 +1,110 @@
-//! FIFO queues of what the policy remembers: where the last newcomers are, and which sets are crowded.
+//! What the policy remembers of other sets: where the last newcomers are, and which sets are crowded.
 //!
-//! Hints like all of the policy, written by plain stores. So of two entries that are pushed at once one is
-//! lost, one that is popped may be popped by another thread, too, and a store that comes late may move an end back or
-//! ahead. Whatever the ends say, no more than the queue's length is taken for what is in it: an
+//! Hints like all of the policy, written by plain stores. So of two entries that are put in at once one is
+//! lost, one that is taken out may be taken by another thread, too, and a store that comes late may move an end back or
+//! ahead. Whatever the ends of a queue say, no more than its length is taken for what is in it: an
 //! end that is ahead makes the queue look full, of old entries, until these are popped. What an entry names may be
-//! something else by now: whoever pops it looks.
+//! something else by now: whoever takes it looks.
 
-use crate::{
-    engine::storage::extents::{OutOfMemory, zeroed},
-    sync::AtomicU32 as Place,
-};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// Both ends of a queue: positions that wrap.
+/// A queue of up to `LEN` entries: the positions of both ends, which wrap, and its places.
 #[derive(Debug)]
-pub(super) struct Ends {
+pub(super) struct Queue<const LEN: usize> {
     oldest: AtomicU32,
     next: AtomicU32,
+    places: [AtomicU32; LEN],
 }
 
-impl Ends {
+impl<const LEN: usize> Queue<LEN> {
     pub(super) fn new() -> Self {
-        Self { oldest: AtomicU32::new(0), next: AtomicU32::new(0) }
-    }
-}
-
-/// The places of a queue.
-#[derive(Debug)]
-pub(super) struct Queue(Box<[Place]>);
-
-impl Queue {
-    /// A queue of that length, rounded up to a power of two.
-    pub(super) fn new(len: u32) -> Result<Self, OutOfMemory> {
-        zeroed(len.next_power_of_two() as usize).map(Self)
-    }
-
-    /// How many entries there may be.
-    #[inline(always)]
-    pub(super) fn len(&self) -> u32 {
-        self.0.len() as u32
+        Self {
+            oldest: AtomicU32::new(0),
+            next: AtomicU32::new(0),
+            places: std::array::from_fn(|_| AtomicU32::new(0)),
+        }
     }
 
     #[inline(always)]
-    fn place(&self, position: u32) -> &Place {
-        &self.0[(position & (self.len() - 1)) as usize]
+    fn place(&self, position: u32) -> &AtomicU32 {
+        &self.places[position as usize % LEN]
     }
 
     /// Puts one in; where there is no place left, the oldest is lost.
     #[inline(always)]
-    pub(super) fn push(&self, ends: &Ends, entry: u32) {
-        let next = ends.next.load(Relaxed);
+    pub(super) fn push(&self, entry: u32) {
+        let next = self.next.load(Relaxed);
         self.place(next).store(entry, Relaxed);
-        ends.next.store(next.wrapping_add(1), Relaxed);
+        self.next.store(next.wrapping_add(1), Relaxed);
     }
 
     /// Whether there is no place left.
     #[inline(always)]
-    pub(super) fn is_full(&self, ends: &Ends) -> bool {
-        ends.next.load(Relaxed).wrapping_sub(ends.oldest.load(Relaxed)) >= self.len()
+    pub(super) fn is_full(&self) -> bool {
+        self.next.load(Relaxed).wrapping_sub(self.oldest.load(Relaxed)) >= LEN as u32
     }
 
     /// Takes the oldest out.
     #[inline(always)]
-    pub(super) fn pop(&self, ends: &Ends) -> Option<u32> {
-        let next = ends.next.load(Relaxed);
-        let entries = next.wrapping_sub(ends.oldest.load(Relaxed)).min(self.len());
+    pub(super) fn pop(&self) -> Option<u32> {
+        let next = self.next.load(Relaxed);
+        let entries = next.wrapping_sub(self.oldest.load(Relaxed)).min(LEN as u32);
         if entries == 0 {
             return None;
         }
         let oldest = next.wrapping_sub(entries);
-        ends.oldest.store(oldest.wrapping_add(1), Relaxed);
+        self.oldest.store(oldest.wrapping_add(1), Relaxed);
         Some(self.place(oldest).load(Relaxed))
     }
+}
 
-    pub(super) fn allocated_bytes(&self) -> usize {
-        size_of_val(&*self.0)
+/// The places of a ring.
+const PLACES: usize = 64;
+/// Nothing stands in a place.
+const NONE: u32 = u32::MAX;
+
+/// The last entries, of which each stays for as long as it takes until as many others have come.
+#[derive(Debug)]
+pub(super) struct Ring {
+    next: AtomicU32,
+    /// The number of places in use, less one.
+    mask: u32,
+    places: [AtomicU32; PLACES],
+}
+
+impl Ring {
+    /// A ring of `len` entries, rounded up to a power of two, or of as many as there are places for.
+    pub(super) fn new(len: u32) -> Self {
+        Self {
+            next: AtomicU32::new(0),
+            mask: len.min(PLACES as u32).next_power_of_two() - 1,
+            places: std::array::from_fn(|_| AtomicU32::new(NONE)),
+        }
+    }
+
+    #[inline(always)]
+    fn place(&self, position: u32) -> &AtomicU32 {
+        &self.places[(position & self.mask) as usize % PLACES]
+    }
+
+    /// Puts one in, for the oldest.
+    #[inline(always)]
+    pub(super) fn push(&self, entry: u32) {
+        let next = self.next.load(Relaxed);
+        self.place(next).store(entry, Relaxed);
+        self.next.store(next.wrapping_add(1), Relaxed);
+    }
+
+    /// Takes the oldest out, whose place is the next one's.
+    #[inline(always)]
+    pub(super) fn take(&self) -> Option<u32> {
+        let place = self.place(self.next.load(Relaxed));
+        let entry = place.load(Relaxed);
+        if entry == NONE {
+            return None;
+        }
+        place.store(NONE, Relaxed);
+        Some(entry)
     }
 }
 
@@ -82,34 +112,43 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn new(len: u32) -> (Queue, Ends) {
-        (Queue::new(len).expect("memory"), Ends::new())
+    #[test]
+    fn the_last_come_out_in_their_order() {
+        let queue = Queue::<8>::new();
+        assert_eq!(queue.pop(), None);
+        (1..=20).for_each(|entry| queue.push(entry));
+        assert!(queue.is_full());
+        for entry in 13..=20 {
+            assert_eq!(queue.pop(), Some(entry));
+            assert!(!queue.is_full());
+        }
+        assert_eq!(queue.pop(), None);
     }
 
     #[test]
-    fn the_last_come_out_in_their_order() {
-        let (queue, ends) = new(5);
-        assert_eq!((queue.len(), queue.pop(&ends)), (8, None));
-        (1..=20).for_each(|entry| queue.push(&ends, entry));
-        assert!(queue.is_full(&ends));
-        for entry in 13..=20 {
-            assert_eq!(queue.pop(&ends), Some(entry));
-            assert!(!queue.is_full(&ends));
+    fn an_entry_of_a_ring_waits_until_as_many_others_have_come() {
+        for (len, places) in [(5, 8), (8, 8), (9, 16), (64, 64), (1_000, 64)] {
+            let ring = Ring::new(len);
+            for entry in 0..200 {
+                let before = (entry >= places).then(|| entry - places);
+                assert_eq!(ring.take(), before, "of {places} places, before entry {entry}");
+                assert_eq!(ring.take(), None, "it is taken once");
+                ring.push(entry);
+            }
         }
-        assert_eq!(queue.pop(&ends), None);
     }
 
     #[test]
     fn an_end_that_a_late_store_has_moved_costs_no_more_than_the_length() {
-        let (queue, ends) = new(8);
+        let queue = Queue::<8>::new();
         for (oldest, next) in [(7_u32, 6), (u32::MAX, u32::MAX - 3), (3, u32::MAX), (100, 5)] {
-            ends.oldest.store(oldest, Relaxed);
-            ends.next.store(next, Relaxed);
-            let popped = (0..20).take_while(|_| queue.pop(&ends).is_some()).count();
+            queue.oldest.store(oldest, Relaxed);
+            queue.next.store(next, Relaxed);
+            let popped = (0..20).take_while(|_| queue.pop().is_some()).count();
             assert!(popped <= 8, "{popped} entries between {oldest} and {next}");
-            queue.push(&ends, 42);
-            assert!(!queue.is_full(&ends));
-            assert_eq!((queue.pop(&ends), queue.pop(&ends)), (Some(42), None));
+            queue.push(42);
+            assert!(!queue.is_full());
+            assert_eq!((queue.pop(), queue.pop()), (Some(42), None));
         }
     }
 }

@@ -1,5 +1,8 @@
 use super::*;
-use crate::engine::{index::word::{Layout, SLOTS}, storage::extents::zeroed};
+use crate::engine::{
+    index::word::{Layout, SLOTS},
+    storage::extents::zeroed,
+};
 
 struct Model {
     index: Index,
@@ -11,8 +14,7 @@ impl Model {
     fn new(capacity: u32) -> Self {
         let layout = Layout::for_nodes(1 << 12).expect("few nodes");
         let index = Index::new(zeroed(2).expect("memory"), layout);
-        let (policy, pace) =
-            Policy::new(capacity, EvictionPolicy::SegmentedLru, None).expect("memory");
+        let (policy, pace) = Policy::new(capacity, EvictionPolicy::SegmentedLru, None);
         Self { index, policy, pace }
     }
 
@@ -94,7 +96,7 @@ fn merit_in_probation_outdoes_a_rival_without() {
     let rival = model.add(1, protected(0, 0));
     let young = model.add(2, Standing { merit: 1, ..probation(0) });
     model.push(Segment::Probation, 100);
-    model.push(Segment::Protected, 800);
+    model.push(Segment::Protected, 850);
     assert_eq!(model.next_due(), Some(rival));
     assert_eq!(model.standing(young), protected(0, 1));
 }
@@ -123,16 +125,74 @@ fn a_set_that_is_full_of_used_members_gives_one_in_the_end() {
 }
 
 #[test]
-fn newcomers_go_in_their_order_unless_they_were_used() {
+fn newcomers_are_judged_in_their_order_when_eight_others_have_come() {
     let model = Model::new(100);
-    let locs: Vec<_> = (1..=10).map(|node| model.add(node, probation(0))).collect();
-    model.index.hints(locs[3]).touch(locs[3].slot());
-    let next = |eagerness| {
-        let victim = model.policy.newcomer(&model.pace, &model.index, eagerness)?;
-        Some(victim.loc)
+    let add = |node, standing| model.add(node, standing);
+    let next = || {
+        let victim = model.policy.newcomer(&model.pace, &model.index, &|_| false);
+        victim.map(|victim| victim.loc)
     };
-    // Eight are remembered.
-    assert_eq!(next(Eagerness::IfFull), Some(locs[2]));
-    assert_eq!(next(Eagerness::IfFull), None, "there is room for more");
-    assert_eq!(next(Eagerness::AtOnce), Some(locs[4]));
+    let unused = add(1, probation(0));
+    let (once, twice) = (add(2, probation(1)), add(3, probation(2)));
+    let pinned = add(4, probation(0));
+    for node in 5..=8 {
+        assert_eq!(next(), None, "before newcomer {node}");
+        add(node, probation(0));
+    }
+    assert_eq!(next(), Some(unused));
+    assert_eq!(next(), None, "each is looked at once");
+    let push = || model.pace.newcomers.push(unused.0);
+    push();
+    assert_eq!((next(), model.standing(once)), (None, Standing { merit: 1, ..probation(0) }));
+    push();
+    assert_eq!((next(), model.standing(twice)), (None, protected(0, 1)));
+    push();
+    assert!(model.policy.newcomer(&model.pace, &model.index, &|_| true).is_none());
+    assert_eq!(model.standing(pinned), protected(0, 0), "it has to stay");
+}
+
+#[test]
+fn a_newcomer_with_merit_outdoes_a_rival() {
+    let model = Model::new(100);
+    let rival = model.add(1, protected(0, 0));
+    model.push(Segment::Protected, 85);
+    let worthy = model.add(2, Standing { merit: 1, ..probation(0) });
+    (3..=9).for_each(|node| _ = model.add(node, probation(0)));
+    let victim = model.policy.newcomer(&model.pace, &model.index, &|_| false);
+    assert_eq!(victim.map(|victim| victim.loc), Some(rival));
+    assert_eq!(model.standing(worthy), protected(0, 1));
+}
+
+#[test]
+fn ghosts_admit_by_their_age_and_keep_merit_at_any() {
+    let model = Model::new(1_000);
+    let hints = model.index.set(0).hints.ghosts();
+    let admit = |segment: Segment, evictions: u32| {
+        let clock = &model.pace.evictions[segment as usize];
+        hints.leave(7, segment, 1, clock.load(Relaxed));
+        clock.fetch_add(evictions * model.policy.eviction, Relaxed);
+        model.policy.admit(&model.pace, hints.take(7))
+    };
+    assert_eq!(admit(Segment::Probation, 800), protected(0, 2));
+    assert_eq!(admit(Segment::Probation, 1_200), Standing { merit: 2, ..probation(0) });
+    assert_eq!(admit(Segment::Protected, 1_200), Standing { merit: 2, ..probation(1) });
+}
+
+#[test]
+fn young_ghosts_move_the_target() {
+    let model = Model::new(1_000);
+    let hints = model.index.set(0).hints.ghosts();
+    let move_after = |segment: Segment, evictions: u32| {
+        let (clock, target) = (&model.pace.evictions[segment as usize], &model.pace.target);
+        let before = target.load(Relaxed);
+        hints.leave(7, segment, 1, clock.load(Relaxed));
+        clock.fetch_add(evictions * model.policy.eviction, Relaxed);
+        model.policy.admit(&model.pace, hints.take(7));
+        i64::from(target.load(Relaxed)) - i64::from(before)
+    };
+    let push = i64::from(model.policy.push[0]);
+    assert_eq!(move_after(Segment::Probation, 100), push);
+    assert_eq!(move_after(Segment::Protected, 100), -push);
+    assert_eq!(move_after(Segment::Probation, 400), 0);
+    assert_eq!(move_after(Segment::Protected, 400), 0);
 }

@@ -5,11 +5,11 @@ use super::{
     due::{Due, Times, due},
 };
 use crate::engine::index::{
-    hints::{STAMPS, Segment, Standing},
+    hints::{Segment, Standing},
     sets::{Index, Loc, Set},
     word::{SLOTS, Word},
 };
-use std::sync::atomic::Ordering::Relaxed;
+use std::{cmp::Reverse, sync::atomic::Ordering::Relaxed};
 
 /// A member, most often one that has to go.
 #[derive(Clone, Copy, Debug)]
@@ -18,15 +18,6 @@ pub(crate) struct Victim {
     /// What its slot held when it was looked at.
     pub(crate) word: Word,
     pub(crate) standing: Standing,
-}
-
-/// When the oldest newcomer goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Eagerness {
-    /// When there is no place for another one.
-    IfFull,
-    /// At once.
-    AtOnce,
 }
 
 /// A look at one set.
@@ -68,32 +59,41 @@ impl Policy {
         Visit { policy: self, pace, index, number, set, times, members, due, spared: 0 }
     }
 
-    /// The oldest of the last newcomers, if it has to go.
+    /// The newcomer that leaves the ring, if it has to go, or whom it outdoes.
     #[inline]
     pub(crate) fn newcomer(
         &self,
         pace: &Pace,
         index: &Index,
-        eagerness: Eagerness,
+        stays: &impl Fn(Word) -> bool,
     ) -> Option<Victim> {
         if pace.target.load(Relaxed) >= self.target_small {
             return None;
         }
-        // Bounded, whatever other threads do meanwhile.
-        for _ in 0..self.newcomers.len() {
-            if eagerness == Eagerness::IfFull && !self.newcomers.is_full(&pace.newcomers) {
-                break;
-            }
-            let loc = Loc(self.newcomers.pop(&pace.newcomers)?);
-            let standing = index.hints(loc).standing(loc.slot());
-            if standing == (Standing { segment: Segment::Probation, uses: 0, merit: 0 }) {
-                let word = index.word(loc);
-                if word.is_member() {
-                    return Some(Victim { loc, word, standing });
-                }
-            }
+        let loc = Loc(pace.newcomers.take()?);
+        let (word, standing) = (index.word(loc), index.hints(loc).standing(loc.slot()));
+        if standing.segment == Segment::Protected || !word.is_member() {
+            return None;
         }
-        None
+        let member = Victim { loc, word, standing };
+        if standing.uses == 0 && standing.merit == 0 && !stays(word) {
+            Some(member)
+        } else {
+            self.judge_newcomer(pace, index, member, stays)
+        }
+    }
+
+    #[inline(never)]
+    fn judge_newcomer(
+        &self,
+        pace: &Pace,
+        index: &Index,
+        member: Victim,
+        stays: &impl Fn(Word) -> bool,
+    ) -> Option<Victim> {
+        let mut visit = self.visit(pace, index, member.loc.set());
+        let verdict = visit.judge(member, stays);
+        visit.sentence(member, verdict)
     }
 }
 
@@ -171,26 +171,20 @@ impl Visit<'_> {
         slot
     }
 
+    /// Probation before protected, unused before used, then whose stay has been over for longest, or will be
+    /// first.
     fn nearest_of(&self, slots: u32) -> Option<usize> {
-        let mut best = None;
-        for slot in bits(slots) {
-            let (done, whole) = self.progress(slot, self.set.hints.standing(slot));
-            if best.is_none_or(|(_, d, w)| done * w > d * whole) {
-                best = Some((slot, done, whole));
-            }
-        }
-        best.map(|(slot, ..)| slot)
+        bits(slots).max_by_key(|&slot| {
+            let standing = self.set.hints.standing(slot);
+            let late =
+                i16::from(self.age(slot, standing)) - i16::from(self.times.end(standing.segment));
+            let is_unused = standing.uses == 0;
+            (standing.segment == Segment::Probation, is_unused, late, Reverse(slot))
+        })
     }
 
-    /// How much of its stay a member has behind it: a fraction.
-    fn progress(&self, slot: usize, standing: Standing) -> (u32, u32) {
-        let now = self.times.now(standing.segment);
-        let age = now.wrapping_sub(self.set.hints.stamp(slot)) % STAMPS;
-        let whole = match standing.segment {
-            Segment::Probation => 2 * u32::from(self.times.target()),
-            Segment::Protected => u32::from(self.times.life()) * (2 + u32::from(standing.merit)),
-        };
-        (2 * u32::from(age) + 1, whole)
+    fn age(&self, slot: usize, standing: Standing) -> u8 {
+        self.times.age(standing.segment, self.set.hints.stamp(slot))
     }
 
     fn judge(&self, member: Victim, stays: &impl Fn(Word) -> bool) -> Verdict {
@@ -208,32 +202,21 @@ impl Visit<'_> {
             _ if uses == 0 => return Verdict::Goes,
             _ => (Standing { uses: uses - 1, merit, segment }, Verdict::Stays),
         };
-        self.policy.spare(self.pace, self.index, member.loc, next);
+        self.policy.spare(self.pace, self.index, member.loc, member.standing.merit, next);
         verdict
     }
 
     /// The member of protected that one of probation with so much merit outdoes.
     #[inline(never)]
     fn rival(&self, merit: u8, stays: &impl Fn(Word) -> bool) -> Option<Victim> {
-        let mut best: Option<(Victim, u32, u32)> = None;
-        for member in bits(self.set.line().members()).filter_map(|slot| self.member(slot)) {
+        let age = self.times.end(Segment::Protected) - self.times.life() / RIVAL;
+        let is_rival = |member: &Victim| {
             let Standing { segment, uses, merit: other } = member.standing;
-            if segment == Segment::Probation || uses > 0 || other >= merit || stays(member.word) {
-                continue;
-            }
-            let (done, whole) = self.progress(member.loc.slot(), member.standing);
-            if 5 * done < RIVAL * whole {
-                continue;
-            }
-            let is_better = |(least, d, w): (Victim, u32, u32)| {
-                let least = least.standing.merit;
-                other < least || other == least && done * w > d * whole
-            };
-            if best.is_none_or(is_better) {
-                best = Some((member, done, whole));
-            }
-        }
-        best.map(|(rival, ..)| rival)
+            let is_weak = segment == Segment::Protected && uses == 0 && other < merit;
+            is_weak && self.age(member.loc.slot(), member.standing) >= age && !stays(member.word)
+        };
+        let members = bits(self.set.line().members()).filter_map(|slot| self.member(slot));
+        members.filter(is_rival).min_by_key(|rival| rival.standing.merit)
     }
 
     /// Who goes, if anybody does.
