@@ -10,7 +10,7 @@
 //! thread   reads all words; parks until the earliest
 //! ```
 //!
-//! Only the thread raises the word, by the store that begins a pass; everybody lowers it, by
+//! Only the thread raises the word, by the store that begins a pass; any thread lowers it, by
 //! `fetch_min` only, so no request is overwritten.
 //!
 //! # No work is forgotten

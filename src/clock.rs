@@ -355,7 +355,7 @@ impl Clock {
         self.units(duration.saturating_add(Duration::from_nanos(self.granule())))
     }
 
-    /// A time that is past for everybody.
+    /// A time that is past by every clock.
     #[cold]
     fn just_past(&self, now: Reading) -> u64 {
         match &self.0 {
@@ -438,7 +438,7 @@ fn nanos_of_system() -> u64 {
 /// else is left to be done than to read it.
 static TRUSTED: StaticBool = StaticBool::new(false);
 
-/// Has the next lookup that reads the clock notice that this is another process.
+/// Makes the next lookup that reads the clock notice that this is another process.
 #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
 pub(crate) fn distrust() {
     TRUSTED.store(false, Relaxed);

@@ -157,7 +157,7 @@ impl Pool {
         }
     }
 
-    /// For `fork.rs`: nobody holds the lock while this is kept.
+    /// For `fork.rs`: takes the lock, so that no other thread holds it while the guard is kept.
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
     pub(crate) fn hold(&self) -> MutexGuard<'_, Line> {
         self.line()

@@ -2,7 +2,7 @@
 //!
 //! A child has its parent's memory and one of its threads, the one that forked. The others are as
 //! if they had been stopped for good at that moment, each at some instruction. The engine's
-//! protocols are made for that: a thread that stops at any instruction stops nobody. What needs
+//! protocols are made for that: a thread that stops at any instruction stops no other. What needs
 //! more is done here, in two parts.
 //!
 //! *While forking*, by handlers of `pthread_atfork`: the locks of the threads in the background are
@@ -26,8 +26,8 @@
 //! The first sweep in the child looks at all entries again: an insert that another thread had under
 //! way may have left one that an invalidation had made stale before (`groups.rs`).
 //!
-//! Loads know in which process they began: nobody in a child waits for a leader that stayed behind
-//! (`fill.rs`).
+//! Loads know in which process they began: no thread of a child waits for a leader that stayed
+//! behind (`fill.rs`).
 //!
 //! What the child has not: batches and nodes that another thread had in its hands, which is memory
 //! of at most a few batches per thread; the credits of what they were about to insert; and the
@@ -88,7 +88,7 @@ mod imp {
         sync::{MutexGuard, Once, atomic::Ordering::Relaxed},
     };
 
-    /// Has forks heeded from now on.
+    /// Registers the handlers of forks.
     pub(crate) fn watch() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {

@@ -392,7 +392,7 @@ impl Maintainer {
         wake_up_for(slot, due)
     }
 
-    /// For `fork.rs`: nobody holds the lock while this is kept.
+    /// For `fork.rs`: takes the lock, so that no other thread holds it while the guard is kept.
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
     pub(crate) fn hold(&self) -> MutexGuard<'_, State> {
         self.state()

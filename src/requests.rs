@@ -8,7 +8,8 @@
 //!   +-------------- take: head <- null, by a swap; then, one by one, queued <- false <---+
 //! ```
 //!
-//! - *push*: anybody who has left work for the thing. Who finds it queued leaves it at that.
+//! - *push*: any thread that has left work for the thing. One that finds it queued does nothing
+//!   more.
 //! - *take*: one thread at a time. It gets each thing after it has made it idle again.
 //!
 //! The stack holds a share of each thing that is on it, which the swap of the head hands to who
@@ -29,8 +30,8 @@
 //!
 //! # Progress
 //!
-//! Push is lock-free, take is wait-free. Who stops between the two steps of a push holds up the
-//! requests of that one thing.
+//! Push is lock-free, take is wait-free. A thread that stops between the two steps of a push holds
+//! up the requests of that one thing.
 
 use crate::{
     engine::testing::plant::{Bug, planted},
@@ -50,7 +51,7 @@ impl<T> Link<T> {
         Self { queued: AtomicBool::new(false), next: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Forgets that it was queued, where whoever pushed it is no more.
+    /// Forgets that it was queued, where the thread that pushed it is no more.
     pub(crate) fn reset(&self) {
         self.queued.store(false, Ordering::Release);
     }

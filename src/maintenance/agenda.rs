@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct Agenda {
     /// One per clock.
     queues: Vec<Queue>,
-    /// Those that somebody passes at this moment: as many as there are workers at most.
+    /// Those that a worker passes at this moment: as many as there are workers at most.
     passing: Vec<Arc<Slot>>,
     /// How many slots were looked at so far.
     pub(super) looks: u64,
@@ -186,7 +186,7 @@ impl Agenda {
         }
     }
 
-    /// Has every slot passed soon, but those that somebody passes.
+    /// Makes every slot due, except those that a worker passes.
     pub(super) fn restart(&mut self) {
         let mut slots = Vec::new();
         self.for_each(&mut |slot| {

@@ -177,7 +177,7 @@ impl fmt::Debug for StoredKey {
     }
 }
 
-/// A key as somebody asks for its value, of type `V`.
+/// A key with which a caller asks for a value of type `V`.
 pub(crate) struct Query<'q, Q: ?Sized, V> {
     space: Space,
     key: &'q Q,

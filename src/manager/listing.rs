@@ -150,7 +150,7 @@ struct Writer {
 
 impl Writer {
     fn new(cache: &ManagedCache, hashed: bool) -> Self {
-        // Not those by which the cache finds keys: nobody is to know these.
+        // Not those by which the cache finds keys: those are secret.
         static HASHES: OnceLock<RandomState> = OnceLock::new();
         let spaces = cache.namespaces().into_iter();
         Self {

@@ -26,7 +26,7 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Look {
     pub(super) caches: Vec<Seen>,
-    /// As it was when somebody last had a look at the memory.
+    /// As it was when the memory was last sampled.
     pub(super) memory: Option<Utilization>,
 }
 
@@ -105,7 +105,7 @@ impl Monitor {
     /// The thread has come; when it is to come again.
     pub(super) fn pass(&self, look: &dyn Fn() -> Look) -> u64 {
         let mut state = self.state();
-        // That a clock was set forward is nobody's fault.
+        // A manual clock that was set forward makes no pass late.
         if self.clock.runs() {
             state.late = state.due.map_or(Duration::ZERO, |due| self.since(due));
         }

@@ -60,7 +60,7 @@ pub enum Looked<S: Shape> {
     Missing(Turn<S>),
 }
 
-/// A call that has to load, or to wait for somebody who does.
+/// A call that has to load, or to wait for another call that does.
 pub struct Turn<S: Shape> {
     function: &'static Function,
     key: StoredKey,
@@ -154,7 +154,7 @@ pub fn invalidate_all(function: &'static Function) {
     function.home().namespace.incr_version();
 }
 
-/// Has a result loaded whether there is one or not.
+/// Loads a result, whether there is one or not.
 pub fn refresh<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Turn<S> {
     let home = function.home();
     let turn = Turn::missing(function, query::<S, Q>(home, key), Start::Forced);
@@ -445,7 +445,7 @@ impl<S: Shape> Turn<S> {
         }
     }
 
-    /// Has what is old rest for a while.
+    /// Puts off the next refresh of an old result for a while.
     fn rest(&self) {
         let home = self.home();
         let rested = home.clock.deadline_after(REST);

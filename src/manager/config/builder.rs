@@ -159,7 +159,7 @@ impl ConfigBuilder {
     /// Settings in these variables, of which those count whose names begin with `LARDER_`, or
     /// another [prefix](Self::env_prefix): `LARDER_URL__TTL=30m`,
     /// `LARDER_CACHES__REPORTS__MAX_ENTRIES=200`. In a name of a cache, an underscore stands for
-    /// `-` and `.`, too. Of variables with the same name, the last one counts.
+    /// `-` and `.`, too. If a variable is given twice, the last value counts.
     pub fn variables<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<OsString>,
@@ -236,7 +236,7 @@ impl Source {
         }
     }
 
-    /// What is in it; `None` if nobody minds that it is not there.
+    /// What is in it; `None` if it is missing and may be.
     fn text(self) -> io::Result<Option<String>> {
         match self {
             Self::Text { text, .. } => Ok(Some(text)),

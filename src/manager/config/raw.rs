@@ -1,4 +1,4 @@
-//! Values before anybody knows what they are to be, and their reading.
+//! Values as they were written, before they have a type, and their conversion.
 
 use super::{
     section::Element,

@@ -1,9 +1,10 @@
 //! A configuration becomes a manager, or changes one that is running.
 //!
 //! A reload is done in an order in which whatever can fail comes before whatever cannot be taken
-//! back: first what is for life is compared, then new caches are made (nobody sees them yet), then
-//! caches that are to hold more are made to (which loses nothing, and is undone if one of them has
-//! no room), and only then are the new caches let in and all settings applied, shrinking included.
+//! back: first what is for life is compared, then new caches are made (they are not listed yet),
+//! then caches that are to hold more are made to (which loses nothing, and is undone if one of them
+//! has no room), and only then are the new caches let in and all settings applied, shrinking
+//! included.
 
 use super::{ManagerConfig, schema::name_of_cache_field};
 use crate::manager::{
@@ -38,7 +39,7 @@ pub enum ReloadError {
     /// Some settings are for life; all of these that were to change.
     #[error("{}", lines(.0))]
     Fixed(Vec<FixedSetting>),
-    /// A cache cannot have its settings, for want of room.
+    /// There is no room for a cache's new settings.
     #[error("cache {name:?}: {source}")]
     Apply {
         /// Which cache.

@@ -23,7 +23,7 @@ use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, Ref
 /// ```
 #[cfg_attr(docsrs, doc(cfg(feature = "sysinfo")))]
 pub struct SystemProbe {
-    /// One look at a time; nobody else is kept waiting by it.
+    /// Locked while the system is read: one look at a time.
     system: Mutex<System>,
     process: Option<Pid>,
     cgroup: Cgroup,

@@ -1,8 +1,8 @@
 //! A manager's looks at the memory, and what it does about them.
 //!
-//! Samples are taken by the maintenance thread, or by whoever asks for one; in either case without
-//! a lock. Two at once may both take a step of [`plan`], but it is the same step: a cache is told
-//! which share it has, not by how much it is to change.
+//! Samples are taken by the maintenance thread, or by a caller that asks for one; in either case
+//! without a lock. Two at once may both take a step of [`plan`], but it is the same step: a cache
+//! is told which share it has, not by how much it is to change.
 
 use super::{
     MemorySettings,
@@ -69,7 +69,7 @@ impl Watch {
         }
     }
 
-    /// Has samples taken, or not, as the settings say.
+    /// Starts or stops the taking of samples, as the settings say.
     fn register(self: &Arc<Self>) {
         let mut registration = locked(&self.registration);
         let wanted = locked(&self.settings).enabled && self.maintenance == Maintenance::Thread;
@@ -200,7 +200,7 @@ impl Watch {
 
 impl Task for Watch {
     fn pass(&self) -> Next {
-        // If nobody else has the manager any more, it ends with this pass.
+        // If this is the manager's last handle, it ends with this pass.
         let Some(manager) = self.manager.get().and_then(WeakManager::upgrade) else {
             return Next::Idle;
         };
@@ -208,7 +208,7 @@ impl Task for Watch {
         if !settings.enabled {
             return Next::Idle;
         }
-        // From now and not from the end, so that what happens meanwhile makes nobody late.
+        // From now and not from the end, so that a slow sample does not delay the next one.
         let next = self.clock.deadline_after(settings.sample_every);
         self.sample(&manager.caches());
         Next::At(next)

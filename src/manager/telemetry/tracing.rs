@@ -29,7 +29,7 @@ impl LoadSpan {
         function: Option<&'static str>,
         ttl: Option<Duration>,
     ) -> Self {
-        // Looked up if somebody wants to know. What is out of range has no end.
+        // Looked up only if a subscriber records it. What is out of range has no end.
         let ttl = || {
             let ttl = ttl.or_else(|| cache.settings().time_to_live)?;
             u64::try_from(ttl.as_millis()).ok()
