@@ -1,8 +1,8 @@
 //! The ghosts of a set: keys that were evicted from it, the latest first.
 //!
-//! Each is 16 bits: a part of the hash, the segment that it left, and its merit. When it left is told by four bits
-//! of that segment's clock of evictions. They are hints like everything in `hints.rs`: two that leave at once may
-//! leave one ghost, or one twice, with the other's time.
+//! Each is 16 bits: a part of the hash, the segment that it left, and its merit. When it left is
+//! told by four bits of that segment's clock of evictions. They are hints like everything in
+//! `hints.rs`: two that leave at once may leave one ghost, or one twice, with the other's time.
 //!
 //! On x86-64 they are read and moved in 16-byte pieces, by assembly that loads and stores memory
 //! within one cache line. As in `scan.rs`, each aligned part is read and written in one piece, so
@@ -35,7 +35,8 @@ pub(crate) struct Ghost {
 }
 
 impl Ghost {
-    /// How many steps ago it was evicted, modulo [`STEPS`]; `now` is what the clock of its segment shows.
+    /// How many steps ago it was evicted, modulo [`STEPS`]; `now` is what the clock of its segment
+    /// shows.
     #[inline(always)]
     pub(crate) fn age(self, now: u32) -> u8 {
         step_of(now).wrapping_sub(self.left) % STEPS as u8
@@ -94,7 +95,8 @@ impl Ghosts<'_> {
         }
     }
 
-    /// Remembers a key that leaves a segment whose clock shows `now`, and forgets the oldest ghost for it.
+    /// Remembers a key that leaves a segment whose clock shows `now`, and forgets the oldest ghost
+    /// for it.
     #[inline(always)]
     pub(crate) fn leave(&self, tag: u16, segment: Segment, merit: u8, now: u32) {
         let segment = (segment as u16) << 15;
@@ -151,7 +153,8 @@ impl Ghosts<'_> {
     #[inline(always)]
     fn load(&self) -> [std::arch::x86_64::__m128i; 2] {
         let (low, high);
-        // SAFETY: reads the 28 bytes of the words, which are atomics within one cache line; see the header.
+        // SAFETY: reads the 28 bytes of the words, which are atomics within one cache line; see the
+        // header.
         unsafe {
             std::arch::asm!(
                 "movdqu {low}, [{p}]",
@@ -194,7 +197,8 @@ impl Ghosts<'_> {
 
     #[inline(always)]
     fn push(&self, word: u16, left: u8) {
-        // SAFETY: reads and writes the 28 bytes of the words, which are atomics within one cache line; see the header.
+        // SAFETY: reads and writes the 28 bytes of the words, which are atomics within one cache
+        // line; see the header.
         unsafe {
             std::arch::asm!(
                 "movdqu {low}, [{p}]",

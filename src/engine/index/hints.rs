@@ -1,12 +1,12 @@
 //! What the policy knows of a set: how its members fare, and which keys have left.
 //!
-//! All of it are *hints*: plain loads and stores of one byte, by whoever comes along. A store that comes
-//! late may hit the slot's next tenant, and of two that come at once one is lost. So nothing is ever
-//! derived from them but a choice between entries of which any may be evicted. Hence Relaxed everywhere,
-//! no ABA, and no retry: each function ends.
+//! All of it are *hints*: plain loads and stores of one byte, by whoever comes along. A store that
+//! comes late may hit the slot's next tenant, and of two that come at once one is lost. So nothing
+//! is ever derived from them but a choice between entries of which any may be evicted. Hence
+//! Relaxed everywhere, no ABA, and no retry: each function ends.
 //!
-//! Models (`larder_loom`) take them for ordinary atomics of the standard library, which are not explored:
-//! whatever is read here, the protocols are to be right.
+//! Models (`larder_loom`) take them for ordinary atomics of the standard library, which are not
+//! explored: whatever is read here, the protocols are to be right.
 
 use super::{
     ghosts::{GHOSTS, Ghosts},
@@ -96,14 +96,16 @@ impl Hints {
         unsafe { self.stay.get_unchecked(slot) }
     }
 
-    /// Segments and stamps of all slots, each as it was at some moment of the load, and two bytes more.
+    /// Segments and stamps of all slots, each as it was at some moment of the load, and two bytes
+    /// more.
     #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
     #[inline(always)]
     pub(crate) fn load_stays(&self) -> std::arch::x86_64::__m128i {
         const { assert!(std::mem::offset_of!(Hints, stay) + 16 <= size_of::<Hints>()) };
         let stay;
-        // SAFETY: reads 16 bytes of atomics within one cache line, of this struct. The block only loads; what it
-        // returns for a byte is what a Relaxed load of that byte could have returned (`scan.rs`).
+        // SAFETY: reads 16 bytes of atomics within one cache line, of this struct. The block only
+        // loads; what it returns for a byte is what a Relaxed load of that byte could have returned
+        // (`scan.rs`).
         unsafe {
             std::arch::asm!(
                 "movdqu {stay}, [{p}]",

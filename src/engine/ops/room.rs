@@ -1,8 +1,9 @@
 //! Making room: where the credit of a new entry comes from, and its slot.
 //!
-//! While the cache fills up, credits come from the budget and slots are free. When it is full, an insert
-//! evicts the oldest newcomer if that has to go early (`rules.rs`), and looks at its own set otherwise: an entry
-//! that is due there is *ousted*, which evicts it, hands its credit over and claims its slot by one exchange.
+//! While the cache fills up, credits come from the budget and slots are free. When it is full, an
+//! insert evicts the oldest newcomer if that has to go early (`rules.rs`), and looks at its own set
+//! otherwise: an entry that is due there is *ousted*, which evicts it, hands its credit over and
+//! claims its slot by one exchange.
 
 use crate::{
     engine::{
@@ -59,8 +60,8 @@ const RELIEF: u32 = 16;
 const EMPTYING: u32 = 4;
 
 impl<K, V> Shard<K, V> {
-    /// Finds credit for one more entry, of a key that is absent, and perhaps a slot. None if there is nothing
-    /// that could be evicted.
+    /// Finds credit for one more entry, of a key that is absent, and perhaps a slot. None if there
+    /// is nothing that could be evicted.
     #[inline(always)]
     pub(crate) fn room<'i>(
         &'i self,
@@ -193,8 +194,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Adds to `credit` until there are `weight` credits, by eviction if it must be. None if nothing is
-    /// left that could be evicted.
+    /// Adds to `credit` until there are `weight` credits, by eviction if it must be. None if
+    /// nothing is left that could be evicted.
     #[cold]
     #[inline(never)]
     pub(crate) fn gather(
@@ -225,13 +226,13 @@ impl<K, V> Shard<K, V> {
         Some(source)
     }
 
-    /// The shard that gives an entry for one that is inserted here: the one with more entries, of this and
-    /// another. Where entries weigh differently, one that is evicted frees more or less than is needed,
-    /// so shards that only evicted their own would drift apart, and those with fewer entries, which have
-    /// more misses, lose ever more.
+    /// The shard that gives an entry for one that is inserted here: the one with more entries, of
+    /// this and another. Where entries weigh differently, one that is evicted frees more or less
+    /// than is needed, so shards that only evicted their own would drift apart, and those with
+    /// fewer entries, which have more misses, lose ever more.
     ///
-    /// In a cache that has grown, one in [`EMPTYING`] comes from below the top: entries there are as old as
-    /// they are few, and the sooner they are gone the better.
+    /// In a cache that has grown, one in [`EMPTYING`] comes from below the top: entries there are
+    /// as old as they are few, and the sooner they are gone the better.
     #[inline]
     fn giver(&self, cx: &WriteScope<'_, K, V>, turn: usize) -> usize {
         let storeys = &cx.common().storeys;
@@ -255,8 +256,8 @@ impl<K, V> Shard<K, V> {
         if entries(other) > self.entries() { other } else { self.id() }
     }
 
-    /// Both sets of a key that is to be added are full, although there is weight left: whether it goes
-    /// to the floor above, which may come to be for it (`storeys.rs`).
+    /// Both sets of a key that is to be added are full, although there is weight left: whether it
+    /// goes to the floor above, which may come to be for it (`storeys.rs`).
     #[cold]
     pub(crate) fn is_outgrown(&self, cx: &WriteScope<'_, K, V>, hash: u64, source: Source) -> bool {
         let crowded = self.entries() >= self.outgrown_at() / 2 && source == Source::Unused;
@@ -267,8 +268,8 @@ impl<K, V> Shard<K, V> {
         cx.common().has_above(self.level(), hash)
     }
 
-    /// Adds a storey if there are more entries than was estimated, and there were credits for the last one
-    /// all the same.
+    /// Adds a storey if there are more entries than was estimated, and there were credits for the
+    /// last one all the same.
     #[inline]
     pub(crate) fn grow_if_crowded(&self, cx: &WriteScope<'_, K, V>, source: Source) {
         if source == Source::Unused
@@ -293,7 +294,8 @@ impl<K, V> Shard<K, V> {
         cx.common().grow_patiently(self.level(), entries.saturating_mul(FACTOR)).is_ok()
     }
 
-    /// Gives a few entries up if they hold nearly all nodes that there can be: nobody else would free one.
+    /// Gives a few entries up if they hold nearly all nodes that there can be: nobody else would
+    /// free one.
     #[cold]
     pub(crate) fn relieve(&self, cx: &WriteScope<'_, K, V>) {
         let fresh = self.recycler.fresh();
@@ -323,7 +325,8 @@ impl<K, V> Shard<K, V> {
         self.depart_with_credit(cx, victim.loc, victim.word, RemovalCause::Size).0
     }
 
-    /// Evicts the entry that this shard can best do without, beginning at the set `home`; its credit.
+    /// Evicts the entry that this shard can best do without, beginning at the set `home`; its
+    /// credit.
     fn evict_some(&self, cx: &WriteScope<'_, K, V>, home: Option<usize>) -> Option<Credit> {
         if self.is_drained() {
             return None;
@@ -378,7 +381,8 @@ impl<K, V> Shard<K, V> {
         None
     }
 
-    /// Evicts an entry of any of the `shards`, if there is one, beginning with that of the number `first`.
+    /// Evicts an entry of any of the `shards`, if there is one, beginning with that of the number
+    /// `first`.
     fn evict_from(
         cx: &WriteScope<'_, K, V>,
         first: usize,
@@ -395,8 +399,8 @@ impl<K, V> Shard<K, V> {
         None
     }
 
-    /// No slot of a key's home is free, and there is no other place for it: takes that of an entry there that is
-    /// evicted.
+    /// No slot of a key's home is free, and there is no other place for it: takes that of an entry
+    /// there that is evicted.
     #[cold]
     pub(crate) fn oust_nearest<'i>(
         &self,

@@ -9,48 +9,51 @@
 //! # Time instead of queues
 //!
 //! In a FIFO queue of length n an entry reaches the head when n others have been pushed. That says
-//! something about a clock, the number of pushes, and needs no queue: each segment has such a clock, each
-//! member a stamp of it, and a set can tell by itself which of its members would be at the head. These are
-//! *due*. So an insert looks at its own set, which it has loaded anyway. Sets differ in how many are
-//! due: where there are more than one, the set is remembered as *crowded*, and gives one to an insert in
-//! whose set there is none.
+//! something about a clock, the number of pushes, and needs no queue: each segment has such a
+//! clock, each member a stamp of it, and a set can tell by itself which of its members would be at
+//! the head. These are *due*. So an insert looks at its own set, which it has loaded anyway. Sets
+//! differ in how many are due: where there are more than one, the set is remembered as *crowded*,
+//! and gives one to an insert in whose set there is none.
 //!
 //! # Rules
 //!
-//! - *Admission.* A key that probation evicted not long ago ([`USEFUL`]) goes to protected. So does, until
-//!   the first eviction, what exceeds probation's share; otherwise loops a little larger than the cache
-//!   would never warm up. Everything else goes to probation.
-//! - *Due* is a member of probation after `target` pushes to probation, one of protected after `life`
-//!   pushes to protected, and half as many more for each merit that it had when its stay began. That
-//!   is in its stamp, which is as much later, so that each segment has one age at which a stay is over.
-//!   Which of several goes first hardly matters.
-//! - *Judgement.* A due member of probation that was used [`PROMOTE_USES`] times moves to protected; used
-//!   once, it gets a second lap; otherwise it is evicted. A due member of protected that was used stays for
-//!   another lap with its counter one lower; otherwise it is evicted.
+//! - *Admission.* A key that probation evicted not long ago ([`USEFUL`]) goes to protected. So
+//!   does, until the first eviction, what exceeds probation's share; otherwise loops a little
+//!   larger than the cache would never warm up. Everything else goes to probation.
+//! - *Due* is a member of probation after `target` pushes to probation, one of protected after
+//!   `life` pushes to protected, and half as many more for each merit that it had when its stay
+//!   began. That is in its stamp, which is as much later, so that each segment has one age at which
+//!   a stay is over. Which of several goes first hardly matters.
+//! - *Judgement.* A due member of probation that was used [`PROMOTE_USES`] times moves to
+//!   protected; used once, it gets a second lap; otherwise it is evicted. A due member of protected
+//!   that was used stays for another lap with its counter one lower; otherwise it is evicted.
 //! - *Merit.* Each time an entry is spared for having been used, and each time its ghost brings it
 //!   back, its key gains a merit, up to three; ghosts keep them. A due member of probation with
-//!   more merit than a *rival* moves to protected, and the rival is evicted in its stead: the member of
-//!   protected in this set with the least merit among those that were not used and whose stays are over in an
-//!   eighth of a life at most.
-//! - *Adaptation.* A miss that finds the latest ghost of a segment in its set, and a young one ([`YOUNG`]), would
-//!   have been a hit with a little more room in that segment: `target` moves by one. A ghost of
-//!   protected does not admit to protected (that costs 8 points on mixed traces), but its key begins with
-//!   one use.
-//! - *Newcomers.* Where probation is to be small, it is looked at too rarely: a set has its next insert
-//!   when an eighth of the capacity has been inserted. So a ring (`queue.rs`) says where the last newcomers
-//!   are. While `target` is small, the newcomer that leaves the ring is judged as if it were due, and only if
-//!   nobody goes is the own set looked at.
+//!   more merit than a *rival* moves to protected, and the rival is evicted in its stead: the
+//!   member of protected in this set with the least merit among those that were not used and whose
+//!   stays are over in an eighth of a life at most.
+//! - *Adaptation.* A miss that finds the latest ghost of a segment in its set, and a young one
+//!   ([`YOUNG`]), would have been a hit with a little more room in that segment: `target` moves by
+//!   one. A ghost of protected does not admit to protected (that costs 8 points on mixed traces),
+//!   but its key begins with one use.
+//! - *Newcomers.* Where probation is to be small, it is looked at too rarely: a set has its next
+//!   insert when an eighth of the capacity has been inserted. So a ring (`queue.rs`) says where the
+//!   last newcomers are. While `target` is small, the newcomer that leaves the ring is judged as if
+//!   it were due, and only if nobody goes is the own set looked at.
 //! - *Elsewhere.* If nobody is due in the own set: somebody of a crowded set, or of the next
-//!   [`HAND`] sets of a sweeping hand. If nobody is due there either, a
-//!   member of the own set goes, of probation before protected, unused before used, and then the one that is nearest to
-//!   its end; `life` was too long then, and shrinks. It grows when too many crowded sets are remembered.
+//!   [`HAND`] sets of a sweeping hand. If nobody is due there either, a member of the own set goes,
+//!   of probation before protected, unused before used, and then the one that is nearest to its
+//!   end; `life` was too long then, and shrinks. It grows when too many crowded sets are
+//!   remembered.
 //!
-//! Other policies have one segment, protected, and `choice.rs` for those that compare what entries are worth.
+//! Other policies have one segment, protected, and `choice.rs` for those that compare what entries
+//! are worth.
 //!
 //! # Concurrency
 //!
-//! All of it are hints, written by plain loads and stores: two threads may count as one. What is chosen is
-//! a slot and the word that it had; the entry leaves when the index exchanges that word (`sets.rs`).
+//! All of it are hints, written by plain loads and stores: two threads may count as one. What is
+//! chosen is a slot and the word that it had; the entry leaves when the index exchanges that word
+//! (`sets.rs`).
 
 mod choice;
 mod due;
@@ -74,9 +77,11 @@ use due::Times;
 use queue::{Queue, Ring};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// A ghost of probation that is at most so old admits to protected, in eighths of the capacity evicted since.
+/// A ghost of probation that is at most so old admits to protected, in eighths of the capacity
+/// evicted since.
 const USEFUL: u8 = 7;
-/// One that is at most so old, and the latest of its segment in its set, says that more room would have helped.
+/// One that is at most so old, and the latest of its segment in its set, says that more room would
+/// have helped.
 const YOUNG: u8 = 1;
 /// Probation's share of the capacity, to begin with and at its limits.
 const SHARE_START: f64 = 0.02;
@@ -107,8 +112,8 @@ const STEPS_OF_GHOSTS: u64 = 8;
 /// Members that one visit may spare before the next one goes, used or not: a bound on the time of a
 /// single insert.
 const SPARED_MAX: u32 = 8;
-/// Newcomers that are remembered, at least; otherwise a hundredth of the capacity, and no more than the ring has
-/// places for.
+/// Newcomers that are remembered, at least; otherwise a hundredth of the capacity, and no more than
+/// the ring has places for.
 const NEWCOMERS_MIN: u32 = 8;
 /// Crowded sets that are remembered.
 const CROWDED: usize = 8;
@@ -139,8 +144,8 @@ pub(crate) struct Pace {
 /// The constants of one shard's policy.
 #[derive(Debug)]
 pub(crate) struct Policy {
-    /// By how much each clock of pushes moves, and the clocks of evictions. The upper seven bits are the
-    /// steps that stamps have, and the upper four those that ghosts have.
+    /// By how much each clock of pushes moves, and the clocks of evictions. The upper seven bits
+    /// are the steps that stamps have, and the upper four those that ghosts have.
     push: [u32; 2],
     eviction: u32,
     /// Whose rules hold.
@@ -221,7 +226,8 @@ impl Policy {
         step_of(now)
     }
 
-    /// The stamp of a member that begins a stay. In protected merit makes it longer: the stamp is as much later.
+    /// The stamp of a member that begins a stay. In protected merit makes it longer: the stamp is
+    /// as much later.
     #[inline(always)]
     fn stamp(&self, pace: &Pace, segment: Segment, merit: u8) -> u8 {
         let now = self.push(pace, segment);

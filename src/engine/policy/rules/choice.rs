@@ -1,5 +1,5 @@
-//! Policies that compare what entries are worth, or when they were used: of a few that the key's sets and the
-//! hand's have, the one goes that is worth least.
+//! Policies that compare what entries are worth, or when they were used: of a few that the key's
+//! sets and the hand's have, the one goes that is worth least.
 
 use super::{Pace, Policy, visit::Victim};
 use crate::{
@@ -37,8 +37,8 @@ impl Policy {
         home: usize,
         worth: &dyn Fn(Word, Standing) -> Worth,
     ) -> Option<Victim> {
-        // Now and then an unused one has to go, whatever it is worth: or those that are worth much and
-        // never used again would come to fill the cache.
+        // Now and then an unused one has to go, whatever it is worth: or those that are worth much
+        // and never used again would come to fill the cache.
         let by_age = self.evictions(pace).is_multiple_of(AGING);
         let mut least = None;
         let (mut pairs, mut looked_at) = ([home; PAIRS], 0);

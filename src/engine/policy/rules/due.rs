@@ -5,19 +5,21 @@ use crate::engine::index::hints::{Hints, STAMPS, Segment};
 /// The longest life of protected in steps, without merit.
 pub(super) const LIFE_MAX: u8 = 24;
 
-/// By so many steps protected's clock seems to be ahead of stamps: with three merits, the most, a stamp is one and a half
-/// lives later than the clock was.
+/// By so many steps protected's clock seems to be ahead of stamps: with three merits, the most, a
+/// stamp is one and a half lives later than the clock was.
 const AHEAD: u8 = 40;
 const _: () = assert!(LIFE_MAX / 2 * 3 <= AHEAD && AHEAD + LIFE_MAX < STAMPS);
 
-/// The clocks at one moment, and when stays are over, in steps: a byte each, so that all are loaded at once.
+/// The clocks at one moment, and when stays are over, in steps: a byte each, so that all are loaded
+/// at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times(u32);
 
 impl Times {
     /// `life` is the length of a stay in protected without merit.
     pub(super) fn new(now: [u8; 2], target: u8, life: u8) -> Self {
-        // What is compared with "greater" is one less. Protected's are what differs from probation's.
+        // What is compared with "greater" is one less. Protected's are what differs from
+        // probation's.
         let now = [now[0] % STAMPS, (now[1] + AHEAD) % STAMPS];
         let end = [target - 1, life + AHEAD - 1];
         Self(u32::from_le_bytes([now[0], now[0] ^ now[1], end[0], end[0] ^ end[1]]))

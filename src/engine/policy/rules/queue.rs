@@ -1,10 +1,11 @@
-//! What the policy remembers of other sets: where the last newcomers are, and which sets are crowded.
+//! What the policy remembers of other sets: where the last newcomers are, and which sets are
+//! crowded.
 //!
-//! Hints like all of the policy, written by plain stores. So of two entries that are put in at once one is
-//! lost, one that is taken out may be taken by another thread, too, and a store that comes late may move an end back or
-//! ahead. Whatever the ends of a queue say, no more than its length is taken for what is in it: an
-//! end that is ahead makes the queue look full, of old entries, until these are popped. What an entry names may be
-//! something else by now: whoever takes it looks.
+//! Hints like all of the policy, written by plain stores. So of two entries that are put in at once
+//! one is lost, one that is taken out may be taken by another thread, too, and a store that comes
+//! late may move an end back or ahead. Whatever the ends of a queue say, no more than its length is
+//! taken for what is in it: an end that is ahead makes the queue look full, of old entries, until
+//! these are popped. What an entry names may be something else by now: whoever takes it looks.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -73,7 +74,8 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// A ring of `len` entries, rounded up to a power of two, or of as many as there are places for.
+    /// A ring of `len` entries, rounded up to a power of two, or of as many as there are places
+    /// for.
     pub(super) fn new(len: u32) -> Self {
         Self {
             next: AtomicU32::new(0),

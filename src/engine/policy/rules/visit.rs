@@ -171,8 +171,8 @@ impl Visit<'_> {
         slot
     }
 
-    /// Probation before protected, unused before used, then whose stay has been over for longest, or will be
-    /// first.
+    /// Probation before protected, unused before used, then whose stay has been over for longest,
+    /// or will be first.
     fn nearest_of(&self, slots: u32) -> Option<usize> {
         bits(slots).max_by_key(|&slot| {
             let standing = self.set.hints.standing(slot);
