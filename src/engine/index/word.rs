@@ -49,7 +49,8 @@ const GHOST_TAG_BITS: u32 = 13;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     node_bits: u32,
-    /// What of a word has to match: kind, displacement and tag. The rest is the node.
+    node_mask: u32,
+    /// What of a word has to match: kind, displacement and tag. Each hit uses both masks.
     probe_mask: u32,
     ghost_mask: u32,
 }
@@ -58,11 +59,17 @@ impl Layout {
     /// The layout for node numbers up to `max_node`; `None` if they do not fit.
     pub(crate) fn for_nodes(max_node: NodeId) -> Option<Self> {
         let node_bits = (NodeId::BITS - max_node.leading_zeros()).max(1);
-        let probe_mask = u32::MAX << node_bits;
+        let node_mask = (1 << node_bits) - 1;
+        let probe_mask = !node_mask;
         // No more than a slot keeps, since whoever evicts an entry has only its word.
         let ghost_bits = GHOST_TAG_BITS.min(PAYLOAD.count_ones().saturating_sub(node_bits));
         let ghost_mask = (1 << ghost_bits) - 1;
-        (node_bits <= NODE_BITS_MAX).then_some(Self { node_bits, probe_mask, ghost_mask })
+        (node_bits <= NODE_BITS_MAX).then_some(Self {
+            node_bits,
+            node_mask,
+            probe_mask,
+            ghost_mask,
+        })
     }
 
     /// The hash bits that slots keep, in place.
@@ -92,13 +99,13 @@ impl Layout {
 
     #[inline(always)]
     pub(crate) fn tentative(self, hash: u64, node: NodeId, displaced: bool) -> Word {
-        debug_assert!(node != 0 && node & self.probe_mask == 0, "node number out of range");
+        debug_assert!(node != 0 && node <= self.node_mask, "node number out of range");
         Word(if displaced { DISPLACED } else { 0 } | self.tag(hash) | node)
     }
 
     #[inline(always)]
     pub(crate) fn node(self, word: Word) -> NodeId {
-        word.0 & !self.probe_mask
+        word.0 & self.node_mask
     }
 
     /// The member word of the same key and place with another node.

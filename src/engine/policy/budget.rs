@@ -199,12 +199,18 @@ impl Budget {
         Ok(())
     }
 
+    #[inline]
     fn word(&self, word: usize) -> Option<&AtomicU64> {
-        match word.checked_sub(self.spare.len()) {
-            None => self.spare.get(word),
-            // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
-            Some(above) => self.spare_above.find(above).map(|word| unsafe { word.as_ref() }),
+        match self.spare.get(word) {
+            None => self.word_above(word - self.spare.len()),
+            found => found,
         }
+    }
+
+    #[cold]
+    fn word_above(&self, word: usize) -> Option<&AtomicU64> {
+        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+        self.spare_above.find(word).map(|word| unsafe { word.as_ref() })
     }
 
     /// Sets the capacity. What there is more goes into the pool; what there is less is owed.
