@@ -140,84 +140,59 @@
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("larder needs atomics of 64 bits, which this target does not have");
 
-mod alarm;
 mod builder;
 mod cache;
-mod chance;
-mod clock;
-mod counter;
+mod checks;
+mod compute;
 mod engine;
-mod entry;
-mod errands;
-mod error;
-mod eviction;
-mod expiry;
-mod fork;
 pub mod future;
-mod groups;
-mod hashing;
-mod inspect;
-mod iter;
-mod limits;
-mod listener;
 mod loading;
-#[cfg_attr(larder_loom, allow(dead_code, reason = "models have no threads but their own"))]
-mod maintenance;
 #[cfg(feature = "manager")]
 #[cfg_attr(docsrs, doc(cfg(feature = "manager")))]
 pub mod manager;
 #[cfg(feature = "macros")]
 pub mod memo;
-pub mod ops;
-mod pending;
-mod pinned;
-mod polling;
-mod requests;
-#[cfg(feature = "serde")]
-mod seconds;
-mod stats;
+mod process;
 mod sync;
-#[cfg(any(target_os = "linux", all(unix, not(larder_loom), not(miri))))]
-#[cfg_attr(
-    any(larder_loom, miri),
-    allow(dead_code, reason = "neither forks nor reads the kernel's clock")
-)]
-mod sys;
-#[cfg(any(doctest, all(test, not(larder_loom))))]
-mod tests;
-mod version;
-mod weak;
+#[cfg_attr(not(larder_hooks), allow(unreachable_pub, reason = "its stop points are exported"))]
+mod testing;
+mod types;
 
 pub use builder::CacheBuilder;
-pub use cache::Cache;
-pub use clock::{Clock, ManualClock};
-pub use counter::Integer;
-pub use entry::{Entry, EntrySelector};
+pub use cache::{
+    Cache,
+    inspect::{Drain, Keys, Metadata},
+    iter::Iter,
+    pinned::Pinned,
+    stats::{CacheStats, LoadTimes},
+    weak::WeakCache,
+};
+pub use compute::{Entry, EntrySelector, Integer, ops};
 pub use equivalent::Equivalent;
-pub use error::{BuildError, ResizeError, TooManyTags};
-pub use eviction::EvictionPolicy;
-pub use expiry::Expiry;
-pub use hashing::{DefaultHasher, RandomState};
-pub use inspect::{Drain, Keys, Metadata};
-pub use iter::Iter;
 #[cfg(feature = "macros")]
 pub use larder_macros::{cache_method_result, cache_query, cache_result};
-pub use limits::Limits;
-pub use listener::RemovalCause;
 pub use loading::{LoadGuard, LoadOutcome};
-pub use maintenance::Maintenance;
-pub use pending::Pending;
-pub use pinned::Pinned;
-pub use stats::{CacheStats, LoadTimes};
-pub use version::{CasError, Version};
-pub use weak::WeakCache;
+pub use process::{
+    clock::{Clock, ManualClock},
+    maintenance::Maintenance,
+};
+pub use types::{
+    error::{BuildError, ResizeError, TooManyTags},
+    eviction::EvictionPolicy,
+    expiry::Expiry,
+    hashing::{DefaultHasher, RandomState},
+    limits::Limits,
+    pending::Pending,
+    removal::RemovalCause,
+    version::{CasError, Version},
+};
 
 /// Stop points for tests of progress.
 #[cfg(larder_hooks)]
 #[doc(hidden)]
-pub use engine::hooks;
+pub use testing::hooks;
 
 /// The engine's insides, for models.
 #[cfg(larder_loom)]
 #[doc(hidden)]
-pub use engine::doors;
+pub use checks::doors;

@@ -1,6 +1,6 @@
 //! Which types may be sent to, and shared with, other threads: checked by the compiler.
 //!
-//! The other half, programs that must not compile, is in `src/tests/compile_fail.rs`.
+//! The other half, programs that must not compile, is in `src/checks/tests/compile_fail.rs`.
 
 use larder::{
     BuildError, Cache, CacheBuilder, CacheStats, CasError, Entry, EntrySelector, Iter, Limits,

@@ -5,7 +5,7 @@
 //! load may return (loom, after CDSChecker: Norris and Demsky, OOPSLA'13), up to a number of
 //! preemptions. Setup and check run in one thread and cost nothing to speak of.
 //!
-//! The models of a planted bug (`src/engine/testing/plant.rs`) are named in [`plants`], and the binary of
+//! The models of a planted bug (`src/testing/plant.rs`) are named in [`plants`], and the binary of
 //! the same name prints them. `cargo xtask loom` runs both: all models, which have to pass, and each
 //! of these with its bug awake, which has to fail.
 

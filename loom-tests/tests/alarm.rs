@@ -1,4 +1,4 @@
-//! Work that is left while the maintenance thread looks for it: `src/alarm.rs`.
+//! Work that is left while the maintenance thread looks for it: `src/process/alarm.rs`.
 #![cfg(larder_loom)]
 
 use larder::doors::AlarmDoor;

@@ -1,4 +1,4 @@
-//! What is pushed is looked at, after what was left for it: `src/requests.rs`.
+//! What is pushed is looked at, after what was left for it: `src/process/requests.rs`.
 #![cfg(larder_loom)]
 
 use larder::doors::RequestsDoor;

@@ -1,7 +1,7 @@
 //! Values that are old, or about to be.
 
 use super::CacheBuilder;
-use crate::{engine::load::refresh::Freshness, errands};
+use crate::{engine::load::refresh::Freshness, process::errands};
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 /// # Old values

@@ -2,7 +2,7 @@
 
 use crate::{
     Entry, Equivalent,
-    ops::compute::{CompResult, Op},
+    compute::ops::compute::{CompResult, Op},
 };
 use std::{
     borrow::Borrow,

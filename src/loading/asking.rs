@@ -4,7 +4,7 @@ use super::{Inquiry, Lead, Question, Wanted, conclude, refreshed, seeking::Seeki
 use crate::{
     Cache,
     engine::{load::fill::Stopwatch, singleflight::flight::Outcome},
-    polling::poll_in_place,
+    loading::polling::poll_in_place,
 };
 use pin_project_lite::pin_project;
 use std::{

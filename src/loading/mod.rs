@@ -12,16 +12,17 @@ mod future;
 mod guard;
 mod guarded;
 mod many;
+pub(crate) mod polling;
 mod refresh;
 mod seeking;
 mod sync;
 
 pub(crate) use asking::Asking;
+pub(crate) use detached::Detached;
 #[cfg(feature = "manager")]
 pub(crate) use detached::assert_spawner;
 #[cfg(feature = "macros")]
 pub(crate) use detached::slot;
-pub(crate) use detached::{Detached, Spawner};
 pub use guard::{LoadGuard, LoadOutcome};
 #[cfg(feature = "manager")]
 pub(crate) use guarded::{Found, Guarded};

@@ -81,7 +81,7 @@ pub enum HealthReason {
         /// In which time.
         #[cfg_attr(
             feature = "serde",
-            serde(rename = "over_seconds", serialize_with = "crate::seconds::serialize")
+            serde(rename = "over_seconds", serialize_with = "crate::types::seconds::serialize")
         )]
         over: Duration,
     },
@@ -92,7 +92,7 @@ pub enum HealthReason {
         /// In which time.
         #[cfg_attr(
             feature = "serde",
-            serde(rename = "over_seconds", serialize_with = "crate::seconds::serialize")
+            serde(rename = "over_seconds", serialize_with = "crate::types::seconds::serialize")
         )]
         over: Duration,
         /// How often the cache was turned over by that each minute.
@@ -113,13 +113,13 @@ pub enum HealthReason {
         /// How late it is, or was at last.
         #[cfg_attr(
             feature = "serde",
-            serde(rename = "late_seconds", serialize_with = "crate::seconds::serialize")
+            serde(rename = "late_seconds", serialize_with = "crate::types::seconds::serialize")
         )]
         late: Duration,
         /// The latest that is well.
         #[cfg_attr(
             feature = "serde",
-            serde(rename = "ceiling_seconds", serialize_with = "crate::seconds::serialize")
+            serde(rename = "ceiling_seconds", serialize_with = "crate::types::seconds::serialize")
         )]
         ceiling: Duration,
     },

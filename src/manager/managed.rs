@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     BuildError, Cache, CacheStats, Clock, EvictionPolicy, Maintenance, ResizeError,
-    loading::Spawner,
+    process::spawner::Spawner,
 };
 use std::{
     collections::HashMap,

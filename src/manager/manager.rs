@@ -10,7 +10,10 @@ use super::{
     settings::CacheSettings,
     view::View,
 };
-use crate::{Clock, Maintenance, loading::Spawner, maintenance::Registration};
+use crate::{
+    Clock, Maintenance,
+    process::{maintenance::Registration, spawner::Spawner},
+};
 use std::{
     collections::BTreeMap,
     error::Error,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Maintenance,
-    maintenance::{self, Code, Next, Task},
+    process::maintenance::{self, Code, Next, Task},
 };
 use std::{
     sync::{Arc, Weak},

@@ -70,14 +70,14 @@ pub struct Window {
     /// How long it is meant to be.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "length_seconds", serialize_with = "crate::seconds::serialize")
+        serde(rename = "length_seconds", serialize_with = "crate::types::seconds::serialize")
     )]
     pub length: Duration,
     /// How long it is: less if the cache has not been there for so long, and more by up to the time
     /// between two samples.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "over_seconds", serialize_with = "crate::seconds::serialize")
+        serde(rename = "over_seconds", serialize_with = "crate::types::seconds::serialize")
     )]
     pub over: Duration,
     /// Lookups, with and without success.
@@ -101,7 +101,7 @@ pub struct Window {
     /// window or, if it has none, since the cache was built.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "time_saved_seconds", serialize_with = "crate::seconds::serialize")
+        serde(rename = "time_saved_seconds", serialize_with = "crate::types::seconds::serialize")
     )]
     pub time_saved: Duration,
 }
@@ -114,19 +114,19 @@ pub struct LoadPercentiles {
     /// Half of the loads took no longer.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "p50_seconds", serialize_with = "crate::seconds::serialize")
+        serde(rename = "p50_seconds", serialize_with = "crate::types::seconds::serialize")
     )]
     pub p50: Duration,
     /// 95 of 100 took no longer.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "p95_seconds", serialize_with = "crate::seconds::serialize")
+        serde(rename = "p95_seconds", serialize_with = "crate::types::seconds::serialize")
     )]
     pub p95: Duration,
     /// 99 of 100 took no longer.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "p99_seconds", serialize_with = "crate::seconds::serialize")
+        serde(rename = "p99_seconds", serialize_with = "crate::types::seconds::serialize")
     )]
     pub p99: Duration,
 }

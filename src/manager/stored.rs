@@ -1,6 +1,6 @@
 //! Values of any type in one cache.
 
-use crate::{clock::NEVER, sync::Arc};
+use crate::{process::clock::NEVER, sync::Arc};
 use std::{any::Any, fmt, time::Duration};
 
 /// How a value that is there compares with what its [`View`](super::View) wants.

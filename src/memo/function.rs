@@ -235,7 +235,7 @@ pub struct FunctionStats {
     /// How long all of these took together.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "load_time_seconds", serialize_with = "crate::seconds::serialize")
+        serde(rename = "load_time_seconds", serialize_with = "crate::types::seconds::serialize")
     )]
     pub load_time: Duration,
 }

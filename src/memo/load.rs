@@ -20,8 +20,6 @@ use super::{
     writes,
 };
 use crate::{
-    chance,
-    clock::NEVER,
     engine::{
         invalidate::groups::Tags,
         load::{fill::Load, refresh::REST},
@@ -35,6 +33,8 @@ use crate::{
         Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times,
         telemetry::{self, LoadSpan},
     },
+    process::clock::NEVER,
+    types::chance,
 };
 use std::{
     fmt,

@@ -99,18 +99,16 @@ mod walk;
 
 use super::hints::{Hints, Standing};
 use crate::{
-    engine::{
-        index::{
-            prefetch::prefetch,
-            scan::Line,
-            word::{Control, Layout, NodeId, Place, Probe, SLOTS, Word},
-        },
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
+    engine::index::{
+        prefetch::prefetch,
+        scan::Line,
+        word::{Control, Layout, NodeId, Place, Probe, SLOTS, Word},
     },
     sync::{AtomicU32, AtomicU64, Ordering},
+    testing::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
 };
 use std::ptr;
 

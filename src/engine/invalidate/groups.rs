@@ -119,10 +119,10 @@ use crate::{
             extents::{Element, Extents, OutOfMemory, zeroed},
             late::Late,
         },
-        testing::plant::{Bug, planted},
     },
-    fork,
+    process::fork,
     sync::{Arc, AtomicBool, AtomicU64, Ordering, StaticU64, fence},
+    testing::plant::{Bug, planted},
 };
 
 /// The maximum number of tags of an entry.

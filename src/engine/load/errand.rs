@@ -23,7 +23,7 @@ use crate::{
             leading::Leading,
         },
     },
-    errands,
+    process::errands,
     sync::{Arc, Weak},
 };
 use std::{

@@ -59,7 +59,6 @@
 //! bumped. A fill looks again only then. No writer waits for a load or for those who wait for it.
 
 use crate::{
-    clock::{Clock, Reading},
     engine::{
         Engine,
         index::word::NodeId,
@@ -79,10 +78,13 @@ use crate::{
             outbox::Hold,
         },
         storage::{nodes::Entry, parts::Part},
-        testing::plant::{Bug, planted},
     },
-    fork,
+    process::{
+        clock::{Clock, Reading},
+        fork,
+    },
     sync::Arc,
+    testing::plant::{Bug, planted},
 };
 use crossbeam_epoch::Guard;
 use std::time::{Duration, Instant};

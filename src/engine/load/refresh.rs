@@ -31,8 +31,6 @@
 //! shorter.
 
 use crate::{
-    chance,
-    clock::{Clock, DEAD, Until},
     engine::{
         Engine, Sighted,
         index::word::NodeId,
@@ -53,8 +51,12 @@ use crate::{
         storage::nodes::Entry,
         time::lifetimes::Life,
     },
-    errands::{self, Job},
+    process::{
+        clock::{Clock, DEAD, Until},
+        errands::{self, Job},
+    },
     sync::{Arc, Weak, thread_local},
+    types::chance,
 };
 use std::{
     any::Any,

@@ -59,11 +59,10 @@ use crate::{
             storeys::{Ascent, Spot},
         },
         storage::nodes::Entry,
-        testing::plant::{Bug, planted},
         time::lifetimes::Span,
     },
-    listener::RemovalCause,
-    version::Version,
+    testing::plant::{Bug, planted},
+    types::{removal::RemovalCause, version::Version},
 };
 
 /// What is to become of a key.

@@ -3,7 +3,6 @@
 //! The steps are those of `timing.rs`.
 
 use crate::{
-    clock::{DEAD, NEVER, PAST, Reading},
     engine::{
         Engine, Sighted,
         index::{
@@ -30,8 +29,9 @@ use crate::{
             wheel::{Advance, Visit},
         },
     },
-    listener::RemovalCause,
+    process::clock::{DEAD, NEVER, PAST, Reading},
     sync::{Ordering::SeqCst, fence},
+    types::removal::RemovalCause,
 };
 
 /// What a member of the index is, for whoever looks for its key.

@@ -21,13 +21,13 @@ use crate::{
         reclaim::stock::Stock,
         shards::{scope::WriteScope, shard::Shard, stats::Event, storeys::Spot},
         storage::{extents::OutOfMemory, nodes::Entry, parts::PartSet, weights::Price},
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
         time::lifetimes::{Life, Span},
     },
-    listener::RemovalCause,
+    testing::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
+    types::removal::RemovalCause,
 };
 /// What to do if the key is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

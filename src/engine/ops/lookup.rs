@@ -1,7 +1,6 @@
 //! Looking keys up, on whatever floor they are.
 
 use crate::{
-    clock::Reading,
     engine::{
         Engine,
         index::sets::{Found, Home, Index},
@@ -17,6 +16,7 @@ use crate::{
             parts::{Part, PartSet},
         },
     },
+    process::clock::Reading,
 };
 
 /// An entry that a lookup has found; borrows from the pin under which it was found.

@@ -19,8 +19,7 @@ use crate::{
         },
         shards::{scope::WriteScope, shard::Shard, storeys::FACTOR},
     },
-    eviction::EvictionPolicy,
-    listener::RemovalCause,
+    types::{eviction::EvictionPolicy, removal::RemovalCause},
 };
 
 /// What an insert has got for its entry.

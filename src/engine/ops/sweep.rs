@@ -16,11 +16,11 @@ use crate::{
             shard::{Common, Shard},
         },
         storage::{extents::OutOfMemory, nodes::Entry, parts::Part},
-        testing::plant::{Bug, planted},
         time::wheel::Advance,
     },
-    fork,
-    listener::RemovalCause,
+    process::fork,
+    testing::plant::{Bug, planted},
+    types::removal::RemovalCause,
 };
 
 /// To be done once the groups are published: everybody knows of them who pins from now on.

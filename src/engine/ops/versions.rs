@@ -14,7 +14,7 @@ use crate::{
             parts::{Part, Parts},
         },
     },
-    version::Version,
+    types::version::Version,
 };
 
 impl<K, V> Shard<K, V> {

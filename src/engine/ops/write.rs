@@ -15,10 +15,10 @@ use crate::{
             parts::{Part, PartSet},
             weights::{Price, Weigher},
         },
-        testing::hooks::{Step, step},
         time::lifetimes::Span,
     },
     sync::yield_now,
+    testing::hooks::{Step, step},
 };
 
 impl<K, V> Engine<K, V> {

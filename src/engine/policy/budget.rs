@@ -49,14 +49,12 @@
 //! Lock-free; `steal` makes one pass over the set bits.
 
 use crate::{
-    engine::{
-        storage::extents::{Extents, OutOfMemory, zeroed},
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
-    },
+    engine::storage::extents::{Extents, OutOfMemory, zeroed},
     sync::{AtomicU32, AtomicU64, Ordering},
+    testing::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
 };
 use crossbeam_utils::CachePadded;
 

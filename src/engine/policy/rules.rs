@@ -71,7 +71,7 @@ use crate::{
         hints::{MERIT_MAX, STAMPS, Segment, Standing},
         sets::{Claim, Index, Loc},
     },
-    eviction::EvictionPolicy,
+    types::eviction::EvictionPolicy,
 };
 use due::Times;
 use queue::{Queue, Ring};

@@ -106,15 +106,15 @@ impl Drop for Local {
     }
 }
 
-#[cfg(all(unix, not(larder_loom), not(miri)))]
-pub(crate) use participants::{bury, survive};
-
 /// Who takes part, by number: for children of `fork`, in which the threads that did are no more, and stay pinned if they
 /// were. (Those without a number are not known, and neither are those that were just beginning or ending.)
 #[cfg(all(unix, not(larder_loom), not(miri)))]
 mod participants {
     use super::MAX_THREADS;
-    use crate::{errands::caught, fork};
+    use crate::process::{
+        errands::caught,
+        fork::{self, Collector},
+    };
     use crossbeam_epoch::LocalHandle;
     use std::{
         cell::{Cell, UnsafeCell},
@@ -144,7 +144,7 @@ mod participants {
     }
 
     pub(crate) fn enter(number: u32, handle: &LocalHandle) {
-        fork::watch();
+        fork::watch_collector(Collector { survive, bury });
         let participant = &PARTICIPANTS[number as usize];
         // SAFETY: this thread has the number. The copy is not used while the thread is there, and never dropped.
         unsafe { ptr::copy_nonoverlapping(handle, (*participant.handle.get()).as_mut_ptr(), 1) };
@@ -161,7 +161,7 @@ mod participants {
     }
 
     /// In a child of `fork`: this thread is there.
-    pub(crate) fn survive() {
+    fn survive() {
         if let Some(number) = OWN.get() {
             let process = fork::process() + 1;
             // Relaxed: this is the child's only thread, and the handle is the one that it has entered.
@@ -170,7 +170,7 @@ mod participants {
     }
 
     /// In a child of `fork`, once: ends the pins of threads that are not there.
-    pub(crate) fn bury() {
+    fn bury() {
         for participant in &PARTICIPANTS {
             let process = participant.process.load(Ordering::Acquire);
             if process == 0 || process == fork::process() + 1 {

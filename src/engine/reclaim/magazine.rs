@@ -40,9 +40,9 @@ use crate::{
     engine::{
         index::word::NodeId,
         storage::extents::{Element, Extents, OutOfMemory},
-        testing::plant::{Bug, planted},
     },
     sync::{AtomicU32, AtomicU64, Ordering},
+    testing::plant::{Bug, planted},
 };
 
 /// The capacity of a magazine: with its counts it fills eight cache lines.

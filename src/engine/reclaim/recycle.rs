@@ -63,13 +63,13 @@ use crate::{
             stripes::Stripes,
         },
         storage::extents::OutOfMemory,
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
     },
-    fork,
+    process::fork,
     sync::{Arc, AtomicU32, Ordering, thread_local},
+    testing::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
 };
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;

@@ -42,9 +42,9 @@ use crate::{
         index::word::NodeId,
         reclaim::magazine::{Held, MAGAZINE, Magazines},
         storage::extents::Element,
-        testing::plant::{Bug, planted},
     },
     sync::{AtomicU32, Ordering},
+    testing::plant::{Bug, planted},
 };
 
 /// Positions of the queue: a power of two, and more than a batch.

@@ -1,8 +1,10 @@
 //! The end of a shard, and what it takes until then.
 
-use crate::engine::{
-    shards::shard::{OnDrop, Shard},
-    storage::{husks::Husks, nodes::Entry, weights::Weights},
+use crate::{
+    engine::{
+        shards::shard::{OnDrop, Shard},
+        storage::{husks::Husks, nodes::Entry, weights::Weights},
+    },
     testing::plant::{Bug, planted},
 };
 

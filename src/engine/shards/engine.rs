@@ -4,6 +4,7 @@ use crate::{
     engine::{
         policy::budget::Budget,
         shards::{
+            listener::Listener,
             plan::{ENTRIES_MAX, Growth, Plan},
             shard::{Common, Shard},
             stats::Counters,
@@ -15,12 +16,11 @@ use crate::{
             parts::{Part, Parts},
             weights::Weigher,
         },
-        testing::background::Background,
         time::lifetimes::{Lifetimes, Rules},
     },
-    error::BuildError,
-    listener::Listener,
     sync::{Arc, AtomicU64, Weak},
+    testing::background::Background,
+    types::error::BuildError,
 };
 
 /// A cache of entries by hash. Hashing is the caller's, comparing keys too.

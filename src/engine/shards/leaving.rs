@@ -18,11 +18,11 @@ use crate::{
     engine::{
         index::word::NodeId,
         reclaim::epoch::pin,
-        shards::{shard::Common, stats::Event},
+        shards::{listener::Told, shard::Common, stats::Event},
         singleflight::outbox::{self, Hold},
         storage::nodes::Entry,
     },
-    listener::{RemovalCause, Told},
+    types::removal::RemovalCause,
 };
 use std::cell::Cell;
 

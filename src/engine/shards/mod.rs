@@ -5,6 +5,7 @@
 //! - `storeys.rs`: a cache that grows: floors of shards
 //! - `plan.rs`: from a capacity to the sizes of everything
 //! - `scope.rs`: the guard around a write: pin, loads, listener, debt, destructors
+//! - `listener.rs`: the eviction listener
 //! - `leaving.rs`: what has left the index and the listener has yet to hear of
 //! - `stats.rs`: counters
 //! - `ending.rs`: the end of a shard
@@ -12,6 +13,7 @@
 mod ending;
 pub(crate) mod engine;
 pub(crate) mod leaving;
+pub(crate) mod listener;
 pub(crate) mod plan;
 pub(crate) mod scope;
 pub(crate) mod shard;

@@ -9,8 +9,7 @@ use crate::{
         reclaim::{magazine::MAGAZINE, recycle::NodePlan},
         storage::nodes::Nodes,
     },
-    error::BuildError,
-    eviction::EvictionPolicy,
+    types::{error::BuildError, eviction::EvictionPolicy},
 };
 
 /// Resident entries per set in the mean. The rest of the slots are for the variance.

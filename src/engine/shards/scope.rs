@@ -16,19 +16,21 @@
 //! What belongs to parts that a cache does not have is out of line, behind one look at `parts.rs`: what is due
 //! before the pin; loads and groups after it; what is owed after the end.
 
-use crate::engine::{
-    Engine,
-    invalidate::groups::Watch,
-    policy::budget::Budget,
-    reclaim::epoch::{Number, Pin, pin},
-    shards::{
-        leaving::Leaving,
-        shard::{Common, Shard},
-        stats::Event,
-    },
-    storage::{
-        nodes::Entry,
-        parts::{Part, PartSet},
+use crate::{
+    engine::{
+        Engine,
+        invalidate::groups::Watch,
+        policy::budget::Budget,
+        reclaim::epoch::{Number, Pin, pin},
+        shards::{
+            leaving::Leaving,
+            shard::{Common, Shard},
+            stats::Event,
+        },
+        storage::{
+            nodes::Entry,
+            parts::{Part, PartSet},
+        },
     },
     testing::hooks::{Step, step},
 };

@@ -17,6 +17,7 @@ use crate::{
         },
         reclaim::{recycle::Recycler, stock::Stock},
         shards::{
+            listener::Listener,
             plan::{Growth, ShardPlan},
             scope::WriteScope,
             stats::{Counters, Event},
@@ -32,16 +33,15 @@ use crate::{
             parts::{PartSet, Parts},
             weights::{Weigher, Weights},
         },
-        testing::{
-            background::Background,
-            plant::{Bug, planted},
-        },
         time::{lifetimes::Lifetimes, timing::Timing},
     },
-    eviction::EvictionPolicy,
-    listener::{Listener, RemovalCause},
-    maintenance::Registration,
+    process::maintenance::Registration,
     sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Ordering, Weak},
+    testing::{
+        background::Background,
+        plant::{Bug, planted},
+    },
+    types::{eviction::EvictionPolicy, removal::RemovalCause},
 };
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;

@@ -10,8 +10,8 @@ use crate::{
         reclaim::{epoch::Number, stripes::Stripes},
         storage::extents::Element,
     },
-    listener::RemovalCause,
     sync::{AtomicU64, Ordering, array_of},
+    types::removal::RemovalCause,
 };
 use crossbeam_utils::CachePadded;
 

@@ -100,14 +100,14 @@ use crate::{
             shard::{Common, Shard, Taken},
         },
         storage::{extents::OutOfMemory, late::Late, nodes::Entry, parts::Part},
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
         time::lifetimes::Rules,
     },
-    listener::RemovalCause,
     sync::{AtomicU32, Ordering},
+    testing::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
+    types::removal::RemovalCause,
 };
 use std::ops::Range;
 

@@ -65,9 +65,9 @@ use crate::{
             leading::Leading,
             parker::block_on,
         },
-        testing::plant::{Bug, planted},
     },
     sync::{Arc, Mutex, MutexGuard, OnceLock},
+    testing::plant::{Bug, planted},
 };
 use std::{
     any::Any,

@@ -61,12 +61,12 @@
 //! Lock-free: a walk starts again only if another thread has changed the list.
 
 use crate::{
-    engine::testing::{
+    process::fork,
+    sync::{Arc, AtomicBool, AtomicPtr, Ordering, Weak, array_of, fence},
+    testing::{
         hooks::{Step, step},
         plant::{Bug, planted},
     },
-    fork,
-    sync::{Arc, AtomicBool, AtomicPtr, Ordering, Weak, array_of, fence},
 };
 use crossbeam_epoch::{Atomic, Guard, Shared, unprotected};
 use std::{fmt, marker::PhantomData, ptr};

@@ -45,7 +45,7 @@
 //! Everything here belongs to one thread. In a thread that is ending, whose queue is gone, notices
 //! are delivered at once.
 
-use crate::{errands::caught, sync::thread_local};
+use crate::{process::errands::caught, sync::thread_local};
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,

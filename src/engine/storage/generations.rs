@@ -43,9 +43,9 @@ use crate::{
     engine::{
         index::word::NodeId,
         storage::extents::{Extents, OutOfMemory},
-        testing::plant::{Bug, planted},
     },
     sync::{AtomicU64, Ordering},
+    testing::plant::{Bug, planted},
 };
 
 /// The generation of each node of a shard.

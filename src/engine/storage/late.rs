@@ -4,8 +4,8 @@
 //! loses the race drops its own: no thread waits.
 
 use crate::{
-    engine::testing::plant::{Bug, planted},
     sync::{AtomicPtr, Ordering},
+    testing::plant::{Bug, planted},
 };
 use std::{fmt, marker::PhantomData, ptr};
 

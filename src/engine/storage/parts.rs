@@ -71,11 +71,9 @@
 //! Wait-free.
 
 use crate::{
-    engine::{
-        storage::late::Late,
-        testing::plant::{Bug, planted},
-    },
+    engine::storage::late::Late,
     sync::{AtomicU32, Ordering},
+    testing::plant::{Bug, planted},
 };
 
 /// A part that a cache may have.

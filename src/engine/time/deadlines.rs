@@ -55,16 +55,16 @@
 //! Wait-free, but for change and settle, which are lock-free: they repeat when a change came first.
 
 use crate::{
-    clock::{DEAD, NEVER, PAST},
     engine::{
         index::{prefetch::prefetch, sets::Loc, word::NodeId},
         storage::extents::{Element, Extents, OutOfMemory},
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
     },
+    process::clock::{DEAD, NEVER, PAST},
     sync::{AtomicU32, AtomicU64, Ordering},
+    testing::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
 };
 use std::ops::Range;
 

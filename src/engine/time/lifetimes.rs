@@ -1,11 +1,10 @@
 //! How long the entries of a cache live: the rules, and what they come to for one entry.
 
 use crate::{
-    chance,
-    clock::{Clock, DEAD, NEVER, PAST, Reading, Until},
     engine::{load::refresh::Freshness, storage::nodes::Entry, time::timing::Extent},
-    expiry::Expiry,
+    process::clock::{Clock, DEAD, NEVER, PAST, Reading, Until},
     sync::{Ordering::Relaxed, SettingU64},
+    types::{chance, expiry::Expiry},
 };
 use std::{fmt, time::Duration};
 

@@ -66,7 +66,6 @@
 use crate::{
     engine::{
         index::word::NodeId,
-        testing::plant::{Bug, planted},
         time::{
             deadlines::Change,
             lifetimes::{By, Life},
@@ -74,6 +73,7 @@ use crate::{
         },
     },
     sync::{Ordering::SeqCst, fence},
+    testing::plant::{Bug, planted},
 };
 
 /// The result of [`Timing::put_off`].

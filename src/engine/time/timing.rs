@@ -28,21 +28,21 @@
 //! block is looked at is not forgotten.
 
 use crate::{
-    clock::{Clock, DEAD, NEVER, PAST},
     engine::{
         index::{prefetch::prefetch, word::NodeId},
         storage::{
             extents::{Element, Extents, OutOfMemory},
             late::Late,
         },
-        testing::plant::{Bug, planted},
         time::{
             deadlines::{Block, Deadlines},
             lifetimes::{By, LATEST, Life},
             wheel::Wheel,
         },
     },
+    process::clock::{Clock, DEAD, NEVER, PAST},
     sync::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    testing::plant::{Bug, planted},
 };
 use std::time::Duration;
 

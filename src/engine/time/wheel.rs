@@ -156,21 +156,23 @@ mod turn;
 pub(crate) use hand::Visit;
 
 use crate::{
-    clock::{
-        NEVER,
-        scale::{LEVELS_MAX, Scale},
-    },
     engine::{
         index::prefetch::prefetch,
         storage::{
             extents::{Element, OutOfMemory, zeroed},
             late::Late,
         },
-        testing::plant::{Bug, planted},
         time::deadlines::Block,
     },
-    fork,
+    process::{
+        clock::{
+            NEVER,
+            scale::{LEVELS_MAX, Scale},
+        },
+        fork,
+    },
     sync::{AtomicU32, AtomicU64, Ordering, SettingU64, StaticU64, array_of, fence_after_swap},
+    testing::plant::{Bug, planted},
 };
 use crossbeam_utils::CachePadded;
 use slots::{SLOTS, Slot, column_of, columns, first_after, place_of};

@@ -15,7 +15,7 @@ use crate::{
         storage::nodes::Entry,
         time::lifetimes::Life,
     },
-    listener::RemovalCause,
+    types::removal::RemovalCause,
 };
 use std::ops::ControlFlow;
 

@@ -2,7 +2,6 @@
 //! dead ones.
 
 use crate::{
-    clock::NEVER,
     engine::{
         Engine,
         policy::budget::Credit,
@@ -15,10 +14,13 @@ use crate::{
         },
         time::wheel::Advance,
     },
-    fork,
-    maintenance::{self, Code, Next, Task},
-    pending::Pending,
+    process::{
+        clock::NEVER,
+        fork,
+        maintenance::{self, Code, Next, Task},
+    },
     sync::{Arc, Ordering},
+    types::pending::Pending,
 };
 use std::{
     fmt, mem,

@@ -1,9 +1,6 @@
 //! The task of a detached load.
 
-use super::{
-    Spawner,
-    slot::{End, Payload, Slot},
-};
+use super::slot::{End, Payload, Slot};
 use crate::{
     Cache,
     engine::{
@@ -14,8 +11,8 @@ use crate::{
         ops::insert::Terms,
         singleflight::flight::Outcome,
     },
-    errands::caught,
     loading::{Lead, Question, Wanted, land},
+    process::{errands::caught, spawner::Spawner},
 };
 use std::{
     future::{Future, poll_fn},

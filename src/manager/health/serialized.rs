@@ -15,9 +15,9 @@ struct Numbers {
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Levels<Duration>", deny_unknown_fields)]
 struct Durations {
-    #[serde(rename = "degraded_seconds", with = "crate::seconds")]
+    #[serde(rename = "degraded_seconds", with = "crate::types::seconds")]
     degraded: Duration,
-    #[serde(rename = "critical_seconds", with = "crate::seconds")]
+    #[serde(rename = "critical_seconds", with = "crate::types::seconds")]
     critical: Duration,
 }
 

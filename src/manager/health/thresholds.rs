@@ -64,7 +64,10 @@ impl<T> Levels<T> {
 pub struct HealthThresholds {
     /// Over how long hit ratio and turnover are taken, 10 seconds to 15 minutes: 5 minutes, if
     /// nothing else is said.
-    #[cfg_attr(feature = "serde", serde(rename = "window_seconds", with = "crate::seconds"))]
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "window_seconds", with = "crate::types::seconds")
+    )]
     pub window: Duration,
     /// In a window with fewer lookups the hit ratio says nothing: 1,000.
     pub min_lookups: u64,

@@ -16,7 +16,7 @@ pub struct MemorySample {
     /// When, by the manager's clock.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "seconds_ago", serialize_with = "crate::seconds::ago")
+        serde(rename = "seconds_ago", serialize_with = "crate::types::seconds::ago")
     )]
     pub taken: Instant,
     /// What the probe said.
@@ -105,7 +105,7 @@ pub enum PressureEvent {
         /// When, by the manager's clock.
         #[cfg_attr(
             feature = "serde",
-            serde(rename = "seconds_ago", serialize_with = "crate::seconds::ago")
+            serde(rename = "seconds_ago", serialize_with = "crate::types::seconds::ago")
         )]
         at: Instant,
         /// What was used.
@@ -121,7 +121,7 @@ pub struct Resized {
     /// When, by the manager's clock.
     #[cfg_attr(
         feature = "serde",
-        serde(rename = "seconds_ago", serialize_with = "crate::seconds::ago")
+        serde(rename = "seconds_ago", serialize_with = "crate::types::seconds::ago")
     )]
     pub at: Instant,
     /// The cache's name.

@@ -13,10 +13,10 @@ use super::{
 };
 use crate::{
     Clock, Maintenance,
-    maintenance::{self, Code, Next, Registration, Task},
     manager::{
         CacheManager, ManagedCache, SettingsError, managed::locked, manager::WeakManager, telemetry,
     },
+    process::maintenance::{self, Code, Next, Registration, Task},
 };
 use std::{
     collections::VecDeque,

@@ -4,13 +4,13 @@
 use super::{KeyOf, View};
 use crate::{
     CasError, Entry, Version,
+    compute::ops::compute::{CompResult, Op},
     engine::{ops::compute::Decision, storage::nodes},
     manager::{
         Key,
         key::{Query, StoredKey},
         stored::StoredValue,
     },
-    ops::compute::{CompResult, Op},
 };
 use equivalent::Equivalent;
 use std::{convert::Infallible, fmt, future::Future, pin::pin, sync::Arc, time::Duration};

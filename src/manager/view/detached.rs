@@ -7,9 +7,8 @@ use super::{
 };
 use crate::{
     Entry,
-    loading::{Always, Detached, Fallible, Optional, Question, assert_spawner},
+    loading::{Always, Detached, Fallible, Optional, Question, assert_spawner, polling::Map},
     manager::stored::{Held, StoredValue},
-    polling::Map,
 };
 use std::{
     future::Future,

@@ -7,14 +7,13 @@ use super::{
 use crate::{
     LoadGuard, LoadOutcome, TooManyTags,
     engine::{invalidate::groups::Tags, ops::insert::Terms, time::lifetimes::Span},
-    loading::{Found, Guarded},
+    loading::{Found, Guarded, polling::Map},
     manager::{
         hashing::BuildPlaceHasher,
         key::StoredKey,
         stored::{Held, StoredValue},
         telemetry::{LoadSpan, Outcome},
     },
-    polling::Map,
 };
 use std::{fmt, future::Future, hash::Hash, time::Duration};
 

@@ -6,13 +6,12 @@ use super::{
 };
 use crate::{
     engine::{load::fill::Timer, time::lifetimes::Span},
-    loading::{Always, Asking, Fallible, Optional, Question},
+    loading::{Always, Asking, Fallible, Optional, Question, polling::Map},
     manager::{
         key::{Query, Wish},
         stored::StoredValue,
         telemetry::{LoadSpan, Outcome},
     },
-    polling::Map,
 };
 use std::{future::Future, sync::Arc};
 

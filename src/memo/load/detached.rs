@@ -11,12 +11,9 @@ use super::{
 };
 use crate::{
     engine::load::fill::Stopwatch,
-    errands::caught,
-    loading::{
-        Spawner,
-        slot::{End, Payload, Slot},
-    },
+    loading::slot::{End, Payload, Slot},
     manager::{StoredKey, StoredValue},
+    process::{errands::caught, spawner::Spawner},
 };
 use pin_project_lite::pin_project;
 use std::{

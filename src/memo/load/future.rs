@@ -6,8 +6,8 @@ use crate::{
         load::fill::Stopwatch,
         singleflight::flight::{Boarding, Waiter},
     },
+    loading::polling::poll_in_place,
     manager::{StoredKey, StoredValue, telemetry::LoadSpan},
-    polling::poll_in_place,
 };
 use pin_project_lite::pin_project;
 use std::{

@@ -3,14 +3,12 @@
 
 use super::{Departure, Home, Index, Loc};
 use crate::{
-    engine::{
-        index::word::{Control, Kind, NodeId, Word},
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
-    },
+    engine::index::word::{Control, Kind, NodeId, Word},
     sync::Ordering,
+    testing::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
 };
 
 impl Index {

@@ -10,9 +10,9 @@ use crate::{
         load::fill::Load,
         policy::budget::{Credit, Source},
         shards::{scope::WriteScope, shard::Shard, stats::Event},
-        testing::plant::{Bug, planted},
     },
-    listener::RemovalCause,
+    testing::plant::{Bug, planted},
+    types::removal::RemovalCause,
 };
 use std::mem::ManuallyDrop;
 

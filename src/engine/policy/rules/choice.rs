@@ -8,7 +8,7 @@ use crate::{
         sets::{Index, Loc},
         word::{SLOTS, Word},
     },
-    eviction::EvictionPolicy,
+    types::eviction::EvictionPolicy,
 };
 
 /// One in so many evictions takes an entry that was not used.

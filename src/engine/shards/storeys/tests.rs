@@ -1,5 +1,4 @@
 use crate::{
-    clock::Clock,
     engine::{
         Engine,
         index::word::SLOTS,
@@ -14,7 +13,8 @@ use crate::{
         storage::{nodes::Entry, weights::Weigher},
         time::lifetimes::Lifetimes,
     },
-    error::BuildError,
+    process::clock::Clock,
+    types::error::BuildError,
 };
 use std::{
     ops::Range,

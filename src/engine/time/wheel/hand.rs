@@ -4,15 +4,13 @@
 
 use super::{Wheel, slots::WORD_BITS};
 use crate::{
-    clock::DEAD,
-    engine::{
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
-        time::deadlines::{Block, Look},
-    },
+    engine::time::deadlines::{Block, Look},
+    process::clock::DEAD,
     sync::{AtomicU64, Ordering, fence_after_swap},
+    testing::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
 };
 
 /// The number of blocks that are taken at once, and between the steps of a visit (see [`Visit`]).

@@ -1,7 +1,7 @@
 //! The slots of a wheel: which one a tick lies in, and which come between two ticks. Pure
 //! functions.
 
-use crate::{clock::scale::LEVELS_MAX, engine::time::deadlines::Block, sync::AtomicU64};
+use crate::{engine::time::deadlines::Block, process::clock::scale::LEVELS_MAX, sync::AtomicU64};
 use std::ops::Range;
 
 /// The binary logarithm of the number of slots per level.

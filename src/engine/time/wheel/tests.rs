@@ -1,11 +1,11 @@
 //! The wheel against a plain list of deadlines.
 
 use super::{hand::Hand, *};
-use crate::clock::DEAD;
 use crate::engine::{
     index::word::NodeId,
     time::deadlines::{BLOCK, Change, Deadlines, Looking},
 };
+use crate::process::clock::DEAD;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use std::{
     collections::BTreeMap,

@@ -8,16 +8,13 @@ use super::{
     slots::{Came, bits_of, came, for_each_word, lowest},
 };
 use crate::{
-    clock::NEVER,
-    engine::{
-        testing::{
-            hooks::{Step, step},
-            plant::{Bug, planted},
-        },
-        time::deadlines::Block,
-    },
-    fork,
+    engine::time::deadlines::Block,
+    process::{clock::NEVER, fork},
     sync::{AtomicU64, Ordering, fence},
+    testing::{
+        hooks::{Step, step},
+        plant::{Bug, planted},
+    },
 };
 
 impl Wheel {

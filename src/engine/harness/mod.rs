@@ -1,6 +1,0 @@
-//! For models, fuzzers and tests: doors to single protocols, and the checker of invariants.
-
-#[cfg(larder_loom)]
-pub mod doors;
-#[cfg(any(test, fuzzing, larder_internals, larder_loom))]
-mod validate;

@@ -1,0 +1,61 @@
+//! Telling the user what left the cache, and why.
+
+use crate::{
+    engine::{
+        shards::{leaving::Gone, shard::Common},
+        singleflight::outbox::Notice,
+    },
+    sync::Arc,
+    types::removal::RemovalCause,
+};
+use std::fmt;
+
+/// The user's eviction listener.
+pub(crate) struct Listener<K, V> {
+    listen: Box<Listen<K, V>>,
+    notice: MakeNotice<K, V>,
+}
+
+type Listen<K, V> = dyn Fn(&K, &V, RemovalCause) + Send + Sync;
+
+/// How to have it told later, found out where its types are known to live long enough.
+type MakeNotice<K, V> = fn(Arc<Common<K, V>>, Gone<K, V>) -> Notice;
+
+/// What became of a call to the listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It returned.
+    Heard,
+    /// It panicked.
+    Panicked,
+}
+
+impl<K: 'static, V: 'static> Listener<K, V> {
+    pub(crate) fn new(listen: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static) -> Self {
+        let notice: MakeNotice<K, V> = |cache, gone| Box::new(move || drop(cache.tell(gone)));
+        Self { listen: Box::new(listen), notice }
+    }
+}
+
+impl<K, V> Listener<K, V> {
+    /// What tells it later of a value that has left its cache.
+    pub(crate) fn notice(&self, cache: Arc<Common<K, V>>, gone: Gone<K, V>) -> Notice {
+        (self.notice)(cache, gone)
+    }
+
+    /// Tells the listener; a panic stays here.
+    pub(crate) fn tell(&self, key: &K, value: &V, cause: RemovalCause) -> Told {
+        // The listener sees keys and values by shared reference only; what it may leave half done
+        // is its own.
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            (self.listen)(key, value, cause);
+        }));
+        if told.is_ok() { Told::Heard } else { Told::Panicked }
+    }
+}
+
+impl<K, V> fmt::Debug for Listener<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}

@@ -1,0 +1,564 @@
+//! What time it is, and whether a deadline is past.
+//!
+//! Times are numbers of *units* since the clock's origin, which itself counts as 1: two numbers are
+//! no times, [`DEAD`] and [`NEVER`]. The units of the system's clock are milliseconds. Those of a
+//! manual clock are nanoseconds: nothing about it is rounded, so a test sees things happen at the
+//! instant that it names.
+//!
+//! The system's clock is the kernel's coarse one, where there is one that is fine enough: it lags
+//! behind by up to its granule, and is read in a quarter of the time. Deadlines are set a granule
+//! later for that, so nothing expires early; by as much, and by as much again for lagging when it
+//! is checked, something may expire late. A cache whose listener waits for what expires sets
+//! deadlines by the exact clock, and its maintenance checks by that; reads still check by the
+//! coarse one.
+
+pub(crate) mod scale;
+
+use crate::{
+    process::{fork, maintenance},
+    sync::{Arc, AtomicU64, Ordering::Relaxed, StaticBool},
+};
+use scale::Scale;
+use std::{
+    fmt,
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+/// A deadline that is always past.
+pub(crate) const DEAD: u64 = 0;
+/// Another one: the time of a clock's origin.
+pub(crate) const PAST: u64 = ORIGIN;
+/// A deadline that is never past.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// The time of a clock's origin.
+const ORIGIN: u64 = 1;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+/// The end of a manual clock's time, in nanoseconds: 438 years. Beyond it the wheel has no slots.
+const END: u64 = 3 << 62;
+/// The coarsest of coarse clocks that is made use of.
+const COARSEST: u64 = 4 * NANOS_PER_MILLI;
+
+/// Where a cache has the time from: the system's clock, or a [`ManualClock`] for tests.
+///
+/// The system's clock is monotonic, and every lookup of an entry that can expire reads it: nothing
+/// expires early, and nothing later than 10 ms after its time, also when the process was stopped
+/// meanwhile. On Linux the clock is the kernel's coarse one, which advances with the kernel's tick;
+/// where a virtual machine gets no processor for its ticks, that time is added to the 10 ms. While
+/// the machine is suspended the clock stands still.
+///
+/// ```
+/// use larder::{Clock, ManualClock};
+///
+/// assert_eq!(format!("{:?}", Clock::default()), "Clock(System)");
+/// let manual = ManualClock::new();
+/// assert_eq!(format!("{:?}", Clock::from(&manual)), "Clock(Manual(0ns))");
+/// ```
+#[derive(Clone, Default)]
+pub struct Clock(Source);
+
+#[derive(Clone, Default)]
+enum Source {
+    #[default]
+    System,
+    /// The same, read exactly but for [`Clock::is_past`].
+    Exact,
+    Manual(ManualClock),
+}
+
+/// A clock that stands still until it is told to go on, to test what expires without waiting for
+/// it.
+///
+/// Clones are the same clock. Caches that share one see the same time.
+///
+/// ```
+/// use larder::ManualClock;
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new();
+/// clock.clone().advance(Duration::from_secs(90));
+/// assert_eq!(format!("{clock:?}"), "ManualClock(90s)");
+/// ```
+#[derive(Clone)]
+pub struct ManualClock(Arc<Manual>);
+
+struct Manual {
+    origin: Instant,
+    nanos: AtomicU64,
+}
+
+impl ManualClock {
+    /// A clock that stands at its origin.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Arc::new(Manual { origin: Instant::now(), nanos: AtomicU64::new(0) }))
+    }
+
+    /// Moves the time forward; by 438 years in all, at most.
+    ///
+    /// What is past then is so for every lookup from now on, to the nanosecond. The maintenance
+    /// thread is told, and removes expired entries some time after; `run_pending_tasks` does so
+    /// before it returns. O(1).
+    ///
+    /// ```
+    /// use larder::{Cache, Maintenance, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let (clock, minute) = (ManualClock::new(), Duration::from_secs(60));
+    /// let builder = Cache::builder().max_capacity(10).time_to_live(minute);
+    /// let cache = builder.clock(&clock).maintenance(Maintenance::Manual).build();
+    /// cache.insert(1, "one");
+    /// clock.advance(minute - Duration::from_nanos(1));
+    /// assert_eq!(cache.get(&1), Some("one"));
+    /// clock.advance(Duration::from_nanos(1));
+    /// cache.run_pending_tasks();
+    /// assert_eq!(cache.stats().expirations, 1);
+    /// ```
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        let mut nanos = self.nanos();
+        let later = |nanos: u64| nanos.saturating_add(by).min(END);
+        while let Err(now) =
+            self.0.nanos.compare_exchange_weak(nanos, later(nanos), Relaxed, Relaxed)
+        {
+            nanos = now;
+        }
+        maintenance::time_has_jumped();
+    }
+
+    /// Returns by how much it has been moved forward. O(1).
+    ///
+    /// ```
+    /// use larder::ManualClock;
+    /// use std::time::Duration;
+    ///
+    /// let clock = ManualClock::new();
+    /// clock.advance(Duration::from_secs(90));
+    /// assert_eq!(clock.elapsed(), Duration::from_secs(90));
+    /// ```
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.nanos())
+    }
+
+    fn nanos(&self) -> u64 {
+        self.0.nanos.load(Relaxed)
+    }
+}
+
+impl Default for ManualClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<ManualClock> for Clock {
+    fn from(clock: ManualClock) -> Self {
+        Self(Source::Manual(clock))
+    }
+}
+
+impl From<&ManualClock> for Clock {
+    fn from(clock: &ManualClock) -> Self {
+        clock.clone().into()
+    }
+}
+
+impl fmt::Debug for ManualClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ManualClock({:?})", Duration::from_nanos(self.nanos()))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::System | Source::Exact => f.write_str("Clock(System)"),
+            Source::Manual(clock) => {
+                write!(f, "Clock(Manual({:?}))", Duration::from_nanos(clock.nanos()))
+            }
+        }
+    }
+}
+
+/// What a clock said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading(u64);
+
+impl Reading {
+    pub(crate) fn nanos(self) -> u64 {
+        self.0
+    }
+}
+
+/// How long it is to a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    Past,
+    /// After that long, in the clock's own time, it is past.
+    In(Duration),
+    Never,
+}
+
+impl Clock {
+    /// Whether the deadline is past.
+    ///
+    /// For hits: a compare for [`NEVER`], and one look at the clock for the rest. Nothing that a
+    /// thread keeps up to date stands in for the clock: the thread, or the process, may be stopped
+    /// at any time.
+    #[inline(always)]
+    pub(crate) fn is_past(&self, deadline: u64) -> bool {
+        self.judge(deadline).0
+    }
+
+    /// The same, and what [`Clock::read`] would have said then, if this has read that.
+    #[inline(always)]
+    pub(crate) fn judge(&self, deadline: u64) -> (bool, Option<Reading>) {
+        if deadline == NEVER {
+            return (false, None);
+        }
+        match &self.0 {
+            Source::System => {
+                let nanos = nanos_of_system();
+                (millis(nanos) >= deadline, Some(Reading(nanos)))
+            }
+            Source::Exact => (millis(nanos_of_system()) >= deadline, None),
+            Source::Manual(clock) => {
+                let nanos = clock.nanos();
+                (nanos + ORIGIN >= deadline, Some(Reading(nanos)))
+            }
+        }
+    }
+
+    /// Returns how long the clock has run since its origin, as exactly as it tells when entries
+    /// expire. O(1).
+    ///
+    /// The origin of the system's clock is some time before its first use. This takes fewer
+    /// instructions than [`Instant::now`].
+    ///
+    /// ```
+    /// use larder::{Clock, ManualClock};
+    /// use std::time::Duration;
+    ///
+    /// let manual = ManualClock::new();
+    /// let clock = Clock::from(&manual);
+    /// let before = clock.elapsed();
+    /// manual.advance(Duration::from_secs(90));
+    /// assert_eq!(clock.elapsed() - before, Duration::from_secs(90));
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.nanos())
+    }
+
+    /// What the clock says, never later than the true time.
+    pub(crate) fn read(&self) -> Reading {
+        Reading(self.nanos())
+    }
+
+    /// The time of a reading.
+    #[inline]
+    pub(crate) fn time(&self, reading: Reading) -> u64 {
+        match &self.0 {
+            Source::System | Source::Exact => millis(reading.nanos()),
+            Source::Manual(_) => reading.nanos() + ORIGIN,
+        }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> u64 {
+        self.time(self.read())
+    }
+
+    /// What a wheel by this clock counts in.
+    pub(crate) fn scale(&self) -> Scale {
+        if self.runs() { Scale::MILLIS } else { Scale::NANOS }
+    }
+
+    /// By how much a deadline must have moved for a read to write it, in units.
+    pub(crate) fn idle_granule(&self) -> u64 {
+        u64::from(self.runs())
+    }
+
+    /// The time at which the exact clock says that this one has come to `time`, at the latest.
+    pub(crate) fn surely(&self, time: u64) -> u64 {
+        time.saturating_add(self.granule().div_ceil(self.unit()))
+    }
+
+    /// Whether it is the same clock.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Source::System, Source::System) | (Source::Exact, Source::Exact) => true,
+            (Source::Manual(one), Source::Manual(other)) => Arc::ptr_eq(&one.0, &other.0),
+            _ => false,
+        }
+    }
+
+    /// A duration in units, rounded up; [`NEVER`] if there are more than can be counted.
+    pub(crate) fn units(&self, duration: Duration) -> u64 {
+        match u64::try_from(duration.as_nanos()) {
+            Ok(nanos) if !self.runs() => nanos,
+            Ok(nanos) => nanos.div_ceil(NANOS_PER_MILLI),
+            Err(_) => {
+                u64::try_from(duration.as_nanos().div_ceil(self.unit().into())).unwrap_or(NEVER)
+            }
+        }
+    }
+
+    /// How long it is from one time to another; nothing, if that is not later.
+    pub(crate) fn between(&self, from: u64, to: u64) -> Duration {
+        self.duration(to.saturating_sub(from))
+    }
+
+    fn duration(&self, units: u64) -> Duration {
+        if self.runs() { Duration::from_millis(units) } else { Duration::from_nanos(units) }
+    }
+
+    /// Nanoseconds per unit.
+    fn unit(&self) -> u64 {
+        if self.runs() { NANOS_PER_MILLI } else { 1 }
+    }
+
+    /// The deadline that is not past before `duration` is over, but soon after. No duration at all
+    /// gives one that is past at once; one that ends beyond the range of times, [`NEVER`].
+    pub(crate) fn deadline_after(&self, duration: Duration) -> u64 {
+        self.deadline_from(self.read(), duration)
+    }
+
+    /// The same, from a time that was read.
+    pub(crate) fn deadline_from(&self, now: Reading, duration: Duration) -> u64 {
+        if duration.is_zero() {
+            return self.just_past(now);
+        }
+        let latest_now = now.nanos().saturating_add(self.granule());
+        // In 64 bits, if that will do: a division of 128 takes longer than all the rest.
+        match u64::try_from(duration.as_nanos()) {
+            Ok(nanos) if nanos < u64::MAX - latest_now => {
+                let nanos = latest_now + nanos;
+                if self.runs() { nanos.div_ceil(NANOS_PER_MILLI) + ORIGIN } else { nanos + ORIGIN }
+            }
+            _ => self.far_deadline(latest_now, duration),
+        }
+    }
+
+    #[cold]
+    fn far_deadline(&self, latest_now: u64, duration: Duration) -> u64 {
+        let nanos = u128::from(latest_now) + duration.as_nanos();
+        u64::try_from(nanos.div_ceil(self.unit().into()))
+            .map_or(NEVER, |units| units.saturating_add(ORIGIN))
+    }
+
+    /// By how much a deadline is later than the time from which it was reckoned, in units.
+    pub(crate) fn span(&self, duration: Duration) -> u64 {
+        self.units(duration.saturating_add(Duration::from_nanos(self.granule())))
+    }
+
+    /// A time that is past by every clock.
+    #[cold]
+    fn just_past(&self, now: Reading) -> u64 {
+        match &self.0 {
+            Source::Exact => millis(System::nanos()),
+            Source::System | Source::Manual(_) => self.time(now),
+        }
+    }
+
+    /// The same clock without lagging, for who must hear of what expires soon after. Takes 20 ns
+    /// longer.
+    pub(crate) fn exact(self) -> Self {
+        match self.0 {
+            Source::System | Source::Exact => Self(Source::Exact),
+            Source::Manual(clock) => Self(Source::Manual(clock)),
+        }
+    }
+
+    /// How long it is to the deadline.
+    pub(crate) fn until(&self, deadline: u64) -> Until {
+        let now = self.read();
+        if deadline == NEVER {
+            Until::Never
+        } else if self.time(now) >= deadline {
+            Until::Past
+        } else {
+            // Not past, so it is later than now.
+            let lags = Duration::from_nanos(self.granule());
+            let deadline = self.duration(deadline - ORIGIN);
+            Until::In(deadline + lags - Duration::from_nanos(now.nanos()))
+        }
+    }
+
+    /// A time of this clock, as the standard library has it. Of a manual clock, that of its
+    /// creation and what it has been advanced by.
+    pub(crate) fn instant(&self, time: u64) -> Instant {
+        let origin = match &self.0 {
+            Source::System | Source::Exact => System::get().origin,
+            Source::Manual(clock) => clock.0.origin,
+        };
+        let since = self.duration(time.saturating_sub(ORIGIN));
+        // Where instants do not reach that far, a century is as good.
+        origin.checked_add(since).unwrap_or(origin + Duration::from_secs(u32::MAX.into()))
+    }
+
+    /// Whether waiting makes deadlines past. For a manual clock, only advancing does.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self.0, Source::System | Source::Exact)
+    }
+
+    #[inline]
+    fn nanos(&self) -> u64 {
+        match &self.0 {
+            Source::System => System::nanos(),
+            Source::Exact => System::get().exact_nanos(),
+            Source::Manual(clock) => clock.nanos(),
+        }
+    }
+
+    /// By how much the clock may lag behind the true time, in nanoseconds.
+    #[inline]
+    fn granule(&self) -> u64 {
+        match &self.0 {
+            Source::System => System::get().granule,
+            Source::Exact | Source::Manual(_) => 0,
+        }
+    }
+}
+
+fn millis(nanos: u64) -> u64 {
+    nanos / NANOS_PER_MILLI + ORIGIN
+}
+
+/// In one place, for all lookups.
+#[inline(never)]
+fn nanos_of_system() -> u64 {
+    System::nanos()
+}
+
+/// Whether the coarse clock is there and this process has caught up (`fork.rs`), so that nothing
+/// else is left to be done than to read it.
+static TRUSTED: StaticBool = StaticBool::new(false);
+
+/// Makes the next lookup that reads the clock notice that this is another process.
+#[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+pub(crate) fn distrust() {
+    TRUSTED.store(false, Relaxed);
+}
+
+/// The clock of the process.
+struct System {
+    origin: Instant,
+    granule: u64,
+    coarse: bool,
+}
+
+impl System {
+    #[inline]
+    fn get() -> &'static Self {
+        static SYSTEM: OnceLock<System> = OnceLock::new();
+        SYSTEM.get_or_init(|| Self::coarse().unwrap_or_else(Self::precise))
+    }
+
+    fn precise() -> Self {
+        Self { origin: Instant::now(), granule: 0, coarse: false }
+    }
+
+    /// If there is such a clock, and fine enough.
+    fn coarse() -> Option<Self> {
+        let granule = coarse::granule().filter(|granule| *granule <= COARSEST)?;
+        let origin = Instant::now().checked_sub(Duration::from_nanos(coarse::precise_nanos()?))?;
+        Some(Self { origin, granule, coarse: true })
+    }
+
+    #[inline]
+    fn nanos() -> u64 {
+        if TRUSTED.load(Relaxed)
+            && let Some(nanos) = coarse::nanos()
+        {
+            return nanos;
+        }
+        Self::nanos_for_once()
+    }
+
+    /// Where there is no coarse clock; and the first time in a process.
+    #[cold]
+    fn nanos_for_once() -> u64 {
+        fork::catch_up();
+        let system = Self::get();
+        TRUSTED.store(system.coarse, Relaxed);
+        // It has been read before, and does not stop being there.
+        if system.coarse
+            && let Some(nanos) = coarse::nanos()
+        {
+            return nanos;
+        }
+        system.elapsed()
+    }
+
+    fn exact_nanos(&self) -> u64 {
+        if self.coarse
+            && let Some(nanos) = coarse::precise_nanos()
+        {
+            return nanos;
+        }
+        self.elapsed()
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The kernel's coarse clock: what it noted at the last tick.
+#[cfg(all(target_os = "linux", not(miri)))]
+mod coarse {
+    use crate::process::sys::{
+        CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, Timespec, clock_getres, clock_gettime,
+    };
+    use std::ffi::c_int;
+
+    #[inline]
+    fn read(call: impl FnOnce(*mut Timespec) -> c_int) -> Option<u64> {
+        let mut time = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if call(&raw mut time) != 0 {
+            return None;
+        }
+        // Neither is negative. Not try_from: that is 1 ns of 6.
+        Some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+    }
+
+    #[inline]
+    pub(crate) fn nanos() -> Option<u64> {
+        // SAFETY: `read` passes a `Timespec` that is ours alone.
+        read(|time| unsafe { clock_gettime(CLOCK_MONOTONIC_COARSE, time) })
+    }
+
+    /// By how much [`nanos`] may be behind, in nanoseconds.
+    pub(crate) fn granule() -> Option<u64> {
+        // SAFETY: as above.
+        read(|time| unsafe { clock_getres(CLOCK_MONOTONIC_COARSE, time) })
+    }
+
+    /// The true time, from the same origin.
+    pub(crate) fn precise_nanos() -> Option<u64> {
+        // SAFETY: as above.
+        read(|time| unsafe { clock_gettime(CLOCK_MONOTONIC, time) })
+    }
+}
+
+#[cfg(not(all(target_os = "linux", not(miri))))]
+mod coarse {
+    pub(crate) fn nanos() -> Option<u64> {
+        None
+    }
+
+    pub(crate) fn granule() -> Option<u64> {
+        None
+    }
+
+    pub(crate) fn precise_nanos() -> Option<u64> {
+        None
+    }
+}
+
+#[cfg(all(test, not(larder_loom)))]
+mod tests;

@@ -1,0 +1,182 @@
+//! What becomes of all this in a child of `fork`.
+//!
+//! A child has its parent's memory and one of its threads, the one that forked. The others are as
+//! if they had been stopped for good at that moment, each at some instruction. The engine's
+//! protocols are made for that: a thread that stops at any instruction stops no other. What needs
+//! more is done here, in two parts.
+//!
+//! *While forking*, by handlers of `pthread_atfork`: the locks of the threads in the background are
+//! held, so that in the child nobody else holds them and what they guard is whole. The child's
+//! handler then only changes words ([`Maintainer::orphan`], [`Pool::orphan`]): many children go on
+//! to `exec` at once, and what is safe between the two is little. It starts no thread and allocates
+//! nothing.
+//!
+//! *When the child uses a cache*: [`catch_up`], once per child, from where hits do not come by: the
+//! first lookup that reads the clock, the first alarm that is lowered, the first batch of nodes
+//! that is retired.
+//!
+//! - The pins of threads that are no more are ended (`epoch.rs`), or nothing would be reclaimed any
+//!   more.
+//! - The timer is started, and looks at every task.
+//! - A worker is started for refreshes that stand in line.
+//!
+//! Each wheel has all its blocks looked at before its first advance in the child: a thread may have
+//! had some in hand, or have published what it had yet to schedule (`wheel.rs`).
+//!
+//! The first sweep in the child looks at all entries again: an insert that another thread had under
+//! way may have left one that an invalidation had made stale before (`groups.rs`).
+//!
+//! Loads know in which process they began: no thread of a child waits for a leader that stayed
+//! behind (`fill.rs`).
+//!
+//! What the child has not: batches and nodes that another thread had in its hands, which is memory
+//! of at most a few batches per thread; the credits of what they were about to insert; and the
+//! numbers of those threads.
+//!
+//! # Orderings
+//!
+//! The child begins with one thread, so what its handler writes happens before all that the child
+//! does.
+
+use crate::sync::StaticU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How many forks lie between the first process and this one, if a handler was there to count them.
+static PROCESS: StaticU64 = StaticU64::new(0);
+/// The last process that has caught up.
+static CAUGHT_UP: StaticU64 = StaticU64::new(0);
+
+/// Which process this is, counted from one that had no handlers. Changes in children of `fork`
+/// only.
+#[inline(always)]
+pub(crate) fn process() -> u64 {
+    PROCESS.load(Relaxed)
+}
+
+/// What a collector does in a child of `fork`.
+#[cfg_attr(larder_loom, allow(dead_code, reason = "models do not fork"))]
+#[derive(Debug)]
+pub(crate) struct Collector {
+    /// In the handler: notes that the thread is there, by words that it changes.
+    pub(crate) survive: fn(),
+    /// When the child first uses a cache: ends the pins of threads that are not there.
+    pub(crate) bury: fn(),
+}
+
+/// Does in a child what is to be done once.
+#[inline]
+pub(crate) fn catch_up() {
+    if CAUGHT_UP.load(Relaxed) != process() {
+        catch_up_once();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn catch_up_once() {
+    let process = process();
+    if CAUGHT_UP.swap(process, Relaxed) != process {
+        imp::revive();
+    }
+}
+
+#[cfg_attr(larder_loom, allow(unused_imports, reason = "models do not fork"))]
+pub(crate) use imp::{watch, watch_collector};
+
+#[cfg(all(unix, not(larder_loom), not(miri)))]
+mod imp {
+    use super::{Collector, PROCESS};
+    use crate::process::{
+        clock,
+        errands::{self, Pool, REFRESHES},
+        maintenance::{self, MAINTAINER},
+        sys,
+    };
+    use std::{
+        cell::UnsafeCell,
+        sync::{MutexGuard, Once, OnceLock, atomic::Ordering::Relaxed},
+    };
+
+    static COLLECTOR: OnceLock<Collector> = OnceLock::new();
+
+    /// Registers the handlers of forks, and what a collector does in them.
+    pub(crate) fn watch_collector(collector: Collector) {
+        // Before the first thread pins, so a child in which there is none has nothing to do.
+        let _ = COLLECTOR.set(collector);
+        watch();
+    }
+
+    /// Registers the handlers of forks.
+    pub(crate) fn watch() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // Where there is no memory to note them, forks go unheeded.
+            // SAFETY: functions that stay.
+            let _ = unsafe { sys::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
+        });
+    }
+
+    static POOLS: [&Pool; 2] = [&maintenance::WORKERS_OF_ALL, &REFRESHES];
+
+    /// What a thread holds while it forks.
+    struct Held {
+        state: MutexGuard<'static, maintenance::State>,
+        lines: [MutexGuard<'static, errands::Line>; 2],
+    }
+
+    /// For the thread that holds the locks.
+    struct Place(UnsafeCell<Option<Held>>);
+
+    // SAFETY: only who holds the lock of the maintainer touches it, from before it puts its guards
+    // there until it has taken them out again.
+    unsafe impl Sync for Place {}
+
+    static PLACE: Place = Place(UnsafeCell::new(None));
+
+    extern "C" fn prepare() {
+        let held = Held { state: MAINTAINER.hold(), lines: POOLS.map(Pool::hold) };
+        // SAFETY: this thread holds the lock of the maintainer.
+        unsafe { *PLACE.0.get() = Some(held) };
+    }
+
+    extern "C" fn parent() {
+        // SAFETY: this thread holds the lock of the maintainer, since `prepare`.
+        drop(unsafe { (*PLACE.0.get()).take() });
+    }
+
+    extern "C" fn child() {
+        // SAFETY: as above; in the child it is the only thread.
+        let held = unsafe { (*PLACE.0.get()).take() };
+        PROCESS.fetch_add(1, Relaxed);
+        if let Some(collector) = COLLECTOR.get() {
+            (collector.survive)();
+        }
+        clock::distrust();
+        if let Some(mut held) = held {
+            MAINTAINER.orphan(&mut held.state);
+            for (pool, line) in POOLS.into_iter().zip(&mut held.lines) {
+                pool.orphan(line);
+            }
+        }
+    }
+
+    #[cold]
+    pub(crate) fn revive() {
+        if let Some(collector) = COLLECTOR.get() {
+            (collector.bury)();
+        }
+        MAINTAINER.revive();
+        POOLS.into_iter().for_each(Pool::revive);
+    }
+}
+
+#[cfg(not(all(unix, not(larder_loom), not(miri))))]
+mod imp {
+    #[cfg_attr(larder_loom, allow(dead_code, reason = "models do not fork"))]
+    pub(crate) fn watch() {}
+
+    #[allow(dead_code, reason = "without forks the collector has nothing to do")]
+    pub(crate) fn watch_collector(_collector: super::Collector) {}
+
+    pub(crate) fn revive() {}
+}
