@@ -25,12 +25,10 @@ pub(crate) const MAX_THREADS: u32 = 4;
 /// Under which number a thread counts, if it got one.
 ///
 /// Kept as a place in chunks, since that is how counters are stored: each has as many places as all before it
-/// together, and finding one's counters on a hit must take no arithmetic.
+/// together, and finding one's counters on a hit must take no arithmetic. The chunk is the lower half of the word, the
+/// place within it the upper one: in one word, a [`Pin`] is two, and stays in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Number {
-    chunk: u32,
-    place: u32,
-}
+pub(crate) struct Number(u64);
 
 /// Places of the first chunk: one, since many a cache is used by one thread.
 const FIRST_CHUNK: usize = if cfg!(larder_loom) { 4 } else { 1 };
@@ -43,11 +41,15 @@ pub(crate) fn chunk_len(chunk: usize) -> usize {
 pub(crate) const CHUNKS: usize = (MAX_THREADS as usize / FIRST_CHUNK).ilog2() as usize + 1;
 
 impl Number {
-    const NONE: Number = Number { chunk: CHUNKS as u32, place: 0 };
+    const NONE: Number = Number::at(CHUNKS as u32, 0);
+
+    const fn at(chunk: u32, place: u32) -> Self {
+        Number((place as u64) << 32 | chunk as u64)
+    }
 
     fn new(number: u32) -> Self {
         let chunk = (number / FIRST_CHUNK as u32).checked_ilog2().map_or(0, |log| log + 1);
-        Number { chunk, place: number - Self::first_of(chunk) }
+        Self::at(chunk, number - Self::first_of(chunk))
     }
 
     /// The lowest number whose place is in a chunk.
@@ -62,13 +64,14 @@ impl Number {
     }
 
     fn number(self) -> Option<u32> {
-        (self != Self::NONE).then(|| Self::first_of(self.chunk) + self.place)
+        let (chunk, place) = self.place();
+        (self != Self::NONE).then(|| Self::first_of(chunk as u32) + place as u32)
     }
 
     /// The chunk, at most [`CHUNKS`], and the place within it, below its length.
     #[inline(always)]
     pub(crate) fn place(self) -> (usize, usize) {
-        (self.chunk as usize, self.place as usize)
+        (self.0 as u32 as usize, (self.0 >> 32) as usize)
     }
 }
 
