@@ -81,7 +81,8 @@ impl<K: Eq, V> Shard<K, V> {
                     let home = loc.home(word);
                     let home_of_hash = self.index.home(hash);
                     assert_eq!(self.index.number(home_of_hash), home, "away from home: {loc:?}");
-                    assert!(word.matches(layout.probe(hash, word.is_displaced())), "a wrong tag");
+                    let probe = layout.probe(hash, word.is_displaced());
+                    assert_eq!(probe.node_of(word), Some(node), "a wrong tag");
                     displaced[home] += u64::from(word.is_displaced());
                     let found = self.index.find(home_of_hash, hash, |other| {
                         // SAFETY: as above.

@@ -418,8 +418,7 @@ impl Index {
                 matches &= matches - 1;
                 // Acquire: pairs with publish and replace, and makes the node's content visible.
                 let word = set.word(slot);
-                let node = self.layout.node(word);
-                if word.matches(probe)
+                if let Some(node) = probe.node_of(word)
                     && let Some(read) = read(node)
                 {
                     return Some((Found { set, slot, word, node }, read));

@@ -78,7 +78,7 @@ impl Layout {
         ((hash as u32) << self.node_bits) & PAYLOAD
     }
 
-    /// What [`Word::matches`] compares a member of this hash with, and under which mask.
+    /// What [`Probe::node_of`] compares a member of this hash with, and under which mask.
     #[inline(always)]
     pub(crate) fn probe(self, hash: u64, displaced: bool) -> Probe {
         let displaced = if displaced { DISPLACED } else { 0 };
@@ -124,6 +124,14 @@ pub(crate) struct Probe {
 
 impl Probe {
     pub(crate) const FREE: Probe = Probe { mask: u32::MAX, want: Word::FREE.0 };
+
+    /// The node of a word, if that matches.
+    #[inline(always)]
+    pub(crate) fn node_of(self, word: Word) -> Option<NodeId> {
+        // What matches is gone, so what is left of a word that does is the node number.
+        let rest = word.0 ^ self.want;
+        (rest & self.mask == 0).then_some(rest)
+    }
 }
 
 /// What one slot held at one moment.
@@ -152,11 +160,6 @@ impl Word {
     #[inline(always)]
     pub(crate) fn bits(self) -> u32 {
         self.0
-    }
-
-    #[inline(always)]
-    pub(crate) fn matches(self, probe: Probe) -> bool {
-        self.0 & probe.mask == probe.want
     }
 
     #[inline(always)]
@@ -323,19 +326,20 @@ mod tests {
             let word = layout.tentative(hash, node, displaced);
             assert_eq!(word.kind(), Kind::Tentative);
             assert_eq!((layout.node(word), word.is_displaced()), (node, displaced));
-            assert!(!word.matches(layout.probe(hash, displaced)), "readers must not see it");
+            let probe = layout.probe(hash, displaced);
+            assert_eq!(probe.node_of(word), None, "readers must not see it");
 
             let member = word.into_member();
             assert_eq!(member.kind(), Kind::Member);
-            assert!(member.matches(layout.probe(hash, displaced)));
-            assert!(!member.matches(layout.probe(hash, !displaced)));
+            assert_eq!(probe.node_of(member), Some(node));
+            assert_eq!(layout.probe(hash, !displaced).node_of(member), None);
             assert_eq!(layout.node(member), node);
             assert_eq!(layout.ghost_tag_of(member), layout.ghost_tag(hash));
 
             let other = rng.random_range(1..=max);
             let replaced = layout.with_node(member, other);
             assert_eq!((layout.node(replaced), replaced.is_displaced()), (other, displaced));
-            assert!(replaced.matches(layout.probe(hash, displaced)));
+            assert_eq!(probe.node_of(replaced), Some(other));
         }
     }
 
