@@ -13,7 +13,10 @@ use crate::{
     CacheStats, Iter, Limits, Maintenance, Pinned, RandomState, ResizeError,
     engine::{
         Engine, Tended,
-        ops::insert::{IfPresent, Inserted},
+        ops::{
+            insert::{IfPresent, Inserted},
+            lookup::Sought,
+        },
         storage::nodes::Entry,
     },
     process::spawner::Spawner,
@@ -61,6 +64,50 @@ pub(crate) struct Inner<K, V, S> {
     name: Option<String>,
     maintenance: Maintenance,
     spawner: Option<Spawner>,
+}
+
+impl<K, V, S: BuildHasher> Inner<K, V, S> {
+    #[inline(always)]
+    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
+        // Shards and sets are picked by the upper bits, which a multiplication makes depend on
+        // all: so a weak hasher costs speed and not the cache (Fibonacci hashing, Knuth vol. 3).
+        self.hasher.hash_one(key).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+}
+
+/// A key that a cache is asked for.
+struct Asked<'a, K, V, S, Q: ?Sized> {
+    inner: &'a Inner<K, V, S>,
+    key: &'a Q,
+}
+
+impl<K, V, S, Q: ?Sized> Copy for Asked<'_, K, V, S, Q> {}
+
+impl<K, V, S, Q: ?Sized> Clone for Asked<'_, K, V, S, Q> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<'a, K, V, S, Q> Sought<'a, K, V> for Asked<'a, K, V, S, Q>
+where
+    S: BuildHasher,
+    Q: Hash + Equivalent<K> + ?Sized,
+{
+    #[inline(always)]
+    fn engine(self) -> &'a Engine<K, V> {
+        &self.inner.engine
+    }
+
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        self.inner.hash(self.key)
+    }
+
+    #[inline(always)]
+    fn is(self, key: &K) -> bool {
+        self.key.equivalent(key)
+    }
 }
 
 /// Entries of [`Cache::insert_many`] and keys of [`Cache::get_many`] that share one pin.
@@ -244,9 +291,7 @@ where
 {
     #[inline(always)]
     pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
-        // Shards and sets are picked by the upper bits, which a multiplication makes depend on
-        // all: so a weak hasher costs speed and not the cache (Fibonacci hashing, Knuth vol. 3).
-        self.inner.hasher.hash_one(key).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        self.inner.hash(key)
     }
 
     /// Returns the value of a key, cloned. Counts as use, and as hit or miss. O(1).
@@ -281,8 +326,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        let eq = |other: &K| key.equivalent(other);
-        self.engine().get(self.hash(key), eq, |entry| f(&entry.value))
+        Engine::get(Asked { inner: &*self.inner, key }, |entry| f(&entry.value))
     }
 
     /// Returns the values of several keys, in the order of the keys, as [`get`](Cache::get) but

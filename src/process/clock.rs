@@ -12,6 +12,7 @@
 //! deadlines by the exact clock, and its maintenance checks by that; reads still check by the
 //! coarse one.
 
+pub(crate) mod lease;
 pub(crate) mod scale;
 
 use crate::{
@@ -42,11 +43,12 @@ const COARSEST: u64 = 4 * NANOS_PER_MILLI;
 
 /// Where a cache has the time from: the system's clock, or a [`ManualClock`] for tests.
 ///
-/// The system's clock is monotonic, and every lookup of an entry that can expire reads it: nothing
-/// expires early, and nothing later than 10 ms after its time, also when the process was stopped
-/// meanwhile. On Linux the clock is the kernel's coarse one, which advances with the kernel's tick;
-/// where a virtual machine gets no processor for its ticks, that time is added to the 10 ms. While
-/// the machine is suspended the clock stands still.
+/// The system's clock is monotonic, and every lookup of an entry that can expire goes by what it
+/// says, or said less than a millisecond ago: nothing expires early, and nothing later than 10 ms
+/// after its time, also when the process was stopped meanwhile. On Linux the clock is the kernel's
+/// coarse one, which advances with the kernel's tick; where a virtual machine gets no processor for
+/// its ticks, that time is added to the 10 ms. While the machine is suspended the clock stands
+/// still.
 ///
 /// ```
 /// use larder::{Clock, ManualClock};
@@ -192,6 +194,14 @@ impl Reading {
     }
 }
 
+/// What a clock says of a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Past,
+    /// With what [`Clock::read`] would have returned, if that was read.
+    Live(Option<Reading>),
+}
+
 /// How long it is to a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
@@ -203,32 +213,31 @@ pub(crate) enum Until {
 
 impl Clock {
     /// Whether the deadline is past.
-    ///
-    /// For hits: a compare for [`NEVER`], and one look at the clock for the rest. Nothing that a
-    /// thread keeps up to date stands in for the clock: the thread, or the process, may be stopped
-    /// at any time.
-    #[inline(always)]
     pub(crate) fn is_past(&self, deadline: u64) -> bool {
-        self.judge(deadline).0
+        self.judge(deadline) == Verdict::Past
     }
 
-    /// The same, and what [`Clock::read`] would have said then, if this has read that.
+    /// The same, with what the clock said.
+    ///
+    /// A compare for [`NEVER`], and one look at the clock for the rest. Nothing that a thread
+    /// keeps up to date stands in for the clock: the thread, or the process, may be stopped at any time.
     #[inline(always)]
-    pub(crate) fn judge(&self, deadline: u64) -> (bool, Option<Reading>) {
+    pub(crate) fn judge(&self, deadline: u64) -> Verdict {
         if deadline == NEVER {
-            return (false, None);
+            return Verdict::Live(None);
         }
-        match &self.0 {
+        let (time, reading) = match &self.0 {
             Source::System => {
-                let nanos = nanos_of_system();
-                (millis(nanos) >= deadline, Some(Reading(nanos)))
+                let nanos = System::nanos();
+                (millis(nanos), Some(Reading(nanos)))
             }
-            Source::Exact => (millis(nanos_of_system()) >= deadline, None),
+            Source::Exact => (millis(System::nanos()), None),
             Source::Manual(clock) => {
                 let nanos = clock.nanos();
-                (nanos + ORIGIN >= deadline, Some(Reading(nanos)))
+                (nanos + ORIGIN, Some(Reading(nanos)))
             }
-        }
+        };
+        if time >= deadline { Verdict::Past } else { Verdict::Live(reading) }
     }
 
     /// Returns how long the clock has run since its origin, as exactly as it tells when entries
@@ -270,6 +279,18 @@ impl Clock {
     /// The time.
     pub(crate) fn now(&self) -> u64 {
         self.time(self.read())
+    }
+
+    /// Whether hits may go by a lease instead of this clock: see `lease.rs`.
+    pub(crate) fn gives_leases(&self) -> bool {
+        self.runs() && lease::is_trusted()
+    }
+
+    /// Gives this thread a lease.
+    pub(crate) fn renew_lease(&self) {
+        debug_assert!(self.runs(), "a lease says what the system's clock says");
+        // By the coarse clock, also for one that is read exactly otherwise: as deadlines are judged.
+        lease::renew(|| millis(System::nanos()));
     }
 
     /// What a wheel by this clock counts in.
@@ -329,23 +350,31 @@ impl Clock {
 
     /// The same, from a time that was read.
     pub(crate) fn deadline_from(&self, now: Reading, duration: Duration) -> u64 {
-        if duration.is_zero() {
+        match u64::try_from(duration.as_nanos()) {
+            Ok(nanos) => self.deadline_in(now, nanos),
+            Err(_) => self.far_deadline(now, duration.as_nanos()),
+        }
+    }
+
+    /// The same for a duration in nanoseconds.
+    #[inline]
+    pub(crate) fn deadline_in(&self, now: Reading, nanos: u64) -> u64 {
+        if nanos == 0 {
             return self.just_past(now);
         }
         let latest_now = now.nanos().saturating_add(self.granule());
         // In 64 bits, if that will do: a division of 128 takes longer than all the rest.
-        match u64::try_from(duration.as_nanos()) {
-            Ok(nanos) if nanos < u64::MAX - latest_now => {
-                let nanos = latest_now + nanos;
-                if self.runs() { nanos.div_ceil(NANOS_PER_MILLI) + ORIGIN } else { nanos + ORIGIN }
-            }
-            _ => self.far_deadline(latest_now, duration),
+        if nanos >= u64::MAX - latest_now {
+            return self.far_deadline(now, nanos.into());
         }
+        let nanos = latest_now + nanos;
+        if self.runs() { nanos.div_ceil(NANOS_PER_MILLI) + ORIGIN } else { nanos + ORIGIN }
     }
 
     #[cold]
-    fn far_deadline(&self, latest_now: u64, duration: Duration) -> u64 {
-        let nanos = u128::from(latest_now) + duration.as_nanos();
+    fn far_deadline(&self, now: Reading, nanos: u128) -> u64 {
+        let latest_now = now.nanos().saturating_add(self.granule());
+        let nanos = u128::from(latest_now) + nanos;
         u64::try_from(nanos.div_ceil(self.unit().into()))
             .map_or(NEVER, |units| units.saturating_add(ORIGIN))
     }
@@ -428,12 +457,6 @@ fn millis(nanos: u64) -> u64 {
     nanos / NANOS_PER_MILLI + ORIGIN
 }
 
-/// In one place, for all lookups.
-#[inline(never)]
-fn nanos_of_system() -> u64 {
-    System::nanos()
-}
-
 /// Whether the coarse clock is there and this process has caught up (`fork.rs`), so that nothing
 /// else is left to be done than to read it.
 static TRUSTED: StaticBool = StaticBool::new(false);
@@ -442,6 +465,7 @@ static TRUSTED: StaticBool = StaticBool::new(false);
 #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
 pub(crate) fn distrust() {
     TRUSTED.store(false, Relaxed);
+    lease::end();
 }
 
 /// The clock of the process.

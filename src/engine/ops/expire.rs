@@ -23,13 +23,13 @@ use crate::{
         },
         time::{
             deadlines::{Block, Change, Look},
-            lifetimes::{Heed, Life, Span},
+            lifetimes::{Heed, Life, Rules, Span},
             postpone::PutOff,
             timing::Timing,
             wheel::{Advance, Visit},
         },
     },
-    process::clock::{DEAD, NEVER, PAST, Reading},
+    process::clock::{DEAD, NEVER, PAST, Reading, Verdict},
     sync::{Ordering::SeqCst, fence},
     types::removal::RemovalCause,
 };
@@ -101,8 +101,10 @@ impl<K, V> Shard<K, V> {
         let lifetimes = &common.lifetimes;
         let timing = common.parts.make(Part::Times, &self.timing, || {
             let (planned, max) = (self.planned_nodes(), self.max_nodes());
+            // A read that may postpone a deadline has to ask the clock.
+            let leases = lifetimes.rules != Rules::Changing && !lifetimes.heed_reads();
             let (clock, span) = (&lifetimes.clock, lifetimes.span());
-            Timing::new(planned, max, clock, span, lifetimes.extent())
+            Timing::new(planned, max, clock, span, lifetimes.extent(), leases)
         })?;
         if !lifetimes.are_plain() {
             timing.ensure_details()?;
@@ -137,18 +139,39 @@ impl<K, V> Shard<K, V> {
         }
         let Some(timing) = self.timing.get() else { return (Standing::Live, None) };
         let clock = &common.lifetimes.clock;
-        let (is_past, reading) = clock.judge(timing.deadlines.load(node));
-        if is_past && timing.settle(node, common.lifetimes.grace, |seen| clock.is_past(seen)) {
-            return (Standing::Expired, reading);
+        match timing.judge(clock, node) {
+            Verdict::Live(reading) => (Standing::Live, reading),
+            // If nothing is settled, it has another deadline by now, which the clock was not asked about.
+            Verdict::Past => {
+                let is_past = |seen| clock.is_past(seen);
+                let settled = timing.settle(node, common.lifetimes.grace, is_past);
+                (if settled { Standing::Expired } else { Standing::Live }, None)
+            }
         }
-        (Standing::Live, reading)
     }
 
-    /// Whether the deadline of a node that was found in the index has not come. If it has, that is not settled.
-    #[inline(never)]
-    pub(crate) fn is_in_time(&self, common: &Common<K, V>, node: NodeId) -> bool {
+    /// Whether the deadline of a node that was found in the index has not come; if it has not, this is a read,
+    /// which may postpone it. If it has, that is not settled.
+    #[inline(always)]
+    pub(crate) fn read_in_time(&self, common: &Common<K, V>, node: NodeId) -> bool {
         let Some(timing) = self.timing.get() else { return true };
-        !common.lifetimes.clock.is_past(timing.deadlines.load(node))
+        timing.surely_lives(node) || self.read_by_clock(common, node)
+    }
+
+    /// The same as the clock says. Out of line, and without what its caller knows already: a hit that does not come here
+    /// is to keep nothing for it.
+    #[cold]
+    #[inline(never)]
+    fn read_by_clock(&self, common: &Common<K, V>, node: NodeId) -> bool {
+        let Some(timing) = self.timing.get() else { return true };
+        let Verdict::Live(reading) = timing.judge(&common.lifetimes.clock, node) else {
+            return false;
+        };
+        timing.renew_lease(&common.lifetimes.clock);
+        if common.parts.now().has(Part::Reads) {
+            self.heed_read(common, timing, node, reading);
+        }
+        true
     }
 
     /// Whether the entry of a node that was found in the index is neither expired nor stale.
@@ -305,24 +328,23 @@ impl<K, V> Shard<K, V> {
         &self,
         common: &Common<K, V>,
         timing: &Timing,
-        found: Found<'_>,
+        node: NodeId,
         reading: Option<Reading>,
     ) {
-        let seen = timing.deadlines.load_to_move(found.node);
+        let seen = timing.deadlines.load_to_move(node);
         let ask = match common.lifetimes.heed_read_at(seen, reading) {
             Heed::Nothing => return,
-            Heed::Move(deadline) => timing.put_off(found.node, seen, deadline),
+            Heed::Move(deadline) => timing.put_off(node, seen, deadline),
             Heed::Ask => PutOff::Ask,
         };
         if ask == PutOff::Ask {
-            self.heed_read_by_rule(common, timing, found);
+            self.heed_read_by_rule(common, timing, node);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn heed_read_by_rule(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
-        let node = found.node;
+    fn heed_read_by_rule(&self, common: &Common<K, V>, timing: &Timing, node: NodeId) {
         // SAFETY: pinned, and found in the index since.
         let rule = |life| unsafe {
             self.nodes.with(node, |entry| common.lifetimes.after_read(entry, life))

@@ -46,25 +46,44 @@ impl<K, V> Sighted<'_, K, V> {
     }
 }
 
+/// A key that is looked up, and all that it takes to do so, in two words: a lookup is handed from one function to another.
+pub(crate) trait Sought<'c, K, V>: Copy {
+    fn engine(self) -> &'c Engine<K, V>;
+    fn hash(self) -> u64;
+    fn is(self, key: &K) -> bool;
+}
+
+/// What a look at the ground floor comes to.
+enum Glance<'s, K, V> {
+    Miss,
+    Hit(Sighted<'s, K, V>),
+    /// The deadline of what was found has come. Neither was counted.
+    Past,
+}
+
 impl<K, V> Common<K, V> {
-    /// Looks a key up from its home on the ground floor, and counts the use; for a cache without parts that may
-    /// change what a lookup finds.
+    /// Looks a key up from its home on the ground floor, and counts the use; for a cache in which nothing but the
+    /// entry's deadline may change what a lookup finds, and that only if `TIMED`.
     #[inline(always)]
-    fn find_plain<'s>(
+    fn glance<'s, const TIMED: bool>(
         &self,
         pin: &'s Pin,
         shard: &'s Shard<K, V>,
         home: Home<'s>,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
-    ) -> Option<Sighted<'s, K, V>> {
+    ) -> Glance<'s, K, V> {
         let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, eq) else {
             self.counters.count(pin.number, Event::Miss);
-            return None;
+            return Glance::Miss;
         };
+        // A hint, and before the deadline is looked at: so its place need not be kept for afterwards.
         Index::touch(found);
+        if TIMED && !shard.read_in_time(self, found.node) {
+            return Glance::Past;
+        }
         self.counters.count(pin.number, Event::Hit);
-        Some(Sighted { shard, found, reading: None, entry })
+        Glance::Hit(Sighted { shard, found, reading: None, entry })
     }
 }
 
@@ -77,64 +96,90 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Looks a key up and counts the use; `f` gets the entry while it is pinned.
+    ///
+    /// Each way is a function of its own, which begins anew: so none keeps what only another needs.
     #[inline(always)]
-    pub(crate) fn get<R>(
-        &self,
-        hash: u64,
-        eq: impl Fn(&K) -> bool + Copy,
+    pub(crate) fn get<'c, R>(
+        sought: impl Sought<'c, K, V>,
         f: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Option<R> {
-        let common = &*self.common;
-        let parts = common.parts.now();
-        if parts.has_any_of(PartSet::OF_LOOKUPS) {
-            return if parts.has_any_of(PartSet::OF_DETOURS) {
-                self.get_by_detour(hash, eq, f)
-            } else {
-                self.get_in_time(hash, eq, f)
-            };
+    ) -> Option<R>
+    where
+        K: 'c,
+        V: 'c,
+    {
+        let parts = sought.engine().common.parts.now();
+        if !parts.has_any_of(PartSet::OF_LOOKUPS) {
+            return Self::get_plain(sought, f);
         }
+        if parts.has_any_of(PartSet::OF_DETOURS) {
+            return Self::get_by_detour(sought, f);
+        }
+        Self::get_in_time(sought, f)
+    }
+
+    /// The same in a cache without parts that may change what a lookup finds.
+    #[inline(never)]
+    fn get_plain<'c, R>(
+        sought: impl Sought<'c, K, V>,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R>
+    where
+        K: 'c,
+        V: 'c,
+    {
+        Self::get_on_ground::<false, R>(sought, f)
+    }
+
+    /// The same in a cache whose entries may have deadlines, which reads may postpone.
+    #[inline(never)]
+    fn get_in_time<'c, R>(
+        sought: impl Sought<'c, K, V>,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R>
+    where
+        K: 'c,
+        V: 'c,
+    {
+        Self::get_on_ground::<true, R>(sought, f)
+    }
+
+    #[inline(always)]
+    fn get_on_ground<'c, const TIMED: bool, R>(
+        sought: impl Sought<'c, K, V>,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R>
+    where
+        K: 'c,
+        V: 'c,
+    {
+        let common = &*sought.engine().common;
+        let hash = sought.hash();
         // Before pinning, whose locked instruction takes as long as the line does to come.
         let shard = common.storeys.ground(hash);
         let home = shard.index.prefetched_home(hash);
         let pin = pin();
-        common.find_plain(&pin, shard, home, hash, eq).map(|sighted| sighted.with(f))
-    }
-
-    /// The same in a cache whose entries may have deadlines. A function of its own, so that a plain hit need not
-    /// keep in memory what this one needs.
-    #[inline(never)]
-    fn get_in_time<R>(
-        &self,
-        hash: u64,
-        eq: impl Fn(&K) -> bool + Copy,
-        f: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Option<R> {
-        let common = &*self.common;
-        let shard = common.storeys.ground(hash);
-        let home = shard.index.prefetched_home(hash);
-        let pin = pin();
-        let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, eq) else {
-            common.counters.count(pin.number, Event::Miss);
-            return None;
-        };
-        if !shard.is_in_time(common, found.node) {
-            return self.get_by_detour(hash, eq, f);
+        match common.glance::<TIMED>(&pin, shard, home, hash, |key| sought.is(key)) {
+            Glance::Miss => None,
+            Glance::Hit(sighted) => Some(sighted.with(f)),
+            Glance::Past => Self::get_by_detour(sought, f),
         }
-        Index::touch(found);
-        common.counters.count(pin.number, Event::Hit);
-        Some(Sighted { shard, found, reading: None, entry }.with(f))
     }
 
     /// The same where there is more to be looked at than the deadline of what is found, or that has come.
     #[inline(never)]
-    fn get_by_detour<R>(
-        &self,
-        hash: u64,
-        eq: impl Fn(&K) -> bool,
+    fn get_by_detour<'c, R>(
+        sought: impl Sought<'c, K, V>,
         f: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Option<R> {
+    ) -> Option<R>
+    where
+        K: 'c,
+        V: 'c,
+    {
+        // Before pinning: it is the user's code.
+        let hash = sought.hash();
         let pin = pin();
-        self.find(&pin, hash, eq).map(|sighted| sighted.with(f))
+        let sighted = sought.engine().find(&pin, hash, |key| sought.is(key));
+        sighted.map(|sighted| sighted.with(f))
     }
 
     /// [`Engine::get`] for a thread that is pinned already: the entry, for as long as it is.
@@ -143,15 +188,19 @@ impl<K, V> Engine<K, V> {
         &'g self,
         pin: &'g Pin,
         hash: u64,
-        eq: impl FnMut(&K) -> bool,
+        mut eq: impl FnMut(&K) -> bool,
     ) -> Option<&'g Entry<K, V>> {
         let common = &*self.common;
-        if common.parts.now().has_any_of(PartSet::OF_LOOKUPS) {
-            return self.find(pin, hash, eq).map(|sighted| sighted.entry);
+        if !common.parts.now().has_any_of(PartSet::OF_DETOURS) {
+            let shard = common.storeys.ground(hash);
+            let home = shard.index.prefetched_home(hash);
+            match common.glance::<true>(pin, shard, home, hash, &mut eq) {
+                Glance::Miss => return None,
+                Glance::Hit(sighted) => return Some(sighted.entry),
+                Glance::Past => {}
+            }
         }
-        let shard = common.storeys.ground(hash);
-        let home = shard.index.prefetched_home(hash);
-        common.find_plain(pin, shard, home, hash, eq).map(|sighted| sighted.entry)
+        self.find(pin, hash, eq).map(|sighted| sighted.entry)
     }
 
     #[inline(always)]
@@ -172,7 +221,7 @@ impl<K, V> Engine<K, V> {
             && let Some(timing) = shard.timing.get()
             && self.common.lifetimes.heed_reads()
         {
-            shard.heed_read(&self.common, timing, found, reading);
+            shard.heed_read(&self.common, timing, found.node, reading);
         }
         self.common.counters.count(pin.number, Event::Hit);
         Some(sighted)

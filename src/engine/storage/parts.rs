@@ -109,10 +109,8 @@ impl PartSet {
     pub(crate) const OF_LOOKUPS: PartSet =
         PartSet(Part::Times as u32 | Part::Groups as u32 | Part::Grown as u32);
 
-    /// Parts for which a lookup has to do more than look at the deadline of the entry that it
-    /// finds.
-    pub(crate) const OF_DETOURS: PartSet =
-        PartSet(Part::Reads as u32 | Part::Groups as u32 | Part::Grown as u32);
+    /// Those for which a lookup has to do more than to look at the deadline of what it finds.
+    pub(crate) const OF_DETOURS: PartSet = PartSet(Part::Groups as u32 | Part::Grown as u32);
 
     /// Parts for which work may be due when a write begins.
     pub(crate) const OF_UPKEEP: PartSet = Self::OF_LOOKUPS;

@@ -53,15 +53,17 @@ impl Limit {
 
     #[inline(always)]
     pub(crate) fn get(&self) -> Option<Duration> {
-        match self.0.load(Relaxed) {
-            Self::NONE => None,
-            nanos => Some(Duration::from_nanos(nanos)),
-        }
+        self.nanos().map(Duration::from_nanos)
+    }
+
+    #[inline(always)]
+    fn nanos(&self) -> Option<u64> {
+        Some(self.0.load(Relaxed)).filter(|&nanos| nanos != Self::NONE)
     }
 
     #[inline(always)]
     pub(crate) fn is_some(&self) -> bool {
-        self.0.load(Relaxed) != Self::NONE
+        self.nanos().is_some()
     }
 }
 
@@ -269,9 +271,9 @@ impl<K, V> Lifetimes<K, V> {
         if self.expiry.is_some() {
             return Heed::Ask;
         }
-        let Some(to_idle) = self.to_idle.get() else { return Heed::Nothing };
+        let Some(to_idle) = self.to_idle.nanos() else { return Heed::Nothing };
         let now = reading.unwrap_or_else(|| self.clock.read());
-        let idle = self.clock.deadline_from(now, to_idle);
+        let idle = self.clock.deadline_in(now, to_idle);
         // Not each read writes: a deadline that is later by a granule will do for those that follow.
         if deadline >= idle {
             Heed::Nothing

@@ -40,7 +40,7 @@ use crate::{
             wheel::Wheel,
         },
     },
-    process::clock::{Clock, DEAD, NEVER, PAST},
+    process::clock::{Clock, DEAD, NEVER, PAST, Verdict, lease},
     sync::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     testing::plant::{Bug, planted},
 };
@@ -137,19 +137,23 @@ pub(crate) struct Timing {
     max_nodes: usize,
     /// How long entries live whose details nobody has noted, in units of the clock.
     span: u64,
+    /// Whether hits may go by their threads' leases.
+    gives_leases: bool,
     /// Whether an entry has, or may have, an end that its deadline does not say.
     has_ends: AtomicBool,
     pub(crate) wheel: Wheel,
 }
 
 impl Timing {
-    /// For entries that live for `span` units of the clock, if nothing else is noted.
+    /// For entries that live for `span` units of the clock, if nothing else is noted; with `leases` for hits, where
+    /// there are such.
     pub(crate) fn new(
         planned: usize,
         max_nodes: usize,
         clock: &Clock,
         span: u64,
         extent: Extent,
+        leases: bool,
     ) -> Result<Self, OutOfMemory> {
         Ok(Self {
             deadlines: Deadlines::new(planned, max_nodes)?,
@@ -158,6 +162,7 @@ impl Timing {
             planned,
             max_nodes,
             span,
+            gives_leases: leases && clock.gives_leases(),
             has_ends: AtomicBool::new(false),
             wheel: Wheel::new(planned, max_nodes, clock.scale(), clock.now())?,
         })
@@ -308,6 +313,28 @@ impl Timing {
             }
         }
         self.deadlines.settle(node, has_come)
+    }
+
+    /// Whether the deadline of a node that was found in the index surely has not come, as this thread knows without
+    /// asking the clock (`lease.rs`).
+    #[inline(always)]
+    pub(crate) fn surely_lives(&self, node: NodeId) -> bool {
+        self.gives_leases && lease::covers(self.deadlines.load(node))
+    }
+
+    /// Has this thread know what the clock says for a while, if hits may go by that.
+    #[inline]
+    pub(crate) fn renew_lease(&self, clock: &Clock) {
+        if self.gives_leases {
+            clock.renew_lease();
+        }
+    }
+
+    /// What the clock says of the deadline of a node that was found in the index. Past does not mean that this is
+    /// settled. In one place, for all lookups.
+    #[inline(never)]
+    pub(crate) fn judge(&self, clock: &Clock, node: NodeId) -> Verdict {
+        clock.judge(self.deadlines.load(node))
     }
 
     /// Whether somebody is about to take a node's entry out, since its time is over.
