@@ -27,7 +27,7 @@ impl TimesDoor {
     /// If there is no memory for it.
     pub fn new(deadline: u64) -> Self {
         let clock = ManualClock::new().into();
-        let timing = Timing::new(2, 2, &clock, 0, Extent::Ends, false).expect("memory");
+        let timing = Timing::new(2, 2, &clock, 0, Extent::Ends).expect("memory");
         timing.ensure_details().expect("memory");
         timing.begin(1, Life { deadline, written: 1, ..Life::ENDLESS }).expect("memory");
         Self(timing)
@@ -107,7 +107,7 @@ impl HandingDoor {
     /// If there is no memory for it.
     pub fn new(nodes: usize) -> Self {
         let clock = Clock::from(ManualClock::new());
-        let timing = Timing::new(nodes, nodes, &clock, 0, Extent::Ends, false).expect("memory");
+        let timing = Timing::new(nodes, nodes, &clock, 0, Extent::Ends).expect("memory");
         timing.ensure_details().expect("memory");
         timing.begin(1, Life { written: 1, ..Life::ENDLESS }).expect("memory");
         Self { timing, slot: AtomicU32::new(1), fresh: AtomicU32::new(2) }

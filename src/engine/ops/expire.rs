@@ -23,7 +23,7 @@ use crate::{
         },
         time::{
             deadlines::{Block, Change, Look},
-            lifetimes::{Heed, Life, Rules, Span},
+            lifetimes::{Heed, Life, Span},
             postpone::PutOff,
             timing::Timing,
             wheel::{Advance, Visit},
@@ -101,10 +101,8 @@ impl<K, V> Shard<K, V> {
         let lifetimes = &common.lifetimes;
         let timing = common.parts.make(Part::Times, &self.timing, || {
             let (planned, max) = (self.planned_nodes(), self.max_nodes());
-            // A read that may postpone a deadline has to ask the clock.
-            let leases = lifetimes.rules != Rules::Changing && !lifetimes.heed_reads();
             let (clock, span) = (&lifetimes.clock, lifetimes.span());
-            Timing::new(planned, max, clock, span, lifetimes.extent(), leases)
+            Timing::new(planned, max, clock, span, lifetimes.extent())
         })?;
         if !lifetimes.are_plain() {
             timing.ensure_details()?;
@@ -155,7 +153,9 @@ impl<K, V> Shard<K, V> {
     #[inline(always)]
     pub(crate) fn read_in_time(&self, common: &Common<K, V>, node: NodeId) -> bool {
         let Some(timing) = self.timing.get() else { return true };
-        timing.surely_lives(node) || self.read_by_clock(common, node)
+        // A read that may postpone the deadline has to know what time it is.
+        let postpones = common.parts.now().has(Part::Reads);
+        (!postpones && timing.surely_lives(node)) || self.read_by_clock(common, node)
     }
 
     /// The same as the clock says. Out of line, and without what its caller knows already: a hit that does not come here
@@ -167,9 +167,10 @@ impl<K, V> Shard<K, V> {
         let Verdict::Live(reading) = timing.judge(&common.lifetimes.clock, node) else {
             return false;
         };
-        timing.renew_lease(&common.lifetimes.clock);
         if common.parts.now().has(Part::Reads) {
             self.heed_read(common, timing, node, reading);
+        } else {
+            timing.renew_lease(&common.lifetimes.clock);
         }
         true
     }

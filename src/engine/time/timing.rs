@@ -145,15 +145,13 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// For entries that live for `span` units of the clock, if nothing else is noted; with `leases` for hits, where
-    /// there are such.
+    /// For entries that live for `span` units of the clock, if nothing else is noted.
     pub(crate) fn new(
         planned: usize,
         max_nodes: usize,
         clock: &Clock,
         span: u64,
         extent: Extent,
-        leases: bool,
     ) -> Result<Self, OutOfMemory> {
         Ok(Self {
             deadlines: Deadlines::new(planned, max_nodes)?,
@@ -162,7 +160,7 @@ impl Timing {
             planned,
             max_nodes,
             span,
-            gives_leases: leases && clock.gives_leases(),
+            gives_leases: clock.gives_leases(),
             has_ends: AtomicBool::new(false),
             wheel: Wheel::new(planned, max_nodes, clock.scale(), clock.now())?,
         })
