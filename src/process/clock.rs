@@ -219,8 +219,8 @@ impl Clock {
 
     /// The same, with what the clock said.
     ///
-    /// A compare for [`NEVER`], and one look at the clock for the rest. Nothing that a thread
-    /// keeps up to date stands in for the clock: the thread, or the process, may be stopped at any time.
+    /// A compare for [`NEVER`], and one look at the clock for the rest. Nothing that a thread keeps
+    /// up to date stands in for the clock: the thread, or the process, may be stopped at any time.
     #[inline(always)]
     pub(crate) fn judge(&self, deadline: u64) -> Verdict {
         if deadline == NEVER {
@@ -289,7 +289,8 @@ impl Clock {
     /// Gives this thread a lease.
     pub(crate) fn renew_lease(&self) {
         debug_assert!(self.runs(), "a lease says what the system's clock says");
-        // By the coarse clock, also for one that is read exactly otherwise: as deadlines are judged.
+        // By the coarse clock, also for one that is read exactly otherwise: as deadlines are
+        // judged.
         lease::renew(|| millis(System::nanos()));
     }
 

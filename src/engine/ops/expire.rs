@@ -139,7 +139,8 @@ impl<K, V> Shard<K, V> {
         let clock = &common.lifetimes.clock;
         match timing.judge(clock, node) {
             Verdict::Live(reading) => (Standing::Live, reading),
-            // If nothing is settled, it has another deadline by now, which the clock was not asked about.
+            // If nothing is settled, it has another deadline by now, which the clock was not asked
+            // about.
             Verdict::Past => {
                 let is_past = |seen| clock.is_past(seen);
                 let settled = timing.settle(node, common.lifetimes.grace, is_past);
@@ -148,8 +149,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Whether the deadline of a node that was found in the index has not come; if it has not, this is a read,
-    /// which may postpone it. If it has, that is not settled.
+    /// Whether the deadline of a node that was found in the index has not come; if it has not, this
+    /// is a read, which may postpone it. If it has, that is not settled.
     #[inline(always)]
     pub(crate) fn read_in_time(&self, common: &Common<K, V>, node: NodeId) -> bool {
         let Some(timing) = self.timing.get() else { return true };
@@ -158,8 +159,8 @@ impl<K, V> Shard<K, V> {
         (!postpones && timing.surely_lives(node)) || self.read_by_clock(common, node)
     }
 
-    /// The same as the clock says. Out of line, and without what its caller knows already: a hit that does not come here
-    /// is to keep nothing for it.
+    /// The same as the clock says. Out of line, and without what its caller knows already: a hit
+    /// that does not come here is to keep nothing for it.
     #[cold]
     #[inline(never)]
     fn read_by_clock(&self, common: &Common<K, V>, node: NodeId) -> bool {

@@ -46,7 +46,8 @@ impl<K, V> Sighted<'_, K, V> {
     }
 }
 
-/// A key that is looked up, and all that it takes to do so, in two words: a lookup is handed from one function to another.
+/// A key that is looked up, and all that it takes to do so, in two words: a lookup is handed from
+/// one function to another.
 pub(crate) trait Sought<'c, K, V>: Copy {
     fn engine(self) -> &'c Engine<K, V>;
     fn hash(self) -> u64;
@@ -62,8 +63,8 @@ enum Glance<'s, K, V> {
 }
 
 impl<K, V> Common<K, V> {
-    /// Looks a key up from its home on the ground floor, and counts the use; for a cache in which nothing but the
-    /// entry's deadline may change what a lookup finds, and that only if `TIMED`.
+    /// Looks a key up from its home on the ground floor, and counts the use; for a cache in which
+    /// nothing but the entry's deadline may change what a lookup finds, and that only if `TIMED`.
     #[inline(always)]
     fn glance<'s, const TIMED: bool>(
         &self,
@@ -77,7 +78,8 @@ impl<K, V> Common<K, V> {
             self.counters.count(pin.number, Event::Miss);
             return Glance::Miss;
         };
-        // A hint, and before the deadline is looked at: so its place need not be kept for afterwards.
+        // A hint, and before the deadline is looked at: so its place need not be kept for
+        // afterwards.
         Index::touch(found);
         if TIMED && !shard.read_in_time(self, found.node) {
             return Glance::Past;

@@ -24,9 +24,10 @@ pub(crate) const MAX_THREADS: u32 = 4;
 
 /// Under which number a thread counts, if it got one.
 ///
-/// Kept as a place in chunks, since that is how counters are stored: each has as many places as all before it
-/// together, and finding one's counters on a hit must take no arithmetic. The chunk is the lower half of the word, the
-/// place within it the upper one: in one word, a [`Pin`] is two, and stays in registers.
+/// Kept as a place in chunks, since that is how counters are stored: each has as many places as all
+/// before it together, and finding one's counters on a hit must take no arithmetic. The chunk is
+/// the lower half of the word, the place within it the upper one: in one word, a [`Pin`] is two,
+/// and stays in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number(u64);
 

@@ -313,8 +313,8 @@ impl Timing {
         self.deadlines.settle(node, has_come)
     }
 
-    /// Whether the deadline of a node that was found in the index surely has not come, as this thread knows without
-    /// asking the clock (`lease.rs`).
+    /// Whether the deadline of a node that was found in the index surely has not come, as this
+    /// thread knows without asking the clock (`lease.rs`).
     #[inline(always)]
     pub(crate) fn surely_lives(&self, node: NodeId) -> bool {
         self.gives_leases && lease::covers(self.deadlines.load(node))
@@ -328,8 +328,8 @@ impl Timing {
         }
     }
 
-    /// What the clock says of the deadline of a node that was found in the index. Past does not mean that this is
-    /// settled. In one place, for all lookups.
+    /// What the clock says of the deadline of a node that was found in the index. Past does not
+    /// mean that this is settled. In one place, for all lookups.
     #[inline(never)]
     pub(crate) fn judge(&self, clock: &Clock, node: NodeId) -> Verdict {
         clock.judge(self.deadlines.load(node))
