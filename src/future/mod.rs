@@ -113,6 +113,17 @@ impl<K, V, S> Cache<K, V, S> {
         self.0.limits()
     }
 
+    /// Returns what [`limits`](Self::limits) does, by the name that moka has for it.
+    ///
+    /// ```
+    /// let cache = larder::future::Cache::<u64, u64>::new(100);
+    /// assert_eq!(cache.policy(), cache.limits());
+    /// ```
+    #[must_use]
+    pub fn policy(&self) -> Limits {
+        self.limits()
+    }
+
     /// The number of entries, as [`larder::Cache::entry_count`](crate::Cache::entry_count) has it:
     /// no pending task needs to run before.
     #[must_use]

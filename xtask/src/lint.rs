@@ -29,7 +29,7 @@ const LIBRARIES: [Library; 2] = [
             ("serde", 18),
             ("tracing", 13),
             ("metrics", 14),
-            ("sysinfo", 13),
+            ("sysinfo", 14),
             ("macros", 18),
             ("config", 23),
         ],
