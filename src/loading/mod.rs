@@ -33,8 +33,8 @@ use crate::{
     Cache,
     engine::{
         Engine,
-        load::{fill::Load, refresh::Refresh},
-        ops::insert::Terms,
+        load::refresh::Refresh,
+        ops::insert::{Load, Terms},
         singleflight::{
             flight::{Boarding, Leader, Outcome, Turn},
             leading::Leading,

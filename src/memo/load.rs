@@ -22,8 +22,8 @@ use super::{
 use crate::{
     engine::{
         invalidate::groups::Tags,
-        load::{fill::Load, refresh::REST},
-        ops::insert::Terms,
+        load::refresh::REST,
+        ops::insert::{Load, Terms},
         shards::{stats::Event, storeys::Spot},
         singleflight::flight::{Boarding, Leader, Outcome, Turn as Flown},
         storage::nodes::Entry,

@@ -12,6 +12,7 @@ mod http_bench;
 mod http_conformance;
 mod http_peers;
 mod icount;
+mod layers;
 mod lint;
 mod loom;
 mod msrv;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{fuzz, icount, lint, loom, msrv, package, sanitize, suites, targets};
+use crate::{fuzz, icount, layers, lint, loom, msrv, package, sanitize, suites, targets};
 
 const STRESS_SECONDS: u64 = 30;
 const FUZZ_SECONDS: u64 = 20;
@@ -19,6 +19,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "fmt", what: "rustfmt", run: lint::fmt },
     Step { name: "crates", what: "few crates with each feature", run: lint::crates },
+    Step { name: "layers", what: "imports point down", run: layers::run },
     Step { name: "clippy", what: "no warnings", run: lint::clippy },
     Step { name: "msrv", what: "the declared compiler, the oldest dependencies", run: msrv::run },
     Step { name: "test", what: "unit and integration tests", run: suites::unit_and_integration },

@@ -61,18 +61,16 @@
 use crate::{
     engine::{
         Engine,
-        index::word::NodeId,
-        ops::insert::{Inserted, Placed, Target, Terms},
+        ops::insert::{Inserted, Load, Placed, Target},
         reclaim::epoch::{Pin, pin},
         shards::{
             scope::{DEAD_PER_WRITE, Dues, WriteScope},
             shard::Common,
             stats::Event,
-            storeys::Spot,
         },
         singleflight::{
             flight::{Boarding, Flight, Leader, Waiter},
-            flights::{Boarded, Post},
+            flights::Boarded,
             leading,
             load_times::{BUCKETS, LoadTimes},
             outbox::Hold,
@@ -88,31 +86,6 @@ use crate::{
 };
 use crossbeam_epoch::Guard;
 use std::time::{Duration, Instant};
-
-/// A load that has brought a value.
-#[derive(Debug)]
-pub(crate) struct Load<'a, K, V> {
-    pub(crate) post: &'a Post<Flight<K, V>>,
-    /// The node whose value the new one is to replace, if it is a refresh.
-    pub(crate) replaces: Option<Spot>,
-    pub(crate) terms: &'a Terms,
-    pub(crate) took: Duration,
-}
-
-impl<K, V> Load<'_, K, V> {
-    /// Whether it is the value in this node that the new one is to replace.
-    pub(crate) fn is_to_replace(&self, shard: usize, node: NodeId) -> bool {
-        self.replaces == Some(Spot { shard, node })
-    }
-}
-
-impl<K, V> Clone for Load<'_, K, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<K, V> Copy for Load<'_, K, V> {}
 
 /// What became of a loaded value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,10 +13,10 @@ use crate::{
         Engine,
         invalidate::groups::Tags,
         load::{
-            fill::{Filled, Load, Timer},
+            fill::{Filled, Timer},
             refresh::Refresh,
         },
-        ops::insert::Terms,
+        ops::insert::{Load, Terms},
         shards::{shard::Common, storeys::Spot},
         singleflight::{
             flight::{Flight, Leader, Outcome},

@@ -35,8 +35,8 @@ use crate::{
         Engine, Sighted,
         index::word::NodeId,
         invalidate::groups::Tags,
-        load::{errand::Errand, fill::Load, handed::HandedLead},
-        ops::insert::Terms,
+        load::{errand::Errand, handed::HandedLead},
+        ops::insert::{Load, Terms},
         reclaim::epoch::pin,
         shards::{
             shard::{Common, Shard},

@@ -15,11 +15,11 @@ use crate::{
             word::{Control, NodeId},
         },
         invalidate::groups::Tags,
-        load::fill::Load,
         ops::room::Room,
         policy::budget::{Credit, Source},
         reclaim::stock::Stock,
         shards::{scope::WriteScope, shard::Shard, stats::Event, storeys::Spot},
+        singleflight::{flight::Flight, flights::Post},
         storage::{extents::OutOfMemory, nodes::Entry, parts::PartSet, weights::Price},
         time::lifetimes::{Life, Span},
     },
@@ -29,6 +29,8 @@ use crate::{
     },
     types::removal::RemovalCause,
 };
+use std::time::Duration;
+
 /// What to do if the key is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IfPresent {
@@ -87,6 +89,31 @@ pub(crate) struct Target {
     pub(crate) hash: u64,
     pub(crate) price: Price,
 }
+
+/// A load that has brought a value.
+#[derive(Debug)]
+pub(crate) struct Load<'a, K, V> {
+    pub(crate) post: &'a Post<Flight<K, V>>,
+    /// The node whose value the new one is to replace, if it is a refresh.
+    pub(crate) replaces: Option<Spot>,
+    pub(crate) terms: &'a Terms,
+    pub(crate) took: Duration,
+}
+
+impl<K, V> Load<'_, K, V> {
+    /// Whether it is the value in this node that the new one is to replace.
+    pub(crate) fn is_to_replace(&self, shard: usize, node: NodeId) -> bool {
+        self.replaces == Some(Spot { shard, node })
+    }
+}
+
+impl<K, V> Clone for Load<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Load<'_, K, V> {}
 
 /// What whoever inserts an entry says about it.
 #[derive(Clone, Copy, Debug)]

@@ -9,6 +9,7 @@ use crate::{
             plan,
             scope::{DEAD_PER_WRITE, Dues, WriteScope},
             shard::Shard,
+            storeys::Ascent,
         },
         storage::{
             nodes::Entry,
@@ -20,6 +21,9 @@ use crate::{
     sync::yield_now,
     testing::hooks::{Step, step},
 };
+
+/// An insert on one of the floors.
+type Put<'p, K, V> = dyn FnMut(&Shard<K, V>, Entry<K, V>) -> Placed<K, V> + 'p;
 
 impl<K, V> Engine<K, V> {
     /// Inserts, then drops a few entries that died earlier. In a straight line where the cache has no parts with
@@ -343,5 +347,37 @@ impl<K, V> Engine<K, V> {
         let home = shard.index.prefetched_home(hash);
         let cx = self.begin_write(hash);
         self.common.remove_from(&cx, (shard, home), hash, eq, take)
+    }
+}
+
+impl<K, V> Engine<K, V> {
+    /// Calls `put` with the shards that an entry may belong to in a cache that has grown, until one
+    /// takes it. `put` returns the entry as [`Placed::Outgrown`] where the key is absent and cannot
+    /// be added.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn place(
+        &self,
+        hash: u64,
+        entry: Entry<K, V>,
+        put: &mut Put<'_, K, V>,
+    ) -> Placed<K, V> {
+        let mut placed = Placed::Outgrown(entry);
+        self.common.ascend(hash, &mut |shard| {
+            let now = std::mem::replace(&mut placed, Placed::Done(Inserted::Kept));
+            placed = match now {
+                Placed::Outgrown(entry) => put(shard, entry),
+                ended => ended,
+            };
+            match placed {
+                Placed::Outgrown(_) => Ascent::GoesOn,
+                _ => Ascent::Ends,
+            }
+        });
+        match placed {
+            // As if there was no node for it.
+            Placed::Outgrown(entry) => Placed::Exhausted(entry),
+            placed => placed,
+        }
     }
 }

@@ -91,9 +91,7 @@
 
 use crate::{
     engine::{
-        Engine,
         index::{sets::Home, word::NodeId},
-        ops::insert::Placed,
         shards::{
             plan::{Growth, PAIRS_MAX, Plan},
             scope::WriteScope,
@@ -119,9 +117,6 @@ pub(crate) const FACTOR: u64 = 4;
 
 /// Inserts that do without a storey before it is tried again for which there was no memory, or no need.
 const PATIENCE: u32 = 1024;
-
-/// An insert on one of the floors.
-type Put<'p, K, V> = dyn FnMut(&Shard<K, V>, Entry<K, V>) -> Placed<K, V> + 'p;
 
 /// A node of one of the shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -617,40 +612,6 @@ fn counts_down(hint: &AtomicU32) -> bool {
 pub(crate) enum Ascent {
     GoesOn,
     Ends,
-}
-
-impl<K, V> Engine<K, V> {
-    /// Has `put` put an entry where it belongs in a cache that has grown. It gives it back as
-    /// [`Placed::Outgrown`] where the key is not and cannot be added.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn place(
-        &self,
-        hash: u64,
-        entry: Entry<K, V>,
-        put: &mut Put<'_, K, V>,
-    ) -> Placed<K, V> {
-        let mut placed = Placed::Outgrown(entry);
-        self.common.ascend(hash, &mut |shard| {
-            let now = std::mem::replace(
-                &mut placed,
-                Placed::Done(crate::engine::ops::insert::Inserted::Kept),
-            );
-            placed = match now {
-                Placed::Outgrown(entry) => put(shard, entry),
-                ended => ended,
-            };
-            match placed {
-                Placed::Outgrown(_) => Ascent::GoesOn,
-                _ => Ascent::Ends,
-            }
-        });
-        match placed {
-            // As if there was no node for it.
-            Placed::Outgrown(entry) => Placed::Exhausted(entry),
-            placed => placed,
-        }
-    }
 }
 
 #[cfg(all(test, not(larder_loom)))]

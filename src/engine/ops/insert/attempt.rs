@@ -7,7 +7,7 @@ use crate::{
             sets::{Claim, Found, Home, Index},
             word::NodeId,
         },
-        load::fill::Load,
+        ops::insert::Load,
         policy::budget::{Credit, Source},
         shards::{scope::WriteScope, shard::Shard, stats::Event},
     },
