@@ -61,7 +61,7 @@
 use crate::{
     engine::{
         Engine,
-        ops::insert::{Inserted, Load, Placed, Target},
+        ops::insert::{Inserted, Load, Precondition, Written},
         reclaim::epoch::{Pin, pin},
         shards::{
             scope::{DEAD_PER_WRITE, Dues, WriteScope},
@@ -188,22 +188,29 @@ impl<K, V> Engine<K, V> {
         K: Eq,
     {
         let target = self.target_of(hash, &entry);
-        if self.is_too_heavy(target) || !self.can_keep(load.terms, self.ground(hash)) {
+        if self.is_too_heavy(target) {
             return self.reject_loaded(entry, unused);
         }
         let mut unstored = None;
-        let mut attempt = |entry| self.try_fill(target, entry, load, &mut unstored);
-        let filled = match attempt(entry) {
-            Err(entry) => {
-                self.retry_exhausted(hash, entry, &mut |dead| unused.push(dead), &mut attempt)
+        let mut attempt = |entry| {
+            let cx = WriteScope::new(&self.common, Dues::None);
+            let written = self.write_in(&cx, target, load.terms, entry, Precondition::Load(&load));
+            unstored = cx.take_unstored();
+            drop(cx);
+            if let Written::Refused(entry) = written {
+                unstored = Some(entry);
+                return Ok(Inserted::Kept);
             }
-            filled => filled,
+            written.into_inserted()
         };
+        let filled = attempt(entry).or_else(|entry| {
+            self.retry_exhausted(hash, entry, &mut |dead| unused.push(dead), &mut attempt)
+        });
         unused.extend(unstored);
         match filled {
             Ok(Inserted::Added | Inserted::Updated) => Filled::Stored,
             Ok(Inserted::Rejected) => Filled::Rejected,
-            Ok(Inserted::Kept | Inserted::Superseded | Inserted::Outgrown) => Filled::Superseded,
+            Ok(Inserted::Kept) => Filled::Superseded,
             Err(entry) => self.reject_loaded(entry, unused),
         }
     }
@@ -213,32 +220,6 @@ impl<K, V> Engine<K, V> {
         self.common.counters.count(pin().number, Event::Rejection);
         unused.extend(self.common.tell_rejected(entry));
         Filled::Rejected
-    }
-
-    fn try_fill(
-        &self,
-        target: Target,
-        entry: Entry<K, V>,
-        load: Load<'_, K, V>,
-        unstored: &mut Option<Entry<K, V>>,
-    ) -> Result<Inserted, Entry<K, V>>
-    where
-        K: Eq,
-    {
-        let cx = WriteScope::new(&self.common, Dues::None);
-        let placed = self.place(target.hash, entry, &mut |shard, entry| {
-            if !self.can_keep(load.terms, shard) {
-                return Placed::Exhausted(entry);
-            }
-            shard.insert_loaded(&cx, target, entry, load)
-        });
-        *unstored = cx.take_unstored();
-        drop(cx);
-        if let Placed::Kept(entry) = placed {
-            *unstored = Some(entry);
-            return Ok(Inserted::Kept);
-        }
-        placed.into_inserted()
     }
 
     /// Removes what a load has found to be no more; within [`conclude`](Engine::conclude).

@@ -4,24 +4,22 @@
 //!
 //! The decision is a closure of the user's, which gets what was found and says what is to become of it.
 //!
-//! 1. Pin, and settle the control word of the key's home (`sets.rs`, steps 1 and 2).
+//! 1. Pin, and settle the control word of the key's home (`index.rs`, steps 1 and 2).
 //! 2. Look for the key. What is expired counts as absent.
 //! 3. Run the closure. Nothing has been taken and nothing changed, so it may panic; others do not wait
 //!    for it. If it wants things left as they are, that is the end.
-//! 4. Supersede a load of the key (`fill.rs`), and fill a node with the new value.
-//! 5. Write, by a swap that succeeds only if the key is as it was in 2:
-//!    - there was an entry: swap (or take out) the very word that was found. If the word has changed and
-//!      names the same node, only its use counter has, so try again with the new word;
-//!    - there was none: claim and decide (`sets.rs`, steps 4 and 5) with the control word of 1.
-//!      If another insert was decided in between, look for the key: if it is still absent, try again.
-//! 6. If the key was changed in between, retire the node, unpin, and start again: with the closure.
+//! 4. Supersede a load of the key (`fill.rs`).
+//! 5. Write the new value if the key is as it was in 2 (`insert.rs`): still has the entry of that very node, or is
+//!    still absent. The control word of 1 and what was found in 2 are those of the write's first attempt. A
+//!    removal takes the node out on the same condition.
+//! 6. If the key was changed in between, unpin, and start again: with the closure.
 //!
 //! # Why this is one step
 //!
 //! An entry whose node is the same as in 2 is the same entry, since the node is not recycled while
 //! this thread is pinned, and entries do not change. So if the swap in 5 succeeds, the closure's
 //! answer is one to what was there at that moment. If the key was absent, the decision says that it
-//! still is (`sets.rs`, "One copy per key"). That it came and went in between does not matter: the
+//! still is (`index.rs`, "One copy per key"). That it came and went in between does not matter: the
 //! closure would have been told the same. A computation that changes nothing takes effect when it looks.
 //!
 //! Of an entry whose time ends between the closure and the swap the same cannot be said. So 5 looks at
@@ -46,12 +44,11 @@ use crate::{
     engine::{
         Engine,
         index::{
-            sets::{Found, Index},
-            word::{Control, NodeId},
+            sets::{Found, Home},
+            word::Control,
         },
         invalidate::groups::Tags,
-        ops::insert::{Attempt, IfPresent, Inserted, Target, Terms, ends_at_once},
-        policy::budget::Credit,
+        ops::insert::{Displaced, Inserted, Precondition, Terms, Written},
         shards::{
             scope::WriteScope,
             shard::Shard,
@@ -95,8 +92,8 @@ pub(crate) enum Computed {
 /// How one attempt ended.
 enum Tried<K, V> {
     Done(Computed),
-    /// The key was changed since the lookup.
-    Lost,
+    /// The key was changed since the lookup. What was computed is to be dropped.
+    Lost(Option<Entry<K, V>>),
     /// There was no node.
     Exhausted(Entry<K, V>),
     /// The new entry cannot be kept, and the old one is gone.
@@ -111,32 +108,33 @@ enum IfExhausted {
     Reject,
 }
 
-/// What has become of what was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TakenOut {
-    /// There is something else now.
-    Changed,
-    /// There was nothing.
-    Absent,
-    /// It has left, for this cause.
-    For(RemovalCause),
-}
-
 /// What a lookup saw.
 #[derive(Clone, Copy, Debug)]
-enum Sight<'i> {
-    /// No such key, with the control word that was read before.
-    Absent(Control),
-    Expired(Found<'i>),
-    Live(Found<'i>),
+struct Sight<'i> {
+    home: Home<'i>,
+    /// Read before it looked.
+    control: Control,
+    found: Option<Found<'i>>,
+    /// What was found is expired or stale: for the closure the key is absent.
+    is_past: bool,
 }
 
 impl<'i> Sight<'i> {
-    /// What is to be replaced.
-    fn found(self) -> Option<Found<'i>> {
-        match self {
-            Sight::Absent(_) => None,
-            Sight::Expired(found) | Sight::Live(found) => Some(found),
+    fn live(self) -> Option<Found<'i>> {
+        self.found.filter(|_| !self.is_past)
+    }
+
+    /// Whether the key belongs further up.
+    fn goes_on(self) -> bool {
+        self.found.is_none() && self.control.is_sealed()
+    }
+
+    /// What has to hold for the closure's answer to be one to what is there.
+    fn condition<'a, K, V>(self) -> Precondition<'a, K, V> {
+        match self.live() {
+            Some(found) => Precondition::Node(found.node),
+            None if planted(Bug::ComputeOverwrites) => Precondition::Any,
+            None => Precondition::Absent,
         }
     }
 }
@@ -164,7 +162,8 @@ impl<K: Eq, V> Engine<K, V> {
             loop {
                 match self.try_compute(hash, &eq, &mut f, if_exhausted) {
                     Tried::Done(computed) => return Ok(computed),
-                    Tried::Lost => {}
+                    // Dropped here, where this thread is not pinned.
+                    Tried::Lost(_) => {}
                     Tried::Exhausted(entry) => return Err(entry),
                     Tried::Rejected(entry) => {
                         drop(self.common.tell_rejected(entry));
@@ -196,14 +195,11 @@ impl<K: Eq, V> Engine<K, V> {
     ) -> Tried<K, V> {
         self.prefetch(hash);
         let cx = self.begin_look(hash);
-        let (shard, sight) = self.look(&cx, hash, eq);
-        let live = match sight {
-            Sight::Live(Found { node, .. }) => {
-                // SAFETY: pinned, and found in the index since.
-                Some((unsafe { shard.nodes.get(node) }, shard.spot(node)))
-            }
-            Sight::Absent(_) | Sight::Expired(_) => None,
-        };
+        let (shard, sight) = self.look(&cx, hash, &eq);
+        let live = sight.live().map(|Found { node, .. }| {
+            // SAFETY: pinned, and found in the index since.
+            (unsafe { shard.nodes.get(node) }, shard.spot(node))
+        });
         let entry = match f(live) {
             Decision::Keep => return Tried::Done(Computed::Kept),
             Decision::Remove if live.is_none() => return Tried::Done(Computed::Kept),
@@ -219,36 +215,40 @@ impl<K: Eq, V> Engine<K, V> {
         let (entry, terms) = entry.unzip();
         let target = entry.as_ref().map(|entry| self.target_of(hash, entry));
         cx.supersede(hash);
+        let displace = || shard.displace(&cx, hash, &eq, sight.condition(), RemovalCause::Explicit);
         let (Some(entry), Some(terms), Some(target)) = (entry, terms, target) else {
-            return match shard.take_out_seen(&cx, sight, RemovalCause::Explicit) {
-                TakenOut::Changed => Tried::Lost,
-                TakenOut::Absent | TakenOut::For(_) => Tried::Done(Computed::Removed),
+            return match displace() {
+                Displaced::Refused => Tried::Lost(None),
+                Displaced::Absent | Displaced::For(_) => Tried::Done(Computed::Removed),
             };
         };
         // A sealed home that is the end of the way: there was no memory for what is above.
-        let no_place = self.is_too_heavy(target)
-            || !self.can_keep(&terms, shard)
-            || matches!(sight, Sight::Absent(control) if control.is_sealed());
-        let tried = if no_place {
-            Tried::Exhausted(entry)
+        let no_place = self.is_too_heavy(target) || sight.goes_on();
+        let written = if no_place {
+            Written::Exhausted(entry)
         } else {
-            shard.put(&cx, target, &terms, sight, entry)
+            let seen = (sight.home, sight.control, sight.found);
+            shard.put(&cx, target, &terms, entry, sight.condition(), seen)
         };
-        match tried {
-            Tried::Exhausted(entry) if no_place || if_exhausted == IfExhausted::Reject => {
-                let taken_out = shard.take_out_seen(&cx, sight, RemovalCause::Explicit);
-                if taken_out == TakenOut::Changed {
-                    return Tried::Lost;
+        match written {
+            Written::Done(Inserted::Kept, _) => Tried::Lost(None),
+            Written::Done(_, 0) => Tried::Done(Computed::Put(Version::NONE)),
+            Written::Done(_, node) => {
+                Tried::Done(Computed::Put(shard.version_if_any(&self.common.parts, node)))
+            }
+            // The next attempt looks again, and further up.
+            Written::Refused(entry) | Written::Sealed(entry) => Tried::Lost(Some(entry)),
+            Written::Exhausted(entry) if no_place || if_exhausted == IfExhausted::Reject => {
+                if displace() == Displaced::Refused {
+                    return Tried::Lost(Some(entry));
                 }
                 cx.count(Event::Rejection);
                 Tried::Rejected(entry)
             }
-            tried => tried,
+            Written::Exhausted(entry) => Tried::Exhausted(entry),
         }
     }
-}
 
-impl<K: Eq, V> Engine<K, V> {
     /// Looks for a key where it is, or is to be if it is absent.
     fn look(
         &self,
@@ -258,13 +258,11 @@ impl<K: Eq, V> Engine<K, V> {
     ) -> (&Shard<K, V>, Sight<'_>) {
         let ground = self.ground(hash);
         let sight = ground.look(cx, hash, &eq);
-        let goes_on = |sight| matches!(sight, Sight::Absent(control) if control.is_sealed());
         let mut seen = (ground, sight);
-        if goes_on(sight) || self.common.storeys.has_grown() {
+        if sight.goes_on() || self.common.storeys.has_grown() {
             self.common.ascend(hash, &mut |shard| {
-                let sight = shard.look(cx, hash, &eq);
-                seen = (shard, sight);
-                if goes_on(sight) { Ascent::GoesOn } else { Ascent::Ends }
+                seen = (shard, shard.look(cx, hash, &eq));
+                if seen.1.goes_on() { Ascent::GoesOn } else { Ascent::Ends }
             });
         }
         seen
@@ -276,178 +274,13 @@ impl<K: Eq, V> Shard<K, V> {
         let home = self.index.home(hash);
         loop {
             let control = self.index.settled(home);
-            let Some(found) = self.find(cx.guard(), home, hash, &eq) else {
-                return Sight::Absent(control);
-            };
-            if self.is_live(cx.common(), cx.watch, found.node) {
-                return Sight::Live(found);
-            }
+            let found = self.find(cx.guard(), home, hash, &eq);
+            let is_past =
+                found.is_some_and(|found| !self.is_live(cx.common(), cx.watch, found.node));
             // Perhaps it has been replaced in time, and only this thread was late.
-            if self.index.still_names(found) {
-                return Sight::Expired(found);
+            if !is_past || found.is_some_and(|found| self.index.still_names(found)) {
+                return Sight { home, control, found, is_past };
             }
-        }
-    }
-
-    /// Puts an entry where `sight` was seen.
-    fn put(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-        terms: &Terms,
-        sight: Sight<'_>,
-        entry: Entry<K, V>,
-    ) -> Tried<K, V> {
-        let life = self.life(cx, target, terms, &entry, sight.found());
-        // What keeps the times of another has its place, too.
-        let keeps_time = matches!(terms.span, Span::Kept);
-        if !keeps_time && ends_at_once(cx, life) {
-            let taken_out = self.take_out_seen(cx, sight, RemovalCause::Replaced);
-            let displaced = match taken_out {
-                TakenOut::Changed => return Tried::Lost,
-                TakenOut::Absent => None,
-                TakenOut::For(cause) => Some(cause),
-            };
-            cx.expire_at_once(entry, displaced);
-            return Tried::Done(Computed::Put(Version::NONE));
-        }
-        let node = match self.fill(cx, entry) {
-            Ok(node) => node,
-            Err(entry) => return Tried::Exhausted(entry),
-        };
-        let inserted = if self.begin(cx, target, terms, node, life).is_err() {
-            // As if there was no node.
-            let attempt = Attempt::new(self, cx, target, node);
-            self.reject_seen(cx, attempt, sight)
-        } else if let Sight::Absent(control) = sight {
-            let overwrite = planted(Bug::ComputeOverwrites);
-            let if_present = if overwrite { IfPresent::Replace } else { IfPresent::Keep };
-            self.insert_absent(cx, target, control, node, if_present)
-        } else {
-            self.replace(cx, target, sight, node)
-        };
-        if let (Span::Kept, Inserted::Updated, Some(old)) = (terms.span, inserted, sight.found()) {
-            self.hand_on(cx.common(), old, life, node);
-        }
-        match inserted {
-            Inserted::Added | Inserted::Updated => {
-                Tried::Done(Computed::Put(self.version_if_any(&cx.common().parts, node)))
-            }
-            Inserted::Rejected => Tried::Done(Computed::Put(Version::NONE)),
-            Inserted::Kept | Inserted::Superseded => Tried::Lost,
-            Inserted::Outgrown => {
-                // What was computed is dropped; the next attempt looks further up.
-                self.retire_unseen(cx, node);
-                Tried::Lost
-            }
-        }
-    }
-
-    /// Puts an owned and filled node in the place of what was seen.
-    fn replace(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-        sight: Sight<'_>,
-        node: NodeId,
-    ) -> Inserted {
-        if let Some(found) = sight.found() {
-            self.place(node, || self.index.loc(found));
-        }
-        if let Sight::Live(found) = sight
-            && !planted(Bug::ComputeLookedOnce)
-        {
-            self.births.inherit(found.node, node);
-        }
-        let attempt = Attempt::new(self, cx, target, node);
-        let mut credit = Credit::NONE;
-        if !self.gather_difference(cx, target, sight, &mut credit) {
-            self.give(cx, credit);
-            // Its drop retires the node.
-            return self.reject_seen(cx, attempt, sight);
-        }
-        let swapped = self.swap(cx, sight, |found| self.index.replace(found, node));
-        if let Some(found) = swapped {
-            credit.add(Credit::of_removed_entry(self.weight_of(found.node)));
-            credit = credit.spend(target.price.weight());
-        }
-        self.give(cx, credit);
-        match swapped {
-            Some(found) => {
-                std::mem::forget(attempt);
-                self.updated(cx, found, node)
-            }
-            None => Inserted::Kept,
-        }
-    }
-
-    /// What the new entry weighs more than what was seen; false if it cannot be had.
-    #[inline]
-    fn gather_difference(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-        sight: Sight<'_>,
-        credit: &mut Credit,
-    ) -> bool {
-        let old = sight.found().map_or(0, |found| self.weight_of(found.node));
-        let more = target.price.weight().saturating_sub(old);
-        more == 0 || self.gather(cx, target.hash, more, credit).is_some()
-    }
-
-    /// There is no room for what was to take the place of what was seen, which goes.
-    fn reject_seen(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        attempt: Attempt<'_, K, V>,
-        sight: Sight<'_>,
-    ) -> Inserted {
-        match self.take_out_seen(cx, sight, RemovalCause::Explicit) {
-            TakenOut::Changed => Inserted::Kept,
-            TakenOut::Absent | TakenOut::For(_) => attempt.rejected(),
-        }
-    }
-
-    /// Takes out what was seen, if there was anything.
-    fn take_out_seen(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        sight: Sight<'_>,
-        cause: RemovalCause,
-    ) -> TakenOut {
-        if let Sight::Absent(_) = sight {
-            return TakenOut::Absent;
-        }
-        match self.swap(cx, sight, Index::remove_found) {
-            None => TakenOut::Changed,
-            Some(found) => {
-                let loc = self.index.loc(found);
-                TakenOut::For(self.depart(cx, loc, found.word, cause))
-            }
-        }
-    }
-
-    /// Tries a swap of what was seen, until it succeeds or what was seen is there no more.
-    fn swap<'i>(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        sight: Sight<'i>,
-        swap: impl Fn(Found<'i>) -> bool,
-    ) -> Option<Found<'i>> {
-        let mut found = sight.found()?;
-        loop {
-            // Something may have been invalidated since `cx.watch`.
-            let watch =
-                if planted(Bug::ComputeLookedOnce) { cx.watch } else { cx.common().watch() };
-            if let Sight::Live(_) = sight
-                && !self.is_live(cx.common(), watch, found.node)
-            {
-                return None;
-            }
-            if swap(found) {
-                return Some(found);
-            }
-            found = self.index.again(found)?;
         }
     }
 }

@@ -48,6 +48,11 @@ impl<K, V> Common<K, V> {
         Ok(groups)
     }
 
+    /// Makes room for tags; false if there is no memory for it.
+    pub(crate) fn has_tags(&self) -> bool {
+        self.groups_made().and_then(Groups::ensure_tags).is_ok()
+    }
+
     /// Takes stale entries out, in no more than `budget` steps.
     pub(crate) fn sweep(&self, budget: &mut u64) -> Advance {
         let Some(groups) = self.groups.get() else { return Advance::Done };
@@ -139,11 +144,6 @@ impl<K, V> Engine<K, V> {
         if let Some(registration) = self.common.registration.get() {
             registration.notify();
         }
-    }
-
-    /// Makes room for tags; false if there is no memory for it.
-    pub(crate) fn has_tags(&self) -> bool {
-        self.common.groups_made().and_then(Groups::ensure_tags).is_ok()
     }
 
     /// Sees to it that nothing is stored that is being loaded now.

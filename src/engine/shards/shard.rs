@@ -326,27 +326,6 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Takes a key out of this shard for a value that is not stored, if what is there `goes`; for what cause.
-    #[cold]
-    pub(crate) fn displace(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        hash: u64,
-        eq: &dyn Fn(&K) -> bool,
-        goes: &dyn Fn(&Self, Spot) -> bool,
-    ) -> Option<RemovalCause> {
-        loop {
-            let found = self.find(cx.guard(), self.index.home(hash), hash, eq)?;
-            if !goes(self, self.spot(found.node)) {
-                return None;
-            }
-            if Index::remove_found(found) {
-                let loc = self.index.loc(found);
-                return Some(self.depart(cx, loc, found.word, RemovalCause::Replaced));
-            }
-        }
-    }
-
     /// The rest of a removal: credit and node of an entry that has left its slot. The cause that counts.
     #[inline(always)]
     pub(crate) fn depart(
@@ -433,13 +412,6 @@ impl<K, V> Shard<K, V> {
         } else {
             cx.leaving().keep(self.id, node, cause);
         }
-    }
-
-    /// Retires a node of which the listener is to hear nothing: most often one that this thread has filled and
-    /// never published.
-    #[cold]
-    pub(crate) fn retire_unseen(&self, cx: &WriteScope<'_, K, V>, node: NodeId) {
-        self.recycler.retire(node, cx.number(), cx.guard());
     }
 
     /// Makes sure that the `index`-th node has memory.

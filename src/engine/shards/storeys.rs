@@ -105,7 +105,6 @@ use crate::{
         hooks::{Step, step},
         plant::{Bug, planted},
     },
-    types::removal::RemovalCause,
 };
 use std::ops::Range;
 
@@ -562,26 +561,6 @@ impl<K, V> Common<K, V> {
         eq: &dyn Fn(&K) -> bool,
     ) {
         self.remove(cx, hash, eq, |_| ());
-    }
-
-    /// Takes a key out for a value that is not stored, if what is there `goes`; for what cause.
-    #[cold]
-    pub(crate) fn displace(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        hash: u64,
-        eq: &dyn Fn(&K) -> bool,
-        goes: &dyn Fn(&Shard<K, V>, Spot) -> bool,
-    ) -> Option<RemovalCause> {
-        let mut shard = self.storeys.ground(hash);
-        let mut level = FROM_THE_TOP;
-        loop {
-            let displaced = shard.displace(cx, hash, eq, goes);
-            if displaced.is_some() {
-                return displaced;
-            }
-            (level, shard) = self.storeys.next(level, hash)?;
-        }
     }
 
     /// Makes every insert that has read the control word of the key's home, and has not decided, look

@@ -1,132 +1,63 @@
-//! An insert that goes on until it is decided, however often it is met by others.
+//! A write that goes on until it is decided, however often it is met by others.
 
-use super::{IfPresent, Inserted, Target};
+use super::{Adding, Displaced, Inserted, Precondition, Target, Written};
 use crate::{
     engine::{
         index::{
-            sets::{Claim, Found, Home, Index},
+            sets::{Departure, Found, Home, Index},
             word::NodeId,
         },
-        ops::insert::Load,
+        ops::room::Room,
         policy::budget::{Credit, Source},
         shards::{scope::WriteScope, shard::Shard, stats::Event},
     },
     testing::plant::{Bug, planted},
     types::removal::RemovalCause,
 };
-use std::mem::ManuallyDrop;
 
-/// An insert in progress, with all that has to be given back if it comes to nothing.
-pub(crate) struct Attempt<'a, K, V> {
+/// A write in progress, with all that has to be given back if it comes to nothing.
+pub(super) struct Attempt<'a, K, V> {
     shard: &'a Shard<K, V>,
     cx: &'a WriteScope<'a, K, V>,
     target: Target,
     node: NodeId,
-    pub(super) claim: Option<Claim<'a>>,
-    pub(super) credit: Option<(Credit, Source)>,
-    /// The load whose value this is, if it is one: `fill.rs`.
-    pub(super) loaded_by: Option<Load<'a, K, V>>,
-    /// Whether its value is as good as the one that the load is to replace.
+    condition: Precondition<'a, K, V>,
+    /// What it has taken to add its key.
+    pub(super) room: Option<Room<'a>>,
+    /// Whether its value is as good as the one that it is to replace.
     pub(super) is_unchanged: bool,
 }
 
 impl<'a, K, V> Attempt<'a, K, V> {
     /// For an owned and filled node.
     #[inline(always)]
-    pub(crate) fn new(
+    pub(super) fn new(
         shard: &'a Shard<K, V>,
         cx: &'a WriteScope<'a, K, V>,
         target: Target,
         node: NodeId,
+        condition: Precondition<'a, K, V>,
     ) -> Self {
-        let (claim, credit, loaded_by) = (None, None, None);
-        Self { shard, cx, target, node, claim, credit, loaded_by, is_unchanged: false }
+        Self { shard, cx, target, node, condition, room: None, is_unchanged: false }
     }
 
-    fn is_to_replace(&self, found: Found<'_>) -> bool {
-        self.loaded_by.is_some_and(|load| {
-            load.is_to_replace(self.shard.id(), found.node)
-                || load.replaces.is_some() && planted(Bug::RefreshBlind)
-        })
+    pub(super) fn rejected(mut self) -> Written<K, V> {
+        self.give_up_room();
+        self.cx.count(Event::Rejection);
+        self.shard.retire(self.cx, self.node, RemovalCause::Rejected);
+        std::mem::forget(self);
+        Written::REJECTED
     }
 
-    fn is_superseded(&self) -> bool {
-        self.loaded_by.is_some_and(|load| {
-            let unchecked = planted(Bug::RefreshUnchecked) && load.replaces.is_some();
-            load.post.is_superseded() && !unchecked
-        })
-    }
-
-    pub(crate) fn rejected(self) -> Inserted {
-        let mut this = ManuallyDrop::new(self);
-        this.abort_claim();
-        this.give_back_credit();
-        this.cx.count(Event::Rejection);
-        this.shard.retire(this.cx, this.node, RemovalCause::Rejected);
-        Inserted::Rejected
-    }
-
-    /// Leaves the node to the caller, who takes it further up.
-    fn outgrown(self) -> Inserted {
-        let mut this = ManuallyDrop::new(self);
-        if !planted(Bug::ClaimLeft) {
-            this.abort_claim();
+    fn give_up_room(&mut self) {
+        if let Some(room) = self.room.take() {
+            self.shard.give_up(self.cx, room);
         }
-        this.give_back_credit();
-        Inserted::Outgrown
-    }
-
-    fn updated(self, found: Found<'_>) -> Inserted
-    where
-        K: Eq,
-    {
-        let this = &mut *ManuallyDrop::new(self);
-        // The credits of the value that was replaced are those of this one.
-        let (mut credit, _) = this.credit.take().unwrap_or((Credit::NONE, Source::Unused));
-        credit.add(Credit::of_removed_entry(this.shard.weight_of(found.node)));
-        let rest = credit.spend(this.target.price.weight());
-        this.shard.give(this.cx, rest);
-        if this.is_unchanged && this.is_to_replace(found) {
-            return this.shard.renewed(this.cx, found, this.node);
-        }
-        this.shard.updated(this.cx, found, this.node)
-    }
-
-    fn added(self, home: Home<'a>, claim: &Claim<'a>, credit: (Credit, Source)) -> Inserted
-    where
-        K: Eq,
-    {
-        let this = ManuallyDrop::new(self);
-        this.shard.added(this.cx, this.target, home, claim, credit)
     }
 
     fn abort_claim(&mut self) {
-        if let Some(claim) = self.claim.take() {
+        if let Some(claim) = self.room.as_mut().and_then(|room| room.claim.take()) {
             Index::abort(&claim);
-        }
-    }
-
-    /// Sees to it that at least `weight` credits are in hand; false if that cannot be.
-    fn top_up(&mut self, weight: u64) -> bool {
-        let (mut credit, mut source) = self.credit.take().unwrap_or((Credit::NONE, Source::Unused));
-        let found = self.shard.gather(self.cx, self.target.hash, weight, &mut credit);
-        if found == Some(Source::Evicted) {
-            source = Source::Evicted;
-        }
-        self.credit = Some((credit, source));
-        found.is_some()
-    }
-
-    /// A slot where none of the home is free: next door, or that of an entry.
-    fn find_claim(&self, home: Home<'a>) -> Option<Claim<'a>> {
-        let (shard, hash) = (self.shard, self.target.hash);
-        let next_door = shard.index.claim_next_door(home, hash, self.node);
-        next_door.or_else(|| shard.oust_nearest(self.cx, self.target, home, self.node))
-    }
-
-    fn give_back_credit(&mut self) {
-        if let Some((credit, _)) = self.credit.take() {
-            self.shard.give(self.cx, credit);
         }
     }
 }
@@ -135,72 +66,126 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
     /// Goes on until it is decided.
     #[cold]
     #[inline(never)]
-    pub(super) fn run(mut self, if_present: IfPresent) -> Inserted {
-        let (shard, cx) = (self.shard, self.cx);
-        let Target { hash, price, .. } = self.target;
-        let weight = price.weight();
-        let index = &shard.index;
-        let home = index.home(hash);
+    pub(super) fn run(mut self) -> Written<K, V> {
+        let (shard, cx, target) = (self.shard, self.cx, self.target);
+        let (index, weight) = (&shard.index, target.price.weight());
+        let home = index.home(target.hash);
+        if planted(Bug::AddReplaces) && self.room.is_none() && self.condition.is_absent() {
+            self.condition = Precondition::Any;
+        }
         loop {
             let control = index.settled(home);
-            let found = self.find(home, hash);
+            let found = self.find(home);
             self.stamp();
+            if !self.condition.holds(shard, cx, found) {
+                return Written::REFUSED;
+            }
             if let Some(found) = found {
-                if if_present == IfPresent::Keep
-                    && !self.is_to_replace(found)
-                    && shard.keeps(cx, found.node)
-                {
-                    return Inserted::Kept;
-                }
-                if self.is_superseded() {
-                    return Inserted::Superseded;
-                }
+                let loc = index.loc(found);
                 let more = weight.saturating_sub(shard.weight_of(found.node));
                 if more > 0 && !self.top_up(more) {
-                    let loc = index.loc(found);
-                    shard.take_out(cx, loc, found.node, RemovalCause::Explicit);
-                    return self.rejected();
+                    match shard.take_out(cx, loc, found.node, RemovalCause::Explicit) {
+                        Some(_) => return self.rejected(),
+                        // It has been changed.
+                        None => continue,
+                    }
                 }
                 // The node goes into the other slot; this one is not needed any more.
                 self.abort_claim();
-                shard.place(self.node, || index.loc(found));
+                shard.place(self.node, || loc);
                 if index.replace(found, self.node) {
                     return self.updated(found);
                 }
                 continue;
             }
-            if self.is_superseded() {
-                return Inserted::Superseded;
+            if shard.is_closed(cx, control) {
+                return self.sealed();
             }
-            if control.is_sealed() {
-                return self.outgrown();
-            }
-            if !self.top_up(weight) {
-                return self.rejected();
-            }
-            let control = index.disown(home, control, self.node);
-            if self.claim.is_none() {
-                self.claim = index.claim(home, 0, hash, self.node);
-                if let Some(claim) = &self.claim {
-                    shard.place(self.node, || index.loc_claimed(claim));
+            match shard.add(cx, target, self.node, (home, control), self.room.take()) {
+                Adding::Done => {
+                    let node = self.node;
+                    std::mem::forget(self);
+                    return Written::Done(Inserted::Added, node);
                 }
-            }
-            if let Some(claim) = self.claim
-                && Index::decide(home, control, &claim)
-            {
-                let credit = self.credit.take().expect("topped up above");
-                return self.added(home, &claim, credit);
-            }
-            if self.claim.is_none() {
-                let source = self.credit.as_ref().map_or(Source::Evicted, |&(_, source)| source);
-                if shard.is_outgrown(cx, hash, source) {
-                    return self.outgrown();
+                Adding::NoRoom => return self.rejected(),
+                Adding::Lost(room) => {
+                    let (claim, source) = (room.claim, room.source);
+                    let room = self.room.insert(room);
+                    if claim.is_none() {
+                        if shard.is_outgrown(cx, target.hash, source) {
+                            return self.sealed();
+                        }
+                        // Next door, or that of an entry.
+                        let next_door = index.claim_next_door(home, target.hash, self.node);
+                        room.claim =
+                            next_door.or_else(|| shard.oust_nearest(cx, target, home, self.node));
+                        if room.claim.is_none() {
+                            return self.rejected();
+                        }
+                    }
                 }
-                self.claim = self.find_claim(home);
-                let Some(claim) = &self.claim else { return self.rejected() };
-                shard.place(self.node, || index.loc_claimed(claim));
             }
         }
+    }
+
+    /// Leaves the entry to the caller, who takes it further up.
+    fn sealed(mut self) -> Written<K, V> {
+        if planted(Bug::ClaimLeft) {
+            _ = self.room.as_mut().and_then(|room| room.claim.take());
+        }
+        self.give_up_room();
+        match self.shard.take_back(self.cx, self.node) {
+            Some(entry) => {
+                std::mem::forget(self);
+                Written::Sealed(entry)
+            }
+            None => self.reject_unfinished(),
+        }
+    }
+
+    /// There is a node, but no memory for what belongs to it: as if there was none.
+    #[cold]
+    pub(super) fn reject_unfinished(self) -> Written<K, V> {
+        let (shard, cx, hash) = (self.shard, self.cx, self.target.hash);
+        // SAFETY: this thread owns the node and has written it.
+        let own = unsafe { shard.nodes.get(self.node) };
+        let eq = |key: &K| *key == own.key;
+        match self.condition {
+            Precondition::Any => cx.common().remove_unseen(cx, hash, &eq),
+            Precondition::Node(_) => {
+                let cause = RemovalCause::Explicit;
+                if shard.displace(cx, hash, eq, self.condition, cause) == Displaced::Refused {
+                    return Written::REFUSED;
+                }
+            }
+            Precondition::Absent | Precondition::Load(_) => {}
+        }
+        self.rejected()
+    }
+
+    fn updated(mut self, found: Found<'_>) -> Written<K, V> {
+        let (shard, cx, node) = (self.shard, self.cx, self.node);
+        // The credits of the value that was replaced are those of this one.
+        let mut credit = self.room.take().map_or(Credit::NONE, |room| room.credit);
+        credit.add(Credit::of_removed_entry(shard.weight_of(found.node)));
+        shard.give(cx, credit.spend(self.target.price.weight()));
+        let is_renewed = self.is_unchanged && self.condition.is_to_replace(shard, found);
+        std::mem::forget(self);
+        if !is_renewed {
+            return shard.updated(shard.stock(cx), cx, found, node);
+        }
+        let loc = shard.index.loc(found);
+        shard.index.forget(loc, found.word, Departure::Node);
+        shard.updated_with_parts(cx, loc, found.node, node, true)
+    }
+
+    /// Sees to it that at least `weight` credits are in hand; false if that cannot be.
+    fn top_up(&mut self, weight: u64) -> bool {
+        let (credit, source) = (Credit::NONE, Source::Unused);
+        let none = Room { credit, source, claim: None, vacant: 0 };
+        let room = self.room.take().unwrap_or(none);
+        self.room = self.shard.enlarge(self.cx, self.target, room, weight);
+        self.room.is_some()
     }
 
     /// Gives the node its birth, after each look for its key: `groups.rs`.
@@ -211,14 +196,15 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         {
             groups.stamp(&self.shard.births, self.node);
         }
+        self.condition.begin(self.shard, self.node);
     }
 
     #[inline]
-    fn find(&self, home: Home<'a>, hash: u64) -> Option<Found<'a>> {
+    fn find(&self, home: Home<'a>) -> Option<Found<'a>> {
         let nodes = &self.shard.nodes;
         // SAFETY: this thread owns the node and has written it.
         let own = unsafe { nodes.get(self.node) };
-        self.shard.index.find(home, hash, |node| {
+        self.shard.index.find(home, self.target.hash, |node| {
             // SAFETY: pinned, and the index read `node` from a member word with Acquire.
             unsafe { nodes.with(node, |entry| entry.key == own.key) }
         })
@@ -227,8 +213,37 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
 
 impl<K, V> Drop for Attempt<'_, K, V> {
     fn drop(&mut self) {
-        self.abort_claim();
-        self.give_back_credit();
+        self.give_up_room();
         self.shard.recycler.retire(self.node, self.cx.number(), self.cx.guard());
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    /// Adds to the credit of a room until it is enough for `weight`; gives the room up if that cannot be.
+    #[cold]
+    pub(super) fn enlarge<'i>(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        mut room: Room<'i>,
+        weight: u64,
+    ) -> Option<Room<'i>> {
+        match self.gather(cx, target.hash, weight, &mut room.credit) {
+            None => {
+                self.give_up(cx, room);
+                return None;
+            }
+            Some(Source::Evicted) => room.source = Source::Evicted,
+            Some(Source::Unused) => {}
+        }
+        Some(room)
+    }
+
+    #[cold]
+    fn give_up(&self, cx: &WriteScope<'_, K, V>, room: Room<'_>) {
+        if let Some(claim) = &room.claim {
+            Index::abort(claim);
+        }
+        self.give(cx, room.credit);
     }
 }

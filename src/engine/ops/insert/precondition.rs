@@ -1,0 +1,180 @@
+//! What has to hold of a key for a write to be done.
+
+use super::IfPresent;
+use crate::{
+    engine::{
+        index::{sets::Found, word::NodeId},
+        ops::insert::Load,
+        shards::{scope::WriteScope, shard::Shard},
+        storage::nodes::Entry,
+    },
+    testing::plant::{Bug, planted},
+};
+
+/// What has to hold of a key, at the moment at which its entry is written. What is expired or stale counts as
+/// absent.
+#[derive(Debug)]
+pub(crate) enum Precondition<'a, K, V> {
+    /// Nothing.
+    Any,
+    /// The key is absent.
+    Absent,
+    /// The key has the entry that was seen in this node of the shard: `compute.rs`.
+    Node(NodeId),
+    /// No write of the key has superseded the load (`fill.rs`); and the key is absent, or has the entry that the
+    /// load is to replace.
+    Load(&'a Load<'a, K, V>),
+}
+
+impl<K, V> Clone for Precondition<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for Precondition<'_, K, V> {}
+
+impl<K, V> From<IfPresent> for Precondition<'_, K, V> {
+    #[inline(always)]
+    fn from(if_present: IfPresent) -> Self {
+        match if_present {
+            IfPresent::Replace => Precondition::Any,
+            IfPresent::Keep => Precondition::Absent,
+        }
+    }
+}
+
+/// A precondition, by its type: [`IfPresent`] is that of a write in a straight line, which leaves out what belongs to
+/// parts that the cache did not have when the thread had pinned.
+pub(crate) trait Condition<K, V>: Copy {
+    const IS_PLAIN: bool;
+
+    fn full(&self) -> Precondition<'_, K, V>;
+}
+
+impl<K, V> Condition<K, V> for IfPresent {
+    const IS_PLAIN: bool = true;
+
+    #[inline(always)]
+    fn full(&self) -> Precondition<'_, K, V> {
+        (*self).into()
+    }
+}
+
+impl<K, V> Condition<K, V> for Precondition<'_, K, V> {
+    const IS_PLAIN: bool = false;
+
+    #[inline(always)]
+    fn full(&self) -> Precondition<'_, K, V> {
+        *self
+    }
+}
+
+impl<K, V> Precondition<'_, K, V> {
+    /// Whether it holds of what was found. For a load to be asked after the node has its birth: `groups.rs`.
+    #[inline(always)]
+    pub(super) fn holds(
+        self,
+        shard: &Shard<K, V>,
+        cx: &WriteScope<'_, K, V>,
+        found: Option<Found<'_>>,
+    ) -> bool {
+        match (self, found) {
+            (Precondition::Any, _) | (Precondition::Absent, None) => true,
+            (Precondition::Absent, Some(found)) => !shard.keeps(cx, found.node),
+            (Precondition::Node(_), None) => false,
+            (Precondition::Node(seen), Some(found)) => shard.is_as_seen(cx, seen, found.node),
+            (Precondition::Load(load), found) => load.may_be_stored(shard, cx, found),
+        }
+    }
+
+    pub(super) fn is_absent(self) -> bool {
+        matches!(self, Precondition::Absent)
+    }
+
+    /// Whether it is of a load that is to replace what was found.
+    pub(super) fn is_to_replace(self, shard: &Shard<K, V>, found: Found<'_>) -> bool {
+        matches!(self, Precondition::Load(load) if load.is_to_replace(shard, found))
+    }
+
+    /// Whether a load has brought what there is already, as the user compares values.
+    #[inline(always)]
+    pub(super) fn is_unchanged(
+        self,
+        shard: &Shard<K, V>,
+        cx: &WriteScope<'_, K, V>,
+        found: Option<Found<'_>>,
+        entry: &Entry<K, V>,
+    ) -> bool {
+        match (self, found) {
+            (Precondition::Load(load), Some(found)) => {
+                load.is_to_replace(shard, found) && shard.is_unchanged(cx, found.node, entry)
+            }
+            _ => false,
+        }
+    }
+
+    /// Gives an owned node, which has its birth, what comes from where its entry does.
+    #[inline(always)]
+    pub(super) fn begin(self, shard: &Shard<K, V>, node: NodeId) {
+        match self {
+            Precondition::Any | Precondition::Absent => {}
+            Precondition::Node(seen) if planted(Bug::ComputeLookedOnce) => _ = seen,
+            Precondition::Node(seen) => shard.births.inherit(seen, node),
+            Precondition::Load(load) => {
+                if let Some(timing) = shard.timing.get() {
+                    timing.note_load(node, load.took);
+                }
+            }
+        }
+    }
+}
+
+impl<K, V> Load<'_, K, V> {
+    #[cold]
+    fn may_be_stored(
+        &self,
+        shard: &Shard<K, V>,
+        cx: &WriteScope<'_, K, V>,
+        found: Option<Found<'_>>,
+    ) -> bool {
+        let unchecked = planted(Bug::RefreshUnchecked) && self.replaces.is_some();
+        if self.post.is_superseded() && !unchecked {
+            return false;
+        }
+        found.is_none_or(|found| {
+            let blind = planted(Bug::RefreshBlind) && self.replaces.is_some();
+            self.is_to_replace(shard, found) || blind || !shard.keeps(cx, found.node)
+        })
+    }
+
+    /// Whether it is what was found that the new value is to replace.
+    fn is_to_replace(&self, shard: &Shard<K, V>, found: Found<'_>) -> bool {
+        self.replaces == Some(shard.spot(found.node))
+    }
+}
+
+impl<K, V> Shard<K, V> {
+    /// Whether what was found is there for a write that keeps what is there.
+    #[inline]
+    fn keeps(&self, cx: &WriteScope<'_, K, V>, node: NodeId) -> bool {
+        planted(Bug::StaleKept) || self.is_live(cx.common(), cx.watch, node)
+    }
+
+    /// Whether a node has the entry that was seen, and that still lives.
+    #[inline(never)]
+    fn is_as_seen(&self, cx: &WriteScope<'_, K, V>, seen: NodeId, node: NodeId) -> bool {
+        // Something may have been invalidated since `cx.watch`.
+        let watch = if planted(Bug::ComputeLookedOnce) { cx.watch } else { cx.common().watch() };
+        let is_same = node == seen || planted(Bug::ReplaceUnseen);
+        is_same && self.is_live(cx.common(), watch, node)
+    }
+
+    fn is_unchanged(&self, cx: &WriteScope<'_, K, V>, old: NodeId, new: &Entry<K, V>) -> bool {
+        let freshness = cx.common().lifetimes.freshness.as_deref();
+        freshness.and_then(|freshness| freshness.same.as_ref()).is_some_and(|same| {
+            // SAFETY: pinned, and found in the index since.
+            unsafe { self.nodes.with(old, |old| same(&old.value, &new.value)) }
+        })
+    }
+}
