@@ -151,8 +151,8 @@ impl<K, V, S> Cache<K, V, S> {
     /// inserts that are under way. Never more than the capacity.
     ///
     /// What has expired or was invalidated does not count, whether its memory has been freed or
-    /// not; what [`stale_if_error`](crate::CacheBuilder::stale_if_error) keeps does, until that time is
-    /// over, too.
+    /// not; what [`stale_if_error`](crate::CacheBuilder::stale_if_error) keeps does, until that
+    /// time is over, too.
     ///
     /// O(shards), and what is due to be freed. O(capacity) from
     /// [`invalidate_all`](Cache::invalidate_all) or [`invalidate_tag`](Cache::invalidate_tag) on

@@ -9,8 +9,8 @@ use std::collections::{HashMap, HashSet};
 
 impl<K: Eq, V> Engine<K, V> {
     /// Checks every invariant that holds while no other thread uses the cache: the caller's are the
-    /// caller's business, what runs in the background rests meanwhile. `hash` hashes a key as the caller
-    /// of the operations does.
+    /// caller's business, what runs in the background rests meanwhile. `hash` hashes a key as the
+    /// caller of the operations does.
     ///
     /// # Panics
     ///

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 /// live for zero when it is written is not stored, and its key is absent afterwards. Whatever it
 /// says, the cache's [`time_to_live`](crate::CacheBuilder::time_to_live) and
 /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) hold, too: the earliest end counts. An entry
-/// that was [given a time](crate::Cache::insert_with_ttl) by a caller has that instead, and is not asked
-/// about, until its value is replaced.
+/// that was [given a time](crate::Cache::insert_with_ttl) by a caller has that instead, and is not
+/// asked about, until its value is replaced.
 ///
 /// The methods run in the thread that uses the cache, while it is pinned: they should be quick. One
 /// that panics leaves the cache as it was.

@@ -139,7 +139,8 @@ impl PartsDoor {
         self.used[user].store(1, Release);
     }
 
-    /// Whether a thread that has learned of its use finds that the cache has it; true if it is not used.
+    /// Whether a thread that has learned of its use finds that the cache has it; true if it is not
+    /// used.
     pub fn is_found_by_who_knows(&self, user: usize) -> bool {
         self.used[user].load(Acquire) == 0
             || self.parts.now().has(Part::Times) && self.part.get().is_some()

@@ -90,8 +90,8 @@ impl TimesDoor {
     }
 }
 
-/// An entry whose node is replaced by values that keep its time, while it is touched. It is in the one slot of
-/// an index; its nodes are 1, 2 and so on, each used once.
+/// An entry whose node is replaced by values that keep its time, while it is touched. It is in the
+/// one slot of an index; its nodes are 1, 2 and so on, each used once.
 #[derive(Debug)]
 pub struct HandingDoor {
     timing: Timing,

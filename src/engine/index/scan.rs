@@ -68,10 +68,10 @@ mod vector {
         #[inline(always)]
         pub(crate) fn load(slots: &[AtomicU32; SLOTS]) -> Self {
             let (a, b, c, d): (__m128i, __m128i, __m128i, __m128i);
-            // SAFETY: slots are the end of an aligned cache line of a set: `BEFORE` words in front of
-            // them belong to it, so all 64 bytes are readable and 16-byte aligned. The
-            // block writes nothing. See the header for why racing with writers is as defined as it
-            // is for Relaxed loads.
+            // SAFETY: slots are the end of an aligned cache line of a set: `BEFORE` words in front
+            // of them belong to it, so all 64 bytes are readable and 16-byte aligned. The block
+            // writes nothing. See the header for why racing with writers is as defined as it is for
+            // Relaxed loads.
             unsafe {
                 asm!(
                     "movdqa {a}, [{p}]",

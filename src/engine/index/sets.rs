@@ -1,8 +1,8 @@
 //! The index of one shard: sets of two cache lines, each key in its home set or the neighbour.
 //!
 //! The first line of a set has its control word and its slots, and is what this file is about. The
-//! second one has what the policy knows of the members and of keys that have left (`hints.rs`); nothing
-//! there is needed for an answer to be right.
+//! second one has what the policy knows of the members and of keys that have left (`hints.rs`);
+//! nothing there is needed for an answer to be right.
 //!
 //! # Who may touch what
 //!
@@ -33,15 +33,16 @@
 //!    place, with the next version,
 //! 6. publishes its slot.
 //!
-//! If 5 succeeds, no other insert was decided in this set since 1. Everything decided before was published
-//! when 2 ended: the last by 2 itself, each earlier one because the next decision settled it first.
-//! So what 3 looked at was all there was, the key is absent, and this insert's is the only copy. A
-//! loser starts again with its claim in hand, and its step 3 then finds the winner's copy.
+//! If 5 succeeds, no other insert was decided in this set since 1. Everything decided before was
+//! published when 2 ended: the last by 2 itself, each earlier one because the next decision settled
+//! it first. So what 3 looked at was all there was, the key is absent, and this insert's is the
+//! only copy. A loser starts again with its claim in hand, and its step 3 then finds the winner's
+//! copy.
 //!
 //! An insert takes effect when its slot is published, a replacement at its swap, a removal at its
 //! swap, a lookup that finds the key when it reads the slot. A present key never changes its slot,
-//! so a lookup that does not find it ran while the key was absent, at the start or between a removal
-//! and an insert.
+//! so a lookup that does not find it ran while the key was absent, at the start or between a
+//! removal and an insert.
 //!
 //! # Displaced keys
 //!
@@ -52,14 +53,16 @@
 //!
 //! # Stale control words
 //!
-//! A control word may go on naming a node that has left. That must not make anybody publish an insert
-//! that was not decided: the node's next owner may claim the very slot that the word names. So
+//! A control word may go on naming a node that has left. That must not make anybody publish an
+//! insert that was not decided: the node's next owner may claim the very slot that the word names.
+//! So
 //!
-//! - who is about to claim a slot has the control word that could name it there forget its node: that
-//!   of its home, which it has read anyway, and next door that of the neighbour ([`Index::disown`]);
+//! - who is about to claim a slot has the control word that could name it there forget its node:
+//!   that of its home, which it has read anyway, and next door that of the neighbour
+//!   ([`Index::disown`]);
 //! - who settles reads the control word again after it has seen the slot Tentative. If the word is
-//!   the same, the next owner has not come to its claim when the slot was read (the claim is Release,
-//!   the load of the slot Acquire), so what was read is the decided insert.
+//!   the same, the next owner has not come to its claim when the slot was read (the claim is
+//!   Release, the load of the slot Acquire), so what was read is the decided insert.
 //!
 //! Names of displaced keys are an exception, for they stand in another set than their slot: those
 //! are forgotten when the node leaves, together with the count, before it is retired
@@ -67,26 +70,26 @@
 //!
 //! # Orderings
 //!
-//! Claim and replace are Release, and every compare-and-swap on a slot is a read-modify-write and so
-//! continues their release sequence; a reader's Acquire load of the member word therefore sees the
-//! node's key and value, whoever published it. (Publish is Release, too, so that either would do.) Decide is AcqRel and step 1 Acquire: who reads a
-//! control word sees the slots as its decider saw them, in particular everything published before.
-//! Looking for a key scans with Relaxed loads, which by coherence cannot be older than that, and
-//! loads a matching slot again with Acquire.
+//! Claim and replace are Release, and every compare-and-swap on a slot is a read-modify-write and
+//! so continues their release sequence; a reader's Acquire load of the member word therefore sees
+//! the node's key and value, whoever published it. (Publish is Release, too, so that either would
+//! do.) Decide is AcqRel and step 1 Acquire: who reads a control word sees the slots as its decider
+//! saw them, in particular everything published before. Looking for a key scans with Relaxed loads,
+//! which by coherence cannot be older than that, and loads a matching slot again with Acquire.
 //!
 //! # ABA
 //!
 //! Every operation runs pinned. A node that a slot named while this thread is pinned is not handed
-//! out again before it unpins: it is retired only after it has left its slot, and recycled only after
-//! a grace period. Hence, for the compare-and-swaps above:
+//! out again before it unpins: it is retired only after it has left its slot, and recycled only
+//! after a grace period. Hence, for the compare-and-swaps above:
 //!
 //! - `Member(n)` or `Tentative(n)` read and compared later is the same incarnation of n; its key is
 //!   the same. So what is ousted is the entry that was chosen, perhaps with more uses by now.
 //! - A control word read and compared later stands for the same decisions: each one raises the
 //!   version and takes a node, no node is recycled twice during one pin, and 2^30 versions are more
 //!   than twice the 2^20 nodes. A bump ([`Index::bump`]) raises the version, too, and takes none:
-//!   but a thread bumps once at most for each load that was under way, and the post of none of them is
-//!   freed during the pin.
+//!   but a thread bumps once at most for each load that was under way, and the post of none of them
+//!   is freed during the pin.
 //! - Free words do come back; claiming one is right whenever it succeeds.
 //!
 //! # Progress
@@ -276,8 +279,9 @@ impl Set {
     #[inline(always)]
     fn slot(&self, slot: usize) -> &AtomicU32 {
         debug_assert!(slot < SLOTS);
-        // SAFETY: slot numbers come from a mask of `SLOTS` bits (`scan.rs`), from a `Loc`, made of such
-        // a number, from a control word, which has that of a `Place`, and from loops over all slots.
+        // SAFETY: slot numbers come from a mask of `SLOTS` bits (`scan.rs`), from a `Loc`, made of
+        // such a number, from a control word, which has that of a `Place`, and from loops over all
+        // slots.
         unsafe { self.slots.get_unchecked(slot) }
     }
 
@@ -354,9 +358,9 @@ impl Index {
     #[inline(always)]
     pub(crate) fn set(&self, set: usize) -> &Set {
         debug_assert!(set < self.sets.len());
-        // SAFETY: set numbers come from `home`, a fraction of the number of sets; from the place of a
-        // set, perhaps with the last bit turned over, and the number of sets is even; from a `Loc`, made
-        // of such a number; and from loops over all sets.
+        // SAFETY: set numbers come from `home`, a fraction of the number of sets; from the place of
+        // a set, perhaps with the last bit turned over, and the number of sets is even; from a
+        // `Loc`, made of such a number; and from loops over all sets.
         unsafe { self.sets.get_unchecked(set) }
     }
 
@@ -439,8 +443,8 @@ impl Index {
         self.again(found).is_some()
     }
 
-    /// A member that was found, with the word that its slot has now; None if that names another node, or
-    /// none.
+    /// A member that was found, with the word that its slot has now; None if that names another
+    /// node, or none.
     #[cold]
     pub(crate) fn again<'i>(&self, found: Found<'i>) -> Option<Found<'i>> {
         let word = Word::from_bits(found.slot().load(Ordering::Acquire));
@@ -469,8 +473,8 @@ impl Index {
         replaced
     }
 
-    /// Claims a free slot of its home for an insert that found its key absent (step 4). None if there is none.
-    /// `vacant` has a bit for each slot that was seen without a member.
+    /// Claims a free slot of its home for an insert that found its key absent (step 4). None if
+    /// there is none. `vacant` has a bit for each slot that was seen without a member.
     #[inline(always)]
     pub(crate) fn claim<'i>(
         &self,
@@ -524,7 +528,8 @@ impl Index {
         None
     }
 
-    /// Claims the slot of a member of the home set, which is evicted by that. None if its word changed.
+    /// Claims the slot of a member of the home set, which is evicted by that. None if its word
+    /// changed.
     #[inline(always)]
     pub(crate) fn oust<'i>(
         &self,
@@ -551,8 +556,8 @@ impl Index {
             set.slot(slot).store(word.bits(), Ordering::Release);
             return true;
         }
-        // Release: whoever publishes this word passes the node's content on. Acquire: what is ousted is
-        // this thread's to retire.
+        // Release: whoever publishes this word passes the node's content on. Acquire: what is
+        // ousted is this thread's to retire.
         let claimed = set.swap(slot, old, word, acq_rel_unless(Bug::PublishRelaxed));
         if claimed {
             step(Step::SlotClaimed);

@@ -4,9 +4,9 @@
 //!
 //! A *fill* is an insert (the steps are those of `sets.rs`) of a key that must be absent, with one
 //! step more: after it has read the control word and not found the key, and before it decides, it
-//! looks whether its load is superseded. A *writer* of the key (insert, add, remove, all of their kin),
-//! before it does its work in the index, looks for a load of its hash (`flights.rs`), and if there
-//! is one
+//! looks whether its load is superseded. A *writer* of the key (insert, add, remove, all of their
+//! kin), before it does its work in the index, looks for a load of its hash (`flights.rs`), and if
+//! there is one
 //!
 //! 1. sets the flag that says superseded,
 //! 2. *bumps* the control word of the key's home set: raises the version by compare-and-swap, from
@@ -18,40 +18,42 @@
 //! - Before the fill's read of it: the read, Acquire, sees the bump or a later change, all of them
 //!   read-modify-writes, so the fill sees the flag and gives up.
 //! - Between the fill's read and its decision: the decision fails, and the fill reads again.
-//! - After the fill's decision: the word that the bump replaced had been settled since it was read, so
-//!   when the bump is done the loaded entry is published, and the writer's work in the index, which
-//!   comes after, finds it and replaces or removes it.
+//! - After the fill's decision: the word that the bump replaced had been settled since it was read,
+//!   so when the bump is done the loaded entry is published, and the writer's work in the index,
+//!   which comes after, finds it and replaces or removes it.
 //!
-//! In no case does the loaded value outlast the write. A writer that finds no post is ordered before
-//! the load (then the load sees what was written to the source before), or after the end of the post.
-//! That is the end of the load, hence of its fill, whose entry the writer then finds; or another writer's
-//! step 3, which comes after that one's bump. (Were the post ended before the bump, a second writer could
-//! pass between the two, and the fill be decided after it.)
+//! In no case does the loaded value outlast the write. A writer that finds no post is ordered
+//! before the load (then the load sees what was written to the source before), or after the end of
+//! the post. That is the end of the load, hence of its fill, whose entry the writer then finds; or
+//! another writer's step 3, which comes after that one's bump. (Were the post ended before the
+//! bump, a second writer could pass between the two, and the fill be decided after it.)
 //!
-//! A fill that finds its key present leaves it as it is: somebody has written it since the load began,
-//! or is a writer from before whose insert took its time. Either way that value is not older.
+//! A fill that finds its key present leaves it as it is: somebody has written it since the load
+//! began, or is a writer from before whose insert took its time. Either way that value is not
+//! older.
 //!
 //! # Refreshes
 //!
-//! A load may be to *replace* the value that is there when it begins (`refresh.rs`): the node that is
-//! found in the index after the post is visible. Its fill, if it finds the key with that very node, looks
-//! whether the load is superseded and swaps the node in its slot, by compare-and-swap, without the
-//! control word. A writer, after its steps 1 to 3, works on that same slot:
+//! A load may be to *replace* the value that is there when it begins (`refresh.rs`): the node that
+//! is found in the index after the post is visible. Its fill, if it finds the key with that very
+//! node, looks whether the load is superseded and swaps the node in its slot, by compare-and-swap,
+//! without the control word. A writer, after its steps 1 to 3, works on that same slot:
 //!
-//! - If the swap comes before the writer's, the writer finds the new node and replaces or removes that.
-//! - If it comes after, it fails, since the node has left the slot. The fill then looks again, at the
-//!   control word first, and the argument above holds. A key that it finds has another node, and is left
-//!   as it is.
+//! - If the swap comes before the writer's, the writer finds the new node and replaces or removes
+//!   that.
+//! - If it comes after, it fails, since the node has left the slot. The fill then looks again, at
+//!   the control word first, and the argument above holds. A key that it finds has another node,
+//!   and is left as it is.
 //!
-//! So the flag decides nothing while the old value is there, and everything when it is gone, by removal
-//! or eviction: then the fill is the insert of an absent key.
+//! So the flag decides nothing while the old value is there, and everything when it is gone, by
+//! removal or eviction: then the fill is the insert of an absent key.
 //!
-//! That the node's number is the same means that it is the same entry. Who puts the key into another
-//! node, and does not supersede this load, was pinned before the load was posted: a writer that
-//! found no post, or the fill of an earlier load that was superseded but had not seen it. The old node
-//! was in the index after that, so it is not handed out to such a thread before its pin ends (`recycle.rs`),
-//! and with the next pin it sees the post, or the flag. (The fences of pin and post order the two; see
-//! "Orderings" in `flights.rs`.)
+//! That the node's number is the same means that it is the same entry. Who puts the key into
+//! another node, and does not supersede this load, was pinned before the load was posted: a writer
+//! that found no post, or the fill of an earlier load that was superseded but had not seen it. The
+//! old node was in the index after that, so it is not handed out to such a thread before its pin
+//! ends (`recycle.rs`), and with the next pin it sees the post, or the flag. (The fences of pin and
+//! post order the two; see "Orderings" in `flights.rs`.)
 //!
 //! # Progress
 //!
@@ -154,10 +156,10 @@ impl<K, V> Engine<K, V> {
         self.common.flights.board(hash, &pin.guard, &joins, &make)
     }
 
-    /// Runs `land`, which stores what loads have brought and lands them. Whatever user code follows from
-    /// that runs when it has returned: listeners, and destructors of what is dead and of the entries that
-    /// `land` leaves in its argument. Until then others may wait for this thread, and these are not to be
-    /// asked for anything.
+    /// Runs `land`, which stores what loads have brought and lands them. Whatever user code follows
+    /// from that runs when it has returned: listeners, and destructors of what is dead and of the
+    /// entries that `land` leaves in its argument. Until then others may wait for this thread, and
+    /// these are not to be asked for anything.
     pub(crate) fn conclude<R>(
         &self,
         hashes: impl IntoIterator<Item = u64>,
@@ -175,8 +177,8 @@ impl<K, V> Engine<K, V> {
         landed
     }
 
-    /// Stores what a load has brought; within [`conclude`](Engine::conclude), to which it leaves in `unused`
-    /// what is to be dropped.
+    /// Stores what a load has brought; within [`conclude`](Engine::conclude), to which it leaves in
+    /// `unused` what is to be dropped.
     pub(crate) fn fill(
         &self,
         hash: u64,

@@ -2,16 +2,17 @@
 //!
 //! # The protocol
 //!
-//! The decision is a closure of the user's, which gets what was found and says what is to become of it.
+//! The decision is a closure of the user's, which gets what was found and says what is to become of
+//! it.
 //!
 //! 1. Pin, and settle the control word of the key's home (`index.rs`, steps 1 and 2).
 //! 2. Look for the key. What is expired counts as absent.
-//! 3. Run the closure. Nothing has been taken and nothing changed, so it may panic; others do not wait
-//!    for it. If it wants things left as they are, that is the end.
+//! 3. Run the closure. Nothing has been taken and nothing changed, so it may panic; others do not
+//!    wait for it. If it wants things left as they are, that is the end.
 //! 4. Supersede a load of the key (`fill.rs`).
-//! 5. Write the new value if the key is as it was in 2 (`insert.rs`): still has the entry of that very node, or is
-//!    still absent. The control word of 1 and what was found in 2 are those of the write's first attempt. A
-//!    removal takes the node out on the same condition.
+//! 5. Write the new value if the key is as it was in 2 (`insert.rs`): still has the entry of that
+//!    very node, or is still absent. The control word of 1 and what was found in 2 are those of the
+//!    write's first attempt. A removal takes the node out on the same condition.
 //! 6. If the key was changed in between, unpin, and start again: with the closure.
 //!
 //! # Why this is one step
@@ -20,10 +21,11 @@
 //! this thread is pinned, and entries do not change. So if the swap in 5 succeeds, the closure's
 //! answer is one to what was there at that moment. If the key was absent, the decision says that it
 //! still is (`index.rs`, "One copy per key"). That it came and went in between does not matter: the
-//! closure would have been told the same. A computation that changes nothing takes effect when it looks.
+//! closure would have been told the same. A computation that changes nothing takes effect when it
+//! looks.
 //!
-//! Of an entry whose time ends between the closure and the swap the same cannot be said. So 5 looks at
-//! the clock again; what ends between that and the swap counts as having been in time.
+//! Of an entry whose time ends between the closure and the swap the same cannot be said. So 5 looks
+//! at the clock again; what ends between that and the swap counts as having been in time.
 //!
 //! Nor of one that is invalidated together with others. What that comes to is said in `groups.rs`,
 //! "Computations".
@@ -31,14 +33,14 @@
 //! # Loads
 //!
 //! Superseding comes before the work in the index, as `fill.rs` asks of a writer, though after the
-//! lookup. It bumps the control word, so an insert looks for the key again. A replacement or removal
-//! needs no second look: what it swaps is the entry that it has found, and a load stores nothing
-//! where there is one.
+//! lookup. It bumps the control word, so an insert looks for the key again. A replacement or
+//! removal needs no second look: what it swaps is the entry that it has found, and a load stores
+//! nothing where there is one.
 //!
 //! # Progress
 //!
-//! Lock-free. Each further run of the closure means that some other write of the key succeeded, or that
-//! its time was over, or (a few times) that there was no free node.
+//! Lock-free. Each further run of the closure means that some other write of the key succeeded, or
+//! that its time was over, or (a few times) that there was no free node.
 
 use crate::{
     engine::{
@@ -83,8 +85,8 @@ pub(crate) enum Decision<K, V> {
 pub(crate) enum Computed {
     /// Nothing was to be done.
     Kept,
-    /// It has the new entry, or had it, and it was evicted at once. With its version, if it is there and
-    /// anybody has asked for versions.
+    /// It has the new entry, or had it, and it was evicted at once. With its version, if it is
+    /// there and anybody has asked for versions.
     Put(Version),
     Removed,
 }
@@ -140,8 +142,8 @@ impl<'i> Sight<'i> {
 }
 
 impl<K: Eq, V> Engine<K, V> {
-    /// Has `f` decide over a key, and does what it says in the same step. `f` runs pinned, and again
-    /// if the key has changed since it was looked up.
+    /// Has `f` decide over a key, and does what it says in the same step. `f` runs pinned, and
+    /// again if the key has changed since it was looked up.
     pub(crate) fn compute(
         &self,
         hash: u64,

@@ -52,7 +52,8 @@ impl<K, V> Engine<K, V> {
         Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
     }
 
-    /// Gives a key's entry `span` from now on; false if it is absent, or there is no memory for its time.
+    /// Gives a key's entry `span` from now on; false if it is absent, or there is no memory for its
+    /// time.
     pub(crate) fn touch(&self, hash: u64, mut eq: impl FnMut(&K) -> bool, span: Span) -> bool {
         let pin = pin();
         loop {
@@ -63,16 +64,18 @@ impl<K, V> Engine<K, V> {
             // Between the change of the deadline and the look at the index. Its partner is in
             // `Timing::hand_on`.
             fence(SeqCst);
-            // A value that has taken the place of this one may have been given its time before the touch.
+            // A value that has taken the place of this one may have been given its time before the
+            // touch.
             if touched != Change::TooLate && shard.index.still_names(found) {
                 return true;
             }
         }
     }
 
-    /// Applies the rules, which have changed, to the entries that are there, but for those whose end a caller
-    /// gave: no life gets longer. What is inserted at this moment may live as long as it was said before. For
-    /// caches with `Rules::Changing`, whose entries have all their times noted. O(capacity).
+    /// Applies the rules, which have changed, to the entries that are there, but for those whose
+    /// end a caller gave: no life gets longer. What is inserted at this moment may live as long as
+    /// it was said before. For caches with `Rules::Changing`, whose entries have all their times
+    /// noted. O(capacity).
     #[cfg(feature = "manager")]
     pub(crate) fn shorten_lives(&self) {
         debug_assert_eq!(
@@ -118,7 +121,8 @@ impl<K, V> Shard<K, V> {
         Ok(timing)
     }
 
-    /// What the entry of a node counts for that was found in the index. If it is expired, that is settled.
+    /// What the entry of a node counts for that was found in the index. If it is expired, that is
+    /// settled.
     #[inline(always)]
     fn standing(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Standing {
         self.judge(common, watch, node).0
@@ -182,8 +186,8 @@ impl<K, V> Shard<K, V> {
         self.standing(common, watch, node) == Standing::Live
     }
 
-    /// Why the value of a node leaves: that it was absent already, for whoever looked, counts more than
-    /// any other cause.
+    /// Why the value of a node leaves: that it was absent already, for whoever looked, counts more
+    /// than any other cause.
     #[inline(always)]
     pub(crate) fn cause(
         &self,
@@ -253,8 +257,8 @@ impl<K, V> Shard<K, V> {
         lifetimes.begin(entry, target.hash, terms.span, replaced)
     }
 
-    /// Gives an owned and filled node its weight, its generation, its times and its birth, if there are such
-    /// things; after the look for its key.
+    /// Gives an owned and filled node its weight, its generation, its times and its birth, if there
+    /// are such things; after the look for its key.
     #[inline(always)]
     pub(crate) fn begin(
         &self,
@@ -323,8 +327,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// What a lookup that counts as use makes of an entry's times; `reading` is what the clock said when the
-    /// lookup judged the entry, so that it is asked once.
+    /// What a lookup that counts as use makes of an entry's times; `reading` is what the clock said
+    /// when the lookup judged the entry, so that it is asked once.
     #[inline]
     pub(crate) fn heed_read(
         &self,
@@ -377,8 +381,8 @@ impl<K, V> Shard<K, V> {
         change
     }
 
-    /// Gives a node that has taken the place of another, with the times that this had, the end that a touch has
-    /// given to it meanwhile: see `postpone.rs`.
+    /// Gives a node that has taken the place of another, with the times that this had, the end that
+    /// a touch has given to it meanwhile: see `postpone.rs`.
     pub(crate) fn hand_on(
         &self,
         common: &Common<K, V>,
@@ -403,7 +407,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Takes out what is past, and past its grace, from no more than `budget` blocks, which are taken off that.
+    /// Takes out what is past, and past its grace, from no more than `budget` blocks, which are
+    /// taken off that.
     pub(crate) fn expire(&self, cx: &WriteScope<'_, K, V>, now: u64, budget: &mut u32) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         if timing.wheel.is_inherited() {
@@ -414,8 +419,8 @@ impl<K, V> Shard<K, V> {
         timing.wheel.advance(now, budget, Expiring { shard: self, cx, timing, past, grace })
     }
 
-    /// In a child of `fork`, before its first look at what is due: takes over what the parent's other threads were
-    /// about to take out or to schedule. For a thread that is pinned.
+    /// In a child of `fork`, before its first look at what is due: takes over what the parent's
+    /// other threads were about to take out or to schedule. For a thread that is pinned.
     #[cold]
     fn inherit(&self, timing: &Timing) {
         let fresh = self.recycler.fresh();

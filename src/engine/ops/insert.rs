@@ -1,23 +1,25 @@
-//! Inserting: the one operation that needs all protocols at once, and the one way in which an entry is written.
+//! Inserting: the one operation that needs all protocols at once, and the one way in which an entry
+//! is written.
 //!
-//! Every write of an entry is *conditional*: an insert, an insert of what is absent, a load's, a refresh's and a
-//! computation's differ in what has to hold of the key ([`Precondition`]), and in nothing else. One floor of a
-//! shard does
+//! Every write of an entry is *conditional*: an insert, an insert of what is absent, a load's, a
+//! refresh's and a computation's differ in what has to hold of the key ([`Precondition`]), and in
+//! nothing else. One floor of a shard does
 //!
 //! 1. look for the key (`sets.rs`, steps 1 to 3),
 //! 2. look whether the precondition holds of what was found,
 //! 3. take a node, and fill it with the entry and what belongs to it,
-//! 4. put the node into the index, in such a way that this fails if the key was changed since 1: present, by a
-//!    swap of the node in its slot; absent, with a credit and a slot (`room.rs`), by a decision in the
-//!    control word (`sets.rs`, steps 4 to 6),
+//! 4. put the node into the index, in such a way that this fails if the key was changed since 1:
+//!    present, by a swap of the node in its slot; absent, with a credit and a slot (`room.rs`), by
+//!    a decision in the control word (`sets.rs`, steps 4 to 6),
 //! 5. begin again at 1, with the node in hand, if it has failed.
 //!
-//! The first time is a straight line ([`Shard::put`]), with half of its steps left out where the cache has no
-//! parts that they are for. All further times are a loop (`insert/attempt.rs`), in which an [`Attempt`] holds what
-//! was taken on the way (a node, a credit, a claimed slot), and gives it back if the write comes to nothing, also
-//! when comparing keys panics.
+//! The first time is a straight line ([`Shard::put`]), with half of its steps left out where the
+//! cache has no parts that they are for. All further times are a loop (`insert/attempt.rs`), in
+//! which an [`Attempt`] holds what was taken on the way (a node, a credit, a claimed slot), and
+//! gives it back if the write comes to nothing, also when comparing keys panics.
 //!
-//! If the key is not on this floor and cannot be added there, the write goes on further up (`storeys.rs`).
+//! If the key is not on this floor and cannot be added there, the write goes on further up
+//! (`storeys.rs`).
 
 mod attempt;
 mod precondition;
@@ -78,7 +80,8 @@ pub(crate) enum Inserted {
 /// What became of a conditional write on one floor.
 #[derive(Debug)]
 pub(crate) enum Written<K, V> {
-    /// It is over, and the entry has been taken up: by this node, if it is there, or else 0, which is no node's number.
+    /// It is over, and the entry has been taken up: by this node, if it is there, or else 0, which
+    /// is no node's number.
     Done(Inserted, NodeId),
     /// The precondition does not hold. The entry is to be dropped when no longer pinned.
     Refused(Entry<K, V>),
@@ -107,7 +110,8 @@ impl<K, V> Written<K, V> {
 /// What came of one try to add a key.
 enum Adding<'i> {
     Done,
-    /// Another insert was decided in between; or there is no slot, if none was claimed. With what was taken.
+    /// Another insert was decided in between; or there is no slot, if none was claimed. With what
+    /// was taken.
     Lost(Room<'i>),
     /// There is nothing that could be evicted.
     NoRoom,
@@ -162,8 +166,8 @@ impl Terms {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    /// Writes an entry in a straight line: for a cache in which the thread has found no parts with which a write
-    /// has more to do, when it had pinned. `home` is the key's.
+    /// Writes an entry in a straight line: for a cache in which the thread has found no parts with
+    /// which a write has more to do, when it had pinned. `home` is the key's.
     #[inline(always)]
     pub(crate) fn write_plain(
         &self,
@@ -209,7 +213,8 @@ impl<K: Eq, V> Shard<K, V> {
         self.put(cx, target, terms, entry, condition, (home, control, found))
     }
 
-    /// The first attempt, where the key was looked for: with what was found after the control word was read.
+    /// The first attempt, where the key was looked for: with what was found after the control word
+    /// was read.
     #[inline(always)]
     pub(crate) fn put<C: Condition<K, V>>(
         &self,
@@ -289,7 +294,8 @@ impl<K: Eq, V> Shard<K, V> {
         timed && (tags.is_empty() || common.has_tags())
     }
 
-    /// The key was changed since it was found, or the cache has come by parts with which there is more to do.
+    /// The key was changed since it was found, or the cache has come by parts with which there is
+    /// more to do.
     #[cold]
     #[inline(never)]
     fn put_again(
@@ -299,8 +305,8 @@ impl<K: Eq, V> Shard<K, V> {
         node: NodeId,
         condition: Precondition<'_, K, V>,
     ) -> Written<K, V> {
-        // An entry that is inserted at the moment in which there come to be times lives as the cache's rules say,
-        // which are none.
+        // An entry that is inserted at the moment in which there come to be times lives as the
+        // cache's rules say, which are none.
         let attempt = Attempt::new(self, cx, target, node, condition);
         match self.begin(cx, target, &Terms::BY_RULE, node, None) {
             Ok(()) => attempt.run(),
@@ -356,8 +362,9 @@ impl<K: Eq, V> Shard<K, V> {
         if attempt.room.is_some() { attempt.run() } else { attempt.rejected() }
     }
 
-    /// Tries to add a key that was not found after `control` was read, with the room that is in hand, if any.
-    /// It runs no code of the user's, so nothing unwinds, and what it has taken needs no guard.
+    /// Tries to add a key that was not found after `control` was read, with the room that is in
+    /// hand, if any. It runs no code of the user's, so nothing unwinds, and what it has taken needs
+    /// no guard.
     #[inline(always)]
     fn add<'i>(
         &'i self,
@@ -397,7 +404,8 @@ impl<K: Eq, V> Shard<K, V> {
         Adding::Lost(Room { credit, source, claim, vacant: 0 })
     }
 
-    /// Has an entry that was published taken out in time, and at once if it was invalidated meanwhile.
+    /// Has an entry that was published taken out in time, and at once if it was invalidated
+    /// meanwhile.
     #[inline(never)]
     fn look_after(&self, cx: &WriteScope<'_, K, V>, loc: Loc, node: NodeId) {
         self.schedule(cx.common(), node);
@@ -423,8 +431,8 @@ impl<K: Eq, V> Shard<K, V> {
         Written::Done(Inserted::Updated, node)
     }
 
-    /// The same where the old value is more than a node. The listener does not hear of it if it `is_renewed`: the new
-    /// one is as good.
+    /// The same where the old value is more than a node. The listener does not hear of it if it
+    /// `is_renewed`: the new one is as good.
     #[inline(never)]
     fn updated_with_parts(
         &self,
@@ -450,8 +458,8 @@ impl<K: Eq, V> Shard<K, V> {
         Written::Done(Inserted::Added, node)
     }
 
-    /// The write of an entry that nobody can find: it takes no place but that of what its key had. Counted and told
-    /// as expired.
+    /// The write of an entry that nobody can find: it takes no place but that of what its key had.
+    /// Counted and told as expired.
     #[cold]
     fn expire_at_once(
         &self,
@@ -477,7 +485,8 @@ impl<K: Eq, V> Shard<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// Takes a key out of this shard for a value that is not stored, or for none, if the precondition holds.
+    /// Takes a key out of this shard for a value that is not stored, or for none, if the
+    /// precondition holds.
     #[cold]
     pub(crate) fn displace(
         &self,

@@ -167,7 +167,8 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// The same where there is more to be looked at than the deadline of what is found, or that has come.
+    /// The same where there is more to be looked at than the deadline of what is found, or that has
+    /// come.
     #[inline(never)]
     fn get_by_detour<'c, R>(
         sought: impl Sought<'c, K, V>,

@@ -42,7 +42,8 @@ impl<K, V> Common<K, V> {
 
     /// The groups, made if this is the first time that they are needed.
     fn groups_made(&self) -> Result<&Groups, OutOfMemory> {
-        // Announced to lookups first: who pins when the grace period is over knows of the groups by the bit.
+        // Announced to lookups first: who pins when the grace period is over knows of the groups by
+        // the bit.
         let groups = self.parts.make(Part::Groups, &self.groups, || Ok(Groups::new()))?;
         announce(groups);
         Ok(groups)
@@ -151,8 +152,8 @@ impl<K, V> Engine<K, V> {
         self.supersede_all(&pin());
     }
 
-    /// Removes the entries for which `doomed` holds, of those that are there when the call begins; says
-    /// how many they were.
+    /// Removes the entries for which `doomed` holds, of those that are there when the call begins;
+    /// says how many they were.
     pub(crate) fn invalidate_where(&self, doomed: impl FnMut(&K, &V) -> bool) -> u64 {
         self.supersede_loads();
         self.take_out_where(doomed)
@@ -228,8 +229,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Takes a node's entry out of the index, if it is still there; for what cause. (A use alone must not save
-    /// it.)
+    /// Takes a node's entry out of the index, if it is still there; for what cause. (A use alone
+    /// must not save it.)
     pub(crate) fn take_out(
         &self,
         cx: &WriteScope<'_, K, V>,

@@ -22,8 +22,8 @@ use crate::{
 };
 
 impl<K: Eq, V> Engine<K, V> {
-    /// Inserts, then drops a few entries that died earlier. In a straight line where the cache has no parts with
-    /// which an insert would have more to do.
+    /// Inserts, then drops a few entries that died earlier. In a straight line where the cache has
+    /// no parts with which an insert would have more to do.
     #[inline]
     pub(crate) fn insert(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted {
         if self.common.parts.now().has_any_of(PartSet::OF_WRITES) {
@@ -228,8 +228,8 @@ impl<K, V> Engine<K, V> {
 
     /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
     /// they were removed. On a machine with more runnable threads than cores these are threads that
-    /// were interrupted at a bad moment, so let them run: but only a few times, and not again before
-    /// there was some progress, since nobody may have to wait for a thread that has stopped.
+    /// were interrupted at a bad moment, so let them run: but only a few times, and not again
+    /// before there was some progress, since nobody may have to wait for a thread that has stopped.
     ///
     /// `bury` gets the entries of dead nodes, which are to be free.
     pub(crate) fn retry_exhausted<R>(

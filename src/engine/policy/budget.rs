@@ -4,12 +4,12 @@
 //!
 //! There are `capacity` credits, and an entry in the index stands for as many of them as it weighs,
 //! which is one in a cache without a weigher: an insert has them in hand before it publishes, and
-//! whoever takes an entry out of the index has its credits in hand afterwards. All other credits lie in
-//! the common pool or in a shard. Credits only move, so the weight of all entries cannot exceed the
-//! capacity, not by one and not for a moment. A capacity beyond [`CREDITS_MAX`] stands for that many: more
-//! than the heaviest entries that any memory holds weigh together. So `u64::MAX` is no bound, and sums of
-//! credits do not overflow, not even while a capacity is made smaller and larger at once, when for a moment
-//! the pool has what the debt is about to take back.
+//! whoever takes an entry out of the index has its credits in hand afterwards. All other credits
+//! lie in the common pool or in a shard. Credits only move, so the weight of all entries cannot
+//! exceed the capacity, not by one and not for a moment. A capacity beyond [`CREDITS_MAX`] stands
+//! for that many: more than the heaviest entries that any memory holds weigh together. So
+//! `u64::MAX` is no bound, and sums of credits do not overflow, not even while a capacity is made
+//! smaller and larger at once, when for a moment the pool has what the debt is about to take back.
 //!
 //! ```text
 //! draw     pool: p -> p - n, shard: + n - w     compare-and-swap, fetch_add; w in hand
@@ -21,12 +21,13 @@
 //!          that weight, are forgotten
 //! ```
 //!
-//! Where one source has less than an entry weighs, it is emptied and the next one asked for the rest.
+//! Where one source has less than an entry weighs, it is emptied and the next one asked for the
+//! rest.
 //!
-//! An insert takes from its shard, then draws from the pool (a batch, smaller as the pool runs dry),
-//! then steals from other shards, and only then evicts, which hands it the victim's credit without
-//! touching any of this: a full cache at work writes none of these words. So an entry is evicted
-//! only when no credit was found unused.
+//! An insert takes from its shard, then draws from the pool (a batch, smaller as the pool runs
+//! dry), then steals from other shards, and only then evicts, which hands it the victim's credit
+//! without touching any of this: a full cache at work writes none of these words. So an entry is
+//! evicted only when no credit was found unused.
 //!
 //! `spare` has a bit for each shard that may hold credits: set after credits were given, cleared by
 //! a thief that finds none. While the cache is full it is read by all and written by none.
@@ -40,9 +41,10 @@
 //! otherwise the swap got the credits. A bit may be set for nothing, but credits at rest never lie
 //! under a cleared one.
 //!
-//! A bit says, too, that its shard was made, of which the thief may know nothing yet (`storeys.rs`). So it
-//! is set with Release and found with Acquire. In between the word is changed by read-modify-write only,
-//! so who finds a bit set sees the shard, whichever change it was that he read.
+//! A bit says, too, that its shard was made, of which the thief may know nothing yet
+//! (`storeys.rs`). So it is set with Release and found with Acquire. In between the word is changed
+//! by read-modify-write only, so who finds a bit set sees the shard, whichever change it was that
+//! he read.
 //!
 //! # Progress
 //!
@@ -70,7 +72,8 @@ const WORD_BITS: usize = u64::BITS as usize;
 #[derive(Debug)]
 pub(crate) struct Credits(AtomicU64);
 
-/// The right to have entries of so much weight in the index. To be given back, or spent on a publish.
+/// The right to have entries of so much weight in the index. To be given back, or spent on a
+/// publish.
 #[derive(Debug)]
 #[must_use = "a credit that is dropped is a place that is lost"]
 pub(crate) struct Credit(u64);
@@ -432,8 +435,8 @@ impl Budget {
         all.map(Credits::unused).sum::<u64>() + self.pooled()
     }
 
-    /// Credits that nobody uses now and no shard has. Whoever wants all asks the shards first: weakly
-    /// consistent while others insert and remove.
+    /// Credits that nobody uses now and no shard has. Whoever wants all asks the shards first:
+    /// weakly consistent while others insert and remove.
     pub(crate) fn pooled(&self) -> u64 {
         self.pool.load(Ordering::Relaxed)
     }

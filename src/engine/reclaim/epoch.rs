@@ -8,10 +8,10 @@
 //! # Thread numbers
 //!
 //! Each thread counts on a line of its own and keeps a stock of nodes of its own, without locked
-//! instructions (`stripes.rs`), so a number belongs to one living thread at a time. It is claimed from a bitmap
-//! when a thread first uses a cache and given back when the thread ends. Claiming is a
-//! compare-and-swap with Acquire, giving back a Release: the next owner goes on where the last one
-//! stopped. Threads beyond [`MAX_THREADS`] get no number and do with locked instructions.
+//! instructions (`stripes.rs`), so a number belongs to one living thread at a time. It is claimed
+//! from a bitmap when a thread first uses a cache and given back when the thread ends. Claiming is
+//! a compare-and-swap with Acquire, giving back a Release: the next owner goes on where the last
+//! one stopped. Threads beyond [`MAX_THREADS`] get no number and do with locked instructions.
 
 use crossbeam_epoch::{Collector, Guard, LocalHandle};
 
@@ -110,8 +110,9 @@ impl Drop for Local {
     }
 }
 
-/// Who takes part, by number: for children of `fork`, in which the threads that did are no more, and stay pinned if they
-/// were. (Those without a number are not known, and neither are those that were just beginning or ending.)
+/// Who takes part, by number: for children of `fork`, in which the threads that did are no more,
+/// and stay pinned if they were. (Those without a number are not known, and neither are those that
+/// were just beginning or ending.)
 #[cfg(all(unix, not(larder_loom), not(miri)))]
 mod participants {
     use super::MAX_THREADS;
@@ -134,8 +135,8 @@ mod participants {
         handle: UnsafeCell<MaybeUninit<LocalHandle>>,
     }
 
-    // SAFETY: the handle is written by the thread that has the number, and read in a process where that is not,
-    // by one thread, which has seen so in `process`.
+    // SAFETY: the handle is written by the thread that has the number, and read in a process where
+    // that is not, by one thread, which has seen so in `process`.
     unsafe impl Sync for Participant {}
 
     static PARTICIPANTS: [Participant; MAX_THREADS as usize] = [const {
@@ -150,7 +151,8 @@ mod participants {
     pub(crate) fn enter(number: u32, handle: &LocalHandle) {
         fork::watch_collector(Collector { survive, bury });
         let participant = &PARTICIPANTS[number as usize];
-        // SAFETY: this thread has the number. The copy is not used while the thread is there, and never dropped.
+        // SAFETY: this thread has the number. The copy is not used while the thread is there, and
+        // never dropped.
         unsafe { ptr::copy_nonoverlapping(handle, (*participant.handle.get()).as_mut_ptr(), 1) };
         // Release, for the Acquire of `bury`: a child that finds the process finds the handle.
         participant.process.store(fork::process() + 1, Ordering::Release);
@@ -160,7 +162,8 @@ mod participants {
     pub(crate) fn leave(number: u32) {
         OWN.set(None);
         PARTICIPANTS[number as usize].process.store(0, Ordering::Relaxed);
-        // The thread drops its handle next. In the memory that a child gets, that must not come before the store.
+        // The thread drops its handle next. In the memory that a child gets, that must not come
+        // before the store.
         fence(Ordering::SeqCst);
     }
 
@@ -168,7 +171,8 @@ mod participants {
     fn survive() {
         if let Some(number) = OWN.get() {
             let process = fork::process() + 1;
-            // Relaxed: this is the child's only thread, and the handle is the one that it has entered.
+            // Relaxed: this is the child's only thread, and the handle is the one that it has
+            // entered.
             PARTICIPANTS[number as usize].process.store(process, Ordering::Relaxed);
         }
     }
@@ -182,22 +186,22 @@ mod participants {
             }
             // Relaxed: one thread of the child comes here, once.
             participant.process.store(0, Ordering::Relaxed);
-            // SAFETY: entered in a process whose threads are not there, but for the one that has survived, and
-            // that one belongs to this process. Nobody else takes its number. The participant itself stays, for its
-            // handle was not dropped.
+            // SAFETY: entered in a process whose threads are not there, but for the one that has
+            // survived, and that one belongs to this process. Nobody else takes its number. The
+            // participant itself stays, for its handle was not dropped.
             let handle =
                 unsafe { ManuallyDrop::new(ptr::read((*participant.handle.get()).as_ptr())) };
-            // One guard more than the thread had. Its own are on a stack that nobody goes back to: they are
-            // given up in its place, by copies of this one, which is one of a count.
+            // One guard more than the thread had. Its own are on a stack that nobody goes back to:
+            // they are given up in its place, by copies of this one, which is one of a count.
             //
-            // A thread that was just ending its pin may have given up its last guard and not yet its epoch. That
-            // guard's end gives up the epoch. With debug assertions crossbeam-epoch panics instead, and gives it
-            // up while it unwinds.
+            // A thread that was just ending its pin may have given up its last guard and not yet
+            // its epoch. That guard's end gives up the epoch. With debug assertions crossbeam-epoch
+            // panics instead, and gives it up while it unwinds.
             let Some(guard) = caught(|| handle.pin()) else { continue };
             let guard = ManuallyDrop::new(guard);
             while handle.is_pinned() {
-                // SAFETY: each stands for one guard of the participant, whose number `is_pinned` goes by, and
-                // none of which is dropped by anybody else.
+                // SAFETY: each stands for one guard of the participant, whose number `is_pinned`
+                // goes by, and none of which is dropped by anybody else.
                 drop(unsafe { ptr::read(&*guard) });
             }
         }
@@ -227,8 +231,8 @@ mod statics {
     thread_local! {
         static LOCAL: Local = Local::register();
 
-        /// Where it is, while it is there: to be found without asking whether it was made, and whether it was
-        /// destroyed.
+        /// Where it is, while it is there: to be found without asking whether it was made, and
+        /// whether it was destroyed.
         static REGISTERED: Cell<Option<NonNull<Local>>> = const { Cell::new(None) };
     }
 
@@ -308,8 +312,8 @@ fn pin_unregistered() -> Pin {
     register(Local::pin).unwrap_or_else(pin_past_destruction)
 }
 
-/// For a thread whose thread-local values have been destroyed: with a passing participant, which stays
-/// as long as it is pinned, and without a number.
+/// For a thread whose thread-local values have been destroyed: with a passing participant, which
+/// stays as long as it is pinned, and without a number.
 #[cold]
 #[inline(never)]
 fn pin_past_destruction() -> Pin {
@@ -378,8 +382,8 @@ mod numbers {
     }
 }
 
-/// In models each thread has a number of its own for good: how they are handed on is not what models
-/// are about.
+/// In models each thread has a number of its own for good: how they are handed on is not what
+/// models are about.
 #[cfg(larder_loom)]
 mod numbers {
     use super::MAX_THREADS;

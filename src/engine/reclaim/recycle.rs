@@ -22,12 +22,12 @@
 //! - *free*: holds no key or value.
 //!
 //! Each thread retires into its own stock (`stock.rs`) and allocates from it. What it retired is
-//! sealed in batches: a magazine (`magazine.rs`) takes the nodes, and the collector is asked to hand
-//! it back after the grace period. What the collector runs is only that: one push of a magazine on
-//! the shard's stack of dead or free ones. It runs in whichever thread collects, also in a reader, and
-//! owns an `Arc` of this structure, so it may run when the cache is long gone. Dropping keys and
-//! values is left to writers and to maintenance, a few per operation. A stock that is used up takes
-//! over the nodes of a free magazine.
+//! sealed in batches: a magazine (`magazine.rs`) takes the nodes, and the collector is asked to
+//! hand it back after the grace period. What the collector runs is only that: one push of a
+//! magazine on the shard's stack of dead or free ones. It runs in whichever thread collects, also
+//! in a reader, and owns an `Arc` of this structure, so it may run when the cache is long gone.
+//! Dropping keys and values is left to writers and to maintenance, a few per operation. A stock
+//! that is used up takes over the nodes of a free magazine.
 //!
 //! Nodes that a thread keeps free in its stock are of no use to others. So no more threads may keep
 //! some than leaves others half of what there is to spare; the rest take one at a time from the
@@ -35,17 +35,17 @@
 //!
 //! # Orderings
 //!
-//! Every way of a node from one thread to another is a Release/Acquire pair: of a stack of magazines,
-//! of a stock's queue, or of a thread number. So what was done with a node (reading, dropping) before
-//! it was handed on happens before what its next owner does with it. Readers' accesses happen before
-//! the hand-back by the collector's grace period: each reader unpins after its last access, and the
-//! batch runs after every pin that was there when it was sealed has ended.
+//! Every way of a node from one thread to another is a Release/Acquire pair: of a stack of
+//! magazines, of a stock's queue, or of a thread number. So what was done with a node (reading,
+//! dropping) before it was handed on happens before what its next owner does with it. Readers'
+//! accesses happen before the hand-back by the collector's grace period: each reader unpins after
+//! its last access, and the batch runs after every pin that was there when it was sealed has ended.
 //!
 //! # ABA
 //!
-//! See `magazine.rs` and `stock.rs` for the stacks and queues. What the index relies on is said here:
-//! a node that is seen in the index during a pin is not handed out again before that pin ends.
-//! (Nodes therefore never go straight back to `free`, not even those of an aborted insert.)
+//! See `magazine.rs` and `stock.rs` for the stacks and queues. What the index relies on is said
+//! here: a node that is seen in the index during a pin is not handed out again before that pin
+//! ends. (Nodes therefore never go straight back to `free`, not even those of an aborted insert.)
 //!
 //! # Progress
 //!
@@ -220,9 +220,10 @@ impl Recycler {
         }
     }
 
-    /// Calls `drop_entry` for up to `most` dead nodes, to drop their keys and values, and makes the nodes
-    /// free. Returns how many they were: none within a `drop_entry` of this thread. A destructor that writes
-    /// to a cache would otherwise run others inside it, and these others, until the stack is used up.
+    /// Calls `drop_entry` for up to `most` dead nodes, to drop their keys and values, and makes the
+    /// nodes free. Returns how many they were: none within a `drop_entry` of this thread. A
+    /// destructor that writes to a cache would otherwise run others inside it, and these others,
+    /// until the stack is used up.
     #[inline(always)]
     pub(crate) fn drop_dead(&self, most: u32, drop_entry: impl FnMut(NodeId)) -> u32 {
         if self.depot.dead.is_empty() { 0 } else { self.drop_some_dead(most, drop_entry) }
@@ -251,16 +252,16 @@ impl Recycler {
         dropped
     }
 
-    /// Batches that wait for the end of their grace period: a hint for maintenance. Who finds none finds
-    /// dead what was one.
+    /// Batches that wait for the end of their grace period: a hint for maintenance. Who finds none
+    /// finds dead what was one.
     pub(crate) fn pending(&self) -> u32 {
         self.depot.pending.load(Ordering::Acquire)
     }
 
-    /// Whether a batch may come back soon: one has since somebody waited in vain, or it has been a while
-    /// since then. (A thread that was interrupted while it was pinned goes on soon if others wait now and
-    /// then, and each that does not wait costs an entry. One that is stopped must not slow all others
-    /// down.) A hint.
+    /// Whether a batch may come back soon: one has since somebody waited in vain, or it has been a
+    /// while since then. (A thread that was interrupted while it was pinned goes on soon if others
+    /// wait now and then, and each that does not wait costs an entry. One that is stopped must not
+    /// slow all others down.) A hint.
     pub(crate) fn is_hopeful(&self) -> bool {
         let returned = self.depot.returned.load(Ordering::Relaxed);
         self.depot.given_up.load(Ordering::Relaxed) != returned.wrapping_add(1)
@@ -354,8 +355,8 @@ impl Recycler {
         hand_on(held);
     }
 
-    /// Hands to the collector what every thread has retired so far, and lets it work. Says how many batches
-    /// it made of that.
+    /// Hands to the collector what every thread has retired so far, and lets it work. Says how many
+    /// batches it made of that.
     #[cold]
     pub(crate) fn seal_all(self: &Arc<Self>, pinned: &Guard) -> u32 {
         self.stocks.iter().map(|stock| u32::from(self.seal(stock, pinned))).sum()
@@ -394,7 +395,8 @@ impl Recycler {
         let depot = &self.depot;
         self.magazines.push(if self.drops { &depot.dead } else { &depot.free }, held);
         depot.returned.fetch_add(1, Ordering::Relaxed);
-        // Release, for the Acquire of `pending`: who does not count the batch any more finds it pushed.
+        // Release, for the Acquire of `pending`: who does not count the batch any more finds it
+        // pushed.
         depot.pending.fetch_sub(1, Ordering::Release);
     }
 }
@@ -408,8 +410,8 @@ thread_local! {
 struct Dropping(PhantomData<*const ()>);
 
 impl Dropping {
-    /// `None` within a destructor of a dead entry, and in a thread whose locals are gone: another thread,
-    /// or a later write, drops what is left.
+    /// `None` within a destructor of a dead entry, and in a thread whose locals are gone: another
+    /// thread, or a later write, drops what is left.
     fn begin() -> Option<Self> {
         let is_first = DROPPING.try_with(|dropping| !dropping.replace(true)).unwrap_or(false);
         is_first.then(|| Self(PhantomData))

@@ -17,8 +17,9 @@
 //!                                                 are the taker's
 //! ```
 //!
-//! The owner takes its retired nodes when they make a batch. Anyone else takes them if they must not
-//! wait for the owner, which may be idle for ever: maintenance, and an insert that finds no node.
+//! The owner takes its retired nodes when they make a batch. Anyone else takes them if they must
+//! not wait for the owner, which may be idle for ever: maintenance, and an insert that finds no
+//! node.
 //!
 //! # Orderings
 //!
@@ -30,8 +31,8 @@
 //!
 //! # ABA
 //!
-//! Positions are 32 bits wide. For a taker to succeed after the head came back, 2^32 nodes would have
-//! to be retired here while it is pinned; there are 2^20, and none comes back while it is.
+//! Positions are 32 bits wide. For a taker to succeed after the head came back, 2^32 nodes would
+//! have to be retired here while it is pinned; there are 2^20, and none comes back while it is.
 //!
 //! # Progress
 //!
@@ -77,7 +78,8 @@ unsafe impl Element for Stock {
 }
 
 impl Stock {
-    /// Takes a free node; for the owner. Says as well which one it would take next; 0 if there is none.
+    /// Takes a free node; for the owner. Says as well which one it would take next; 0 if there is
+    /// none.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<(NodeId, NodeId)> {
         let left = self.free_len.load(Ordering::Relaxed).wrapping_sub(1);
@@ -131,7 +133,8 @@ impl Stock {
         self.tail.load(Ordering::Relaxed) == self.head.load(Ordering::Relaxed)
     }
 
-    /// Takes retired nodes into `held`, as many as it has room for; for anyone. False if there are none.
+    /// Takes retired nodes into `held`, as many as it has room for; for anyone. False if there are
+    /// none.
     pub(crate) fn take_retired(&self, magazines: &Magazines, held: &Held) -> bool {
         loop {
             let head = self.head.load(Ordering::Acquire);

@@ -1,12 +1,12 @@
 //! One value per thread: what a thread may write without meeting another.
 //!
 //! The value of a thread is found by its number (`epoch.rs`). Numbers have one owner at a time, and
-//! handing one on is a Release/Acquire pair: so an owner may use plain loads and stores, and goes on
-//! where the last one stopped. What others may do with a thread's value is the value's business.
+//! handing one on is a Release/Acquire pair: so an owner may use plain loads and stores, and goes
+//! on where the last one stopped. What others may do with a thread's value is the value's business.
 //!
-//! Values come in chunks, each as long as all before it, which appear when the first thread with such a number
-//! needs them and stay as long as the whole: a compare-and-swap publishes a chunk (Release), finding
-//! it is an Acquire load, and the loser frees its own.
+//! Values come in chunks, each as long as all before it, which appear when the first thread with
+//! such a number needs them and stay as long as the whole: a compare-and-swap publishes a chunk
+//! (Release), finding it is an Acquire load, and the loser frees its own.
 
 use crate::{
     engine::{

@@ -43,8 +43,8 @@ impl<K, V> Shard<K, V> {
             while let Some(&holding) = holds.get(next) {
                 next += 1;
                 if holding {
-                    // SAFETY: every node up to `fresh` that is not free and no husk holds an entry, nobody
-                    // else uses the cache, and each comes up once.
+                    // SAFETY: every node up to `fresh` that is not free and no husk holds an entry,
+                    // nobody else uses the cache, and each comes up once.
                     unsafe { self.nodes.drop_entry(next as u32) };
                 }
             }

@@ -92,8 +92,8 @@ impl<K, V> Engine<K, V> {
         self.common.budget.capacity()
     }
 
-    /// Sets what entries may weigh together, and evicts what is too much. Says how many entries there is
-    /// room for if that is not enough, and there is no memory for more.
+    /// Sets what entries may weigh together, and evicts what is too much. Says how many entries
+    /// there is room for if that is not enough, and there is no memory for more.
     pub(crate) fn resize(&self, capacity: u64) -> Result<(), u64> {
         let common = &*self.common;
         let _work = common.background.work();

@@ -1,14 +1,14 @@
 //! Nodes that have left the index and that the listener has yet to hear of.
 //!
-//! The listener is user code, so it runs when the thread is not pinned any more, and it is to hear of
-//! each value once, at the moment it leaves. So an operation of a cache with a listener does not
+//! The listener is user code, so it runs when the thread is not pinned any more, and it is to hear
+//! of each value once, at the moment it leaves. So an operation of a cache with a listener does not
 //! retire the nodes it takes out: it keeps them until it has unpinned, tells the listener, and
 //! retires them then. Until it does, nobody recycles them: a node that was taken out of the index
-//! belongs to the thread that took it out. A listener that never returns keeps its one node, and the
-//! few that its operation took out with it.
+//! belongs to the thread that took it out. A listener that never returns keeps its one node, and
+//! the few that its operation took out with it.
 //!
-//! Where the listener must not run yet, since a load is about to land or another listener is running, what
-//! has left waits in the thread's outbox (`outbox.rs`).
+//! Where the listener must not run yet, since a load is about to land or another listener is
+//! running, what has left waits in the thread's outbox (`outbox.rs`).
 //!
 //! Without a listener none of this happens: [`Shard::retire`] retires at once.
 //!
@@ -35,7 +35,8 @@ pub(crate) enum Gone<K, V> {
     Unstored(Entry<K, V>, RemovalCause),
 }
 
-/// What one operation took out, and the listener has yet to hear of when the operation has unpinned.
+/// What one operation took out, and the listener has yet to hear of when the operation has
+/// unpinned.
 ///
 /// A list: empty, it is one word, which most operations neither write again nor read twice.
 pub(crate) struct Leaving<K, V> {
@@ -110,8 +111,8 @@ impl<K, V> Leaving<K, V> {
 }
 
 impl<K, V> Common<K, V> {
-    /// Tells the listener, if there is one, of an entry that was not stored, and gives that back; unless
-    /// it has to be told later. Not to be called while pinned.
+    /// Tells the listener, if there is one, of an entry that was not stored, and gives that back;
+    /// unless it has to be told later. Not to be called while pinned.
     #[cold]
     pub(crate) fn tell_rejected(&self, entry: Entry<K, V>) -> Option<Entry<K, V>> {
         let cause = RemovalCause::Rejected;

@@ -35,8 +35,8 @@ pub(crate) const PAIRS_MAX: u64 = (1 << 28) - 1;
 const SPARE_NODES: u64 = 1 << 13;
 const SPARE_BYTES: u64 = 1 << 20;
 
-/// Spare nodes per core, if they are not too large: twice what a thread may have in its stock and in
-/// batches.
+/// Spare nodes per core, if they are not too large: twice what a thread may have in its stock and
+/// in batches.
 const SPARE_PER_CORE: u64 = 4 * MAGAZINE as u64;
 
 /// Retired nodes per batch, at least: fewer cost more work of the collector.
@@ -52,8 +52,8 @@ pub(crate) const FLUSHES_IN_VAIN: u32 = 64;
 #[cfg(larder_loom)]
 pub(crate) const FLUSHES_IN_VAIN: u32 = 3;
 
-/// How often an insert that finds no node has the collector try before it gives up; the first one that
-/// does also lets other threads run.
+/// How often an insert that finds no node has the collector try before it gives up; the first one
+/// that does also lets other threads run.
 pub(crate) const YIELDS: u32 = 4;
 
 /// Whether a floor can come to hold more entries than it is planned for.
@@ -99,8 +99,9 @@ pub(crate) struct Plan {
 }
 
 impl ShardPlan {
-    /// More entries than this have outgrown a shard that is planned for an estimate. Hashing spreads keys
-    /// unevenly, so the plan itself is exceeded by the one or the other shard when the estimate is right.
+    /// More entries than this have outgrown a shard that is planned for an estimate. Hashing
+    /// spreads keys unevenly, so the plan itself is exceeded by the one or the other shard when the
+    /// estimate is right.
     pub(crate) fn outgrown_at(&self) -> u32 {
         self.capacity + self.capacity / 8 + SLOTS as u32
     }

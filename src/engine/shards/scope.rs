@@ -1,20 +1,23 @@
-//! What goes around the work of a write in the index: one guard, from the pin to what follows the unpin.
+//! What goes around the work of a write in the index: one guard, from the pin to what follows the
+//! unpin.
 //!
-//! Beginning, by [`Engine::begin_write`]: what is due is done, the thread pins, and loads of the key are
-//! superseded, in this order (`flights.rs` asks for the last two). Ending, when the guard is dropped, also by
-//! unwinding:
+//! Beginning, by [`Engine::begin_write`]: what is due is done, the thread pins, and loads of the
+//! key are superseded, in this order (`flights.rs` asks for the last two). Ending, when the guard
+//! is dropped, also by unwinding:
 //!
 //! 1. The thread unpins.
 //! 2. The listener hears of what has left (`leaving.rs`).
-//! 3. If the capacity was made smaller while this thread had credits in hand, it takes part in reaching it.
+//! 3. If the capacity was made smaller while this thread had credits in hand, it takes part in
+//!    reaching it.
 //! 4. The entries of a few nodes are dropped that have died since.
 //!
-//! Steps 2 to 4 run code of the user's: listeners and destructors. None of it may run pinned, and none does: the
-//! pin is the first field of [`WriteScope`], and fields are dropped in the order of their declaration. Whatever
-//! works in the index borrows the guard, so it cannot end before that does.
+//! Steps 2 to 4 run code of the user's: listeners and destructors. None of it may run pinned, and
+//! none does: the pin is the first field of [`WriteScope`], and fields are dropped in the order of
+//! their declaration. Whatever works in the index borrows the guard, so it cannot end before that
+//! does.
 //!
-//! What belongs to parts that a cache does not have is out of line, behind one look at `parts.rs`: what is due
-//! before the pin; loads and groups after it; what is owed after the end.
+//! What belongs to parts that a cache does not have is out of line, behind one look at `parts.rs`:
+//! what is due before the pin; loads and groups after it; what is owed after the end.
 
 use crate::{
     engine::{
@@ -37,11 +40,12 @@ use crate::{
 use crossbeam_epoch::Guard;
 use std::mem::{ManuallyDrop, needs_drop};
 
-/// Dead nodes whose entries a writer drops after its own work: more than it can retire, so that they do not
-/// pile up.
+/// Dead nodes whose entries a writer drops after its own work: more than it can retire, so that
+/// they do not pile up.
 pub(crate) const DEAD_PER_WRITE: u32 = 8;
 
-/// A write, or a piece of upkeep, in progress: what every step of it needs. Pinned until it is dropped.
+/// A write, or a piece of upkeep, in progress: what every step of it needs. Pinned until it is
+/// dropped.
 pub(crate) struct WriteScope<'a, K, V> {
     // The first field, so that it is dropped before `after`: see above.
     guard: Guard,
@@ -192,8 +196,8 @@ impl<K, V> Drop for After<'_, K, V> {
 }
 
 impl<K, V> Common<K, V> {
-    /// Takes part in reaching a capacity that was made smaller while this thread had credits in hand; when
-    /// it has unpinned.
+    /// Takes part in reaching a capacity that was made smaller while this thread had credits in
+    /// hand; when it has unpinned.
     #[inline(always)]
     pub(crate) fn pay_if_owing(&self) {
         if self.may_owe() {
@@ -256,8 +260,8 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// What a write does for a cache that no maintenance thread tends, or in which stale entries are to be
-    /// swept.
+    /// What a write does for a cache that no maintenance thread tends, or in which stale entries
+    /// are to be swept.
     #[cold]
     fn do_upkeep(&self, hash: u64) {
         let shard = self.ground(hash);

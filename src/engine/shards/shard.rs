@@ -1,8 +1,8 @@
 //! One shard: the operations, put together from the protocols.
 //!
-//! `sets.rs` says which copy of a key counts, `budget.rs` how many entries there may be,
-//! `rules.rs` who goes, `room.rs` what becomes of that, `recycle.rs` when a node may be used again. Here they meet; the order
-//! of the steps below is what their headers ask for.
+//! `sets.rs` says which copy of a key counts, `budget.rs` how many entries there may be, `rules.rs`
+//! who goes, `room.rs` what becomes of that, `recycle.rs` when a node may be used again. Here they
+//! meet; the order of the steps below is what their headers ask for.
 
 use crate::{
     engine::{
@@ -287,7 +287,8 @@ impl<K, V> Shard<K, V> {
                 // SAFETY: as below.
                 return is_it.then(|| unsafe { self.nodes.get(node) });
             }
-            // SAFETY: pinned, and the index read `node` from a member word with Acquire; borrowed from the pin.
+            // SAFETY: pinned, and the index read `node` from a member word with Acquire; borrowed
+            // from the pin.
             let entry = unsafe { self.nodes.get(node) };
             eq(&entry.key).then_some(entry)
         })
@@ -307,7 +308,8 @@ impl<K, V> Shard<K, V> {
             let Some(found) = self.find(cx.guard(), home, hash, &mut eq) else {
                 return Taken::Nothing;
             };
-            // Asked before the swap: nobody finds the key afterwards, so what ends then was in time.
+            // Asked before the swap: nobody finds the key afterwards, so what ends then was in
+            // time.
             let cause = self.cause(cx, found.node, RemovalCause::Explicit);
             if Index::remove_found(found) {
                 let loc = self.index.loc(found);
@@ -326,7 +328,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// The rest of a removal: credit and node of an entry that has left its slot. The cause that counts.
+    /// The rest of a removal: credit and node of an entry that has left its slot. The cause that
+    /// counts.
     #[inline(always)]
     pub(crate) fn depart(
         &self,
@@ -403,8 +406,8 @@ impl<K, V> Shard<K, V> {
         self.weights.is_some() && self.weight_of(self.index.layout().node(word)) == 0
     }
 
-    /// Retires a node that this thread took out of the index: at once, or when the listener has heard
-    /// of it.
+    /// Retires a node that this thread took out of the index: at once, or when the listener has
+    /// heard of it.
     #[inline(always)]
     pub(crate) fn retire(&self, cx: &WriteScope<'_, K, V>, node: NodeId, cause: RemovalCause) {
         if cx.common().listener.is_none() {
@@ -441,15 +444,16 @@ impl<K, V> Shard<K, V> {
         self.recycler.alloc_beyond_stock(cx.number(), |index| self.ensure(index))
     }
 
-    /// Moves the entry out of a node that this thread has filled and nobody else has looked at; None if
-    /// that is not possible for want of memory. The node is not this thread's any more if it was.
+    /// Moves the entry out of a node that this thread has filled and nobody else has looked at;
+    /// None if that is not possible for want of memory. The node is not this thread's any more if
+    /// it was.
     #[cold]
     pub(crate) fn take_back(&self, cx: &WriteScope<'_, K, V>, node: NodeId) -> Option<Entry<K, V>> {
         if std::mem::needs_drop::<Entry<K, V>>() && !planted(Bug::HuskRetired) {
             self.husks.get_or_try_make(|| Husks::new(self.max_nodes)).ok()?.note(node);
         }
-        // SAFETY: filled by this thread, which owns it, and never published. It is either noted as empty
-        // now and never used again, or has nothing to be dropped in it.
+        // SAFETY: filled by this thread, which owns it, and never published. It is either noted as
+        // empty now and never used again, or has nothing to be dropped in it.
         let entry = unsafe { self.nodes.take(node) };
         if !std::mem::needs_drop::<Entry<K, V>>() || planted(Bug::HuskRetired) {
             self.recycler.retire(node, cx.number(), cx.guard());
@@ -461,8 +465,8 @@ impl<K, V> Shard<K, V> {
     #[cold]
     pub(crate) fn take_dead(&self, most: u32, sink: &mut dyn FnMut(Entry<K, V>)) -> u32 {
         self.recycler.drop_dead(most, |node| {
-            // SAFETY: the recycler gives out each dead node once, so this thread owns it; it was filled, and
-            // is free when this returns.
+            // SAFETY: the recycler gives out each dead node once, so this thread owns it; it was
+            // filled, and is free when this returns.
             sink(unsafe { self.nodes.take(node) });
         })
     }

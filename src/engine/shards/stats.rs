@@ -2,8 +2,8 @@
 //!
 //! Each thread counts on a line of its own (its stripe, see `stripes.rs`), by a plain load and a
 //! plain store. That is exact, since nobody else writes there. Threads without a number share one
-//! line and use locked instructions. A snapshot adds the lines up; while others count, it may see one
-//! of two events that happened together.
+//! line and use locked instructions. A snapshot adds the lines up; while others count, it may see
+//! one of two events that happened together.
 
 use crate::{
     engine::{

@@ -1,9 +1,10 @@
 //! Storeys: a cache that grows while it is in use, without moving an entry.
 //!
-//! The shards that a cache is built with are its *ground floor*. Growing puts a *storey* on top: more
-//! shards, planned for more entries, with indexes, nodes and columns of their own. A key may be on
-//! any floor, on one at a time, and stays where it is until it is removed or evicted. New keys go to the
-//! top, so the floors below empty by and by. A floor's number is its *level*, the ground's is 0.
+//! The shards that a cache is built with are its *ground floor*. Growing puts a *storey* on top:
+//! more shards, planned for more entries, with indexes, nodes and columns of their own. A key may
+//! be on any floor, on one at a time, and stays where it is until it is removed or evicted. New
+//! keys go to the top, so the floors below empty by and by. A floor's number is its *level*, the
+//! ground's is 0.
 //!
 //! # States and transitions
 //!
@@ -17,77 +18,78 @@
 //! decide  fails on a sealed word                              `sets.rs`, step 5
 //! ```
 //!
-//! None of these is ever undone. In a sealed set keys are found, replaced, removed and evicted as ever;
-//! but none is added.
+//! None of these is ever undone. In a sealed set keys are found, replaced, removed and evicted as
+//! ever; but none is added.
 //!
 //! # One copy per key
 //!
-//! An insert goes up from the ground. On each floor below the top (as it knows it) it seals the key's
-//! home, and then looks for the key. If it is there, the insert replaces it there and is done. If not, the
-//! key is not on this floor *and never will be again*: whatever was decided before the seal was published
-//! before the look, and nothing is decided afterwards. On the top floor it follows the six steps of
-//! `sets.rs`. So at the moment of a decision on floor f
+//! An insert goes up from the ground. On each floor below the top (as it knows it) it seals the
+//! key's home, and then looks for the key. If it is there, the insert replaces it there and is
+//! done. If not, the key is not on this floor *and never will be again*: whatever was decided
+//! before the seal was published before the look, and nothing is decided afterwards. On the top
+//! floor it follows the six steps of `sets.rs`. So at the moment of a decision on floor f
 //!
 //! - no floor below has the key, for its homes are sealed and it was not there;
 //! - no floor above has it, or its home on f would be sealed, and the decision fail;
 //! - nor has f itself, by the argument of `sets.rs`.
 //!
-//! An insert that does not know of the newest floor decides on an older one, if the home there is not
-//! sealed; that is all right, since who knows better has not looked there yet. If it is sealed the insert
-//! learns of the newer floor: the seal is AcqRel, and who sets it has seen the height. It then takes its
-//! entry out of the node that it has filled (below) and goes on up.
+//! An insert that does not know of the newest floor decides on an older one, if the home there is
+//! not sealed; that is all right, since who knows better has not looked there yet. If it is sealed
+//! the insert learns of the newer floor: the seal is AcqRel, and who sets it has seen the height.
+//! It then takes its entry out of the node that it has filled (below) and goes on up.
 //!
 //! # Lookups
 //!
 //! They look on the ground floor, and if there are others, from the top down. Any order is right: a
 //! present key stays in its slot, so who does not find it ran while it was absent, at the start or
-//! between a removal and an insert. And since there is one copy, no lookup sees an old value after the
-//! new one. Ground first, since a cache that never grew pays for the others only on a miss, with one load;
-//! and when there are others the ground is the smallest floor, hence cached.
+//! between a removal and an insert. And since there is one copy, no lookup sees an old value after
+//! the new one. Ground first, since a cache that never grew pays for the others only on a miss,
+//! with one load; and when there are others the ground is the smallest floor, hence cached.
 //!
 //! # Loads
 //!
-//! A writer bumps the control word of the key's home (`fill.rs`) on every floor from the ground up to the
-//! first where it is not sealed. A fill that decides further up has to seal that one first: if it does so
-//! after the bump it sees the flag that was set before the bump, and gives up; if before, the bump finds
-//! the seal, and the writer goes on up. A missing shard ends the walk as well. The writer checks with a
-//! compare-exchange of null for null, a read-modify-write, so the thread that makes the shard later
-//! sees the flag.
+//! A writer bumps the control word of the key's home (`fill.rs`) on every floor from the ground up
+//! to the first where it is not sealed. A fill that decides further up has to seal that one first:
+//! if it does so after the bump it sees the flag that was set before the bump, and gives up; if
+//! before, the bump finds the seal, and the writer goes on up. A missing shard ends the walk as
+//! well. The writer checks with a compare-exchange of null for null, a read-modify-write, so the
+//! thread that makes the shard later sees the flag.
 //!
 //! # Nodes of inserts that went on
 //!
-//! An insert may fill a node on one floor and then learn that the key goes to another, whose shard has
-//! nodes of its own. Its claim is aborted and was not decided, so nobody but the insert has ever looked at
-//! the node's key and value: they can be moved out. What is left is a *husk*. If there is nothing to be
-//! dropped in it, it is retired like any node. Otherwise it is noted (`husks.rs`) and not used again until
-//! the cache is dropped: it takes a race between a seal, or a removal below the top, and one insert
-//! to make a husk, so there are few.
+//! An insert may fill a node on one floor and then learn that the key goes to another, whose shard
+//! has nodes of its own. Its claim is aborted and was not decided, so nobody but the insert has
+//! ever looked at the node's key and value: they can be moved out. What is left is a *husk*. If
+//! there is nothing to be dropped in it, it is retired like any node. Otherwise it is noted
+//! (`husks.rs`) and not used again until the cache is dropped: it takes a race between a seal, or a
+//! removal below the top, and one insert to make a husk, so there are few.
 //!
 //! # When to grow
 //!
-//! A floor that is planned for as many entries as the capacity allows never has to grow. Where the plan is
-//! an estimate ([`Growth::OnDemand`]: with a weigher, with a capacity beyond what can be set aside, or with
-//! fewer entries estimated than allowed), inserts add a storey of [`FACTOR`] times as many entries when a
-//! shard of the top floor has more entries than it was planned for, and an eighth more, the cache has as many
-//! as the floor was planned for, and there were credits left for the last one; or when both sets of a key are full, and the shard has half of that.
-//! (Not earlier: keys whose hashes are all the same fill their sets in a cache of any size. With good
+//! A floor that is planned for as many entries as the capacity allows never has to grow. Where the
+//! plan is an estimate ([`Growth::OnDemand`]: with a weigher, with a capacity beyond what can be
+//! set aside, or with fewer entries estimated than allowed), inserts add a storey of [`FACTOR`]
+//! times as many entries when a shard of the top floor has more entries than it was planned for,
+//! and an eighth more, the cache has as many as the floor was planned for, and there were credits
+//! left for the last one; or when both sets of a key are full, and the shard has half of that. (Not
+//! earlier: keys whose hashes are all the same fill their sets in a cache of any size. With good
 //! hashes a pair of sets in a shard that is half full gets more than its 28 keys once in a thousand
 //! million pairs.) A cache that was planned for its whole capacity adds a storey when it is given a
-//! larger one than it has room for. If there is no memory for it, a
-//! cache gives up entries as if it could not grow; of the inserts that want it one in [`PATIENCE`] tries
-//! again, since planning a storey takes as long as a hundred inserts. Where entries come to hold all nodes,
-//! a few are given up at once ([`Shard::relieve`]).
+//! larger one than it has room for. If there is no memory for it, a cache gives up entries as if it
+//! could not grow; of the inserts that want it one in [`PATIENCE`] tries again, since planning a
+//! storey takes as long as a hundred inserts. Where entries come to hold all nodes, a few are given
+//! up at once ([`Shard::relieve`]).
 //!
 //! # ABA
 //!
-//! Storeys and shards stay until the cache is dropped, and seals for ever; the version of a control word
-//! goes on rising when it is sealed.
+//! Storeys and shards stay until the cache is dropped, and seals for ever; the version of a control
+//! word goes on rising when it is sealed.
 //!
 //! # Progress
 //!
-//! Lock-free. Nobody waits for a storey: who needs one makes it, perhaps in vain. A seal fails only if an
-//! insert was decided or a key next door came or went. An insert starts again from the ground only if the
-//! cache has grown meanwhile, at most [`UPPER`] times.
+//! Lock-free. Nobody waits for a storey: who needs one makes it, perhaps in vain. A seal fails only
+//! if an insert was decided or a key next door came or went. An insert starts again from the ground
+//! only if the cache has grown meanwhile, at most [`UPPER`] times.
 
 use crate::{
     engine::{
@@ -114,7 +116,8 @@ const UPPER: usize = if cfg!(larder_loom) { 2 } else { 24 };
 /// How much larger the next storey of a cache with a weigher is.
 pub(crate) const FACTOR: u64 = 4;
 
-/// Inserts that do without a storey before it is tried again for which there was no memory, or no need.
+/// Inserts that do without a storey before it is tried again for which there was no memory, or no
+/// need.
 const PATIENCE: u32 = 1024;
 
 /// A node of one of the shards.
@@ -177,14 +180,15 @@ impl<K, V> Storeys<K, V> {
         self.height.load(Ordering::Acquire) as usize
     }
 
-    /// Whether there is more than the ground floor. It may be late: who goes on as if there was not finds
-    /// out from a seal.
+    /// Whether there is more than the ground floor. It may be late: who goes on as if there was not
+    /// finds out from a seal.
     #[inline(always)]
     pub(crate) fn has_grown(&self) -> bool {
         self.height.load(Ordering::Relaxed) > 0
     }
 
-    /// The number of a hash's shard on its floor: its top bits, which neither set nor tag is made of.
+    /// The number of a hash's shard on its floor: its top bits, which neither set nor tag is made
+    /// of.
     fn place(hash: u64, shards: usize) -> usize {
         (hash >> 48) as usize & (shards - 1)
     }
@@ -222,7 +226,8 @@ impl<K, V> Storeys<K, V> {
         ShardsOf { storeys: self, hash, levels: 0..self.height() + 1 }
     }
 
-    /// The next shard where a key may be that was not found on the floor `level`, and which floor that is.
+    /// The next shard where a key may be that was not found on the floor `level`, and which floor
+    /// that is.
     #[inline(always)]
     pub(crate) fn next(&self, level: usize, hash: u64) -> Option<(usize, &Shard<K, V>)> {
         if self.height() > 0 { self.next_upper(level, hash) } else { None }
@@ -289,7 +294,8 @@ impl<K, V> Storeys<K, V> {
         self.storey(self.height()).map_or(&self.plan, |storey| &storey.plan)
     }
 
-    /// Makes the shard of a hash on a floor, if it is not there; `made` is the last step of making one.
+    /// Makes the shard of a hash on a floor, if it is not there; `made` is the last step of making
+    /// one.
     fn shard_made(
         &self,
         level: usize,
@@ -304,8 +310,8 @@ impl<K, V> Storeys<K, V> {
         })
     }
 
-    /// Puts a storey with room for `entries` on the floor `level`, unless there is one. `admit` gets to know
-    /// how many shards there will be, before anybody can find one.
+    /// Puts a storey with room for `entries` on the floor `level`, unless there is one. `admit`
+    /// gets to know how many shards there will be, before anybody can find one.
     fn add(
         &self,
         level: usize,
@@ -373,7 +379,8 @@ impl<K, V> Storeys<K, V> {
     }
 }
 
-// By hand: each adapter of the standard library's would be compiled anew in every program, several times.
+// By hand: each adapter of the standard library's would be compiled anew in every program, several
+// times.
 
 /// See [`Storeys::seats`].
 pub(crate) struct ShardsOf<'s, K, V> {
@@ -438,8 +445,8 @@ impl<K, V> Common<K, V> {
         })
     }
 
-    /// Whether there are as many entries as the top floor is planned for, in all its shards together. Counted
-    /// for one in [`PATIENCE`] of the inserts that ask, unless there are.
+    /// Whether there are as many entries as the top floor is planned for, in all its shards
+    /// together. Counted for one in [`PATIENCE`] of the inserts that ask, unless there are.
     pub(crate) fn is_outgrown(&self) -> bool {
         if counts_down(&self.storeys.trust) {
             return false;
@@ -485,8 +492,9 @@ impl<K, V> Common<K, V> {
         top
     }
 
-    /// Seals a key's home on every floor below the top, from the ground up, and has `look` look on each
-    /// after that, and on the top. It says whether to go on. False if there is no floor left to look at.
+    /// Seals a key's home on every floor below the top, from the ground up, and has `look` look on
+    /// each after that, and on the top. It says whether to go on. False if there is no floor left
+    /// to look at.
     pub(crate) fn ascend<'s>(
         &'s self,
         hash: u64,
@@ -563,8 +571,8 @@ impl<K, V> Common<K, V> {
         self.remove(cx, hash, eq, |_| ());
     }
 
-    /// Makes every insert that has read the control word of the key's home, and has not decided, look
-    /// again: see "Loads".
+    /// Makes every insert that has read the control word of the key's home, and has not decided,
+    /// look again: see "Loads".
     #[cold]
     pub(crate) fn bump(&self, hash: u64) {
         for level in 0.. {

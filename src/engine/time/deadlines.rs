@@ -19,9 +19,10 @@
 //! claim    d -> DEAD              an expiry that has seen d come, compare-and-swap
 //! ```
 //!
-//! A change looks at the clock, and swaps a moment later, when its deadline may have come. Therefore
-//! nobody takes an entry for absent who has not settled it: what was settled cannot be changed any more,
-//! and what was changed has not been taken for absent by anyone. So no entry comes back.
+//! A change looks at the clock, and swaps a moment later, when its deadline may have come.
+//! Therefore nobody takes an entry for absent who has not settled it: what was settled cannot be
+//! changed any more, and what was changed has not been taken for absent by anyone. So no entry
+//! comes back.
 //!
 //! Claim and change of one deadline exclude each other: what was changed is not claimed for what it
 //! was, and what was claimed cannot be changed any more. A recycled node needs nothing: its next
@@ -37,12 +38,11 @@
 //!
 //! # Orderings
 //!
-//! A deadline is a number and nothing else is learned from it, but that some entries have ends of their
-//! own: change and swap are AcqRel, and the load of who moves a deadline by its own rules Acquire
-//! (`postpone.rs`).
-//! Everything else is Relaxed. Who finds a node in
-//! the index (Acquire of the slot) sees what its owner stored, or something later. Who takes a mark
-//! of the wheel (Acquire) sees what was stored before the mark was made. Claim and change are
+//! A deadline is a number and nothing else is learned from it, but that some entries have ends of
+//! their own: change and swap are AcqRel, and the load of who moves a deadline by its own rules
+//! Acquire (`postpone.rs`). Everything else is Relaxed. Who finds a node in the index (Acquire of
+//! the slot) sees what its owner stored, or something later. Who takes a mark of the wheel
+//! (Acquire) sees what was stored before the mark was made. Claim and change are
 //! read-modify-writes, which see the last word.
 //!
 //! # ABA
@@ -226,8 +226,9 @@ impl Deadlines {
         }
     }
 
-    /// Gives the entry of a node another deadline if it still has the one that was seen, which had not
-    /// come. If it does, what was noted before that was set by [`Deadlines::change`] can be seen.
+    /// Gives the entry of a node another deadline if it still has the one that was seen, which had
+    /// not come. If it does, what was noted before that was set by [`Deadlines::change`] can be
+    /// seen.
     pub(crate) fn swap(&self, node: NodeId, seen: u64, deadline: u64) -> bool {
         debug_assert!(seen != DEAD && seen != PAST, "it had come");
         self.word(node).is_some_and(|word| {
@@ -300,8 +301,8 @@ impl Deadlines {
         let timers = self.0.find_run(first as usize - 1, len).unwrap_or_default();
         for (i, timer) in timers.iter().enumerate() {
             let deadline = !timer.deadline.load(Ordering::Relaxed);
-            // Without branches, since it is unpredictable which are due. DEAD less one is the largest of
-            // all numbers.
+            // Without branches, since it is unpredictable which are due. DEAD less one is the
+            // largest of all numbers.
             look.due |= u32::from(deadline.wrapping_sub(1) < now) << i;
             let left = if deadline > now { deadline } else { NEVER };
             look.earliest = look.earliest.min(left);
@@ -309,8 +310,8 @@ impl Deadlines {
         look
     }
 
-    /// Has `due` claim what a look at a block has found due, and returns the earliest deadline of the
-    /// others, [`NEVER`] if there is none.
+    /// Has `due` claim what a look at a block has found due, and returns the earliest deadline of
+    /// the others, [`NEVER`] if there is none.
     pub(crate) fn expire(&self, look: Look, now: u64, mut due: impl FnMut(NodeId, u64)) -> u64 {
         let mut earliest = look.earliest;
         for node in look.due() {

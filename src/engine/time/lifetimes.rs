@@ -116,14 +116,15 @@ pub(crate) enum By {
     Caller,
 }
 
-/// The first end that is taken for none: those before leave a bit to note what they come from (`timing.rs`).
+/// The first end that is taken for none: those before leave a bit to note what they come from
+/// (`timing.rs`).
 pub(crate) const LATEST: u64 = i64::MAX as u64;
 
 /// The deadlines of one entry, times of the cache's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
-    /// What counts: the end alone if a caller gave it, otherwise the earliest of the end, of `own` and of the
-    /// idle deadline.
+    /// What counts: the end alone if a caller gave it, otherwise the earliest of the end, of `own`
+    /// and of the idle deadline.
     pub(crate) deadline: u64,
     /// Which no read postpones: of the time to live, or of a caller.
     pub(crate) end: u64,
@@ -213,7 +214,8 @@ impl<K, V> Lifetimes<K, V> {
         Life { deadline, end, by: By::Rule, own, written: self.clock.time(now) }
     }
 
-    /// For an entry that keeps the times of the one that it replaces, which its writing is a use of.
+    /// For an entry that keeps the times of the one that it replaces, which its writing is a use
+    /// of.
     pub(crate) fn kept(&self, entry: &Entry<K, V>, old: Life) -> Life {
         if old.by == By::Caller {
             // The deadline may not have been changed yet by the touch that has noted the end.
@@ -238,8 +240,8 @@ impl<K, V> Lifetimes<K, V> {
         if said == remaining { old } else { self.after(now, said) }
     }
 
-    /// Whether an entry's deadline says all that there is to know of its times, unless it is told something
-    /// else: where all have the same time to live.
+    /// Whether an entry's deadline says all that there is to know of its times, unless it is told
+    /// something else: where all have the same time to live.
     pub(crate) fn are_plain(&self) -> bool {
         self.rules == Rules::Fixed
             && self.to_live.is_some()
@@ -259,8 +261,8 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
-    /// How much later than its writing an entry's deadline is, in units of the clock, where that is the same for
-    /// all.
+    /// How much later than its writing an entry's deadline is, in units of the clock, where that is
+    /// the same for all.
     pub(crate) fn span(&self) -> u64 {
         self.to_live.get().map_or(0, |to_live| self.clock.span(to_live))
     }
@@ -274,7 +276,8 @@ impl<K, V> Lifetimes<K, V> {
         let Some(to_idle) = self.to_idle.nanos() else { return Heed::Nothing };
         let now = reading.unwrap_or_else(|| self.clock.read());
         let idle = self.clock.deadline_in(now, to_idle);
-        // Not each read writes: a deadline that is later by a granule will do for those that follow.
+        // Not each read writes: a deadline that is later by a granule will do for those that
+        // follow.
         if deadline >= idle {
             Heed::Nothing
         } else if self.rules == Rules::Changing || self.to_live.is_some() || deadline <= PAST {
@@ -330,8 +333,9 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
-    /// What the rules make of the life of an entry that began under others, unless a caller gave it: none gets
-    /// longer. The time to live counts from its writing; the time to idle counts from now. None if it stays.
+    /// What the rules make of the life of an entry that began under others, unless a caller gave
+    /// it: none gets longer. The time to live counts from its writing; the time to idle counts from
+    /// now. None if it stays.
     #[cfg(feature = "manager")]
     pub(crate) fn shortened(&self, life: Life) -> Option<Life> {
         if life.by == By::Caller {

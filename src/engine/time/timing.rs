@@ -2,12 +2,12 @@
 //!
 //! A column beside the nodes, which comes with the cache if its rules say that entries expire, or
 //! else with the first entry that is to. A cache without pays one load of a pointer per operation.
-//! (Where it comes late, a node that was handed out before has no deadline, as fresh memory says; and
-//! who gets a node from somebody who knew of the column knows of it, too.)
+//! (Where it comes late, a node that was handed out before has no deadline, as fresh memory says;
+//! and who gets a node from somebody who knew of the column knows of it, too.)
 //!
-//! What else there is to know of an entry is a column of its own, too, the *details*. Where all entries
-//! have the same time to live, deadlines say it all, and it comes with the first entry that is told
-//! something else. An entry whose details nobody has noted is as old as its deadline says.
+//! What else there is to know of an entry is a column of its own, too, the *details*. Where all
+//! entries have the same time to live, deadlines say it all, and it comes with the first entry that
+//! is told something else. An entry whose details nobody has noted is as old as its deadline says.
 //!
 //! # Expiry
 //!
@@ -20,9 +20,9 @@
 //! 3. read the deadline again, which is that of what was seen in 2, or a later one, and claim it;
 //! 4. take the word out of its slot by compare-and-swap.
 //!
-//! A node is placed before it is published, so who sees it in the index sees its place. Between 2 and
-//! 4 the node may leave; then the swap fails, and somebody else has told the listener. It does not come
-//! back meanwhile: this thread is pinned (`sets.rs`, ABA).
+//! A node is placed before it is published, so who sees it in the index sees its place. Between 2
+//! and 4 the node may leave; then the swap fails, and somebody else has told the listener. It does
+//! not come back meanwhile: this thread is pinned (`sets.rs`, ABA).
 //!
 //! Who publishes an entry schedules it afterwards, so one that is not in the index yet when its
 //! block is looked at is not forgotten.
@@ -244,9 +244,9 @@ impl Timing {
         }
     }
 
-    /// The same for a node that is in the index, whose end others may be about to swap: by a swap, too, since
-    /// loom takes a store to come between what another thread reads and what it puts there. Relaxed: the
-    /// change of the deadline that follows is the Release (`postpone.rs`).
+    /// The same for a node that is in the index, whose end others may be about to swap: by a swap,
+    /// too, since loom takes a store to come between what another thread reads and what it puts
+    /// there. Relaxed: the change of the deadline that follows is the Release (`postpone.rs`).
     pub(crate) fn note_anew(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
             detail.end.swap(word_of_end(life), Ordering::Relaxed);
@@ -373,8 +373,8 @@ impl Timing {
         }
     }
 
-    /// Spares the wheel the look at a node that this thread took out of the index. Not for one that was
-    /// replaced: who has found it there may not come to think that its key is absent.
+    /// Spares the wheel the look at a node that this thread took out of the index. Not for one that
+    /// was replaced: who has found it there may not come to think that its key is absent.
     #[inline]
     pub(crate) fn end(&self, node: NodeId) {
         self.deadlines.store(node, DEAD);

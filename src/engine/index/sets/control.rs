@@ -1,5 +1,5 @@
-//! The steps on control words: settling, bumping, sealing and forgetting. Why they are right is said in
-//! `sets.rs`, "One copy per key" and "Stale control words".
+//! The steps on control words: settling, bumping, sealing and forgetting. Why they are right is
+//! said in `sets.rs`, "One copy per key" and "Stale control words".
 
 use super::{Departure, Home, Index, Loc};
 use crate::{
@@ -50,8 +50,9 @@ impl Index {
         }
     }
 
-    /// Makes every insert that has read the control word of `home`, and has not decided, look again;
-    /// what was decided before is published when this returns (`fill.rs`). Returns the word as it was.
+    /// Makes every insert that has read the control word of `home`, and has not decided, look
+    /// again; what was decided before is published when this returns (`fill.rs`). Returns the word
+    /// as it was.
     #[cold]
     pub(crate) fn bump(&self, home: Home<'_>) -> Control {
         let word = &home.set.control;
@@ -116,8 +117,8 @@ impl Index {
         }
     }
 
-    /// Makes the control word forget a displaced key that left its slot, or the node of one that was
-    /// replaced: to be done before the node is retired.
+    /// Makes the control word forget a displaced key that left its slot, or the node of one that
+    /// was replaced: to be done before the node is retired.
     #[inline(always)]
     pub(crate) fn forget(&self, loc: Loc, word: Word, departure: Departure) {
         if word.is_displaced() {

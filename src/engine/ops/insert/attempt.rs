@@ -219,7 +219,8 @@ impl<K, V> Drop for Attempt<'_, K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// Adds to the credit of a room until it is enough for `weight`; gives the room up if that cannot be.
+    /// Adds to the credit of a room until it is enough for `weight`; gives the room up if that
+    /// cannot be.
     #[cold]
     pub(super) fn enlarge<'i>(
         &self,

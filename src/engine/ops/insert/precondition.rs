@@ -11,8 +11,8 @@ use crate::{
     testing::plant::{Bug, planted},
 };
 
-/// What has to hold of a key, at the moment at which its entry is written. What is expired or stale counts as
-/// absent.
+/// What has to hold of a key, at the moment at which its entry is written. What is expired or stale
+/// counts as absent.
 #[derive(Debug)]
 pub(crate) enum Precondition<'a, K, V> {
     /// Nothing.
@@ -21,8 +21,8 @@ pub(crate) enum Precondition<'a, K, V> {
     Absent,
     /// The key has the entry that was seen in this node of the shard: `compute.rs`.
     Node(NodeId),
-    /// No write of the key has superseded the load (`fill.rs`); and the key is absent, or has the entry that the
-    /// load is to replace.
+    /// No write of the key has superseded the load (`fill.rs`); and the key is absent, or has the
+    /// entry that the load is to replace.
     Load(&'a Load<'a, K, V>),
 }
 
@@ -44,8 +44,8 @@ impl<K, V> From<IfPresent> for Precondition<'_, K, V> {
     }
 }
 
-/// A precondition, by its type: [`IfPresent`] is that of a write in a straight line, which leaves out what belongs to
-/// parts that the cache did not have when the thread had pinned.
+/// A precondition, by its type: [`IfPresent`] is that of a write in a straight line, which leaves
+/// out what belongs to parts that the cache did not have when the thread had pinned.
 pub(crate) trait Condition<K, V>: Copy {
     const IS_PLAIN: bool;
 
@@ -71,7 +71,8 @@ impl<K, V> Condition<K, V> for Precondition<'_, K, V> {
 }
 
 impl<K, V> Precondition<'_, K, V> {
-    /// Whether it holds of what was found. For a load to be asked after the node has its birth: `groups.rs`.
+    /// Whether it holds of what was found. For a load to be asked after the node has its birth:
+    /// `groups.rs`.
     #[inline(always)]
     pub(super) fn holds(
         self,
