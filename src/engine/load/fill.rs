@@ -2,63 +2,66 @@
 //!
 //! # The argument
 //!
-//! A *fill* is an insert (the steps are those of `sets.rs`) of a key that must be absent, with one
-//! step more: after it has read the control word and not found the key, and before it decides, it
-//! looks whether its load is superseded. A *writer* of the key (insert, add, remove, all of their
-//! kin), before it does its work in the index, looks for a load of its hash (`flights.rs`), and if
-//! there is one
+//! A *fill* is an insert of a key that must be absent. It takes the steps of `sets.rs`, and one
+//! more: after it has read the control word and has not found the key, and before it decides, it
+//! checks whether its load is superseded. A *writer* of the key is any operation that inserts,
+//! replaces or removes it. Before its work in the index, a writer looks for a load of its hash
+//! (`flights.rs`). If there is one, the writer
 //!
-//! 1. sets the flag that says superseded,
+//! 1. sets the post's flag, which says that the load is superseded,
 //! 2. *bumps* the control word of the key's home set: raises the version by compare-and-swap, from
 //!    a word that it has settled,
-//! 3. ends the post, so that nobody joins the load any more.
+//! 3. ends the post, so that no thread joins the load any more.
 //!
-//! Where the bump comes in the order of that control word's changes decides everything:
+//! The outcome depends on the place of the bump in the modification order of that control word:
 //!
-//! - Before the fill's read of it: the read, Acquire, sees the bump or a later change, all of them
-//!   read-modify-writes, so the fill sees the flag and gives up.
+//! - Before the fill's read: the read is an Acquire and sees the bump or a later change. All
+//!   changes are read-modify-writes, so the fill sees the flag and gives up.
 //! - Between the fill's read and its decision: the decision fails, and the fill reads again.
-//! - After the fill's decision: the word that the bump replaced had been settled since it was read,
-//!   so when the bump is done the loaded entry is published, and the writer's work in the index,
-//!   which comes after, finds it and replaces or removes it.
+//! - After the fill's decision: the bump replaces a word that its writer has settled. So the loaded
+//!   entry is published when the bump is done, and the writer's work in the index, which comes
+//!   later, finds the entry and replaces or removes it.
 //!
 //! In no case does the loaded value outlast the write. A writer that finds no post is ordered
-//! before the load (then the load sees what was written to the source before), or after the end of
-//! the post. That is the end of the load, hence of its fill, whose entry the writer then finds; or
-//! another writer's step 3, which comes after that one's bump. (Were the post ended before the
-//! bump, a second writer could pass between the two, and the fill be decided after it.)
+//! before the load, which then sees what was written to the source before; or it is ordered after
+//! the end of the post. The post is ended either by the load, after its fill, whose entry the
+//! writer then finds; or by another writer's step 3, which comes after that writer's bump. (If the
+//! post were ended before the bump, a second writer could do its work between the two, and the fill
+//! could be decided after that.)
 //!
-//! A fill that finds its key present leaves it as it is: somebody has written it since the load
-//! began, or is a writer from before whose insert took its time. Either way that value is not
-//! older.
+//! A fill that finds its key present leaves it as it is. The value there was written since the load
+//! began, or by a writer that began earlier and published late. Either way it is not older than the
+//! loaded one.
 //!
 //! # Refreshes
 //!
-//! A load may be to *replace* the value that is there when it begins (`refresh.rs`): the node that
-//! is found in the index after the post is visible. Its fill, if it finds the key with that very
-//! node, looks whether the load is superseded and swaps the node in its slot, by compare-and-swap,
-//! without the control word. A writer, after its steps 1 to 3, works on that same slot:
+//! A load may be meant to *replace* the value that is there when it begins (`refresh.rs`): the node
+//! that is found in the index after the post is visible. If the fill of such a load finds the key
+//! in that very node, it checks whether the load is superseded, and then exchanges the node in its
+//! slot by compare-and-swap, without the control word. A writer, after its steps 1 to 3, works on
+//! that same slot:
 //!
-//! - If the swap comes before the writer's, the writer finds the new node and replaces or removes
-//!   that.
-//! - If it comes after, it fails, since the node has left the slot. The fill then looks again, at
-//!   the control word first, and the argument above holds. A key that it finds has another node,
-//!   and is left as it is.
+//! - If the fill's swap comes before the writer's, the writer finds the new node and replaces or
+//!   removes it.
+//! - If the fill's swap comes after the writer's, it fails, since the node has left the slot. The
+//!   fill then looks again, at the control word first, and the argument above holds. If it finds
+//!   the key, the key has another node and is left as it is.
 //!
-//! So the flag decides nothing while the old value is there, and everything when it is gone, by
-//! removal or eviction: then the fill is the insert of an absent key.
+//! So the flag decides nothing while the old value is there. When the old value is gone, by removal
+//! or eviction, the fill is the insert of an absent key, and the flag decides.
 //!
-//! That the node's number is the same means that it is the same entry. Who puts the key into
-//! another node, and does not supersede this load, was pinned before the load was posted: a writer
-//! that found no post, or the fill of an earlier load that was superseded but had not seen it. The
-//! old node was in the index after that, so it is not handed out to such a thread before its pin
-//! ends (`recycle.rs`), and with the next pin it sees the post, or the flag. (The fences of pin and
-//! post order the two; see "Orderings" in `flights.rs`.)
+//! If the number of the node is the same, the entry is the same. A thread that puts the key into
+//! another node, and does not supersede this load, was pinned before the load was posted: it is a
+//! writer that found no post, or the fill of an earlier load that was superseded but had not seen
+//! the flag. The old node was in the index after that pin, so it is not handed out to such a thread
+//! before the pin ends (`recycle.rs`). With its next pin the thread sees the post, or the flag.
+//! (The fences of the pin and of the post order the two; see "Orderings" in `flights.rs`.)
 //!
 //! # Progress
 //!
-//! A writer's bump is lock-free: it fails only if another insert was decided, or another writer
-//! bumped. A fill looks again only then. No writer waits for a load or for those who wait for it.
+//! A writer's bump is lock-free: it fails only if another thread has changed the control word. A
+//! fill looks again only if its decision or its swap failed, or if no slot of its home was free. No
+//! writer waits for a load, nor for a thread that waits for a load.
 
 use crate::{
     engine::{
@@ -89,18 +92,19 @@ use crate::{
 use crossbeam_epoch::Guard;
 use std::time::{Duration, Instant};
 
-/// What became of a loaded value.
+/// The outcome of a fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
     Stored,
-    /// A write came in between.
+    /// A write of the key came in between, or the key was present.
     Superseded,
-    /// There was no room for it.
+    /// There was no room for the value.
     Rejected,
 }
 
 impl<K, V> Common<K, V> {
-    /// What every write does between its pin and its work.
+    /// Supersedes the loads of a hash. Each write calls it between its pin and its work in the
+    /// index.
     #[inline(always)]
     pub(crate) fn supersede(&self, pinned: &Guard, hash: u64) {
         if !self.flights.is_quiet(hash, pinned) {
@@ -114,11 +118,12 @@ impl<K, V> Engine<K, V> {
         self.common.flights.supersede_all(&pin.guard, &|hash| self.common.bump(hash));
     }
 
-    /// A place in the load of the key that `eq` accepts: that which is under way, or a new one.
+    /// Returns a place in the load of the key that `eq` accepts: in the load that is under way, or
+    /// in a new one, which the caller leads.
     ///
     /// # Panics
     ///
-    /// If this thread is running that very load.
+    /// Panics if this thread is running that very load.
     #[cold]
     pub(crate) fn board(
         &self,
@@ -156,10 +161,10 @@ impl<K, V> Engine<K, V> {
         self.common.flights.board(hash, &pin.guard, &joins, &make)
     }
 
-    /// Runs `land`, which stores what loads have brought and lands them. Whatever user code follows
-    /// from that runs when it has returned: listeners, and destructors of what is dead and of the
-    /// entries that `land` leaves in its argument. Until then others may wait for this thread, and
-    /// these are not to be asked for anything.
+    /// Runs `land`, which stores loaded values and lands their flights. User code that follows from
+    /// that runs after `land` has returned: listeners, and the destructors of dead entries and of
+    /// the entries that `land` leaves in its argument. Until `land` has returned, other threads may
+    /// be waiting for this one.
     pub(crate) fn conclude<R>(
         &self,
         hashes: impl IntoIterator<Item = u64>,
@@ -177,8 +182,8 @@ impl<K, V> Engine<K, V> {
         landed
     }
 
-    /// Stores what a load has brought; within [`conclude`](Engine::conclude), to which it leaves in
-    /// `unused` what is to be dropped.
+    /// Stores a loaded value. Called within [`conclude`](Engine::conclude), which drops the entries
+    /// that this function leaves in `unused`.
     pub(crate) fn fill(
         &self,
         hash: u64,
@@ -217,14 +222,15 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// If the key is there somebody has written it, and that stays.
+    /// Rejects a loaded entry. If the key is present, another thread has written it, and it stays.
     fn reject_loaded(&self, entry: Entry<K, V>, unused: &mut Vec<Entry<K, V>>) -> Filled {
         self.common.counters.count(pin().number, Event::Rejection);
         unused.extend(self.common.tell_rejected(entry));
         Filled::Rejected
     }
 
-    /// Removes what a load has found to be no more; within [`conclude`](Engine::conclude).
+    /// Removes a key of which a load has found that it has no value any more. Called within
+    /// [`conclude`](Engine::conclude).
     #[cfg(feature = "macros")]
     pub(crate) fn remove_loaded(&self, hash: u64, eq: impl FnMut(&K) -> bool) {
         let cx = WriteScope::new(&self.common, Dues::None);
@@ -236,12 +242,12 @@ impl<K, V> Engine<K, V> {
         self.common.load_times.get().map_or([0; BUCKETS], LoadTimes::counts)
     }
 
-    /// Starts the clock for a loader.
+    /// Starts a stopwatch for a loader.
     pub(crate) fn time_load(&self) -> Stopwatch<'_, K, V> {
         Stopwatch { engine: self, timer: self.start_timer() }
     }
 
-    /// The same for whom the cache may not stay.
+    /// Starts a timer for a loader that may outlive the cache.
     pub(crate) fn start_timer(&self) -> Timer {
         Timer::start(&self.common.lifetimes.clock)
     }
@@ -272,9 +278,9 @@ pub(crate) struct Timer {
 /// How long a loader took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Took {
-    /// As everybody sees it.
+    /// In real time.
     pub(crate) wall: Duration,
-    /// By the cache's clock: the same, unless that is a manual one.
+    /// By the cache's clock: equal to `wall` unless that clock is a manual one.
     pub(crate) by_clock: Duration,
 }
 
@@ -293,7 +299,7 @@ impl Timer {
     }
 }
 
-/// Times a loader for whom the cache stays. A load that is dropped before its end is not counted.
+/// Times a loader while borrowing the cache. A load that is dropped before its end is not counted.
 #[derive(Debug)]
 pub(crate) struct Stopwatch<'e, K, V> {
     engine: &'e Engine<K, V>,
@@ -301,7 +307,7 @@ pub(crate) struct Stopwatch<'e, K, V> {
 }
 
 impl<K, V> Stopwatch<'_, K, V> {
-    /// Runs the loader's code. If it panics, that counts as a failed load.
+    /// Runs the loader's code. A panic counts as a failed load.
     pub(crate) fn watch<R>(&self, f: impl FnOnce() -> R) -> R {
         struct Unwinding<'s, 'e, K, V>(&'s Stopwatch<'e, K, V>);
 
@@ -317,7 +323,7 @@ impl<K, V> Stopwatch<'_, K, V> {
         result
     }
 
-    /// The loader has come to its end; what it took.
+    /// Counts a load whose loader has ended, and returns how long it took by the cache's clock.
     pub(crate) fn stop(&self, failed: bool) -> Duration {
         let Took { wall, by_clock } = self.timer.stop();
         self.engine.count_load(wall, failed);
