@@ -1,24 +1,25 @@
 //! The ghosts of a set: keys that were evicted from it, the latest first.
 //!
-//! Each is 16 bits: a part of the hash, the segment that it left, and its merit. When it left is
-//! told by four bits of that segment's clock of evictions. They are hints like everything in
-//! `hints.rs`: two that leave at once may leave one ghost, or one twice, with the other's time.
+//! Each ghost is 16 bits: a part of the hash, the segment that the key left, and its merit. The
+//! time at which it left is four bits of that segment's clock of evictions. Ghosts are hints like
+//! everything in `hints.rs`, hence every access is Relaxed: two keys that leave at once may leave
+//! one ghost, or one ghost twice, or a ghost with the other's time.
 //!
-//! On x86-64 they are read and moved in 16-byte pieces, by assembly that loads and stores memory
+//! On x86-64 ghosts are read and moved in 16-byte pieces, by assembly that loads and stores memory
 //! within one cache line. As in `scan.rs`, each aligned part is read and written in one piece, so
 //! the block does no more than Relaxed loads and stores of the words could do.
 
 use super::hints::{MERIT_MAX, Segment};
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 
-/// Ghosts of one set.
+/// The number of ghosts of one set.
 pub(crate) const GHOSTS: usize = 14;
-/// The age of a ghost is told modulo so many steps.
+/// Ages of ghosts are steps modulo this.
 pub(crate) const STEPS: u32 = 16;
 
 const PROTECTED: u16 = 1 << 15;
 const MERIT_SHIFT: u32 = 13;
-/// Zero: there is no ghost.
+/// The mask of the tag. Where the tag is zero there is no ghost.
 const TAG: u16 = (1 << MERIT_SHIFT) - 1;
 
 /// The ghost of a key that came back.
@@ -28,44 +29,44 @@ pub(crate) struct Ghost {
     pub(crate) segment: Segment,
     /// Its merit then.
     pub(crate) merit: u8,
-    /// Whether no key is remembered that has left that segment and this set since.
+    /// Whether the set remembers no key that has left the same segment later.
     pub(crate) is_latest: bool,
-    /// What the clock showed then.
+    /// The step of the segment's clock of evictions then.
     left: u8,
 }
 
 impl Ghost {
-    /// How many steps ago it was evicted, modulo [`STEPS`]; `now` is what the clock of its segment
-    /// shows.
+    /// Returns how many steps ago the key was evicted, modulo [`STEPS`]. `now` is what its
+    /// segment's clock of evictions shows.
     #[inline(always)]
     pub(crate) fn age(self, now: u32) -> u8 {
         step_of(now).wrapping_sub(self.left) % STEPS as u8
     }
 }
 
-/// The upper four bits of a clock.
+/// Returns the step that a clock shows: its upper four bits.
 #[inline(always)]
 fn step_of(clock: u32) -> u8 {
     (clock >> 28) as u8
 }
 
-/// Those of one set.
+/// The ghosts of one set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ghosts<'h> {
     /// `pmmt tttt tttt tttt`: protected, merit, tag.
     pub(super) words: &'h [AtomicU16; GHOSTS],
-    /// Four bits for each word, the latest lowest: what the clock showed.
+    /// Four bits for each word, the latest lowest: the step of the clock when the key left.
     pub(super) left: &'h AtomicU64,
 }
 
-/// What one look found: a bit per place.
+/// What one look found, with a bit per place.
 #[derive(Debug, PartialEq, Eq)]
 struct Seen {
     ghosts: u32,
     protected: u32,
 }
 
-/// What stands for a tag: not zero.
+/// Returns what a ghost keeps of a tag, which is not zero.
 #[inline(always)]
 fn shown(tag: u16) -> u16 {
     (tag & TAG).max(1)
@@ -95,8 +96,8 @@ impl Ghosts<'_> {
         }
     }
 
-    /// Remembers a key that leaves a segment whose clock shows `now`, and forgets the oldest ghost
-    /// for it.
+    /// Remembers a key that leaves a segment whose clock of evictions shows `now`, in the place of
+    /// the oldest ghost.
     #[inline(always)]
     pub(crate) fn leave(&self, tag: u16, segment: Segment, merit: u8, now: u32) {
         let segment = (segment as u16) << 15;
@@ -149,12 +150,12 @@ impl Ghosts<'_> {
 
 #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
 impl Ghosts<'_> {
-    /// The words, in two pieces that have two words in common.
+    /// Returns the words, in two pieces that have two words in common.
     #[inline(always)]
     fn load(&self) -> [std::arch::x86_64::__m128i; 2] {
         let (low, high);
-        // SAFETY: reads the 28 bytes of the words, which are atomics within one cache line; see the
-        // header.
+        // SAFETY: the block reads the 28 bytes of the words only, which are atomics within one
+        // cache line; its race with writers is defined as that of Relaxed loads is, see the header.
         unsafe {
             std::arch::asm!(
                 "movdqu {low}, [{p}]",
@@ -168,11 +169,11 @@ impl Ghosts<'_> {
         [low, high]
     }
 
-    /// A bit per word from two pieces that have a byte per word.
+    /// Returns one bit per word, the sign of the word, from the two pieces.
     #[inline(always)]
     fn join(low: std::arch::x86_64::__m128i, high: std::arch::x86_64::__m128i) -> u32 {
         use std::arch::x86_64::*;
-        // SAFETY: SSE2 is part of x86-64.
+        // SAFETY: these intrinsics need SSE2, which is part of x86-64.
         let both = unsafe { _mm_movemask_epi8(_mm_packs_epi16(low, high)) as u32 };
         both & 0xFF | both >> 8 << 6
     }
@@ -181,7 +182,7 @@ impl Ghosts<'_> {
     fn matching(&self, tag: u16) -> u32 {
         use std::arch::x86_64::*;
         let [low, high] = self.load();
-        // SAFETY: SSE2 is part of x86-64.
+        // SAFETY: these intrinsics need SSE2, which is part of x86-64.
         unsafe {
             let (mask, want) = (_mm_set1_epi16(TAG as i16), _mm_set1_epi16(tag as i16));
             let equal = |words| _mm_cmpeq_epi16(_mm_and_si128(words, mask), want);
@@ -197,8 +198,9 @@ impl Ghosts<'_> {
 
     #[inline(always)]
     fn push(&self, word: u16, left: u8) {
-        // SAFETY: reads and writes the 28 bytes of the words, which are atomics within one cache
-        // line; see the header.
+        // SAFETY: the block reads and writes the 28 bytes of the words only, which are atomics
+        // within one cache line; its races are defined as those of Relaxed accesses are, see the
+        // header.
         unsafe {
             std::arch::asm!(
                 "movdqu {low}, [{p}]",

@@ -1,12 +1,12 @@
-//! What the policy knows of a set: how its members fare, and which keys have left.
+//! What the policy knows of a set: the standing of its members, and which keys have left.
 //!
-//! All of it are *hints*: plain loads and stores of one byte, by whoever comes along. A store that
-//! comes late may hit the slot's next tenant, and of two that come at once one is lost. So nothing
-//! is ever derived from them but a choice between entries of which any may be evicted. Hence
-//! Relaxed everywhere, no ABA, and no retry: each function ends.
+//! All of this is *hints*: plain loads and stores, by any thread at any time. A store that comes
+//! late may hit the slot's next member, and of two stores that come at once one is lost. So hints
+//! decide nothing except which entry is evicted, among entries that may all be evicted. Hence every
+//! access is Relaxed, ABA does no harm, and no function retries: each one is wait-free.
 //!
-//! Models (`larder_loom`) take them for ordinary atomics of the standard library, which are not
-//! explored: whatever is read here, the protocols are to be right.
+//! In models (`larder_loom`) they are atomics of the standard library, whose interleavings loom
+//! does not explore: the protocols have to be right whatever is read here.
 
 use super::{
     ghosts::{GHOSTS, Ghosts},
@@ -30,11 +30,11 @@ const PROTECTED: u8 = STAMPS;
 pub(crate) enum Segment {
     /// Where new keys prove themselves.
     Probation,
-    /// Where keys live that were used.
+    /// Where keys are that were used.
     Protected,
 }
 
-/// How a member fares.
+/// What the hints say of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) segment: Segment,
@@ -45,13 +45,13 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    /// How often the key was used, as far as is known: from 1 to 13.
+    /// Returns an estimate of how often the key was used: from 1 to 13.
     #[inline]
     pub(crate) fn frequency(self) -> u64 {
         u64::from(1 + self.uses + 3 * self.merit)
     }
 
-    /// The merit with what the last uses have earned.
+    /// Returns the merit, with one more if there were uses since the policy last looked.
     #[inline(always)]
     pub(crate) fn earned(self) -> u8 {
         (self.merit + u8::from(self.uses > 0)).min(MERIT_MAX)
@@ -85,27 +85,27 @@ impl Hints {
     #[inline(always)]
     fn worth(&self, slot: usize) -> &AtomicU8 {
         debug_assert!(slot < SLOTS);
-        // SAFETY: slot numbers are below `SLOTS` (see `Set::slot`).
+        // SAFETY: `slot` is less than `SLOTS`, as all slot numbers are (see `Set::slot`).
         unsafe { self.worth.get_unchecked(slot) }
     }
 
     #[inline(always)]
     fn stay(&self, slot: usize) -> &AtomicU8 {
         debug_assert!(slot < SLOTS);
-        // SAFETY: as above.
+        // SAFETY: `slot` is less than `SLOTS`, as all slot numbers are (see `Set::slot`).
         unsafe { self.stay.get_unchecked(slot) }
     }
 
-    /// Segments and stamps of all slots, each as it was at some moment of the load, and two bytes
-    /// more.
+    /// Returns segments and stamps of all slots, each as it was at some moment of the load. The
+    /// last two bytes are not of slots.
     #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
     #[inline(always)]
     pub(crate) fn load_stays(&self) -> std::arch::x86_64::__m128i {
         const { assert!(std::mem::offset_of!(Hints, stay) + 16 <= size_of::<Hints>()) };
         let stay;
-        // SAFETY: reads 16 bytes of atomics within one cache line, of this struct. The block only
-        // loads; what it returns for a byte is what a Relaxed load of that byte could have returned
-        // (`scan.rs`).
+        // SAFETY: the 16 bytes are atomics of this struct, within one cache line, as the assertion
+        // says. The block only loads; what it returns for a byte is what a Relaxed load of that
+        // byte could have returned (`scan.rs`).
         unsafe {
             std::arch::asm!(
                 "movdqu {stay}, [{p}]",
@@ -117,13 +117,13 @@ impl Hints {
         stay
     }
 
-    /// The keys that have left.
+    /// Returns the ghosts: the keys that have left.
     #[inline(always)]
     pub(crate) fn ghosts(&self) -> Ghosts<'_> {
         Ghosts { words: &self.ghosts, left: &self.left }
     }
 
-    /// Counts a use.
+    /// Counts a use of a slot's member.
     #[inline(always)]
     pub(crate) fn touch(&self, slot: usize) {
         let worth = self.worth(slot);
@@ -143,13 +143,14 @@ impl Hints {
         }
     }
 
-    /// When the member came to where it is, by its segment's clock.
+    /// Returns what the segment's clock showed when the member's stay began, plus what the policy
+    /// has added.
     #[inline(always)]
     pub(crate) fn stamp(&self, slot: usize) -> u8 {
         self.stay(slot).load(Relaxed) & (STAMPS - 1)
     }
 
-    /// Has a member begin a stay in a segment.
+    /// Begins a member's stay in a segment.
     #[inline(always)]
     pub(crate) fn begin(&self, slot: usize, standing: Standing, stamp: u8) {
         let segment = if standing.segment == Segment::Protected { PROTECTED } else { 0 };

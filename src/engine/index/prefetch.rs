@@ -1,12 +1,13 @@
-//! Asking for a cache line before it is needed.
+//! Prefetching: asking for a cache line before it is needed.
 
-/// Asks for a cache line.
+/// Prefetches the cache line of `place`.
 #[inline(always)]
 pub(crate) fn prefetch<T>(place: &T) {
     #[cfg(all(target_arch = "x86_64", not(miri), not(larder_loom)))]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: prefetching has no effect but on caches, whatever the address.
+        // SAFETY: a prefetch accesses no memory and faults at no address; it only affects the
+        // processor's caches.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(place).cast()) };
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri), not(larder_loom))))]

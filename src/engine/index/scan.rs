@@ -1,19 +1,19 @@
 //! Which slots of a set match: the innermost step of every lookup.
 //!
-//! In Rust's terms it is one Relaxed load per slot, a mask and a compare, and that is what the
-//! portable version says. Compilers do not merge atomic loads, so it comes to about a hundred
+//! In Rust's terms a scan is one Relaxed load per slot, a mask and a compare; the portable version
+//! is written like that. Compilers do not merge atomic loads, so it takes about a hundred
 //! instructions for a set. On x86-64 four vector loads, written as assembly, fetch the line in
-//! 16-byte pieces, and the whole takes twenty.
+//! 16-byte pieces, and the whole takes about twenty.
 //!
 //! # Why the assembly is one Relaxed load per slot
 //!
 //! The block only loads; what it returns for a slot is what one aligned 4-byte load of that slot
 //! could have returned. Intel and AMD guarantee that for processors with AVX, on which aligned
-//! 16-byte loads are atomic as a whole; on older ones each aligned 4-byte part is still read in one
-//! piece, as it lies within one cache line. No order between the slots is promised, nor does the
-//! caller need one. The compiler cannot see into the block, tear it, or repeat it. It uses no
-//! ordinary (non-atomic) access of Rust's, for which racing with a compare-and-swap would be
-//! undefined.
+//! 16-byte loads are atomic as a whole; on older processors each aligned 4-byte part is still read
+//! in one piece, since it lies within one cache line. No order between the slots is promised, and
+//! the caller needs none. The compiler cannot see into the block, tear it, or repeat it. The block
+//! uses no ordinary (non-atomic) access of Rust's, for which a race with a compare-and-swap would
+//! be undefined behaviour.
 
 use super::word::{Probe, SLOTS};
 use crate::sync::AtomicU32;
@@ -35,16 +35,18 @@ mod portable {
     impl Line {
         #[inline(always)]
         pub(crate) fn load(slots: &[AtomicU32; SLOTS]) -> Self {
+            // Relaxed: chooses the slots to look at; a slot that matches is read again, Acquire
+            // (`Set::word`).
             Line(std::array::from_fn(|i| slots[i].load(Ordering::Relaxed)))
         }
 
-        /// One bit per slot with a member, slot 0 lowest.
+        /// Returns one bit per slot with a member, slot 0 lowest.
         #[inline(always)]
         pub(crate) fn members(self) -> u32 {
             self.matches(Probe { mask: 1 << 31, want: 1 << 31 })
         }
 
-        /// One bit per slot whose word matches, slot 0 lowest.
+        /// Returns one bit per slot whose word matches, slot 0 lowest.
         #[inline(always)]
         pub(crate) fn matches(self, probe: Probe) -> u32 {
             (0..SLOTS).map(|i| u32::from(self.0[i] & probe.mask == probe.want) << i).sum()
@@ -68,10 +70,10 @@ mod vector {
         #[inline(always)]
         pub(crate) fn load(slots: &[AtomicU32; SLOTS]) -> Self {
             let (a, b, c, d): (__m128i, __m128i, __m128i, __m128i);
-            // SAFETY: slots are the end of an aligned cache line of a set: `BEFORE` words in front
-            // of them belong to it, so all 64 bytes are readable and 16-byte aligned. The block
-            // writes nothing. See the header for why racing with writers is as defined as it is for
-            // Relaxed loads.
+            // SAFETY: the slots end an aligned cache line of a set, and the `BEFORE` words in front
+            // of them belong to that line: so all 64 bytes are readable and 16-byte aligned. The
+            // block writes nothing. Its race with writers is defined as that of Relaxed loads is,
+            // see the header.
             unsafe {
                 asm!(
                     "movdqa {a}, [{p}]",
@@ -89,10 +91,10 @@ mod vector {
             Line([a, b, c, d])
         }
 
-        /// One bit per slot with a member, slot 0 lowest: the words' signs.
+        /// Returns one bit per slot with a member, slot 0 lowest: the signs of the words.
         #[inline(always)]
         pub(crate) fn members(self) -> u32 {
-            // SAFETY: SSE2 is part of x86-64.
+            // SAFETY: these intrinsics need SSE2, which is part of x86-64.
             let words = unsafe {
                 let [a, b, c, d] = self.0;
                 let (low, high) = (_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
@@ -101,10 +103,10 @@ mod vector {
             words >> BEFORE
         }
 
-        /// One bit per slot whose word matches, slot 0 lowest.
+        /// Returns one bit per slot whose word matches, slot 0 lowest.
         #[inline(always)]
         pub(crate) fn matches(self, probe: Probe) -> u32 {
-            // SAFETY: SSE2 is part of x86-64.
+            // SAFETY: these intrinsics need SSE2, which is part of x86-64.
             let bytes = unsafe {
                 let mask = _mm_set1_epi32(probe.mask as i32);
                 let want = _mm_set1_epi32(probe.want as i32);

@@ -1,17 +1,17 @@
 //! The index of one shard: sets of two cache lines, each key in its home set or the neighbour.
 //!
 //! The first line of a set has its control word and its slots, and is what this file is about. The
-//! second one has what the policy knows of the members and of keys that have left (`hints.rs`);
-//! nothing there is needed for an answer to be right.
+//! second line has what the policy knows of the members and of keys that have left (`hints.rs`); no
+//! answer depends on it.
 //!
 //! # Who may touch what
 //!
-//! A slot is one word (`word.rs`). It is changed by compare-and-swap only, and only so:
+//! A slot is one word (`word.rs`). It is changed by compare-and-swap only, and only in these ways:
 //!
 //! ```text
 //! claim    Free      -> Tentative(n)    the insert that owns node n
-//! oust     Member(m) -> Tentative(n)    the same; the entry of node m is evicted by it
-//! publish  Tentative(n) -> Member(n)    anyone, once the control word has decided n
+//! oust     Member(m) -> Tentative(n)    the insert that owns node n; evicts the entry of node m
+//! publish  Tentative(n) -> Member(n)    any thread, once the control word has decided n
 //! abort    Tentative(n) -> Free         the insert that owns n, if n is not decided
 //! replace  Member(n) -> Member(m)       an insert of the same key that owns node m
 //! remove   Member(n) -> Free            a removal of the key, or an eviction
@@ -26,18 +26,18 @@
 //!
 //! 1. reads the control word,
 //! 2. *settles* it: if the slot that it names is still Tentative with the node that it names, that
-//!    insert was decided and its thread is on its way: publish the slot for it,
+//!    insert was decided and its thread has not published it yet: publishes the slot for it,
 //! 3. looks for the key; if it is there, replaces it,
 //! 4. claims a slot for its node: a free one, home before neighbour, or one whose entry has to go,
 //! 5. *decides*: swaps the control word from the value read in 1 to one that names its own node and
 //!    place, with the next version,
 //! 6. publishes its slot.
 //!
-//! If 5 succeeds, no other insert was decided in this set since 1. Everything decided before was
-//! published when 2 ended: the last by 2 itself, each earlier one because the next decision settled
-//! it first. So what 3 looked at was all there was, the key is absent, and this insert's is the
-//! only copy. A loser starts again with its claim in hand, and its step 3 then finds the winner's
-//! copy.
+//! If 5 succeeds, no other insert was decided in this set since 1. Every insert that was decided
+//! before was published when 2 ended: the last by 2 itself, each earlier one because the next
+//! decision settled it first. So 3 has looked at every copy that there was, the key is absent, and
+//! this insert's copy is the only one. An insert whose step 5 fails starts again and keeps its
+//! claim, and its step 3 then finds the winner's copy.
 //!
 //! An insert takes effect when its slot is published, a replacement at its swap, a removal at its
 //! swap, a lookup that finds the key when it reads the slot. A present key never changes its slot,
@@ -53,49 +53,49 @@
 //!
 //! # Stale control words
 //!
-//! A control word may go on naming a node that has left. That must not make anybody publish an
-//! insert that was not decided: the node's next owner may claim the very slot that the word names.
-//! So
+//! A control word may go on naming a node that has left. No thread may publish an undecided insert
+//! because of that: the node's next owner may claim the very slot that the word names. So
 //!
-//! - who is about to claim a slot has the control word that could name it there forget its node:
-//!   that of its home, which it has read anyway, and next door that of the neighbour
-//!   ([`Index::disown`]);
-//! - who settles reads the control word again after it has seen the slot Tentative. If the word is
-//!   the same, the next owner has not come to its claim when the slot was read (the claim is
-//!   Release, the load of the slot Acquire), so what was read is the decided insert.
+//! - an insert that is about to claim a slot makes the control word that could name its node there
+//!   forget it ([`Index::disown`]): the word of the node's home, which the insert has read anyway,
+//!   and, before a claim next door, the word of the neighbour;
+//! - a thread that settles reads the control word again after it has seen the slot Tentative. If
+//!   the word is the same, the next owner had not come to its claim when the slot was read (the
+//!   claim is Release, the load of the slot Acquire), so what was read is the decided insert.
 //!
-//! Names of displaced keys are an exception, for they stand in another set than their slot: those
-//! are forgotten when the node leaves, together with the count, before it is retired
+//! The names of displaced keys are an exception, since they stand in another set than the slot.
+//! They are forgotten when the node leaves, together with the count, before the node is retired
 //! ([`Index::forget`]).
 //!
 //! # Orderings
 //!
 //! Claim and replace are Release, and every compare-and-swap on a slot is a read-modify-write and
 //! so continues their release sequence; a reader's Acquire load of the member word therefore sees
-//! the node's key and value, whoever published it. (Publish is Release, too, so that either would
-//! do.) Decide is AcqRel and step 1 Acquire: who reads a control word sees the slots as its decider
-//! saw them, in particular everything published before. Looking for a key scans with Relaxed loads,
-//! which by coherence cannot be older than that, and loads a matching slot again with Acquire.
+//! the node's key and value, whichever thread published it. (Publish is Release, too; either would
+//! be enough.) Decide is AcqRel and step 1 Acquire: a thread that reads a control word sees the
+//! slots as its decider saw them, in particular everything published before. Looking for a key
+//! scans with Relaxed loads, which by coherence cannot be older than that, and loads a matching
+//! slot again with Acquire.
 //!
 //! # ABA
 //!
 //! Every operation runs pinned. A node that a slot named while this thread is pinned is not handed
-//! out again before it unpins: it is retired only after it has left its slot, and recycled only
-//! after a grace period. Hence, for the compare-and-swaps above:
+//! out again before it unpins: the node is retired only after it has left its slot, and recycled
+//! only after a grace period. Hence, for the compare-and-swaps above:
 //!
 //! - `Member(n)` or `Tentative(n)` read and compared later is the same incarnation of n; its key is
 //!   the same. So what is ousted is the entry that was chosen, perhaps with more uses by now.
-//! - A control word read and compared later stands for the same decisions: each one raises the
-//!   version and takes a node, no node is recycled twice during one pin, and 2^30 versions are more
-//!   than twice the 2^20 nodes. A bump ([`Index::bump`]) raises the version, too, and takes none:
-//!   but a thread bumps once at most for each load that was under way, and the post of none of them
-//!   is freed during the pin.
+//! - A control word read and compared later stands for the same decisions: each decision raises the
+//!   version and takes a node, no node is recycled twice during one pin, and there are 2^30
+//!   versions, more than twice the 2^20 nodes. A bump ([`Index::bump`]) raises the version, too,
+//!   and takes no node: but a thread bumps at most once for each load that was under way, and no
+//!   post of such a load is freed during the pin.
 //! - Free words do come back; claiming one is right whenever it succeeds.
 //!
 //! # Progress
 //!
-//! Lock-free. Lookups take no step twice. Each retry of an insert, a replacement or a removal means
-//! that some other operation changed the word it wanted.
+//! Lock-free. A lookup takes no step twice. Each retry of an insert, a replacement or a removal
+//! means that some other operation changed the word in question.
 
 mod control;
 mod walk;
@@ -130,6 +130,8 @@ const _: () = assert!(size_of::<Set>() == 128 && std::mem::offset_of!(Set, hints
 impl Set {
     #[inline(always)]
     fn control(&self) -> Control {
+        // Acquire: pairs with the AcqRel in `Index::decide`, and of bump, seal and forget
+        // (`control.rs`); the slots are seen as the thread that wrote the word saw them.
         Control::from_bits(self.control.load(Ordering::Acquire))
     }
 
@@ -163,7 +165,7 @@ impl Loc {
         self.0 as usize & 0xF
     }
 
-    /// The home set of the key whose word stands here.
+    /// Returns the number of the home set of the key whose word stands here.
     #[inline(always)]
     pub(crate) fn home(self, word: Word) -> usize {
         self.set() ^ usize::from(word.is_displaced())
@@ -184,25 +186,25 @@ pub(crate) struct Home<'i> {
 }
 
 impl<'i> Home<'i> {
-    /// Its control word.
+    /// Returns the set's control word.
     #[inline(always)]
     pub(crate) fn control(self) -> Control {
         self.set.control()
     }
 
-    /// What the policy knows of it.
+    /// Returns what the policy knows of the set.
     #[inline(always)]
     pub(crate) fn hints(self) -> &'i Hints {
         &self.set.hints
     }
 
-    /// A bit for each slot without a member.
+    /// Returns a bit for each slot without a member.
     #[inline(always)]
     pub(crate) fn vacant(self) -> u32 {
         !self.set.line().members() & ((1 << SLOTS) - 1)
     }
 
-    /// Asks for its lines.
+    /// Prefetches both lines of the set.
     #[inline(always)]
     pub(crate) fn prefetch(self) {
         prefetch(self.set);
@@ -225,7 +227,7 @@ impl<'i> Found<'i> {
         self.set.slot(self.slot)
     }
 
-    /// How often the entry was used, as far as is known.
+    /// Returns what the hints say of the entry's use.
     #[inline]
     pub(crate) fn standing(&self) -> Standing {
         self.set.hints.standing(self.slot)
@@ -237,7 +239,7 @@ impl<'i> Found<'i> {
 pub(crate) enum Departure {
     /// The entry: its key is gone.
     Key,
-    /// Only the node: the key has another now.
+    /// Only the node: the key has another one now.
     Node,
 }
 
@@ -256,14 +258,14 @@ impl<'i> Claim<'i> {
         self.node
     }
 
-    /// The same, of which it is known that it is at home.
+    /// Returns the same claim, which the caller knows to be in the set `home`.
     #[inline(always)]
     pub(crate) fn at(self, home: Home<'i>) -> Self {
         debug_assert!(ptr::eq(self.set, home.set), "a claim next door");
         Claim { set: home.set, ..self }
     }
 
-    /// What the policy knows of the slot's set.
+    /// Returns what the policy knows of the slot's set.
     #[inline(always)]
     pub(crate) fn hints(&self) -> &'i Hints {
         &self.set.hints
@@ -279,19 +281,21 @@ impl Set {
     #[inline(always)]
     fn slot(&self, slot: usize) -> &AtomicU32 {
         debug_assert!(slot < SLOTS);
-        // SAFETY: slot numbers come from a mask of `SLOTS` bits (`scan.rs`), from a `Loc`, made of
-        // such a number, from a control word, which has that of a `Place`, and from loops over all
-        // slots.
+        // SAFETY: `slot` is less than `SLOTS`: slot numbers come from a mask of `SLOTS` bits
+        // (`scan.rs`), from a `Loc`, which is made of such a number, from a control word, which has
+        // that of a `Place`, and from loops over all slots.
         unsafe { self.slots.get_unchecked(slot) }
     }
 
-    /// What a slot holds now.
+    /// Returns what a slot holds now.
     #[inline(always)]
     pub(crate) fn word(&self, slot: usize) -> Word {
+        // Acquire: pairs with the AcqRel of claim, publish and replace; the node's content is
+        // visible.
         Word::from_bits(self.slot(slot).load(Ordering::Acquire))
     }
 
-    /// What all slots hold, each at some moment of the call.
+    /// Returns what all slots hold, each at some moment of the call.
     #[inline(always)]
     pub(crate) fn line(&self) -> Line {
         Line::load(&self.slots)
@@ -300,12 +304,14 @@ impl Set {
     #[inline(always)]
     fn swap(&self, slot: usize, old: Word, new: Word, success: Ordering) -> bool {
         let (old, new) = (old.bits(), new.bits());
+        // `success` is AcqRel at each caller, which says why.
+        // Failure, Relaxed: the word that was found instead is not used.
         self.slot(slot).compare_exchange(old, new, success, Ordering::Relaxed).is_ok()
     }
 }
 
 impl Index {
-    /// An index over `sets`, an even number of them, all zero.
+    /// Makes an index of `sets`: an even number of sets, all zero.
     pub(crate) fn new(sets: Box<[Set]>, layout: Layout) -> Self {
         assert!(sets.len().is_multiple_of(2) && !sets.is_empty(), "sets come in pairs");
         Self { sets, layout }
@@ -323,14 +329,14 @@ impl Index {
         self.sets.len()
     }
 
-    /// The home set of a hash: its middle 32 bits, scaled to the number of sets.
+    /// Returns the home set of a hash: its middle 32 bits, scaled to the number of sets.
     #[inline(always)]
     pub(crate) fn home(&self, hash: u64) -> Home<'_> {
         let bits = u64::from((hash >> 16) as u32);
         Home { set: self.set(((bits * self.sets.len() as u64) >> 32) as usize) }
     }
 
-    /// The same, and asks for its lines, before anything else is known.
+    /// Returns the home set of a hash and prefetches its lines.
     #[inline(always)]
     pub(crate) fn prefetched_home(&self, hash: u64) -> Home<'_> {
         let home = self.home(hash);
@@ -338,13 +344,13 @@ impl Index {
         home
     }
 
-    /// Asks for the lines of a slot's set.
+    /// Prefetches the lines of a slot's set.
     #[inline(always)]
     pub(crate) fn prefetch_loc(&self, loc: Loc) {
         Home { set: self.set(loc.set()) }.prefetch();
     }
 
-    /// The number of a home set.
+    /// Returns the number of a home set.
     #[inline(always)]
     pub(crate) fn number(&self, home: Home<'_>) -> usize {
         self.number_of(home.set)
@@ -358,9 +364,10 @@ impl Index {
     #[inline(always)]
     pub(crate) fn set(&self, set: usize) -> &Set {
         debug_assert!(set < self.sets.len());
-        // SAFETY: set numbers come from `home`, a fraction of the number of sets; from the place of
-        // a set, perhaps with the last bit turned over, and the number of sets is even; from a
-        // `Loc`, made of such a number; and from loops over all sets.
+        // SAFETY: `set` is less than the number of sets: set numbers come from `home`, which scales
+        // to that number; from the address of a set, perhaps with the last bit inverted, and the
+        // number of sets is even; from a `Loc`, which is made of such a number; and from loops over
+        // all sets.
         unsafe { self.sets.get_unchecked(set) }
     }
 
@@ -369,31 +376,31 @@ impl Index {
         self.set(self.number_of(set) ^ 1)
     }
 
-    /// Where the slot of a found member is.
+    /// Returns the place of a found member's slot.
     #[inline(always)]
     pub(crate) fn loc(&self, found: Found<'_>) -> Loc {
         Loc::new(self.number_of(found.set), found.slot)
     }
 
-    /// Where a claimed slot is.
+    /// Returns the place of a claimed slot.
     #[inline(always)]
     pub(crate) fn loc_claimed(&self, claim: &Claim<'_>) -> Loc {
         Loc::new(self.number_of(claim.set), claim.slot)
     }
 
-    /// The hints of a slot's set.
+    /// Returns the hints of a slot's set.
     #[inline(always)]
     pub(crate) fn hints(&self, loc: Loc) -> &Hints {
         &self.set(loc.set()).hints
     }
 
-    /// What stands at `loc` now.
+    /// Returns what the slot at `loc` holds now.
     #[inline]
     pub(crate) fn word(&self, loc: Loc) -> Word {
         self.set(loc.set()).word(loc.slot())
     }
 
-    /// Looks for the key of `hash` for which `eq` holds.
+    /// Looks for a key with this hash for whose node `eq` holds.
     #[inline(always)]
     pub(crate) fn find<'i>(
         &'i self,
@@ -404,7 +411,7 @@ impl Index {
         self.find_at(home, hash, |node| eq(node).then_some(())).map(|(found, ())| found)
     }
 
-    /// The same; with what `read` makes of the key's node, and of no other.
+    /// Looks for a key with this hash for whose node `read` returns `Some`, and returns that, too.
     #[inline(always)]
     pub(crate) fn find_at<'i, T>(
         &'i self,
@@ -420,7 +427,7 @@ impl Index {
             while matches != 0 {
                 let slot = matches.trailing_zeros() as usize;
                 matches &= matches - 1;
-                // Acquire: pairs with publish and replace, and makes the node's content visible.
+                // The scan is Relaxed; this Acquire load makes the node's content visible.
                 let word = set.word(slot);
                 if let Some(node) = probe.node_of(word)
                     && let Some(read) = read(node)
@@ -437,16 +444,18 @@ impl Index {
         }
     }
 
-    /// Whether the slot of a member that was found still names the same node.
+    /// Returns whether the slot of a member that was found still names the same node.
     #[cold]
     pub(crate) fn still_names(&self, found: Found<'_>) -> bool {
         self.again(found).is_some()
     }
 
-    /// A member that was found, with the word that its slot has now; None if that names another
-    /// node, or none.
+    /// Returns a member that was found, with the word that its slot has now. `None` if that word
+    /// is not a member's, or names another node.
     #[cold]
     pub(crate) fn again<'i>(&self, found: Found<'i>) -> Option<Found<'i>> {
+        // Acquire: pairs with the AcqRel of publish, replace and remove; what the thread that wrote
+        // the word did before is visible.
         let word = Word::from_bits(found.slot().load(Ordering::Acquire));
         let node = self.layout.node(word);
         let same = node == found.node || planted(Bug::ReplaceUnseen);
@@ -459,11 +468,14 @@ impl Index {
         found.set.hints.touch(found.slot);
     }
 
-    /// Replaces a member's node, which counts as a use. False if the word changed.
+    /// Replaces a member's node, which counts as a use. Returns `false` if the word has changed.
     #[inline(always)]
     #[must_use]
     pub(crate) fn replace(&self, found: Found<'_>, node: NodeId) -> bool {
         let new = self.layout.with_node(found.word, node);
+        // AcqRel. Release: pairs with the Acquire in `Set::word`; the new node's content is
+        // visible. Acquire: pairs with the Release by which the old node came here; its content is
+        // visible to this thread, which retires it.
         let order = acq_rel_unless(Bug::ReplaceRelaxed);
         let replaced = found.set.swap(found.slot, found.word, new, order);
         if replaced {
@@ -473,8 +485,9 @@ impl Index {
         replaced
     }
 
-    /// Claims a free slot of its home for an insert that found its key absent (step 4). None if
-    /// there is none. `vacant` has a bit for each slot that was seen without a member.
+    /// Claims a free slot of the set `home` for an insert that found its key absent (step 4).
+    /// Returns `None` if no slot is free. `vacant` has a bit for each slot that was seen without a
+    /// member.
     #[inline(always)]
     pub(crate) fn claim<'i>(
         &self,
@@ -494,7 +507,8 @@ impl Index {
         Some(Claim { set: home.set, slot, word, node })
     }
 
-    /// The same next door.
+    /// Claims a free slot of the neighbour of `home`, as [`Index::claim`] does at home. Returns
+    /// `None` also if the count of displaced keys is at its maximum.
     #[cold]
     #[inline(never)]
     pub(crate) fn claim_next_door<'i>(
@@ -514,7 +528,7 @@ impl Index {
         Some(Claim { set, slot, word, node })
     }
 
-    /// The slot, if one could be claimed.
+    /// Claims any free slot of a set, and returns its number.
     #[inline(never)]
     fn claim_any(set: &Set, word: Word) -> Option<usize> {
         let mut free = set.line().matches(Probe::FREE);
@@ -528,8 +542,8 @@ impl Index {
         None
     }
 
-    /// Claims the slot of a member of the home set, which is evicted by that. None if its word
-    /// changed.
+    /// Claims the slot of a member of the home set, which evicts the member's entry. Returns `None`
+    /// if the slot's word is not `old` any more.
     #[inline(always)]
     pub(crate) fn oust<'i>(
         &self,
@@ -556,8 +570,9 @@ impl Index {
             set.slot(slot).store(word.bits(), Ordering::Release);
             return true;
         }
-        // Release: whoever publishes this word passes the node's content on. Acquire: what is
-        // ousted is this thread's to retire.
+        // AcqRel. Release: pairs with the Acquire in `Set::word`; the node's content is visible,
+        // whichever thread publishes the word. Acquire: pairs with the Release by which an ousted
+        // node came here; its content is visible to this thread, which retires it.
         let claimed = set.swap(slot, old, word, acq_rel_unless(Bug::PublishRelaxed));
         if claimed {
             step(Step::SlotClaimed);
@@ -565,8 +580,8 @@ impl Index {
         claimed
     }
 
-    /// Decides an insert (step 5) that found its key absent after reading `control`. False if
-    /// another insert was decided in between.
+    /// Decides an insert (step 5) that found its key absent after it had read `control`. Returns
+    /// `false` if the control word has changed since.
     #[inline(always)]
     #[must_use]
     pub(crate) fn decide(home: Home<'_>, control: Control, claim: &Claim<'_>) -> bool {
@@ -578,6 +593,9 @@ impl Index {
         let decided = control.decide(claim.node, Place { slot: claim.slot, displaced });
         let (old, new) = (control.bits(), decided.bits());
         let word = &home.set.control;
+        // AcqRel: pairs with the Acquire in `Set::control`; what this thread has seen published,
+        // and its own claim, are visible with the decision.
+        // Failure, Relaxed: the insert reads the word again.
         let decided = word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         if decided {
             step(Step::Decided);
@@ -588,25 +606,28 @@ impl Index {
     /// Makes a decided insert visible (step 6).
     #[inline(always)]
     pub(crate) fn publish(claim: &Claim<'_>) {
-        // Failure: somebody settled it for us.
+        // AcqRel: pairs with the Acquire in `Set::word`; the node's content is visible.
+        // Failure: another thread has settled it.
         let _ = claim.swap(claim.word.into_member(), acq_rel_unless(Bug::PublishRelaxed));
         step(Step::Published);
     }
 
     /// Takes back a claim that was not decided.
     pub(crate) fn abort(claim: &Claim<'_>) {
+        // AcqRel, like every change of a slot; no thread relies on what the abort publishes.
         let aborted = claim.swap(Word::FREE, Ordering::AcqRel);
         debug_assert!(aborted, "only its owner touches an undecided claim");
     }
 
-    /// Takes a member out of its slot: a removal, or an eviction. False if the word changed.
+    /// Takes a member out of its slot: a removal, or an eviction. Returns `false` if the slot's
+    /// word is not `word` any more.
     #[inline]
     #[must_use]
     pub(crate) fn remove(&self, loc: Loc, word: Word) -> bool {
         Self::remove_from(self.set(loc.set()), loc.slot(), word)
     }
 
-    /// The same for a member that was found.
+    /// Takes a member that was found out of its slot, like [`Index::remove`].
     #[inline]
     #[must_use]
     pub(crate) fn remove_found(found: Found<'_>) -> bool {
@@ -619,6 +640,9 @@ impl Index {
             set.slot(slot).store(Word::FREE.bits(), Ordering::Release);
             return true;
         }
+        // AcqRel. Acquire: pairs with the Release by which the node came here; its content is
+        // visible to this thread, which retires it. Release: pairs with the Acquire in `Set::word`
+        // and of the next claim; what this thread did before is visible with the free slot.
         let removed = set.swap(slot, word, Word::FREE, Ordering::AcqRel);
         if removed {
             step(Step::Unlinked);
@@ -627,7 +651,7 @@ impl Index {
     }
 }
 
-/// Tells the compiler that a branch is not the one to be laid out for.
+/// Tells the compiler that the branch with this call is seldom taken.
 #[cold]
 const fn is_seldom() {}
 

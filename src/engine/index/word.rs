@@ -23,13 +23,13 @@
 //! ```
 //!
 //! The last insert that was decided in this set (`node` at `place`, or none), how many keys of
-//! this set live next door, whether nothing more is decided here (`storeys.rs`), and a version that
-//! every decision raises.
+//! this set are next door, whether nothing more is decided here (`storeys.rs`), and a version that
+//! every decision and every bump raises.
 
 /// Slots of one set: with the control word they fill a cache line.
 #[cfg(not(larder_loom))]
 pub(crate) const SLOTS: usize = 14;
-/// Two, so that a model reaches full sets and neighbours within a few steps.
+/// Two slots, so that a model reaches full sets and neighbours within a few steps.
 #[cfg(larder_loom)]
 pub(crate) const SLOTS: usize = 2;
 
@@ -56,12 +56,12 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The layout for node numbers up to `max_node`; `None` if they do not fit.
+    /// Returns the layout for node numbers up to `max_node`; `None` if they do not fit.
     pub(crate) fn for_nodes(max_node: NodeId) -> Option<Self> {
         let node_bits = (NodeId::BITS - max_node.leading_zeros()).max(1);
         let node_mask = (1 << node_bits) - 1;
         let probe_mask = !node_mask;
-        // No more than a slot keeps, since whoever evicts an entry has only its word.
+        // No more than a slot keeps, since a thread that evicts an entry has only its word.
         let ghost_bits = GHOST_TAG_BITS.min(PAYLOAD.count_ones().saturating_sub(node_bits));
         let ghost_mask = (1 << ghost_bits) - 1;
         (node_bits <= NODE_BITS_MAX).then_some(Self {
@@ -72,26 +72,26 @@ impl Layout {
         })
     }
 
-    /// The hash bits that slots keep, in place.
+    /// Returns the bits of the hash that slots keep, at their place in a word.
     #[inline(always)]
     fn tag(self, hash: u64) -> u32 {
         ((hash as u32) << self.node_bits) & PAYLOAD
     }
 
-    /// What [`Probe::node_of`] compares a member of this hash with, and under which mask.
+    /// Returns what a member word with this hash is compared with, and under which mask.
     #[inline(always)]
     pub(crate) fn probe(self, hash: u64, displaced: bool) -> Probe {
         let displaced = if displaced { DISPLACED } else { 0 };
         Probe { mask: self.probe_mask, want: MEMBER | displaced | self.tag(hash) }
     }
 
-    /// The part of a hash that a ghost keeps.
+    /// Returns the part of a hash that a ghost keeps.
     #[inline(always)]
     pub(crate) fn ghost_tag(self, hash: u64) -> u16 {
         (hash as u32 & self.ghost_mask) as u16
     }
 
-    /// The same, of the key whose member word this is.
+    /// Returns the part of the hash that a ghost keeps, of the key whose member word this is.
     #[inline(always)]
     pub(crate) fn ghost_tag_of(self, word: Word) -> u16 {
         (word.0 >> self.node_bits & self.ghost_mask) as u16
@@ -108,7 +108,7 @@ impl Layout {
         word.0 & self.node_mask
     }
 
-    /// The member word of the same key and place with another node.
+    /// Returns the member word of the same key with another node.
     #[inline(always)]
     pub(crate) fn with_node(self, word: Word, node: NodeId) -> Word {
         Word(word.0 & self.probe_mask | node)
@@ -125,10 +125,10 @@ pub(crate) struct Probe {
 impl Probe {
     pub(crate) const FREE: Probe = Probe { mask: u32::MAX, want: Word::FREE.0 };
 
-    /// The node of a word, if that matches.
+    /// Returns the node of a word, if the word matches.
     #[inline(always)]
     pub(crate) fn node_of(self, word: Word) -> Option<NodeId> {
-        // What matches is gone, so what is left of a word that does is the node number.
+        // The bits that match cancel out, so the node number is left of a word that matches.
         let rest = word.0 ^ self.want;
         (rest & self.mask == 0).then_some(rest)
     }
@@ -176,13 +176,13 @@ impl Word {
         self.0 & MEMBER != 0
     }
 
-    /// Whether the key's home is the neighbouring set (of tentative and member words).
+    /// Returns whether the key's home is the neighbouring set. For tentative and member words.
     #[inline(always)]
     pub(crate) fn is_displaced(self) -> bool {
         self.0 & DISPLACED != 0
     }
 
-    /// The member that a tentative word becomes.
+    /// Returns the member word that a tentative word becomes.
     #[inline(always)]
     pub(crate) fn into_member(self) -> Word {
         debug_assert_eq!(self.kind(), Kind::Tentative);
@@ -196,12 +196,12 @@ impl std::fmt::Debug for Word {
     }
 }
 
-/// Where in a pair of sets: the slot, and whether it is next door.
+/// A slot of a pair of sets, as seen from the home set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     /// Slot number within its set.
     pub(crate) slot: usize,
-    /// In the neighbour of the home set.
+    /// Whether the slot is in the neighbour of the home set.
     pub(crate) displaced: bool,
 }
 
@@ -230,7 +230,8 @@ impl Control {
         self.0
     }
 
-    /// The last decided insert, unless its node has been retired since.
+    /// Returns the insert that the word names: the last one that was decided, if it has not been
+    /// forgotten.
     #[inline]
     pub(crate) fn decided(self) -> Option<(NodeId, Place)> {
         let node = (self.0 & CTL_NODE) as NodeId;
@@ -238,25 +239,25 @@ impl Control {
             .then(|| (node, Place { slot: self.slot_decided(), displaced: self.names_next_door() }))
     }
 
-    /// Whether that is this node, which is not 0.
+    /// Returns whether the word names this node, which is not 0.
     #[inline(always)]
     pub(crate) fn names(self, node: NodeId) -> bool {
         (self.0 & CTL_NODE) as NodeId == node
     }
 
-    /// The slot of the last decided insert; 0 if none is named.
+    /// Returns the slot of the insert that the word names; 0 if it names none.
     #[inline(always)]
     pub(crate) fn slot_decided(self) -> usize {
         (self.0 >> CTL_PLACE_SHIFT) as usize & 0xF
     }
 
-    /// Whether that slot is in the neighbouring set.
+    /// Returns whether that slot is in the neighbouring set.
     #[inline(always)]
     pub(crate) fn names_next_door(self) -> bool {
         self.0 & CTL_PLACE_DISPLACED != 0
     }
 
-    /// How many of the set's keys may live next door.
+    /// Returns how many of the set's keys are next door at most.
     #[inline(always)]
     pub(crate) fn displaced(self) -> u64 {
         (self.0 >> CTL_DISPLACED_SHIFT) & CTL_DISPLACED_MAX
@@ -266,7 +267,7 @@ impl Control {
         self.displaced() < CTL_DISPLACED_MAX
     }
 
-    /// The word after the decision that `node` at `place` is inserted.
+    /// Returns the word after the decision that `node` at `place` is inserted.
     #[inline]
     pub(crate) fn decide(self, node: NodeId, place: Place) -> Control {
         let keep = self.0 & !(CTL_NODE | 0x1F << CTL_PLACE_SHIFT);
@@ -277,25 +278,25 @@ impl Control {
         Control((keep | place | u64::from(node)).wrapping_add(more))
     }
 
-    /// Whether nothing more is decided in this set.
+    /// Returns whether nothing more is decided in this set.
     #[inline(always)]
     pub(crate) fn is_sealed(self) -> bool {
         self.0 & CTL_SEALED != 0
     }
 
-    /// The word that lets nothing more be decided.
+    /// Returns the word with which nothing more is decided.
     pub(crate) fn seal(self) -> Control {
         Control(self.0 | CTL_SEALED)
     }
 
-    /// The word with the next version, and nothing decided by it.
+    /// Returns the word with the next version and no new decision.
     #[inline]
     pub(crate) fn bump(self) -> Control {
         Control(self.0.wrapping_add(CTL_VERSION_ONE))
     }
 
-    /// The word after `node` has left its slot: it no longer names it, and a displaced key less is
-    /// counted. Equal to `self` if nothing is to be done.
+    /// Returns the word after `node` has left its slot: it does not name the node, and counts one
+    /// displaced key less if `was_displaced`. Equal to `self` if there is nothing to change.
     #[inline]
     pub(crate) fn forget(self, node: NodeId, was_displaced: bool) -> Control {
         let mut bits = self.0;

@@ -1,5 +1,5 @@
-//! The steps on control words: settling, bumping, sealing and forgetting. Why they are right is
-//! said in `sets.rs`, "One copy per key" and "Stale control words".
+//! The steps on control words: settling, bumping, sealing and forgetting. The reasons why they are
+//! right are in the header of `sets.rs`, "One copy per key" and "Stale control words".
 
 use super::{Departure, Home, Index, Loc};
 use crate::{
@@ -12,18 +12,19 @@ use crate::{
 };
 
 impl Index {
-    /// The control word of a set.
+    /// Returns the control word of a set.
     #[inline(always)]
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn control(&self, set: usize) -> Control {
         self.set(set).control()
     }
 
-    /// The control word of a set, with the insert that it names published (steps 1 and 2).
+    /// Returns the control word of a set, after the insert that it names was published (steps 1 and
+    /// 2).
     #[inline(always)]
     pub(crate) fn settled(&self, home: Home<'_>) -> Control {
         let control = home.control();
-        // That of the set's first slot if none is named.
+        // If no insert is named, this is slot 0.
         let slot = control.slot_decided();
         if control.names_next_door() || home.set.word(slot).kind() == Kind::Tentative {
             self.settle(home, control);
@@ -43,16 +44,18 @@ impl Index {
         if word.kind() != Kind::Tentative || self.layout.node(word) != node {
             return;
         }
-        // See "Stale control words". Acquire of the slot's load keeps this one behind it.
+        // See "Stale control words". The Acquire load of the slot above pairs with the Release of
+        // the claim, and keeps this load of the control word behind it.
         if home.control() == control || planted(Bug::SettleUnchecked) {
-            // Failure: somebody else published it.
+            // AcqRel: pairs with the Acquire in `Set::word`; the node's content is visible.
+            // Failure: another thread has published it.
             let _ = set.swap(place.slot, word, word.into_member(), Ordering::AcqRel);
         }
     }
 
     /// Makes every insert that has read the control word of `home`, and has not decided, look
-    /// again; what was decided before is published when this returns (`fill.rs`). Returns the word
-    /// as it was.
+    /// again. When this returns, every insert that was decided before is published (`fill.rs`).
+    /// Returns the word as it was.
     #[cold]
     pub(crate) fn bump(&self, home: Home<'_>) -> Control {
         let word = &home.set.control;
@@ -60,6 +63,9 @@ impl Index {
             let unsettled = planted(Bug::BumpUnsettled);
             let control = if unsettled { home.control() } else { self.settled(home) };
             let (old, new) = (control.bits(), control.bump().bits());
+            // AcqRel: pairs with the Acquire in `Set::control`; an insert that has read an earlier
+            // word cannot decide, and one that reads this word sees what this thread did before.
+            // Failure, Relaxed: the loop reads the word again.
             if planted(Bug::SkipBump)
                 || word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok()
             {
@@ -68,8 +74,8 @@ impl Index {
         }
     }
 
-    /// Lets nothing more be decided in the set `home`; what was decided is published when this
-    /// returns (`storeys.rs`).
+    /// Ends all decisions in the set `home`. When this returns, every insert that was decided there
+    /// is published (`storeys.rs`).
     pub(crate) fn seal(&self, home: Home<'_>) {
         let word = &home.set.control;
         loop {
@@ -79,8 +85,10 @@ impl Index {
                 return;
             }
             let (old, new) = (control.bits(), control.seal().bits());
-            // Acquire: the seal comes after every decision. Release: who finds the set sealed knows
-            // what this thread knows, above all that there is another storey.
+            // AcqRel. Acquire: pairs with the AcqRel in `Index::decide`; the seal comes after every
+            // decision. Release: pairs with the Acquire in `Set::control`; a thread that finds the
+            // set sealed sees what this thread has seen, above all that there is another storey.
+            // Failure, Relaxed: the loop reads the word again.
             if word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 step(Step::Sealed);
                 return;
@@ -88,8 +96,8 @@ impl Index {
         }
     }
 
-    /// Has the control word of a set, which was `control`, forget a node that this thread owns, and
-    /// returns what the word is then.
+    /// Makes the control word of a set, which was `control`, forget a node that this thread owns.
+    /// Returns the word after that, or `control` if another thread has changed it.
     #[inline(always)]
     pub(crate) fn disown(&self, home: Home<'_>, control: Control, node: NodeId) -> Control {
         if control.names(node) { self.disown_stale(home, control, node) } else { control }
@@ -105,10 +113,13 @@ impl Index {
         loop {
             let new = now.forget(node, false);
             if new == now {
-                // Somebody else was decided: the name is gone, and so is the chance to decide.
+                // The word has changed and does not name the node. A decision that expects
+                // `control` fails now.
                 return control;
             }
-            // Release: who reads the new word must not miss what this thread saw published.
+            // AcqRel: pairs with the Acquire in `Set::control`; a thread that reads the new word
+            // sees what this thread has seen published.
+            // Failure, Acquire: more than is needed, since the word is only compared again.
             match word.compare_exchange(now.bits(), new.bits(), Ordering::AcqRel, Ordering::Acquire)
             {
                 Ok(_) => return if now == control { new } else { control },
@@ -118,7 +129,7 @@ impl Index {
     }
 
     /// Makes the control word forget a displaced key that left its slot, or the node of one that
-    /// was replaced: to be done before the node is retired.
+    /// was replaced. Call before the node is retired.
     #[inline(always)]
     pub(crate) fn forget(&self, loc: Loc, word: Word, departure: Departure) {
         if word.is_displaced() {
@@ -131,15 +142,17 @@ impl Index {
         let undisplaced = departure == Departure::Key;
         let node = self.layout.node(word);
         let control = &self.set(loc.home(word)).control;
-        // Relaxed suffices: the member word was read with Acquire and published after its decision,
-        // so this load sees that decision or a later word.
+        // Relaxed: the member word was read with Acquire and published after its decision, so this
+        // load sees that decision or a later word.
         let mut now = Control::from_bits(control.load(Ordering::Relaxed));
         loop {
             let new = now.forget(node, undisplaced);
             if new == now {
                 return;
             }
-            // Release: who reads the new word must not miss what this thread saw published.
+            // AcqRel: pairs with the Acquire in `Set::control`; a thread that reads the new word
+            // sees what this thread has seen published, and that the key has left its slot.
+            // Failure, Relaxed: the word is only compared again.
             match control.compare_exchange(
                 now.bits(),
                 new.bits(),

@@ -1,4 +1,4 @@
-//! Walks over sets, for those who want to see everything.
+//! Walks over sets: for the sweep, and for all that has to see every entry.
 
 use super::{Found, Index};
 #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
@@ -29,12 +29,13 @@ impl<'i> Iterator for Members<'i> {
 }
 
 impl Index {
-    /// The members of one set, as they are now; None behind the last set.
+    /// Returns the members of one set, each as it is when the iterator comes to it. `None` if there
+    /// is no such set.
     pub(crate) fn members_of(&self, set: usize) -> Option<Members<'_>> {
         (set < self.sets.len()).then_some(Members { index: self, set, slot: 0 })
     }
 
-    /// Every slot, for the invariant checker.
+    /// Returns what every slot holds, for the checker of invariants.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn words(&self) -> impl Iterator<Item = (Loc, Word)> + '_ {
         (0..self.sets.len()).flat_map(move |set| {
