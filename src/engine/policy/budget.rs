@@ -3,13 +3,14 @@
 //! # Credits
 //!
 //! There are `capacity` credits, and an entry in the index stands for as many of them as it weighs,
-//! which is one in a cache without a weigher: an insert has them in hand before it publishes, and
-//! whoever takes an entry out of the index has its credits in hand afterwards. All other credits
-//! lie in the common pool or in a shard. Credits only move, so the weight of all entries cannot
-//! exceed the capacity, not by one and not for a moment. A capacity beyond [`CREDITS_MAX`] stands
-//! for that many: more than the heaviest entries that any memory holds weigh together. So
-//! `u64::MAX` is no bound, and sums of credits do not overflow, not even while a capacity is made
-//! smaller and larger at once, when for a moment the pool has what the debt is about to take back.
+//! which is one in a cache without a weigher: an insert has them in hand before it publishes, and a
+//! thread that takes an entry out of the index has its credits in hand afterwards. All other
+//! credits lie in the common pool or in a shard. Credits only move, so the weight of all entries
+//! never exceeds the capacity, not by one and not for a moment. A capacity beyond [`CREDITS_MAX`]
+//! stands for that many credits: more than the heaviest entries that any memory holds weigh
+//! together. So `u64::MAX` is no bound, and sums of credits do not overflow, not even while a
+//! capacity is made smaller and larger at once, when for a moment the pool has what the debt is
+//! about to take back.
 //!
 //! ```text
 //! draw     pool: p -> p - n, shard: + n - w     compare-and-swap, fetch_add; w in hand
@@ -17,8 +18,8 @@
 //! steal    other shard: c -> 0, own: + c - w    swap, fetch_add; w in hand
 //! give     shard: + w                           fetch_add
 //! resize   capacity: swap; pool: + more, or debt: + less
-//! pay      debt: - n, and n credits that somebody gives back, or that are taken as for an entry of
-//!          that weight, are forgotten
+//! pay      debt: - n, and n credits that a thread gives back, or has taken as for an entry of that
+//!          weight, are forgotten
 //! ```
 //!
 //! Where one source has less than an entry weighs, it is emptied and the next one asked for the
@@ -26,29 +27,30 @@
 //!
 //! An insert takes from its shard, then draws from the pool (a batch, smaller as the pool runs
 //! dry), then steals from other shards, and only then evicts, which hands it the victim's credit
-//! without touching any of this: a full cache at work writes none of these words. So an entry is
-//! evicted only when no credit was found unused.
+//! without touching any of this: the inserts of a full cache write none of these words. So an entry
+//! is evicted only when no credit was found unused.
 //!
 //! `spare` has a bit for each shard that may hold credits: set after credits were given, cleared by
-//! a thief that finds none. While the cache is full it is read by all and written by none.
+//! a thief before it takes all credits of the shard. While the cache is full, all threads read it
+//! and none writes it.
 //!
 //! # Orderings
 //!
-//! Credits are counted and nothing else is learned from them, so Relaxed would do but for the spare
-//! bits. Each word is changed by read-modify-write only, so no credit is lost or doubled. A thief
-//! clears the bit before it swaps the credits out (Release), a giver adds its credits (Acquire)
-//! before it looks at the bit. If the swap came first, the giver sees the bit cleared and sets it;
-//! otherwise the swap got the credits. A bit may be set for nothing, but credits at rest never lie
-//! under a cleared one.
+//! Credits are counted and nothing else is learned from them, so Relaxed would be enough without
+//! the spare bits. Each word is changed by read-modify-write only, so no credit is lost or doubled.
+//! A thief clears the bit before it swaps the credits out (Release); a giver adds its credits
+//! (Acquire) before it looks at the bit. If the swap came first, the giver sees the bit cleared and
+//! sets it; otherwise the swap got the credits. A bit may be set although its shard has no credits,
+//! but credits at rest never lie under a cleared bit.
 //!
-//! A bit says, too, that its shard was made, of which the thief may know nothing yet
-//! (`storeys.rs`). So it is set with Release and found with Acquire. In between the word is changed
-//! by read-modify-write only, so who finds a bit set sees the shard, whichever change it was that
-//! he read.
+//! A set bit also says that its shard was made, which the thief may not know yet (`storeys.rs`). So
+//! it is set with Release and found with Acquire. In between the word is changed by
+//! read-modify-write only, so a thread that finds a bit set sees the shard, whichever change it has
+//! read.
 //!
 //! # Progress
 //!
-//! Lock-free; `steal` makes one pass over the set bits.
+//! Lock-free: a failed swap is another thread's success. `steal` makes one pass over the set bits.
 
 use crate::{
     engine::storage::extents::{Extents, OutOfMemory, zeroed},
@@ -60,10 +62,10 @@ use crate::{
 };
 use crossbeam_utils::CachePadded;
 
-/// The most credits that there are.
+/// The maximum number of credits.
 const CREDITS_MAX: u64 = 1 << 60;
 
-/// Shards that may come, at most.
+/// The maximum number of shards that are made after the cache was built.
 const SHARDS_TO_COME: usize = 1 << 18;
 
 const WORD_BITS: usize = u64::BITS as usize;
@@ -72,7 +74,7 @@ const WORD_BITS: usize = u64::BITS as usize;
 #[derive(Debug)]
 pub(crate) struct Credits(AtomicU64);
 
-/// The right to have entries of so much weight in the index. To be given back, or spent on a
+/// The right to have entries of so much weight in the index. Has to be given back, or spent on a
 /// publish.
 #[derive(Debug)]
 #[must_use = "a credit that is dropped is a place that is lost"]
@@ -81,7 +83,7 @@ pub(crate) struct Credit(u64);
 impl Credit {
     pub(crate) const NONE: Credit = Credit(0);
 
-    /// The credit of an entry that was just taken out of the index.
+    /// Returns the credit of an entry that the caller has taken out of the index.
     #[inline(always)]
     pub(crate) fn of_removed_entry(weight: u64) -> Self {
         Credit(weight)
@@ -96,7 +98,7 @@ impl Credit {
         self.0 += other.0;
     }
 
-    /// What is left when an entry of that weight stands for the rest from now on.
+    /// Returns what is left when an entry of that weight is published.
     #[inline(always)]
     pub(crate) fn spend(self, weight: u64) -> Credit {
         debug_assert!(self.0 >= weight, "{} credits for a weight of {weight}", self.0);
@@ -109,13 +111,14 @@ impl Credits {
         Credits(AtomicU64::new(0))
     }
 
-    /// Those that nobody uses now.
+    /// Returns the number of credits that no entry uses now.
     #[inline]
     pub(crate) fn unused(&self) -> u64 {
+        // Relaxed: a hint; a credit is taken by read-modify-write.
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Takes `most`, or what there is.
+    /// Takes `most` credits, or as many as there are.
     #[inline]
     fn take(&self, most: u64) -> u64 {
         let mut credits = self.0.load(Ordering::Relaxed);
@@ -126,6 +129,7 @@ impl Credits {
                 self.0.store(rest, Ordering::Relaxed);
                 return taken;
             }
+            // Relaxed: a count; it continues the release sequence of the Release in `steal_under`.
             match self.0.compare_exchange(credits, rest, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return taken,
                 Err(now) => credits = now,
@@ -139,16 +143,17 @@ impl Credits {
 #[derive(Debug)]
 pub(crate) struct Budget {
     capacity: AtomicU64,
-    /// More come with each storey.
+    /// The number of shards. More come with each storey.
     shards: AtomicU64,
     /// The most that a shard draws at once, beyond what it needs.
     batch: u64,
+    /// The spare bits of the shards with which the cache was built.
     spare: Box<[AtomicU64]>,
-    /// The same for shards that have come.
+    /// The spare bits of the shards that have come since.
     spare_above: Extents<AtomicU64>,
-    /// How many words there are together.
+    /// The number of words in both.
     words: AtomicU32,
-    /// Credits that are out, but too many.
+    /// Credits that are in use or unused, beyond the capacity.
     debt: AtomicU64,
     pool: CachePadded<AtomicU64>,
 }
@@ -156,7 +161,7 @@ pub(crate) struct Budget {
 /// Where a credit came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// It had not been used yet, or its entry was removed.
+    /// No entry has used it yet, or its entry was removed.
     Unused,
     /// An entry was evicted for it.
     Evicted,
@@ -184,17 +189,18 @@ impl Budget {
         self.capacity.load(Ordering::Relaxed)
     }
 
-    /// The credits of unused, used and owed weight together.
+    /// Returns how many credits there are: unused, in use, and owed.
     pub(crate) fn credits(&self) -> u64 {
         self.capacity().min(CREDITS_MAX) + self.debt()
     }
 
-    /// Grows the bitmap to cover `shards` shards. Called before any new shard can hold credits.
+    /// Grows the bitmap to cover `shards` shards. Call before any new shard can hold credits.
     pub(crate) fn admit(&self, shards: usize) -> Result<(), OutOfMemory> {
         let words = shards.div_ceil(WORD_BITS);
         let above = words.saturating_sub(self.spare.len());
         (0..above).try_for_each(|word| self.spare_above.ensure(word))?;
-        // Who has seen a shard's storey has seen these: they are written before its height is.
+        // Relaxed: written before the height of the shards' storey is published, so a thread that
+        // has seen the storey sees these.
         self.words.fetch_max(words as u32, Ordering::Relaxed);
         self.shards.fetch_max(shards as u64, Ordering::Relaxed);
         Ok(())
@@ -210,11 +216,12 @@ impl Budget {
 
     #[cold]
     fn word_above(&self, word: usize) -> Option<&AtomicU64> {
-        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // atomic integers, so shared access is sound.
         self.spare_above.find(word).map(|word| unsafe { word.as_ref() })
     }
 
-    /// Sets the capacity. What there is more goes into the pool; what there is less is owed.
+    /// Sets the capacity. Additional credits go into the pool; credits that are too many are owed.
     pub(crate) fn resize(&self, capacity: u64) {
         let old = self.capacity.swap(capacity, Ordering::Relaxed).min(CREDITS_MAX);
         let new = capacity.min(CREDITS_MAX);
@@ -225,13 +232,13 @@ impl Budget {
         }
     }
 
-    /// Credits that are to be taken back.
+    /// Returns how many credits have to be taken back.
     #[inline]
     pub(crate) fn debt(&self) -> u64 {
         self.debt.load(Ordering::Relaxed)
     }
 
-    /// Some of what is owed, for the caller to take back: as much as one entry may weigh, about.
+    /// Takes a part of the debt, which the caller has to take back. `None` if nothing is owed.
     pub(crate) fn take_debt(&self) -> Option<u64> {
         let mut debt = self.debt();
         while debt > 0 {
@@ -249,7 +256,8 @@ impl Budget {
         None
     }
 
-    /// Pays what is owed with credits that somebody gives back; what is left of them.
+    /// Pays the debt with credits that the caller gives back, and returns how many of these are
+    /// left.
     #[cold]
     fn repay(&self, credits: u64) -> u64 {
         let mut debt = self.debt();
@@ -273,10 +281,12 @@ impl Budget {
         }
     }
 
-    /// Whether [`Budget::take`] would find nothing: false, too, if that cannot be told at a glance.
+    /// Returns whether [`Budget::take`] would find nothing. Also `false` if that is not known at
+    /// once.
     #[inline(always)]
     pub(crate) fn is_dry(&self, credits: &Credits) -> bool {
-        // That of as many shards as there are bits is all that most caches have.
+        // Most caches have no more shards than one word has bits.
+        // Relaxed: a hint; an insert that finds nothing unused evicts.
         let [spare] = &*self.spare else { return false };
         credits.unused() == 0
             && self.pool.load(Ordering::Relaxed) == 0
@@ -284,7 +294,7 @@ impl Budget {
             && self.words.load(Ordering::Relaxed) == 1
     }
 
-    /// Unused credits, `most` of them or as many as there are: for shard `own` of `shards`.
+    /// Takes unused credits for shard `own`: `most` of them, or as many as there are.
     #[inline]
     pub(crate) fn take<'a>(
         &self,
@@ -310,8 +320,8 @@ impl Budget {
     fn draw(&self, own: usize, credits: &Credits, most: u64) -> u64 {
         let mut pool = self.pool.load(Ordering::Relaxed);
         while pool > 0 {
-            // Ever smaller batches towards the end, or shards that are rarely used would sit on
-            // what the others need.
+            // Batches get smaller as the pool runs dry, since shards that are rarely used would
+            // otherwise keep what the others need.
             let fair = pool / (2 * self.shards.load(Ordering::Relaxed)) + 1;
             let batch = fair.min(self.batch).max(most).min(pool);
             match self.pool.compare_exchange(
@@ -337,7 +347,7 @@ impl Budget {
     ) -> u64 {
         let mut taken = 0;
         for (i, word) in self.spare.iter().enumerate() {
-            // Only a hint: the word is read again.
+            // Relaxed: a hint; `steal_under` reads the word again.
             if taken < most && word.load(Ordering::Relaxed) != 0 {
                 taken += self.steal_under(i, word, own, credits, most - taken, &shard);
             }
@@ -348,7 +358,7 @@ impl Budget {
         taken
     }
 
-    /// Of shards that have come since the cache was built.
+    /// Steals from shards that have come since the cache was built.
     #[cold]
     fn steal_above<'a>(
         &self,
@@ -363,7 +373,7 @@ impl Budget {
         })
     }
 
-    /// Of the shards whose bits are set in one word.
+    /// Steals from the shards whose bits are set in one word.
     fn steal_under<'a>(
         &self,
         i: usize,
@@ -375,12 +385,15 @@ impl Budget {
     ) -> u64 {
         let mut taken = 0;
         let unordered = planted(Bug::SpareUnordered);
-        // Acquire: a bit's shard is there.
+        // Acquire: pairs with the Release in `put_some`; the shard of each bit is visible.
         let mut bits = word.load(if unordered { Ordering::Relaxed } else { Ordering::Acquire });
         while bits != 0 && taken < most {
             let bit = bits.trailing_zeros();
             bits &= bits - 1;
+            // Relaxed: the Release of the swap below orders it for a giver.
             word.fetch_and(!(1 << bit), Ordering::Relaxed);
+            // Release: pairs with the Acquire in `put_some`; a giver whose credits come after this
+            // swap sees the bit cleared.
             let order =
                 if planted(Bug::SpareRelaxed) { Ordering::Relaxed } else { Ordering::Release };
             let stolen = shard(i * WORD_BITS + bit as usize).0.swap(0, order);
@@ -389,7 +402,7 @@ impl Budget {
         taken
     }
 
-    /// Of `found` credits, takes `most` and leaves the rest to the shard.
+    /// Takes `most` of `found` credits, and gives the rest to the shard.
     #[inline]
     fn keep_rest(&self, own: usize, credits: &Credits, found: u64, most: u64) -> u64 {
         let taken = found.min(most);
@@ -418,25 +431,28 @@ impl Budget {
                 return;
             }
         }
+        // Acquire: pairs with the Release in `steal_under`; if a thief has emptied the shard
+        // before, the bit is seen cleared below.
         credits.0.fetch_add(count, Ordering::Acquire);
-        // A shard is admitted before anybody can find it.
+        // A shard is admitted before any thread can find it.
         let Some(word) = self.word(own / WORD_BITS) else { return };
         let bit = 1 << (own % WORD_BITS);
-        // Looked at before it is written: most often it is set already.
+        // Most often the bit is set already, and the word is not written.
+        // Relaxed: ordered behind the addition by its Acquire.
         if word.load(Ordering::Relaxed) & bit == 0 {
-            // Release: who sees it sees the shard, too.
+            // Release: pairs with the Acquire in `steal_under`; the shard is visible with its bit.
             word.fetch_or(bit, Ordering::Release);
         }
     }
 
-    /// Credits that nobody uses now.
+    /// Returns the number of credits that no entry uses now.
     #[cfg(any(test, larder_loom))]
     pub(crate) fn unused<'a>(&self, all: impl Iterator<Item = &'a Credits>) -> u64 {
         all.map(Credits::unused).sum::<u64>() + self.pooled()
     }
 
-    /// Credits that nobody uses now and no shard has. Whoever wants all asks the shards first:
-    /// weakly consistent while others insert and remove.
+    /// Returns the number of credits in the pool. A caller that wants all unused credits asks the
+    /// shards first; the sum is weakly consistent while other threads insert and remove.
     pub(crate) fn pooled(&self) -> u64 {
         self.pool.load(Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-//! Policies that compare what entries are worth, or when they were used: of a few that the key's
-//! sets and the hand's have, the one goes that is worth least.
+//! Policies that compare what entries are worth, or when they were used: among the entries of the
+//! key's pair of sets, and of the hand's if these are few, the one goes that is worth least.
 
 use super::{Pace, Policy, visit::Victim};
 use crate::{
@@ -11,24 +11,26 @@ use crate::{
     types::eviction::EvictionPolicy,
 };
 
-/// One in so many evictions takes an entry that was not used.
+/// One in this many evictions takes an entry that was not used, if there is one.
 const AGING: u32 = 3;
 
-/// Entries that are compared, at least, and pairs of sets that are looked at for them, at most.
+/// The least number of entries to compare, and the maximum number of pairs of sets to look at for
+/// them.
 const CANDIDATES: usize = if cfg!(larder_loom) { 2 } else { 16 };
 const PAIRS: usize = 64;
 
 /// What an entry is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Worth {
-    /// To be compared with others'.
+    /// More points are worth more.
     Points(u64),
     /// It must stay.
     Priceless,
 }
 
 impl Policy {
-    /// Of the members of a pair of sets, and of more if these are few, the one that is worth least.
+    /// Returns the least worthy of the members of a pair of sets, and of more pairs if these are
+    /// few.
     #[cold]
     pub(crate) fn least_worthy(
         &self,
@@ -37,15 +39,15 @@ impl Policy {
         home: usize,
         worth: &dyn Fn(Word, Standing) -> Worth,
     ) -> Option<Victim> {
-        // Now and then an unused one has to go, whatever it is worth: or those that are worth much
-        // and never used again would come to fill the cache.
+        // At times an unused entry goes, whatever it is worth. Otherwise entries that are worth
+        // much and are never used again would fill the cache.
         let by_age = self.evictions(pace).is_multiple_of(AGING);
         let mut least = None;
         let (mut pairs, mut looked_at) = ([home; PAIRS], 0);
         let mut candidates = 0;
         while looked_at < PAIRS.min(index.len() / 2) && candidates < CANDIDATES {
             if looked_at > 0 {
-                // Two on, or it would be the same pair every other time.
+                // Two sets on, since the next one may be of the same pair.
                 let _ = self.next_set(pace, index);
                 pairs[looked_at] = self.next_set(pace, index);
             }
@@ -74,7 +76,8 @@ impl Policy {
         Some(victim)
     }
 
-    /// How lately a member was used: what was, since the last look, was used now.
+    /// Returns how recently a member was used; a higher number is more recent. A member that was
+    /// used since the last look counts as used now.
     fn recency(&self, pace: &Pace, index: &Index, member: Victim) -> u64 {
         if member.standing.uses > 0 {
             self.spare(pace, index, member.loc, 0, Standing { uses: 0, ..member.standing });
@@ -86,7 +89,7 @@ impl Policy {
     }
 }
 
-/// Lowers a member's counter of uses by one.
+/// Lowers a member's counter of uses by one, after its uses have earned their merit.
 fn wear_off(index: &Index, Victim { loc, standing, .. }: Victim) {
     let uses = standing.uses.saturating_sub(1);
     let next = Standing { uses, merit: standing.earned(), ..standing };

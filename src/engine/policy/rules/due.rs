@@ -5,21 +5,21 @@ use crate::engine::index::hints::{Hints, STAMPS, Segment};
 /// The longest life of protected in steps, without merit.
 pub(super) const LIFE_MAX: u8 = 24;
 
-/// By so many steps protected's clock seems to be ahead of stamps: with three merits, the most, a
-/// stamp is one and a half lives later than the clock was.
+/// The steps that are added to protected's clock, so that no stamp is ahead of it: with three
+/// merits, the maximum, a stamp is one and a half lives later than the clock was.
 const AHEAD: u8 = 40;
 const _: () = assert!(LIFE_MAX / 2 * 3 <= AHEAD && AHEAD + LIFE_MAX < STAMPS);
 
-/// The clocks at one moment, and when stays are over, in steps: a byte each, so that all are loaded
-/// at once.
+/// The clocks at one moment, and the ages at which stays are over, in steps: a byte each, so that
+/// one load gets them all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times(u32);
 
 impl Times {
-    /// `life` is the length of a stay in protected without merit.
+    /// Packs the clocks and the lengths of stays. `life` is for a stay in protected without merit.
     pub(super) fn new(now: [u8; 2], target: u8, life: u8) -> Self {
-        // What is compared with "greater" is one less. Protected's are what differs from
-        // probation's.
+        // The vector compare is "greater", so the ends are one less. The bytes for protected hold
+        // the exclusive or with those for probation.
         let now = [now[0] % STAMPS, (now[1] + AHEAD) % STAMPS];
         let end = [target - 1, life + AHEAD - 1];
         Self(u32::from_le_bytes([now[0], now[0] ^ now[1], end[0], end[0] ^ end[1]]))
@@ -35,7 +35,7 @@ impl Times {
         self.0
     }
 
-    /// How long ago a member of the segment came to where it is, merit or not.
+    /// Returns the age of a stay in a segment, in the steps that [`Times::end`] has, too.
     #[inline(always)]
     pub(super) fn age(self, segment: Segment, stamp: u8) -> u8 {
         let [now, other, ..] = self.0.to_le_bytes();
@@ -43,7 +43,7 @@ impl Times {
         now.wrapping_sub(stamp) % STAMPS
     }
 
-    /// The age at which a stay is over.
+    /// Returns the age at which a stay is over.
     #[inline(always)]
     pub(super) fn end(self, segment: Segment) -> u8 {
         let [.., end, other] = self.0.to_le_bytes();
@@ -55,7 +55,7 @@ impl Times {
         self.end(Segment::Protected) - AHEAD
     }
 
-    /// How much longer a stay in protected is by merit: by half of a life each.
+    /// Returns by how much merit makes a stay in protected longer: half a life for each.
     #[inline(always)]
     pub(super) fn bonus(self, merit: u8) -> u8 {
         let life = self.life();
@@ -63,7 +63,7 @@ impl Times {
     }
 }
 
-/// Slots of a set whose members are due.
+/// The slots of a set whose members are due, a bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Due {
     pub(super) probation: u32,
@@ -75,7 +75,7 @@ mod portable {
     use super::{Due, Hints, Segment, Times};
     use crate::engine::index::word::SLOTS;
 
-    /// Those of `members` that are due.
+    /// Returns which of `members`, a bit per slot, are due.
     pub(in super::super) fn due(hints: &Hints, members: u32, times: Times) -> Due {
         let mut due = Due { probation: 0, protected: 0 };
         for slot in (0..SLOTS).filter(|slot| members >> slot & 1 != 0) {
@@ -96,13 +96,13 @@ mod vector {
     use super::{Due, Hints, STAMPS, Times};
     use std::arch::x86_64::*;
 
-    /// Those of `members` that are due.
+    /// Returns which of `members`, a bit per slot, are due.
     #[inline(always)]
     pub(in super::super) fn due(hints: &Hints, members: u32, times: Times) -> Due {
         let stay = hints.load_stays();
-        // SAFETY: SSE2 is part of x86-64.
+        // SAFETY: these intrinsics need SSE2, which is part of x86-64.
         unsafe {
-            // Each byte of the times four times, then one of them in all lanes.
+            // Repeats each byte of the times four times, then spreads one of them to all lanes.
             let times = _mm_cvtsi32_si128(times.bits() as i32);
             let times = _mm_unpacklo_epi8(times, times);
             let times = _mm_unpacklo_epi16(times, times);

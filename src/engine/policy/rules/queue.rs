@@ -1,11 +1,12 @@
 //! What the policy remembers of other sets: where the last newcomers are, and which sets are
 //! crowded.
 //!
-//! Hints like all of the policy, written by plain stores. So of two entries that are put in at once
-//! one is lost, one that is taken out may be taken by another thread, too, and a store that comes
-//! late may move an end back or ahead. Whatever the ends of a queue say, no more than its length is
-//! taken for what is in it: an end that is ahead makes the queue look full, of old entries, until
-//! these are popped. What an entry names may be something else by now: whoever takes it looks.
+//! These are hints like all of the policy, written by plain Relaxed stores. So of two entries that
+//! are put in at once one may be lost, two threads may take the same entry out, and a store that
+//! comes late may move an end back or ahead. Whatever the ends of a queue say, the queue has at
+//! most its length of entries: an end that is ahead makes it look full of old entries until these
+//! are popped. The slot or set of an entry may have changed meanwhile: a thread that takes an entry
+//! out looks at it again.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -31,7 +32,7 @@ impl<const LEN: usize> Queue<LEN> {
         &self.places[position as usize % LEN]
     }
 
-    /// Puts one in; where there is no place left, the oldest is lost.
+    /// Puts an entry in. If there is no place left, the oldest is lost.
     #[inline(always)]
     pub(super) fn push(&self, entry: u32) {
         let next = self.next.load(Relaxed);
@@ -39,13 +40,13 @@ impl<const LEN: usize> Queue<LEN> {
         self.next.store(next.wrapping_add(1), Relaxed);
     }
 
-    /// Whether there is no place left.
+    /// Returns whether there is no place left.
     #[inline(always)]
     pub(super) fn is_full(&self) -> bool {
         self.next.load(Relaxed).wrapping_sub(self.oldest.load(Relaxed)) >= LEN as u32
     }
 
-    /// Takes the oldest out.
+    /// Takes the oldest entry out.
     #[inline(always)]
     pub(super) fn pop(&self) -> Option<u32> {
         let next = self.next.load(Relaxed);
@@ -59,12 +60,12 @@ impl<const LEN: usize> Queue<LEN> {
     }
 }
 
-/// The places of a ring.
+/// The number of places of a ring.
 const PLACES: usize = 64;
-/// Nothing stands in a place.
+/// What a place without an entry holds.
 const NONE: u32 = u32::MAX;
 
-/// The last entries, of which each stays for as long as it takes until as many others have come.
+/// The last entries. Each stays until as many others have come as there are places in use.
 #[derive(Debug)]
 pub(super) struct Ring {
     next: AtomicU32,
@@ -74,8 +75,7 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// A ring of `len` entries, rounded up to a power of two, or of as many as there are places
-    /// for.
+    /// Makes a ring of `len` entries, rounded up to a power of two; at most [`PLACES`].
     pub(super) fn new(len: u32) -> Self {
         Self {
             next: AtomicU32::new(0),
@@ -89,7 +89,7 @@ impl Ring {
         &self.places[(position & self.mask) as usize % PLACES]
     }
 
-    /// Puts one in, for the oldest.
+    /// Puts an entry in, in the place of the oldest.
     #[inline(always)]
     pub(super) fn push(&self, entry: u32) {
         let next = self.next.load(Relaxed);
@@ -97,7 +97,7 @@ impl Ring {
         self.next.store(next.wrapping_add(1), Relaxed);
     }
 
-    /// Takes the oldest out, whose place is the next one's.
+    /// Takes the oldest entry out, whose place the next one gets.
     #[inline(always)]
     pub(super) fn take(&self) -> Option<u32> {
         let place = self.place(self.next.load(Relaxed));

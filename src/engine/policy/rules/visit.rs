@@ -1,4 +1,4 @@
-//! What becomes of the members of one set that are due: the rules of the parent module's header.
+//! Visits of one set: what the rules in the parent module's header decide of its due members.
 
 use super::{
     PROMOTE_USES, Pace, Policy, RIVAL, SPARED_MAX,
@@ -11,7 +11,7 @@ use crate::engine::index::{
 };
 use std::{cmp::Reverse, sync::atomic::Ordering::Relaxed};
 
-/// A member, most often one that has to go.
+/// A member; in most cases one that has to go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Victim {
     pub(crate) loc: Loc,
@@ -34,12 +34,12 @@ pub(crate) struct Visit<'p> {
     spared: u32,
 }
 
-/// What becomes of a member at the end of its stay.
+/// What the rules decide of a member at the end of its stay.
 enum Verdict {
     Goes,
     /// It has begun another stay.
     Stays,
-    /// The same, and another member goes in its stead.
+    /// It has begun a stay in protected, and this other member goes in its place.
     Outdid(Victim),
 }
 
@@ -59,7 +59,8 @@ impl Policy {
         Visit { policy: self, pace, index, number, set, times, members, due, spared: 0 }
     }
 
-    /// The newcomer that leaves the ring, if it has to go, or whom it outdoes.
+    /// Returns the newcomer that leaves the ring, if it has to go, or the rival that goes in its
+    /// place. `None` also while probation is not small.
     #[inline]
     pub(crate) fn newcomer(
         &self,
@@ -98,19 +99,19 @@ impl Policy {
 }
 
 impl Visit<'_> {
-    /// Whether every slot has a member.
+    /// Returns whether every slot has a member.
     #[inline(always)]
     pub(crate) fn is_full(&self) -> bool {
         self.members == (1 << SLOTS) - 1
     }
 
-    /// Slots without a member.
+    /// Returns a bit for each slot without a member.
     #[inline(always)]
     pub(crate) fn vacant(&self) -> u32 {
         !self.members & ((1 << SLOTS) - 1)
     }
 
-    /// The next entry that is due and has to go, unless it `stays`.
+    /// Returns the next due entry that has to go. One of which `stays` is true does not.
     #[inline(always)]
     pub(crate) fn next_due(&mut self, stays: &impl Fn(Word) -> bool) -> Option<Victim> {
         while let Some(slot) = self.take_due() {
@@ -124,7 +125,7 @@ impl Visit<'_> {
         None
     }
 
-    /// What stands in a slot, if it is a member.
+    /// Returns the member in a slot, if there is one.
     #[inline(always)]
     fn member(&self, slot: usize) -> Option<Victim> {
         let word = self.set.word(slot);
@@ -132,7 +133,7 @@ impl Visit<'_> {
         word.is_member().then_some(Victim { loc: Loc::new(self.number, slot), word, standing })
     }
 
-    /// Remembers the set if there are more that are due.
+    /// Remembers the set as crowded if more of its members are due.
     #[inline(always)]
     pub(crate) fn leave_rest(&self) {
         if self.due.probation | self.due.protected != 0 {
@@ -140,7 +141,8 @@ impl Visit<'_> {
         }
     }
 
-    /// The member that is nearest to its end and has to go, due or not.
+    /// Returns the member that is nearest to its end and has to go, due or not. One of which
+    /// `stays` is true does not.
     #[cold]
     #[inline(never)]
     pub(crate) fn nearest(&mut self, stays: &dyn Fn(Word) -> bool) -> Option<Victim> {
@@ -161,7 +163,7 @@ impl Visit<'_> {
         None
     }
 
-    /// One of those that are due, of probation first; it is not due any more.
+    /// Takes one of the due slots out of `due`, of probation first.
     #[inline(always)]
     fn take_due(&mut self) -> Option<usize> {
         let slots =
@@ -171,8 +173,8 @@ impl Visit<'_> {
         slot
     }
 
-    /// Probation before protected, unused before used, then whose stay has been over for longest,
-    /// or will be first.
+    /// Returns the slot to take first: probation before protected, unused before used, then the one
+    /// whose stay has been over for longest, or will be over first.
     fn nearest_of(&self, slots: u32) -> Option<usize> {
         bits(slots).max_by_key(|&slot| {
             let standing = self.set.hints.standing(slot);
@@ -206,7 +208,7 @@ impl Visit<'_> {
         verdict
     }
 
-    /// The member of protected that one of probation with so much merit outdoes.
+    /// Returns the rival of a member of probation with this merit.
     #[inline(never)]
     fn rival(&self, merit: u8, stays: &impl Fn(Word) -> bool) -> Option<Victim> {
         let age = self.times.end(Segment::Protected) - self.times.life() / RIVAL;
@@ -219,7 +221,7 @@ impl Visit<'_> {
         members.filter(is_rival).min_by_key(|rival| rival.standing.merit)
     }
 
-    /// Who goes, if anybody does.
+    /// Returns the member that goes, if one does.
     #[inline(always)]
     fn sentence(&mut self, member: Victim, verdict: Verdict) -> Option<Victim> {
         match verdict {
@@ -236,7 +238,7 @@ impl Visit<'_> {
     }
 }
 
-/// The members of a set.
+/// Returns the numbers of the bits that are set, the lowest first.
 pub(super) fn bits(mut mask: u32) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let slot = (mask != 0).then(|| mask.trailing_zeros() as usize);
