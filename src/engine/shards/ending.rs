@@ -1,4 +1,4 @@
-//! The end of a shard, and what it takes until then.
+//! Dropping a shard, and the memory that it takes.
 
 use crate::{
     engine::{
@@ -8,18 +8,18 @@ use crate::{
     testing::plant::{Bug, planted},
 };
 
-// Of the shard, not of the engine: if an entry's drop panics, the other shards are dropped all the
-// same.
+// The shard drops its entries, not the engine: if an entry's drop panics, the other shards are
+// dropped nevertheless.
 impl<K, V> Drop for Shard<K, V> {
     fn drop(&mut self) {
-        // No other thread has a handle, so none reads. Batches that the collector still holds are
-        // only numbers, with a recycler of their own to go back to.
+        // No other thread can reach the shard, so none reads. Batches that the collector still
+        // holds are only numbers, and own a reference to the recycler to which they go back.
         self.drop_entries();
     }
 }
 
 impl<K, V> Shard<K, V> {
-    /// Drops the entry of every node that holds one; for the last owner.
+    /// Drops the entry of every node that holds one. For the shard's last owner.
     fn drop_entries(&self) {
         if !std::mem::needs_drop::<Entry<K, V>>() {
             return;
@@ -38,13 +38,13 @@ impl<K, V> Shard<K, V> {
             }
         }
         let mut next = 0;
-        // If an entry's drop panics, the rest are dropped while unwinding.
+        // If an entry's drop panics, the remaining entries are dropped while unwinding.
         let mut drop_rest = OnDrop(|| {
             while let Some(&holding) = holds.get(next) {
                 next += 1;
                 if holding {
-                    // SAFETY: every node up to `fresh` that is not free and no husk holds an entry,
-                    // nobody else uses the cache, and each comes up once.
+                    // SAFETY: every node up to `fresh` that is neither free nor a husk holds an
+                    // entry, no other thread uses the shard, and each node is visited once.
                     unsafe { self.nodes.drop_entry(next as u32) };
                 }
             }

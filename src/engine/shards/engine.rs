@@ -1,4 +1,4 @@
-//! What the API holds: a cache of entries by hash.
+//! The type that the API holds: a cache of entries by hash.
 
 use crate::{
     engine::{
@@ -23,10 +23,10 @@ use crate::{
     types::error::BuildError,
 };
 
-/// A cache of entries by hash. Hashing is the caller's, comparing keys too.
+/// A cache of entries by hash. The caller hashes keys, and says how to compare them.
 #[derive(Debug)]
 pub(crate) struct Engine<K, V> {
-    /// Counted, since the maintenance thread may be at work on it when the cache is dropped.
+    /// Reference-counted, since the maintenance thread may be using it when the cache is dropped.
     pub(crate) common: Arc<Common<K, V>>,
 }
 
@@ -47,7 +47,7 @@ impl<K, V> Engine<K, V> {
             (Part::Listener, listener.is_some()),
             (Part::Weights, weighs || weigher.is_some() || coster.is_some()),
             (Part::Reads, lifetimes.heed_reads()),
-            // With grace, an entry that ends when it begins is there all the same.
+            // With grace, an entry that ends when it begins is stored nevertheless.
             (Part::Times, lifetimes.grace > 0),
         ];
         let parts = parts.into_iter().filter_map(|(part, is_there)| is_there.then_some(part));
@@ -78,12 +78,12 @@ impl<K, V> Engine<K, V> {
         Ok(engine)
     }
 
-    /// The number of shards that new entries go to.
+    /// Returns the number of shards on the top floor, to which new entries go.
     pub(crate) fn shard_count(&self) -> usize {
         self.common.storeys.plan().shards
     }
 
-    /// One more than the largest number of a shard.
+    /// Returns one more than the largest number of a shard.
     pub(crate) fn shard_numbers(&self) -> usize {
         self.common.storeys.count()
     }
@@ -92,8 +92,12 @@ impl<K, V> Engine<K, V> {
         self.common.budget.capacity()
     }
 
-    /// Sets what entries may weigh together, and evicts what is too much. Says how many entries
-    /// there is room for if that is not enough, and there is no memory for more.
+    /// Sets the total weight that entries may have, and evicts what exceeds it.
+    ///
+    /// # Errors
+    ///
+    /// If there is no memory for the floors that a larger capacity needs: the number of entries
+    /// that there is room for. The capacity is unchanged then.
     pub(crate) fn resize(&self, capacity: u64) -> Result<(), u64> {
         let common = &*self.common;
         let _work = common.background.work();
@@ -102,7 +106,7 @@ impl<K, V> Engine<K, V> {
             if plan.shard.growth == Growth::OnDemand || capacity <= plan.entries {
                 break;
             }
-            // At least twice as many, so that many small steps do not make for many storeys.
+            // At least twice as many, so that many small steps do not add as many storeys.
             let (entries, growth) = if capacity <= ENTRIES_MAX {
                 (capacity.max(plan.entries.saturating_mul(2)), Growth::Never)
             } else {
@@ -116,7 +120,7 @@ impl<K, V> Engine<K, V> {
         Ok(())
     }
 
-    /// The shard of a hash on the ground floor, where every operation begins.
+    /// Returns the shard of a hash on the ground floor, where every operation begins.
     #[inline(always)]
     pub(crate) fn ground(&self, hash: u64) -> &Shard<K, V> {
         self.common.storeys.ground(hash)
@@ -135,7 +139,8 @@ impl<K, V> Engine<K, V> {
         &self.common.lifetimes
     }
 
-    /// Bytes that the cache's structures take now, keys' and values' own allocations aside.
+    /// Returns the number of bytes that the cache's structures take now, without what keys and
+    /// values have allocated themselves.
     pub(crate) fn allocated_bytes(&self) -> usize {
         self.common.storeys.allocated_bytes()
             + self.common.counters.allocated_bytes()

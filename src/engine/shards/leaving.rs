@@ -1,14 +1,14 @@
-//! Nodes that have left the index and that the listener has yet to hear of.
+//! Nodes that have left the index and of which the listener has yet to hear.
 //!
-//! The listener is user code, so it runs when the thread is not pinned any more, and it is to hear
-//! of each value once, at the moment it leaves. So an operation of a cache with a listener does not
-//! retire the nodes it takes out: it keeps them until it has unpinned, tells the listener, and
-//! retires them then. Until it does, nobody recycles them: a node that was taken out of the index
-//! belongs to the thread that took it out. A listener that never returns keeps its one node, and
-//! the few that its operation took out with it.
+//! The listener is user code, so it must not run while the thread is pinned. It hears of each value
+//! once, when the value leaves. So an operation of a cache with a listener does not retire the
+//! nodes that it takes out: it keeps them until it has unpinned, tells the listener, and then
+//! retires them. No other thread recycles them before that: a node that was taken out of the index
+//! belongs to the thread that took it out. A listener that never returns keeps the node of its
+//! value, and the other nodes that its operation took out.
 //!
 //! Where the listener must not run yet, since a load is about to land or another listener is
-//! running, what has left waits in the thread's outbox (`outbox.rs`).
+//! running, values that have left wait in the thread's outbox (`outbox.rs`).
 //!
 //! Without a listener none of this happens: [`Shard::retire`] retires at once.
 //!
@@ -31,14 +31,13 @@ use std::cell::Cell;
 pub(crate) enum Gone<K, V> {
     /// In a node that this thread took out of a shard's index.
     Node { shard: usize, node: NodeId, cause: RemovalCause },
-    /// It was not stored.
+    /// In an entry that was not stored.
     Unstored(Entry<K, V>, RemovalCause),
 }
 
-/// What one operation took out, and the listener has yet to hear of when the operation has
-/// unpinned.
+/// The values of which the listener is told when the operation that took them out has unpinned.
 ///
-/// A list: empty, it is one word, which most operations neither write again nor read twice.
+/// A linked list, since most operations leave it empty, and an empty list is one word.
 pub(crate) struct Leaving<K, V> {
     newest: Cell<Link<K, V>>,
 }
@@ -66,7 +65,7 @@ impl<K, V> Leaving<K, V> {
         self.newest.set(Some(Box::new(Item { gone, next })));
     }
 
-    /// All of it, in the order in which it left.
+    /// Takes all values, in the order in which they left.
     fn take(&self) -> Vec<Gone<K, V>> {
         let mut gone = Vec::new();
         let mut link = self.newest.take();
@@ -78,7 +77,7 @@ impl<K, V> Leaving<K, V> {
         gone
     }
 
-    /// Keeps a node that this thread took out of a shard's index, instead of retiring it.
+    /// Keeps a node that this thread took out of a shard's index. The caller does not retire it.
     #[cold]
     pub(crate) fn keep(&self, shard: usize, node: NodeId, cause: RemovalCause) {
         self.push(Gone::Node { shard, node, cause });
@@ -90,7 +89,8 @@ impl<K, V> Leaving<K, V> {
         self.push(Gone::Unstored(entry, cause));
     }
 
-    /// Takes such an entry back; for caches without a listener, in which there is nothing else.
+    /// Takes an entry back that was not stored. For caches without a listener, in which nothing
+    /// else is kept.
     pub(crate) fn take_unstored(&self) -> Option<Entry<K, V>> {
         self.newest.take().and_then(|item| match item.gone {
             Gone::Unstored(entry, _) => Some(entry),
@@ -98,7 +98,7 @@ impl<K, V> Leaving<K, V> {
         })
     }
 
-    /// Tells the listener; outside every pin.
+    /// Tells the listener of all values, now or later. Call when not pinned.
     #[cold]
     #[inline(never)]
     pub(crate) fn tell(&mut self, common: &Common<K, V>) {
@@ -111,8 +111,8 @@ impl<K, V> Leaving<K, V> {
 }
 
 impl<K, V> Common<K, V> {
-    /// Tells the listener, if there is one, of an entry that was not stored, and gives that back;
-    /// unless it has to be told later. Not to be called while pinned.
+    /// Tells the listener, if there is one, of an entry that was not stored. Returns the entry, or
+    /// `None` if the listener has to be told later. Call when not pinned.
     #[cold]
     pub(crate) fn tell_rejected(&self, entry: Entry<K, V>) -> Option<Entry<K, V>> {
         let cause = RemovalCause::Rejected;
@@ -126,12 +126,13 @@ impl<K, V> Common<K, V> {
         self.tell(Gone::Unstored(entry, cause))
     }
 
-    /// Tells the listener. Gives the entry back if it was not stored.
+    /// Tells the listener of a value. Retires its node, or returns the entry if it was not stored.
     pub(crate) fn tell(&self, gone: Gone<K, V>) -> Option<Entry<K, V>> {
         match gone {
             Gone::Node { shard, node, cause } => {
                 let shard = self.storeys.shard(shard);
-                // SAFETY: this thread took the node out of the index and retires it only below.
+                // SAFETY: this thread took the node out of the index and retires it only below, so
+                // no other thread writes or drops its entry before that.
                 unsafe { shard.nodes.with(node, |entry| self.hear(entry, cause)) };
                 let pin = pin();
                 shard.recycler.retire(node, pin.number, &pin.guard);
@@ -152,11 +153,12 @@ impl<K, V> Common<K, V> {
         }
     }
 
-    /// Has the listener told when this thread holds nothing back any more.
+    /// Queues a notice for the end of this thread's outermost hold.
     fn tell_later(&self, gone: Gone<K, V>) {
         match (&self.listener, self.own.upgrade()) {
             (Some(listener), Some(own)) => outbox::queue(listener.notice(own, gone)),
-            // Not that it happens: whoever takes something out of a cache has it.
+            // Without a listener, an entry that was not stored is dropped here. The upgrade does
+            // not fail: the thread that took a value out of the cache has a reference to the cache.
             _ => drop(self.tell(gone)),
         }
     }

@@ -1,4 +1,4 @@
-//! Telling the user what left the cache, and why.
+//! The user's eviction listener, which is told what left the cache, and why.
 
 use crate::{
     engine::{
@@ -18,15 +18,16 @@ pub(crate) struct Listener<K, V> {
 
 type Listen<K, V> = dyn Fn(&K, &V, RemovalCause) + Send + Sync;
 
-/// How to have it told later, found out where its types are known to live long enough.
+/// Makes the notice that tells the listener later. A function pointer, made where `K` and `V` are
+/// known to be `'static`, which a notice requires.
 type MakeNotice<K, V> = fn(Arc<Common<K, V>>, Gone<K, V>) -> Notice;
 
-/// What became of a call to the listener.
+/// The outcome of a call to the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// It returned.
+    /// The listener returned.
     Heard,
-    /// It panicked.
+    /// The listener panicked.
     Panicked,
 }
 
@@ -38,15 +39,15 @@ impl<K: 'static, V: 'static> Listener<K, V> {
 }
 
 impl<K, V> Listener<K, V> {
-    /// What tells it later of a value that has left its cache.
+    /// Returns a notice that tells the listener of a value that has left its cache.
     pub(crate) fn notice(&self, cache: Arc<Common<K, V>>, gone: Gone<K, V>) -> Notice {
         (self.notice)(cache, gone)
     }
 
-    /// Tells the listener; a panic stays here.
+    /// Calls the listener, and catches its panic.
     pub(crate) fn tell(&self, key: &K, value: &V, cause: RemovalCause) -> Told {
-        // The listener sees keys and values by shared reference only; what it may leave half done
-        // is its own.
+        // Unwind safe: the listener sees keys and values by shared reference only. What it may
+        // leave half done is the user's.
         let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             (self.listen)(key, value, cause);
         }));

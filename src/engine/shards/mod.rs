@@ -1,14 +1,14 @@
-//! A cache as a whole: its shards on their floors, what they share, and what goes around a write.
+//! A cache as a whole: its shards on their floors, what they share, and the guard around a write.
 //!
-//! - `engine.rs`: what the API holds: a cache of entries by hash
+//! - `engine.rs`: the type that the API holds: a cache of entries by hash
 //! - `shard.rs`: one shard, put together from the protocols, and what all shards share
 //! - `storeys.rs`: a cache that grows: floors of shards
-//! - `plan.rs`: from a capacity to the sizes of everything
+//! - `plan.rs`: sizes: shards, sets and node numbers for a capacity
 //! - `scope.rs`: the guard around a write: pin, loads, listener, debt, destructors
 //! - `listener.rs`: the eviction listener
-//! - `leaving.rs`: what has left the index and the listener has yet to hear of
+//! - `leaving.rs`: nodes and entries that have left and of which the listener has yet to hear
 //! - `stats.rs`: counters
-//! - `ending.rs`: the end of a shard
+//! - `ending.rs`: dropping a shard, and the memory that it takes
 
 mod ending;
 pub(crate) mod engine;

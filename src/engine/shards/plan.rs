@@ -1,4 +1,4 @@
-//! How large everything is: from capacity, cores and node size to shards, sets and node numbers.
+//! Sizes: the number of shards, sets and nodes, computed from capacity, cores and node size.
 
 use crate::{
     engine::{
@@ -12,56 +12,60 @@ use crate::{
     types::{error::BuildError, eviction::EvictionPolicy},
 };
 
-/// Resident entries per set in the mean. The rest of the slots are for the variance.
+/// The mean number of entries per set in a full cache. The other slots are for the variance.
 const LOAD: f64 = SLOTS as f64 * 8.0 / 14.0;
 
-/// Shards are not made smaller than this: a small shard's policy sees too little.
+/// The minimum number of entries of a shard, in a cache that has as many and for which the user
+/// does not set the number of shards: the policy of a smaller shard sees too few accesses.
 const SHARD_MIN: u64 = 4096;
 
-/// Shards are not made larger than this, so that node numbers leave room for tags.
+/// The maximum number of entries of a shard, in a cache for which the user does not set the number
+/// of shards: node numbers have to leave room for tags in the slot words.
 const SHARD_MAX: u64 = 1 << 15;
 
-/// The most shards that can be asked for.
+/// The maximum number of shards of a floor.
 pub(crate) const SHARDS_MAX: usize = 1 << 16;
 
-/// The most entries that memory can be set aside for at once: one floor of the largest shards.
+/// The number of entries of one floor of the largest shards. A cache with a larger capacity is
+/// planned for fewer entries, and grows.
 pub(crate) const ENTRIES_MAX: u64 = SHARDS_MAX as u64 * SHARD_MAX;
 
-/// The most pairs of sets that a cache may have, all storeys together: `groups.rs` counts them.
+/// The maximum number of pairs of sets of a cache, all floors together: a position of the sweep in
+/// `groups.rs` has 28 bits.
 pub(crate) const PAIRS_MAX: u64 = (1 << 28) - 1;
 
-/// Nodes beyond one and a half times the entries that may wait for the end of a grace period, by
-/// count and by bytes.
+/// The number of nodes of a shard beyond one and a half times its entries, and the bytes that they
+/// may take: they are for entries that wait for the end of a grace period.
 const SPARE_NODES: u64 = 1 << 13;
 const SPARE_BYTES: u64 = 1 << 20;
 
-/// Spare nodes per core, if they are not too large: twice what a thread may have in its stock and
-/// in batches.
+/// Spare nodes per core, within [`SPARE_BYTES`]: twice what a thread may have in its stock and in
+/// batches.
 const SPARE_PER_CORE: u64 = 4 * MAGAZINE as u64;
 
-/// Retired nodes per batch, at least: fewer cost more work of the collector.
+/// The minimum number of retired nodes per batch: smaller batches cost more work of the collector.
 const BATCH_MIN: u32 = 8;
 
-/// Dead nodes that maintenance takes at once.
+/// The number of dead nodes that maintenance takes at once.
 pub(crate) const DEAD_PER_PASS: u32 = 256;
 
-/// Flushes of the collector without effect after which maintenance gives up. Other caches' batches
-/// may stand in front of ours, and a flush hands back eight.
+/// The number of flushes of the collector without effect after which maintenance gives up. Other
+/// caches' batches may stand in front of this cache's, and a flush hands back eight.
 #[cfg(not(larder_loom))]
 pub(crate) const FLUSHES_IN_VAIN: u32 = 64;
 #[cfg(larder_loom)]
 pub(crate) const FLUSHES_IN_VAIN: u32 = 3;
 
-/// How often an insert that finds no node has the collector try before it gives up; the first one
-/// that does also lets other threads run.
+/// The number of times that an insert that finds no node flushes the collector before it gives up.
+/// It also yields each time, if a batch may come back soon.
 pub(crate) const YIELDS: u32 = 4;
 
-/// Whether a floor can come to hold more entries than it is planned for.
+/// Whether inserts may add a storey to a floor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Growth {
-    /// The capacity is reached first.
+    /// The floor is planned for the whole capacity, and no insert adds a storey.
     Never,
-    /// The plan is an estimate: inserts add a storey when it is exceeded.
+    /// The plan is an estimate, and inserts add a storey when it is exceeded.
     OnDemand,
 }
 
@@ -71,15 +75,15 @@ pub(crate) struct ShardPlan {
     /// Whether entries have weights of their own.
     pub(crate) weighted: bool,
     pub(crate) growth: Growth,
-    /// Which entries are given up.
+    /// The rules by which entries are evicted.
     pub(crate) rules: EvictionPolicy,
-    /// The share that probation has at first, if anybody says.
+    /// The initial share of probation, if the user sets it.
     pub(crate) probation: Option<f64>,
-    /// Entries when the cache is full and keys are spread evenly.
+    /// The number of entries when the cache is full and keys are spread evenly.
     pub(crate) capacity: u32,
     pub(crate) sets: usize,
     pub(crate) layout: Layout,
-    /// Nodes that are allocated at once.
+    /// The number of nodes whose memory is allocated with the shard.
     pub(crate) planned_nodes: NodeId,
     pub(crate) nodes: NodePlan,
 }
@@ -87,46 +91,46 @@ pub(crate) struct ShardPlan {
 /// The measures of a cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// Credits: weight, or entries.
+    /// The number of credits: the total weight, or the number of entries if each weighs 1.
     pub(crate) capacity: u64,
-    /// Entries that there is room for.
+    /// The number of entries that there is room for.
     pub(crate) entries: u64,
     /// A power of two.
     pub(crate) shards: usize,
     pub(crate) shard: ShardPlan,
-    /// Plans a storey for so many entries on top of one that is planned like this.
+    /// Plans a storey for a number of entries, on top of the floor whose plan it is given.
     pub(crate) next: fn(&Plan, u64) -> Result<Plan, BuildError>,
 }
 
 impl ShardPlan {
-    /// More entries than this have outgrown a shard that is planned for an estimate. Hashing
-    /// spreads keys unevenly, so the plan itself is exceeded by the one or the other shard when the
-    /// estimate is right.
+    /// Returns the number of entries beyond which a shard that is planned for an estimate is
+    /// outgrown. It is more than the plan says: hashing spreads keys unevenly, so some shards
+    /// exceed the plan even if the estimate is right.
     pub(crate) fn outgrown_at(&self) -> u32 {
         self.capacity + self.capacity / 8 + SLOTS as u32
     }
 }
 
 impl Plan {
-    /// The same with other rules for who stays.
+    /// Changes the rules of eviction.
     pub(crate) fn ruled_by(mut self, rules: EvictionPolicy) -> Self {
         self.shard.rules = rules;
         self
     }
 
-    /// The same with another share for new keys at first.
+    /// Changes the initial share of probation.
     pub(crate) fn beginning_with(mut self, probation: Option<f64>) -> Self {
         self.shard.probation = probation;
         self
     }
 
-    /// The same for entries of which each has its own weight, together `capacity` at most.
+    /// Makes this the plan for entries that have weights of their own, together `capacity` at most.
     pub(crate) fn weighted(mut self, capacity: u64) -> Self {
         self.shard.weighted = true;
         self.growing_to(capacity)
     }
 
-    /// The same as an estimate, for a cache that may come to hold up to `capacity`.
+    /// Makes this the estimate for a cache that may grow up to `capacity`.
     pub(crate) fn growing_to(mut self, capacity: u64) -> Self {
         self.capacity = capacity;
         self.shard.growth = Growth::OnDemand;
@@ -149,9 +153,9 @@ impl Plan {
         };
         let (share, nodes, layout) = nodes_per_shard::<K, V>(capacity, shards, cores)
             .ok_or_else(|| too_few::<K, V>(capacity, shards, cores))?;
-        // Hashing spreads keys unevenly: four standard deviations, and a few batches in waiting.
+        // Hashing spreads keys unevenly: four standard deviations.
         let uneven = if shards == 1 { 0 } else { (f64::from(share).sqrt() * 4.0) as u32 };
-        // Half of that is enough, since a set has slots to spare.
+        // Half of the deviation is enough here, since a set has slots to spare.
         let sets = (f64::from(share + uneven / 2) / LOAD).ceil() as usize;
         let sets = sets.next_multiple_of(2).max(2);
         let shard = ShardPlan {
@@ -173,7 +177,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Plans a storey of no fewer shards than the one below.
+    /// Plans a storey, with at least as many shards as the floor below.
     fn above<K, V>(below: &Plan, entries: u64) -> Result<Self, BuildError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut plan = Self::new::<K, V>(entries, None, cores)?;
@@ -184,13 +188,14 @@ impl Plan {
         Ok(plan.ruled_by(below.shard.rules))
     }
 
-    /// Pairs of sets.
+    /// Returns the number of pairs of sets of the floor.
     pub(crate) fn pairs(&self) -> u64 {
         (self.shards * (self.shard.sets / 2)) as u64
     }
 
-    /// Whether the allocator would give all of it at once. Asked before the first shard is built:
-    /// hundreds of small allocations may each succeed where the whole cannot.
+    /// Returns `None` if the allocator would not give all of the memory at once. Called before the
+    /// first shard is built, since hundreds of small allocations may each succeed where there is
+    /// not enough memory for all of them.
     fn probe_memory<K, V>(&self) -> Option<()> {
         let ShardPlan { planned_nodes, nodes, .. } = self.shard;
         let bytes = Nodes::<K, V>::bytes(planned_nodes as usize)?
@@ -202,7 +207,8 @@ impl Plan {
     }
 }
 
-/// As many shards as keep writers apart, few enough that each is large.
+/// Returns a number of shards that keeps writers apart and leaves each shard large. `None` if it
+/// would be more than [`SHARDS_MAX`].
 fn auto_shards(capacity: u64, cores: usize) -> Option<usize> {
     let for_cores = (4 * cores as u64).next_power_of_two();
     let for_policy = (capacity / SHARD_MIN).max(1);
@@ -223,8 +229,8 @@ fn too_few<K, V>(max_capacity: u64, shards: usize, cores: usize) -> BuildError {
     }
 }
 
-/// Entries per shard, the nodes that they may take, and how to number those; None if they are too
-/// many.
+/// Returns the number of entries per shard, the plan of its nodes, and the layout that holds their
+/// numbers. `None` if there would be too many nodes.
 fn nodes_per_shard<K, V>(
     capacity: u64,
     shards: usize,
@@ -236,10 +242,10 @@ fn nodes_per_shard<K, V>(
     let share = u32::try_from(capacity.div_ceil(shards as u64)).ok()?;
     let max_nodes = NodeId::try_from(u64::from(share) * 3 / 2 + spare).ok()?;
     let layout = Layout::for_nodes(max_nodes)?;
-    // A batch is small beside the shard and beside what each core's thread may have to spare.
+    // A batch is small compared with the shard, and with the spare nodes per core.
     let spare_of_core = (spare / (4 * cores as u64)) as u32;
     let batch = (share / 16).min(spare_of_core).clamp(BATCH_MIN, MAGAZINE);
-    // What threads keep in stock is half of the spare nodes at most.
+    // Threads keep at most half of the spare nodes in stock.
     let stocking = (spare / 2) as u32 / batch;
     Some((share, NodePlan { max_nodes, batch, stocking }, layout))
 }

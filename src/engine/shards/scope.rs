@@ -1,23 +1,21 @@
-//! What goes around the work of a write in the index: one guard, from the pin to what follows the
-//! unpin.
+//! The guard around a write's work in the index: the pin, and the work that follows the unpin.
 //!
-//! Beginning, by [`Engine::begin_write`]: what is due is done, the thread pins, and loads of the
-//! key are superseded, in this order (`flights.rs` asks for the last two). Ending, when the guard
-//! is dropped, also by unwinding:
+//! [`Engine::begin_write`] makes the guard: it does the upkeep that is due, pins the thread, and
+//! supersedes the loads of the key, in this order (`flights.rs` requires that of the last two).
+//! When the guard is dropped, also by unwinding:
 //!
 //! 1. The thread unpins.
-//! 2. The listener hears of what has left (`leaving.rs`).
-//! 3. If the capacity was made smaller while this thread had credits in hand, it takes part in
-//!    reaching it.
-//! 4. The entries of a few nodes are dropped that have died since.
+//! 2. The listener is told of the values that have left (`leaving.rs`).
+//! 3. If the capacity was reduced, the thread evicts entries until no credits are owed, except
+//!    those in other threads' hands.
+//! 4. The entries of a few dead nodes are dropped.
 //!
-//! Steps 2 to 4 run code of the user's: listeners and destructors. None of it may run pinned, and
-//! none does: the pin is the first field of [`WriteScope`], and fields are dropped in the order of
-//! their declaration. Whatever works in the index borrows the guard, so it cannot end before that
-//! does.
+//! Steps 2 to 4 run user code: listeners and destructors. None of it may run pinned, and none does:
+//! the pin is the first field of [`WriteScope`], and fields are dropped in the order of their
+//! declaration. Code that works in the index borrows the guard, so the guard cannot end earlier.
 //!
-//! What belongs to parts that a cache does not have is out of line, behind one look at `parts.rs`:
-//! what is due before the pin; loads and groups after it; what is owed after the end.
+//! Work for parts that a cache does not have is out of line, behind one look at the parts
+//! (`parts.rs`): upkeep before the pin, loads and groups after it, and the debt at the end.
 
 use crate::{
     engine::{
@@ -40,44 +38,43 @@ use crate::{
 use crossbeam_epoch::Guard;
 use std::mem::{ManuallyDrop, needs_drop};
 
-/// Dead nodes whose entries a writer drops after its own work: more than it can retire, so that
-/// they do not pile up.
+/// The number of dead nodes whose entries a writer drops after its own work: more than most writes
+/// retire, so that dead nodes do not accumulate.
 pub(crate) const DEAD_PER_WRITE: u32 = 8;
 
-/// A write, or a piece of upkeep, in progress: what every step of it needs. Pinned until it is
-/// dropped.
+/// A write, or a piece of upkeep, in progress. The thread is pinned until it is dropped.
 pub(crate) struct WriteScope<'a, K, V> {
-    // The first field, so that it is dropped before `after`: see above.
+    // The first field, so that the thread unpins before `after` is dropped.
     guard: Guard,
     number: Number,
     after: After<'a, K, V>,
-    /// The groups, if there may be stale entries, as found before the index was looked at.
+    /// The groups, if there may be stale entries. Read before the look at the index.
     pub(crate) watch: Watch<'a>,
 }
 
-/// What is to be done when the thread has unpinned. Does it when dropped.
+/// The work that follows the unpin, done on drop.
 struct After<'a, K, V> {
     common: &'a Common<K, V>,
-    /// Empty when `drop` has told of it.
+    /// Not dropped with its struct: `drop` empties it, and then there is nothing to free.
     leaving: ManuallyDrop<Leaving<K, V>>,
     dues: Dues,
 }
 
-/// What a thread owes the cache after its own work.
+/// The work that a thread does for the cache after its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Dues {
-    /// Nothing, or its caller sees to it.
+    /// None, or the caller does it.
     None,
-    /// To pay what the cache owes.
+    /// Paying the debt of a reduced capacity.
     Debt,
-    /// The same, and to drop dead entries in the shards of a hash.
+    /// Paying the debt, and dropping dead entries in the shards of a hash.
     OfKey(u64),
-    /// The same in one shard, up to `dead` entries.
+    /// Paying the debt, and dropping up to `dead` dead entries in one shard.
     OfShard { id: usize, dead: u32 },
 }
 
 impl<'a, K, V> WriteScope<'a, K, V> {
-    /// Pins.
+    /// Pins the thread, and looks whether there may be stale entries.
     #[inline(always)]
     pub(crate) fn new(common: &'a Common<K, V>, dues: Dues) -> Self {
         Self::pinned(pin(), common, dues)
@@ -88,14 +85,15 @@ impl<'a, K, V> WriteScope<'a, K, V> {
         Self::pinned_with(pin, common, dues, common.parts.now())
     }
 
-    /// The same in a cache that has these parts, as this thread has found after it has pinned.
+    /// Takes over a pin, in a cache whose parts this thread has read after it pinned.
     #[inline(always)]
     fn pinned_with(pin: Pin, common: &'a Common<K, V>, dues: Dues, parts: PartSet) -> Self {
         let watch = if parts.has(Part::Groups) { common.watch() } else { None };
         Self { watch, ..Self::unwatched(pin, common, dues) }
     }
 
-    /// For who goes on only if there are no groups.
+    /// Takes over a pin without a look at the groups. For callers that go on only if there are
+    /// none.
     #[inline(always)]
     pub(crate) fn unwatched(pin: Pin, common: &'a Common<K, V>, dues: Dues) -> Self {
         let Pin { guard, number } = pin;
@@ -113,13 +111,13 @@ impl<'a, K, V> WriteScope<'a, K, V> {
         &self.guard
     }
 
-    /// The parts that the cache has now.
+    /// Returns the parts that the cache has now.
     #[inline(always)]
     pub(crate) fn parts(&self) -> PartSet {
         self.common().parts.now()
     }
 
-    /// The number of this thread.
+    /// Returns the number of this thread.
     #[inline(always)]
     pub(crate) fn number(&self) -> Number {
         self.number
@@ -140,25 +138,25 @@ impl<'a, K, V> WriteScope<'a, K, V> {
         &self.common().budget
     }
 
-    /// Ends every load of a hash that is under way: it is older than this write.
+    /// Supersedes every load of a hash that is under way, since this write is newer.
     #[inline(always)]
     pub(crate) fn supersede(&self, hash: u64) {
         self.common().supersede(self.guard(), hash);
     }
 
-    /// Takes back an entry that was not stored, if nobody wants to hear of it.
+    /// Takes back an entry that was not stored, if the cache has no listener.
     pub(crate) fn take_unstored(&self) -> Option<Entry<K, V>> {
         if self.common().listener.is_some() { None } else { self.leaving().take_unstored() }
     }
 
-    /// Has entries of up to `dead` dead nodes of a shard dropped at the end.
+    /// Sets the dues: debt, and up to `dead` dead entries of a shard.
     pub(crate) fn owe_to(&mut self, shard: &Shard<K, V>, dead: u32) {
         self.after.dues = Dues::OfShard { id: shard.id(), dead };
     }
 }
 
 impl<K, V> After<'_, K, V> {
-    /// All of it.
+    /// Does all of the work.
     #[cold]
     #[inline(never)]
     fn settle(&mut self) {
@@ -184,7 +182,7 @@ impl<K, V> After<'_, K, V> {
 impl<K, V> Drop for After<'_, K, V> {
     #[inline(always)]
     fn drop(&mut self) {
-        // Little code, so that it is part of each write.
+        // The common case, kept small since it is inlined into each write.
         if !self.leaving.is_empty() || self.common.may_owe() {
             return self.settle();
         }
@@ -196,8 +194,8 @@ impl<K, V> Drop for After<'_, K, V> {
 }
 
 impl<K, V> Common<K, V> {
-    /// Takes part in reaching a capacity that was made smaller while this thread had credits in
-    /// hand; when it has unpinned.
+    /// Pays the debt of a capacity that was reduced, for instance while this thread had credits in
+    /// hand. Call when not pinned.
     #[inline(always)]
     pub(crate) fn pay_if_owing(&self) {
         if self.may_owe() {
@@ -210,7 +208,7 @@ impl<K, V> Common<K, V> {
         self.parts.now().has(Part::Resized)
     }
 
-    /// Drops the entries of a few dead nodes in the shards of a hash; when the thread has unpinned.
+    /// Drops the entries of up to `most` dead nodes in each shard of a hash. Call when not pinned.
     #[inline(always)]
     pub(crate) fn drop_dead(&self, hash: u64, most: u32) {
         if !needs_drop::<Entry<K, V>>() {
@@ -244,7 +242,8 @@ impl<K, V> Engine<K, V> {
         WriteScope::pinned_with(pin, &self.common, Dues::OfKey(hash), parts)
     }
 
-    /// The same for what may turn out to write nothing. It supersedes before it writes.
+    /// Begins an operation that may turn out to write nothing. If it writes, it supersedes loads of
+    /// the key itself, before that.
     #[inline(always)]
     pub(crate) fn begin_look(&self, hash: u64) -> WriteScope<'_, K, V> {
         self.do_upkeep_if_due(hash);
@@ -260,8 +259,8 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// What a write does for a cache that no maintenance thread tends, or in which stale entries
-    /// are to be swept.
+    /// Removes some expired and stale entries, if the cache is not registered with the maintenance
+    /// thread.
     #[cold]
     fn do_upkeep(&self, hash: u64) {
         let shard = self.ground(hash);
@@ -274,7 +273,7 @@ impl<K, V> Engine<K, V> {
         self.sweep_by_the_way();
     }
 
-    /// The same for the shards of a hash above the ground floor.
+    /// Removes some expired entries in the shards of a hash above the ground floor.
     #[cold]
     fn do_upkeep_above(&self, hash: u64) {
         if self.common.registration.get().is_none() {

@@ -1,8 +1,9 @@
 //! One shard: the operations, put together from the protocols.
 //!
-//! `sets.rs` says which copy of a key counts, `budget.rs` how many entries there may be, `rules.rs`
-//! who goes, `room.rs` what becomes of that, `recycle.rs` when a node may be used again. Here they
-//! meet; the order of the steps below is what their headers ask for.
+//! `sets.rs` defines which copy of a key counts, `budget.rs` how many entries there may be,
+//! `rules.rs` which of them are evicted, `room.rs` how an insert uses that, and `recycle.rs` when a
+//! node may be used again. The steps below are in the order that the headers of those files
+//! require.
 
 use crate::{
     engine::{
@@ -46,53 +47,56 @@ use crate::{
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
 
-/// What inserts of all threads write.
+/// The values that the inserts of all threads write, on cache lines of their own.
 #[derive(Debug)]
 struct Hot {
     pace: Pace,
     credits: Credits,
-    /// Members, where they are counted.
+    /// The number of members, if they are counted. An insert that another thread has settled may be
+    /// removed before its own thread counts it; then the count is below zero (it wraps) for that
+    /// time.
     members: AtomicU32,
-    /// Evictions for this shard, for caches that have grown.
+    /// The number of evictions for this shard since the cache has grown.
     ticks: AtomicU32,
-    /// Nothing was found in it although no key comes to it any more.
+    /// Whether a sweep of all sets has found nothing to evict while there was a floor above.
     is_drained: AtomicBool,
 }
 
-/// A part of the cache: the keys of one range of hashes.
+/// A part of a floor: the keys that some bits of their hashes assign to it.
 #[derive(Debug)]
 pub(crate) struct Shard<K, V> {
     pub(crate) index: Index,
     pub(crate) nodes: Nodes<K, V>,
     pub(crate) policy: Policy,
     pub(crate) recycler: Arc<Recycler>,
-    /// If any of its entries may expire.
+    /// Made when an entry of the shard may expire.
     pub(crate) timing: Late<Timing>,
-    /// If its entries do not all weigh the same.
+    /// Present if entries have weights or costs of their own.
     pub(crate) weights: Option<Weights>,
     pub(crate) rules: EvictionPolicy,
-    /// If anybody has asked for a version.
+    /// Made when a version is first asked for.
     pub(crate) generations: Late<Generations>,
     pub(crate) births: Births,
-    /// If an entry was ever moved out of its node.
+    /// Made when an entry that needs to be dropped is first moved out of its node.
     pub(crate) husks: Late<Husks>,
-    /// Its number in the cache.
+    /// The number of the shard in the cache.
     id: usize,
-    /// The floor that it is on.
+    /// The level of the floor that the shard is on.
     level: usize,
-    /// With more entries than this the cache is to grow, if it is planned for an estimate.
+    /// The number of entries beyond which the shard is outgrown; `u32::MAX` if it is not planned
+    /// for an estimate.
     outgrown_at: u32,
     planned_nodes: usize,
     max_nodes: usize,
-    /// Whether the number of members matters.
+    /// Whether members are counted.
     counts_members: bool,
     hot: CachePadded<Hot>,
 }
 
-/// What the operations on all shards share.
+/// The state that the operations on all shards share.
 #[derive(Debug)]
 pub(crate) struct Common<K, V> {
-    /// Itself, for what is told later.
+    /// A reference to itself, from which notices for the outbox are made.
     pub(crate) own: Weak<Self>,
     pub(crate) parts: Parts,
     pub(crate) storeys: Storeys<K, V>,
@@ -102,30 +106,31 @@ pub(crate) struct Common<K, V> {
     pub(crate) coster: Option<Weigher<K, V>>,
     pub(crate) listener: Option<Listener<K, V>>,
     pub(crate) lifetimes: Lifetimes<K, V>,
-    /// Expirations that the maintenance thread has seen to.
+    /// The number of expirations that were counted at the last pass of the maintenance thread.
     pub(crate) expired: AtomicU64,
-    /// With the maintenance thread, if there is anything for it to do.
+    /// The registration with the maintenance thread, if there is work for it.
     pub(crate) registration: Late<Registration>,
     pub(crate) flights: Flights<Flight<K, V>>,
-    /// Apart from what readers read.
+    /// Allocated apart, since loads write it and readers read the fields beside it.
     pub(crate) load_times: Late<LoadTimes>,
-    /// If anything was ever invalidated together, or has tags.
+    /// Made when everything is first invalidated, or a tag is first given.
     pub(crate) groups: Late<Groups>,
     pub(crate) background: Background,
 }
 
-/// What a removal found.
+/// The outcome of a removal from one shard.
 #[derive(Debug)]
 pub(crate) enum Taken<R> {
-    /// No such key.
+    /// The shard does not have the key.
     Nothing,
-    /// An entry that was expired or stale.
+    /// The entry was removed, and was expired or stale.
     Past,
+    /// The entry was removed.
     Entry(R),
 }
 
 impl<K, V> Shard<K, V> {
-    /// The shard of the number `id`, on the floor `level`.
+    /// Makes the shard with the number `id`, on the floor `level`.
     pub(crate) fn new(plan: &ShardPlan, level: usize, id: usize) -> Result<Self, OutOfMemory> {
         let drops = std::mem::needs_drop::<Entry<K, V>>();
         let (planned, max) = (plan.planned_nodes as usize, plan.nodes.max_nodes as usize);
@@ -162,7 +167,7 @@ impl<K, V> Shard<K, V> {
         })
     }
 
-    /// Its number in the cache: what versions, credits and spots name it by.
+    /// Returns the number of the shard in the cache, which versions, credits and spots contain.
     #[inline(always)]
     pub(crate) fn id(&self) -> usize {
         self.id
@@ -194,49 +199,53 @@ impl<K, V> Shard<K, V> {
         &self.hot.credits
     }
 
-    /// Takes unused credits, `most` of them or as many as there are in the whole cache.
+    /// Takes up to `most` unused credits, from the whole cache.
     #[inline(always)]
     pub(crate) fn take(&self, cx: &WriteScope<'_, K, V>, most: u64) -> Credit {
         let at = |i: usize| cx.common().storeys.shard(i).credits();
         cx.budget().take(self.id, self.credits(), most, at)
     }
 
-    /// Gives a credit back: its entry was removed, or its insert did not happen.
+    /// Gives a credit back whose entry was removed, or whose insert did not happen.
     #[inline(always)]
     pub(crate) fn give(&self, cx: &WriteScope<'_, K, V>, credit: Credit) {
         cx.budget().give(self.id, self.credits(), credit);
     }
 
-    /// How many entries there are, about; where it matters.
+    /// Returns roughly how many entries there are, or 0 if members are not counted.
     #[inline(always)]
     pub(crate) fn entries(&self) -> u32 {
+        // Relaxed: an estimate, for decisions about growth and eviction.
         self.hot.members.load(Ordering::Relaxed)
     }
 
-    /// The same, if they are counted.
+    /// Returns the number of entries, if members are counted.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn counted_members(&self) -> Option<u32> {
         self.counts_members.then(|| self.entries())
     }
 
-    /// Counts an entry that has come.
+    /// Counts an entry that was added.
     #[inline(always)]
     pub(crate) fn count_member(&self) {
         if self.counts_members {
+            // Relaxed: a counter, by which no other memory is published.
             self.hot.members.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Whether there is no entry, as far as is known.
+    /// Returns whether the shard seems to have no entries. A hint.
     pub(crate) fn is_drained(&self) -> bool {
         if self.counts_members {
             self.entries() == 0
         } else {
+            // Relaxed: a hint.
             self.hot.is_drained.load(Ordering::Relaxed)
         }
     }
 
     pub(crate) fn note_drained(&self) {
+        // Relaxed: a hint.
         self.hot.is_drained.store(true, Ordering::Relaxed);
     }
 
@@ -244,15 +253,15 @@ impl<K, V> Shard<K, V> {
         self.outgrown_at
     }
 
-    /// Counts an eviction for this shard in a cache that has grown.
+    /// Counts an eviction for this shard in a cache that has grown. Returns the count.
     pub(crate) fn tick(&self) -> u32 {
-        // A lost tick does not matter.
+        // Relaxed, not a read-modify-write: a lost tick does not matter.
         let tick = self.hot.ticks.load(Ordering::Relaxed).wrapping_add(1);
         self.hot.ticks.store(tick, Ordering::Relaxed);
         tick
     }
 
-    /// Looks a key up; `eq` compares keys.
+    /// Looks a key up in its home set, and next door if keys were displaced. `eq` compares keys.
     #[inline(always)]
     pub(crate) fn find<'s>(
         &'s self,
@@ -262,12 +271,13 @@ impl<K, V> Shard<K, V> {
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'s>> {
         self.index.find(home, hash, |node| {
-            // SAFETY: pinned, and the index read `node` from a member word with Acquire.
+            // SAFETY: the index read `node` from a member word with Acquire under this pin, so its
+            // entry is initialised, and is not written or dropped before the pin ends.
             unsafe { self.nodes.with(node, |entry| eq(&entry.key)) }
         })
     }
 
-    /// The same from the home set, with the entry, for as long as this thread is pinned.
+    /// Like [`Shard::find`], and returns the entry, which is borrowed from the pin.
     #[inline(always)]
     pub(crate) fn find_at<'p>(
         &'p self,
@@ -281,20 +291,21 @@ impl<K, V> Shard<K, V> {
         }
         self.index.find_at(home, hash, |node| {
             if cfg!(larder_loom) {
-                // So that models see how long the key is read.
-                // SAFETY: as below.
+                // With `with`, models see how long the key is read.
+                // SAFETY: `node` was read from a member word with Acquire under this pin, as below.
                 let is_it = unsafe { self.nodes.with(node, |entry| eq(&entry.key)) };
-                // SAFETY: as below.
+                // SAFETY: `node` was read from a member word with Acquire under this pin, as below.
                 return is_it.then(|| unsafe { self.nodes.get(node) });
             }
-            // SAFETY: pinned, and the index read `node` from a member word with Acquire; borrowed
-            // from the pin.
+            // SAFETY: the index read `node` from a member word with Acquire under this pin, so its
+            // entry is initialised, and is not written or dropped before the pin ends, from which
+            // the reference borrows.
             let entry = unsafe { self.nodes.get(node) };
             eq(&entry.key).then_some(entry)
         })
     }
 
-    /// Takes a key out of this shard; `take` gets the entry, which nobody can find any more.
+    /// Removes a key from this shard. `take` gets the entry when it has left the index.
     #[inline(always)]
     pub(crate) fn remove<R>(
         &self,
@@ -308,8 +319,8 @@ impl<K, V> Shard<K, V> {
             let Some(found) = self.find(cx.guard(), home, hash, &mut eq) else {
                 return Taken::Nothing;
             };
-            // Asked before the swap: nobody finds the key afterwards, so what ends then was in
-            // time.
+            // Read before the swap: no thread finds the key after it, so an entry that ends after
+            // this look was removed in time.
             let cause = self.cause(cx, found.node, RemovalCause::Explicit);
             if Index::remove_found(found) {
                 let loc = self.index.loc(found);
@@ -317,9 +328,10 @@ impl<K, V> Shard<K, V> {
                     self.depart(cx, loc, found.word, cause);
                     return Taken::Past;
                 }
-                // From here on it is gone, even if `take` panics.
+                // If `take` panics, `gone` gives up the credit and the node.
                 let gone = OnDrop(|| _ = self.depart_out_of_line(cx, loc, found.word, cause));
-                // SAFETY: as in `find`; it is retired below, or when `gone` is dropped, not before.
+                // SAFETY: found in the index under this pin, so the entry is initialised. This
+                // thread removed the node and retires it below, or when `gone` is dropped.
                 let taken = unsafe { self.nodes.with(found.node, take) };
                 std::mem::forget(gone);
                 self.depart(cx, loc, found.word, cause);
@@ -328,8 +340,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// The rest of a removal: credit and node of an entry that has left its slot. The cause that
-    /// counts.
+    /// Finishes the removal of an entry that has left its slot: gives its credit back, and retires
+    /// its node. Returns the cause that counts, see [`Shard::cause`].
     #[inline(always)]
     pub(crate) fn depart(
         &self,
@@ -355,7 +367,7 @@ impl<K, V> Shard<K, V> {
         self.depart(cx, loc, word, cause)
     }
 
-    /// The same if its credit, which is returned, goes to another entry.
+    /// Like [`Shard::depart`], but returns the credit, which goes to another entry.
     #[inline(always)]
     pub(crate) fn depart_with_credit(
         &self,
@@ -366,6 +378,7 @@ impl<K, V> Shard<K, V> {
     ) -> (Credit, RemovalCause) {
         self.index.forget(loc, word, Departure::Key);
         if self.counts_members {
+            // Relaxed: a counter, by which no other memory is published.
             self.hot.members.fetch_sub(1, Ordering::Relaxed);
         }
         let node = self.index.layout().node(word);
@@ -394,20 +407,20 @@ impl<K, V> Shard<K, V> {
         (credit, cause)
     }
 
-    /// What a node that is or was in the index weighs.
+    /// Returns the weight of a node that is or was in the index.
     #[inline(always)]
     pub(crate) fn weight_of(&self, node: NodeId) -> u64 {
         self.weights.as_ref().map_or(1, |weights| weights.of(node).into())
     }
 
-    /// Whether a member weighs nothing, so that it need not make room for others.
+    /// Returns whether a member weighs nothing, so that its eviction would free no credit.
     #[inline(always)]
     pub(crate) fn is_pinned(&self, word: Word) -> bool {
         self.weights.is_some() && self.weight_of(self.index.layout().node(word)) == 0
     }
 
-    /// Retires a node that this thread took out of the index: at once, or when the listener has
-    /// heard of it.
+    /// Retires a node that this thread owns, for instance since it took it out of the index: at
+    /// once, or when the listener has been told.
     #[inline(always)]
     pub(crate) fn retire(&self, cx: &WriteScope<'_, K, V>, node: NodeId, cause: RemovalCause) {
         if cx.common().listener.is_none() {
@@ -417,23 +430,23 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Makes sure that the `index`-th node has memory.
+    /// Makes sure that the node at `index`, which is its number less one, has memory.
     pub(crate) fn ensure(&self, index: usize) -> Result<(), OutOfMemory> {
         self.nodes.ensure(index)?;
         self.weights.as_ref().map_or(Ok(()), |weights| weights.ensure(index))
     }
 
-    /// This thread's stock of nodes.
+    /// Returns this thread's stock of nodes, if it has one.
     #[inline(always)]
     pub(crate) fn stock(&self, cx: &WriteScope<'_, K, V>) -> Option<&Stock> {
         self.recycler.stock(cx.number())
     }
 
-    /// Takes a node from the thread's stock, and asks for the line of the one that comes next.
+    /// Takes a node from the thread's stock, and prefetches the next one.
     #[inline(always)]
     pub(crate) fn alloc_from(&self, stock: Option<&Stock>) -> Option<NodeId> {
         let (node, next) = stock?.take()?;
-        // For this thread's next insert into this shard.
+        // This thread's next insert into this shard will need it.
         self.nodes.prefetch(next);
         Some(node)
     }
@@ -444,16 +457,17 @@ impl<K, V> Shard<K, V> {
         self.recycler.alloc_beyond_stock(cx.number(), |index| self.ensure(index))
     }
 
-    /// Moves the entry out of a node that this thread has filled and nobody else has looked at;
-    /// None if that is not possible for want of memory. The node is not this thread's any more if
-    /// it was.
+    /// Moves the entry out of a node that this thread has filled and never published. Then the
+    /// thread does not own the node any more. Returns `None`, and leaves the node to the thread, if
+    /// there is no memory to note that it is a husk.
     #[cold]
     pub(crate) fn take_back(&self, cx: &WriteScope<'_, K, V>, node: NodeId) -> Option<Entry<K, V>> {
         if std::mem::needs_drop::<Entry<K, V>>() && !planted(Bug::HuskRetired) {
             self.husks.get_or_try_make(|| Husks::new(self.max_nodes)).ok()?.note(node);
         }
-        // SAFETY: filled by this thread, which owns it, and never published. It is either noted as
-        // empty now and never used again, or has nothing to be dropped in it.
+        // SAFETY: this thread has filled the node, owns it and has never published it, so no other
+        // thread reads it. The entry is not dropped again: the node is noted as a husk, or its type
+        // needs no drop.
         let entry = unsafe { self.nodes.take(node) };
         if !std::mem::needs_drop::<Entry<K, V>>() || planted(Bug::HuskRetired) {
             self.recycler.retire(node, cx.number(), cx.guard());
@@ -461,25 +475,26 @@ impl<K, V> Shard<K, V> {
         Some(entry)
     }
 
-    /// Moves the entries of up to `most` dead nodes out; says how many they were.
+    /// Moves the entries of up to `most` dead nodes into `sink`. Returns how many there were.
     #[cold]
     pub(crate) fn take_dead(&self, most: u32, sink: &mut dyn FnMut(Entry<K, V>)) -> u32 {
         self.recycler.drop_dead(most, |node| {
-            // SAFETY: the recycler gives out each dead node once, so this thread owns it; it was
-            // filled, and is free when this returns.
+            // SAFETY: the recycler hands out each dead node once, so this thread owns it. The node
+            // holds an entry, and is not free before this closure ends.
             sink(unsafe { self.nodes.take(node) });
         })
     }
 
-    /// Drops the entries of up to `most` dead nodes; says how many they were. Runs destructors: not
-    /// to be called while pinned.
+    /// Drops the entries of up to `most` dead nodes. Returns how many there were. Runs destructors:
+    /// call when not pinned.
     #[inline(always)]
     pub(crate) fn drop_dead(&self, most: u32) -> u32 {
         if !std::mem::needs_drop::<Entry<K, V>>() {
             return 0;
         }
         self.recycler.drop_dead(most, |node| {
-            // SAFETY: the recycler gives out each dead node once.
+            // SAFETY: the recycler hands out each dead node once, so this thread owns it, and the
+            // node holds an entry.
             unsafe { self.nodes.drop_entry(node) };
         })
     }

@@ -1,9 +1,12 @@
-//! Counting what happens without a line that all threads write.
+//! Counting events without a cache line that all threads write.
 //!
-//! Each thread counts on a line of its own (its stripe, see `stripes.rs`), by a plain load and a
-//! plain store. That is exact, since nobody else writes there. Threads without a number share one
-//! line and use locked instructions. A snapshot adds the lines up; while others count, it may see
-//! one of two events that happened together.
+//! Each thread counts in its own stripe (`stripes.rs`), by a plain load and a plain store. The
+//! count is exact, since no other thread writes there, and the stripe's next owner acquires it with
+//! the number. Threads without a number share one array and use read-modify-writes. A snapshot adds
+//! all of them up. While threads count, a snapshot may include one of two events that happened
+//! together, and not the other.
+//!
+//! All accesses are Relaxed: no other memory is read on the strength of a counter.
 
 use crate::{
     engine::{
@@ -29,20 +32,20 @@ pub(crate) enum Event {
     Expiration,
     Invalidation,
     ListenerPanic,
-    /// A loader has run to its end.
+    /// A loader has ended.
     Load,
-    /// It ended with an error or a panic.
+    /// A loader has ended with an error or a panic.
     LoadFailure,
-    /// It has taken a nanosecond.
+    /// A loader has taken a nanosecond.
     LoadNanos,
-    /// A refresh has come to an end.
+    /// A refresh has ended.
     Refresh,
-    /// It has brought no value.
+    /// A refresh has brought no value.
     RefreshFailure,
 }
 
 impl Event {
-    /// What is counted when a value leaves for this cause.
+    /// Returns the event that is counted when a value leaves for this cause.
     #[inline(always)]
     pub(crate) fn of_departure(cause: RemovalCause) -> Event {
         match cause {
@@ -62,7 +65,7 @@ pub(crate) const EVENTS: usize = 15;
 #[derive(Debug)]
 struct Stripe(CachePadded<[AtomicU64; EVENTS]>);
 
-// SAFETY: an array of atomic integers, and padding.
+// SAFETY: an array of atomic integers, and padding; all zeros are a valid value.
 unsafe impl Element for Stripe {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -74,7 +77,7 @@ unsafe impl Element for Stripe {
 #[derive(Debug)]
 pub(crate) struct Counters {
     stripes: Stripes<Stripe>,
-    /// For threads without a number, and for want of memory.
+    /// The counters of threads without a number, and of those for whose stripe there is no memory.
     shared: CachePadded<[AtomicU64; EVENTS]>,
 }
 
@@ -97,19 +100,23 @@ impl Counters {
     pub(crate) fn add(&self, number: Number, event: Event, n: u64) {
         let Some(stripe) = self.stripes.of(number) else { return self.add_shared(event, n) };
         let counter = &stripe.0[event as usize];
+        // Relaxed, not a read-modify-write: only the owner of this number writes here, and owners
+        // hand the number on by Release and Acquire.
         counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
     }
 
     #[cold]
     fn add_shared(&self, event: Event, n: u64) {
+        // Relaxed: several threads count here, and the read-modify-write loses none.
         self.shared[event as usize].fetch_add(n, Ordering::Relaxed);
     }
 
-    /// The sums over all threads.
+    /// Returns the sum of each counter over all threads.
     pub(crate) fn totals(&self) -> [u64; EVENTS] {
         let mut totals = [0; EVENTS];
         let mut add = |counters: &[AtomicU64; EVENTS]| {
             for (total, counter) in totals.iter_mut().zip(counters) {
+                // Relaxed: a snapshot; threads may be counting.
                 *total += counter.load(Ordering::Relaxed);
             }
         };

@@ -1,95 +1,109 @@
 //! Storeys: a cache that grows while it is in use, without moving an entry.
 //!
-//! The shards that a cache is built with are its *ground floor*. Growing puts a *storey* on top:
+//! The shards with which a cache is built are its *ground floor*. Growing puts a *storey* on top:
 //! more shards, planned for more entries, with indexes, nodes and columns of their own. A key may
-//! be on any floor, on one at a time, and stays where it is until it is removed or evicted. New
-//! keys go to the top, so the floors below empty by and by. A floor's number is its *level*, the
-//! ground's is 0.
+//! be on any floor, on one at a time, and stays there until it is removed or evicted. New keys go
+//! to the top, so the floors below empty gradually. The number of a floor is its *level*; that of
+//! the ground floor is 0.
 //!
 //! # States and transitions
 //!
 //! ```text
-//! add     upper[h]: null -> storey, then height: h -> h + 1   anyone; the first swap counts, and whoever
-//!                                                             finds a storey above the height raises it
-//! make    shard of a storey: null -> shard                    the first who needs it; it has to be there
-//!                                                             before anything below is sealed for it
-//! seal    control word of a home set: open -> sealed       an insert that knows of a floor above,
-//!                                                             from a word that it has settled
-//! decide  fails on a sealed word                              `sets.rs`, step 5
+//! add     upper[h]: null -> storey       any thread; the first swap counts
+//!         then height: h -> h + 1        any thread that finds a storey above the height
+//! make    shard of a storey:             any thread that needs the shard; before a home below is
+//!         null -> shard                  sealed for it
+//! seal    control word of a home set:    an insert or a computation that knows of a floor above,
+//!         open -> sealed                 from a word that it has settled
+//! decide  fails on a sealed word         `sets.rs`, step 5
 //! ```
 //!
-//! None of these is ever undone. In a sealed set keys are found, replaced, removed and evicted as
-//! ever; but none is added.
+//! No transition is ever undone. In a sealed set keys are found, replaced, removed and evicted as
+//! before, but none is added.
 //!
 //! # One copy per key
 //!
-//! An insert goes up from the ground. On each floor below the top (as it knows it) it seals the
-//! key's home, and then looks for the key. If it is there, the insert replaces it there and is
-//! done. If not, the key is not on this floor *and never will be again*: whatever was decided
-//! before the seal was published before the look, and nothing is decided afterwards. On the top
-//! floor it follows the six steps of `sets.rs`. So at the moment of a decision on floor f
+//! An insert goes up from the ground. On each floor below the top, as far as it knows the floors,
+//! it seals the key's home and then looks for the key. If the key is there, the insert replaces it
+//! there and is done. If not, the key is not on this floor *and never will be again*: each insert
+//! that was decided before the seal was published before the look, and none is decided after it. On
+//! the top floor the insert follows the six steps of `sets.rs`. So at the moment of a decision on
+//! floor f
 //!
-//! - no floor below has the key, for its homes are sealed and it was not there;
-//! - no floor above has it, or its home on f would be sealed, and the decision fail;
-//! - nor has f itself, by the argument of `sets.rs`.
+//! - no floor below has the key: its homes there are sealed, and the key was not there;
+//! - no floor above has the key: otherwise its home on f would be sealed, and the decision would
+//!   fail;
+//! - floor f itself does not have the key, by the argument of `sets.rs`.
 //!
 //! An insert that does not know of the newest floor decides on an older one, if the home there is
-//! not sealed; that is all right, since who knows better has not looked there yet. If it is sealed
-//! the insert learns of the newer floor: the seal is AcqRel, and who sets it has seen the height.
-//! It then takes its entry out of the node that it has filled (below) and goes on up.
+//! not sealed. That is right, since an insert that knows the newer floor seals this home before it
+//! looks there, and has not done so yet. If the home is sealed, the insert learns of the newer
+//! floor: the seal is AcqRel, and the thread that set it has seen the height. The insert then takes
+//! its entry out of the node that it has filled (see below), and goes up.
 //!
 //! # Lookups
 //!
-//! They look on the ground floor, and if there are others, from the top down. Any order is right: a
-//! present key stays in its slot, so who does not find it ran while it was absent, at the start or
-//! between a removal and an insert. And since there is one copy, no lookup sees an old value after
-//! the new one. Ground first, since a cache that never grew pays for the others only on a miss,
-//! with one load; and when there are others the ground is the smallest floor, hence cached.
+//! A lookup looks on the ground floor, and if there are other floors, from the top down. Any order
+//! is right: a present key stays in its slot, so a lookup that does not find it ran while the key
+//! was absent, at the start or between a removal and an insert. Since there is one copy, no lookup
+//! sees an old value after the new one. The ground comes first, since a cache that never grew then
+//! pays for other floors only on a miss, with one load. In a cache that has grown, the ground is
+//! the smallest floor, and so the likeliest to be in the processor's caches.
 //!
 //! # Loads
 //!
-//! A writer bumps the control word of the key's home (`fill.rs`) on every floor from the ground up
-//! to the first where it is not sealed. A fill that decides further up has to seal that one first:
-//! if it does so after the bump it sees the flag that was set before the bump, and gives up; if
-//! before, the bump finds the seal, and the writer goes on up. A missing shard ends the walk as
-//! well. The writer checks with a compare-exchange of null for null, a read-modify-write, so the
-//! thread that makes the shard later sees the flag.
+//! A writer bumps the control word of the key's home (`fill.rs`) on every floor from the ground up,
+//! to the first where the home is not sealed. A fill that decides further up has to seal that home
+//! first. If it does so after the bump, it sees the flag that was set before the bump, and gives
+//! up. If it does so before, the bump finds the seal, and the writer goes up. A missing shard ends
+//! the writer's walk, too. The writer checks for the shard by a compare-exchange of null for null,
+//! a read-modify-write, so the thread that makes the shard later sees the flag.
 //!
-//! # Nodes of inserts that went on
+//! # Nodes of inserts that went up
 //!
 //! An insert may fill a node on one floor and then learn that the key goes to another, whose shard
-//! has nodes of its own. Its claim is aborted and was not decided, so nobody but the insert has
-//! ever looked at the node's key and value: they can be moved out. What is left is a *husk*. If
-//! there is nothing to be dropped in it, it is retired like any node. Otherwise it is noted
-//! (`husks.rs`) and not used again until the cache is dropped: it takes a race between a seal, or a
-//! removal below the top, and one insert to make a husk, so there are few.
+//! has nodes of its own. Its claim, if it has one, was not decided and is aborted. So no other
+//! thread has ever looked at the node's key and value, and they can be moved out. The node that
+//! remains is a *husk*. If its type needs no drop, the node is retired like any other. Otherwise it
+//! is noted (`husks.rs`) and not used again until the cache is dropped. A husk comes only from a
+//! race between an insert and a seal, or a removal below the top, so there are few.
 //!
 //! # When to grow
 //!
-//! A floor that is planned for as many entries as the capacity allows never has to grow. Where the
-//! plan is an estimate ([`Growth::OnDemand`]: with a weigher, with a capacity beyond what can be
-//! set aside, or with fewer entries estimated than allowed), inserts add a storey of [`FACTOR`]
-//! times as many entries when a shard of the top floor has more entries than it was planned for,
-//! and an eighth more, the cache has as many as the floor was planned for, and there were credits
-//! left for the last one; or when both sets of a key are full, and the shard has half of that. (Not
-//! earlier: keys whose hashes are all the same fill their sets in a cache of any size. With good
-//! hashes a pair of sets in a shard that is half full gets more than its 28 keys once in a thousand
-//! million pairs.) A cache that was planned for its whole capacity adds a storey when it is given a
-//! larger one than it has room for. If there is no memory for it, a cache gives up entries as if it
-//! could not grow; of the inserts that want it one in [`PATIENCE`] tries again, since planning a
-//! storey takes as long as a hundred inserts. Where entries come to hold all nodes, a few are given
-//! up at once ([`Shard::relieve`]).
+//! A floor that is planned for as many entries as the capacity allows never has to grow. The plan
+//! is an estimate ([`Growth::OnDemand`]) if there is a weigher, if the capacity is larger than one
+//! floor can be, or if fewer entries are estimated than allowed. Then inserts add a storey of
+//! [`FACTOR`] times as many entries in two cases:
+//!
+//! - A shard of the top floor has outgrown its plan (`ShardPlan::outgrown_at`), the cache has as
+//!   many entries as the floor is planned for, and unused credits were left for the last entry.
+//! - Both sets of a key are full, unused credits are left, and the shard has half of the entries
+//!   with which it has outgrown its plan. (With fewer it does not grow, since keys whose hashes are
+//!   all equal fill their sets in a cache of any size. With good hashes, a pair of sets in a shard
+//!   that is half full gets more than its 28 keys once in a thousand million pairs.)
+//!
+//! A cache that is planned for its whole capacity adds a storey when it is given a larger capacity
+//! than it has room for. If there is no memory for a storey, the cache evicts entries as if it
+//! could not grow. Of the inserts that want the storey, one in [`PATIENCE`] tries again, since
+//! planning a storey takes as long as a hundred inserts. Where entries come to hold all nodes, a
+//! few are evicted at once ([`Shard::relieve`]).
+//!
+//! # Orderings
+//!
+//! The height is raised with AcqRel and read with Acquire, so a thread that knows a height finds
+//! its storeys, the part that announces them and the credits' columns. Control words are changed
+//! with AcqRel and read with Acquire (`sets.rs`).
 //!
 //! # ABA
 //!
-//! Storeys and shards stay until the cache is dropped, and seals for ever; the version of a control
-//! word goes on rising when it is sealed.
+//! Storeys and shards stay until the cache is dropped, and so do seals. The version of a sealed
+//! control word goes on rising.
 //!
 //! # Progress
 //!
-//! Lock-free. Nobody waits for a storey: who needs one makes it, perhaps in vain. A seal fails only
-//! if an insert was decided or a key next door came or went. An insert starts again from the ground
-//! only if the cache has grown meanwhile, at most [`UPPER`] times.
+//! Lock-free. No thread waits for a storey: a thread that needs one makes it, and drops it if
+//! another was faster. A seal fails only if another thread has changed the control word. An insert
+//! starts again from the ground only if the cache has grown meanwhile, at most [`UPPER`] times.
 
 use crate::{
     engine::{
@@ -110,13 +124,14 @@ use crate::{
 };
 use std::ops::Range;
 
-/// The most storeys on top of the ground floor: each has at least twice the room of the one below.
+/// The maximum number of storeys on top of the ground floor. Each has at least twice the room of
+/// the floor below.
 const UPPER: usize = if cfg!(larder_loom) { 2 } else { 24 };
 
-/// How much larger the next storey of a cache with a weigher is.
+/// The number of times that the next storey of a cache that grows on demand is larger.
 pub(crate) const FACTOR: u64 = 4;
 
-/// Inserts that do without a storey before it is tried again for which there was no memory, or no
+/// The number of inserts that do not ask for a storey after there was no memory for one, or no
 /// need.
 const PATIENCE: u32 = 1024;
 
@@ -132,14 +147,14 @@ pub(crate) struct Spot {
 #[derive(Debug)]
 pub(crate) struct Storeys<K, V> {
     ground: Box<[Shard<K, V>]>,
-    /// One less than their number, which is a power of two.
+    /// One less than the number of shards on the ground floor, which is a power of two.
     mask: usize,
     plan: Plan,
-    /// How many storeys there are on top of the ground floor.
+    /// The number of storeys on top of the ground floor.
     height: AtomicU32,
-    /// Inserts that are to do without a further one: a hint.
+    /// The number of inserts that will not try to add a storey. A hint.
     patience: AtomicU32,
-    /// Inserts that are not to count entries again: a hint.
+    /// The number of inserts that will not count the entries. A hint.
     trust: AtomicU32,
     upper: [Late<Storey<K, V>>; UPPER],
 }
@@ -148,12 +163,12 @@ pub(crate) struct Storeys<K, V> {
 struct Storey<K, V> {
     /// The number of its first shard.
     first: usize,
-    /// A power of two; each is made when it is first needed.
+    /// Their number is a power of two. Each is made when it is first needed.
     shards: Box<[Late<Shard<K, V>>]>,
     plan: Plan,
 }
 
-/// Where a lookup goes on that has not found its key on the ground floor: down from here.
+/// The level from which a lookup goes down if it has not found its key on the ground floor.
 pub(crate) const FROM_THE_TOP: usize = usize::MAX;
 
 impl<K, V> Storeys<K, V> {
@@ -174,30 +189,33 @@ impl<K, V> Storeys<K, V> {
         })
     }
 
-    /// The level of the top floor.
+    /// Returns the level of the top floor.
     #[inline(always)]
     pub(crate) fn height(&self) -> usize {
+        // Acquire: pairs with the AcqRel in `add`; the storeys up to this height are visible, and
+        // so is `Part::Grown`.
         self.height.load(Ordering::Acquire) as usize
     }
 
-    /// Whether there is more than the ground floor. It may be late: who goes on as if there was not
-    /// finds out from a seal.
+    /// Returns whether there is more than the ground floor. The answer may be out of date: a thread
+    /// that goes on as if there was not learns of it from a seal.
     #[inline(always)]
     pub(crate) fn has_grown(&self) -> bool {
+        // Relaxed: no storey is read on the strength of it; callers that go up read `height`.
         self.height.load(Ordering::Relaxed) > 0
     }
 
-    /// The number of a hash's shard on its floor: its top bits, which neither set nor tag is made
-    /// of.
+    /// Returns the number of a hash's shard on a floor: some of the top 16 bits, of which neither
+    /// set nor tag is made.
     fn place(hash: u64, shards: usize) -> usize {
         (hash >> 48) as usize & (shards - 1)
     }
 
-    /// The shard of a hash on the ground floor.
+    /// Returns the shard of a hash on the ground floor.
     #[inline(always)]
     pub(crate) fn ground(&self, hash: u64) -> &Shard<K, V> {
         let place = (hash >> 48) as usize & self.mask;
-        // SAFETY: the mask is one less than the number of shards.
+        // SAFETY: the mask is one less than the number of shards, so `place` is less than that.
         unsafe { self.ground.get_unchecked(place) }
     }
 
@@ -205,7 +223,7 @@ impl<K, V> Storeys<K, V> {
         self.upper.get(level.checked_sub(1)?)?.get()
     }
 
-    /// The shard of a hash on a floor, if it was made.
+    /// Returns the shard of a hash on a floor, if it was made.
     fn shard_on(&self, level: usize, hash: u64) -> Option<&Shard<K, V>> {
         let Some(storey) = self.storey(level) else {
             return (level == 0).then(|| self.ground(hash));
@@ -213,7 +231,8 @@ impl<K, V> Storeys<K, V> {
         storey.shards[Self::place(hash, storey.shards.len())].get()
     }
 
-    /// The same; if it was not made, whoever uses it later knows what this thread knows.
+    /// Returns the shard of a hash on a floor. If it was not made, the thread that makes it later
+    /// acquires what this thread has done so far ([`Late::get_or_precede`]).
     fn shard_or_precede(&self, level: usize, hash: u64) -> Option<&Shard<K, V>> {
         let Some(storey) = self.storey(level) else {
             return (level == 0).then(|| self.ground(hash));
@@ -221,13 +240,13 @@ impl<K, V> Storeys<K, V> {
         storey.shards[Self::place(hash, storey.shards.len())].get_or_precede()
     }
 
-    /// The shards of a hash, from the ground up.
+    /// Returns the shards of a hash that were made, from the ground up.
     pub(crate) fn shards_of(&self, hash: u64) -> ShardsOf<'_, K, V> {
         ShardsOf { storeys: self, hash, levels: 0..self.height() + 1 }
     }
 
-    /// The next shard where a key may be that was not found on the floor `level`, and which floor
-    /// that is.
+    /// Returns the next shard in which a lookup that did not find its key on the floor `level` has
+    /// to look, with its level.
     #[inline(always)]
     pub(crate) fn next(&self, level: usize, hash: u64) -> Option<(usize, &Shard<K, V>)> {
         if self.height() > 0 { self.next_upper(level, hash) } else { None }
@@ -246,7 +265,7 @@ impl<K, V> Storeys<K, V> {
         None
     }
 
-    /// A shard by its number, if it was made.
+    /// Returns a shard by its number, if it was made.
     #[inline]
     pub(crate) fn get(&self, id: usize) -> Option<&Shard<K, V>> {
         match self.ground.get(id) {
@@ -267,35 +286,39 @@ impl<K, V> Storeys<K, V> {
         last?.get(id)
     }
 
-    /// The shard of this number, of which it is known that it was made.
+    /// Returns the shard of this number, which was made.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the shard was not made.
     #[inline]
     pub(crate) fn shard(&self, id: usize) -> &Shard<K, V> {
         self.get(id).expect("the number of a shard that was made")
     }
 
-    /// One more than the largest number of a shard.
+    /// Returns one more than the largest number that a shard may have.
     #[inline]
     pub(crate) fn count(&self) -> usize {
         self.storey(self.height()).map_or(self.ground.len(), Storey::end)
     }
 
-    /// Shards below the top floor: those with lower numbers than this.
+    /// Returns the number of the first shard of the top floor: shards below it have lower ones.
     pub(crate) fn below_top(&self) -> usize {
         self.storey(self.height()).map_or(0, |storey| storey.first)
     }
 
-    /// Every shard that was made, in the order of their numbers.
+    /// Returns every shard that was made, in the order of their numbers.
     pub(crate) fn iter(&self) -> AllShards<'_, K, V> {
         AllShards { storeys: self, ids: 0..self.count() }
     }
 
-    /// How the top floor is planned.
+    /// Returns the plan of the top floor.
     pub(crate) fn plan(&self) -> &Plan {
         self.storey(self.height()).map_or(&self.plan, |storey| &storey.plan)
     }
 
-    /// Makes the shard of a hash on a floor, if it is not there; `made` is the last step of making
-    /// one.
+    /// Returns the shard of a hash on a floor, and makes it if it is missing. `made` is called with
+    /// a new shard before it is published.
     fn shard_made(
         &self,
         level: usize,
@@ -311,7 +334,7 @@ impl<K, V> Storeys<K, V> {
     }
 
     /// Puts a storey with room for `entries` on the floor `level`, unless there is one. `admit`
-    /// gets to know how many shards there will be, before anybody can find one.
+    /// gets the number of shards that there will be, before the height says so.
     fn add(
         &self,
         level: usize,
@@ -336,11 +359,13 @@ impl<K, V> Storeys<K, V> {
         })?;
         admit(storey.end())?;
         step(Step::StoreyAdded);
+        // AcqRel: pairs with the Acquire in `height`; the storey, `Part::Grown` and what `admit`
+        // has done are visible.
         self.height.fetch_max(level as u32 + 1, Ordering::AcqRel);
         Ok(())
     }
 
-    /// The plan of a floor, with the number of its first shard.
+    /// Returns the plan of a floor, with the number of its first shard.
     fn floor(&self, level: usize) -> (usize, &Plan) {
         match self.storey(level) {
             Some(storey) => (storey.first, &storey.plan),
@@ -348,7 +373,7 @@ impl<K, V> Storeys<K, V> {
         }
     }
 
-    /// Pairs of sets, of all floors.
+    /// Returns the number of pairs of sets of all floors.
     pub(crate) fn pairs(&self) -> u64 {
         let mut pairs = 0;
         for level in 0..self.height() + 1 {
@@ -357,7 +382,7 @@ impl<K, V> Storeys<K, V> {
         pairs
     }
 
-    /// A pair of sets by its number: the shard, if it was made, and the first of the two.
+    /// Returns a pair of sets by its number: the shard, if it was made, and the first set.
     pub(crate) fn pair(&self, mut number: u64) -> Option<(&Shard<K, V>, usize)> {
         for level in 0..self.height() + 1 {
             let (first, plan) = self.floor(level);
@@ -379,10 +404,10 @@ impl<K, V> Storeys<K, V> {
     }
 }
 
-// By hand: each adapter of the standard library's would be compiled anew in every program, several
-// times.
+// The iterators are written by hand: each adapter of the standard library's would be compiled again
+// in every program, several times.
 
-/// See [`Storeys::seats`].
+/// See [`Storeys::shards_of`].
 pub(crate) struct ShardsOf<'s, K, V> {
     storeys: &'s Storeys<K, V>,
     hash: u64,
@@ -431,7 +456,7 @@ impl<K, V> Storey<K, V> {
 }
 
 impl<K, V> Common<K, V> {
-    /// Puts a storey with room for `entries` on the floor `level`, if that is the top.
+    /// Puts a storey with room for `entries` on the floor `level`, if that is the top floor.
     #[cold]
     pub(crate) fn grow(
         &self,
@@ -445,30 +470,33 @@ impl<K, V> Common<K, V> {
         })
     }
 
-    /// Whether there are as many entries as the top floor is planned for, in all its shards
-    /// together. Counted for one in [`PATIENCE`] of the inserts that ask, unless there are.
+    /// Returns whether the cache has as many entries as the top floor is planned for. If it does
+    /// not, the next [`PATIENCE`] calls return `false` without counting.
     pub(crate) fn is_outgrown(&self) -> bool {
         if counts_down(&self.storeys.trust) {
             return false;
         }
         let outgrown = self.residents() >= self.storeys.plan().entries;
         if !outgrown {
+            // Relaxed: a hint.
             self.storeys.trust.store(PATIENCE, Ordering::Relaxed);
         }
         outgrown
     }
 
-    /// The same for an insert: not each time, if there was no memory for it.
+    /// Puts a storey on the floor `level`, for an insert. If there was no memory for it, the next
+    /// [`PATIENCE`] calls fail at once.
     pub(crate) fn grow_patiently(&self, level: usize, entries: u64) -> Result<(), OutOfMemory> {
         let patience = &self.storeys.patience;
         if counts_down(patience) {
             return Err(OutOfMemory);
         }
         self.grow(level, entries, Growth::OnDemand)
+            // Relaxed: a hint.
             .inspect_err(|_| patience.store(PATIENCE, Ordering::Relaxed))
     }
 
-    /// The shard of a hash on a floor, made if need be.
+    /// Returns the shard of a hash on a floor, and makes it if it is missing.
     fn shard_made(&self, level: usize, hash: u64) -> Result<&Shard<K, V>, OutOfMemory> {
         self.storeys.shard_made(level, hash, |shard| match self.lifetimes.rules {
             Rules::None => Ok(()),
@@ -476,13 +504,14 @@ impl<K, V> Common<K, V> {
         })
     }
 
-    /// Whether an insert that goes up comes to a floor above `level`.
+    /// Returns whether an insert can go up to a floor above `level`.
     pub(crate) fn has_above(&self, level: usize, hash: u64) -> bool {
         self.top_made(hash) > level
     }
 
-    /// The level of the highest floor that an insert can go to: a hash has a shard on it, all below
-    /// included; makes those that are missing. It is the top, unless there is no memory.
+    /// Returns the level of the highest floor to which an insert can go: the hash has a shard on
+    /// it, and on all floors below. Makes the shards that are missing. It is the top floor unless
+    /// there is no memory.
     fn top_made(&self, hash: u64) -> usize {
         let height = self.storeys.height();
         let mut top = 0;
@@ -492,9 +521,9 @@ impl<K, V> Common<K, V> {
         top
     }
 
-    /// Seals a key's home on every floor below the top, from the ground up, and has `look` look on
-    /// each after that, and on the top. It says whether to go on. False if there is no floor left
-    /// to look at.
+    /// Goes up from the ground: seals the key's home on each floor below the top, and then calls
+    /// `look` with the shard; on the top floor, calls `look` only. Starts again from the ground if
+    /// the cache has grown meanwhile. Returns `false` if `look` never returned [`Ascent::Ends`].
     pub(crate) fn ascend<'s>(
         &'s self,
         hash: u64,
@@ -515,7 +544,7 @@ impl<K, V> Common<K, V> {
                     return true;
                 }
             }
-            // It has grown, or there was no memory for a shard further up.
+            // The cache has grown meanwhile, or there was no memory for a shard further up.
             let now = self.storeys.height();
             if now == height {
                 return false;
@@ -524,7 +553,8 @@ impl<K, V> Common<K, V> {
         }
     }
 
-    /// Takes a key out, on whatever floor it is.
+    /// Removes a key from the floor on which it is. `take` gets the entry. Returns `None` if the
+    /// key was absent, or its entry expired or stale.
     pub(crate) fn remove<R>(
         &self,
         cx: &WriteScope<'_, K, V>,
@@ -536,7 +566,7 @@ impl<K, V> Common<K, V> {
         self.remove_from(cx, (shard, shard.index.home(hash)), hash, eq, take)
     }
 
-    /// The same, beginning with the shard on the ground floor and the key's home in it.
+    /// Like [`Common::remove`], given the shard on the ground floor and the key's home in it.
     #[inline(always)]
     pub(crate) fn remove_from<'s, R>(
         &'s self,
@@ -560,7 +590,7 @@ impl<K, V> Common<K, V> {
         }
     }
 
-    /// The same for an entry that nobody wants.
+    /// Like [`Common::remove`] for callers that do not want the entry.
     #[cold]
     pub(crate) fn remove_unseen(
         &self,
@@ -571,8 +601,8 @@ impl<K, V> Common<K, V> {
         self.remove(cx, hash, eq, |_| ());
     }
 
-    /// Makes every insert that has read the control word of the key's home, and has not decided,
-    /// look again: see "Loads".
+    /// Makes every insert look again that has read the control word of the key's home and has not
+    /// decided: see "Loads".
     #[cold]
     pub(crate) fn bump(&self, hash: u64) {
         for level in 0.. {
@@ -585,8 +615,9 @@ impl<K, V> Common<K, V> {
     }
 }
 
-/// Whether a hint is above zero, and one less now. Two threads may count as one.
+/// Lowers a hint by one, and returns whether it was above zero. Two threads may count as one.
 fn counts_down(hint: &AtomicU32) -> bool {
+    // Relaxed, not a read-modify-write: a hint.
     let left = hint.load(Ordering::Relaxed);
     if left > 0 {
         hint.store(left - 1, Ordering::Relaxed);
