@@ -3,8 +3,8 @@
 //! # States of a node's word
 //!
 //! ```text
-//! 0        DEAD: it has come, and there is nothing left to do; what a claim leaves behind
-//! 1        PAST: it has come, somebody has said so, and the entry is yet to be taken out
+//! 0        DEAD: the deadline has come, and nothing is left to be done; what a claim leaves behind
+//! 1        PAST: the deadline has come, a thread has settled that; the entry is not yet taken out
 //! MAX      NEVER: an entry without a deadline; what fresh memory says
 //! else     the deadline, a time of the cache's clock
 //! ```
@@ -13,46 +13,50 @@
 //! there are entries already.
 //!
 //! ```text
-//! store    any -> d               the owner of the node, before it publishes the node
-//! change   d -> d', if d > now    anyone who finds the entry in the index, compare-and-swap
-//! settle   d -> PAST, if d <= now anyone who takes the entry for absent, compare-and-swap
-//! claim    d -> DEAD              an expiry that has seen d come, compare-and-swap
+//! store     any -> d               the owner of the node, before it publishes the node
+//!           any -> DEAD            the thread that took the node out of the index
+//! change    d -> d', if d > now    any thread that finds the entry in the index, compare-and-swap
+//! settle    d -> PAST, if d <= now any thread that takes the entry for absent, compare-and-swap
+//! claim     d -> DEAD              an expiry that has seen d come, compare-and-swap
+//! disclaim  DEAD -> PAST           a child of `fork`, for a claim of a thread that it does not
+//!                                  have, compare-and-swap
 //! ```
 //!
-//! A change looks at the clock, and swaps a moment later, when its deadline may have come.
-//! Therefore nobody takes an entry for absent who has not settled it: what was settled cannot be
-//! changed any more, and what was changed has not been taken for absent by anyone. So no entry
-//! comes back.
+//! A change looks at the clock, and swaps a moment later, when the deadline may have come.
+//! Therefore a thread takes an entry for absent only after it has settled it: a settled deadline
+//! cannot be changed any more, and no thread has taken an entry for absent whose deadline was
+//! changed. So no entry comes back.
 //!
-//! Claim and change of one deadline exclude each other: what was changed is not claimed for what it
-//! was, and what was claimed cannot be changed any more. A recycled node needs nothing: its next
-//! owner stores.
+//! Claim and change of one deadline exclude each other: a claim of the old deadline fails after a
+//! change, and a claimed deadline cannot be changed any more. A node that is recycled needs no
+//! reset: its next owner stores.
 //!
 //! # What an expiry may conclude
 //!
-//! The word says when, not whose. A node that has left the index keeps its word, so an expiry will
-//! see deadlines of nodes that are free, or owned and not published yet. It has to find the node in
-//! the index, pinned, and only then claim: the node is not recycled during the pin, so the word is
-//! that entry's. A due word whose node it does not find it leaves alone. An insert stores,
+//! The word says when, not of which entry. A node that has left the index keeps its word, so an
+//! expiry sees deadlines of nodes that are free, or owned and not published yet. It has to find the
+//! node in the index, pinned, and only then claim: the node is not recycled during the pin, so the
+//! word is that entry's. It leaves a due word alone if it does not find the node. An insert stores,
 //! publishes and *then* schedules, so the wheel brings the node up again when it can be found.
 //!
 //! # Orderings
 //!
-//! A deadline is a number and nothing else is learned from it, but that some entries have ends of
-//! their own: change and swap are AcqRel, and the load of who moves a deadline by its own rules
-//! Acquire (`postpone.rs`). Everything else is Relaxed. Who finds a node in the index (Acquire of
-//! the slot) sees what its owner stored, or something later. Who takes a mark of the wheel
-//! (Acquire) sees what was stored before the mark was made. Claim and change are
-//! read-modify-writes, which see the last word.
+//! A deadline is a number, and nothing else is learned from it, with one exception: that some
+//! entries have ends of their own. For that, change and swap are AcqRel, and a thread that moves a
+//! deadline by its own rules loads it with Acquire (`postpone.rs`). Everything else is Relaxed. A
+//! thread that finds a node in the index (Acquire of the slot) sees what its owner stored, or
+//! something later. A thread that takes a mark of the wheel (Acquire) sees what was stored before
+//! the mark was made. Claim and change are read-modify-writes, which see the last word.
 //!
 //! # ABA
 //!
-//! A claim compares the deadline that it has seen. If the word was changed and changed back it is
-//! due just the same.
+//! A claim compares the deadline that it has seen. If the word was changed and changed back, it is
+//! due all the same.
 //!
 //! # Progress
 //!
-//! Wait-free, but for change and settle, which are lock-free: they repeat when a change came first.
+//! Wait-free, except for change and settle, which are lock-free: they repeat when another change
+//! came first.
 
 use crate::{
     engine::{
@@ -68,7 +72,7 @@ use crate::{
 };
 use std::ops::Range;
 
-/// Nodes that are looked at together.
+/// The number of nodes that are looked at together.
 pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 16 };
 
 /// A block of neighbouring nodes.
@@ -76,41 +80,41 @@ pub(crate) const BLOCK: usize = if cfg!(larder_loom) { 2 } else { 16 };
 pub(crate) struct Block(pub(crate) u32);
 
 impl Block {
-    /// The block that `node` is in.
+    /// Returns the block that `node` is in.
     #[inline(always)]
     pub(crate) fn of(node: NodeId) -> Self {
         Block((node - 1) / BLOCK as NodeId)
     }
 
-    /// The number of its first node.
+    /// Returns the number of the block's first node.
     #[inline(always)]
     fn first(self) -> NodeId {
         self.0 * BLOCK as NodeId + 1
     }
 
-    /// The numbers of its nodes.
+    /// Returns the numbers of the block's nodes.
     pub(crate) fn nodes(self) -> Range<NodeId> {
         self.first()..self.first() + BLOCK as NodeId
     }
 
-    /// How many blocks there are of `nodes` nodes.
+    /// Returns the number of blocks that `nodes` nodes make.
     pub(crate) fn count(nodes: usize) -> usize {
         nodes.div_ceil(BLOCK)
     }
 }
 
-/// What became of a deadline that was to be changed.
+/// The outcome of [`Deadlines::change`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It is not earlier than before. The wheel need not be told.
+    /// The deadline is not earlier than before. It needs no mark in the wheel.
     Later,
-    /// It is earlier than before: to be scheduled.
+    /// The deadline is earlier than before, and has to be scheduled.
     Earlier,
-    /// It had come, or its entry had been claimed; nothing was changed.
+    /// The deadline had come, or its entry had been claimed. Nothing was changed.
     TooLate,
 }
 
-/// What an expiry reads of a node: in one place, since it waits for nothing as long as for memory.
+/// What an expiry reads of a node, on one cache line, since most of its time goes to cache misses.
 #[derive(Debug)]
 #[repr(C, align(16))]
 struct Timer {
@@ -119,7 +123,7 @@ struct Timer {
     place: AtomicU32,
 }
 
-// SAFETY: atomic integers only, and padding.
+// SAFETY: atomic integers and padding only, so zeroed memory is a valid value.
 unsafe impl Element for Timer {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -133,7 +137,8 @@ pub(crate) struct Deadlines(Extents<Timer>);
 
 impl Deadlines {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
-        // So that no block straddles extents, of which the others have a power of two.
+        // The first extent is a multiple of a block, and the others are powers of two, so no block
+        // straddles extents.
         Ok(Self(Extents::new(planned.next_multiple_of(BLOCK), max_nodes)?))
     }
 
@@ -149,7 +154,8 @@ impl Deadlines {
 
     #[inline(always)]
     fn timer(&self, node: NodeId) -> Option<&Timer> {
-        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // atomic integers, so shared access is sound.
         self.0.find(node as usize - 1).map(|timer| unsafe { timer.as_ref() })
     }
 
@@ -158,21 +164,23 @@ impl Deadlines {
         self.timer(node).map(|timer| &timer.deadline)
     }
 
-    /// Says where an owned node will be published.
+    /// Notes where an owned node will be published.
     #[inline(always)]
     pub(crate) fn place(&self, node: NodeId, loc: Loc) {
         if let Some(timer) = self.timer(node) {
+            // Relaxed: publishing the node is the Release.
             timer.place.store(loc.0, Ordering::Relaxed);
         }
     }
 
-    /// Where a node was published, if it ever was.
+    /// Returns where a node was placed last; the first slot of the shard if it never was.
     #[inline(always)]
     pub(crate) fn loc(&self, node: NodeId) -> Option<Loc> {
+        // Relaxed: a hint until the node is seen in that slot (Acquire).
         self.timer(node).map(|timer| Loc(timer.place.load(Ordering::Relaxed)))
     }
 
-    /// Asks for the line of a node.
+    /// Prefetches the line of a node.
     #[inline(always)]
     pub(crate) fn prefetch(&self, node: NodeId) {
         if let Some(word) = self.word(node) {
@@ -184,25 +192,30 @@ impl Deadlines {
     #[inline(always)]
     pub(crate) fn store(&self, node: NodeId, deadline: u64) {
         if let Some(word) = self.word(node) {
+            // Relaxed: publishing the node is the Release; of a node that has left, a later value
+            // is read only for a hint.
             word.store(!deadline, Ordering::Relaxed);
         }
     }
 
-    /// The deadline of a node. It has come if it is not later than now, which is also what a
-    /// claimed one says.
+    /// Returns the deadline of a node. It has come if it is not later than now, which also holds
+    /// for one that was claimed.
     #[inline(always)]
     pub(crate) fn load(&self, node: NodeId) -> u64 {
+        // Relaxed: finding the node in the index was the Acquire.
         self.word(node).map_or(NEVER, |word| !word.load(Ordering::Relaxed))
     }
 
-    /// The same for who moves it.
+    /// Returns the deadline of a node, for a caller that is about to move it.
     #[inline(always)]
     pub(crate) fn load_to_move(&self, node: NodeId) -> u64 {
+        // Acquire: pairs with the AcqRel in `change` and `swap`; the end that was noted before the
+        // deadline was changed is visible, and that there are ends.
         self.word(node).map_or(NEVER, |word| !word.load(Ordering::Acquire))
     }
 
-    /// Claims the entry of a node for its expiry, if its deadline still is `seen`. One caller gets
-    /// it.
+    /// Claims the entry of a node for its expiry, if its deadline still is `seen`. Succeeds for one
+    /// caller.
     pub(crate) fn claim(&self, node: NodeId, seen: u64) -> bool {
         debug_assert!(seen != DEAD && seen != NEVER, "not a deadline");
         let Some(word) = self.word(node) else { return false };
@@ -211,6 +224,7 @@ impl Deadlines {
             word.store(!DEAD, Ordering::Relaxed);
             return unchanged;
         }
+        // Relaxed: chooses the one thread that expires the entry; nothing else is learned.
         let claimed =
             word.compare_exchange(!seen, !DEAD, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if claimed {
@@ -219,24 +233,29 @@ impl Deadlines {
         claimed
     }
 
-    /// Gives up a claim: the deadline of the node has come, and anybody may claim its entry.
+    /// Undoes a claim, in a child of `fork` that may not have the thread that claimed: the deadline
+    /// of the node stays past, and any thread may claim its entry.
     pub(crate) fn disclaim(&self, node: NodeId) {
         if let Some(word) = self.word(node) {
+            // Relaxed: as in `claim`. Failure: the node's next owner has stored a deadline.
             let _ = word.compare_exchange(!DEAD, !PAST, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
     /// Gives the entry of a node another deadline if it still has the one that was seen, which had
-    /// not come. If it does, what was noted before that was set by [`Deadlines::change`] can be
-    /// seen.
+    /// not come. If this succeeds, the caller sees what was noted before [`Deadlines::change`] set
+    /// the deadline that was seen.
     pub(crate) fn swap(&self, node: NodeId, seen: u64, deadline: u64) -> bool {
         debug_assert!(seen != DEAD && seen != PAST, "it had come");
         self.word(node).is_some_and(|word| {
+            // AcqRel: pairs with the AcqRel in `change` and of other swaps, and the Acquire in
+            // `load_to_move`; the end that was noted before is visible (`postpone.rs`).
+            // Failure, Relaxed: the caller learns nothing else.
             word.compare_exchange(!seen, !deadline, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         })
     }
 
-    /// Whether the deadline of a node has come, by `has_come`, once and for all.
+    /// Returns whether the deadline of a node has come, by `has_come`, and settles that it has.
     #[cold]
     pub(crate) fn settle(&self, node: NodeId, has_come: impl Fn(u64) -> bool) -> bool {
         let Some(word) = self.word(node) else { return false };
@@ -251,6 +270,7 @@ impl Deadlines {
             if planted(Bug::SettleBlind) {
                 return true;
             }
+            // Relaxed: a read-modify-write, so each change comes before it, or fails.
             match word.compare_exchange_weak(!seen, !PAST, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => {
                     step(Step::Settled);
@@ -261,7 +281,7 @@ impl Deadlines {
         }
     }
 
-    /// Gives the entry of a node another deadline, unless `has_come` says so of the present one.
+    /// Gives the entry of a node another deadline, unless the present one has come, by `has_come`.
     #[inline]
     pub(crate) fn change(
         &self,
@@ -278,7 +298,10 @@ impl Deadlines {
             if seen == deadline && planted(Bug::ChangeSilent) {
                 return Change::Later;
             }
-            // Written even if it is that already: `postpone.rs`.
+            // Written even if the word has this value already, see `postpone.rs`.
+            // AcqRel: pairs with the AcqRel in `swap` and of other changes, and the Acquire in
+            // `load_to_move`; the end that was noted before is visible.
+            // Failure, Relaxed: the deadline is only compared.
             match word.compare_exchange_weak(!seen, !deadline, Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) if deadline < seen => return Change::Earlier,
@@ -290,8 +313,8 @@ impl Deadlines {
 
     /// Looks at the nodes of a block up to number `fresh`, for [`Deadlines::expire`].
     ///
-    /// `fresh` is to be read after the mark of the block was taken: it has to cover every node
-    /// that was scheduled before.
+    /// Read `fresh` after the mark of the block was taken: it has to cover every node that was
+    /// scheduled before.
     #[inline]
     pub(crate) fn look(&self, block: Block, fresh: NodeId, now: u64) -> Look {
         let first = block.first();
@@ -300,9 +323,10 @@ impl Deadlines {
         // Blocks do not straddle extents: see `new`.
         let timers = self.0.find_run(first as usize - 1, len).unwrap_or_default();
         for (i, timer) in timers.iter().enumerate() {
+            // Relaxed: taking the block's mark was the Acquire; `expire` reads a due word again.
             let deadline = !timer.deadline.load(Ordering::Relaxed);
-            // Without branches, since it is unpredictable which are due. DEAD less one is the
-            // largest of all numbers.
+            // Without branches, since it is unpredictable which are due. DEAD less one wraps to the
+            // largest of all numbers, so DEAD is not due.
             look.due |= u32::from(deadline.wrapping_sub(1) < now) << i;
             let left = if deadline > now { deadline } else { NEVER };
             look.earliest = look.earliest.min(left);
@@ -310,8 +334,8 @@ impl Deadlines {
         look
     }
 
-    /// Has `due` claim what a look at a block has found due, and returns the earliest deadline of
-    /// the others, [`NEVER`] if there is none.
+    /// Calls `due`, which may claim, for each node that a look at a block has found due. Returns
+    /// the earliest deadline of the others, [`NEVER`] if there is none.
     pub(crate) fn expire(&self, look: Look, now: u64, mut due: impl FnMut(NodeId, u64)) -> u64 {
         let mut earliest = look.earliest;
         for node in look.due() {
@@ -321,8 +345,8 @@ impl Deadlines {
                 if planted(Bug::DueLookedAtOnce) {
                     continue;
                 }
-                // It may have been changed before it could be claimed, to a later one that nobody
-                // has scheduled.
+                // It may have been changed before the claim, to a later deadline that no thread has
+                // scheduled.
                 deadline = self.load(node);
             }
             if deadline > now {
@@ -332,7 +356,7 @@ impl Deadlines {
         earliest
     }
 
-    /// Asks for the lines of a block.
+    /// Prefetches the lines of a block.
     #[inline]
     pub(crate) fn prefetch_block(&self, block: Block) {
         let start = block.first() as usize - 1;
@@ -354,13 +378,13 @@ pub(crate) struct Look {
 impl Look {
     pub(crate) const NONE: Look = Look { first: 1, due: 0, earliest: NEVER };
 
-    /// The earliest deadline of those that had not.
+    /// Returns the earliest deadline of the nodes whose deadlines had not come.
     #[inline(always)]
     pub(crate) fn earliest(self) -> u64 {
         self.earliest
     }
 
-    /// The nodes whose deadlines had come.
+    /// Returns the nodes whose deadlines had come.
     #[inline]
     pub(crate) fn due(self) -> impl Iterator<Item = NodeId> {
         let mut due = self.due;
@@ -372,7 +396,7 @@ impl Look {
     }
 }
 
-/// What tests and models have an advance do.
+/// What an advance does in tests and models.
 #[cfg(any(test, larder_loom))]
 pub(crate) struct Looking<'a, F> {
     pub(crate) deadlines: &'a Deadlines,

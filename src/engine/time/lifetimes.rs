@@ -17,24 +17,25 @@ pub(crate) struct Lifetimes<K, V> {
     /// The share of `to_live` that is left to chance.
     pub(crate) jitter: Share,
     pub(crate) expiry: Option<Box<dyn Expiry<K, V>>>,
-    /// How long what is expired is kept for want of better, in units of the clock.
+    /// How long expired entries are kept, in units of the clock, for callers that get no newer
+    /// value.
     pub(crate) grace: u64,
-    /// When a value is loaded anew before its time is over, if ever.
+    /// When a value is loaded again before its time is over, if at all.
     pub(crate) freshness: Option<Box<Freshness<K, V>>>,
 }
 
 /// Whether entries have times by rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rules {
-    /// They have none, but for those that are told so.
+    /// Entries have no times, unless a caller gives them some.
     None,
-    /// The same ones for as long as the cache is there.
+    /// The rules are the same for as long as the cache lives.
     Fixed,
-    /// Those that hold at the moment, if any.
+    /// The rules may change, also to none.
     Changing,
 }
 
-/// A duration, or none; may be changed at any time, and holds for what begins afterwards.
+/// A duration, or none. It may be changed at any time, and holds for what begins afterwards.
 #[derive(Debug)]
 pub(crate) struct Limit(SettingU64);
 
@@ -45,7 +46,7 @@ impl Limit {
         Self(SettingU64::new(Self::NONE))
     }
 
-    /// What is longer than 584 years is no limit.
+    /// Sets the limit. A duration of more than 584 years is no limit.
     pub(crate) fn set(&self, duration: Option<Duration>) {
         let nanos = duration.map(|duration| u64::try_from(duration.as_nanos()));
         self.0.store(nanos.and_then(Result::ok).unwrap_or(Self::NONE), Relaxed);
@@ -67,7 +68,7 @@ impl Limit {
     }
 }
 
-/// A part of one; may be changed at any time.
+/// A number from 0 to 1. It may be changed at any time.
 #[derive(Debug)]
 pub(crate) struct Share(SettingU64);
 
@@ -90,48 +91,49 @@ impl Share {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heed {
     Nothing,
-    /// It is that from now on, unless the entry has an end of its own.
+    /// It moves the deadline to this time, unless the entry has an end of its own.
     Move(u64),
-    /// All that is known of the entry is to be looked at.
+    /// That depends on the details of the entry.
     Ask,
 }
 
-/// How long an entry is to live.
+/// How long an entry lives.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Span {
     /// As the rules of the cache say.
     ByRule,
-    /// As its caller says, whatever the rules.
+    /// As a caller says, whatever the rules.
     For(Duration),
-    /// As long as the entry that it replaces.
+    /// Until the end of the entry that it replaces.
     Kept,
 }
 
 /// What the end of an entry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
-    /// The rules of the cache, all of which hold.
+    /// The rules of the cache. All of them hold.
     Rule,
     /// A caller, in place of every rule.
     Caller,
 }
 
-/// The first end that is taken for none: those before leave a bit to note what they come from
+/// The first time that counts as no end. Earlier ends leave one bit, which says what they come from
 /// (`timing.rs`).
 pub(crate) const LATEST: u64 = i64::MAX as u64;
 
-/// The deadlines of one entry, times of the cache's clock.
+/// The deadlines of one entry, as times of the cache's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {
-    /// What counts: the end alone if a caller gave it, otherwise the earliest of the end, of `own`
-    /// and of the idle deadline.
+    /// The deadline that counts: the end alone if a caller gave it, otherwise the earliest of the
+    /// end, of `own` and of the idle deadline.
     pub(crate) deadline: u64,
-    /// Which no read postpones: of the time to live, or of a caller.
+    /// The end that no read postpones: by the time to live, or by a caller.
     pub(crate) end: u64,
+    /// What `end` comes from.
     pub(crate) by: By,
     /// What the user's [`Expiry`] said last.
     pub(crate) own: u64,
-    /// When it was written; 0 if that is not known.
+    /// When the entry was written; 0 if that is not known.
     pub(crate) written: u64,
 }
 
@@ -139,36 +141,36 @@ impl Life {
     pub(crate) const ENDLESS: Life =
         Life { deadline: NEVER, end: NEVER, by: By::Rule, own: NEVER, written: 0 };
 
-    /// That of an entry which lives until `end`, as a caller says.
+    /// Returns the life of an entry that lives until `end`, as a caller says.
     fn until(end: u64, written: u64) -> Self {
         let noted = if end < LATEST { end } else { NEVER };
         Life { deadline: end, end: noted, by: By::Caller, written, ..Self::ENDLESS }
     }
 
-    /// Whether nobody can find an entry that begins with it now.
+    /// Returns whether no lookup can find an entry that begins with this life now.
     #[inline(always)]
     pub(crate) fn ends_at_once(self) -> bool {
         self.deadline <= self.written
     }
 
-    /// Whether it has been settled that it is.
+    /// Returns whether it is settled, or claimed, that the deadline has come.
     pub(crate) fn is_over(self) -> bool {
         self.deadline == DEAD || self.deadline == PAST
     }
 
-    /// Whether the end is the same, and comes from the same.
+    /// Returns whether the ends are equal and come from the same.
     pub(crate) fn ends_as(self, other: Self) -> bool {
         (self.end, self.by) == (other.end, other.by)
     }
 
-    /// That which ends with the end that a caller gave; None if it does.
+    /// Returns this life with the end as its deadline; `None` if it is the deadline already.
     pub(crate) fn at_its_end(self) -> Option<Self> {
         (self.deadline != self.end).then_some(Self { deadline: self.end, ..self })
     }
 }
 
 impl<K, V> Lifetimes<K, V> {
-    /// No entry expires, but for what inserts may say.
+    /// Returns rules by which no entry expires, unless a caller gives it an end.
     pub(crate) fn endless(clock: Clock) -> Self {
         Self {
             clock,
@@ -182,18 +184,19 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
-    /// Whether there is nothing of the user's in it.
+    /// Returns whether the rules contain no code of the user's.
     pub(crate) fn is_plain_data(&self) -> bool {
         self.expiry.is_none() && self.freshness.is_none()
     }
 
-    /// Whether reads change deadlines.
+    /// Returns whether reads change deadlines.
     #[inline(always)]
     pub(crate) fn heed_reads(&self) -> bool {
         self.to_idle.is_some() || self.expiry.is_some()
     }
 
-    /// For a new entry; or one that takes the place of another, which had `replaced`.
+    /// Returns the life of a new entry, or of one that takes the place of another, whose life is
+    /// `replaced`.
     pub(crate) fn begin(
         &self,
         entry: &Entry<K, V>,
@@ -214,11 +217,11 @@ impl<K, V> Lifetimes<K, V> {
         Life { deadline, end, by: By::Rule, own, written: self.clock.time(now) }
     }
 
-    /// For an entry that keeps the times of the one that it replaces, which its writing is a use
-    /// of.
+    /// Returns the life of an entry that keeps the times of the one that it replaces. Writing it
+    /// counts as a use of that one.
     pub(crate) fn kept(&self, entry: &Entry<K, V>, old: Life) -> Life {
         if old.by == By::Caller {
-            // The deadline may not have been changed yet by the touch that has noted the end.
+            // A touch that has noted the end may not have changed the deadline yet.
             return Life::until(old.end, old.written);
         }
         let now = self.clock.read();
@@ -227,7 +230,7 @@ impl<K, V> Lifetimes<K, V> {
         Life { deadline: old.end.min(own).min(idle), own, ..old }
     }
 
-    /// What the user's [`Expiry`] says of an entry that is written.
+    /// Returns the deadline that the user's [`Expiry`] gives an entry that is written.
     fn own(&self, now: Reading, entry: &Entry<K, V>, replaced: Option<Life>) -> u64 {
         let Some(expiry) = &self.expiry else { return NEVER };
         let at = self.clock.instant(self.clock.time(now));
@@ -240,8 +243,8 @@ impl<K, V> Lifetimes<K, V> {
         if said == remaining { old } else { self.after(now, said) }
     }
 
-    /// Whether an entry's deadline says all that there is to know of its times, unless it is told
-    /// something else: where all have the same time to live.
+    /// Returns whether an entry's deadline says all of its times, unless a caller gives it an end:
+    /// if all entries have the same time to live.
     pub(crate) fn are_plain(&self) -> bool {
         self.rules == Rules::Fixed
             && self.to_live.is_some()
@@ -252,7 +255,7 @@ impl<K, V> Lifetimes<K, V> {
             && self.grace == 0
     }
 
-    /// What is to be noted of entries whose deadlines do not say all.
+    /// Returns which details to note of entries whose deadlines do not say all.
     pub(crate) fn extent(&self) -> Extent {
         if self.expiry.is_some() || self.freshness.is_some() || self.grace > 0 {
             Extent::All
@@ -261,13 +264,13 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
-    /// How much later than its writing an entry's deadline is, in units of the clock, where that is
-    /// the same for all.
+    /// Returns by how much an entry's deadline is later than its writing, in units of the clock, if
+    /// that is the same for all entries.
     pub(crate) fn span(&self) -> u64 {
         self.to_live.get().map_or(0, |to_live| self.clock.span(to_live))
     }
 
-    /// What becomes of a deadline when its entry is read, a moment after the clock said `reading`.
+    /// Returns what a read does to its entry's deadline, a moment after the clock said `reading`.
     #[inline]
     pub(crate) fn heed_read_at(&self, deadline: u64, reading: Option<Reading>) -> Heed {
         if self.expiry.is_some() {
@@ -276,8 +279,8 @@ impl<K, V> Lifetimes<K, V> {
         let Some(to_idle) = self.to_idle.nanos() else { return Heed::Nothing };
         let now = reading.unwrap_or_else(|| self.clock.read());
         let idle = self.clock.deadline_in(now, to_idle);
-        // Not each read writes: a deadline that is later by a granule will do for those that
-        // follow.
+        // A read that writes sets the deadline a granule later, which is enough for the reads that
+        // follow, so that not every read writes.
         if deadline >= idle {
             Heed::Nothing
         } else if self.rules == Rules::Changing || self.to_live.is_some() || deadline <= PAST {
@@ -287,7 +290,7 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
-    /// What a read makes of an entry's life; None if it leaves things as they are.
+    /// Returns the life of an entry after a read; `None` if that changes nothing.
     #[cold]
     pub(crate) fn after_read(&self, entry: &Entry<K, V>, life: Life) -> Option<Life> {
         if life.by == By::Caller {
@@ -317,7 +320,7 @@ impl<K, V> Lifetimes<K, V> {
         Some(Life { deadline, own, ..life })
     }
 
-    /// What a touch makes of it, which gives the entry `span` from now on.
+    /// Returns the life of an entry after a touch, which gives it `span` from now on.
     pub(crate) fn touched(&self, life: Life, span: Span) -> Life {
         let now = self.clock.read();
         match span {
@@ -333,9 +336,9 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
-    /// What the rules make of the life of an entry that began under others, unless a caller gave
-    /// it: none gets longer. The time to live counts from its writing; the time to idle counts from
-    /// now. None if it stays.
+    /// Returns the life that the present rules leave an entry that began under other rules. No life
+    /// gets longer. The time to live counts from the writing, the time to idle from now. An end
+    /// that a caller gave stays. `None` if there is nothing to change.
     #[cfg(feature = "manager")]
     pub(crate) fn shortened(&self, life: Life) -> Option<Life> {
         if life.by == By::Caller {
@@ -356,13 +359,13 @@ impl<K, V> Lifetimes<K, V> {
         duration.map_or(NEVER, |duration| self.clock.deadline_from(now, duration))
     }
 
-    /// How long ago an entry was written; None if nobody has noted that.
+    /// Returns how long ago an entry was written; `None` if that was not noted.
     pub(crate) fn age(&self, life: Life) -> Option<Duration> {
         let since = || self.clock.between(life.written, self.clock.now());
         (life.written != Life::ENDLESS.written).then(since)
     }
 
-    /// None if it is never.
+    /// Returns the time that is left until a deadline; `None` if it never comes.
     pub(crate) fn remaining(&self, deadline: u64) -> Option<Duration> {
         match self.clock.until(deadline) {
             Until::Never => None,
@@ -371,7 +374,7 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
-    /// Shortens `duration` by the cache's jitter; `state` decides by how much.
+    /// Returns `duration` shortened by the cache's jitter; `state` decides by how much.
     fn with_jitter(&self, duration: Duration, state: u64) -> Duration {
         chance::jittered(duration, self.jitter.get(), chance::mix(state))
     }

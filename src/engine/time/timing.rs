@@ -1,31 +1,35 @@
 //! What a shard knows about time: its entries' deadlines, and when to look at them.
 //!
-//! A column beside the nodes, which comes with the cache if its rules say that entries expire, or
-//! else with the first entry that is to. A cache without pays one load of a pointer per operation.
-//! (Where it comes late, a node that was handed out before has no deadline, as fresh memory says;
-//! and who gets a node from somebody who knew of the column knows of it, too.)
+//! Deadlines are a column beside the nodes. It comes with the cache if the cache's rules say that
+//! entries expire, otherwise with the first entry that expires. Until then an operation pays one
+//! load of a pointer. (When the column comes late, a node that was handed out before has no
+//! deadline, as fresh memory says. A thread that gets a node from one that knew of the column knows
+//! of it, too.)
 //!
-//! What else there is to know of an entry is a column of its own, too, the *details*. Where all
-//! entries have the same time to live, deadlines say it all, and it comes with the first entry that
-//! is told something else. An entry whose details nobody has noted is as old as its deadline says.
+//! Whatever else is known of an entry's times is a column of its own, the *details*. If all entries
+//! have the same time to live, their deadlines say it all, and this column comes with the first
+//! entry that is given something else. An entry whose details were not noted is as old as its
+//! deadline says.
 //!
 //! # Expiry
 //!
-//! A lookup that finds an entry whose deadline is past takes it for absent. To take it out is the
-//! business of whoever advances the wheel, or evicts, replaces or removes it:
+//! A lookup that finds an entry whose deadline is past takes it for absent. It is taken out by the
+//! thread that advances the wheel, or by one that evicts, replaces or removes it. An advance works
+//! like this:
 //!
 //! 1. the wheel says which block to look at;
-//! 2. for each node of it whose deadline is past: look where the node said it would go (`place`),
-//!    and whether it is there;
-//! 3. read the deadline again, which is that of what was seen in 2, or a later one, and claim it;
+//! 2. for each node of it whose deadline is past: look at the slot where the node was to be
+//!    published (`place`), and whether the node is there;
+//! 3. read the deadline again, which is that of the entry seen in 2, or a later one of it, and
+//!    claim it;
 //! 4. take the word out of its slot by compare-and-swap.
 //!
-//! A node is placed before it is published, so who sees it in the index sees its place. Between 2
-//! and 4 the node may leave; then the swap fails, and somebody else has told the listener. It does
-//! not come back meanwhile: this thread is pinned (`sets.rs`, ABA).
+//! A node is placed before it is published, so a thread that sees it in the index sees its place.
+//! Between 2 and 4 the node may leave; then the swap fails, and another thread has told the
+//! listener. The node does not come back meanwhile: this thread is pinned (`sets.rs`, ABA).
 //!
-//! Who publishes an entry schedules it afterwards, so one that is not in the index yet when its
-//! block is looked at is not forgotten.
+//! A thread that publishes an entry schedules it afterwards. So an entry that is not in the index
+//! yet when its block is looked at is not forgotten.
 
 use crate::{
     engine::{
@@ -46,27 +50,29 @@ use crate::{
 };
 use std::time::Duration;
 
-/// What else there is to know about the life of a node's entry.
+/// What is known of the life of a node's entry beside its deadline.
 #[derive(Debug)]
 struct Detail {
     /// The end and what it comes from, in one word: see [`word_of_end`].
     end: AtomicU64,
+    /// When the entry was written.
     written: AtomicU64,
 }
 
-/// And what there is in caches with an `Expiry`, with refreshes, or that keep what is expired.
+/// What is known besides in caches with an `Expiry`, with refreshes, or that keep expired entries.
 #[derive(Debug)]
 struct Extra {
+    /// The complement of what the user's `Expiry` said last.
     own: AtomicU64,
-    /// What it took to load the value, in microseconds; 0 if it was not loaded.
+    /// The time that the load of the value took, in microseconds; 0 if it was not loaded.
     load: AtomicU32,
-    /// Before when it is not to be refreshed.
+    /// The time before which the entry is not refreshed.
     rested: AtomicU64,
-    /// Its deadline, when that was settled; for caches that keep entries beyond it.
+    /// The entry's deadline before it was settled; for caches that keep entries beyond it.
     settled: AtomicU64,
 }
 
-// SAFETY: atomic integers only, and padding.
+// SAFETY: atomic integers and padding only, so zeroed memory is a valid value.
 unsafe impl Element for Detail {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -74,7 +80,7 @@ unsafe impl Element for Detail {
     }
 }
 
-// SAFETY: atomic integers only, and padding.
+// SAFETY: atomic integers and padding only, so zeroed memory is a valid value.
 unsafe impl Element for Extra {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -88,7 +94,7 @@ unsafe impl Element for Extra {
 pub(crate) enum Extent {
     /// Their ends, and when they were written.
     Ends,
-    /// Everything.
+    /// These and the [`Extra`] ones.
     All,
 }
 
@@ -110,10 +116,11 @@ impl Details {
     }
 }
 
-/// The bit that says that a caller gave the end.
+/// The bit of a noted end that says that a caller gave it.
 const CALLER: u64 = LATEST + 1;
 
-/// An end and what it comes from, as they are noted: fresh memory says that there is none, by rule.
+/// Packs an end and what it comes from into one word. Fresh memory, zero, says that there is no
+/// end, by rule.
 fn word_of_end(life: Life) -> u64 {
     let by = if life.by == By::Caller { CALLER } else { 0 };
     LATEST.saturating_sub(life.end) | by
@@ -135,7 +142,7 @@ pub(crate) struct Timing {
     extent: Extent,
     planned: usize,
     max_nodes: usize,
-    /// How long entries live whose details nobody has noted, in units of the clock.
+    /// How long entries live whose details were not noted, in units of the clock.
     span: u64,
     /// Whether hits may go by their threads' leases.
     gives_leases: bool,
@@ -145,7 +152,8 @@ pub(crate) struct Timing {
 }
 
 impl Timing {
-    /// For entries that live for `span` units of the clock, if nothing else is noted.
+    /// Makes the column of deadlines and the wheel. Entries of which nothing else is noted live for
+    /// `span` units of the clock.
     pub(crate) fn new(
         planned: usize,
         max_nodes: usize,
@@ -172,7 +180,7 @@ impl Timing {
             + self.wheel.allocated_bytes()
     }
 
-    /// Makes room for details: before anything is noted that deadlines do not say.
+    /// Makes the column of details. Call before anything is noted that deadlines do not say.
     pub(crate) fn ensure_details(&self) -> Result<(), OutOfMemory> {
         let make = || {
             let ends = Extents::new(self.planned, self.max_nodes)?;
@@ -185,32 +193,38 @@ impl Timing {
         self.details.get_or_try_make(make).map(|_| ())
     }
 
-    /// Says that entries may have ends of their own; before one gets it.
+    /// Announces that entries may have ends of their own. Call before an entry gets one.
     pub(crate) fn announce_ends(&self) {
         if !self.has_ends() && !planted(Bug::EndsUnannounced) {
+            // Release: pairs with the Acquire in `has_ends`. For reads that move the deadline, the
+            // change of the deadline that follows orders it (`postpone.rs`).
             self.has_ends.store(true, Ordering::Release);
         }
     }
 
+    /// Returns whether entries may have ends of their own.
     #[inline(always)]
     pub(crate) fn has_ends(&self) -> bool {
+        // Acquire: pairs with the Release in `announce_ends`; the column of details is visible.
         self.has_ends.load(Ordering::Acquire)
     }
 
     #[inline(always)]
     fn detail(&self, node: NodeId) -> Option<&Detail> {
-        // SAFETY: elements are atomic integers, which nobody moves or frees before `self`.
+        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // atomic integers, so shared access is sound.
         self.details.get()?.ends.find(node as usize - 1).map(|detail| unsafe { detail.as_ref() })
     }
 
     #[inline]
     fn extra(&self, node: NodeId) -> Option<&Extra> {
         let extras = self.details.get()?.extras.as_ref()?;
-        // SAFETY: as above.
+        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // atomic integers, so shared access is sound.
         extras.find(node as usize - 1).map(|extra| unsafe { extra.as_ref() })
     }
 
-    /// Asks for the lines of a node.
+    /// Prefetches the lines of a node's times.
     #[inline(always)]
     pub(crate) fn prefetch(&self, node: NodeId) {
         self.deadlines.prefetch(node);
@@ -234,28 +248,31 @@ impl Timing {
         Ok(())
     }
 
-    /// Notes everything but the deadline of an owned node.
+    /// Notes everything except the deadline of an owned node.
     #[inline]
     fn note(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
+            // Relaxed: publishing the node is the Release.
             detail.end.store(word_of_end(life), Ordering::Relaxed);
             detail.written.store(life.written, Ordering::Relaxed);
             self.note_own(node, life.own);
         }
     }
 
-    /// The same for a node that is in the index, whose end others may be about to swap: by a swap,
-    /// too, since loom takes a store to come between what another thread reads and what it puts
-    /// there. Relaxed: the change of the deadline that follows is the Release (`postpone.rs`).
+    /// Notes everything except the deadline of a node that is in the index, whose end other threads
+    /// may swap meanwhile.
     pub(crate) fn note_anew(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
+            // Relaxed: the change of the deadline that follows is the Release (`postpone.rs`).
+            // A swap, since in loom a plain store may come between the load and the store of
+            // another thread's read-modify-write.
             detail.end.swap(word_of_end(life), Ordering::Relaxed);
             detail.written.store(life.written, Ordering::Relaxed);
             self.note_own(node, life.own);
         }
     }
 
-    /// Notes the end of `new`, if it is that of `seen` as yet. Relaxed, as above.
+    /// Notes the end of `new`, if the end that is noted is still that of `seen`.
     pub(crate) fn swap_end(&self, node: NodeId, seen: Life, new: Life) -> bool {
         let Some(detail) = self.detail(node) else { return true };
         let (seen, new) = (word_of_end(seen), word_of_end(new));
@@ -263,17 +280,18 @@ impl Timing {
             detail.end.store(new, Ordering::Relaxed);
             return true;
         }
+        // Relaxed: the swap of the deadline that follows is the Release (`postpone.rs`).
         detail.end.compare_exchange(seen, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Notes what the user's own rules said last.
+    /// Notes what the user's `Expiry` said last.
     pub(crate) fn note_own(&self, node: NodeId, own: u64) {
         if let Some(extra) = self.extra(node) {
             extra.own.store(!own, Ordering::Relaxed);
         }
     }
 
-    /// Notes what it took to load the value of an owned node.
+    /// Notes the time that the load of an owned node's value took.
     pub(crate) fn note_load(&self, node: NodeId, took: Duration) {
         if let Some(extra) = self.extra(node) {
             let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
@@ -281,24 +299,27 @@ impl Timing {
         }
     }
 
+    /// Returns the time that the load of a node's value took; zero if it was not loaded.
     pub(crate) fn load(&self, node: NodeId) -> Duration {
         let micros = self.extra(node).map_or(0, |extra| extra.load.load(Ordering::Relaxed));
         Duration::from_micros(micros.into())
     }
 
-    /// Has a node left alone by refreshes until a time. If it has another entry by now, that one's
-    /// refresh may come that much later.
+    /// Keeps refreshes away from a node until a time. If the node has another entry by now, that
+    /// entry's refresh may come late by as much.
     pub(crate) fn rest(&self, node: NodeId, until: u64) {
         if let Some(extra) = self.extra(node) {
             extra.rested.store(until, Ordering::Relaxed);
         }
     }
 
+    /// Returns the time before which a node is not refreshed.
     pub(crate) fn rested(&self, node: NodeId) -> u64 {
         self.extra(node).map_or(DEAD, |extra| extra.rested.load(Ordering::Relaxed))
     }
 
-    /// Settles that the deadline of a node has come: nobody can change it any more.
+    /// Returns whether the deadline of a node has come, by `has_come`. If it has, settles that: no
+    /// thread can change the deadline any more.
     #[cold]
     pub(crate) fn settle(&self, node: NodeId, grace: u64, has_come: impl Fn(u64) -> bool) -> bool {
         if grace > 0
@@ -306,21 +327,22 @@ impl Timing {
         {
             let seen = self.deadlines.load(node);
             if seen != PAST && seen != DEAD {
-                // Should it be changed at this moment, the next one who settles it is right.
+                // If another thread changes the deadline now, the next thread that settles it notes
+                // the right one. Relaxed: the time is only shown.
                 extra.settled.store(seen, Ordering::Relaxed);
             }
         }
         self.deadlines.settle(node, has_come)
     }
 
-    /// Whether the deadline of a node that was found in the index surely has not come, as this
-    /// thread knows without asking the clock (`lease.rs`).
+    /// Returns whether this thread knows, without asking the clock (`lease.rs`), that the deadline
+    /// of a node that was found in the index has not come.
     #[inline(always)]
     pub(crate) fn surely_lives(&self, node: NodeId) -> bool {
         self.gives_leases && lease::covers(self.deadlines.load(node))
     }
 
-    /// Has this thread know what the clock says for a while, if hits may go by that.
+    /// Renews this thread's lease, if hits may go by leases.
     #[inline]
     pub(crate) fn renew_lease(&self, clock: &Clock) {
         if self.gives_leases {
@@ -328,22 +350,22 @@ impl Timing {
         }
     }
 
-    /// What the clock says of the deadline of a node that was found in the index. Past does not
-    /// mean that this is settled. In one place, for all lookups.
+    /// Returns what the clock says of the deadline of a node that was found in the index. A past
+    /// deadline is not settled by that. Not inlined, so that all lookups share the code.
     #[inline(never)]
     pub(crate) fn judge(&self, clock: &Clock, node: NodeId) -> Verdict {
         clock.judge(self.deadlines.load(node))
     }
 
-    /// Whether somebody is about to take a node's entry out, since its time is over.
+    /// Returns whether a thread has claimed a node's entry, since its time is over.
     pub(crate) fn is_claimed(&self, node: NodeId) -> bool {
         self.deadlines.load(node) == DEAD
     }
 
-    /// When the entry of a node that is not claimed expires or has expired.
+    /// Returns when the entry of a node that is not claimed expires, or has expired.
     pub(crate) fn expiry(&self, node: NodeId) -> u64 {
         match self.deadlines.load(node) {
-            // Nothing is noted of one that ended when the clock began.
+            // Nothing is noted of an entry that ended at the clock's origin.
             PAST => self
                 .extra(node)
                 .map_or(PAST, |extra| extra.settled.load(Ordering::Relaxed).max(PAST)),
@@ -351,8 +373,11 @@ impl Timing {
         }
     }
 
-    /// The times of a node that is in the index.
+    /// Returns the times of a node that is in the index.
     pub(crate) fn life(&self, node: NodeId) -> Life {
+        // Relaxed: what the node's owner noted is visible, since the node was found in the index
+        // (Acquire). For a thread that moves the deadline, its swap or change of the deadline
+        // orders the looks at the end (`postpone.rs`).
         let deadline = self.deadlines.load(node);
         match self.detail(node) {
             Some(detail) if detail.written.load(Ordering::Relaxed) != Life::ENDLESS.written => {
@@ -373,8 +398,8 @@ impl Timing {
         }
     }
 
-    /// Spares the wheel the look at a node that this thread took out of the index. Not for one that
-    /// was replaced: who has found it there may not come to think that its key is absent.
+    /// Spares the wheel the look at a node that this thread took out of the index. Not for a node
+    /// that was replaced: a thread that has found it in the index would take its key for absent.
     #[inline]
     pub(crate) fn end(&self, node: NodeId) {
         self.deadlines.store(node, DEAD);
