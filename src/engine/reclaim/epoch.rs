@@ -1,44 +1,49 @@
-//! This thread's standing in the engine: its participant in epoch-based reclamation, and the
-//! number under which it counts.
+//! What the engine has of this thread: its participant in epoch-based reclamation, and the number
+//! under which it counts.
 //!
-//! All caches of a process share one collector of their own, so that a reader's occasional walk
-//! over the participants meets only threads that use a cache. (Epoch-based reclamation: Fraser,
-//! "Practical lock-freedom", 2004; the implementation is crossbeam-epoch.)
+//! All caches of a process share one collector, which is not crossbeam's default one, so that a
+//! reader's occasional walk over the participants meets only threads that use a cache. (Epoch-based
+//! reclamation: Fraser, "Practical lock-freedom", 2004; the implementation is crossbeam-epoch.)
 //!
 //! # Thread numbers
 //!
 //! Each thread counts on a line of its own and keeps a stock of nodes of its own, without locked
-//! instructions (`stripes.rs`), so a number belongs to one living thread at a time. It is claimed
-//! from a bitmap when a thread first uses a cache and given back when the thread ends. Claiming is
-//! a compare-and-swap with Acquire, giving back a Release: the next owner goes on where the last
-//! one stopped. Threads beyond [`MAX_THREADS`] get no number and do with locked instructions.
+//! instructions (`stripes.rs`), so a number belongs to one living thread at a time. It is taken
+//! from a bitmap when a thread first uses a cache and given back when the thread ends. Taking a
+//! number is a compare-and-swap with Acquire, giving it back a Release: the next owner goes on
+//! where the last one stopped. Threads beyond [`MAX_THREADS`] get no number and use locked
+//! instructions.
+//!
+//! A number that comes back between the load and the swap does no harm (ABA): taking a free one is
+//! right whenever it succeeds. Lock-free: a failed swap is another thread's success.
 
 use crossbeam_epoch::{Collector, Guard, LocalHandle};
 
-/// Living threads that can have a number.
+/// The maximum number of living threads that have a number.
 #[cfg(not(larder_loom))]
 pub(crate) const MAX_THREADS: u32 = 4096;
-/// As many as loom can have, with its main thread.
+/// The maximum number of threads of a loom model, with its main thread.
 #[cfg(larder_loom)]
 pub(crate) const MAX_THREADS: u32 = 4;
 
-/// Under which number a thread counts, if it got one.
+/// The number under which a thread counts, if it got one.
 ///
-/// Kept as a place in chunks, since that is how counters are stored: each has as many places as all
-/// before it together, and finding one's counters on a hit must take no arithmetic. The chunk is
-/// the lower half of the word, the place within it the upper one: in one word, a [`Pin`] is two,
-/// and stays in registers.
+/// It is kept as a place in chunks, since counters are stored like that: each chunk has as many
+/// places as all before it together, and finding a thread's counters on a hit takes no arithmetic.
+/// The chunk is the lower half of the word, the place within it the upper half: with both in one
+/// word, a [`Pin`] is two words and stays in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number(u64);
 
-/// Places of the first chunk: one, since many a cache is used by one thread.
+/// The number of places of the first chunk: one, since many caches are used by one thread.
 const FIRST_CHUNK: usize = if cfg!(larder_loom) { 4 } else { 1 };
-/// Places of a chunk.
+
+/// Returns the number of places of a chunk.
 pub(crate) fn chunk_len(chunk: usize) -> usize {
     if chunk == 0 { FIRST_CHUNK } else { FIRST_CHUNK << (chunk - 1) }
 }
 
-/// Chunks that hold all places; one more is never filled and stands for "no number".
+/// The number of chunks that hold all places. One more is never filled and stands for "no number".
 pub(crate) const CHUNKS: usize = (MAX_THREADS as usize / FIRST_CHUNK).ilog2() as usize + 1;
 
 impl Number {
@@ -53,12 +58,12 @@ impl Number {
         Self::at(chunk, number - Self::first_of(chunk))
     }
 
-    /// The lowest number whose place is in a chunk.
+    /// Returns the lowest number whose place is in a chunk.
     fn first_of(chunk: u32) -> u32 {
         if chunk == 0 { 0 } else { (FIRST_CHUNK as u32) << (chunk - 1) }
     }
 
-    /// Whether it is one of the `count` lowest.
+    /// Returns whether this is one of the `count` lowest numbers.
     #[inline]
     pub(crate) fn is_below(self, count: u32) -> bool {
         self.number().is_some_and(|number| number < count)
@@ -69,14 +74,15 @@ impl Number {
         (self != Self::NONE).then(|| Self::first_of(chunk as u32) + place as u32)
     }
 
-    /// The chunk, at most [`CHUNKS`], and the place within it, below its length.
+    /// Returns the chunk, at most [`CHUNKS`], and the place within it, less than the chunk's
+    /// length.
     #[inline(always)]
     pub(crate) fn place(self) -> (usize, usize) {
         (self.0 as u32 as usize, (self.0 >> 32) as usize)
     }
 }
 
-/// What a thread is to the engine.
+/// What the engine has of a thread.
 #[derive(Debug)]
 pub(crate) struct Local {
     handle: LocalHandle,
@@ -110,9 +116,9 @@ impl Drop for Local {
     }
 }
 
-/// Who takes part, by number: for children of `fork`, in which the threads that did are no more,
-/// and stay pinned if they were. (Those without a number are not known, and neither are those that
-/// were just beginning or ending.)
+/// The participants, by number: for children of `fork`, which do not have the parent's other
+/// threads, but have their participants, pinned if they were pinned at the fork. (Threads without a
+/// number are not listed, and neither are threads that were beginning or ending at the fork.)
 #[cfg(all(unix, not(larder_loom), not(miri)))]
 mod participants {
     use super::MAX_THREADS;
@@ -129,14 +135,15 @@ mod participants {
     };
 
     struct Participant {
-        /// One more than the process in which the thread lives; 0 if there is none.
+        /// One more than the process in which the thread lives; 0 if there is no such thread.
         process: AtomicU64,
-        /// The thread's own handle once more; the thread drops that one.
+        /// A bitwise copy of the thread's handle; the thread drops the original.
         handle: UnsafeCell<MaybeUninit<LocalHandle>>,
     }
 
-    // SAFETY: the handle is written by the thread that has the number, and read in a process where
-    // that is not, by one thread, which has seen so in `process`.
+    // SAFETY: the handle is written only by the thread that has the number. It is read only by one
+    // thread of a process that does not have that thread, after `process` has said so: no thread
+    // writes it at that time.
     unsafe impl Sync for Participant {}
 
     static PARTICIPANTS: [Participant; MAX_THREADS as usize] = [const {
@@ -151,23 +158,25 @@ mod participants {
     pub(crate) fn enter(number: u32, handle: &LocalHandle) {
         fork::watch_collector(Collector { survive, bury });
         let participant = &PARTICIPANTS[number as usize];
-        // SAFETY: this thread has the number. The copy is not used while the thread is there, and
-        // never dropped.
+        // SAFETY: this thread has the number, so no other thread accesses the place. The copy is
+        // not used in a process that has this thread, and never dropped.
         unsafe { ptr::copy_nonoverlapping(handle, (*participant.handle.get()).as_mut_ptr(), 1) };
-        // Release, for the Acquire of `bury`: a child that finds the process finds the handle.
+        // Release: pairs with the Acquire in `bury`; a child that finds the process finds the
+        // handle.
         participant.process.store(fork::process() + 1, Ordering::Release);
         OWN.set(Some(number));
     }
 
     pub(crate) fn leave(number: u32) {
         OWN.set(None);
+        // Relaxed: the fence orders it.
         PARTICIPANTS[number as usize].process.store(0, Ordering::Relaxed);
-        // The thread drops its handle next. In the memory that a child gets, that must not come
-        // before the store.
+        // SeqCst: keeps the store before the drop of the handle, which comes next, in the memory
+        // that a child of `fork` gets.
         fence(Ordering::SeqCst);
     }
 
-    /// In a child of `fork`: this thread is there.
+    /// Notes, in the handler of a child of `fork`, that the child has this thread.
     fn survive() {
         if let Some(number) = OWN.get() {
             let process = fork::process() + 1;
@@ -177,31 +186,34 @@ mod participants {
         }
     }
 
-    /// In a child of `fork`, once: ends the pins of threads that are not there.
+    /// Ends the pins of threads that a child of `fork` does not have. Runs once in each child.
     fn bury() {
         for participant in &PARTICIPANTS {
+            // Acquire: pairs with the Release in `enter`; the handle is visible.
             let process = participant.process.load(Ordering::Acquire);
             if process == 0 || process == fork::process() + 1 {
                 continue;
             }
-            // Relaxed: one thread of the child comes here, once.
+            // Relaxed: one thread of the child runs this, once.
             participant.process.store(0, Ordering::Relaxed);
-            // SAFETY: entered in a process whose threads are not there, but for the one that has
-            // survived, and that one belongs to this process. Nobody else takes its number. The
-            // participant itself stays, for its handle was not dropped.
+            // SAFETY: the handle was entered in another process, of whose threads this process has
+            // only the one that forked, and `survive` has noted that one as this process's. No
+            // thread gets the number, since it was not given back. The participant still exists,
+            // since its handle was not dropped.
             let handle =
                 unsafe { ManuallyDrop::new(ptr::read((*participant.handle.get()).as_ptr())) };
-            // One guard more than the thread had. Its own are on a stack that nobody goes back to:
-            // they are given up in its place, by copies of this one, which is one of a count.
+            // This is one guard more than the thread had. The thread's own guards are on a stack
+            // that no thread returns to. They only count, so copies of this one are dropped in
+            // their place.
             //
-            // A thread that was just ending its pin may have given up its last guard and not yet
-            // its epoch. That guard's end gives up the epoch. With debug assertions crossbeam-epoch
-            // panics instead, and gives it up while it unwinds.
+            // A thread that was ending its pin may have given up its last guard and not yet its
+            // epoch. Then the end of this guard gives up the epoch. With debug assertions
+            // crossbeam-epoch panics instead, and gives it up while it unwinds.
             let Some(guard) = caught(|| handle.pin()) else { continue };
             let guard = ManuallyDrop::new(guard);
             while handle.is_pinned() {
-                // SAFETY: each stands for one guard of the participant, whose number `is_pinned`
-                // goes by, and none of which is dropped by anybody else.
+                // SAFETY: `is_pinned` says that the participant counts one more guard. Each copy
+                // stands for one of these guards, and no other code drops any of them.
                 drop(unsafe { ptr::read(&*guard) });
             }
         }
@@ -231,19 +243,22 @@ mod statics {
     thread_local! {
         static LOCAL: Local = Local::register();
 
-        /// Where it is, while it is there: to be found without asking whether it was made, and
-        /// whether it was destroyed.
+        /// The address of `LOCAL` while it exists: found without a check whether it was made or
+        /// destroyed.
         static REGISTERED: Cell<Option<NonNull<Local>>> = const { Cell::new(None) };
     }
 
-    /// This thread's participant, if it has one by now.
+    /// Returns this thread's participant, if it has one already.
     #[inline(always)]
     pub(crate) fn registered<'p>() -> Option<&'p Local> {
-        // SAFETY: `forget` comes before it is destroyed, on this thread; no caller keeps it.
+        // SAFETY: the value was alive when its address was set, and thread-local values do not
+        // move. Its destructor calls `forget` first, on this thread, and no caller keeps the
+        // reference until then.
         REGISTERED.get().map(|local| unsafe { local.as_ref() })
     }
 
-    /// What `f` makes of it, made if this is the first time; None if it is gone for good.
+    /// Calls `f` with this thread's participant, which is made at the first call. Returns `None` if
+    /// it was destroyed.
     pub(crate) fn register<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
         let made = |local: &Local| {
             REGISTERED.set(Some(NonNull::from(local)));
@@ -252,7 +267,7 @@ mod statics {
         LOCAL.try_with(made).ok()
     }
 
-    /// This thread's participant is about to be destroyed.
+    /// Forgets this thread's participant, which is about to be destroyed.
     pub(crate) fn forget() {
         REGISTERED.set(None);
     }
@@ -290,7 +305,7 @@ use statics::{collector, forget, register, registered};
 /// A thread that is pinned, and the number under which it counts.
 #[derive(Debug)]
 pub(crate) struct Pin {
-    /// Until it is dropped, nothing that this thread can reach is recycled.
+    /// Until it is dropped, no node that this thread can reach is recycled.
     pub(crate) guard: Guard,
     pub(crate) number: Number,
 }
@@ -298,8 +313,8 @@ pub(crate) struct Pin {
 /// Pins the calling thread.
 #[inline(always)]
 pub(crate) fn pin() -> Pin {
-    // Returns, instead of taking what is to be done while pinned: the captures of a closure that a
-    // cold path may call, too, would all be kept in memory.
+    // Returns a guard and takes no closure: the captures of a closure that a cold path may call,
+    // too, would all be kept in memory.
     match registered() {
         Some(local) => local.pin(),
         None => pin_unregistered(),
@@ -312,8 +327,8 @@ fn pin_unregistered() -> Pin {
     register(Local::pin).unwrap_or_else(pin_past_destruction)
 }
 
-/// For a thread whose thread-local values have been destroyed: with a passing participant, which
-/// stays as long as it is pinned, and without a number.
+/// Pins a thread whose thread-local values have been destroyed: without a number, and with a
+/// participant that exists only for this pin.
 #[cold]
 #[inline(never)]
 fn pin_past_destruction() -> Pin {
@@ -336,6 +351,8 @@ mod numbers {
                 if bit == 64 {
                     return None;
                 }
+                // Acquire: pairs with the Release in `give_back`; what the number's last owner
+                // wrote is visible. Failure, Relaxed: the word is only compared again.
                 match word.compare_exchange(
                     taken,
                     taken | 1 << bit,
@@ -351,6 +368,8 @@ mod numbers {
 
     pub(crate) fn give_back(number: u32) {
         let (word, bit) = (number as usize / 64, number % 64);
+        // Release: pairs with the Acquire in `claim`; what this thread wrote under its number is
+        // visible to the next owner.
         TAKEN[word].fetch_and(!(1 << bit), Ordering::Release);
     }
 
@@ -382,8 +401,7 @@ mod numbers {
     }
 }
 
-/// In models each thread has a number of its own for good: how they are handed on is not what
-/// models are about.
+/// In models each thread keeps its number: models do not check how numbers are handed on.
 #[cfg(larder_loom)]
 mod numbers {
     use super::MAX_THREADS;

@@ -1,6 +1,6 @@
 //! When memory may be used again: epochs, and node numbers on their way from one owner to the next.
 //!
-//! - `epoch.rs`: the collector, this thread's participant and number
+//! - `epoch.rs`: the collector; this thread's participant and number
 //! - `stripes.rs`: one value per thread
 //! - `recycle.rs`: the life of node numbers, the grace period
 //! - `stock.rs`: each thread's own free and retired nodes

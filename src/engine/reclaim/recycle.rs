@@ -1,4 +1,4 @@
-//! The life of node numbers: who may hand one out, and when it may be used again.
+//! The life of node numbers: which thread may hand one out, and when it may be used again.
 //!
 //! # States of a node number
 //!
@@ -15,23 +15,23 @@
 //!                    +-----------------------------------------------------------------+
 //! ```
 //!
-//! - *owned*: one insert has it and writes its key and value; nobody else looks at them.
-//! - *in the index*: everybody who is pinned may read key and value, nobody writes them.
+//! - *owned*: one insert has it and writes its key and value; no other thread reads them.
+//! - *in the index*: every thread that is pinned may read key and value, no thread writes them.
 //! - *unlinked, retired, pending*: threads that were pinned before it was unlinked may still read.
-//! - *dead*: nobody reads; key and value wait to be dropped by a writer.
+//! - *dead*: no thread reads; key and value wait to be dropped by a writer.
 //! - *free*: holds no key or value.
 //!
-//! Each thread retires into its own stock (`stock.rs`) and allocates from it. What it retired is
-//! sealed in batches: a magazine (`magazine.rs`) takes the nodes, and the collector is asked to
-//! hand it back after the grace period. What the collector runs is only that: one push of a
-//! magazine on the shard's stack of dead or free ones. It runs in whichever thread collects, also
-//! in a reader, and owns an `Arc` of this structure, so it may run when the cache is long gone.
-//! Dropping keys and values is left to writers and to maintenance, a few per operation. A stock
-//! that is used up takes over the nodes of a free magazine.
+//! Each thread retires into its own stock (`stock.rs`) and allocates from it. The nodes that it has
+//! retired are sealed in batches: a magazine (`magazine.rs`) takes them, and the collector is asked
+//! to hand it back after the grace period. The collector runs nothing else: it pushes the magazine
+//! on the shard's stack of dead or free ones. That runs in whichever thread collects, also in a
+//! reader, and owns an `Arc` of this structure, so it may run after the cache was dropped. Dropping
+//! keys and values is left to writers and to maintenance, a few per operation. A stock that is used
+//! up takes over the nodes of a free magazine.
 //!
-//! Nodes that a thread keeps free in its stock are of no use to others. So no more threads may keep
-//! some than leaves others half of what there is to spare; the rest take one at a time from the
-//! stack.
+//! Free nodes in a thread's stock are of no use to other threads. So the number of threads that may
+//! keep some is limited, such that half of the spare nodes are left to the others, which take one
+//! at a time from the stack.
 //!
 //! # Orderings
 //!
@@ -39,19 +39,20 @@
 //! magazines, of a stock's queue, or of a thread number. So what was done with a node (reading,
 //! dropping) before it was handed on happens before what its next owner does with it. Readers'
 //! accesses happen before the hand-back by the collector's grace period: each reader unpins after
-//! its last access, and the batch runs after every pin that was there when it was sealed has ended.
+//! its last access, and the batch runs after every pin has ended that existed when it was sealed.
 //!
 //! # ABA
 //!
-//! See `magazine.rs` and `stock.rs` for the stacks and queues. What the index relies on is said
-//! here: a node that is seen in the index during a pin is not handed out again before that pin
-//! ends. (Nodes therefore never go straight back to `free`, not even those of an aborted insert.)
+//! See `magazine.rs` and `stock.rs` for the stacks and queues. The index relies on this: a node
+//! that is seen in the index during a pin is not handed out again before that pin ends. (Nodes
+//! therefore never go straight back to `free`, not even those of an aborted insert.)
 //!
 //! # Progress
 //!
-//! Lock-free: each failed swap is another's success. A thread that stops while pinned stops all
-//! hand-backs; storage then grows up to its bound, and beyond it [`Recycler::alloc`] says None. One
-//! that stops elsewhere keeps what is in its hand, a magazine at most.
+//! Lock-free: each failed swap is another thread's success. A thread that stops while pinned stops
+//! all hand-backs; storage then grows up to its bound, and beyond it
+//! [`Recycler::alloc_beyond_stock`] returns `None`. A thread that stops elsewhere keeps the nodes
+//! that it has in hand, a magazine at most.
 
 use crate::{
     engine::{
@@ -75,45 +76,45 @@ use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
 use std::{cell::Cell, marker::PhantomData};
 
-/// Of so many that find no node after others have given up, one waits again.
+/// One in this many inserts that find no node, after another has given up, waits again.
 const PATIENCE: u32 = 16;
 
-/// What threads share.
+/// The nodes on their way between threads, and the counts that threads share.
 #[derive(Debug)]
 struct Depot {
     free: Stack,
     dead: Stack,
-    /// Node numbers up to this one were handed out at least once.
+    /// The greatest node number that was handed out.
     fresh: AtomicU32,
     /// Batches that the collector has and has not handed back.
     pending: AtomicU32,
     /// Batches that the collector has handed back.
     returned: AtomicU32,
-    /// One more than `returned` when somebody last waited for a batch in vain; 0 if nobody has.
+    /// One more than `returned` was when a thread last waited for a batch in vain; 0 if none has.
     given_up: AtomicU32,
-    /// How often somebody has asked since whether to wait.
+    /// How often threads have asked since whether to wait.
     asked: AtomicU32,
 }
 
 /// How many nodes there are, and how they travel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NodePlan {
-    /// Nodes that may come to be.
+    /// The maximum number of nodes.
     pub(crate) max_nodes: NodeId,
-    /// Retired nodes that make a batch, at most [`MAGAZINE`].
+    /// The number of retired nodes that make a batch, at most [`MAGAZINE`].
     pub(crate) batch: u32,
-    /// Threads that may keep free nodes.
+    /// The number of threads that may keep free nodes.
     pub(crate) stocking: u32,
 }
 
 impl NodePlan {
-    /// Magazines that get their memory at once, and all that can be in use.
+    /// Returns how many magazines get their memory at once, and how many may be in use.
     fn magazines(self) -> (u32, u32) {
-        // One may hold a single node, if maintenance sealed it.
+        // A magazine may hold a single node, if maintenance sealed it.
         ((self.batch / 4).min(16).min(self.max_nodes), self.max_nodes)
     }
 
-    /// Bytes that [`Recycler::new`] allocates.
+    /// Returns the number of bytes that [`Recycler::new`] allocates.
     pub(crate) fn bytes(self) -> Option<usize> {
         Magazines::bytes(self.magazines().0)
     }
@@ -131,9 +132,9 @@ pub(crate) struct Recycler {
 }
 
 impl Recycler {
-    /// Numbers `1..=max_nodes`.
+    /// Makes a recycler of the numbers `1..=max_nodes`.
     pub(crate) fn new(plan: NodePlan, drops: bool) -> Result<Self, OutOfMemory> {
-        // Models that are not about recycling want batches that never come about.
+        // Models that are not about recycling have batches so large that none is ever sealed.
         let limit = if cfg!(larder_loom) { u32::MAX } else { MAGAZINE };
         assert!((1..=limit).contains(&plan.batch), "batches of {}", plan.batch);
         let (planned, most) = plan.magazines();
@@ -154,8 +155,9 @@ impl Recycler {
         })
     }
 
-    /// Numbers that were handed out at least once are `1..=fresh`.
+    /// Returns the greatest number that was handed out; all numbers from 1 to it were.
     pub(crate) fn fresh(&self) -> NodeId {
+        // Acquire: pairs with the AcqRel in `alloc_fresh`; the storage of these nodes is visible.
         self.depot.fresh.load(Ordering::Acquire)
     }
 
@@ -163,19 +165,20 @@ impl Recycler {
         self.magazines.allocated_bytes() + self.stocks.allocated_bytes()
     }
 
-    /// The stock of the thread with this number, if it has one.
+    /// Returns the stock of the thread with this number, if it has one.
     #[inline(always)]
     pub(crate) fn stock(&self, number: Number) -> Option<&Stock> {
         self.stocks.of(number)
     }
 
-    /// The node that the thread with this number will probably get next.
+    /// Returns the node that the thread with this number will probably get next.
     #[inline]
     pub(crate) fn next_free(&self, number: Number) -> Option<NodeId> {
         self.stock(number)?.peek()
     }
 
-    /// Takes a node elsewhere: a free one, or a fresh one for whose index `ensure` finds storage.
+    /// Takes a node from outside the stock: a free one, or a fresh one for whose index `ensure`
+    /// finds storage. Returns `None` if there is none.
     #[cold]
     pub(crate) fn alloc_beyond_stock(
         &self,
@@ -206,13 +209,16 @@ impl Recycler {
 
     fn alloc_fresh(&self, ensure: impl Fn(usize) -> Result<(), OutOfMemory>) -> Option<NodeId> {
         let counter = &self.depot.fresh;
+        // Relaxed: the number is taken by the compare-and-swap below.
         let mut fresh = counter.load(Ordering::Relaxed);
         loop {
             if fresh >= self.plan.max_nodes {
                 return None;
             }
-            // Ensured before the number is taken, so that no number is lost for want of memory.
+            // Before the number is taken, so that no number is lost if there is no memory.
             ensure(fresh as usize).ok()?;
+            // AcqRel: pairs with the Acquire in `fresh`; the storage of this node, and of those
+            // with lower numbers, is visible. Failure, Relaxed: the number is only compared again.
             match counter.compare_exchange(fresh, fresh + 1, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return Some(fresh + 1),
                 Err(now) => fresh = now,
@@ -221,15 +227,15 @@ impl Recycler {
     }
 
     /// Calls `drop_entry` for up to `most` dead nodes, to drop their keys and values, and makes the
-    /// nodes free. Returns how many they were: none within a `drop_entry` of this thread. A
-    /// destructor that writes to a cache would otherwise run others inside it, and these others,
-    /// until the stack is used up.
+    /// nodes free. Returns how many nodes there were, which is 0 within a `drop_entry` of this
+    /// thread: a destructor that writes to a cache would otherwise run other destructors inside it,
+    /// and these would run others, until the stack overflows.
     #[inline(always)]
     pub(crate) fn drop_dead(&self, most: u32, drop_entry: impl FnMut(NodeId)) -> u32 {
         if self.depot.dead.is_empty() { 0 } else { self.drop_some_dead(most, drop_entry) }
     }
 
-    /// Whether there are dead nodes that this thread may drop the keys and values of.
+    /// Returns whether there are dead nodes whose keys and values this thread may drop.
     pub(crate) fn has_dead(&self) -> bool {
         !self.depot.dead.is_empty() && Dropping::begin().is_some()
     }
@@ -244,7 +250,7 @@ impl Recycler {
             while dropped < most
                 && let Some(node) = dying.next()
             {
-                // If this panics the node counts as dropped, and `dying` puts the others back.
+                // If this panics, the node counts as dropped, and `dying` puts the others back.
                 drop_entry(node);
                 dropped += 1;
             }
@@ -252,29 +258,31 @@ impl Recycler {
         dropped
     }
 
-    /// Batches that wait for the end of their grace period: a hint for maintenance. Who finds none
-    /// finds dead what was one.
+    /// Returns how many batches wait for the end of their grace period: a hint for maintenance. A
+    /// thread that does not count a batch any more finds its nodes dead or free.
     pub(crate) fn pending(&self) -> u32 {
+        // Acquire: pairs with the Release in `hand_back`; the push of the batch is visible.
         self.depot.pending.load(Ordering::Acquire)
     }
 
-    /// Whether a batch may come back soon: one has since somebody waited in vain, or it has been a
-    /// while since then. (A thread that was interrupted while it was pinned goes on soon if others
-    /// wait now and then, and each that does not wait costs an entry. One that is stopped must not
-    /// slow all others down.) A hint.
+    /// Returns whether a batch may come back soon: if one has come back since a thread waited in
+    /// vain, or, without that, at every [`PATIENCE`]th call. (A thread that was interrupted while
+    /// it was pinned goes on sooner if others wait at times, and an insert that does not wait costs
+    /// an entry. But a thread that is stopped for good must not slow all others down.) A hint.
     pub(crate) fn is_hopeful(&self) -> bool {
+        // Relaxed: hints, here and in `give_up`.
         let returned = self.depot.returned.load(Ordering::Relaxed);
         self.depot.given_up.load(Ordering::Relaxed) != returned.wrapping_add(1)
             || self.depot.asked.fetch_add(1, Ordering::Relaxed) % PATIENCE == PATIENCE - 1
     }
 
-    /// No batch came back in all the time that somebody could wait.
+    /// Notes that no batch came back while a thread waited as long as it may.
     pub(crate) fn give_up(&self) {
         let returned = self.depot.returned.load(Ordering::Relaxed);
         self.depot.given_up.store(returned.wrapping_add(1), Ordering::Relaxed);
     }
 
-    /// Visits every node that holds no key and value; while nobody else uses the cache.
+    /// Visits every node that holds no key and value. Call while no other thread uses the cache.
     pub(crate) fn for_each_free(&self, visit: &mut dyn FnMut(NodeId)) {
         self.magazines.for_each(&self.depot.free, &mut |node, _| visit(node));
         self.magazines.for_each(&self.depot.dead, &mut |node, dropped| {
@@ -287,8 +295,8 @@ impl Recycler {
         }
     }
 
-    /// Visits every retired node that is in no batch yet, and every dead one; while nobody else
-    /// uses the cache.
+    /// Visits every retired node that is in no batch yet, and every dead one. Call while no other
+    /// thread uses the cache.
     pub(crate) fn for_each_unsealed_or_dead(&self, visit: &mut dyn FnMut(NodeId)) {
         self.magazines.for_each(&self.depot.dead, &mut |node, dropped| {
             if !dropped {
@@ -300,7 +308,8 @@ impl Recycler {
         }
     }
 
-    /// Magazines that are nowhere; while nobody else uses the cache.
+    /// Returns how many magazines are in no known place. Call while no other thread uses the
+    /// cache.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn lost_magazines(&self) -> i64 {
         let on = |stack| i64::from(self.magazines.for_each(stack, &mut |_, _| ()));
@@ -309,20 +318,21 @@ impl Recycler {
             let known = on(&self.depot.free) + on(&self.depot.dead) + i64::from(self.pending());
             i64::from(all) - i64::from(empty) - known
         };
-        // A thread that uses another cache may be handing a batch back while this one counts. What
-        // is really lost stays lost.
+        // A thread that uses another cache may hand a batch back while this one counts, so counts
+        // again: a magazine that is lost stays lost.
         (0..100).map(|_| lost()).find(|&lost| lost == 0).unwrap_or_else(lost)
     }
 }
 
 impl Recycler {
-    /// Retires a node that has left the index, or never was in it.
+    /// Retires a node that has left the index, or never was in it, into the stock of the thread
+    /// with this number.
     #[inline(always)]
     pub(crate) fn retire(self: &Arc<Self>, node: NodeId, number: Number, pinned: &Guard) {
         self.retire_into(self.stock(number), node, pinned);
     }
 
-    /// The same for a thread that has looked for its stock.
+    /// Retires a node into `stock`, which is the calling thread's, if it has one.
     #[inline(always)]
     pub(crate) fn retire_into(
         self: &Arc<Self>,
@@ -343,10 +353,10 @@ impl Recycler {
         }
     }
 
-    /// Without a stock: a batch of one.
+    /// Retires a node without a stock, as a batch of one.
     #[cold]
     fn retire_alone(&self, node: NodeId, hand_on: impl FnOnce(Held)) {
-        // Without memory for it the node is lost until the cache is dropped.
+        // If there is no memory for a magazine, the node is lost until the cache is dropped.
         let Some(held) = self.magazines.hold_empty() else { return };
         self.magazines.fill(&held, std::iter::once(node));
         if planted(Bug::NoGrace) {
@@ -355,8 +365,8 @@ impl Recycler {
         hand_on(held);
     }
 
-    /// Hands to the collector what every thread has retired so far, and lets it work. Says how many
-    /// batches it made of that.
+    /// Seals what every thread has retired so far, a batch of each stock, and lets the collector
+    /// work. Returns how many batches there were.
     #[cold]
     pub(crate) fn seal_all(self: &Arc<Self>, pinned: &Guard) -> u32 {
         self.stocks.iter().map(|stock| u32::from(self.seal(stock, pinned))).sum()
@@ -365,12 +375,13 @@ impl Recycler {
     #[cold]
     #[inline(never)]
     fn seal(self: &Arc<Self>, stock: &Stock, pinned: &Guard) -> bool {
-        // Before this process relies on the collector, whom the threads of another may hold up.
+        // Before this process relies on the collector, which the pins of its parent's threads may
+        // hold up.
         fork::catch_up();
         if stock.has_retired_none() {
             return false;
         }
-        // Without memory for a magazine they stay where they are, for the next time.
+        // If there is no memory for a magazine, the nodes stay in the stock for the next time.
         let Some(held) = self.magazines.hold_empty() else { return false };
         // Each node was unlinked before it was retired, so before the grace period begins.
         let taken = stock.take_retired(&self.magazines, &held);
@@ -385,18 +396,20 @@ impl Recycler {
 
     fn defer(self: &Arc<Self>, held: Held, pinned: &Guard) {
         let recycler = Arc::clone(self);
+        // Relaxed: a count; the collector orders it before the `fetch_sub` in `hand_back`.
         self.depot.pending.fetch_add(1, Ordering::Relaxed);
         pinned.defer(move || recycler.hand_back(held));
-        // Without it the batch would wait until this thread has deferred 64 of them.
+        // Without the flush the batch would wait until this thread has deferred 64 of them.
         pinned.flush();
     }
 
     fn hand_back(&self, held: Held) {
         let depot = &self.depot;
         self.magazines.push(if self.drops { &depot.dead } else { &depot.free }, held);
+        // Relaxed: a hint, for `is_hopeful`.
         depot.returned.fetch_add(1, Ordering::Relaxed);
-        // Release, for the Acquire of `pending`: who does not count the batch any more finds it
-        // pushed.
+        // Release: pairs with the Acquire in `pending`; a thread that does not count the batch any
+        // more finds it pushed.
         depot.pending.fetch_sub(1, Ordering::Release);
     }
 }
@@ -406,12 +419,13 @@ thread_local! {
     static DROPPING: Cell<bool> = Cell::new(false);
 }
 
-/// While it lives, this thread drops dead entries, and no others inside their destructors.
+/// While this value exists, the thread drops dead entries, and starts to drop no others inside
+/// their destructors.
 struct Dropping(PhantomData<*const ()>);
 
 impl Dropping {
-    /// `None` within a destructor of a dead entry, and in a thread whose locals are gone: another
-    /// thread, or a later write, drops what is left.
+    /// Returns `None` within a destructor of a dead entry, and in a thread whose thread-local
+    /// values were destroyed. Then another thread, or a later write, drops the dead entries.
     fn begin() -> Option<Self> {
         let is_first = DROPPING.try_with(|dropping| !dropping.replace(true)).unwrap_or(false);
         is_first.then(|| Self(PhantomData))

@@ -1,38 +1,37 @@
 //! A thread's own stock of a shard's node numbers: free ones to take, and retired ones to collect.
 //!
-//! Each insert takes a node and most retire one. With a stock neither needs a locked instruction or
-//! a line that another thread writes, and a node that comes back after its grace period comes back
-//! to the core that has it in its cache.
+//! Each insert takes a node, and most inserts retire one. With a stock neither needs a locked
+//! instruction or a line that another thread writes.
 //!
 //! # Who may touch what
 //!
 //! The *owner* is the thread whose stripe this is (`stripes.rs`).
 //!
 //! ```text
-//! free      a stack. Only the owner touches it. Its lowest place has no node, so that who takes
-//!           the last one may look below it.
+//! free      a stack. Only the owner touches it. Its lowest place holds no node, so that a take of
+//!           the last node may look below it.
 //! retired   a queue: [`head`, `tail`) of positions that only ever grow.
 //!   retire  slot[tail] = node, tail: t -> t+1     the owner, plain stores
-//!   take    head: h -> t                          anyone, compare-and-swap; the nodes in between
-//!                                                 are the taker's
+//!   take    head: h -> up to t                    any thread, compare-and-swap; the nodes in
+//!                                                 between are the taker's
 //! ```
 //!
-//! The owner takes its retired nodes when they make a batch. Anyone else takes them if they must
-//! not wait for the owner, which may be idle for ever: maintenance, and an insert that finds no
-//! node.
+//! The owner takes its retired nodes when they make a batch. Another thread takes them if it cannot
+//! wait for the owner, which may be idle for ever: maintenance, and an insert that finds no node.
 //!
 //! # Orderings
 //!
-//! The store of the tail is Release, and who takes loads it with Acquire: it sees the nodes in the
+//! The store of the tail is Release, and a taker loads it with Acquire: it sees the nodes in the
 //! slots, and that they were unlinked before. Taking is AcqRel, and the owner loads the head with
 //! Acquire before it uses a slot again: so a taker that succeeds has read its slots before they are
-//! written again. One that read slots which were written again meanwhile fails, since the head has
-//! moved: the owner writes a slot again only after it has seen a head beyond it.
+//! written again. A taker that read slots which were written again meanwhile fails, since the head
+//! has moved: the owner writes a slot again only after it has seen a head beyond it.
 //!
 //! # ABA
 //!
 //! Positions are 32 bits wide. For a taker to succeed after the head came back, 2^32 nodes would
-//! have to be retired here while it is pinned; there are 2^20, and none comes back while it is.
+//! have to be retired here while the taker is pinned; there are 2^20, and none of them comes back
+//! before it unpins.
 //!
 //! # Progress
 //!
@@ -48,7 +47,7 @@ use crate::{
     testing::plant::{Bug, planted},
 };
 
-/// Positions of the queue: a power of two, and more than a batch.
+/// The number of places of the queue: a power of two, and more than a batch.
 const QUEUE: usize = (MAGAZINE as usize + 1).next_power_of_two();
 
 /// One thread's stock.
@@ -62,7 +61,7 @@ pub(crate) struct Stock {
     retired: [AtomicU32; QUEUE],
 }
 
-// SAFETY: atomic integers only, and padding.
+// SAFETY: atomic integers and padding only, so zeroed memory is a valid value.
 unsafe impl Element for Stock {
     #[cfg(larder_loom)]
     fn zero() -> Self {
@@ -78,12 +77,13 @@ unsafe impl Element for Stock {
 }
 
 impl Stock {
-    /// Takes a free node; for the owner. Says as well which one it would take next; 0 if there is
-    /// none.
+    /// Takes a free node, and returns with it the one that would be taken next, 0 if there is none.
+    /// For the owner.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<(NodeId, NodeId)> {
+        // Relaxed: only the owner touches the free nodes.
         let left = self.free_len.load(Ordering::Relaxed).wrapping_sub(1);
-        // Out of range, too, if there is none.
+        // Wraps, and so is out of range, if there is no node.
         if left >= MAGAZINE {
             return None;
         }
@@ -92,7 +92,7 @@ impl Stock {
         Some((node, self.free[left as usize].load(Ordering::Relaxed)))
     }
 
-    /// The node that [`Stock::take`] would take; for the owner.
+    /// Returns the node that [`Stock::take`] would take. For the owner.
     #[inline]
     pub(crate) fn peek(&self) -> Option<NodeId> {
         let next =
@@ -100,7 +100,7 @@ impl Stock {
         (next != 0).then_some(next)
     }
 
-    /// Takes over the nodes of a magazine, while the stock is empty; for the owner.
+    /// Takes over the nodes of a magazine, while the stock is empty. For the owner.
     pub(crate) fn refill(&self, magazines: &Magazines, held: &Held) {
         debug_assert_eq!(self.free_len.load(Ordering::Relaxed), 0, "a stock that is not used up");
         for (place, node) in self.free[1..].iter().zip(magazines.nodes(held)) {
@@ -109,15 +109,20 @@ impl Stock {
         self.free_len.store(magazines.len(held), Ordering::Relaxed);
     }
 
-    /// Adds a retired node and says how many there are; for the owner. A node for which there is no
-    /// place is lost until the cache is dropped: that happens if there was no memory for a batch.
+    /// Adds a retired node and returns how many there are. For the owner. A node for which there
+    /// is no place is lost until the cache is dropped: that happens if there was no memory for a
+    /// batch.
     #[inline(always)]
     pub(crate) fn retire(&self, node: NodeId) -> u32 {
+        // Relaxed: only the owner writes the tail.
         let tail = self.tail.load(Ordering::Relaxed);
-        // Acquire: pairs with `take_retired`; the slot below has been read.
+        // Acquire: pairs with the AcqRel in `take_retired`; the taker has read the slot before it
+        // is written again below.
         let len = tail.wrapping_sub(self.head.load(Ordering::Acquire));
         if len < QUEUE as u32 {
             self.slot(tail).store(node, Ordering::Relaxed);
+            // Release: pairs with the Acquire in `take_retired`; the node in the slot is visible,
+            // and that it was unlinked.
             self.tail.store(tail.wrapping_add(1), Ordering::Release);
         }
         len + 1
@@ -128,17 +133,20 @@ impl Stock {
         &self.retired[position as usize % QUEUE]
     }
 
-    /// Whether there is nothing to take, as far as this thread can see.
+    /// Returns whether there is nothing to take, as far as this thread can see.
     pub(crate) fn has_retired_none(&self) -> bool {
+        // Relaxed: a hint; what was missed is taken the next time.
         self.tail.load(Ordering::Relaxed) == self.head.load(Ordering::Relaxed)
     }
 
-    /// Takes retired nodes into `held`, as many as it has room for; for anyone. False if there are
-    /// none.
+    /// Takes retired nodes into `held`, as many as it has room for. For any thread. Returns `false`
+    /// if there are none.
     pub(crate) fn take_retired(&self, magazines: &Magazines, held: &Held) -> bool {
         loop {
+            // Acquire: pairs with the AcqRel below; the tail that is loaded next is not behind it.
             let head = self.head.load(Ordering::Acquire);
-            // Acquire: pairs with `retire`.
+            // Acquire: pairs with the Release in `retire`; the nodes in the slots are visible, and
+            // that they were unlinked.
             let order =
                 if planted(Bug::StealRelaxed) { Ordering::Relaxed } else { Ordering::Acquire };
             let len = self.tail.load(order).wrapping_sub(head).min(MAGAZINE);
@@ -152,7 +160,8 @@ impl Stock {
                 self.head.store(next, Ordering::Release);
                 return true;
             }
-            // Release: what was read above was read before the owner writes there again.
+            // AcqRel: pairs with the Acquire in `retire`; the slots were read before the owner
+            // writes them again. Failure, Relaxed: the loop reads the head again.
             let taken = self.head.compare_exchange(head, next, Ordering::AcqRel, Ordering::Relaxed);
             if taken.is_ok() {
                 return true;
@@ -160,14 +169,14 @@ impl Stock {
         }
     }
 
-    /// Visits each free node; while nobody else uses the cache.
+    /// Visits each free node. Call while no other thread uses the cache.
     pub(crate) fn for_each_free(&self, visit: &mut dyn FnMut(NodeId)) {
         for node in &self.free[1..=self.free_len.load(Ordering::Relaxed) as usize] {
             visit(node.load(Ordering::Relaxed));
         }
     }
 
-    /// Visits each retired node; while nobody else uses the cache.
+    /// Visits each retired node. Call while no other thread uses the cache.
     pub(crate) fn for_each_retired(&self, visit: &mut dyn FnMut(NodeId)) {
         let (mut at, tail) = (self.head.load(Ordering::Relaxed), self.tail.load(Ordering::Relaxed));
         while at != tail {

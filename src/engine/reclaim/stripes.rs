@@ -1,12 +1,13 @@
-//! One value per thread: what a thread may write without meeting another.
+//! One value per thread, which that thread writes without locked instructions.
 //!
 //! The value of a thread is found by its number (`epoch.rs`). Numbers have one owner at a time, and
 //! handing one on is a Release/Acquire pair: so an owner may use plain loads and stores, and goes
-//! on where the last one stopped. What others may do with a thread's value is the value's business.
+//! on where the last one stopped. The type of the value decides what other threads may do with it.
 //!
-//! Values come in chunks, each as long as all before it, which appear when the first thread with
-//! such a number needs them and stay as long as the whole: a compare-and-swap publishes a chunk
-//! (Release), finding it is an Acquire load, and the loser frees its own.
+//! Values come in chunks, each as long as all before it together. A chunk appears when the first
+//! thread with such a number needs it, and stays until the whole is dropped: a compare-and-swap
+//! publishes it (Release), finding it is an Acquire load, and a thread whose swap fails frees its
+//! own. A chunk's word changes once, so there is no ABA, and no operation retries.
 
 use crate::{
     engine::{
@@ -23,7 +24,7 @@ use std::{
 /// A value of type `T` for each thread that has a number.
 #[derive(Debug)]
 pub(crate) struct Stripes<T: Element + Send + Sync> {
-    /// The last one is never filled: see [`Number`].
+    /// The last chunk is never filled: see [`Number`].
     chunks: [AtomicPtr<T>; CHUNKS + 1],
 }
 
@@ -32,17 +33,18 @@ impl<T: Element + Send + Sync> Stripes<T> {
         Self { chunks: array_of![AtomicPtr::new(ptr::null_mut()); CHUNKS + 1] }
     }
 
-    /// The value of the thread with this number; None for threads without one, and for want of
-    /// memory.
+    /// Returns the value of the thread with this number; `None` for threads without a number, and
+    /// if there is no memory for it.
     #[inline(always)]
     pub(crate) fn of(&self, number: Number) -> Option<&T> {
         let (chunk, place) = number.place();
-        // SAFETY: a number's chunk is `CHUNKS` at most.
+        // SAFETY: a number's chunk is at most `CHUNKS`, and there are `CHUNKS + 1`.
         let start = unsafe { self.chunks.get_unchecked(chunk) };
+        // Acquire: pairs with the AcqRel in `add_chunk`; the chunk's zeros are visible.
         let start =
             NonNull::new(start.load(Ordering::Acquire)).or_else(|| self.add_chunk(chunk))?;
-        // SAFETY: a published chunk has `chunk_len` values and stays as long as `self`; places of a
-        // number are below that.
+        // SAFETY: a published chunk has `chunk_len` values and is freed only when `self` is
+        // dropped; the place of a number is less than `chunk_len` of its chunk.
         Some(unsafe { start.add(place).as_ref() })
     }
 
@@ -53,6 +55,8 @@ impl<T: Element + Send + Sync> Stripes<T> {
         }
         let mut new = zeroed::<T>(chunk_len(chunk)).ok()?;
         let start = new.as_mut_ptr();
+        // AcqRel, on failure Acquire: publishes the zeros to the Acquire in `of`, or acquires those
+        // that another thread has published here.
         match self.chunks[chunk].compare_exchange(
             ptr::null_mut(),
             start,
@@ -67,7 +71,8 @@ impl<T: Element + Send + Sync> Stripes<T> {
         }
     }
 
-    /// The values that exist, of living threads and of others.
+    /// Returns an iterator over the values that exist, of living threads and of threads that have
+    /// ended.
     pub(crate) fn iter(&self) -> Iter<'_, T> {
         Iter { stripes: self, next: 0, chunk: [].iter() }
     }
@@ -80,7 +85,7 @@ impl<T: Element + Send + Sync> Stripes<T> {
 /// See [`Stripes::iter`].
 pub(crate) struct Iter<'s, T: Element + Send + Sync> {
     stripes: &'s Stripes<T>,
-    /// The chunk after that which is walked.
+    /// The number of the chunk to walk next.
     next: usize,
     chunk: slice::Iter<'s, T>,
 }
@@ -93,9 +98,11 @@ impl<'s, T: Element + Send + Sync> Iterator for Iter<'s, T> {
             if let Some(value) = self.chunk.next() {
                 return Some(value);
             }
+            // Acquire: pairs with the AcqRel in `add_chunk`; the chunk's zeros are visible.
             let start = self.stripes.chunks.get(self.next)?.load(Ordering::Acquire);
             if !start.is_null() {
-                // SAFETY: as in `of`.
+                // SAFETY: a published chunk has `chunk_len` values and is freed only when the
+                // stripes are dropped, which are borrowed.
                 self.chunk = unsafe { slice::from_raw_parts(start, chunk_len(self.next)) }.iter();
             }
             self.next += 1;
@@ -106,10 +113,12 @@ impl<'s, T: Element + Send + Sync> Iterator for Iter<'s, T> {
 impl<T: Element + Send + Sync> Drop for Stripes<T> {
     fn drop(&mut self) {
         for (chunk, start) in self.chunks.iter().enumerate() {
+            // Acquire: pairs with the AcqRel in `add_chunk`.
             let start = start.load(Ordering::Acquire);
             if !start.is_null() {
                 let chunk = ptr::slice_from_raw_parts_mut(start, chunk_len(chunk));
-                // SAFETY: it was a boxed slice of this length when `add_chunk` published it.
+                // SAFETY: it was a boxed slice of this length when `add_chunk` published it, and
+                // `&mut self` says that no thread uses it any more.
                 drop(unsafe { Box::from_raw(chunk) });
             }
         }
