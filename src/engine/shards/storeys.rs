@@ -77,10 +77,10 @@
 //!
 //! - A shard of the top floor has outgrown its plan (`ShardPlan::outgrown_at`), the cache has as
 //!   many entries as the floor is planned for, and unused credits were left for the last entry.
-//! - Both sets of a key are full, unused credits are left, and the shard has half of the entries
-//!   with which it has outgrown its plan. (With fewer it does not grow, since keys whose hashes are
-//!   all equal fill their sets in a cache of any size. With good hashes, a pair of sets in a shard
-//!   that is half full gets more than its 28 keys once in a thousand million pairs.)
+//! - No slot of a key's home set is free, unused credits are left, and the shard has half of the
+//!   entries with which it has outgrown its plan. (With fewer it does not grow, since keys whose
+//!   hashes are all equal fill their sets in a cache of any size. With good hashes, about one set
+//!   in ten thousand gets more than its 14 keys in a shard with so many entries.)
 //!
 //! A cache that is planned for its whole capacity adds a storey when it is given a larger capacity
 //! than it has room for. If there is no memory for a storey, the cache evicts entries as if it
