@@ -157,6 +157,7 @@ impl<K, V> Engine<K, V> {
         }
         let joins = |flight: &Flight<K, V>| eq(flight.key());
         let make = |post| Flight::new(key(), post);
+        // Before the post, so that a writer that has to see the post also sees the bit.
         self.common.parts.announce(Part::Loads);
         self.common.flights.board(hash, &pin.guard, &joins, &make)
     }
