@@ -1,46 +1,47 @@
-//! Reading, deciding and writing one key as one step, without a lock.
+//! Computations: reading, deciding and writing one key as one step, without a lock.
 //!
 //! # The protocol
 //!
-//! The decision is a closure of the user's, which gets what was found and says what is to become of
-//! it.
+//! The decision is made by the user's closure. It gets the entry that was found, and returns what
+//! happens to the key.
 //!
-//! 1. Pin, and settle the control word of the key's home (`index.rs`, steps 1 and 2).
-//! 2. Look for the key. What is expired counts as absent.
-//! 3. Run the closure. Nothing has been taken and nothing changed, so it may panic; others do not
-//!    wait for it. If it wants things left as they are, that is the end.
-//! 4. Supersede a load of the key (`fill.rs`).
-//! 5. Write the new value if the key is as it was in 2 (`insert.rs`): still has the entry of that
-//!    very node, or is still absent. The control word of 1 and what was found in 2 are those of the
-//!    write's first attempt. A removal takes the node out on the same condition.
-//! 6. If the key was changed in between, unpin, and start again: with the closure.
+//! 1. Pin, and settle the control word of the key's home (`sets.rs`, steps 1 and 2).
+//! 2. Look for the key. An entry that is expired or stale counts as absent.
+//! 3. Run the closure. Nothing has been taken or changed before, so the closure may panic, and no
+//!    thread waits for it. If the closure keeps the key as it is, the computation ends here.
+//! 4. Supersede the loads of the key (`fill.rs`).
+//! 5. Write the new value if the key is as it was in step 2 (`insert.rs`): it still has the entry
+//!    of that very node, or is still absent. The write's first attempt uses the control word of
+//!    step 1 and the entry found in step 2. A removal takes the node out on the same condition.
+//! 6. If the key was changed in between, unpin, and start again, with another run of the closure.
 //!
 //! # Why this is one step
 //!
-//! An entry whose node is the same as in 2 is the same entry, since the node is not recycled while
-//! this thread is pinned, and entries do not change. So if the swap in 5 succeeds, the closure's
-//! answer is one to what was there at that moment. If the key was absent, the decision says that it
-//! still is (`index.rs`, "One copy per key"). That it came and went in between does not matter: the
-//! closure would have been told the same. A computation that changes nothing takes effect when it
-//! looks.
+//! If the key has the same node as in step 2, it has the same entry: the node is not recycled while
+//! this thread is pinned, and entries do not change. So if the swap in step 5 succeeds, the closure
+//! has decided over the entry that was there at that moment. If the key was absent, a successful
+//! decision in the control word shows that it still is (`sets.rs`, "One copy per key"). If the key
+//! came and went in between, that does not matter: the closure would have got the same. A
+//! computation that changes nothing takes effect at its lookup.
 //!
-//! Of an entry whose time ends between the closure and the swap the same cannot be said. So 5 looks
-//! at the clock again; what ends between that and the swap counts as having been in time.
+//! The deadline of the entry may come between the closure and the swap. So step 5 looks at the
+//! clock again. An entry that ends between that look and the swap counts as replaced in time.
 //!
-//! Nor of one that is invalidated together with others. What that comes to is said in `groups.rs`,
-//! "Computations".
+//! The entry may also be invalidated together with others. `groups.rs`, "Computations", says what
+//! happens then.
 //!
 //! # Loads
 //!
-//! Superseding comes before the work in the index, as `fill.rs` asks of a writer, though after the
-//! lookup. It bumps the control word, so an insert looks for the key again. A replacement or
-//! removal needs no second look: what it swaps is the entry that it has found, and a load stores
-//! nothing where there is one.
+//! Superseding comes before the work in the index, as `fill.rs` requires of a writer, but after the
+//! lookup. It bumps the control word, so an insert looks for the key again. A replacement or a
+//! removal needs no second look: it swaps the very entry that it has found, and a fill adds nothing
+//! while the key is present.
 //!
 //! # Progress
 //!
-//! Lock-free. Each further run of the closure means that some other write of the key succeeded, or
-//! that its time was over, or (a few times) that there was no free node.
+//! Lock-free. Each further run of the closure means that another thread has changed the key or a
+//! word that the write needed, that the entry has ended, or (a few times) that there was no free
+//! node.
 
 use crate::{
     engine::{
@@ -64,37 +65,37 @@ use crate::{
     types::{removal::RemovalCause, version::Version},
 };
 
-/// What is to become of a key.
+/// A closure's decision over a key.
 #[derive(Debug)]
 pub(crate) enum Decision<K, V> {
-    /// It stays as it is.
+    /// The key stays as it is.
     Keep,
-    /// This is its entry from now on.
+    /// The key gets this entry.
     Put(Entry<K, V>),
-    /// The same, and this is to hold of it.
+    /// The key gets this entry, on these terms.
     #[cfg(feature = "manager")]
     PutOn(Entry<K, V>, Terms),
-    /// The same in place of one that is there, whose times and tags stay.
+    /// The key gets this entry, with the times and tags of its old one, if there is one.
     Step(Entry<K, V>),
-    /// It goes, if it is there.
+    /// The key is removed, if it is present.
     Remove,
 }
 
-/// What has become of it.
+/// The outcome of a computation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Computed {
-    /// Nothing was to be done.
+    /// Nothing was changed.
     Kept,
-    /// It has the new entry, or had it, and it was evicted at once. With its version, if it is
-    /// there and anybody has asked for versions.
+    /// The key got the new entry, which may have been evicted at once. The version of the entry, or
+    /// [`Version::NONE`] if it was not stored or there are no versions yet.
     Put(Version),
     Removed,
 }
 
-/// How one attempt ended.
+/// The outcome of one attempt.
 enum Tried<K, V> {
     Done(Computed),
-    /// The key was changed since the lookup. What was computed is to be dropped.
+    /// The key was changed since the lookup. The caller drops the computed entry.
     Lost(Option<Entry<K, V>>),
     /// There was no node.
     Exhausted(Entry<K, V>),
@@ -102,22 +103,23 @@ enum Tried<K, V> {
     Rejected(Entry<K, V>),
 }
 
-/// What to do if there is no node.
+/// What an attempt does if there is no node.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum IfExhausted {
+    /// It returns the entry.
     Return,
-    /// As if the new entry had been put and evicted at once.
+    /// It removes the old entry, as if the new one had been put and evicted at once.
     Reject,
 }
 
-/// What a lookup saw.
+/// The result of a lookup on one floor.
 #[derive(Clone, Copy, Debug)]
 struct Sight<'i> {
     home: Home<'i>,
-    /// Read before it looked.
+    /// The control word of `home`, read before the look for the key.
     control: Control,
     found: Option<Found<'i>>,
-    /// What was found is expired or stale: for the closure the key is absent.
+    /// Whether the entry that was found is expired or stale, so that the closure gets none.
     is_past: bool,
 }
 
@@ -126,12 +128,12 @@ impl<'i> Sight<'i> {
         self.found.filter(|_| !self.is_past)
     }
 
-    /// Whether the key belongs further up.
+    /// Returns whether the key belongs further up.
     fn goes_on(self) -> bool {
         self.found.is_none() && self.control.is_sealed()
     }
 
-    /// What has to hold for the closure's answer to be one to what is there.
+    /// Returns the condition under which the closure's decision is still valid.
     fn condition<'a, K, V>(self) -> Precondition<'a, K, V> {
         match self.live() {
             Some(found) => Precondition::Node(found.node),
@@ -142,8 +144,8 @@ impl<'i> Sight<'i> {
 }
 
 impl<K: Eq, V> Engine<K, V> {
-    /// Has `f` decide over a key, and does what it says in the same step. `f` runs pinned, and
-    /// again if the key has changed since it was looked up.
+    /// Lets `f` decide over a key, and carries the decision out in the same step. `f` runs pinned,
+    /// and again if the key was changed since it was looked up.
     pub(crate) fn compute(
         &self,
         hash: u64,
@@ -153,7 +155,7 @@ impl<K: Eq, V> Engine<K, V> {
         self.compute_by_node(hash, eq, |found| f(found.map(|(entry, _)| entry)))
     }
 
-    /// [`Engine::compute`] for who wants to know the node.
+    /// [`Engine::compute`] with a closure that also gets the node.
     pub(crate) fn compute_by_node(
         &self,
         hash: u64,
@@ -199,7 +201,7 @@ impl<K: Eq, V> Engine<K, V> {
         let cx = self.begin_look(hash);
         let (shard, sight) = self.look(&cx, hash, &eq);
         let live = sight.live().map(|Found { node, .. }| {
-            // SAFETY: pinned, and found in the index since.
+            // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
             (unsafe { shard.nodes.get(node) }, shard.spot(node))
         });
         let entry = match f(live) {
@@ -224,7 +226,7 @@ impl<K: Eq, V> Engine<K, V> {
                 Displaced::Absent | Displaced::For(_) => Tried::Done(Computed::Removed),
             };
         };
-        // A sealed home that is the end of the way: there was no memory for what is above.
+        // If the last home is sealed, there was no memory for a floor above.
         let no_place = self.is_too_heavy(target) || sight.goes_on();
         let written = if no_place {
             Written::Exhausted(entry)
@@ -238,7 +240,7 @@ impl<K: Eq, V> Engine<K, V> {
             Written::Done(_, node) => {
                 Tried::Done(Computed::Put(shard.version_if_any(&self.common.parts, node)))
             }
-            // The next attempt looks again, and further up.
+            // If sealed, the next attempt looks further up.
             Written::Refused(entry) | Written::Sealed(entry) => Tried::Lost(Some(entry)),
             Written::Exhausted(entry) if no_place || if_exhausted == IfExhausted::Reject => {
                 if displace() == Displaced::Refused {
@@ -251,7 +253,7 @@ impl<K: Eq, V> Engine<K, V> {
         }
     }
 
-    /// Looks for a key where it is, or is to be if it is absent.
+    /// Looks for a key on the floor where it is, or where it belongs if it is absent.
     fn look(
         &self,
         cx: &WriteScope<'_, K, V>,
@@ -279,7 +281,7 @@ impl<K: Eq, V> Shard<K, V> {
             let found = self.find(cx.guard(), home, hash, &eq);
             let is_past =
                 found.is_some_and(|found| !self.is_live(cx.common(), cx.watch, found.node));
-            // Perhaps it has been replaced in time, and only this thread was late.
+            // If the entry was replaced before its end, the key was present throughout: look again.
             if !is_past || found.is_some_and(|found| self.index.still_names(found)) {
                 return Sight { home, control, found, is_past };
             }

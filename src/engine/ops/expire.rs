@@ -1,6 +1,6 @@
-//! Time in a shard's operations: whether an entry lives, and taking out those that do not.
+//! Time in a shard's operations: whether an entry is live, and the removal of expired ones.
 //!
-//! The steps are those of `timing.rs`.
+//! The steps of an expiry, and why they are right, are in `timing.rs`.
 
 use crate::{
     engine::{
@@ -34,26 +34,26 @@ use crate::{
     types::removal::RemovalCause,
 };
 
-/// What a member of the index is, for whoever looks for its key.
+/// How a member of the index counts for operations that look for its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Live,
-    /// Its time is over.
+    /// The deadline has come, and the entry counts as absent.
     Expired,
-    /// It is stale: `groups.rs`.
+    /// The entry is stale (`groups.rs`), and counts as absent.
     Invalidated,
 }
 
 impl<K, V> Engine<K, V> {
-    /// The times of a key's entry, without counting as use.
+    /// Returns the times of a key's entry. The lookup does not count as a use.
     pub(crate) fn life(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Life> {
         let pin = pin();
         let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
         Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
     }
 
-    /// Gives a key's entry `span` from now on; false if it is absent, or there is no memory for its
-    /// time.
+    /// Gives a key's entry `span` from now on. Returns `false` if the key is absent, or there is no
+    /// memory for the time.
     pub(crate) fn touch(&self, hash: u64, mut eq: impl FnMut(&K) -> bool, span: Span) -> bool {
         let pin = pin();
         loop {
@@ -61,21 +61,20 @@ impl<K, V> Engine<K, V> {
             let Some(Sighted { shard, found, .. }) = sighted else { return false };
             let Ok(timing) = shard.timing_for(&self.common) else { return false };
             let touched = shard.touch(&self.common, timing, found, span);
-            // Between the change of the deadline and the look at the index. Its partner is in
-            // `Timing::hand_on`.
+            // SeqCst: pairs with the fence in `Timing::hand_on`. If this fence comes first, the
+            // write that replaces the node sees its new end; otherwise the look below sees the node
+            // replaced.
             fence(SeqCst);
-            // A value that has taken the place of this one may have been given its time before the
-            // touch.
+            // A replacement may have taken over the times from before the touch: then touch it.
             if touched != Change::TooLate && shard.index.still_names(found) {
                 return true;
             }
         }
     }
 
-    /// Applies the rules, which have changed, to the entries that are there, but for those whose
-    /// end a caller gave: no life gets longer. What is inserted at this moment may live as long as
-    /// it was said before. For caches with `Rules::Changing`, whose entries have all their times
-    /// noted. O(capacity).
+    /// Applies changed rules to all entries, except those whose end a caller gave. No life gets
+    /// longer. An entry that is inserted meanwhile may live by the old rules. For caches with
+    /// `Rules::Changing`, which note all times of their entries. O(capacity).
     #[cfg(feature = "manager")]
     pub(crate) fn shorten_lives(&self) {
         debug_assert_eq!(
@@ -99,7 +98,8 @@ impl<K, V> Engine<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// The shard's times, for entries that live as the cache's rules say.
+    /// Returns the shard's times, for entries that live by the cache's rules. Makes them if they
+    /// are missing.
     pub(crate) fn timing_by_rule(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
         let lifetimes = &common.lifetimes;
         let timing = common.parts.make(Part::Times, &self.timing, || {
@@ -113,7 +113,7 @@ impl<K, V> Shard<K, V> {
         Ok(timing)
     }
 
-    /// The same before an entry is told something else.
+    /// Returns the shard's times, for an entry that gets an end of its own. Makes what is missing.
     pub(crate) fn timing_for(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
         let timing = self.timing_by_rule(common)?;
         timing.ensure_details()?;
@@ -121,14 +121,14 @@ impl<K, V> Shard<K, V> {
         Ok(timing)
     }
 
-    /// What the entry of a node counts for that was found in the index. If it is expired, that is
-    /// settled.
+    /// Returns how the entry of a node counts that was found in the index. If it is expired, that
+    /// is settled.
     #[inline(always)]
     fn standing(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Standing {
         self.judge(common, watch, node).0
     }
 
-    /// The same, and what the clock said of it, if it was asked.
+    /// Like [`Shard::standing`], and returns the reading of the clock, if it was read.
     #[inline(always)]
     pub(crate) fn judge(
         &self,
@@ -143,8 +143,8 @@ impl<K, V> Shard<K, V> {
         let clock = &common.lifetimes.clock;
         match timing.judge(clock, node) {
             Verdict::Live(reading) => (Standing::Live, reading),
-            // If nothing is settled, it has another deadline by now, which the clock was not asked
-            // about.
+            // If it cannot be settled, the entry has got another deadline, which has not come. This
+            // thread has no reading for that one.
             Verdict::Past => {
                 let is_past = |seen| clock.is_past(seen);
                 let settled = timing.settle(node, common.lifetimes.grace, is_past);
@@ -153,18 +153,18 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Whether the deadline of a node that was found in the index has not come; if it has not, this
-    /// is a read, which may postpone it. If it has, that is not settled.
+    /// Returns whether the deadline of a node that was found in the index has not come. Then this
+    /// is a read, which may postpone the deadline. Otherwise the expiry is not settled here.
     #[inline(always)]
     pub(crate) fn read_in_time(&self, common: &Common<K, V>, node: NodeId) -> bool {
         let Some(timing) = self.timing.get() else { return true };
-        // A read that may postpone the deadline has to know what time it is.
+        // A read that may postpone the deadline needs the time.
         let postpones = common.parts.now().has(Part::Reads);
         (!postpones && timing.surely_lives(node)) || self.read_by_clock(common, node)
     }
 
-    /// The same as the clock says. Out of line, and without what its caller knows already: a hit
-    /// that does not come here is to keep nothing for it.
+    /// Decides [`Shard::read_in_time`] by the clock. Out of line, and takes no values that its
+    /// caller has read, so that hits that do not come here keep none for it.
     #[cold]
     #[inline(never)]
     fn read_by_clock(&self, common: &Common<K, V>, node: NodeId) -> bool {
@@ -180,14 +180,15 @@ impl<K, V> Shard<K, V> {
         true
     }
 
-    /// Whether the entry of a node that was found in the index is neither expired nor stale.
+    /// Returns whether the entry of a node that was found in the index is neither expired nor
+    /// stale. If it is expired, that is settled.
     #[inline(always)]
     pub(crate) fn is_live(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> bool {
         self.standing(common, watch, node) == Standing::Live
     }
 
-    /// Why the value of a node leaves: that it was absent already, for whoever looked, counts more
-    /// than any other cause.
+    /// Returns the cause for which the value of a node leaves: `cause`, unless it was expired or
+    /// stale.
     #[inline(always)]
     pub(crate) fn cause(
         &self,
@@ -216,7 +217,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// How long an entry that is about to be inserted will live; `found` is what it replaces.
+    /// Returns the life of an entry that is about to be inserted, if the shard has times. `found`
+    /// is the entry that it replaces.
     #[inline(always)]
     pub(crate) fn life(
         &self,
@@ -228,7 +230,7 @@ impl<K, V> Shard<K, V> {
     ) -> Option<Life> {
         let timing = self.timing.get()?;
         if let Some(found) = found {
-            // Whether it was expired is asked when it has been replaced.
+            // Its deadline is read when it has been replaced.
             timing.deadlines.prefetch(found.node);
         }
         Some(self.life_by_rule(cx, timing, target, terms, entry, found))
@@ -248,7 +250,7 @@ impl<K, V> Shard<K, V> {
         if let (Span::Kept, Some(found)) = (terms.span, found) {
             return lifetimes.kept(entry, timing.life(found.node));
         }
-        // Only the user's own rules ask for that.
+        // Only the user's `Expiry` needs the old life.
         let replaced = found
             .filter(|found| {
                 lifetimes.expiry.is_some() && self.is_live(cx.common(), cx.watch, found.node)
@@ -257,8 +259,8 @@ impl<K, V> Shard<K, V> {
         lifetimes.begin(entry, target.hash, terms.span, replaced)
     }
 
-    /// Gives an owned and filled node its weight, its generation, its times and its birth, if there
-    /// are such things; after the look for its key.
+    /// Gives an owned and filled node its weight, its generation, its times and its birth, as far
+    /// as the shard has these columns. Called after the look for the key.
     #[inline(always)]
     pub(crate) fn begin(
         &self,
@@ -292,7 +294,7 @@ impl<K, V> Shard<K, V> {
         }
         if let Some(timing) = self.timing.get() {
             timing.begin(node, life.unwrap_or(Life::ENDLESS))?;
-            // For this thread's next insert into this shard.
+            // This thread's next insert into this shard will need it.
             if let Some(next) = self.recycler.next_free(cx.number()) {
                 timing.prefetch(next);
             }
@@ -300,7 +302,7 @@ impl<K, V> Shard<K, V> {
         self.bear(cx, node, terms.tags)
     }
 
-    /// Says where an owned node will be published.
+    /// Notes where an owned node will be published.
     #[inline(always)]
     pub(crate) fn place(&self, node: NodeId, loc: impl FnOnce() -> Loc) {
         if let Some(timing) = self.timing.get() {
@@ -308,7 +310,7 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Has a node that was published looked at in time.
+    /// Marks a node that was published in the timer wheel, if it has a deadline.
     #[inline(always)]
     pub(crate) fn schedule(&self, common: &Common<K, V>, node: NodeId) {
         if let Some(timing) = self.timing.get() {
@@ -327,8 +329,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// What a lookup that counts as use makes of an entry's times; `reading` is what the clock said
-    /// when the lookup judged the entry, so that it is asked once.
+    /// Applies the rules for reads to the times of an entry. `reading` is the reading of the clock
+    /// with which the lookup judged the entry, if there is one, so that the clock is read once.
     #[inline]
     pub(crate) fn heed_read(
         &self,
@@ -351,7 +353,7 @@ impl<K, V> Shard<K, V> {
     #[cold]
     #[inline(never)]
     fn heed_read_by_rule(&self, common: &Common<K, V>, timing: &Timing, node: NodeId) {
-        // SAFETY: pinned, and found in the index since.
+        // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
         let rule = |life| unsafe {
             self.nodes.with(node, |entry| common.lifetimes.after_read(entry, life))
         };
@@ -360,7 +362,7 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Gives an entry `span` from now on.
+    /// Gives an entry `span` from now on, unless its deadline has come.
     pub(crate) fn touch(
         &self,
         common: &Common<K, V>,
@@ -371,7 +373,7 @@ impl<K, V> Shard<K, V> {
         let node = found.node;
         let life = timing.life(node);
         let new = common.lifetimes.touched(life, span);
-        // An entry from before the shard knew of times has not been placed.
+        // An entry that was published before the shard had times has no place yet.
         timing.deadlines.place(node, self.index.loc(found));
         let clock = &common.lifetimes.clock;
         let (change, deadline) = timing.set_end(node, new, |seen| clock.is_past(seen));
@@ -381,8 +383,8 @@ impl<K, V> Shard<K, V> {
         change
     }
 
-    /// Gives a node that has taken the place of another, with the times that this had, the end that
-    /// a touch has given to it meanwhile: see `postpone.rs`.
+    /// Gives `node`, which has replaced `old` with the times `kept`, the end that a touch has given
+    /// to `old` meanwhile: see `postpone.rs`.
     pub(crate) fn hand_on(
         &self,
         common: &Common<K, V>,
@@ -407,8 +409,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Takes out what is past, and past its grace, from no more than `budget` blocks, which are
-    /// taken off that.
+    /// Removes the entries whose deadline and grace are past, from at most `budget` blocks.
+    /// Subtracts from the budget the blocks that it has looked at.
     pub(crate) fn expire(&self, cx: &WriteScope<'_, K, V>, now: u64, budget: &mut u32) -> Advance {
         let Some(timing) = self.timing.get() else { return Advance::Done };
         if timing.wheel.is_inherited() {
@@ -419,25 +421,26 @@ impl<K, V> Shard<K, V> {
         timing.wheel.advance(now, budget, Expiring { shard: self, cx, timing, past, grace })
     }
 
-    /// In a child of `fork`, before its first look at what is due: takes over what the parent's
-    /// other threads were about to take out or to schedule. For a thread that is pinned.
+    /// Takes over, in a child of `fork` before its first advance of the wheel, the entries that the
+    /// parent's other threads were about to remove or to schedule. Call when pinned.
     #[cold]
     fn inherit(&self, timing: &Timing) {
         let fresh = self.recycler.fresh();
         for node in (1..=fresh).filter(|&node| timing.is_claimed(node)) {
             if self.is_there(timing, node) {
-                // If a thread of the child has claimed it by now, either of the two takes it out.
+                // If a thread of the child has claimed it meanwhile, one of the two removes it.
                 timing.deadlines.disclaim(node);
             }
         }
         timing.wheel.inherit(Block::count(fresh as usize));
     }
 
-    /// Takes a node's entry out if it is in the index and its deadline is not after `past`.
+    /// Removes a node's entry if it is in the index and its deadline is not after `past`.
     fn expire_node(&self, cx: &WriteScope<'_, K, V>, timing: &Timing, node: NodeId, past: u64) {
         let Some(loc) = timing.deadlines.loc(node) else { return };
         let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
-        // What is not there yet is not to be judged by its deadline.
+        // Read before the deadline, which then is that of the entry that is seen here, or a later
+        // one. An entry that is not published yet is not judged.
         if !holds(self.index.word(loc)) {
             return;
         }
@@ -448,7 +451,7 @@ impl<K, V> Shard<K, V> {
             }
             let grace = cx.common().lifetimes.grace;
             if deadline == PAST && grace > 0 && timing.expiry(node) > past {
-                // Settled, and its grace is not over.
+                // The expiry is settled, and the grace is not over.
                 let due = timing.expiry(node).saturating_add(grace);
                 return timing.wheel.schedule(Block::of(node), due);
             }
@@ -475,7 +478,7 @@ impl<K, V> Visit for Expiring<'_, K, V> {
     }
 
     fn look(&mut self, block: Block) -> Look {
-        // Read after the mark was taken: it covers every node that was scheduled before.
+        // Read after the mark was taken, so that it covers every node that was scheduled before.
         let fresh = self.shard.recycler.fresh();
         let look = self.timing.deadlines.look(block, fresh, self.past);
         for loc in look.due().filter_map(|node| self.timing.deadlines.loc(node)) {

@@ -1,25 +1,23 @@
-//! Inserting: the one operation that needs all protocols at once, and the one way in which an entry
-//! is written.
+//! Inserting: the operation that needs all protocols, and the only way to write an entry.
 //!
-//! Every write of an entry is *conditional*: an insert, an insert of what is absent, a load's, a
-//! refresh's and a computation's differ in what has to hold of the key ([`Precondition`]), and in
-//! nothing else. One floor of a shard does
+//! Every write of an entry is *conditional*. Inserts, inserts of absent keys, loads, refreshes and
+//! computations differ in the condition that the key has to meet ([`Precondition`]), and in nothing
+//! else. On one floor, a write
 //!
-//! 1. look for the key (`sets.rs`, steps 1 to 3),
-//! 2. look whether the precondition holds of what was found,
-//! 3. take a node, and fill it with the entry and what belongs to it,
-//! 4. put the node into the index, in such a way that this fails if the key was changed since 1:
-//!    present, by a swap of the node in its slot; absent, with a credit and a slot (`room.rs`), by
-//!    a decision in the control word (`sets.rs`, steps 4 to 6),
-//! 5. begin again at 1, with the node in hand, if it has failed.
+//! 1. looks for the key (`sets.rs`, steps 1 to 3),
+//! 2. checks the precondition against what it has found,
+//! 3. takes a node, and fills it with the entry and its columns,
+//! 4. puts the node into the index, in a way that fails if the key was changed since step 1. If the
+//!    key is present, it swaps the node in the key's slot. If the key is absent, it gets a credit
+//!    and a slot (`room.rs`), and decides in the control word (`sets.rs`, steps 4 to 6),
+//! 5. begins again at step 1, with the node in hand, if step 4 has failed.
 //!
-//! The first time is a straight line ([`Shard::put`]), with half of its steps left out where the
-//! cache has no parts that they are for. All further times are a loop (`insert/attempt.rs`), in
-//! which an [`Attempt`] holds what was taken on the way (a node, a credit, a claimed slot), and
-//! gives it back if the write comes to nothing, also when comparing keys panics.
+//! The first attempt is a straight line ([`Shard::put`]), without the steps that belong to parts
+//! that the cache does not have. Further attempts are a loop (`insert/attempt.rs`). There, an
+//! [`Attempt`] holds what was taken (a node, a credit, a claimed slot), and gives it back if the
+//! write is not done, also if comparing keys panics.
 //!
-//! If the key is not on this floor and cannot be added there, the write goes on further up
-//! (`storeys.rs`).
+//! If the key is not on this floor and cannot be added there, the write goes up (`storeys.rs`).
 
 mod attempt;
 mod precondition;
@@ -55,16 +53,16 @@ use crate::{
 use attempt::Attempt;
 use std::time::Duration;
 
-/// What to do if the key is there.
+/// What an insert does if the key is present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IfPresent {
-    /// Put the new value in its place.
+    /// It replaces the value.
     Replace,
-    /// Leave the old one.
+    /// It leaves the value as it is.
     Keep,
 }
 
-/// What became of an insert.
+/// The outcome of an insert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inserted {
     /// The key was absent.
@@ -77,26 +75,27 @@ pub(crate) enum Inserted {
     Rejected,
 }
 
-/// What became of a conditional write on one floor.
+/// The outcome of a conditional write on one floor.
 #[derive(Debug)]
 pub(crate) enum Written<K, V> {
-    /// It is over, and the entry has been taken up: by this node, if it is there, or else 0, which
-    /// is no node's number.
+    /// The write is over. The node that was published with the entry, or 0, which is no node's
+    /// number, if none was.
     Done(Inserted, NodeId),
-    /// The precondition does not hold. The entry is to be dropped when no longer pinned.
+    /// The precondition does not hold. The caller drops the entry when it is not pinned any more.
     Refused(Entry<K, V>),
-    /// There is no node for it. Nothing has changed.
+    /// There is no node for the entry, or no memory for its terms. Nothing has changed.
     Exhausted(Entry<K, V>),
-    /// The key is not on this floor and cannot be added: it belongs further up (`storeys.rs`).
+    /// The key is not on this floor and cannot be added there: it belongs further up
+    /// (`storeys.rs`).
     Sealed(Entry<K, V>),
 }
 
 impl<K, V> Written<K, V> {
-    /// The precondition does not hold; the node that had taken the entry up is retired.
+    /// The precondition does not hold, and the filled node is retired.
     const REFUSED: Self = Written::Done(Inserted::Kept, 0);
     const REJECTED: Self = Written::Done(Inserted::Rejected, 0);
 
-    /// What became of the insert; the entry, if nothing did.
+    /// Returns the outcome of the insert, or the entry if it has to be tried elsewhere or again.
     #[inline(always)]
     pub(crate) fn into_inserted(self) -> Result<Inserted, Entry<K, V>> {
         match self {
@@ -107,39 +106,39 @@ impl<K, V> Written<K, V> {
     }
 }
 
-/// What came of one try to add a key.
+/// The outcome of one try to add a key.
 enum Adding<'i> {
     Done,
-    /// Another insert was decided in between; or there is no slot, if none was claimed. With what
-    /// was taken.
+    /// The control word has changed in between, or, if the room has no claim, no slot of the home
+    /// was free. The room is the caller's.
     Lost(Room<'i>),
     /// There is nothing that could be evicted.
     NoRoom,
 }
 
-/// What became of the entry that stands in the way of a value which is not stored.
+/// What happened to the key's entry when a value was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Displaced {
-    /// It stays, since the precondition does not hold of it, or not any more.
+    /// The precondition does not hold, and the entry stays, if there is one.
     Refused,
-    /// There was none.
+    /// There was no entry.
     Absent,
-    /// It has left, for this cause.
+    /// The entry has left, for this cause.
     For(RemovalCause),
 }
 
-/// Where an insert goes, and what it costs. Two words, which travel in registers.
+/// The hash of an insert's key, and its price. Two words, which are passed in registers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
     pub(crate) hash: u64,
     pub(crate) price: Price,
 }
 
-/// A load that has brought a value.
+/// A load that has a value to store.
 #[derive(Debug)]
 pub(crate) struct Load<'a, K, V> {
     pub(crate) post: &'a Post<Flight<K, V>>,
-    /// The node whose value the new one is to replace, if it is a refresh.
+    /// The node whose value the new one replaces, if the load is a refresh.
     pub(crate) replaces: Option<Spot>,
     pub(crate) terms: &'a Terms,
     pub(crate) took: Duration,
@@ -153,10 +152,10 @@ impl<K, V> Clone for Load<'_, K, V> {
 
 impl<K, V> Copy for Load<'_, K, V> {}
 
-/// What whoever inserts an entry says about it.
+/// The caller's terms for an entry that it inserts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
-    /// How long it is to live.
+    /// How long the entry lives.
     pub(crate) span: Span,
     pub(crate) tags: Tags,
 }
@@ -166,8 +165,8 @@ impl Terms {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    /// Writes an entry in a straight line: for a cache in which the thread has found no parts with
-    /// which a write has more to do, when it had pinned. `home` is the key's.
+    /// Writes an entry in a straight line. For a cache in which this thread has found none of
+    /// [`PartSet::OF_WRITES`] after it pinned. `home` is the key's.
     #[inline(always)]
     pub(crate) fn write_plain(
         &self,
@@ -185,7 +184,7 @@ impl<K: Eq, V> Shard<K, V> {
         self.put(cx, target, &Terms::BY_RULE, entry, if_present, (home, control, found))
     }
 
-    /// The same for a key that was not found.
+    /// Continues [`Shard::write_plain`] for a key that was not found.
     #[inline(never)]
     fn add_plain(
         &self,
@@ -198,7 +197,7 @@ impl<K: Eq, V> Shard<K, V> {
         self.put(cx, target, &Terms::BY_RULE, entry, if_present, (home, control, None))
     }
 
-    /// Writes an entry.
+    /// Writes an entry on this floor, if the condition holds.
     pub(crate) fn write(
         &self,
         cx: &WriteScope<'_, K, V>,
@@ -213,8 +212,8 @@ impl<K: Eq, V> Shard<K, V> {
         self.put(cx, target, terms, entry, condition, (home, control, found))
     }
 
-    /// The first attempt, where the key was looked for: with what was found after the control word
-    /// was read.
+    /// Makes the first attempt of a write. The caller has read the control word, and has then
+    /// looked for the key.
     #[inline(always)]
     pub(crate) fn put<C: Condition<K, V>>(
         &self,
@@ -249,7 +248,7 @@ impl<K: Eq, V> Shard<K, V> {
             attempt.is_unchanged = is_unchanged;
             attempt
         };
-        // Asked again, since the node's last owner may have known of more: `parts.rs`.
+        // Read again, since the node's last owner may have known of more parts: `parts.rs`.
         if cx.parts().has_any_of(PartSet::OF_NODES) {
             if C::IS_PLAIN {
                 return self.put_again(cx, target, node, condition.full());
@@ -258,7 +257,7 @@ impl<K: Eq, V> Shard<K, V> {
                 return attempt().reject_unfinished();
             }
             condition.full().begin(self, node);
-            // Once more, as late as can be, and after the node's birth.
+            // Checked again after the node has its birth: `groups.rs` requires that of a load.
             if !condition.full().holds(self, cx, found) {
                 drop(attempt());
                 return Written::REFUSED;
@@ -274,7 +273,7 @@ impl<K: Eq, V> Shard<K, V> {
             return self.put_again(cx, target, node, condition.full());
         }
         self.place(node, || self.index.loc(found));
-        // Where entries weigh differently, credits may have to be had first.
+        // Where entries have weights of their own, the new one may need more credits first.
         let is_even = self.weights.is_none() && !is_unchanged;
         let written = if is_even && self.index.replace(found, node) {
             self.updated(stock, cx, found, node)
@@ -287,15 +286,15 @@ impl<K: Eq, V> Shard<K, V> {
         written
     }
 
-    /// Whether there is memory for what is said about an entry.
+    /// Returns whether there is memory for the terms of an entry.
     #[inline(always)]
     fn can_keep(&self, common: &Common<K, V>, Terms { span, tags }: &Terms) -> bool {
         let timed = !matches!(span, Span::For(_)) || self.timing_for(common).is_ok();
         timed && (tags.is_empty() || common.has_tags())
     }
 
-    /// The key was changed since it was found, or the cache has come by parts with which there is
-    /// more to do.
+    /// Continues a plain write: the key was changed since it was found, or the cache has got parts
+    /// with which a write has more to do.
     #[cold]
     #[inline(never)]
     fn put_again(
@@ -305,8 +304,7 @@ impl<K: Eq, V> Shard<K, V> {
         node: NodeId,
         condition: Precondition<'_, K, V>,
     ) -> Written<K, V> {
-        // An entry that is inserted at the moment in which there come to be times lives as the
-        // cache's rules say, which are none.
+        // No life: the shard had no deadlines when the write began, so the cache's rules set none.
         let attempt = Attempt::new(self, cx, target, node, condition);
         match self.begin(cx, target, &Terms::BY_RULE, node, None) {
             Ok(()) => attempt.run(),
@@ -314,7 +312,7 @@ impl<K: Eq, V> Shard<K, V> {
         }
     }
 
-    /// Whether nothing can be added in a set with this control word.
+    /// Returns whether no key can be added in a set with this control word.
     #[inline(always)]
     fn is_closed(&self, cx: &WriteScope<'_, K, V>, control: Control) -> bool {
         let unsealed = planted(Bug::SealSkipped) && cx.common().storeys.height() > self.level();
@@ -336,13 +334,13 @@ impl<K: Eq, V> Shard<K, V> {
                 None => return Err(entry),
             },
         };
-        // SAFETY: just allocated, so owned and empty.
+        // SAFETY: the node was just allocated, so this thread owns it, and it holds no entry.
         unsafe { self.nodes.write(node, entry.key, entry.value) };
         step(Step::NodeFilled);
         Ok(node)
     }
 
-    /// Adds a key that was not found, for the first time.
+    /// Makes the first try to add a key that was not found.
     #[inline(always)]
     fn add_first<C: Condition<K, V>>(
         &self,
@@ -362,9 +360,8 @@ impl<K: Eq, V> Shard<K, V> {
         if attempt.room.is_some() { attempt.run() } else { attempt.rejected() }
     }
 
-    /// Tries to add a key that was not found after `control` was read, with the room that is in
-    /// hand, if any. It runs no code of the user's, so nothing unwinds, and what it has taken needs
-    /// no guard.
+    /// Tries to add a key that was not found after `control` was read, with the room in hand, if
+    /// there is one. Runs no user code and does not unwind, so what it takes needs no guard.
     #[inline(always)]
     fn add<'i>(
         &'i self,
@@ -382,7 +379,7 @@ impl<K: Eq, V> Shard<K, V> {
         };
         let Some(Room { credit, source, claim, vacant }) = room else { return Adding::NoRoom };
         let claim = claim.or_else(|| self.index.claim(home, vacant, target.hash, node));
-        // One that was in hand may be next door.
+        // The first claim is in the home set; one that was in hand may be next door.
         let claim = if is_first { claim.map(|claim| claim.at(home)) } else { claim };
         if let Some(claim) = &claim {
             self.place(node, || self.index.loc_claimed(claim));
@@ -404,15 +401,15 @@ impl<K: Eq, V> Shard<K, V> {
         Adding::Lost(Room { credit, source, claim, vacant: 0 })
     }
 
-    /// Has an entry that was published taken out in time, and at once if it was invalidated
-    /// meanwhile.
+    /// Schedules the expiry of an entry that was published, and removes the entry at once if it was
+    /// invalidated meanwhile.
     #[inline(never)]
     fn look_after(&self, cx: &WriteScope<'_, K, V>, loc: Loc, node: NodeId) {
         self.schedule(cx.common(), node);
         self.second_look(cx, loc, node);
     }
 
-    /// The rest of a replacement: the node that was replaced.
+    /// Finishes a replacement: counts it, and retires the node that was replaced.
     #[inline(always)]
     fn updated(
         &self,
@@ -422,7 +419,8 @@ impl<K: Eq, V> Shard<K, V> {
         node: NodeId,
     ) -> Written<K, V> {
         self.index.forget(self.index.loc(found), found.word, Departure::Node);
-        // Asked after the swap: what ends then was in time.
+        // Read after the swap: an old entry that a lookup has taken for absent before the swap
+        // counts as absent here, too.
         if cx.parts().has_any_of(PartSet::OF_DEPARTURES) {
             return self.updated_with_parts(cx, self.index.loc(found), found.node, node, false);
         }
@@ -431,8 +429,8 @@ impl<K: Eq, V> Shard<K, V> {
         Written::Done(Inserted::Updated, node)
     }
 
-    /// The same where the old value is more than a node. The listener does not hear of it if it
-    /// `is_renewed`: the new one is as good.
+    /// Finishes a replacement in a cache with parts. If the entry `is_renewed`, the new value
+    /// equals the old one, and the listener is not told.
     #[inline(never)]
     fn updated_with_parts(
         &self,
@@ -453,13 +451,13 @@ impl<K: Eq, V> Shard<K, V> {
         if cause == RemovalCause::Replaced {
             return Written::Done(Inserted::Updated, node);
         }
-        // Its key was absent, for whoever looked.
+        // The key counted as absent: its old entry was expired or stale.
         cx.count(Event::Insert);
         Written::Done(Inserted::Added, node)
     }
 
-    /// The write of an entry that nobody can find: it takes no place but that of what its key had.
-    /// Counted and told as expired.
+    /// Writes an entry that no lookup can find, since it ends when it begins: removes the old entry
+    /// of the key, and stores none. The new entry is counted and told as expired.
     #[cold]
     fn expire_at_once(
         &self,
@@ -476,7 +474,7 @@ impl<K: Eq, V> Shard<K, V> {
         cx.count(Event::Expiration);
         cx.leaving().keep_unstored(entry, RemovalCause::Expired);
         if displaced == Displaced::For(RemovalCause::Replaced) {
-            // Counted when the other left.
+            // The update was counted when the old entry left.
             return Written::Done(Inserted::Updated, 0);
         }
         cx.count(Event::Insert);
@@ -485,8 +483,8 @@ impl<K: Eq, V> Shard<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// Takes a key out of this shard for a value that is not stored, or for none, if the
-    /// precondition holds.
+    /// Removes a key from this shard if the precondition holds: for a value that is not stored, or
+    /// for a computation that removes.
     #[cold]
     pub(crate) fn displace(
         &self,
@@ -510,10 +508,11 @@ impl<K, V> Shard<K, V> {
     }
 }
 
-/// Whether nobody can find an entry that begins like this.
+/// Returns whether no lookup could find an entry that begins with this life.
 #[inline(always)]
 fn ends_at_once<K, V>(cx: &WriteScope<'_, K, V>, terms: &Terms, life: Option<Life>) -> bool {
-    // What keeps the times of another has its place, too; and with grace, an error finds it.
+    // An entry that keeps the times of another is stored: a touch may still give it an end. With
+    // grace, the entry may be returned instead of an error.
     life.is_some_and(Life::ends_at_once)
         && !matches!(terms.span, Span::Kept)
         && cx.common().lifetimes.grace == 0

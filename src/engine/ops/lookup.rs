@@ -1,4 +1,4 @@
-//! Looking keys up, on whatever floor they are.
+//! Lookups, on all floors.
 
 use crate::{
     engine::{
@@ -19,23 +19,23 @@ use crate::{
     process::clock::Reading,
 };
 
-/// An entry that a lookup has found; borrows from the pin under which it was found.
+/// An entry that a lookup has found. It borrows from the pin under which it was found.
 #[derive(Debug)]
 pub(crate) struct Sighted<'s, K, V> {
     pub(crate) shard: &'s Shard<K, V>,
     pub(crate) found: Found<'s>,
-    /// What the clock said when its deadline was looked at.
+    /// The reading of the clock against which the deadline was judged, if the clock was read.
     pub(crate) reading: Option<Reading>,
     entry: &'s Entry<K, V>,
 }
 
 impl<K, V> Sighted<'_, K, V> {
-    /// What `f` makes of the entry.
+    /// Calls `f` with the entry.
     #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&Entry<K, V>) -> R) -> R {
         if cfg!(larder_loom) {
-            // So that models see how long it is read.
-            // SAFETY: it was found in the index under a pin that is still held.
+            // With `with`, models see how long the entry is read.
+            // SAFETY: the node was found in the index (Acquire) under a pin that is still held.
             return unsafe { self.shard.nodes.with(self.found.node, f) };
         }
         f(self.entry)
@@ -46,25 +46,25 @@ impl<K, V> Sighted<'_, K, V> {
     }
 }
 
-/// A key that is looked up, and all that it takes to do so, in two words: a lookup is handed from
-/// one function to another.
+/// A key that is looked up, with its engine and its hash. It takes two words, since lookups pass it
+/// from function to function.
 pub(crate) trait Sought<'c, K, V>: Copy {
     fn engine(self) -> &'c Engine<K, V>;
     fn hash(self) -> u64;
     fn is(self, key: &K) -> bool;
 }
 
-/// What a look at the ground floor comes to.
+/// The outcome of a look at the ground floor.
 enum Glance<'s, K, V> {
     Miss,
     Hit(Sighted<'s, K, V>),
-    /// The deadline of what was found has come. Neither was counted.
+    /// The deadline of the entry has come. Neither a hit nor a miss was counted.
     Past,
 }
 
 impl<K, V> Common<K, V> {
-    /// Looks a key up from its home on the ground floor, and counts the use; for a cache in which
-    /// nothing but the entry's deadline may change what a lookup finds, and that only if `TIMED`.
+    /// Looks a key up from its home on the ground floor, and counts the use. For a cache in which
+    /// only the deadline of the entry may change what a lookup finds, and only if `TIMED`.
     #[inline(always)]
     fn glance<'s, const TIMED: bool>(
         &self,
@@ -78,8 +78,8 @@ impl<K, V> Common<K, V> {
             self.counters.count(pin.number, Event::Miss);
             return Glance::Miss;
         };
-        // A hint, and before the deadline is looked at: so its place need not be kept for
-        // afterwards.
+        // A hint. Counted before the look at the deadline, so that the slot's place need not be
+        // kept across it.
         Index::touch(found);
         if TIMED && !shard.read_in_time(self, found.node) {
             return Glance::Past;
@@ -90,16 +90,17 @@ impl<K, V> Common<K, V> {
 }
 
 impl<K, V> Engine<K, V> {
-    /// Asks for the first cache line that an operation on this hash will need.
+    /// Prefetches the first cache line that an operation on this hash will need.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: u64) {
         let shard = self.ground(hash);
         shard.index.home(hash).prefetch();
     }
 
-    /// Looks a key up and counts the use; `f` gets the entry while it is pinned.
+    /// Looks a key up and counts the use. `f` gets the entry while this thread is pinned.
     ///
-    /// Each way is a function of its own, which begins anew: so none keeps what only another needs.
+    /// Each path is a function of its own, called last, so that none keeps values that only another
+    /// path needs.
     #[inline(always)]
     pub(crate) fn get<'c, R>(
         sought: impl Sought<'c, K, V>,
@@ -119,7 +120,7 @@ impl<K, V> Engine<K, V> {
         Self::get_in_time(sought, f)
     }
 
-    /// The same in a cache without parts that may change what a lookup finds.
+    /// [`Engine::get`] in a cache without parts that may change what a lookup finds.
     #[inline(never)]
     fn get_plain<'c, R>(
         sought: impl Sought<'c, K, V>,
@@ -132,7 +133,7 @@ impl<K, V> Engine<K, V> {
         Self::get_on_ground::<false, R>(sought, f)
     }
 
-    /// The same in a cache whose entries may have deadlines, which reads may postpone.
+    /// [`Engine::get`] in a cache whose entries may have deadlines, which reads may postpone.
     #[inline(never)]
     fn get_in_time<'c, R>(
         sought: impl Sought<'c, K, V>,
@@ -156,7 +157,7 @@ impl<K, V> Engine<K, V> {
     {
         let common = &*sought.engine().common;
         let hash = sought.hash();
-        // Before pinning, whose locked instruction takes as long as the line does to come.
+        // Before the pin, whose locked instruction takes about as long as the line.
         let shard = common.storeys.ground(hash);
         let home = shard.index.prefetched_home(hash);
         let pin = pin();
@@ -167,8 +168,8 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// The same where there is more to be looked at than the deadline of what is found, or that has
-    /// come.
+    /// [`Engine::get`] in a cache with groups or more than one floor, or after a glance found an
+    /// entry whose deadline has come.
     #[inline(never)]
     fn get_by_detour<'c, R>(
         sought: impl Sought<'c, K, V>,
@@ -178,14 +179,14 @@ impl<K, V> Engine<K, V> {
         K: 'c,
         V: 'c,
     {
-        // Before pinning: it is the user's code.
+        // Before the pin, since hashing is user code. (A glance before this still holds its pin.)
         let hash = sought.hash();
         let pin = pin();
         let sighted = sought.engine().find(&pin, hash, |key| sought.is(key));
         sighted.map(|sighted| sighted.with(f))
     }
 
-    /// [`Engine::get`] for a thread that is pinned already: the entry, for as long as it is.
+    /// [`Engine::get`] for a thread that is pinned already. The entry borrows from the pin.
     #[inline(always)]
     pub(crate) fn get_in<'g>(
         &'g self,
@@ -206,6 +207,7 @@ impl<K, V> Engine<K, V> {
         self.find(pin, hash, eq).map(|sighted| sighted.entry)
     }
 
+    /// Looks a key up and counts the use, in any cache.
     #[inline(always)]
     pub(crate) fn find<'s>(
         &'s self,
@@ -230,7 +232,7 @@ impl<K, V> Engine<K, V> {
         Some(sighted)
     }
 
-    /// Looks a key up, and takes what is expired or stale for absent.
+    /// Looks a key up without counting the use. An entry that is expired or stale counts as absent.
     #[inline(always)]
     pub(crate) fn find_live<'s>(
         &'s self,
@@ -241,7 +243,7 @@ impl<K, V> Engine<K, V> {
         self.find_live_among(self.common.parts.now(), pin, hash, eq)
     }
 
-    /// The same in a cache that has these parts, as this thread has found.
+    /// [`Engine::find_live`] in a cache whose parts this thread has read before.
     #[inline(always)]
     fn find_live_among<'s>(
         &'s self,
@@ -263,7 +265,8 @@ impl<K, V> Engine<K, V> {
                 if standing == Standing::Live {
                     return Some(Sighted { shard, found, reading, entry });
                 }
-                // Perhaps it has been replaced in time, and only this thread was late.
+                // If the entry was replaced before its end, the key was present throughout: look
+                // again.
                 if shard.index.still_names(found) {
                     return None;
                 }
@@ -275,7 +278,7 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Looks a key up, live or not.
+    /// Looks a key up without counting the use, also if its entry is expired or stale.
     pub(crate) fn find_any<'s>(
         &'s self,
         pin: &'s Pin,
@@ -293,7 +296,7 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Looks a key up and leaves no trace.
+    /// Looks a key up without counting the use.
     #[inline]
     pub(crate) fn peek<R>(
         &self,
@@ -305,7 +308,7 @@ impl<K, V> Engine<K, V> {
         self.find_live(&pin, hash, eq).map(|sighted| sighted.with(f))
     }
 
-    /// Calls `f` with each entry of one set; false behind the last set of the shard.
+    /// Calls `f` with each live entry of one set. Returns `false` if there is no such shard or set.
     pub(crate) fn visit_set(
         &self,
         shard: usize,
@@ -317,7 +320,7 @@ impl<K, V> Engine<K, V> {
         let watch = self.common.watch();
         let Some(members) = shard.index.members_of(set) else { return false };
         for found in members.filter(|found| shard.is_live(&self.common, watch, found.node)) {
-            // SAFETY: pinned, and found in the index since.
+            // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
             unsafe { shard.nodes.with(found.node, &mut f) };
         }
         true

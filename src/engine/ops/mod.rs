@@ -1,13 +1,14 @@
-//! The operations: what the API calls, and its steps in one shard.
+//! The operations that the API calls, and their steps in one shard.
 //!
-//! - `lookup.rs`: looking keys up
-//! - `write.rs`: inserts and removals from outside: the shard, the guard, the floors
+//! - `lookup.rs`: lookups
+//! - `write.rs`: inserts and removals as a whole: the shard, the guard, the floors
 //! - `insert.rs`, `insert/attempt.rs`: an insert in one shard
+//! - `insert/precondition.rs`: the conditions under which an entry is written
 //! - `room.rs`: where a new entry's credit and slot come from
 //! - `compute.rs`: a key's value computed from the one that is there
 //! - `versions.rs`: versions, and writes that depend on them
-//! - `expire.rs`: whether an entry lives, and taking out those that do not
-//! - `sweep.rs`: births of what is inserted, and taking out what is stale
+//! - `expire.rs`: whether an entry is live, and the removal of expired ones
+//! - `sweep.rs`: births of inserted entries, and the removal of stale ones
 
 pub(crate) mod compute;
 pub(crate) mod expire;

@@ -1,9 +1,9 @@
-//! Making room: where the credit of a new entry comes from, and its slot.
+//! Making room: the credit and the slot of a new entry.
 //!
-//! While the cache fills up, credits come from the budget and slots are free. When it is full, an
-//! insert evicts the oldest newcomer if that has to go early (`rules.rs`), and looks at its own set
-//! otherwise: an entry that is due there is *ousted*, which evicts it, hands its credit over and
-//! claims its slot by one exchange.
+//! While the cache fills up, credits come from the budget and slots are free. When the cache is
+//! full, an insert evicts the oldest newcomer if the policy says so (`rules.rs`), and otherwise
+//! looks at its own set. An entry that is due there is *ousted*: one compare-and-swap evicts it and
+//! claims its slot, and its credit goes to the insert.
 
 use crate::{
     engine::{
@@ -22,14 +22,14 @@ use crate::{
     types::{eviction::EvictionPolicy, removal::RemovalCause},
 };
 
-/// What an insert has got for its entry.
+/// The credit, and perhaps the slot, that an insert has for its entry.
 #[derive(Debug)]
 pub(crate) struct Room<'i> {
     pub(crate) credit: Credit,
     pub(crate) source: Source,
-    /// A slot, if its entry has made room.
+    /// A slot, if one was claimed.
     pub(crate) claim: Option<Claim<'i>>,
-    /// Slots of the home that had no member, as far as was looked at.
+    /// The slots of the home that were seen without a member, as a bit mask.
     pub(crate) vacant: u32,
 }
 
@@ -44,7 +44,8 @@ impl<'i> Room<'i> {
         Room { credit, source: Source::Evicted, claim, vacant }
     }
 
-    /// The same, but not where a call out of line has put it: then no other need be in memory.
+    /// Returns a copy. For the result of a call out of line, which is in memory: the copy, and with
+    /// it the results of the inlined paths, can be kept in registers.
     #[inline(always)]
     fn apart(self) -> Self {
         let Room { credit, source, claim, vacant } = self;
@@ -52,15 +53,16 @@ impl<'i> Room<'i> {
     }
 }
 
-/// Entries that are given up at once where nodes run out although there is weight left.
+/// The number of entries that are evicted at once where nodes run out although there are credits
+/// left.
 const RELIEF: u32 = 16;
 
-/// One in so many evictions is from below the top floor.
+/// One in this many evictions is from below the top floor.
 const EMPTYING: u32 = 4;
 
 impl<K, V> Shard<K, V> {
-    /// Finds credit for one more entry, of a key that is absent, and perhaps a slot. None if there
-    /// is nothing that could be evicted.
+    /// Finds the credit for an entry whose key is absent, and perhaps a slot. Returns `None` if
+    /// there is nothing that could be evicted.
     #[inline(always)]
     pub(crate) fn room<'i>(
         &'i self,
@@ -83,13 +85,13 @@ impl<K, V> Shard<K, V> {
         self.room_by_weight(cx, target).map(Room::apart)
     }
 
-    /// Whether the policy compares entries.
+    /// Returns whether the policy compares what entries are worth.
     #[inline(always)]
     fn compares(&self) -> bool {
         self.rules != EvictionPolicy::SegmentedLru
     }
 
-    /// The same in a full cache: evicts.
+    /// Evicts an entry for a new one, in a full cache.
     #[inline(always)]
     fn evict_for<'i>(
         &'i self,
@@ -98,7 +100,7 @@ impl<K, V> Shard<K, V> {
         home: Home<'i>,
         node: NodeId,
     ) -> Option<Room<'i>> {
-        // Where no slot is free, one of the set has to go.
+        // If no slot of the home is free, a member of the home has to go.
         let vacant = home.vacant();
         if vacant != 0
             && let Some(credit) = self.evict_newcomer(cx)
@@ -151,7 +153,7 @@ impl<K, V> Shard<K, V> {
         self.room_by_weight(cx, target)
     }
 
-    /// Evicts the oldest of the last newcomers, if it has to go; its credit.
+    /// Evicts the oldest of the last newcomers, if the policy says so. Returns its credit.
     #[inline]
     fn evict_newcomer(&self, cx: &WriteScope<'_, K, V>) -> Option<Credit> {
         let stays = |word| self.is_pinned(word);
@@ -159,7 +161,8 @@ impl<K, V> Shard<K, V> {
         self.evict(cx, victim)
     }
 
-    /// Evicts an entry that is due in one of the sets where there may be some; its credit.
+    /// Evicts an entry that is due, in a crowded set or in the next sets of the hand. Returns its
+    /// credit.
     fn evict_due_elsewhere(&self, cx: &WriteScope<'_, K, V>) -> Option<Credit> {
         let (policy, pace) = (&self.policy, self.pace());
         if let Some(credit) = policy.crowded(pace).find_map(|set| self.evict_due(cx, set)) {
@@ -168,7 +171,7 @@ impl<K, V> Shard<K, V> {
         (0..HAND).find_map(|_| self.evict_due(cx, policy.next_set(pace, &self.index)))
     }
 
-    /// Evicts an entry of a set that is due; its credit.
+    /// Evicts an entry of a set that is due. Returns its credit.
     fn evict_due(&self, cx: &WriteScope<'_, K, V>, set: usize) -> Option<Credit> {
         let mut visit = self.policy.visit(self.pace(), &self.index, set);
         while let Some(victim) = visit.next_due(&|word| self.is_pinned(word)) {
@@ -193,8 +196,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Adds to `credit` until there are `weight` credits, by eviction if it must be. None if
-    /// nothing is left that could be evicted.
+    /// Adds to `credit` until there are `weight` credits, by eviction if no unused ones are left.
+    /// Returns where they came from, or `None` if there is nothing left that could be evicted.
     #[cold]
     #[inline(never)]
     pub(crate) fn gather(
@@ -205,7 +208,7 @@ impl<K, V> Shard<K, V> {
         credit: &mut Credit,
     ) -> Option<Source> {
         let shards = cx.common().storeys.count();
-        // What is heavy beside a shard is to be made room for by all of them.
+        // All shards make room for an entry that is heavy compared with the capacity of one.
         let is_heavy = weight > cx.budget().capacity() / (8 * shards as u64);
         let mut source = Source::Unused;
         for turn in 0.. {
@@ -216,7 +219,7 @@ impl<K, V> Shard<K, V> {
                 break;
             }
             let first = if is_heavy { (self.id() + turn) % shards } else { self.giver(cx, turn) };
-            // Later turns look elsewhere, or one set would have to make all the room.
+            // Later turns look elsewhere, so that one set need not make all the room.
             let own = || self.index.number(self.index.home(hash));
             let home = (turn == 0 && first == self.id()).then(own);
             credit.add(Self::evict_from(cx, first, shards, home)?);
@@ -225,13 +228,13 @@ impl<K, V> Shard<K, V> {
         Some(source)
     }
 
-    /// The shard that gives an entry for one that is inserted here: the one with more entries, of
-    /// this and another. Where entries weigh differently, one that is evicted frees more or less
-    /// than is needed, so shards that only evicted their own would drift apart, and those with
-    /// fewer entries, which have more misses, lose ever more.
+    /// Returns the number of the shard that evicts an entry for one that is inserted here: of this
+    /// shard and another one, that with more entries. Where entries have weights of their own, an
+    /// eviction frees more or less than is needed. So the sizes of shards that evict only their own
+    /// entries would drift apart, and those with fewer entries have more misses and lose even more.
     ///
-    /// In a cache that has grown, one in [`EMPTYING`] comes from below the top: entries there are
-    /// as old as they are few, and the sooner they are gone the better.
+    /// In a cache that has grown, one in [`EMPTYING`] evictions is from below the top floor, where
+    /// entries are old and few, so that the lower floors become empty.
     #[inline]
     fn giver(&self, cx: &WriteScope<'_, K, V>, turn: usize) -> usize {
         let storeys = &cx.common().storeys;
@@ -255,8 +258,9 @@ impl<K, V> Shard<K, V> {
         if entries(other) > self.entries() { other } else { self.id() }
     }
 
-    /// Both sets of a key that is to be added are full, although there is weight left: whether it
-    /// goes to the floor above, which may come to be for it (`storeys.rs`).
+    /// Returns whether a key goes to the floor above, since no slot of its home is free. Adds that
+    /// floor if unused credits are left and the shard has half of the entries with which it is
+    /// outgrown (`storeys.rs`).
     #[cold]
     pub(crate) fn is_outgrown(&self, cx: &WriteScope<'_, K, V>, hash: u64, source: Source) -> bool {
         let crowded = self.entries() >= self.outgrown_at() / 2 && source == Source::Unused;
@@ -267,8 +271,8 @@ impl<K, V> Shard<K, V> {
         cx.common().has_above(self.level(), hash)
     }
 
-    /// Adds a storey if there are more entries than was estimated, and there were credits for the
-    /// last one all the same.
+    /// Adds a storey if there are more entries than estimated, and unused credits were left for the
+    /// last one.
     #[inline]
     pub(crate) fn grow_if_crowded(&self, cx: &WriteScope<'_, K, V>, source: Source) {
         if source == Source::Unused
@@ -282,7 +286,7 @@ impl<K, V> Shard<K, V> {
     #[cold]
     fn grow_if_outgrown(&self, cx: &WriteScope<'_, K, V>) {
         if cx.common().is_outgrown() {
-            // If there is no memory for it: it will be tried again, by and by.
+            // If there is no memory for it, a later insert tries again.
             let _ = self.grow(cx);
         }
     }
@@ -293,8 +297,8 @@ impl<K, V> Shard<K, V> {
         cx.common().grow_patiently(self.level(), entries.saturating_mul(FACTOR)).is_ok()
     }
 
-    /// Gives a few entries up if they hold nearly all nodes that there can be: nobody else would
-    /// free one.
+    /// Evicts a few entries if entries hold nearly all nodes that there can be, since then nothing
+    /// else frees a node.
     #[cold]
     pub(crate) fn relieve(&self, cx: &WriteScope<'_, K, V>) {
         let fresh = self.recycler.fresh();
@@ -308,7 +312,7 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Evicts an entry; its credit. None if its word has changed.
+    /// Evicts an entry. Returns its credit, or `None` if its word has changed.
     #[inline(always)]
     fn evict(&self, cx: &WriteScope<'_, K, V>, victim: Victim) -> Option<Credit> {
         if self.index.remove(victim.loc, victim.word) {
@@ -324,8 +328,8 @@ impl<K, V> Shard<K, V> {
         self.depart_with_credit(cx, victim.loc, victim.word, RemovalCause::Size).0
     }
 
-    /// Evicts the entry that this shard can best do without, beginning at the set `home`; its
-    /// credit.
+    /// Evicts the entry that the policy chooses in this shard, beginning at the set `home`. Returns
+    /// its credit.
     fn evict_some(&self, cx: &WriteScope<'_, K, V>, home: Option<usize>) -> Option<Credit> {
         if self.is_drained() {
             return None;
@@ -358,7 +362,8 @@ impl<K, V> Shard<K, V> {
         })
     }
 
-    /// Evicts the first entry that `choose` finds, in the set `home` or wherever the hand comes.
+    /// Evicts the first entry that `choose` finds, in the set `home` or in the sets to which the
+    /// hand comes. Returns its credit.
     fn sweep_sets(
         &self,
         cx: &WriteScope<'_, K, V>,
@@ -380,8 +385,8 @@ impl<K, V> Shard<K, V> {
         None
     }
 
-    /// Evicts an entry of any of the `shards`, if there is one, beginning with that of the number
-    /// `first`.
+    /// Evicts an entry of any of the `shards`, beginning with the shard `first`. Returns its
+    /// credit.
     fn evict_from(
         cx: &WriteScope<'_, K, V>,
         first: usize,
@@ -398,8 +403,7 @@ impl<K, V> Shard<K, V> {
         None
     }
 
-    /// No slot of a key's home is free, and there is no other place for it: takes that of an entry
-    /// there that is evicted.
+    /// Evicts an entry of a key's home and claims its slot, where no slot is free for the key.
     #[cold]
     pub(crate) fn oust_nearest<'i>(
         &self,
@@ -419,7 +423,7 @@ impl<K, V> Shard<K, V> {
         None
     }
 
-    /// What a member is worth to policies that compare.
+    /// Returns what a member is worth to policies that compare entries.
     #[inline]
     fn worth(&self, word: Word, standing: Standing) -> Worth {
         if self.is_pinned(word) {
@@ -427,7 +431,7 @@ impl<K, V> Shard<K, V> {
         }
         let Some(weights) = &self.weights else { return Worth::Points(standing.frequency()) };
         let node = self.index.layout().node(word);
-        // At most 13, so that it and a cost of 32 bits leave room for a shift.
+        // At most 13: four bits. With a cost of 32 bits, a shift by 20 still fits into 64.
         let frequency = standing.frequency();
         let weight = u64::from(weights.of(node).max(1));
         Worth::Points(match self.rules {

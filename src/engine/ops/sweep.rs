@@ -1,6 +1,6 @@
-//! Groups in the cache's operations: births of what is inserted, and taking out what is stale.
+//! Groups in the operations: births of inserted entries, and the removal of stale ones.
 //!
-//! The argument is that of `groups.rs`.
+//! Why no stale entry is returned is argued in `groups.rs`.
 
 use crate::{
     engine::{
@@ -23,38 +23,38 @@ use crate::{
     types::removal::RemovalCause,
 };
 
-/// To be done once the groups are published: everybody knows of them who pins from now on.
+/// Makes the collector announce the groups, which must be published, when each thread that is
+/// pinned now has unpinned.
 fn announce(groups: &Groups) {
     groups.announce(|announcement| {
         let guard = pin().guard;
         guard.defer(move || announcement.everybody_knows());
-        // Others may collect it, too: this thread may never come again.
+        // With the flush, other threads can run it: this thread may never pin again.
         guard.flush();
     });
 }
 
 impl<K, V> Common<K, V> {
-    /// The groups, if there may be stale entries: to be asked before the index is looked at.
+    /// Returns the groups, if there may be stale entries. Call before the look at the index.
     #[inline(always)]
     pub(crate) fn watch(&self) -> Watch<'_> {
         self.groups.get().filter(|groups| groups.is_armed())
     }
 
-    /// The groups, made if this is the first time that they are needed.
+    /// Returns the groups, and makes them if they are missing.
     fn groups_made(&self) -> Result<&Groups, OutOfMemory> {
-        // Announced to lookups first: who pins when the grace period is over knows of the groups by
-        // the bit.
+        // The bit is set first, so that a thread that pins after the grace period finds it.
         let groups = self.parts.make(Part::Groups, &self.groups, || Ok(Groups::new()))?;
         announce(groups);
         Ok(groups)
     }
 
-    /// Makes room for tags; false if there is no memory for it.
+    /// Makes room for tags. Returns `false` if there is no memory for it.
     pub(crate) fn has_tags(&self) -> bool {
         self.groups_made().and_then(Groups::ensure_tags).is_ok()
     }
 
-    /// Takes stale entries out, in no more than `budget` steps.
+    /// Removes stale entries, in at most `budget` steps. Subtracts the steps that it has made.
     pub(crate) fn sweep(&self, budget: &mut u64) -> Advance {
         let Some(groups) = self.groups.get() else { return Advance::Done };
         groups.heed_fork(fork::process());
@@ -70,7 +70,7 @@ impl<K, V> Common<K, V> {
         Advance::Done
     }
 
-    /// A step of the sweep; false if there is none to be done.
+    /// Makes a step of the sweep. Returns `false` if there is none to be made.
     #[cold]
     pub(crate) fn sweep_some(&self, groups: &Groups) -> bool {
         let early = planted(Bug::PairsCountedEarly).then(|| self.storeys.pairs());
@@ -101,10 +101,11 @@ impl<K, V> Common<K, V> {
 }
 
 impl<K, V> Engine<K, V> {
-    /// What every write does about stale entries, if there is no thread for it.
+    /// Makes a step of the sweep for a write, if the cache is not registered with the maintenance
+    /// thread.
     #[inline(always)]
     pub(crate) fn sweep_by_the_way(&self) {
-        // In models a step is the whole sweep: they say themselves when it comes.
+        // In models a step is the whole sweep, and the models call it themselves.
         if !cfg!(larder_loom)
             && let Some(groups) = self.common.groups.get()
             && self.common.registration.get().is_none()
@@ -116,7 +117,8 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Makes everything that is there when the call begins invalid, O(1).
+    /// Invalidates all entries that exist when the call begins, in O(1). If there is no memory for
+    /// groups, removes the entries one by one.
     pub(crate) fn invalidate_all(&self) {
         self.supersede_loads();
         match self.common.groups_made() {
@@ -130,9 +132,9 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Makes everything invalid that has one of these tags when the call begins, O(tags).
+    /// Invalidates all entries that have one of these tags when the call begins, in O(tags).
     pub(crate) fn invalidate_tags(&self, tags: impl IntoIterator<Item = Place>) {
-        // Once for all of them: what begins to load from here on is no older than the call.
+        // Once for all tags: a load that begins after this is no older than the call.
         self.supersede_loads();
         let Some(groups) = self.common.groups.get() else { return };
         let tagged = tags.into_iter().filter(|tag| groups.invalidate_tag(*tag)).count();
@@ -147,13 +149,13 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Sees to it that nothing is stored that is being loaded now.
+    /// Supersedes all loads, so that no value that is being loaded now is stored.
     pub(crate) fn supersede_loads(&self) {
         self.supersede_all(&pin());
     }
 
-    /// Removes the entries for which `doomed` holds, of those that are there when the call begins;
-    /// says how many they were.
+    /// Removes the entries that exist when the call begins and for which `doomed` returns `true`.
+    /// Returns how many it has removed.
     pub(crate) fn invalidate_where(&self, doomed: impl FnMut(&K, &V) -> bool) -> u64 {
         self.supersede_loads();
         self.take_out_where(doomed)
@@ -168,7 +170,8 @@ impl<K, V> Engine<K, V> {
         taken
     }
 
-    /// Takes the entries out of a set for which `doomed` holds; says how many they were.
+    /// Removes the entries of a set for which `doomed` returns `true`. Returns how many it has
+    /// removed.
     fn take_out_of_set(
         &self,
         shard: &Shard<K, V>,
@@ -180,9 +183,9 @@ impl<K, V> Engine<K, V> {
         let members = shard.index.members_of(set).into_iter().flatten();
         let has_grace = self.common.lifetimes.grace > 0;
         let taken = members
-            // What is expired may still come up instead of an error.
+            // With grace, an expired entry may still be returned instead of an error.
             .filter(|found| has_grace || shard.is_live(&self.common, cx.watch, found.node))
-            // SAFETY: pinned, and found in the index since.
+            // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
             .filter(|found| unsafe { shard.nodes.with(found.node, &mut doomed) })
             .filter(|&found| {
                 let (loc, cause) = (shard.index.loc(found), RemovalCause::Invalidated);
@@ -200,7 +203,7 @@ impl<K, V> Engine<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// Gives an owned node its birth and its tags, after the look for its key.
+    /// Gives an owned node its birth and its tags. Called after the look for its key.
     #[inline(always)]
     pub(crate) fn bear(
         &self,
@@ -214,7 +217,7 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Takes back what this thread has published, if it was invalidated meanwhile.
+    /// Removes the entry that this thread has published, if it was invalidated meanwhile.
     #[inline(always)]
     pub(crate) fn second_look(&self, cx: &WriteScope<'_, K, V>, loc: Loc, node: NodeId) {
         if let Some(groups) = cx.common().groups.get() {
@@ -229,8 +232,8 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Takes a node's entry out of the index, if it is still there; for what cause. (A use alone
-    /// must not save it.)
+    /// Removes a node's entry from the index, if it is still there. Returns the cause that counts,
+    /// see [`Shard::cause`].
     pub(crate) fn take_out(
         &self,
         cx: &WriteScope<'_, K, V>,

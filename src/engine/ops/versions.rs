@@ -1,6 +1,6 @@
-//! Versions in the operations: what an entry has, and writes that depend on it.
+//! Versions in the operations: the version of an entry, and writes that depend on it.
 //!
-//! The argument is that of `generations.rs`.
+//! Why no two entries have the same version is argued in `generations.rs`.
 
 use crate::{
     engine::{
@@ -18,7 +18,8 @@ use crate::{
 };
 
 impl<K, V> Shard<K, V> {
-    /// The version of an entry whose node has been in the index during this pin.
+    /// Returns the version of an entry whose node has been in the index during this pin, or
+    /// [`Version::NONE`] if there is no memory for versions.
     fn version(&self, parts: &Parts, node: NodeId) -> Version {
         let make = || Generations::new(self.planned_nodes(), self.max_nodes());
         parts
@@ -27,7 +28,8 @@ impl<K, V> Shard<K, V> {
             .map_or(Version::NONE, |generation| Version::new(self.id(), node, generation))
     }
 
-    /// The version of an entry that this thread has just inserted, if there are versions at all.
+    /// Returns the version of an entry that this thread has just inserted, or [`Version::NONE`] if
+    /// the shard has no versions yet.
     #[inline]
     pub(crate) fn version_if_any(&self, parts: &Parts, node: NodeId) -> Version {
         match self.generations.get() {
@@ -43,14 +45,14 @@ impl<K, V> Sighted<'_, K, V> {
     }
 }
 
-/// Whether a value was swapped for another.
+/// The outcome of [`Engine::compare_and_swap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Swapped {
-    /// It was. The version of the new one.
+    /// The value was swapped. The version of the new one.
     Yes(Version),
-    /// There was none.
+    /// The key was absent.
     Absent,
-    /// There was another.
+    /// The key had another version.
     Changed,
 }
 
@@ -79,8 +81,8 @@ impl<K, V> Engine<K, V> {
         self.find_live(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.version(parts)))
     }
 
-    /// [`Engine::compute`] if the key still has the version that was seen, or is absent if none was.
-    /// False if it is not: nothing is decided then.
+    /// [`Engine::compute`] if the key still has the version that was seen, or is still absent if
+    /// none was. Returns `false` otherwise, and leaves the key as it is.
     pub(crate) fn compute_as_seen(
         &self,
         hash: u64,
@@ -102,7 +104,7 @@ impl<K, V> Engine<K, V> {
         as_seen
     }
 
-    /// Does what `put` says with the entry whose version is `expected`: puts another in its place.
+    /// Replaces the entry whose version is `expected` by the one that `put` returns.
     pub(crate) fn compare_and_swap(
         &self,
         hash: u64,

@@ -1,4 +1,4 @@
-//! Inserting and removing: what is done around the steps of a shard, before the pin and after it.
+//! Inserts and removals as a whole: the steps around those in a shard, before the pin and after it.
 
 use crate::{
     engine::{
@@ -22,8 +22,8 @@ use crate::{
 };
 
 impl<K: Eq, V> Engine<K, V> {
-    /// Inserts, then drops a few entries that died earlier. In a straight line where the cache has
-    /// no parts with which an insert would have more to do.
+    /// Inserts an entry, then drops a few dead entries. Takes a straight line where the cache has
+    /// none of the parts with which an insert has more to do.
     #[inline]
     pub(crate) fn insert(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted {
         if self.common.parts.now().has_any_of(PartSet::OF_WRITES) {
@@ -35,7 +35,7 @@ impl<K: Eq, V> Engine<K, V> {
         step(Step::Pinned);
         let parts = cx.parts();
         if parts.has_any_of(PartSet::OF_WRITES.and(Part::Loads)) {
-            // Groups are among these, and so there is nothing to watch.
+            // `OF_WRITES` has the groups, so an insert that goes on has nothing to watch.
             if parts.has_any_of(PartSet::OF_WRITES) {
                 drop(cx);
                 return self.insert_on(hash, entry, if_present, &Terms::BY_RULE);
@@ -57,7 +57,7 @@ impl<K: Eq, V> Engine<K, V> {
         }
     }
 
-    /// Inserts an entry about which more is said than the cache's rules do.
+    /// Inserts an entry with terms, in any cache.
     #[inline(never)]
     pub(crate) fn insert_on(
         &self,
@@ -68,7 +68,7 @@ impl<K: Eq, V> Engine<K, V> {
     ) -> Inserted {
         let target = self.target_of(hash, &entry);
         if self.is_too_heavy(target) {
-            // It is a write even so: what is being loaded is older.
+            // A rejected write supersedes loads, too: their values are older.
             self.common.supersede(&pin().guard, hash);
             return self.reject(target, entry, if_present);
         }
@@ -78,7 +78,7 @@ impl<K: Eq, V> Engine<K, V> {
         }
     }
 
-    /// Inserts, or gives the entry back if there is no node for it.
+    /// Inserts an entry, or returns it if there is no node for it.
     #[inline(always)]
     fn try_insert(
         &self,
@@ -108,7 +108,8 @@ impl<K: Eq, V> Engine<K, V> {
             .unwrap_or_else(|entry| self.reject(target, entry, if_present))
     }
 
-    /// Writes an entry on the floor where its key is, or is to be. Never [`Written::Sealed`].
+    /// Writes an entry on the floor where its key is, or where it belongs. Never returns
+    /// [`Written::Sealed`].
     #[inline(always)]
     pub(crate) fn write_in(
         &self,
@@ -118,7 +119,7 @@ impl<K: Eq, V> Engine<K, V> {
         entry: Entry<K, V>,
         condition: Precondition<'_, K, V>,
     ) -> Written<K, V> {
-        // Most often there is one floor, whose sets are not sealed.
+        // Most caches have one floor, whose sets are not sealed.
         let mut written = match self.common.storeys.has_grown() {
             false => self.ground(target.hash).write(cx, target, terms, entry, condition),
             true => Written::Sealed(entry),
@@ -150,13 +151,14 @@ impl<K: Eq, V> Engine<K, V> {
             }
         });
         match written.expect("put back on each floor") {
-            // It cannot go further up: as if there was no node for it.
+            // There is no memory for a floor further up.
             Written::Sealed(entry) => Written::Exhausted(entry),
             written => written,
         }
     }
 
-    /// There is no room for an entry: it is not stored, and the one that it was to replace is gone.
+    /// Rejects an entry for which there is no room, and removes the one that it would have
+    /// replaced.
     #[cold]
     fn reject(&self, target: Target, entry: Entry<K, V>, if_present: IfPresent) -> Inserted {
         let cx = WriteScope::new(&self.common, Dues::None);
@@ -169,7 +171,7 @@ impl<K: Eq, V> Engine<K, V> {
         Inserted::Rejected
     }
 
-    /// Inserts several under one pin.
+    /// Inserts several entries, under one pin where that is possible.
     pub(crate) fn insert_batch(&self, batch: &mut Vec<(u64, Entry<K, V>)>) {
         for (hash, _) in batch.iter() {
             self.prefetch(*hash);
@@ -177,7 +179,8 @@ impl<K: Eq, V> Engine<K, V> {
         let mut batch = batch.drain(..);
         let priced = self.common.weigher.is_some() || self.common.coster.is_some();
         if priced || self.common.storeys.has_grown() {
-            // Weighing is user code, and what is too heavy is told at once.
+            // Weighing is user code, which must not run pinned; entries that are too heavy are told
+            // at once.
             return batch
                 .for_each(|(hash, entry)| _ = self.insert(hash, entry, IfPresent::Replace));
         }
@@ -196,13 +199,13 @@ impl<K: Eq, V> Engine<K, V> {
             })
         };
         for shard in self.common.storeys.iter() {
-            // It may have come since.
+            // A shard that was made since has no count.
             let writes = writes.get(shard.id()).copied().unwrap_or(0);
             if writes > 0 {
                 shard.drop_dead(writes * DEAD_PER_WRITE);
             }
         }
-        // One by one, and in their order, if a node was missing or the cache grows.
+        // If a node was missing or the cache has grown: the rest one by one, in their order.
         for (hash, entry) in exhausted.into_iter().chain(batch) {
             self.insert(hash, entry, IfPresent::Replace);
         }
@@ -210,7 +213,7 @@ impl<K: Eq, V> Engine<K, V> {
 }
 
 impl<K, V> Engine<K, V> {
-    /// Where an entry goes, and what it weighs and costs.
+    /// Returns the hash of an entry with its weight and cost.
     #[inline(always)]
     pub(crate) fn target_of(&self, hash: u64, entry: &Entry<K, V>) -> Target {
         let ask = |weigher: &Option<Weigher<K, V>>| {
@@ -220,18 +223,21 @@ impl<K, V> Engine<K, V> {
         Target { hash, price }
     }
 
-    /// Whether an entry of that weight could not be kept if it was alone.
+    /// Returns whether an entry is heavier than the capacity.
     #[inline(always)]
     pub(crate) fn is_too_heavy(&self, target: Target) -> bool {
         self.common.weigher.is_some() && target.price.weight() > self.capacity()
     }
 
-    /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
-    /// they were removed. On a machine with more runnable threads than cores these are threads that
-    /// were interrupted at a bad moment, so let them run: but only a few times, and not again
-    /// before there was some progress, since nobody may have to wait for a thread that has stopped.
+    /// Tries a write `again` for which there was no node, a few times. Returns the entry if it
+    /// fails each time.
     ///
-    /// `bury` gets the entries of dead nodes, which are to be free.
+    /// All nodes of the shard hold entries, or wait for threads that have been pinned since before
+    /// the nodes were removed. On a machine with more runnable threads than cores, these threads
+    /// were interrupted while pinned, so this thread yields to them: a few times, and not again
+    /// before there was progress, since no thread may have to wait for one that has stopped.
+    ///
+    /// `bury` gets the entries of dead nodes, whose nodes become free.
     pub(crate) fn retry_exhausted<R>(
         &self,
         hash: u64,
@@ -254,7 +260,7 @@ impl<K, V> Engine<K, V> {
             if hopeful {
                 yield_now();
             }
-            // Each pin sees the latest epoch; a flush may advance it once more.
+            // Each pin reads the latest epoch, and a flush may advance it once more.
             pin().guard.flush();
             for shard in shards() {
                 while shard.take_dead(plan::DEAD_PER_PASS, bury) > 0 {}
@@ -272,7 +278,8 @@ impl<K, V> Engine<K, V> {
         Err(entry)
     }
 
-    /// Where entries hold all nodes, since there was no memory for another storey, some have to go.
+    /// Evicts some entries of the shards in which entries hold all nodes, for lack of memory for
+    /// another storey.
     #[cold]
     fn relieve(&self, hash: u64) {
         let cx = WriteScope::new(&self.common, Dues::None);
@@ -281,7 +288,7 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Removes; `take` gets the entry.
+    /// Removes a key. `take` gets the entry.
     #[inline]
     pub(crate) fn remove<R>(
         &self,

@@ -1,4 +1,4 @@
-//! A write that goes on until it is decided, however often it is met by others.
+//! The loop of a write that tries again until it is done, however often other writes interfere.
 
 use super::{Adding, Displaced, Inserted, Precondition, Target, Written};
 use crate::{
@@ -15,21 +15,21 @@ use crate::{
     types::removal::RemovalCause,
 };
 
-/// A write in progress, with all that has to be given back if it comes to nothing.
+/// A write in progress. It owns what has to be given back if the write is not done.
 pub(super) struct Attempt<'a, K, V> {
     shard: &'a Shard<K, V>,
     cx: &'a WriteScope<'a, K, V>,
     target: Target,
     node: NodeId,
     condition: Precondition<'a, K, V>,
-    /// What it has taken to add its key.
+    /// The credit and the claim that were taken to add the key.
     pub(super) room: Option<Room<'a>>,
-    /// Whether its value is as good as the one that it is to replace.
+    /// Whether the value equals the one that it replaces.
     pub(super) is_unchanged: bool,
 }
 
 impl<'a, K, V> Attempt<'a, K, V> {
-    /// For an owned and filled node.
+    /// Takes over a node that this thread owns and has filled.
     #[inline(always)]
     pub(super) fn new(
         shard: &'a Shard<K, V>,
@@ -63,7 +63,7 @@ impl<'a, K, V> Attempt<'a, K, V> {
 }
 
 impl<'a, K: Eq, V> Attempt<'a, K, V> {
-    /// Goes on until it is decided.
+    /// Tries until the write is done or refused.
     #[cold]
     #[inline(never)]
     pub(super) fn run(mut self) -> Written<K, V> {
@@ -86,11 +86,11 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 if more > 0 && !self.top_up(more) {
                     match shard.take_out(cx, loc, found.node, RemovalCause::Explicit) {
                         Some(_) => return self.rejected(),
-                        // It has been changed.
+                        // The key was changed.
                         None => continue,
                     }
                 }
-                // The node goes into the other slot; this one is not needed any more.
+                // The node goes into the slot of the entry, so the claimed slot is not needed.
                 self.abort_claim();
                 shard.place(self.node, || loc);
                 if index.replace(found, self.node) {
@@ -115,7 +115,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                         if shard.is_outgrown(cx, target.hash, source) {
                             return self.sealed();
                         }
-                        // Next door, or that of an entry.
+                        // A slot next door, or that of an entry.
                         let next_door = index.claim_next_door(home, target.hash, self.node);
                         room.claim =
                             next_door.or_else(|| shard.oust_nearest(cx, target, home, self.node));
@@ -128,7 +128,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         }
     }
 
-    /// Leaves the entry to the caller, who takes it further up.
+    /// Returns the entry to the caller, which takes it further up.
     fn sealed(mut self) -> Written<K, V> {
         if planted(Bug::ClaimLeft) {
             _ = self.room.as_mut().and_then(|room| room.claim.take());
@@ -143,11 +143,13 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         }
     }
 
-    /// There is a node, but no memory for what belongs to it: as if there was none.
+    /// Rejects the write for lack of memory for the node's columns, or for a husk. The old entry
+    /// of the key is removed where the write would have replaced it.
     #[cold]
     pub(super) fn reject_unfinished(self) -> Written<K, V> {
         let (shard, cx, hash) = (self.shard, self.cx, self.target.hash);
-        // SAFETY: this thread owns the node and has written it.
+        // SAFETY: this thread has filled the node and owns it, so no other thread writes or drops
+        // its entry.
         let own = unsafe { shard.nodes.get(self.node) };
         let eq = |key: &K| *key == own.key;
         match self.condition {
@@ -165,7 +167,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
 
     fn updated(mut self, found: Found<'_>) -> Written<K, V> {
         let (shard, cx, node) = (self.shard, self.cx, self.node);
-        // The credits of the value that was replaced are those of this one.
+        // The credits of the entry that was replaced pay for this one.
         let mut credit = self.room.take().map_or(Credit::NONE, |room| room.credit);
         credit.add(Credit::of_removed_entry(shard.weight_of(found.node)));
         shard.give(cx, credit.spend(self.target.price.weight()));
@@ -179,7 +181,8 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         shard.updated_with_parts(cx, loc, found.node, node, true)
     }
 
-    /// Sees to it that at least `weight` credits are in hand; false if that cannot be.
+    /// Makes sure that at least `weight` credits are in hand. Returns `false`, with none in hand,
+    /// if there is nothing left that could be evicted.
     fn top_up(&mut self, weight: u64) -> bool {
         let (credit, source) = (Credit::NONE, Source::Unused);
         let none = Room { credit, source, claim: None, vacant: 0 };
@@ -202,10 +205,12 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
     #[inline]
     fn find(&self, home: Home<'a>) -> Option<Found<'a>> {
         let nodes = &self.shard.nodes;
-        // SAFETY: this thread owns the node and has written it.
+        // SAFETY: this thread has filled the node and owns it, so no other thread writes or drops
+        // its entry.
         let own = unsafe { nodes.get(self.node) };
         self.shard.index.find(home, self.target.hash, |node| {
-            // SAFETY: pinned, and the index read `node` from a member word with Acquire.
+            // SAFETY: the index read `node` from a member word with Acquire under this pin, so its
+            // entry is initialised, and is not written or dropped before the pin ends.
             unsafe { nodes.with(node, |entry| entry.key == own.key) }
         })
     }
@@ -219,8 +224,8 @@ impl<K, V> Drop for Attempt<'_, K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// Adds to the credit of a room until it is enough for `weight`; gives the room up if that
-    /// cannot be.
+    /// Adds to the credit of a room until it is enough for `weight`. Gives the room up, and returns
+    /// `None`, if there is nothing left that could be evicted.
     #[cold]
     pub(super) fn enlarge<'i>(
         &self,

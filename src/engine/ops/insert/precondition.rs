@@ -1,4 +1,4 @@
-//! What has to hold of a key for a write to be done.
+//! The conditions that a key has to meet for a write to be done.
 
 use super::IfPresent;
 use crate::{
@@ -11,18 +11,18 @@ use crate::{
     testing::plant::{Bug, planted},
 };
 
-/// What has to hold of a key, at the moment at which its entry is written. What is expired or stale
-/// counts as absent.
+/// The condition that a key has to meet at the moment at which its entry is written. An entry that
+/// is expired or stale counts as absent.
 #[derive(Debug)]
 pub(crate) enum Precondition<'a, K, V> {
-    /// Nothing.
+    /// None: the write is done in any case.
     Any,
     /// The key is absent.
     Absent,
-    /// The key has the entry that was seen in this node of the shard: `compute.rs`.
+    /// The key has the live entry that was seen in this node of the shard: `compute.rs`.
     Node(NodeId),
-    /// No write of the key has superseded the load (`fill.rs`); and the key is absent, or has the
-    /// entry that the load is to replace.
+    /// No write of the key has superseded the load (`fill.rs`), and the key is absent, or has the
+    /// entry that the load replaces.
     Load(&'a Load<'a, K, V>),
 }
 
@@ -44,8 +44,8 @@ impl<K, V> From<IfPresent> for Precondition<'_, K, V> {
     }
 }
 
-/// A precondition, by its type: [`IfPresent`] is that of a write in a straight line, which leaves
-/// out what belongs to parts that the cache did not have when the thread had pinned.
+/// A precondition whose type selects the code of the write. [`IfPresent`] selects the plain path,
+/// which leaves out the steps for parts that the cache did not have after the thread pinned.
 pub(crate) trait Condition<K, V>: Copy {
     const IS_PLAIN: bool;
 
@@ -71,8 +71,8 @@ impl<K, V> Condition<K, V> for Precondition<'_, K, V> {
 }
 
 impl<K, V> Precondition<'_, K, V> {
-    /// Whether it holds of what was found. For a load to be asked after the node has its birth:
-    /// `groups.rs`.
+    /// Returns whether the condition is met by what was found. For a load, the last check has to
+    /// come after the node has its birth: `groups.rs`.
     #[inline(always)]
     pub(super) fn holds(
         self,
@@ -93,12 +93,12 @@ impl<K, V> Precondition<'_, K, V> {
         matches!(self, Precondition::Absent)
     }
 
-    /// Whether it is of a load that is to replace what was found.
+    /// Returns whether this is a load that replaces the entry that was found.
     pub(super) fn is_to_replace(self, shard: &Shard<K, V>, found: Found<'_>) -> bool {
         matches!(self, Precondition::Load(load) if load.is_to_replace(shard, found))
     }
 
-    /// Whether a load has brought what there is already, as the user compares values.
+    /// Returns whether a load has brought the value that it replaces, as the user compares values.
     #[inline(always)]
     pub(super) fn is_unchanged(
         self,
@@ -115,7 +115,8 @@ impl<K, V> Precondition<'_, K, V> {
         }
     }
 
-    /// Gives an owned node, which has its birth, what comes from where its entry does.
+    /// Gives an owned node, which has its birth, what depends on the origin of its entry: a
+    /// computation's birth, or the time that a load took.
     #[inline(always)]
     pub(super) fn begin(self, shard: &Shard<K, V>, node: NodeId) {
         match self {
@@ -149,23 +150,23 @@ impl<K, V> Load<'_, K, V> {
         })
     }
 
-    /// Whether it is what was found that the new value is to replace.
+    /// Returns whether the new value replaces the entry that was found.
     fn is_to_replace(&self, shard: &Shard<K, V>, found: Found<'_>) -> bool {
         self.replaces == Some(shard.spot(found.node))
     }
 }
 
 impl<K, V> Shard<K, V> {
-    /// Whether what was found is there for a write that keeps what is there.
+    /// Returns whether the entry that was found counts as present.
     #[inline]
     fn keeps(&self, cx: &WriteScope<'_, K, V>, node: NodeId) -> bool {
         planted(Bug::StaleKept) || self.is_live(cx.common(), cx.watch, node)
     }
 
-    /// Whether a node has the entry that was seen, and that still lives.
+    /// Returns whether a node has the entry that was seen, and the entry is still live.
     #[inline(never)]
     fn is_as_seen(&self, cx: &WriteScope<'_, K, V>, seen: NodeId, node: NodeId) -> bool {
-        // Something may have been invalidated since `cx.watch`.
+        // Read anew, since entries may have been invalidated since `cx.watch` was read.
         let watch = if planted(Bug::ComputeLookedOnce) { cx.watch } else { cx.common().watch() };
         let is_same = node == seen || planted(Bug::ReplaceUnseen);
         is_same && self.is_live(cx.common(), watch, node)
@@ -174,7 +175,7 @@ impl<K, V> Shard<K, V> {
     fn is_unchanged(&self, cx: &WriteScope<'_, K, V>, old: NodeId, new: &Entry<K, V>) -> bool {
         let freshness = cx.common().lifetimes.freshness.as_deref();
         freshness.and_then(|freshness| freshness.same.as_ref()).is_some_and(|same| {
-            // SAFETY: pinned, and found in the index since.
+            // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
             unsafe { self.nodes.with(old, |old| same(&old.value, &new.value)) }
         })
     }
