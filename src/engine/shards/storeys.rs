@@ -91,8 +91,8 @@
 //! # Orderings
 //!
 //! The height is raised with AcqRel and read with Acquire, so a thread that knows a height finds
-//! its storeys, the part that announces them and the credits' columns. Control words are changed
-//! with AcqRel and read with Acquire (`sets.rs`).
+//! its storeys, the bit of `Part::Grown`, and the budget's memory for their shards. Seals and
+//! decisions are AcqRel, and inserts read control words with Acquire (`sets.rs`).
 //!
 //! # ABA
 //!
