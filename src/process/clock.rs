@@ -1,16 +1,16 @@
 //! What time it is, and whether a deadline is past.
 //!
-//! Times are numbers of *units* since the clock's origin, which itself counts as 1: two numbers are
-//! no times, [`DEAD`] and [`NEVER`]. The units of the system's clock are milliseconds. Those of a
-//! manual clock are nanoseconds: nothing about it is rounded, so a test sees things happen at the
+//! Times are numbers of *units* since the clock's origin, which itself counts as 1. Two numbers are
+//! not times: [`DEAD`] and [`NEVER`]. The units of the system's clock are milliseconds. Those of a
+//! manual clock are nanoseconds, so that nothing is rounded and a test sees things happen at the
 //! instant that it names.
 //!
-//! The system's clock is the kernel's coarse one, where there is one that is fine enough: it lags
-//! behind by up to its granule, and is read in a quarter of the time. Deadlines are set a granule
-//! later for that, so nothing expires early; by as much, and by as much again for lagging when it
-//! is checked, something may expire late. A cache whose listener waits for what expires sets
-//! deadlines by the exact clock, and its maintenance checks by that; reads still check by the
-//! coarse one.
+//! The system's clock is the kernel's coarse one, if there is one that is fine enough: it lags
+//! behind by up to its granule, and takes a quarter of the time to read. Deadlines are set a
+//! granule later because of that, so nothing expires early. An entry may expire late: by that
+//! granule, and by as much again, since the clock lags when the deadline is checked. A cache whose
+//! listener waits for expired entries sets deadlines by the exact clock, and its maintenance checks
+//! by that; reads still check by the coarse one.
 
 pub(crate) mod lease;
 pub(crate) mod scale;
@@ -28,7 +28,7 @@ use std::{
 
 /// A deadline that is always past.
 pub(crate) const DEAD: u64 = 0;
-/// Another one: the time of a clock's origin.
+/// Another deadline that is always past: the time of a clock's origin.
 pub(crate) const PAST: u64 = ORIGIN;
 /// A deadline that is never past.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -36,19 +36,19 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// The time of a clock's origin.
 const ORIGIN: u64 = 1;
 const NANOS_PER_MILLI: u64 = 1_000_000;
-/// The end of a manual clock's time, in nanoseconds: 438 years. Beyond it the wheel has no slots.
+/// The end of a manual clock's time, in nanoseconds: 438 years. The wheel has no slots beyond it.
 const END: u64 = 3 << 62;
-/// The coarsest of coarse clocks that is made use of.
+/// The greatest granule with which a coarse clock is used, in nanoseconds.
 const COARSEST: u64 = 4 * NANOS_PER_MILLI;
 
-/// Where a cache has the time from: the system's clock, or a [`ManualClock`] for tests.
+/// The clock of a cache: the system's clock, or a [`ManualClock`] for tests.
 ///
-/// The system's clock is monotonic, and every lookup of an entry that can expire goes by what it
-/// says, or said less than a millisecond ago: nothing expires early, and nothing later than 10 ms
-/// after its time, also when the process was stopped meanwhile. On Linux the clock is the kernel's
-/// coarse one, which advances with the kernel's tick; where a virtual machine gets no processor for
-/// its ticks, that time is added to the 10 ms. While the machine is suspended the clock stands
-/// still.
+/// The system's clock is monotonic, and every lookup of an entry that can expire goes by what the
+/// clock says, or said less than a millisecond ago: nothing expires early, and nothing later than
+/// 10 ms after its time, even if the process was stopped meanwhile. On Linux the clock is the
+/// kernel's coarse one, which advances with the kernel's tick; if a virtual machine gets no
+/// processor for its ticks, that time is added to the 10 ms. While the machine is suspended, the
+/// clock stands still.
 ///
 /// ```
 /// use larder::{Clock, ManualClock};
@@ -64,13 +64,12 @@ pub struct Clock(Source);
 enum Source {
     #[default]
     System,
-    /// The same, read exactly but for [`Clock::is_past`].
+    /// The system's clock, read exactly, except where deadlines are judged.
     Exact,
     Manual(ManualClock),
 }
 
-/// A clock that stands still until it is told to go on, to test what expires without waiting for
-/// it.
+/// A clock that stands still until it is advanced, to test expiry without waiting.
 ///
 /// Clones are the same clock. Caches that share one see the same time.
 ///
@@ -91,17 +90,17 @@ struct Manual {
 }
 
 impl ManualClock {
-    /// A clock that stands at its origin.
+    /// Returns a clock that stands at its origin.
     #[must_use]
     pub fn new() -> Self {
         Self(Arc::new(Manual { origin: Instant::now(), nanos: AtomicU64::new(0) }))
     }
 
-    /// Moves the time forward; by 438 years in all, at most.
+    /// Moves the time forward. The clock stops 438 years after its origin.
     ///
-    /// What is past then is so for every lookup from now on, to the nanosecond. The maintenance
-    /// thread is told, and removes expired entries some time after; `run_pending_tasks` does so
-    /// before it returns. O(1).
+    /// Every lookup from now on goes by the new time, to the nanosecond. The maintenance thread is
+    /// woken, and removes expired entries some time later; `run_pending_tasks` removes them before
+    /// it returns. O(1).
     ///
     /// ```
     /// use larder::{Cache, Maintenance, ManualClock};
@@ -121,6 +120,7 @@ impl ManualClock {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         let mut nanos = self.nanos();
         let later = |nanos: u64| nanos.saturating_add(by).min(END);
+        // Relaxed: a number, and nothing else is learned from it.
         while let Err(now) =
             self.0.nanos.compare_exchange_weak(nanos, later(nanos), Relaxed, Relaxed)
         {
@@ -129,7 +129,7 @@ impl ManualClock {
         maintenance::time_has_jumped();
     }
 
-    /// Returns by how much it has been moved forward. O(1).
+    /// Returns by how much the clock has been moved forward. O(1).
     ///
     /// ```
     /// use larder::ManualClock;
@@ -184,7 +184,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// What a clock said.
+/// What a clock said, in nanoseconds since its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading(u64);
 
@@ -198,29 +198,31 @@ impl Reading {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Past,
-    /// With what [`Clock::read`] would have returned, if that was read.
+    /// The deadline is not past. With what [`Clock::read`] would have returned, if the clock was
+    /// read.
     Live(Option<Reading>),
 }
 
-/// How long it is to a deadline.
+/// The time that is left until a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
     Past,
-    /// After that long, in the clock's own time, it is past.
+    /// The deadline is past after that long, in the clock's own time.
     In(Duration),
     Never,
 }
 
 impl Clock {
-    /// Whether the deadline is past.
+    /// Returns whether the deadline is past.
     pub(crate) fn is_past(&self, deadline: u64) -> bool {
         self.judge(deadline) == Verdict::Past
     }
 
-    /// The same, with what the clock said.
+    /// Returns whether the deadline is past, with what the clock said.
     ///
-    /// A compare for [`NEVER`], and one look at the clock for the rest. Nothing that a thread keeps
-    /// up to date stands in for the clock: the thread, or the process, may be stopped at any time.
+    /// One compare for [`NEVER`], and one look at the clock for all others. No word that a thread
+    /// keeps up to date stands in for the clock: that thread, or the process, may be stopped at any
+    /// time.
     #[inline(always)]
     pub(crate) fn judge(&self, deadline: u64) -> Verdict {
         if deadline == NEVER {
@@ -240,10 +242,10 @@ impl Clock {
         if time >= deadline { Verdict::Past } else { Verdict::Live(reading) }
     }
 
-    /// Returns how long the clock has run since its origin, as exactly as it tells when entries
-    /// expire. O(1).
+    /// Returns how long the clock has run since its origin, as exactly as the clock decides when
+    /// entries expire. O(1).
     ///
-    /// The origin of the system's clock is some time before its first use. This takes fewer
+    /// The origin of the system's clock is some time before its first use. This call takes fewer
     /// instructions than [`Instant::now`].
     ///
     /// ```
@@ -262,12 +264,12 @@ impl Clock {
         Duration::from_nanos(self.nanos())
     }
 
-    /// What the clock says, never later than the true time.
+    /// Returns what the clock says, which is never later than the true time.
     pub(crate) fn read(&self) -> Reading {
         Reading(self.nanos())
     }
 
-    /// The time of a reading.
+    /// Returns the time of a reading, in units.
     #[inline]
     pub(crate) fn time(&self, reading: Reading) -> u64 {
         match &self.0 {
@@ -276,12 +278,12 @@ impl Clock {
         }
     }
 
-    /// The time.
+    /// Returns the present time, in units.
     pub(crate) fn now(&self) -> u64 {
         self.time(self.read())
     }
 
-    /// Whether hits may go by a lease instead of this clock: see `lease.rs`.
+    /// Returns whether hits may go by a lease instead of this clock: see `lease.rs`.
     pub(crate) fn gives_leases(&self) -> bool {
         self.runs() && lease::is_trusted()
     }
@@ -289,27 +291,27 @@ impl Clock {
     /// Gives this thread a lease.
     pub(crate) fn renew_lease(&self) {
         debug_assert!(self.runs(), "a lease says what the system's clock says");
-        // By the coarse clock, also for one that is read exactly otherwise: as deadlines are
-        // judged.
+        // By the coarse clock, also for a clock that is otherwise read exactly: deadlines are
+        // judged by it.
         lease::renew(|| millis(System::nanos()));
     }
 
-    /// What a wheel by this clock counts in.
+    /// Returns what a wheel by this clock counts in.
     pub(crate) fn scale(&self) -> Scale {
         if self.runs() { Scale::MILLIS } else { Scale::NANOS }
     }
 
-    /// By how much a deadline must have moved for a read to write it, in units.
+    /// Returns by how much a deadline has to move for a read to write it, in units.
     pub(crate) fn idle_granule(&self) -> u64 {
         u64::from(self.runs())
     }
 
-    /// The time at which the exact clock says that this one has come to `time`, at the latest.
+    /// Returns the time of the exact clock at which this clock has come to `time` at the latest.
     pub(crate) fn surely(&self, time: u64) -> u64 {
         time.saturating_add(self.granule().div_ceil(self.unit()))
     }
 
-    /// Whether it is the same clock.
+    /// Returns whether both are the same clock.
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Source::System, Source::System) | (Source::Exact, Source::Exact) => true,
@@ -318,7 +320,7 @@ impl Clock {
         }
     }
 
-    /// A duration in units, rounded up; [`NEVER`] if there are more than can be counted.
+    /// Returns a duration in units, rounded up; [`NEVER`] if there are more than can be counted.
     pub(crate) fn units(&self, duration: Duration) -> u64 {
         match u64::try_from(duration.as_nanos()) {
             Ok(nanos) if !self.runs() => nanos,
@@ -329,7 +331,7 @@ impl Clock {
         }
     }
 
-    /// How long it is from one time to another; nothing, if that is not later.
+    /// Returns the duration from one time to another; zero if the other is not later.
     pub(crate) fn between(&self, from: u64, to: u64) -> Duration {
         self.duration(to.saturating_sub(from))
     }
@@ -338,18 +340,19 @@ impl Clock {
         if self.runs() { Duration::from_millis(units) } else { Duration::from_nanos(units) }
     }
 
-    /// Nanoseconds per unit.
+    /// Returns the number of nanoseconds per unit.
     fn unit(&self) -> u64 {
         if self.runs() { NANOS_PER_MILLI } else { 1 }
     }
 
-    /// The deadline that is not past before `duration` is over, but soon after. No duration at all
-    /// gives one that is past at once; one that ends beyond the range of times, [`NEVER`].
+    /// Returns a deadline that is past soon after `duration` is over, and not before. A duration of
+    /// zero gives a deadline that is past at once; one that ends beyond the range of times gives
+    /// [`NEVER`].
     pub(crate) fn deadline_after(&self, duration: Duration) -> u64 {
         self.deadline_from(self.read(), duration)
     }
 
-    /// The same, from a time that was read.
+    /// Returns a deadline like [`Clock::deadline_after`], from a reading.
     pub(crate) fn deadline_from(&self, now: Reading, duration: Duration) -> u64 {
         match u64::try_from(duration.as_nanos()) {
             Ok(nanos) => self.deadline_in(now, nanos),
@@ -357,14 +360,14 @@ impl Clock {
         }
     }
 
-    /// The same for a duration in nanoseconds.
+    /// Returns a deadline like [`Clock::deadline_from`], for a duration in nanoseconds.
     #[inline]
     pub(crate) fn deadline_in(&self, now: Reading, nanos: u64) -> u64 {
         if nanos == 0 {
             return self.just_past(now);
         }
         let latest_now = now.nanos().saturating_add(self.granule());
-        // In 64 bits, if that will do: a division of 128 takes longer than all the rest.
+        // In 64 bits if they are enough: a division of 128 bits takes longer than all the rest.
         if nanos >= u64::MAX - latest_now {
             return self.far_deadline(now, nanos.into());
         }
@@ -380,12 +383,12 @@ impl Clock {
             .map_or(NEVER, |units| units.saturating_add(ORIGIN))
     }
 
-    /// By how much a deadline is later than the time from which it was reckoned, in units.
+    /// Returns by how much a deadline is later than the time from which it was computed, in units.
     pub(crate) fn span(&self, duration: Duration) -> u64 {
         self.units(duration.saturating_add(Duration::from_nanos(self.granule())))
     }
 
-    /// A time that is past by every clock.
+    /// Returns a time that is past by every clock.
     #[cold]
     fn just_past(&self, now: Reading) -> u64 {
         match &self.0 {
@@ -394,8 +397,8 @@ impl Clock {
         }
     }
 
-    /// The same clock without lagging, for who must hear of what expires soon after. Takes 20 ns
-    /// longer.
+    /// Returns the same clock without the lag, for caches whose listener has to hear of expired
+    /// entries soon. A reading takes 20 ns longer.
     pub(crate) fn exact(self) -> Self {
         match self.0 {
             Source::System | Source::Exact => Self(Source::Exact),
@@ -403,7 +406,7 @@ impl Clock {
         }
     }
 
-    /// How long it is to the deadline.
+    /// Returns the time that is left until the deadline.
     pub(crate) fn until(&self, deadline: u64) -> Until {
         let now = self.read();
         if deadline == NEVER {
@@ -418,19 +421,20 @@ impl Clock {
         }
     }
 
-    /// A time of this clock, as the standard library has it. Of a manual clock, that of its
-    /// creation and what it has been advanced by.
+    /// Returns a time of this clock as an [`Instant`]. For a manual clock, that is the instant of
+    /// its creation plus what the clock has been advanced by.
     pub(crate) fn instant(&self, time: u64) -> Instant {
         let origin = match &self.0 {
             Source::System | Source::Exact => System::get().origin,
             Source::Manual(clock) => clock.0.origin,
         };
         let since = self.duration(time.saturating_sub(ORIGIN));
-        // Where instants do not reach that far, a century is as good.
+        // If instants do not reach that far, 136 years are as good.
         origin.checked_add(since).unwrap_or(origin + Duration::from_secs(u32::MAX.into()))
     }
 
-    /// Whether waiting makes deadlines past. For a manual clock, only advancing does.
+    /// Returns whether deadlines pass by waiting. Those of a manual clock pass only when it is
+    /// advanced.
     pub(crate) fn runs(&self) -> bool {
         matches!(self.0, Source::System | Source::Exact)
     }
@@ -444,7 +448,7 @@ impl Clock {
         }
     }
 
-    /// By how much the clock may lag behind the true time, in nanoseconds.
+    /// Returns by how much the clock may lag behind the true time, in nanoseconds.
     #[inline]
     fn granule(&self) -> u64 {
         match &self.0 {
@@ -458,11 +462,12 @@ fn millis(nanos: u64) -> u64 {
     nanos / NANOS_PER_MILLI + ORIGIN
 }
 
-/// Whether the coarse clock is there and this process has caught up (`fork.rs`), so that nothing
-/// else is left to be done than to read it.
+/// Whether the coarse clock exists and this process has caught up (`fork.rs`), so that a lookup
+/// only has to read it. Relaxed: no other memory is read because of it, and a child of `fork`
+/// begins with one thread, whose handler has written it.
 static TRUSTED: StaticBool = StaticBool::new(false);
 
-/// Makes the next lookup that reads the clock notice that this is another process.
+/// Makes the next lookup notice that this is another process, and ends this thread's lease.
 #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
 pub(crate) fn distrust() {
     TRUSTED.store(false, Relaxed);
@@ -487,7 +492,7 @@ impl System {
         Self { origin: Instant::now(), granule: 0, coarse: false }
     }
 
-    /// If there is such a clock, and fine enough.
+    /// Returns the coarse clock, if there is one that is fine enough.
     fn coarse() -> Option<Self> {
         let granule = coarse::granule().filter(|granule| *granule <= COARSEST)?;
         let origin = Instant::now().checked_sub(Duration::from_nanos(coarse::precise_nanos()?))?;
@@ -504,13 +509,13 @@ impl System {
         Self::nanos_for_once()
     }
 
-    /// Where there is no coarse clock; and the first time in a process.
+    /// Reads the clock the first time in a process, and each time if there is no coarse clock.
     #[cold]
     fn nanos_for_once() -> u64 {
         fork::catch_up();
         let system = Self::get();
         TRUSTED.store(system.coarse, Relaxed);
-        // It has been read before, and does not stop being there.
+        // It has been read before, so this does not fail.
         if system.coarse
             && let Some(nanos) = coarse::nanos()
         {
@@ -533,7 +538,7 @@ impl System {
     }
 }
 
-/// The kernel's coarse clock: what it noted at the last tick.
+/// The kernel's coarse clock: the time that the kernel noted at its last tick.
 #[cfg(all(target_os = "linux", not(miri)))]
 mod coarse {
     use crate::process::sys::{
@@ -547,25 +552,25 @@ mod coarse {
         if call(&raw mut time) != 0 {
             return None;
         }
-        // Neither is negative. Not try_from: that is 1 ns of 6.
+        // Neither is negative. A `try_from` would take 1 ns of 6.
         Some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
     }
 
     #[inline]
     pub(crate) fn nanos() -> Option<u64> {
-        // SAFETY: `read` passes a `Timespec` that is ours alone.
+        // SAFETY: `read` passes a pointer to a `Timespec` on its stack, which the call may write.
         read(|time| unsafe { clock_gettime(CLOCK_MONOTONIC_COARSE, time) })
     }
 
-    /// By how much [`nanos`] may be behind, in nanoseconds.
+    /// Returns by how much [`nanos`] may be behind, in nanoseconds.
     pub(crate) fn granule() -> Option<u64> {
-        // SAFETY: as above.
+        // SAFETY: `read` passes a pointer to a `Timespec` on its stack, which the call may write.
         read(|time| unsafe { clock_getres(CLOCK_MONOTONIC_COARSE, time) })
     }
 
-    /// The true time, from the same origin.
+    /// Returns the true time, from the same origin.
     pub(crate) fn precise_nanos() -> Option<u64> {
-        // SAFETY: as above.
+        // SAFETY: `read` passes a pointer to a `Timespec` on its stack, which the call may write.
         read(|time| unsafe { clock_gettime(CLOCK_MONOTONIC, time) })
     }
 }

@@ -1,14 +1,14 @@
-//! Threads for code of the user's that runs in the background: loaders that refresh values, and
-//! passes of maintenance that tell listeners and drop values.
+//! Threads for the user's code that runs in the background: loaders that refresh values, and passes
+//! of maintenance that tell listeners and drop values.
 //!
 //! A pool has a *line* of jobs. A thread starts when there is a job and no other thread is idle, up
-//! to a number for the whole process; beyond that jobs stand in line. A pool with *patience* starts
-//! its first thread like that and others only when nothing has left the line for that long, twice
-//! as many each time: jobs that are quick share one thread, those that block have one each. A
-//! thread that has had nothing to do for [`IDLE`] ends.
+//! to a number for the whole process; beyond that, jobs stand in line. A pool with *patience*
+//! starts its first thread like that. It starts others only when no job has left the line for that
+//! long, each time at most as many as there are already: quick jobs share one thread, and jobs that
+//! block have one each. A thread that has had nothing to do for [`IDLE`] ends.
 //!
-//! The line is under a lock, which is held to put in and to take out, never while anybody's code
-//! runs.
+//! The line is under a lock, which is held to put jobs in and to take them out, and never while a
+//! job runs.
 
 use std::{
     cell::Cell,
@@ -21,15 +21,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Something to be done once.
+/// A piece of work that is done once.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
+/// How long an idle thread waits for a job before it ends.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Threads, and the jobs that they do.
 pub(crate) struct Pool {
     name: &'static str,
-    /// The most threads.
+    /// The maximum number of threads.
     most: usize,
     patience: Option<Duration>,
     idle_for: Duration,
@@ -41,22 +42,24 @@ pub(crate) struct Pool {
 pub(crate) struct Line {
     jobs: VecDeque<Job>,
     threads: usize,
-    /// Threads among these that wait for a job.
+    /// The number of these threads that wait for a job.
     idle: usize,
-    /// When a job has last left the line, or come to stand at its head.
+    /// When a job last left the line, or came into an empty one; or when threads were started for
+    /// jobs that had waited for too long.
     moved: Option<Instant>,
 }
 
-/// For loaders: beside maintenance, since one may wait for a network, and what is expired must go
-/// meanwhile.
+/// The pool for loaders. Apart from that of maintenance, since a loader may wait for a network, and
+/// expired entries have to go meanwhile.
 pub(crate) static REFRESHES: Pool = Pool::new("larder-refresh", 4, None);
 
 thread_local! {
-    /// The pool that this thread belongs to.
+    /// The pool to which this thread belongs.
     static POOL: Cell<*const Pool> = const { Cell::new(ptr::null()) };
 }
 
-/// Queues a loader for a thread of the pool. It is dropped if no thread can be started.
+/// Queues a loader for a thread of the pool. Drops it if there is no thread and none can be
+/// started.
 pub(crate) fn run(job: Job) {
     drop(REFRESHES.run(job));
 }
@@ -65,7 +68,7 @@ pub(crate) fn run(job: Job) {
 pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Option<R> {
     catch_unwind(AssertUnwindSafe(f))
         .map_err(|payload| {
-            // Its destructor may panic again, and so may that one's payload.
+            // The destructor of the payload may panic, and so may that of the second payload.
             if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
                 mem::forget(second);
             }
@@ -80,11 +83,11 @@ impl Pool {
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
-        // Nothing panics under it.
+        // No code that holds the lock panics.
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a job in line. Gives it back if there is no thread and none can be had.
+    /// Puts a job in line. Returns it if there is no thread and none can be started.
     pub(crate) fn run(&'static self, job: Job) -> Option<Job> {
         let mut line = self.line();
         if line.jobs.is_empty() {
@@ -102,7 +105,8 @@ impl Pool {
         None
     }
 
-    /// Starts more threads if a job has stood in line for too long. Says when to ask again.
+    /// Starts more threads if a job has stood in line for too long. Returns after what time to call
+    /// again; `None` if there is no need.
     pub(crate) fn relieve(&'static self) -> Option<Duration> {
         let patience = self.patience?;
         let mut line = self.line();
@@ -137,7 +141,7 @@ impl Pool {
         Ok(())
     }
 
-    /// The next job; None if this thread is to end.
+    /// Waits for the next job. Returns `None` if this thread has to end.
     fn next(&self) -> Option<Job> {
         let mut line = self.line();
         loop {
@@ -157,20 +161,20 @@ impl Pool {
         }
     }
 
-    /// For `fork.rs`: takes the lock, so that no other thread holds it while the guard is kept.
+    /// Takes the lock for `fork.rs`, so that no other thread holds it while the guard is kept.
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
     pub(crate) fn hold(&self) -> MutexGuard<'_, Line> {
         self.line()
     }
 
-    /// In a child of `fork`: of all threads there is only this one. Allocates nothing.
+    /// Notes, in a child of `fork`, that it has no thread except this one. Allocates nothing.
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
     pub(crate) fn orphan(&self, line: &mut Line) {
         line.threads = usize::from(ptr::eq(POOL.get(), self));
         line.idle = 0;
     }
 
-    /// After [`Pool::orphan`]: has a thread do what stands in line.
+    /// Starts a thread for the jobs that stand in line, some time after [`Pool::orphan`].
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
     pub(crate) fn revive(&'static self) {
         let mut line = self.line();
@@ -185,7 +189,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::channel;
 
-    /// Longer than anything here takes.
+    /// Longer than any test here takes.
     const PATIENCE: Duration = Duration::from_secs(60);
 
     const THREADS: usize = 4;

@@ -1,27 +1,28 @@
-//! What becomes of all this in a child of `fork`.
+//! What a child of `fork` does to go on with caches.
 //!
 //! A child has its parent's memory and one of its threads, the one that forked. The others are as
 //! if they had been stopped for good at that moment, each at some instruction. The engine's
 //! protocols are made for that: a thread that stops at any instruction stops no other. What needs
 //! more is done here, in two parts.
 //!
-//! *While forking*, by handlers of `pthread_atfork`: the locks of the threads in the background are
-//! held, so that in the child nobody else holds them and what they guard is whole. The child's
-//! handler then only changes words ([`Maintainer::orphan`], [`Pool::orphan`]): many children go on
-//! to `exec` at once, and what is safe between the two is little. It starts no thread and allocates
-//! nothing.
+//! *While forking*, by handlers of `pthread_atfork`: the forking thread holds the locks of the
+//! background threads, so that in the child no other thread holds them and the data that they guard
+//! is whole. The child's handler then only changes words ([`Maintainer::orphan`],
+//! [`Pool::orphan`]): many children go on to `exec` at once, and little is safe between the two. It
+//! starts no thread and allocates nothing.
 //!
-//! *When the child uses a cache*: [`catch_up`], once per child, from where hits do not come by: the
-//! first lookup that reads the clock, the first alarm that is lowered, the first batch of nodes
-//! that is retired.
+//! *When the child uses a cache*: [`catch_up`], once per child. It is called where hits do not
+//! pass: by the first lookup that reads the clock, the first alarm that is lowered, the first batch
+//! of nodes that is retired.
 //!
-//! - The pins of threads that are no more are ended (`epoch.rs`), or nothing would be reclaimed any
-//!   more.
+//! - The pins of threads that the child does not have are ended (`epoch.rs`); otherwise no memory
+//!   would be reclaimed any more.
 //! - The timer is started, and looks at every task.
 //! - A worker is started for refreshes that stand in line.
 //!
-//! Each wheel has all its blocks looked at before its first advance in the child: a thread may have
-//! had some in hand, or have published what it had yet to schedule (`wheel.rs`).
+//! Each wheel has all its blocks looked at before its first advance in the child: a thread of the
+//! parent may have had some in hand, or have published an entry that it had not scheduled yet
+//! (`wheel.rs`).
 //!
 //! The first sweep in the child looks at all entries again: an insert that another thread had under
 //! way may have left one that an invalidation had made stale before (`groups.rs`).
@@ -29,25 +30,25 @@
 //! Loads know in which process they began: no thread of a child waits for a leader that stayed
 //! behind (`fill.rs`).
 //!
-//! What the child has not: batches and nodes that another thread had in its hands, which is memory
-//! of at most a few batches per thread; the credits of what they were about to insert; and the
-//! numbers of those threads.
+//! The child has lost: batches and nodes that another thread had in hand, which is memory of at
+//! most a few batches per thread; the credits of the entries that such threads were about to
+//! insert; and the numbers of those threads.
 //!
 //! # Orderings
 //!
 //! The child begins with one thread, so what its handler writes happens before all that the child
-//! does.
+//! does. Hence every access here is Relaxed.
 
 use crate::sync::StaticU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// How many forks lie between the first process and this one, if a handler was there to count them.
+/// The number of forks between the first process and this one, since handlers were registered.
 static PROCESS: StaticU64 = StaticU64::new(0);
 /// The last process that has caught up.
 static CAUGHT_UP: StaticU64 = StaticU64::new(0);
 
-/// Which process this is, counted from one that had no handlers. Changes in children of `fork`
-/// only.
+/// Returns which process this is, counted from the one that registered the handlers. Changes in
+/// children of `fork` only.
 #[inline(always)]
 pub(crate) fn process() -> u64 {
     PROCESS.load(Relaxed)
@@ -57,13 +58,13 @@ pub(crate) fn process() -> u64 {
 #[cfg_attr(larder_loom, allow(dead_code, reason = "models do not fork"))]
 #[derive(Debug)]
 pub(crate) struct Collector {
-    /// In the handler: notes that the thread is there, by words that it changes.
+    /// In the handler: notes that the child has this thread. Only changes words.
     pub(crate) survive: fn(),
-    /// When the child first uses a cache: ends the pins of threads that are not there.
+    /// When the child first uses a cache: ends the pins of threads that the child does not have.
     pub(crate) bury: fn(),
 }
 
-/// Does in a child what is to be done once.
+/// Does, in a child, what is left to be done once.
 #[inline]
 pub(crate) fn catch_up() {
     if CAUGHT_UP.load(Relaxed) != process() {
@@ -75,6 +76,7 @@ pub(crate) fn catch_up() {
 #[inline(never)]
 fn catch_up_once() {
     let process = process();
+    // Relaxed: chooses the one thread that does it. Others go on and need not wait for it.
     if CAUGHT_UP.swap(process, Relaxed) != process {
         imp::revive();
     }
@@ -101,7 +103,7 @@ mod imp {
 
     /// Registers the handlers of forks, and what a collector does in them.
     pub(crate) fn watch_collector(collector: Collector) {
-        // Before the first thread pins, so a child in which there is none has nothing to do.
+        // Before the first thread pins, so a child without a collector here has no pins to end.
         let _ = COLLECTOR.set(collector);
         watch();
     }
@@ -110,8 +112,8 @@ mod imp {
     pub(crate) fn watch() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            // Where there is no memory to note them, forks go unheeded.
-            // SAFETY: functions that stay.
+            // If there is no memory to note the handlers, forks go unheeded.
+            // SAFETY: the three are functions of this crate with the signature that is asked for.
             let _ = unsafe { sys::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
         });
     }
@@ -124,28 +126,30 @@ mod imp {
         lines: [MutexGuard<'static, errands::Line>; 2],
     }
 
-    /// For the thread that holds the locks.
+    /// Where the thread that forks keeps its guards.
     struct Place(UnsafeCell<Option<Held>>);
 
-    // SAFETY: only who holds the lock of the maintainer touches it, from before it puts its guards
-    // there until it has taken them out again.
+    // SAFETY: only the thread that holds the maintainer's lock accesses the place, from before it
+    // puts its guards there until it has taken them out again.
     unsafe impl Sync for Place {}
 
     static PLACE: Place = Place(UnsafeCell::new(None));
 
     extern "C" fn prepare() {
         let held = Held { state: MAINTAINER.hold(), lines: POOLS.map(Pool::hold) };
-        // SAFETY: this thread holds the lock of the maintainer.
+        // SAFETY: this thread holds the maintainer's lock, so no other thread accesses the place.
         unsafe { *PLACE.0.get() = Some(held) };
     }
 
     extern "C" fn parent() {
-        // SAFETY: this thread holds the lock of the maintainer, since `prepare`.
+        // SAFETY: this thread holds the maintainer's lock since `prepare`, so no other thread
+        // accesses the place.
         drop(unsafe { (*PLACE.0.get()).take() });
     }
 
     extern "C" fn child() {
-        // SAFETY: as above; in the child it is the only thread.
+        // SAFETY: this is the child's only thread, and it holds the maintainer's lock since
+        // `prepare`.
         let held = unsafe { (*PLACE.0.get()).take() };
         PROCESS.fetch_add(1, Relaxed);
         if let Some(collector) = COLLECTOR.get() {

@@ -2,49 +2,48 @@
 //!
 //! # Threads
 //!
-//! The *timer* sleeps until the earliest of what tasks have said is due. It passes those tasks
-//! itself that run no code of a user's, which takes a few microseconds. All others it hands to
-//! *workers* (`errands.rs`): a listener or a destructor may take as long as it likes, and keeps one
-//! worker, and its own cache's next pass, but neither the timer nor another cache. There is one
-//! worker most of the time. When a task has stood in line for [`PATIENCE`] there are more, up to
-//! [`WORKERS`]; that many tasks have to be slow at a time before any other waits for one of them.
+//! The *timer* sleeps until the earliest time at which a task has said that it is due. It passes
+//! those tasks itself that run no code of a user's, which takes a few microseconds. It hands all
+//! others to *workers* (`errands.rs`): a listener or a destructor may take as long as it likes. It
+//! keeps one worker, and its own cache's next pass, but neither the timer nor another cache. There
+//! is one worker most of the time. When a task has stood in line for [`PATIENCE`] there are more,
+//! up to [`WORKERS`]; so a task waits for a slow one only if that many are slow at a time.
 //!
-//! The timer starts with the first task that registers and ends when none is registered any more;
-//! the next one starts another. Tasks are held weakly, so a cache ends with its last handle. If a
-//! pass holds that by then, the cache is dropped by the thread that passes it, and so the
-//! [`Registration`] may be, too: it only says that it has ended.
+//! The timer starts with the first task that registers, and ends when no task is registered any
+//! more; the next task starts another. Tasks are held weakly, so a cache ends with its last handle.
+//! If a pass holds that handle by then, the thread that passes drops the cache, and with it perhaps
+//! the [`Registration`], whose drop only notes that it has ended.
 //!
 //! # Slots
 //!
 //! ```text
-//! scheduled --due: timer--> passed --by timer or worker, at its end--> requested --timer--> scheduled
-//!     ^                                                                                         |
-//!     +--- requested by a writer whose work is due before the alarm says, or by the end --------+
+//! scheduled --due: timer--> passed --timer or worker, at its end--> requested --timer--> scheduled
+//!     ^                                                                                      |
+//!     +--- requested by a writer whose work is due before the alarm says, or by the end -----+
 //! ```
 //!
-//! Each task has an alarm (`alarm.rs`), which says when it is to be passed, and the agenda has it
-//! sorted by that. A thread that lowers an alarm pushes the slot (`requests.rs`), and the timer
-//! puts it into its new place. The timer itself has an alarm, too, by which it tells for how long
-//! it will sleep: who pushes is a writer of that one, its push the work that is left, and taking
-//! all that was pushed the pass. So a thread whose work is due later than the timer's next wake-up
-//! does not wake it. A slot that is passed stays out of the agenda: its worker pushes it at the
-//! end.
+//! Each task has an alarm (`alarm.rs`), which says when it has to be passed, and the agenda sorts
+//! tasks by that. A thread that lowers an alarm pushes the slot (`requests.rs`), and the timer puts
+//! the slot into its new place. The timer itself has an alarm, too, which says until when it
+//! sleeps: a thread that pushes is a writer of that alarm, its push is the work that it leaves, and
+//! taking all that was pushed is the pass. So a thread whose work is due later than the timer's
+//! next wake-up does not wake the timer. A slot that is passed stays out of the agenda: its worker
+//! pushes it at the end.
 //!
-//! What a wake-up costs depends on what is due and what was requested, not on how many tasks there
-//! are.
+//! The cost of a wake-up depends on what is due and what was requested, not on the number of tasks.
 //!
 //! # Who waits for whom
 //!
-//! The agenda is under a lock, which is held for a few steps, never while code of a user runs.
-//! Writers do not take it: they have the timer's handle. Starting a thread and the last look before
-//! it ends happen under the lock, so there is one timer at a time.
+//! The agenda is under a lock, which is held for a few steps, and never while a user's code runs.
+//! Writers do not take it: they have the timer's handle. Starting a thread, and the last look
+//! before it ends, happen under the lock, so there is one timer at a time.
 //!
 //! # Fork
 //!
 //! A child of `fork` has none of these threads. Its memory is that of the moment of the fork, at
-//! which no thread held the lock (`fork.rs` sees to that), so the agenda is whole.
-//! [`Maintainer::orphan`] then notes that the threads are gone and that nothing has been asked of
-//! them; the first who asks, or notices, starts another timer.
+//! which no other thread held the lock (`fork.rs`), so the agenda is whole. [`Maintainer::orphan`]
+//! then notes that the threads are gone and that nothing has been asked of them. The first thread
+//! that asks, or that catches up, starts another timer.
 
 mod agenda;
 
@@ -71,11 +70,11 @@ use std::{
     time::Duration,
 };
 
-/// What does the work that is due without a call: the removal of expired entries, for the most
-/// part.
+/// Which threads do the work that is due without a call: most of it is the removal of expired
+/// entries.
 ///
-/// It does not change what a cache returns, only when the memory of expired and invalidated entries
-/// is freed.
+/// The choice does not change what a cache returns, only when the memory of expired and invalidated
+/// entries is freed.
 ///
 /// ```
 /// assert_eq!(larder::Maintenance::default(), larder::Maintenance::Thread);
@@ -83,31 +82,31 @@ use std::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Maintenance {
-    /// Threads of the process that all caches share. `larder-timer` sleeps while nothing is due,
-    /// and ends with the last cache that has something to expire. Listeners and destructors run in
-    /// threads named `larder-maintenance`: one, as long as they are quick. One that blocks delays
-    /// the events of its own cache and of no other; for each that does there is a thread, up to 64
-    /// (beyond that, others wait). Idle ones end after ten seconds. Where no thread can be had, as
-    /// [`Manual`](Maintenance::Manual).
+    /// Threads of the process that all caches share. The thread `larder-timer` sleeps while nothing
+    /// is due, and ends with the last cache that needs it. Listeners and destructors run in threads
+    /// named `larder-maintenance`: in one thread, as long as they are quick. A listener or
+    /// destructor that blocks delays the events of its own cache and of no other. Each that blocks
+    /// has a thread, up to 64 threads; beyond that, others wait. Idle threads end after ten
+    /// seconds. If no thread can be started, this is the same as [`Manual`](Maintenance::Manual).
     #[default]
     Thread,
     /// Writers, a little at a time, and [`run_pending_tasks`](crate::Cache::run_pending_tasks).
     Manual,
 }
 
-/// What the thread does for a cache.
+/// The work that maintenance does for a cache.
 pub(crate) trait Task: Send + Sync {
     /// Does some of what is due, a bounded amount of it. A task that panics is passed again a
     /// second later.
     fn pass(&self) -> Next;
 }
 
-/// Whose code a pass runs.
+/// Which code a pass runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     /// Only this crate's: it takes a few microseconds.
     Own,
-    /// A user's as well: there is no saying how long it takes.
+    /// A user's as well: it may take any time.
     Foreign,
 }
 
@@ -116,15 +115,15 @@ pub(crate) enum Code {
 pub(crate) enum Next {
     /// As soon as every other task has had its turn.
     More,
-    /// At that time of its clock.
+    /// At this time of its clock.
     At(u64),
-    /// When it is asked for.
+    /// When a thread asks for it.
     Idle,
 }
 
-/// After what time a task that has panicked is passed again.
+/// How long after a panic a task is passed again.
 const RETRY: Duration = Duration::from_secs(1);
-/// Passes that may run at a time.
+/// The maximum number of workers.
 const WORKERS: usize = 64;
 /// How long a task stands in line before there are more workers.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -137,7 +136,7 @@ pub(crate) struct Maintainer {
     alarm: Alarm,
     workers: &'static Pool,
     spawn: &'static (dyn Fn(&'static Maintainer) -> io::Result<Thread> + Sync),
-    /// How often the timer has come back from sleeping.
+    /// How often the timer has woken up.
     wake_ups: StaticU64,
     panics: StaticU64,
 }
@@ -156,11 +155,12 @@ struct Slot {
     code: Code,
     task: Weak<dyn Task>,
     link: Link<Slot>,
-    /// Whether a thread passes it at this moment.
+    /// Whether a thread passes the task at this moment.
     passed: AtomicBool,
     /// Whether its registration has ended.
     ended: AtomicBool,
-    /// Under which time the agenda has it, and where; for the agenda.
+    /// The time by which the agenda has sorted the slot, and its place there. Only the agenda uses
+    /// them, under its lock, so every access is Relaxed.
     scheduled: AtomicU64,
     place: AtomicU64,
 }
@@ -181,15 +181,17 @@ impl Slot {
     }
 
     fn is_passed(&self) -> bool {
-        // Acquire, for what the pass has left: its Release is the end of the pass.
+        // Acquire: pairs with the Release in `Maintainer::pass`; what the pass did is visible.
         self.passed.load(Acquire)
     }
 
     fn has_ended(&self) -> bool {
+        // Acquire: pairs with the Release in the drop of `Registration`.
         self.ended.load(Acquire)
     }
 
     fn begin_pass(&self) {
+        // Relaxed: under the lock of the agenda, where it is read, too.
         self.passed.store(true, Relaxed);
         self.alarm.begin_pass();
     }
@@ -208,16 +210,16 @@ impl fmt::Debug for Slot {
 }
 
 thread_local! {
-    /// What this thread passes.
+    /// The slot that this thread passes; null if it passes none.
     static PASSING: Cell<*const Slot> = const { Cell::new(ptr::null()) };
 }
 
-/// Workers have the name that users know of: they run their code.
+/// The workers. Their name is the one that is documented for users, whose code they run.
 pub(crate) static WORKERS_OF_ALL: Pool = Pool::new("larder-maintenance", WORKERS, Some(PATIENCE));
 #[cfg(not(larder_loom))]
 pub(crate) static MAINTAINER: Maintainer = Maintainer::new(&WORKERS_OF_ALL, &spawn);
 
-/// Registers a task, for its first pass at once; `clock` is the one of [`Next::At`].
+/// Registers a task, whose first pass is due at once. `clock` is the one of [`Next::At`].
 ///
 /// # Errors
 ///
@@ -229,13 +231,13 @@ pub(crate) fn register(task: Weak<dyn Task>, clock: Clock, code: Code) -> io::Re
     MAINTAINER.register(task, clock, code)
 }
 
-/// A manual clock has been advanced: tasks may be due.
+/// Wakes the timer, since a manual clock has been advanced and tasks may be due.
 #[cfg(not(larder_loom))]
 pub(crate) fn time_has_jumped() {
     MAINTAINER.request(DEAD);
 }
 
-/// Models have no threads but their own.
+/// Fails, since models have no threads except their own.
 #[cfg(larder_loom)]
 pub(crate) fn register(_: Weak<dyn Task>, _: Clock, _: Code) -> io::Result<Registration> {
     Err(io::ErrorKind::Unsupported.into())
@@ -268,7 +270,7 @@ impl Maintainer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Whatever panicked, each change of the agenda is one step.
+        // After a panic the agenda is whole, since each change of it is one step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -288,7 +290,7 @@ impl Maintainer {
         Ok(registration)
     }
 
-    /// The timer, which is started if there is none.
+    /// Returns the timer, which is started if there is none.
     fn timer(&'static self, state: &mut State) -> io::Result<Thread> {
         match &state.timer {
             Some(timer) => Ok(timer.clone()),
@@ -296,7 +298,7 @@ impl Maintainer {
         }
     }
 
-    /// Makes the timer look at what was requested for `time` of the system's clock.
+    /// Makes the timer look, by `time` of the system's clock, at what was requested.
     fn request(&'static self, time: u64) {
         if self.alarm.ask(time) == Asked::Wake {
             self.unpark();
@@ -313,7 +315,7 @@ impl Maintainer {
         }
     }
 
-    /// The timer, from its start to its end.
+    /// Runs the timer, from its start to its end.
     fn run(&'static self) {
         let clock = Clock::default().exact();
         loop {
@@ -324,7 +326,7 @@ impl Maintainer {
                 state.timer = None;
                 return;
             }
-            // A round, so that those which want more take turns with what is requested.
+            // One round, so that tasks that want more take turns with those that are requested.
             let mut due = Vec::new();
             while let Some(slot) = state.agenda.begin_due() {
                 due.push(slot);
@@ -357,10 +359,10 @@ impl Maintainer {
         }
     }
 
-    /// Passes a slot that is due, or has that done.
+    /// Passes a slot that is due, or hands it to a worker.
     fn begin(&'static self, slot: Arc<Slot>) {
         if slot.code == Code::Own {
-            // This thread does not sleep yet.
+            // No unpark: this thread is the timer, and does not sleep yet.
             let _ = self.alarm.ask(self.pass(&slot));
             return;
         }
@@ -370,10 +372,10 @@ impl Maintainer {
         }
     }
 
-    /// Passes a slot. Says when the timer has to wake up for it.
+    /// Passes a slot. Returns when the timer has to wake up for it.
     fn pass(&self, slot: &Arc<Slot>) -> u64 {
         PASSING.set(Arc::as_ptr(slot));
-        // If this thread drops the cache, that is part of it.
+        // This thread may drop the cache here, as a part of the pass.
         let next = caught(|| slot.task.upgrade().map_or(Next::Idle, |task| task.pass()));
         slot.alarm.end_pass(match next {
             Some(Next::More) => DEAD,
@@ -385,39 +387,41 @@ impl Maintainer {
             }
         });
         PASSING.set(ptr::null());
-        // In this order: a timer that has put off a request because of this pass was told of it
-        // before, so what was requested, or the end, can be seen after the push; and another sees
-        // that the pass is over.
+        // In this order. If the timer has put off a request because of this pass, it has taken that
+        // request before this push, so what was asked for, or the end, is visible to this thread
+        // after the push. Otherwise the timer sees that the pass is over.
+        // Release: pairs with the Acquire in `Slot::is_passed`; what the pass did is visible.
         slot.passed.store(false, Release);
         self.requests.push(slot);
         let due = if slot.has_ended() { DEAD } else { slot.alarm.time() };
         wake_up_for(slot, due)
     }
 
-    /// For `fork.rs`: takes the lock, so that no other thread holds it while the guard is kept.
+    /// Takes the lock for `fork.rs`, so that no other thread holds it while the guard is kept.
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
     pub(crate) fn hold(&self) -> MutexGuard<'_, State> {
         self.state()
     }
 
-    /// In a child of `fork`: of all threads there is only this one. Allocates nothing.
+    /// Notes, in a child of `fork`, that it has no thread except this one. Allocates nothing.
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
     pub(crate) fn orphan(&self, state: &mut State) {
         state.timer = None;
         self.requests.take(drop);
         state.agenda.for_each(&mut |slot| {
             slot.link.reset();
-            // What is passed by another thread has been left in the middle.
+            // A pass of another thread has stopped at the fork.
             if !ptr::eq(Arc::as_ptr(slot), PASSING.get()) {
+                // Release: pairs with the Acquire in `Slot::is_passed`.
                 slot.passed.store(false, Release);
             }
-            // Nothing was asked for: the next one who asks has to see to it.
+            // As if no thread had asked: the next thread that asks makes the request.
             slot.alarm.begin_pass();
         });
         self.alarm.begin_pass();
     }
 
-    /// After [`Maintainer::orphan`]: has a timer look at everything.
+    /// Makes a timer look at every task, some time after [`Maintainer::orphan`].
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
     pub(crate) fn revive(&'static self) {
         let mut state = self.state();
@@ -427,29 +431,29 @@ impl Maintainer {
     }
 }
 
-/// When the timer has to wake up for a slot that is due at `time` of its own clock.
+/// Returns when the timer has to wake up for a slot that is due at `time` of its own clock.
 fn wake_up_for(slot: &Slot, time: u64) -> u64 {
     match time {
         DEAD | NEVER => time,
-        // The times of a manual clock say nothing of the system's.
+        // Times of a manual clock cannot be converted, so the timer looks at once.
         _ if !slot.clock.runs() => DEAD,
         _ => slot.clock.surely(time),
     }
 }
 
-/// A task's place on the agenda; dropping it takes the task off, and never waits for a pass. A pass
-/// that has begun by then goes on.
+/// A task's place on the agenda. Dropping it takes the task off, and never waits for a pass: a pass
+/// that has begun goes on.
 pub(crate) struct Registration {
     maintainer: &'static Maintainer,
     slot: Arc<Slot>,
     timer: Thread,
-    /// The process that has the timer.
+    /// The process of the timer.
     process: u64,
 }
 
 impl Registration {
-    /// After work has been left for the task that is due at `time` of its clock: sees to it that
-    /// there is a pass by then. A fence, a load and a compare, unless there is none yet.
+    /// Makes sure that there is a pass by `time` of the task's clock. Call after work was left that
+    /// is due then. Takes a fence, a load and a compare if a pass is due by then already.
     #[inline]
     pub(crate) fn wake_by(&self, time: u64) {
         if self.slot.alarm.ask(time) == Asked::Wake {
@@ -457,7 +461,7 @@ impl Registration {
         }
     }
 
-    /// Sees to it that there is a pass soon that sees all that has been done before.
+    /// Makes sure that there is a pass soon, which sees all that was done before this call.
     pub(crate) fn notify(&self) {
         self.wake_by(DEAD);
     }
@@ -475,7 +479,7 @@ impl Registration {
         if self.process == fork::process() {
             self.timer.unpark();
         } else {
-            // It was the parent's.
+            // `timer` is a thread of the parent.
             fork::catch_up();
             self.maintainer.unpark();
         }
@@ -484,6 +488,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
+        // Release: pairs with the Acquire in `Slot::has_ended`.
         self.slot.ended.store(true, Release);
         self.wake(DEAD);
     }

@@ -1,12 +1,12 @@
-//! How a hit knows without asking the clock that its deadline has not come: by the processor's
+//! How a hit knows without reading the clock that its deadline has not come: by the processor's
 //! time-stamp counter.
 //!
 //! A look at the kernel's clock takes about 60 instructions, more than a third of a hit. A thread
 //! that has looked keeps what the clock said, and what the counter said just before: a *lease*.
 //! Until the counter has advanced by a [`TERM`], a deadline that is later than that time has not
-//! come, or has come within the term. Everything else is asked of the clock: an earlier deadline,
-//! and any deadline when the term is over. So a lease ends no life early, and lets an entry live a
-//! term longer at most: 0.26 ms if the counter runs at 1 GHz, less if it is faster.
+//! come, or has come within the term. In all other cases the clock is read: for an earlier
+//! deadline, and for any deadline when the term is over. So a lease ends no life early, and lets an
+//! entry live at most a term longer: 0.26 ms if the counter runs at 1 GHz, less if it is faster.
 //!
 //! # States
 //!
@@ -16,43 +16,43 @@
 //! ```
 //!
 //! Both words belong to one thread, and no other thread reads or writes them. There is nothing to
-//! order. If the processor reads the counter a little earlier or later than the program says, that
-//! is a part of a microsecond.
+//! order. If the processor reads the counter a little earlier or later than the program says, the
+//! difference is a part of a microsecond.
 //!
-//! # Why it ends by itself
+//! # Why a lease ends by itself
 //!
 //! A word that another thread keeps up to date is trusted for as long as that thread does not run,
 //! and there is no bound on that (`docs/design.md`, Time). A lease ends when the counter says so,
-//! and the counter needs nobody to run. What it needs is a counter that advances at all times, by
-//! no less than 0.3 GHz, and is the same on all processors, since a thread may move. The counter is
-//! used where the kernel itself takes its time from it: the kernel has compared it between
-//! processors and with other clocks. Elsewhere there are no leases, and each hit asks the clock: on
-//! other processors and systems, and in virtual machines whose kernel takes its time from the host.
+//! and the counter needs no thread to run. It has to advance at all times, by no less than 0.3 GHz,
+//! and has to be the same on all processors, since a thread may move. The counter is used if the
+//! kernel itself takes its time from it: then the kernel has compared it between processors and
+//! with other clocks. Otherwise there are no leases, and each hit reads the clock: on other
+//! processors and systems, and in virtual machines whose kernel takes its time from the host.
 //!
-//! # What if
+//! # Special cases
 //!
 //! - *The thread, the process or its container is stopped.* The counter advances, and the term is
 //!   over.
 //! - *The thread moves to a processor whose counter is behind.* If it is behind by more than has
-//!   passed, the difference is negative, which counts as a long time. If by less, the term is
-//!   longer by as much. The kernel uses no counter in which it has found such a difference.
+//!   passed, the difference is negative, which counts as a long time. If it is behind by less, the
+//!   term is longer by as much. The kernel uses no counter in which it has found such a difference.
 //! - *The machine is suspended, or a virtual machine is stopped, moved or restored.* The clock
-//!   stands still meanwhile, or advances with the counter. A counter that begins again from a lower
-//!   value makes the difference negative. One case is left: it passes the term of a lease that was
-//!   not used since, just when that thread uses a cache again. That is one term in the life of the
-//!   machine.
-//! - *The process forks.* The child has to notice that it is another process when it first asks for
+//!   stands still meanwhile, or advances with the counter. If the counter begins again from a lower
+//!   value, the difference is negative. One case is left: such a counter passes the term of a lease
+//!   that was not used since, just when that thread uses a cache again. That is one term in the
+//!   life of the machine.
+//! - *The process forks.* The child has to notice that it is another process when it first needs
 //!   the time (`fork.rs`). So the handler ends its lease.
-//! - *A cache has a manual clock.* It uses no leases (`timing.rs`): they are times of the system's
+//! - *A cache has a manual clock.* It uses no leases (`timing.rs`), which are times of the system's
 //!   clock.
 
 use crate::process::clock::NEVER;
 use std::cell::Cell;
 
-/// For how many ticks of the counter a lease holds.
+/// The number of ticks of the counter for which a lease holds.
 const TERM: u64 = 1 << 18;
 
-/// What one thread knows of the time.
+/// The lease of one thread.
 #[derive(Debug)]
 struct Lease {
     /// What the counter said before the clock was read.
@@ -81,8 +81,8 @@ thread_local! {
     static LEASE: Lease = const { Lease::none() };
 }
 
-/// Whether this thread knows that a deadline of the system's clock has not come, or came within a
-/// term.
+/// Returns whether this thread knows that a deadline of the system's clock has not come, or came
+/// within a term.
 #[inline(always)]
 pub(crate) fn covers(deadline: u64) -> bool {
     LEASE.with(|lease| lease.covers(deadline, counter::read()))
@@ -106,8 +106,8 @@ pub(crate) use counter::is_trusted;
 mod counter {
     use std::{arch::x86_64::_rdtsc, fs, sync::OnceLock};
 
-    /// Whether the kernel takes its time from the counter. Asked once: a kernel that distrusts the
-    /// counter does so when it starts, or soon after.
+    /// Returns whether the kernel takes its time from the counter. Reads that once: a kernel that
+    /// distrusts the counter stops using it when it starts, or soon after.
     pub(crate) fn is_trusted() -> bool {
         static TRUSTED: OnceLock<bool> = OnceLock::new();
         const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
@@ -116,7 +116,7 @@ mod counter {
 
     #[inline(always)]
     pub(super) fn read() -> u64 {
-        // SAFETY: x86-64 has the instruction. It touches no memory.
+        // SAFETY: every x86-64 processor has the instruction, and it accesses no memory.
         unsafe { _rdtsc() }
     }
 }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_child_of_a_fork_has_no_lease() {
-        // Again, should this thread be interrupted for longer than a term.
+        // Repeats if this thread was interrupted for longer than a term.
         while is_trusted() && !covers(51) {
             renew(|| 50);
         }

@@ -1,6 +1,6 @@
-//! What the timer wheel counts in, by the clock that it goes by.
+//! What the timer wheel counts in, which depends on its clock.
 
-/// The most levels that a wheel has.
+/// The maximum number of levels of a wheel.
 pub(crate) const LEVELS_MAX: usize = if cfg!(larder_loom) { 2 } else { 10 };
 
 /// What a wheel counts in.
@@ -13,13 +13,13 @@ pub(crate) struct Scale {
 
 #[cfg(not(larder_loom))]
 impl Scale {
-    /// Of a clock by milliseconds.
+    /// For clocks that count milliseconds.
     pub(crate) const MILLIS: Scale = Scale { tick: 2, levels: 5 };
-    /// Of a clock by nanoseconds: exact, so that tests see what they expect.
+    /// For clocks that count nanoseconds. Exact, so that tests see what they expect.
     pub(crate) const NANOS: Scale = Scale { tick: 0, levels: LEVELS_MAX };
 }
 
-/// So that models get from level to level in a few steps.
+/// Fine, so that models get from level to level in a few steps.
 #[cfg(larder_loom)]
 impl Scale {
     pub(crate) const MILLIS: Scale = Scale { tick: 0, levels: LEVELS_MAX };
@@ -27,7 +27,7 @@ impl Scale {
 }
 
 impl Scale {
-    /// The first tick that is not before a time.
+    /// Returns the first tick that is not before a time.
     #[inline]
     pub(crate) fn tick_of(self, time: u64) -> u64 {
         (time >> self.tick) + u64::from(time & ((1 << self.tick) - 1) != 0)

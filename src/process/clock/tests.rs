@@ -101,8 +101,8 @@ fn what_a_deadline_is_judged_by_is_told_if_it_is_what_the_clock_reads() {
     let (before, deadline) = (coarse.read(), coarse.deadline_after(60_000 * MILLI));
     let Verdict::Live(Some(reading)) = coarse.judge(deadline) else { panic!("not read") };
     assert!((before.nanos()..=coarse.read().nanos()).contains(&reading.nanos()));
-    // It judges by the coarse clock, and a deadline that is reckoned from that would come too
-    // early.
+    // The exact clock judges by the coarse one, and a deadline that is computed from such a reading
+    // would come too early.
     assert_eq!(exact.judge(deadline), Verdict::Live(None));
     assert_eq!((coarse.judge(PAST), exact.judge(PAST)), (Verdict::Past, Verdict::Past));
 }
