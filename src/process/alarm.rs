@@ -89,7 +89,7 @@ impl Alarm {
 
     #[cold]
     fn lower(&self, time: u64) -> Asked {
-        // Relaxed: the unpark that follows makes the work visible to the thread.
+        // Relaxed: the fence in `ask`, and the unpark that follows, order it for the thread.
         if self.0.fetch_min(time, Relaxed) > time { Asked::Wake } else { Asked::InTime }
     }
 

@@ -120,7 +120,8 @@ impl ManualClock {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         let mut nanos = self.nanos();
         let later = |nanos: u64| nanos.saturating_add(by).min(END);
-        // Relaxed: a number, and nothing else is learned from it.
+        // Relaxed: a number, and nothing else is learned from it. The fence in `Alarm::ask` orders
+        // it for the timer.
         while let Err(now) =
             self.0.nanos.compare_exchange_weak(nanos, later(nanos), Relaxed, Relaxed)
         {

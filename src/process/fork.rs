@@ -113,7 +113,8 @@ mod imp {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
             // If there is no memory to note the handlers, forks go unheeded.
-            // SAFETY: the three are functions of this crate with the signature that is asked for.
+            // SAFETY: the three are functions of this crate with the signature that is asked for,
+            // and they stay for as long as the process.
             let _ = unsafe { sys::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
         });
     }

@@ -192,8 +192,8 @@ impl Deadlines {
     #[inline(always)]
     pub(crate) fn store(&self, node: NodeId, deadline: u64) {
         if let Some(word) = self.word(node) {
-            // Relaxed: publishing the node is the Release; of a node that has left, a later value
-            // is read only for a hint.
+            // Relaxed: publishing the node is the Release. For a node that has left, the store only
+            // spares an expiry its look.
             word.store(!deadline, Ordering::Relaxed);
         }
     }
@@ -237,7 +237,8 @@ impl Deadlines {
     /// of the node stays past, and any thread may claim its entry.
     pub(crate) fn disclaim(&self, node: NodeId) {
         if let Some(word) = self.word(node) {
-            // Relaxed: as in `claim`. Failure: the node's next owner has stored a deadline.
+            // Relaxed: as in `claim`. Failure: another thread has disclaimed it, or the node's next
+            // owner has stored a deadline.
             let _ = word.compare_exchange(!DEAD, !PAST, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
