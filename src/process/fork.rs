@@ -11,14 +11,14 @@
 //! [`Pool::orphan`]): many children go on to `exec` at once, and little is safe between the two. It
 //! starts no thread and allocates nothing.
 //!
-//! *When the child uses a cache*: [`catch_up`], once per child. It is called where hits do not
-//! pass: by the first lookup that reads the clock, the first alarm that is lowered, the first batch
-//! of nodes that is retired.
+//! *When the child uses a cache*: [`catch_up`], once per child. It is called where most hits do not
+//! pass: by the first lookup that reads the clock, the first task that registers or needs the timer
+//! woken, the first batch of nodes that is sealed.
 //!
 //! - The pins of threads that the child does not have are ended (`epoch.rs`); otherwise no memory
 //!   would be reclaimed any more.
 //! - The timer is started, and looks at every task.
-//! - A worker is started for refreshes that stand in line.
+//! - Each pool starts a thread if jobs stand in its line (`errands.rs`).
 //!
 //! Each wheel has all its blocks looked at before its first advance in the child: a thread of the
 //! parent may have had some in hand, or have published an entry that it had not scheduled yet

@@ -14,9 +14,9 @@ use super::{
 };
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
 
-/// The counter of uses stops here.
+/// The maximum of the counter of uses.
 pub(crate) const USES_MAX: u8 = 3;
-/// The count of merits stops here.
+/// The maximum merit.
 pub(crate) const MERIT_MAX: u8 = 3;
 /// Stamps are the policy's clocks modulo this.
 pub(crate) const STAMPS: u8 = 128;
@@ -28,9 +28,9 @@ const PROTECTED: u8 = STAMPS;
 /// Which of the two segments an entry is or was in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Segment {
-    /// Where new keys prove themselves.
+    /// The segment of new keys.
     Probation,
-    /// Where keys are that were used.
+    /// The segment of keys that have proved worth keeping.
     Protected,
 }
 

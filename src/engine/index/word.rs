@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!  31 | 30 | 29 ....... 0
-//!   0    0       0          Free: no resident
+//!   0    0       0          Free: no entry
 //!   0    d   tag | node     Tentative: an insert in progress, unseen by readers
 //!   1    d   tag | node     Member: the entry is in the cache
 //! ```
@@ -26,7 +26,7 @@
 //! this set are next door, whether nothing more is decided here (`storeys.rs`), and a version that
 //! every decision and every bump raises.
 
-/// Slots of one set: with the control word they fill a cache line.
+/// The number of slots of one set: with the control word they fill a cache line.
 #[cfg(not(larder_loom))]
 pub(crate) const SLOTS: usize = 14;
 /// Two slots, so that a model reaches full sets and neighbours within a few steps.
@@ -36,13 +36,13 @@ pub(crate) const SLOTS: usize = 2;
 /// A node's number within its shard, from 1; 0 is "none" wherever a link or a word needs it.
 pub(crate) type NodeId = u32;
 
-/// Width of the node field in the control word, hence of any node number.
+/// The width of the node field in the control word, which limits all node numbers.
 pub(crate) const NODE_BITS_MAX: u32 = 20;
 
 const MEMBER: u32 = 1 << 31;
 const DISPLACED: u32 = 1 << 30;
 const PAYLOAD: u32 = DISPLACED - 1;
-/// Bits of a hash that a ghost keeps, if slots keep that many.
+/// The number of bits of a hash that a ghost keeps, if slots keep as many.
 const GHOST_TAG_BITS: u32 = 13;
 
 /// How a shard splits the payload bits between tag and node number.
@@ -50,7 +50,8 @@ const GHOST_TAG_BITS: u32 = 13;
 pub(crate) struct Layout {
     node_bits: u32,
     node_mask: u32,
-    /// What of a word has to match: kind, displacement and tag. Each hit uses both masks.
+    /// The bits of a word that have to match: kind, displacement and tag. Kept beside `node_mask`,
+    /// since each hit uses both masks.
     probe_mask: u32,
     ghost_mask: u32,
 }
@@ -141,11 +142,11 @@ pub(crate) struct Word(u32);
 /// The kinds of [`Word`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// No resident.
+    /// No entry.
     Free,
     /// An insert in progress.
     Tentative,
-    /// A resident.
+    /// An entry that is in the cache.
     Member,
 }
 
@@ -212,7 +213,7 @@ const CTL_DISPLACED_SHIFT: u32 = 25;
 const CTL_DISPLACED_ONE: u64 = 1 << CTL_DISPLACED_SHIFT;
 const CTL_SEALED: u64 = 1 << 33;
 const CTL_VERSION_ONE: u64 = 1 << 34;
-/// The count of displaced keys stops here; a set that has reached it displaces no more.
+/// The maximum count of displaced keys. A set that has reached it displaces no more.
 const CTL_DISPLACED_MAX: u64 = 0xFF;
 
 /// What a set's control word held at one moment.
