@@ -58,9 +58,9 @@
 //! assert_eq!(profile::stats().hits, 1);
 //! ```
 //!
-//! Guides are in the repository's `docs/`: `manager.md`, with configuration, memory, health and
-//! metrics, `memoize.md`, `from-moka.md`, and `operation.md`: thread pools, clocks, stacks,
-//! destructors, platforms.
+//! The guides are in [`guide`]: the manager with its configuration, memory, health and metrics; the
+//! attributes; the way from moka; and operation: thread pools, clocks, stacks, destructors,
+//! platforms.
 //!
 //! # Consistency
 //!
@@ -110,7 +110,7 @@
 //! entries have weights. A thread of the parent that was using a lock of the application's, in a
 //! listener or loader, holds it for ever in the child, as after any `fork`; the same goes for the
 //! locks around the settings and numbers of a [`manager`], for the moment of a call. The guide
-//! `docs/operation.md` lists them.
+//! [`operation`](guide::operation) lists them.
 //!
 //! # User code
 //!
@@ -186,6 +186,32 @@ pub use types::{
     removal::RemovalCause,
     version::{CasError, Version},
 };
+
+/// Guides: what is too long for the page of one item.
+#[cfg(any(doc, doctest))]
+pub mod guide {
+    #[doc = include_str!("../docs/from-moka.md")]
+    pub mod from_moka {}
+    // Its examples need more features than its text.
+    #[cfg(any(
+        all(not(doctest), feature = "manager"),
+        all(
+            feature = "config",
+            feature = "metrics",
+            feature = "serde",
+            feature = "sysinfo",
+            feature = "tracing"
+        )
+    ))]
+    #[doc = include_str!("../docs/manager.md")]
+    pub mod manager {}
+    // The examples are tested with the package of the attributes.
+    #[cfg(all(not(doctest), feature = "macros"))]
+    #[doc = include_str!("../docs/memoize.md")]
+    pub mod memoize {}
+    #[doc = include_str!("../docs/operation.md")]
+    pub mod operation {}
+}
 
 /// Stop points for tests of progress.
 #[cfg(larder_hooks)]

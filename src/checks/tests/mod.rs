@@ -2,22 +2,6 @@
 
 #[cfg(doctest)]
 mod compile_fail;
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/from-moka.md")]
-mod from_moka {}
-#[cfg(all(
-    doctest,
-    feature = "config",
-    feature = "metrics",
-    feature = "serde",
-    feature = "sysinfo",
-    feature = "tracing"
-))]
-#[doc = include_str!("../../../docs/manager.md")]
-mod manager_guide {}
-#[cfg(doctest)]
-#[doc = include_str!("../../../docs/operation.md")]
-mod operation {}
 #[cfg(all(doctest, feature = "manager"))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
