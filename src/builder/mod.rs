@@ -1,22 +1,17 @@
 //! The builder of a cache.
 
+mod build;
 mod construct;
 mod refresh;
+mod times;
 
 use crate::{
-    Cache, Clock, EvictionPolicy, Expiry, Maintenance, RandomState,
+    Clock, EvictionPolicy, Maintenance, RandomState,
     engine::{
-        Engine, Tended,
-        policy::rules::{SHARE_MAX, SHARE_MIN},
-        shards::{
-            listener::Listener,
-            plan::{ENTRIES_MAX, Plan},
-        },
-        storage::weights::Weigher,
-        time::lifetimes::{Lifetimes, Rules},
+        Tended, shards::listener::Listener, storage::weights::Weigher, time::lifetimes::Lifetimes,
     },
     process::spawner::Spawner,
-    types::{error::BuildError, removal::RemovalCause},
+    types::removal::RemovalCause,
 };
 use std::{fmt, future::Future, hash::BuildHasher, marker::PhantomData, pin::Pin, time::Duration};
 
@@ -58,12 +53,6 @@ struct Settings<K, V> {
     tended: Option<Tended<K, V>>,
     spawner: Option<Spawner>,
 }
-
-/// Entries that a cache with a weigher has room for at first, if no estimate is given.
-const ENTRIES_OF_UNKNOWN_WEIGHT: u64 = 1 << 16;
-
-/// Entries that an unbounded cache, or one too large to be set aside, has room for at first.
-const ENTRIES_OF_UNKNOWN_NUMBER: u64 = 1 << 10;
 
 impl<K, V> CacheBuilder<K, V> {
     pub(crate) fn new() -> Self {
@@ -401,233 +390,6 @@ impl<K, V, S> CacheBuilder<K, V, S> {
 
     pub(crate) fn shared_spawner(mut self, spawner: Option<Spawner>) -> Self {
         self.settings.spawner = spawner;
-        self
-    }
-
-    /// Sets the clock that the cache reads. The default is the system's.
-    ///
-    /// ```
-    /// use larder::{Cache, ManualClock};
-    /// use std::time::Duration;
-    ///
-    /// let clock = ManualClock::new();
-    /// let day = Duration::from_secs(24 * 60 * 60);
-    /// let cache = Cache::builder().max_capacity(10).time_to_live(day).clock(&clock).build();
-    /// cache.insert(1, "one");
-    /// clock.advance(day);
-    /// assert_eq!(cache.get(&1), None);
-    /// ```
-    #[must_use]
-    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
-        self.settings.lifetimes.clock = clock.into();
-        self
-    }
-
-    /// Sets what removes expired entries while the cache is not used. The default is threads that
-    /// all caches share. Lookups return no expired value either way.
-    ///
-    /// ```
-    /// use larder::{Cache, Maintenance};
-    /// use std::time::Duration;
-    ///
-    /// let cache: Cache<u64, u64> = Cache::builder()
-    ///     .max_capacity(10)
-    ///     .time_to_live(Duration::from_secs(60))
-    ///     .maintenance(Maintenance::Manual)
-    ///     .build();
-    /// cache.run_pending_tasks();
-    /// ```
-    #[must_use]
-    pub fn maintenance(mut self, maintenance: Maintenance) -> Self {
-        self.settings.maintenance = maintenance;
-        self
-    }
-
-    /// Sets the share of [`time_to_live`](Self::time_to_live) that is random, from 0.0 to 1.0: each
-    /// entry lives at least `1.0 - share` times as long, and at most as long. So entries that were
-    /// written together do not expire together. Jitter does not apply to
-    /// [`Cache::insert_with_ttl`], to [`time_to_idle`](Self::time_to_idle) or to what an [`Expiry`]
-    /// returns.
-    ///
-    /// ```
-    /// use larder::Cache;
-    /// use std::time::Duration;
-    ///
-    /// let cache = Cache::builder()
-    ///     .max_capacity(10)
-    ///     .time_to_live(Duration::from_secs(100))
-    ///     .jitter(0.2)
-    ///     .build();
-    /// cache.insert(1, "one");
-    /// assert!(cache.ttl(&1).unwrap() > Duration::from_secs(79));
-    /// ```
-    #[must_use]
-    pub fn jitter(self, share: f64) -> Self {
-        self.settings.lifetimes.jitter.set(share);
-        self
-    }
-
-    /// Builds the cache.
-    ///
-    /// # Panics
-    ///
-    /// If [`CacheBuilder::try_build`] would return an error, with its text.
-    #[must_use]
-    pub fn build(self) -> Cache<K, V, S> {
-        self.try_build().unwrap_or_else(|error| panic!("cannot build the cache: {error}"))
-    }
-
-    /// Builds the cache, or returns why it cannot be built.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError`] names the setting, its value and what is allowed. A capacity whose memory the
-    /// allocator refuses is an error, not an abort.
-    ///
-    /// ```
-    /// use larder::{BuildError, Cache};
-    /// let refused = Cache::<u64, [u64; 1 << 20]>::builder().max_capacity(1 << 30).try_build();
-    /// assert_eq!(refused.err(), Some(BuildError::OutOfMemory { max_capacity: 1 << 30 }));
-    /// ```
-    pub fn try_build(self) -> Result<Cache<K, V, S>, BuildError> {
-        let max_capacity = self.settings.max_capacity.ok_or(BuildError::NoCapacity)?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let settings = self.settings;
-        let estimate = settings.estimated_entries.unwrap_or(match max_capacity {
-            u64::MAX => ENTRIES_OF_UNKNOWN_NUMBER,
-            _ if settings.weigher.is_some() => max_capacity.min(ENTRIES_OF_UNKNOWN_WEIGHT),
-            0..=ENTRIES_MAX => max_capacity,
-            _ => ENTRIES_OF_UNKNOWN_NUMBER,
-        });
-        let planned = |entries| {
-            Plan::new::<K, V>(entries, settings.shards, cores).map_err(|error| {
-                match (error, settings.estimated_entries) {
-                    (BuildError::OutOfMemory { .. }, Some(estimated_entries)) => {
-                        BuildError::EstimateOutOfMemory { estimated_entries }
-                    }
-                    (error, _) => error,
-                }
-            })
-        };
-        // A little more than an estimate, so that one which is right does not have the cache grow.
-        let generous = estimate.saturating_add(estimate / 4);
-        let plan = if settings.weigher.is_some() {
-            planned(generous)?.weighted(max_capacity)
-        } else if generous < max_capacity {
-            planned(generous)?.growing_to(max_capacity)
-        } else {
-            Plan { capacity: max_capacity, ..planned(estimate.max(max_capacity))? }
-        };
-        let mut lifetimes = settings.lifetimes;
-        let jitter = lifetimes.jitter.get();
-        if !(0.0..=1.0).contains(&jitter) {
-            return Err(BuildError::Jitter { jitter: jitter.to_string() });
-        }
-        if let Some(beta) = lifetimes.freshness.as_ref().map(|freshness| freshness.beta)
-            && !(0.0..f64::INFINITY).contains(&beta)
-        {
-            return Err(BuildError::EarlyRefresh { beta: beta.to_string() });
-        }
-        let shares = SHARE_MIN..=SHARE_MAX;
-        if let Some(share) = settings.new_key_share.filter(|share| !shares.contains(share)) {
-            return Err(BuildError::NewKeyShare { share: share.to_string() });
-        }
-        let plan = plan.ruled_by(settings.eviction_policy).beginning_with(settings.new_key_share);
-        if settings.listener.is_some() && !lifetimes.heed_reads() {
-            // Who listens wants to hear in time. Reads are not to pay for it.
-            lifetimes.clock = lifetimes.clock.exact();
-        }
-        lifetimes.grace = lifetimes.clock.units(settings.grace);
-        let Settings { weigher, coster, listener, .. } = settings;
-        let engine = Engine::new(&plan, weigher, coster, listener, lifetimes)?;
-        if settings.maintenance == Maintenance::Thread
-            && let Some(tended) = settings.tended
-        {
-            engine.tend(tended);
-        }
-        let Settings { name, maintenance, spawner, .. } = settings;
-        Ok(Cache::from_parts(engine, self.hasher, name, maintenance, spawner))
-    }
-}
-
-/// Time. Only for keys and values that another thread may come to drop: see
-/// [`maintenance`](CacheBuilder::maintenance).
-impl<K, V, S> CacheBuilder<K, V, S>
-where
-    K: Send + Sync + 'static,
-    V: Send + Sync + 'static,
-{
-    /// Sets how long an entry lives after it was inserted or its value was replaced.
-    ///
-    /// A value is not returned more than 10 ms after that. (Where a virtual machine gets no
-    /// processor for its clock's ticks, that time is added: see [`Clock`].) It is not removed
-    /// before, except to make room. With zero, nothing is stored except entries that get a time of
-    /// their own. More than 584 years is no limit.
-    ///
-    /// ```
-    /// use larder::{Cache, ManualClock};
-    /// use std::time::Duration;
-    ///
-    /// let clock = ManualClock::new();
-    /// let minute = Duration::from_secs(60);
-    /// let cache = Cache::builder().max_capacity(10).time_to_live(minute).clock(&clock).build();
-    /// cache.insert(1, "one");
-    /// clock.advance(minute - Duration::from_millis(1));
-    /// assert_eq!(cache.get(&1), Some("one"));
-    /// clock.advance(Duration::from_millis(1));
-    /// assert_eq!(cache.get(&1), None);
-    /// ```
-    #[must_use]
-    pub fn time_to_live(self, duration: Duration) -> Self {
-        self.settings.lifetimes.to_live.set(Some(duration));
-        self.tended()
-    }
-
-    /// Sets how long an entry lives after it was last inserted, replaced or looked up by a call
-    /// that counts as use. Precise to 10 ms, as [`time_to_live`](Self::time_to_live); with both,
-    /// the earlier end counts.
-    ///
-    /// ```
-    /// use larder::{Cache, ManualClock};
-    /// use std::time::Duration;
-    ///
-    /// let clock = ManualClock::new();
-    /// let minute = Duration::from_secs(60);
-    /// let cache = Cache::builder().max_capacity(10).time_to_idle(minute).clock(&clock).build();
-    /// cache.insert(1, "one");
-    /// for _ in 0..3 {
-    ///     clock.advance(minute / 2);
-    ///     assert_eq!(cache.get(&1), Some("one"));
-    /// }
-    /// clock.advance(minute);
-    /// assert_eq!(cache.get(&1), None);
-    /// ```
-    #[must_use]
-    pub fn time_to_idle(self, duration: Duration) -> Self {
-        self.settings.lifetimes.to_idle.set(Some(duration));
-        self.tended()
-    }
-
-    /// Sets what decides for each entry how long it lives: see [`Expiry`].
-    #[must_use]
-    pub fn expire_after(mut self, expiry: impl Expiry<K, V> + 'static) -> Self {
-        self.settings.lifetimes.expiry = Some(Box::new(expiry));
-        self.tended()
-    }
-
-    /// Allows the times to live and to idle to change while the cache is in use, whether it has any
-    /// now or not.
-    #[cfg(feature = "manager")]
-    pub(crate) fn changing_times(mut self) -> Self {
-        self.settings.lifetimes.rules = Rules::Changing;
-        self.tended()
-    }
-
-    fn tended(mut self) -> Self {
-        if self.settings.lifetimes.rules == Rules::None {
-            self.settings.lifetimes.rules = Rules::Fixed;
-        }
-        self.settings.tended = Some(Tended::new());
         self
     }
 }
