@@ -25,8 +25,8 @@ where
     /// That stands in place of all rules of the cache: its
     /// [`time_to_live`](crate::CacheBuilder::time_to_live) and
     /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) do not concern the entry, reads make its
-    /// time neither longer nor shorter, and an [`Expiry`] is not asked. The next write of the key
-    /// is by the rules again.
+    /// time neither longer nor shorter, and an [`Expiry`](crate::Expiry) is not asked. The next
+    /// write of the key is by the rules again.
     ///
     /// A duration of zero removes the key and evicts nothing: the value is not stored, and the
     /// listener hears of it with [`RemovalCause::Expired`](crate::RemovalCause::Expired). One
@@ -111,8 +111,8 @@ where
     ///
     /// The cache's [`time_to_live`](crate::CacheBuilder::time_to_live) and
     /// [`time_to_idle`](crate::CacheBuilder::time_to_idle) begin anew. A time that a caller gave to
-    /// the entry no longer holds. An end that an [`Expiry`] has set stays: it is not asked again.
-    /// Does not count as hit or miss. O(1).
+    /// the entry no longer holds. An end that an [`Expiry`](crate::Expiry) has set stays: it is not
+    /// asked again. Does not count as hit or miss. O(1).
     ///
     /// ```
     /// use larder::{Cache, ManualClock};

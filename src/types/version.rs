@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-/// Which write of a key a value comes from: [`Cache::get_versioned`].
+/// Which write of a key a value comes from: [`Cache::get_versioned`](crate::Cache::get_versioned).
 ///
 /// Versions of one cache are equal only if they are of the same write. Nothing else can be said of
 /// them: they have no order, and mean nothing to another cache.
@@ -28,7 +28,7 @@ impl fmt::Debug for Version {
     }
 }
 
-/// Why [`Cache::compare_and_swap`] changed nothing.
+/// Why [`Cache::compare_and_swap`](crate::Cache::compare_and_swap) changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CasError {

@@ -250,7 +250,7 @@ impl<K, V> Engine<K, V> {
         for shard in shards() {
             hopeful = hopeful || shard.recycler.is_hopeful();
         }
-        for _ in 0..plan::YIELDS {
+        for round in 1..=plan::YIELDS {
             if self.common.weigher.is_some() {
                 self.relieve(hash);
             }
@@ -260,8 +260,13 @@ impl<K, V> Engine<K, V> {
             if hopeful {
                 yield_now();
             }
-            // Each pin reads the latest epoch, and a flush may advance it once more.
-            pin().guard.flush();
+            if hopeful && round == plan::YIELDS {
+                // Batches of other shards may stand in front, many of them and of few nodes.
+                self.common.collect();
+            } else {
+                // Each pin reads the latest epoch, and a flush may advance it once more.
+                pin().guard.flush();
+            }
             for shard in shards() {
                 while shard.take_dead(plan::DEAD_PER_PASS, bury) > 0 {}
             }

@@ -148,7 +148,7 @@ impl<K, V> Common<K, V> {
     }
 
     /// Brings reclamation as far as pinned threads allow.
-    fn collect(&self) {
+    pub(crate) fn collect(&self) {
         for shard in self.storeys.iter() {
             shard.recycler.seal_all(&pin().guard);
         }
