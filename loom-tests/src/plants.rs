@@ -79,7 +79,6 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("ReadyOnce", "wheel", "who_comes_late_leaves_the_next_lap_alone"),
     ("VacatedLate", "wheel", "who_sleeps_wakes_in_time"),
     ("SealSkipped", "storeys", "two_inserts_one_of_which_knows_of_a_storey"),
-    ("SealUnsettled", "storeys", "a_load_that_goes_up_against_an_add"),
     ("SealedOverlooked", "storeys", "a_seal_hides_nothing_from_a_lookup"),
     ("RemoveGroundOnly", "storeys", "insert_against_remove_above_the_ground"),
     ("HuskRetired", "storeys", "an_insert_that_goes_up_against_a_removal"),

@@ -15,7 +15,7 @@ use crate::{
 };
 use std::{fmt, future::Future, hash::BuildHasher, marker::PhantomData, pin::Pin, time::Duration};
 
-/// Builds a [`Cache`]; comes from [`Cache::builder`].
+/// Builds a [`Cache`](crate::Cache); comes from [`Cache::builder`](crate::Cache::builder).
 ///
 /// ```
 /// use larder::Cache;
@@ -86,7 +86,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
 
     /// Sets the most entries that the cache may hold, or what they may weigh together if there is a
     /// [`weigher`](Self::weigher); 0 stores nothing, or only what weighs nothing. `u64::MAX` is no
-    /// bound: see [`Cache::unbounded`]. Required.
+    /// bound: see [`Cache::unbounded`](crate::Cache::unbounded). Required.
     ///
     /// Memory for that many is set aside at once, unless fewer are
     /// [estimated](Self::estimated_entries): about 30 bytes per entry beyond key and value. The
@@ -254,7 +254,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// capacity allows, the cache gets room for four times as many each time, while it is in use:
     /// nothing is evicted for it and no thread waits. If the memory for that cannot be had, the
     /// cache evicts as if it was full. An estimate beyond the capacity is how far
-    /// [`Cache::set_max_capacity`] goes before the cache needs more room.
+    /// [`Cache::set_max_capacity`](crate::Cache::set_max_capacity) goes before the cache needs more
+    /// room.
     ///
     /// A cache that had to grow takes some more memory than one that was built for as many entries,
     /// and its misses some more time. So a good estimate pays where there is a weigher or no bound;
@@ -359,8 +360,9 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     }
 
     /// Sets how a load is run in a task of its own: `spawn` gets a future and passes it to an async
-    /// runtime, which polls it to its end. For [`get_with_detached`](Cache::get_with_detached) and
-    /// its kin, which say what that is good for; other loads run in their callers.
+    /// runtime, which polls it to its end. For
+    /// [`get_with_detached`](crate::Cache::get_with_detached) and its kin, which say what that is
+    /// good for; other loads run in their callers.
     ///
     /// `spawn` runs in the caller that has to load, so it should be quick, and be callable where
     /// such callers are polled (`tokio::spawn` needs a runtime; a [`Handle`] of one can be

@@ -50,8 +50,8 @@ impl<K, V, S> CacheBuilder<K, V, S> {
     /// Sets the share of [`time_to_live`](Self::time_to_live) that is random, from 0.0 to 1.0: each
     /// entry lives at least `1.0 - share` times as long, and at most as long. So entries that were
     /// written together do not expire together. Jitter does not apply to
-    /// [`Cache::insert_with_ttl`], to [`time_to_idle`](Self::time_to_idle) or to what an [`Expiry`]
-    /// returns.
+    /// [`Cache::insert_with_ttl`](crate::Cache::insert_with_ttl), to
+    /// [`time_to_idle`](Self::time_to_idle) or to what an [`Expiry`] returns.
     ///
     /// ```
     /// use larder::Cache;

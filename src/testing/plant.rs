@@ -145,8 +145,6 @@ pub(crate) enum Bug {
     VacatedLate,
     /// An insert goes up without sealing the floors below.
     SealSkipped,
-    /// A seal does not publish the insert that was decided before it.
-    SealUnsettled,
     /// A write that supersedes a load bumps the control word of the ground floor only.
     BumpGroundOnly,
     /// A removal looks on the ground floor only.
