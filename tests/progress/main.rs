@@ -31,7 +31,7 @@ const OPERATIONS_EACH: u64 = 20_000;
 const KEYS: u64 = 100;
 const VICTIM_KEY: u64 = 7;
 /// A victim does its operation this often, to reach also what happens only now and then.
-const ATTEMPTS: u64 = 200;
+const ATTEMPTS: u64 = 2_000;
 
 fn build(entries: u64, grows: bool) -> TestCache {
     let mut builder = Cache::builder().max_capacity(CAPACITY).shards(1);
