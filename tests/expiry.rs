@@ -370,7 +370,9 @@ fn an_entry_evicted_after_its_time_counts_as_expired() {
     clock.advance(SECOND);
     (1_000..1_900).for_each(|key| cache.insert(key, key));
     let stats = cache.stats();
-    assert_eq!((stats.expirations, stats.evictions), (900, 0));
+    assert_eq!(stats.expirations + stats.evictions, 900);
+    // A key for which both sets are full evicts one of theirs, which may live.
+    assert!(stats.evictions <= 9, "{stats:?}");
     validate(&cache);
 }
 
