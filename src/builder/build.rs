@@ -85,7 +85,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         }
         let plan = plan.ruled_by(settings.eviction_policy).beginning_with(settings.new_key_share);
         if settings.listener.is_some() && !lifetimes.heed_reads() {
-            // Who listens wants to hear in time. Reads are not to pay for it.
+            // A listener should hear in time, and reads should not pay for that.
             lifetimes.clock = lifetimes.clock.exact();
         }
         lifetimes.grace = lifetimes.clock.units(settings.grace);

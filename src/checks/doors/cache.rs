@@ -45,7 +45,7 @@ impl Tiny {
     ///
     /// # Panics
     ///
-    /// As there.
+    /// If there is no memory for it.
     pub fn listening<K: 'static, V: 'static, S>(
         self,
         hasher: S,
