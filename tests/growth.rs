@@ -54,9 +54,9 @@ fn a_grown_cache_keeps_its_bound_and_what_is_used() {
     validate(&cache);
 }
 
-/// Each key of the first, small floor is written again and again while others push the cache up. Only an
-/// insert that is rejected may take one away: the floor has nodes to spare, but not for as long as an
-/// interrupted thread may be pinned.
+/// Each key of the first, small tier is written again and again while others push the cache up.
+/// Only an insert that is rejected may take one away: the tier has nodes to spare, but not for as
+/// long as an interrupted thread may be pinned.
 #[test]
 fn keys_that_are_always_there_are_found_by_everybody_with_the_latest_value() {
     const HELD: u64 = 500;
@@ -238,7 +238,7 @@ fn keys_that_collide_do_not_make_a_cache_grow() {
 }
 
 #[test]
-fn times_tags_and_computations_go_on_across_floors() {
+fn times_tags_and_computations_go_on_across_tiers() {
     let clock = ManualClock::new();
     let cache = light(1_000_000, 100).clock(&clock).maintenance(Maintenance::Manual).build();
     let minute = Duration::from_secs(60);
@@ -251,7 +251,7 @@ fn times_tags_and_computations_go_on_across_floors() {
         }
     }
     assert_eq!(cache.entry_count(), 20_000);
-    // Once more, now that they are on all floors.
+    // Once more, now that they are in all tiers.
     for key in (3..20_000).step_by(4) {
         cache.entry(key).and_compute_with(|entry| Op::Put(entry.map_or(0, |e| e.value() + 1)));
     }
@@ -274,7 +274,7 @@ fn times_tags_and_computations_go_on_across_floors() {
     assert_eq!(cache.iter().count(), 10_001);
     validate(&cache);
 
-    // A storey that comes while stale entries are swept is swept as well.
+    // A tier that comes while stale entries are swept is swept as well.
     cache.invalidate_all();
     (100_000..150_000).for_each(|key| cache.insert(key, key));
     assert_eq!((cache.entry_count(), cache.get(&0)), (50_000, None));
@@ -287,7 +287,7 @@ fn times_tags_and_computations_go_on_across_floors() {
 }
 
 #[test]
-fn a_load_finds_its_place_on_every_floor_and_a_write_wins_over_it() {
+fn a_load_finds_its_place_in_every_tier_and_a_write_wins_over_it() {
     let cache = light(1_000_000, 100).build();
     (0..30_000).for_each(|key| assert_eq!(cache.get_with(key, || key), key));
     assert_eq!((cache.entry_count(), cache.stats().loads), (30_000, 30_000));
@@ -317,7 +317,7 @@ fn walks_are_over_when_they_are_though_the_cache_grows() {
 }
 
 #[test]
-fn writes_take_out_what_has_expired_on_every_floor() {
+fn writes_take_out_what_has_expired_in_every_tier() {
     let (clock, second) = (ManualClock::new(), Duration::from_secs(1));
     for rule in [true, false] {
         let builder = light(1_000_000, 100).clock(&clock).maintenance(Maintenance::Manual);
@@ -336,10 +336,10 @@ fn writes_take_out_what_has_expired_on_every_floor() {
     }
 }
 
-/// All that can be done with a cache, while it grows, shrinks and grows again: each value that was put in
-/// is told once when it leaves.
+/// All that can be done with a cache, while it grows, shrinks and grows again: each value that was
+/// put in is told once when it leaves.
 #[test]
-fn every_value_is_told_once_whatever_floor_it_leaves() {
+fn every_value_is_told_once_whatever_tier_it_leaves() {
     const THREADS: u64 = 3;
     for seed in 0..12 {
         let told = Arc::new(Mutex::new(HashMap::<u64, u32>::new()));
@@ -465,7 +465,7 @@ impl PartialEq for Touchy {
 impl Eq for Touchy {}
 
 #[test]
-fn panics_of_user_code_lose_nothing_on_whatever_floor() {
+fn panics_of_user_code_lose_nothing_in_whatever_tier() {
     let census = Census::default();
     for seed in 0..6 {
         let cache: Cache<Touchy, Arc<Counted>> = Cache::builder()

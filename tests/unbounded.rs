@@ -211,7 +211,8 @@ fn what_was_estimated_is_set_aside_and_the_rest_is_grown_into() {
     let (first, whole) = (estimated.memory_usage(), planned.memory_usage());
     assert!(first * 10 < whole, "{first} bytes, {whole} for all");
     for cache in [&estimated, &planned] {
-        // Now and then both sets of a key are full before the cache is, and the key takes the place of another.
+        // Now and then both sets of a key are full before the cache is, and the key takes the place
+        // of another.
         (0..90_000_u64).for_each(|key| cache.insert(key, key));
         let (entries, evictions) = (cache.entry_count(), cache.stats().evictions);
         assert_eq!(entries + evictions, 90_000);
@@ -272,7 +273,7 @@ fn what_has_left_makes_room_for_what_comes() {
                 clock.advance(2 * minute);
                 cache.run_pending_tasks();
             }
-            // They may come to need one more storey, of four times the room: when too many keys meet.
+            // They may come to need one more tier, of four times the room: when too many keys meet.
             match round {
                 0 => memory = cache.memory_usage(),
                 _ => assert!(cache.memory_usage() < 6 * memory, "in round {round}"),

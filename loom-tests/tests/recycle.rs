@@ -114,8 +114,8 @@ fn no_node_has_two_owners() {
     });
 }
 
-/// A thread retires two nodes, which make a batch, and then two more, while another seals what there
-/// is: every node comes back, and only once. (The queue of retired nodes turns meanwhile.)
+/// A thread retires two nodes, which make a batch, and then two more, while another seals what
+/// there is: every node comes back, and only once. (The queue of retired nodes turns meanwhile.)
 #[test]
 fn retired_nodes_are_taken_once() {
     let setup = || {
@@ -148,11 +148,11 @@ fn who_takes_retired_nodes_sees_them() {
     );
 }
 
-/// Threads with stocks: one takes over a magazine, the other finds the rest.
+/// Threads with thread caches: one takes over a magazine, the other finds the rest.
 #[test]
-fn a_stock_is_refilled_once() {
+fn a_thread_cache_is_refilled_once() {
     let setup = || {
-        let nodes = Nodes::with(RecyclerDoor::stocking(3, 2), 3);
+        let nodes = Nodes::with(RecyclerDoor::thread_caches(3, 2), 3);
         let owned: Vec<_> = (0..3).map(|_| nodes.alloc().expect("fresh")).collect();
         owned.into_iter().for_each(|node| nodes.recycler.retire(node));
         nodes.recycler.seal_all();
@@ -163,14 +163,14 @@ fn a_stock_is_refilled_once() {
     model(2, setup, [take_two, take_two], |_, owned| {
         let mut owned: Vec<_> = owned.into_iter().flatten().flatten().collect();
         owned.sort_unstable();
-        // One node may lie in the stock of a thread that does not need it.
+        // One node may lie in the thread cache of a thread that does not need it.
         assert!(matches!(owned[..], [1, 2, 3] | [1, 2] | [1, 3] | [2, 3]), "{owned:?}");
     });
 }
 
-/// Values in every state that a retired node can be in. One thread writes once more, which drops what
-/// is dead, and then drops the cache, while another lets the collector work. In the
-/// end every value has been dropped, and loom reports one that is dropped twice.
+/// Values in every state that a retired node can be in. One thread writes once more, which drops
+/// what is dead, and then drops the cache, while another lets the collector work. In the end every
+/// value has been dropped, and loom reports one that is dropped twice.
 #[test]
 fn drop_against_a_pending_batch() {
     type Values = TinyCache<(Track<u32>, Arc<()>)>;

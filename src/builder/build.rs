@@ -84,7 +84,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
             return Err(BuildError::NewKeyShare { share: share.to_string() });
         }
         let plan = plan.ruled_by(settings.eviction_policy).beginning_with(settings.new_key_share);
-        if settings.listener.is_some() && !lifetimes.heed_reads() {
+        if settings.listener.is_some() && !lifetimes.follows_reads() {
             // A listener should hear in time, and reads should not pay for that.
             lifetimes.clock = lifetimes.clock.exact();
         }
@@ -92,9 +92,9 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         let Settings { weigher, coster, listener, .. } = settings;
         let engine = Engine::new(&plan, weigher, coster, listener, lifetimes)?;
         if settings.maintenance == Maintenance::Thread
-            && let Some(tended) = settings.tended
+            && let Some(maintained) = settings.maintained
         {
-            engine.tend(tended);
+            engine.start_maintenance(maintained);
         }
         let Settings { name, maintenance, spawner, .. } = settings;
         Ok(Cache::from_parts(engine, self.hasher, name, maintenance, spawner))

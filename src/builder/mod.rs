@@ -8,7 +8,8 @@ mod times;
 use crate::{
     Clock, EvictionPolicy, Maintenance, RandomState,
     engine::{
-        Tended, shards::listener::Listener, storage::weights::Weigher, time::lifetimes::Lifetimes,
+        MaintenanceHandle, shards::listener::Listener, storage::weights::Weigher,
+        time::lifetimes::Lifetimes,
     },
     process::spawner::Spawner,
     types::removal::RemovalCause,
@@ -50,7 +51,7 @@ struct Settings<K, V> {
     /// How long an expired value is kept in case a load fails.
     grace: Duration,
     maintenance: Maintenance,
-    tended: Option<Tended<K, V>>,
+    maintained: Option<MaintenanceHandle<K, V>>,
     spawner: Option<Spawner>,
 }
 
@@ -69,7 +70,7 @@ impl<K, V> CacheBuilder<K, V> {
             lifetimes: Lifetimes::endless(Clock::default()),
             grace: Duration::ZERO,
             maintenance: Maintenance::default(),
-            tended: None,
+            maintained: None,
             spawner: None,
         };
         Self { settings, hasher: RandomState::new(), cache: PhantomData }

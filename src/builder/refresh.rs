@@ -1,7 +1,7 @@
 //! Values that are old, or about to be.
 
 use super::CacheBuilder;
-use crate::{engine::load::refresh::Freshness, process::errands};
+use crate::{engine::load::refresh::Freshness, process::pool};
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 /// # Old values
@@ -82,7 +82,7 @@ where
     #[must_use]
     pub fn early_refresh(mut self, beta: f64) -> Self {
         self.freshness().beta = beta;
-        self.tended()
+        self.maintained()
     }
 
     /// Makes a refresh that brings what there is already, as `same` compares the old value and the
@@ -201,15 +201,15 @@ where
         loader: impl Fn(&K) -> Option<V> + Send + Sync + 'static,
     ) -> Self {
         let loader = Arc::new(loader);
-        self.freshness().set_after(duration, move |errand, executor| {
+        self.freshness().set_after(duration, move |refresh, executor| {
             let loader = Arc::clone(&loader);
-            let job = Box::new(move || errand.run(&*loader));
+            let job = Box::new(move || refresh.run(&*loader));
             match executor {
                 Some(executor) => executor(job),
-                None => errands::run(job),
+                None => pool::run(job),
             }
         });
-        self.tended()
+        self.maintained()
     }
 
     /// [`refresh_after`](Self::refresh_after) with a loader that makes futures; `spawn` is to have
@@ -251,11 +251,11 @@ where
         F: Future<Output = Option<V>> + Send + 'static,
     {
         let loader = Arc::new(loader);
-        self.freshness().set_after(duration, move |errand, _| {
+        self.freshness().set_after(duration, move |refresh, _| {
             let loader = Arc::clone(&loader);
-            spawn(Box::pin(async move { errand.run_async(&*loader).await }));
+            spawn(Box::pin(async move { refresh.run_async(&*loader).await }));
         });
-        self.tended()
+        self.maintained()
     }
 
     /// Sets what runs the loader of [`refresh_after`](Self::refresh_after). `run` should pass its

@@ -3,7 +3,7 @@
 use super::CacheBuilder;
 use crate::{
     Clock, Expiry, Maintenance,
-    engine::{Tended, time::lifetimes::Rules},
+    engine::{MaintenanceHandle, time::lifetimes::Rules},
 };
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ where
     #[must_use]
     pub fn time_to_live(self, duration: Duration) -> Self {
         self.settings.lifetimes.to_live.set(Some(duration));
-        self.tended()
+        self.maintained()
     }
 
     /// Sets how long an entry lives after it was last inserted, replaced or looked up by a call
@@ -127,14 +127,14 @@ where
     #[must_use]
     pub fn time_to_idle(self, duration: Duration) -> Self {
         self.settings.lifetimes.to_idle.set(Some(duration));
-        self.tended()
+        self.maintained()
     }
 
     /// Sets what decides for each entry how long it lives: see [`Expiry`].
     #[must_use]
     pub fn expire_after(mut self, expiry: impl Expiry<K, V> + 'static) -> Self {
         self.settings.lifetimes.expiry = Some(Box::new(expiry));
-        self.tended()
+        self.maintained()
     }
 
     /// Allows the times to live and to idle to change while the cache is in use, whether it has any
@@ -142,14 +142,14 @@ where
     #[cfg(feature = "manager")]
     pub(crate) fn changing_times(mut self) -> Self {
         self.settings.lifetimes.rules = Rules::Changing;
-        self.tended()
+        self.maintained()
     }
 
-    pub(super) fn tended(mut self) -> Self {
+    pub(super) fn maintained(mut self) -> Self {
         if self.settings.lifetimes.rules == Rules::None {
             self.settings.lifetimes.rules = Rules::Fixed;
         }
-        self.settings.tended = Some(Tended::new());
+        self.settings.maintained = Some(MaintenanceHandle::new());
         self
     }
 }

@@ -3,9 +3,9 @@
 use crate::{
     Cache,
     engine::{
-        ops::insert::{IfPresent, Terms},
+        ops::insert::{EntryOptions, IfPresent},
         storage::nodes::Entry,
-        time::lifetimes::Span,
+        time::lifetimes::Ttl,
     },
 };
 use equivalent::Equivalent;
@@ -49,10 +49,10 @@ where
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        self.tend();
+        self.start_maintenance();
         let hash = self.hash(&key);
-        let terms = Terms { span: Span::For(duration), ..Terms::BY_RULE };
-        self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, &terms);
+        let options = EntryOptions { ttl: Ttl::For(duration), ..EntryOptions::BY_RULE };
+        self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, &options);
     }
 
     /// Returns how long the entry of a key has yet to live if it is not used: [`Duration::MAX`] if
@@ -101,8 +101,8 @@ where
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        self.tend();
-        self.engine().touch(self.hash(key), |other| key.equivalent(other), Span::For(duration))
+        self.start_maintenance();
+        self.engine().touch(self.hash(key), |other| key.equivalent(other), Ttl::For(duration))
     }
 
     /// Restarts the time of a key's entry, as if its value was written now by a plain
@@ -133,7 +133,7 @@ where
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
-        self.tend();
-        self.engine().touch(self.hash(key), |other| key.equivalent(other), Span::ByRule)
+        self.start_maintenance();
+        self.engine().touch(self.hash(key), |other| key.equivalent(other), Ttl::ByRule)
     }
 }

@@ -4,9 +4,9 @@ use crate::{
     Cache, TooManyTags,
     engine::{
         invalidate::groups::{Place, TAGS_MAX, Tags},
-        ops::insert::{IfPresent, Terms},
+        ops::insert::{EntryOptions, IfPresent},
         storage::nodes::Entry,
-        time::lifetimes::Span,
+        time::lifetimes::Ttl,
     },
 };
 use std::{
@@ -98,7 +98,7 @@ where
         value: V,
         tags: impl IntoIterator<Item = impl Hash>,
     ) -> Result<(), TooManyTags> {
-        self.insert_on_terms(key, value, Span::ByRule, self.tags(tags)?);
+        self.insert_with_options(key, value, Ttl::ByRule, self.tags(tags)?);
         Ok(())
     }
 
@@ -131,8 +131,8 @@ where
         V: Send + Sync + 'static,
     {
         let tags = self.tags(tags)?;
-        self.tend();
-        self.insert_on_terms(key, value, Span::For(duration), tags);
+        self.start_maintenance();
+        self.insert_with_options(key, value, Ttl::For(duration), tags);
         Ok(())
     }
 
@@ -172,9 +172,9 @@ where
         }
     }
 
-    fn insert_on_terms(&self, key: K, value: V, span: Span, tags: Tags) {
+    fn insert_with_options(&self, key: K, value: V, ttl: Ttl, tags: Tags) {
         let hash = self.hash(&key);
-        let (entry, terms) = (Entry { key, value }, Terms { span, tags });
-        self.engine().insert_on(hash, entry, IfPresent::Replace, &terms);
+        let (entry, options) = (Entry { key, value }, EntryOptions { ttl, tags });
+        self.engine().insert_on(hash, entry, IfPresent::Replace, &options);
     }
 }

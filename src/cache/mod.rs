@@ -12,7 +12,7 @@ pub(crate) mod weak;
 use crate::{
     CacheStats, Iter, Limits, Maintenance, Pinned, RandomState, ResizeError,
     engine::{
-        Engine, Tended,
+        Engine, MaintenanceHandle,
         ops::{
             insert::{IfPresent, Inserted},
             lookup::Sought,
@@ -396,13 +396,13 @@ where
         self.engine().insert(hash, Entry { key, value }, IfPresent::Keep) == Inserted::Added
     }
 
-    pub(crate) fn tend(&self)
+    pub(crate) fn start_maintenance(&self)
     where
         K: Send + Sync + 'static,
         V: Send + Sync + 'static,
     {
         if self.inner.maintenance == Maintenance::Thread {
-            self.engine().tend(Tended::new());
+            self.engine().start_maintenance(MaintenanceHandle::new());
         }
     }
 

@@ -18,11 +18,11 @@ impl<K: Eq, V> Engine<K, V> {
     pub(crate) fn validate(&self, hash: impl Fn(&K) -> u64) {
         let _rest = self.common.background.rest();
         let (mut members, mut weight) = (0, 0);
-        for shard in self.common.storeys.iter() {
+        for shard in self.common.tiers.iter() {
             let (shard_members, shard_weight) = shard.validate(|key| {
                 let hash = hash(key);
-                let mut floors = self.common.storeys.shards_of(hash).map(Shard::id);
-                assert!(floors.any(|other| other == shard.id()), "a key in another key's shard");
+                let mut tiers = self.common.tiers.shards_of(hash).map(Shard::id);
+                assert!(tiers.any(|other| other == shard.id()), "a key in another key's shard");
                 let has = |shard: &Shard<K, V>| {
                     let found = shard.index.find(shard.index.home(hash), hash, |node| {
                         // SAFETY: nobody else uses the cache, and members' nodes hold entries.
@@ -30,8 +30,8 @@ impl<K: Eq, V> Engine<K, V> {
                     });
                     found.is_some()
                 };
-                let floors = self.common.storeys.shards_of(hash).filter(|shard| has(shard));
-                assert_eq!(floors.count(), 1, "a key on two floors");
+                let tiers = self.common.tiers.shards_of(hash).filter(|shard| has(shard));
+                assert_eq!(tiers.count(), 1, "a key in two tiers");
                 hash
             });
             members += shard_members;

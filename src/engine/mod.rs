@@ -30,6 +30,6 @@ pub(crate) mod storage;
 pub(crate) mod time;
 pub(crate) mod upkeep;
 
-pub(crate) use ops::lookup::Sighted;
+pub(crate) use ops::lookup::Located;
 pub(crate) use shards::engine::Engine;
-pub(crate) use upkeep::passes::Tended;
+pub(crate) use upkeep::passes::MaintenanceHandle;

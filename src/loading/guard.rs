@@ -11,9 +11,9 @@ use crate::{
             fill::{Filled, Timer},
             handed::HandedLead,
         },
-        ops::insert::Terms,
+        ops::insert::EntryOptions,
         storage::nodes::Entry,
-        time::lifetimes::Span,
+        time::lifetimes::Ttl,
     },
 };
 use std::{
@@ -190,7 +190,7 @@ where
     /// assert_eq!(cache.get("five"), None);
     /// ```
     pub fn insert(self, value: V) -> LoadOutcome {
-        self.insert_on(value, &Terms::BY_RULE)
+        self.insert_on(value, &EntryOptions::BY_RULE)
     }
 
     /// [`insert`](LoadGuard::insert) for an entry that lives for `duration`, as
@@ -233,7 +233,7 @@ where
         tags: impl IntoIterator<Item = impl Hash>,
     ) -> Result<LoadOutcome, TooManyTags> {
         let tags = self.tags(tags)?;
-        Ok(self.insert_on(value, &Terms { tags, ..Terms::BY_RULE }))
+        Ok(self.insert_on(value, &EntryOptions { tags, ..EntryOptions::BY_RULE }))
     }
 
     /// [`insert_tagged`](LoadGuard::insert_tagged) for an entry that lives for `duration`, as
@@ -266,13 +266,13 @@ where
         V: Send + Sync + 'static,
     {
         if let Some(cache) = self.0.cache.upgrade() {
-            cache.tend();
+            cache.start_maintenance();
         }
-        self.insert_on(value, &Terms { span: Span::For(duration), tags })
+        self.insert_on(value, &EntryOptions { ttl: Ttl::For(duration), tags })
     }
 
     /// Stores the value and lands. What has a destructor is dropped after that.
-    pub(crate) fn insert_on(self, value: V, terms: &Terms) -> LoadOutcome {
+    pub(crate) fn insert_on(self, value: V, options: &EntryOptions) -> LoadOutcome {
         let Parts { lead, timer, old, .. } = *self.0;
         let lead = lead.take();
         let (hash, entry) = (lead.hash(), Entry { key: lead.key().clone(), value });
@@ -280,7 +280,7 @@ where
             let took = timer.stop();
             engine.count_load(took.wall, false);
             engine.conclude([hash], |unused| {
-                lead.land(engine, (hash, entry), terms, took.by_clock, unused)
+                lead.land(engine, (hash, entry), options, took.by_clock, unused)
             })
         });
         drop(old);

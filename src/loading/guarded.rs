@@ -267,9 +267,10 @@ where
                 };
                 return Ok(value);
             }
-            Some((old, spot)) => {
-                (HandedLead::of_present(cache.engine(), leader, hash, spot).in_guard(), Some(old))
-            }
+            Some((old, node_ref)) => (
+                HandedLead::of_present(cache.engine(), leader, hash, node_ref).in_guard(),
+                Some(old),
+            ),
             None => (HandedLead::of_absent(cache.engine(), leader, hash).in_guard(), None),
         };
         Err(LoadGuard::new(cache, lead, old))

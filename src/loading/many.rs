@@ -11,7 +11,7 @@ use crate::{
     Cache,
     engine::singleflight::{
         flight::{Boarding, Outcome, Turn, Waiter},
-        leading::Leading,
+        reentrancy::Leading,
     },
 };
 use std::{

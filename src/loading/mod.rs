@@ -34,10 +34,10 @@ use crate::{
     engine::{
         Engine,
         load::refresh::Refresh,
-        ops::insert::{Load, Terms},
+        ops::insert::{EntryOptions, Load},
         singleflight::{
             flight::{Boarding, Leader, Outcome, Turn},
-            leading::Leading,
+            reentrancy::Leading,
         },
         storage::nodes::Entry,
     },
@@ -180,8 +180,8 @@ pub(crate) trait Wanted<K> {
     fn into_key(self) -> K;
 
     /// What is to hold of the entry that is loaded.
-    fn terms(&self) -> Terms {
-        Terms::BY_RULE
+    fn options(&self) -> EntryOptions {
+        EntryOptions::BY_RULE
     }
 }
 
@@ -331,9 +331,9 @@ fn land<A: Question<V>, K: Hash + Eq, V: Clone>(
     // What is not needed is dropped when the load has landed: it may have a destructor.
     let (outcome, key) = match outcome {
         Outcome::Value(value) if !leader.post().is_superseded() => {
-            let terms = key.terms();
+            let options = key.options();
             let entry = Entry { key: key.into_key(), value: value.clone() };
-            let load = Load { post: leader.post(), replaces: None, terms: &terms, took };
+            let load = Load { post: leader.post(), replaces: None, options: &options, took };
             engine.fill(hash, entry, load, unused);
             (Outcome::Value(value), None)
         }

@@ -6,7 +6,7 @@
 //! is.
 
 use super::{hashing::type_bits, namespace::Space};
-use crate::{engine::ops::insert::Terms, loading::Wanted, sync::Arc};
+use crate::{engine::ops::insert::EntryOptions, loading::Wanted, sync::Arc};
 use equivalent::Equivalent;
 use std::{
     any::{Any, TypeId, type_name},
@@ -233,7 +233,7 @@ impl<Q: Key + ?Sized, V: 'static> Equivalent<StoredKey> for Query<'_, Q, V> {
 /// A key that is loaded for, and what is to hold of what is loaded.
 pub(crate) struct Wish<'q, Q: ?Sized, V> {
     pub(crate) query: Query<'q, Q, V>,
-    pub(crate) terms: Terms,
+    pub(crate) options: EntryOptions,
 }
 
 impl<'q, Q: Key + ?Sized, V: 'static> Wanted<StoredKey> for Wish<'q, Q, V> {
@@ -251,7 +251,7 @@ impl<'q, Q: Key + ?Sized, V: 'static> Wanted<StoredKey> for Wish<'q, Q, V> {
         self.query.to_stored()
     }
 
-    fn terms(&self) -> Terms {
-        self.terms
+    fn options(&self) -> EntryOptions {
+        self.options
     }
 }

@@ -23,11 +23,11 @@ use crate::{
     engine::{
         invalidate::groups::Tags,
         load::refresh::REST,
-        ops::insert::{Load, Terms},
-        shards::{stats::Event, storeys::Spot},
+        ops::insert::{EntryOptions, Load},
+        shards::{stats::Event, tiers::NodeRef},
         singleflight::flight::{Boarding, Leader, Outcome, Turn as Flown},
         storage::nodes::Entry,
-        time::lifetimes::Span,
+        time::lifetimes::Ttl,
     },
     manager::{
         Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times,
@@ -76,7 +76,7 @@ pub(super) enum Start<V> {
     /// No result.
     Absent,
     /// One that is to be loaded anew, by one caller.
-    Old(V, Spot),
+    Old(V, NodeRef),
     /// Whatever there is, it is not wanted.
     Forced,
     /// Whatever there is may be older than what this thread has written, and what is loaded is for
@@ -120,8 +120,8 @@ fn look_up_aged<S: Shape, Q: Key>(function: &'static Function, key: &Q) -> Looke
             home.count(Event::Hit);
             Looked::Found(S::join(value))
         }
-        Some((Some((value, true)), spot)) => {
-            Looked::Missing(Turn::new(function, query, Start::Old(value, spot)))
+        Some((Some((value, true)), node_ref)) => {
+            Looked::Missing(Turn::new(function, query, Start::Old(value, node_ref)))
         }
         Some((None, _)) | None => Looked::Missing(Turn::missing(function, query, Start::Absent)),
     }
@@ -196,7 +196,7 @@ fn outcome<S: Shape>(split: &Result<S::Value, S::Rest>) -> telemetry::Outcome {
 struct Lead<V> {
     leader: Leader<'static, StoredKey, StoredValue>,
     /// What there is of old, where, and whether it is still to be given out.
-    old: Option<(V, Spot)>,
+    old: Option<(V, NodeRef)>,
 }
 
 /// How a turn goes on.
@@ -291,18 +291,20 @@ impl<S: Shape> Turn<S> {
     /// If there is an old result: who is to load it anew.
     #[allow(clippy::option_option)]
     fn refresh(&self) -> Option<Option<Next<S>>> {
-        let Start::Old(value, spot) = &self.start else { return None };
+        let Start::Old(value, node_ref) = &self.start else { return None };
         let engine = self.home().entries.engine();
-        Some(Some(match engine.post_refresh(self.hash, &self.eq(), &|| self.key.clone(), *spot) {
-            Some((leader, _)) => {
-                self.home().count(Event::Miss);
-                Next::Lead(Lead { leader, old: Some((value.clone(), *spot)) })
-            }
-            None => {
-                self.home().count(Event::Hit);
-                Next::Done(S::join(value.clone()))
-            }
-        }))
+        Some(Some(
+            match engine.post_refresh(self.hash, &self.eq(), &|| self.key.clone(), *node_ref) {
+                Some((leader, _)) => {
+                    self.home().count(Event::Miss);
+                    Next::Lead(Lead { leader, old: Some((value.clone(), *node_ref)) })
+                }
+                None => {
+                    self.home().count(Event::Hit);
+                    Next::Done(S::join(value.clone()))
+                }
+            },
+        ))
     }
 
     /// A place in the load; None for those who do not wait.
@@ -333,7 +335,7 @@ impl<S: Shape> Turn<S> {
         let home = self.home();
         let found =
             home.entries.engine().peek_at(self.hash, self.eq(), |entry| entry.value.clone());
-        let Some((stored, spot)) = found else { return Next::Lead(Lead { leader, old: None }) };
+        let Some((stored, node_ref)) = found else { return Next::Lead(Lead { leader, old: None }) };
         let kept = kept::<S>(&stored);
         let value = kept.value.clone();
         // Somebody may have stored it between the lookup and the boarding.
@@ -341,7 +343,7 @@ impl<S: Shape> Turn<S> {
             leader.land(Outcome::Value(stored));
             return Next::Done(S::join(value));
         }
-        Next::Lead(Lead { leader, old: Some((value, spot)) })
+        Next::Lead(Lead { leader, old: Some((value, node_ref)) })
     }
 
     fn alone(&self, run: impl FnOnce() -> S::Output) -> S::Output {
@@ -396,17 +398,17 @@ impl<S: Shape> Turn<S> {
         let home = self.home();
         match split {
             Ok(value) => {
-                let (stored, span) = self.store(value.clone(), took);
+                let (stored, ttl) = self.store(value.clone(), took);
                 if !keep(&value) {
                     self.forget(&lead);
                 } else if !lead.leader.post().is_superseded() {
                     let entries = &home.entries;
-                    entries.tend();
+                    entries.start_maintenance();
                     let entry = Entry { key: self.key.clone(), value: stored.clone() };
                     let load = Load {
                         post: lead.leader.post(),
-                        replaces: lead.old.as_ref().map(|(_, spot)| *spot),
-                        terms: &Terms { span, tags: self.tags },
+                        replaces: lead.old.as_ref().map(|(_, node_ref)| *node_ref),
+                        options: &EntryOptions { ttl, tags: self.tags },
                         took,
                     };
                     entries.engine().fill(self.hash, entry, load, unused);
@@ -454,14 +456,14 @@ impl<S: Shape> Turn<S> {
         });
     }
 
-    fn store(&self, value: S::Value, took: Duration) -> (StoredValue, Span) {
+    fn store(&self, value: S::Value, took: Duration) -> (StoredValue, Ttl) {
         let home = self.home();
         let Declared { ttl, jitter, refresh, stale_if_error, .. } = *self.function.declared();
         let own = ttl.is_some() || jitter.is_some() || stale_if_error.is_some();
         let after = |duration: Option<Duration>| {
             duration.map_or(NEVER, |duration| home.clock.deadline_after(duration))
         };
-        let (mut fresh_until, mut span) = (NEVER, Span::ByRule);
+        let (mut fresh_until, mut stored_for) = (NEVER, Ttl::ByRule);
         if own {
             let settings = home.cache.settings();
             // Of an idle time nothing is left to chance; what is to be kept beyond it needs an end.
@@ -475,16 +477,16 @@ impl<S: Shape> Turn<S> {
                 let ttl = chance::jittered(ttl, jitter.unwrap_or(settings.jitter), bits);
                 if let Some(grace) = stale_if_error {
                     fresh_until = home.clock.deadline_after(ttl);
-                    span = Span::For(ttl.saturating_add(grace));
+                    stored_for = Ttl::For(ttl.saturating_add(grace));
                 } else {
-                    span = Span::For(ttl);
+                    stored_for = Ttl::For(ttl);
                 }
             }
         }
         let refresh_at = AtomicU64::new(after(refresh));
         let bytes = self.bytes + REFERENCES + size_of::<Held<Kept<S::Value>>>();
         let held = Held { value: Kept { value, fresh_until, refresh_at }, times: Times::NEVER };
-        (StoredValue::new(held, bytes, took), span)
+        (StoredValue::new(held, bytes, took), stored_for)
     }
 }
 

@@ -469,7 +469,7 @@ fn millis(nanos: u64) -> u64 {
 static TRUSTED: StaticBool = StaticBool::new(false);
 
 /// Makes the next lookup notice that this is another process, and ends this thread's lease.
-#[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+#[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
 pub(crate) fn distrust() {
     TRUSTED.store(false, Relaxed);
     lease::end();

@@ -18,7 +18,7 @@
 //! - The pins of threads that the child does not have are ended (`epoch.rs`); otherwise no memory
 //!   would be reclaimed any more.
 //! - The timer is started, and looks at every task.
-//! - Each pool starts a thread if jobs stand in its line (`errands.rs`).
+//! - Each pool starts a thread if jobs stand in its line (`pool.rs`).
 //!
 //! Each wheel has all its blocks looked at before its first advance in the child: a thread of the
 //! parent may have had some in hand, or have published an entry that it had not scheduled yet
@@ -90,8 +90,8 @@ mod imp {
     use super::{Collector, PROCESS};
     use crate::process::{
         clock,
-        errands::{self, Pool, REFRESHES},
         maintenance::{self, MAINTAINER},
+        pool::{self, Pool, REFRESHES},
         sys,
     };
     use std::{
@@ -112,7 +112,7 @@ mod imp {
     pub(crate) fn watch() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
-            // If there is no memory to note the handlers, forks go unheeded.
+            // If there is no memory to note the handlers, forks are not noted.
             // SAFETY: the three are functions of this crate with the signature that is asked for,
             // and they stay for as long as the process.
             let _ = unsafe { sys::pthread_atfork(Some(prepare), Some(parent), Some(child)) };
@@ -124,7 +124,7 @@ mod imp {
     /// What a thread holds while it forks.
     struct Held {
         state: MutexGuard<'static, maintenance::State>,
-        lines: [MutexGuard<'static, errands::Line>; 2],
+        lines: [MutexGuard<'static, pool::Line>; 2],
     }
 
     /// Where the thread that forks keeps its guards.

@@ -4,7 +4,7 @@
 //!
 //! The *timer* sleeps until the earliest time at which a task has said that it is due. It passes
 //! those tasks itself that run no code of a user's, which takes a few microseconds. It hands all
-//! others to *workers* (`errands.rs`): a listener or a destructor may take as long as it likes. It
+//! others to *workers* (`pool.rs`): a listener or a destructor may take as long as it likes. It
 //! keeps one worker, and its own cache's next pass, but neither the timer nor another cache. There
 //! is one worker most of the time. When a task has stood in line for [`PATIENCE`] there are more,
 //! up to [`WORKERS`]; so a task waits for a slow one only if that many are slow at a time.
@@ -51,8 +51,8 @@ use crate::{
     process::{
         alarm::{Alarm, Asked},
         clock::{Clock, DEAD, NEVER, Until},
-        errands::{Pool, caught},
         fork,
+        pool::{Pool, caught},
         requests::{Link, Linked, Requests},
     },
     sync::{
@@ -398,13 +398,13 @@ impl Maintainer {
     }
 
     /// Takes the lock for `fork.rs`, so that no other thread holds it while the guard is kept.
-    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
     pub(crate) fn hold(&self) -> MutexGuard<'_, State> {
         self.state()
     }
 
     /// Notes, in a child of `fork`, that it has no thread except this one. Allocates nothing.
-    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
     pub(crate) fn orphan(&self, state: &mut State) {
         state.timer = None;
         self.requests.take(drop);
@@ -422,7 +422,7 @@ impl Maintainer {
     }
 
     /// Makes a timer look at every task, some time after [`Maintainer::orphan`].
-    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
     pub(crate) fn revive(&'static self) {
         let mut state = self.state();
         state.agenda.restart();

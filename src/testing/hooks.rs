@@ -9,7 +9,7 @@
 pub enum Step {
     /// The thread is pinned and has done nothing else.
     Pinned,
-    /// A node was taken from the stock or the depot and is filled.
+    /// A node was taken from the thread's cache or the depot and is filled.
     NodeFilled,
     /// A credit was taken from the budget.
     CreditTaken,
@@ -37,9 +37,9 @@ pub enum Step {
     Bumped,
     /// A load is over; its post can still be found.
     LoadOver,
-    /// A storey was added; nothing is in it.
-    StoreyAdded,
-    /// A key's home was sealed in an older storey; the key is in no newer one yet.
+    /// A tier was added; nothing is in it.
+    TierAdded,
+    /// A key's home was sealed in an older tier; the key is in no newer one yet.
     Sealed,
     /// A tick of the wheel was closed; its slots are not vacated yet.
     TickClosed,
@@ -55,7 +55,7 @@ pub enum Step {
     BlocksTaken,
     /// A deadline was claimed; its entry is still in the index.
     Claimed,
-    /// A deadline that has come was settled; the thread has not yet reported the entry absent.
+    /// A deadline that has come was marked past; the thread has not yet reported the entry absent.
     Settled,
 }
 
@@ -77,7 +77,7 @@ impl Step {
         Step::LoadSuperseded,
         Step::Bumped,
         Step::LoadOver,
-        Step::StoreyAdded,
+        Step::TierAdded,
         Step::Sealed,
         Step::TickClosed,
         Step::SlotsVacated,

@@ -119,7 +119,7 @@ pub(crate) enum Bug {
     HandOnUnasked,
     /// A write that keeps its entry's time looks without a fence before.
     HandOnUnfenced,
-    /// An entry counts as absent although its deadline is not settled.
+    /// An entry counts as absent although its deadline is not marked past.
     SettleBlind,
     /// A deadline that was changed before the claim counts as claimed by another thread.
     DueLookedAtOnce,
@@ -143,14 +143,14 @@ pub(crate) enum Bug {
     RestForgotten,
     /// A slot's occupied bit is cleared after its marks were cleared.
     VacatedLate,
-    /// An insert goes up without sealing the floors below.
+    /// An insert goes up without sealing the tiers below.
     SealSkipped,
-    /// A write that supersedes a load bumps the control word of the ground floor only.
-    BumpGroundOnly,
-    /// A removal looks on the ground floor only.
-    RemoveGroundOnly,
+    /// A write that supersedes a load bumps the control word of the first tier only.
+    BumpFirstOnly,
+    /// A removal looks in the first tier only.
+    RemoveFirstOnly,
     /// The node of an insert that went up is retired, as if its entry was still there.
-    HuskRetired,
+    MovedOutRetired,
     /// A lookup treats a sealed set as empty.
     SealedOverlooked,
     /// A thread that finds a shard missing looks by a load, not a read-modify-write.
@@ -158,14 +158,14 @@ pub(crate) enum Bug {
     /// A computation looks only at its beginning whether the cache is armed, and its result does
     /// not inherit the birth of the entry that it was made of.
     ComputeLookedOnce,
-    /// An insert that goes up looks for its key on the top floor only.
+    /// An insert that goes up looks for its key in the top tier only.
     BelowUnlooked,
     /// An insert that goes up does not release the slot that it has claimed.
     ClaimLeft,
     /// A thread that finds a part made by another does not announce it.
     PartLeftToMaker,
     /// A value that is made when it is needed is published with a relaxed swap.
-    LateRelaxed,
+    OnceBoxRelaxed,
     /// A thread that finds a spare bit set does not acquire the shard that it stands for.
     SpareUnordered,
     /// The sweep counts the pairs of sets before its fence.

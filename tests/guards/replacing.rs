@@ -197,9 +197,9 @@ fn a_guard_comes_before_an_errand_that_waits_for_its_executor() {
     clock.advance(SECOND);
     let leader = cache.get_or_guard_if(KEY, |value| *value > 1).unwrap_err();
     let jobs = std::mem::take(&mut *jobs.lock().unwrap());
-    assert_eq!(jobs.len(), 1, "the lookup has sent an errand");
+    assert_eq!(jobs.len(), 1, "the lookup has sent a refresh job");
     jobs.into_iter().for_each(|job| job());
-    assert_eq!(cache.get(&KEY), Some(1), "the errand finds its work taken");
+    assert_eq!(cache.get(&KEY), Some(1), "the refresh job finds its work taken");
     stored(leader, 2);
     assert_eq!(cache.get(&KEY), Some(2));
     validate(&cache);

@@ -3,8 +3,8 @@
 //! `cargo xtask test --only progress` runs this, or
 //! `RUSTFLAGS="--cfg larder_hooks" cargo test -p larder --test progress`.
 //!
-//! One thread is stopped (in a stop point of the engine, or in a method of a key or value). While it
-//! stands there, other threads complete forty thousand operations on the same shard; a lock, or
+//! One thread is stopped (in a stop point of the engine, or in a method of a key or value). While
+//! it stands there, other threads complete forty thousand operations on the same shard; a lock, or
 //! a loop that waits for the stopped one, would end in a time-out. The bound holds meanwhile,
 //! counted entry by entry. Then the thread is released and finishes, and the cache is consistent.
 #![cfg(larder_hooks)]
@@ -177,13 +177,7 @@ const OPERATIONS: [Operation; 9] = [
             let key = VICTIM_KEY + i;
             cache.insert(Key(key), Value::new(key, 9));
         },
-        steps: &[
-            Step::StoreyAdded,
-            Step::Sealed,
-            Step::SlotClaimed,
-            Step::Decided,
-            Step::Published,
-        ],
+        steps: &[Step::TierAdded, Step::Sealed, Step::SlotClaimed, Step::Decided, Step::Published],
     },
 ];
 
@@ -301,7 +295,8 @@ fn a_thread_stopped_at_any_step_stops_nobody() {
 #[test]
 fn two_threads_stopped_at_two_steps_stop_nobody() {
     let _alone = stopping::install();
-    // The ones that leave most behind: a claimed slot, a decided one, both that and a node in hand, a node.
+    // The ones that leave most behind: a claimed slot, a decided one, both that and a node in hand,
+    // a node.
     let steps = [Step::SlotClaimed, Step::Decided, Step::Ousted, Step::Unlinked];
     for (first, second) in steps.iter().flat_map(|a| steps.iter().map(move |b| (*a, *b))) {
         let which = format!("two inserts stopped at {first:?} and {second:?}");

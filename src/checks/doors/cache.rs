@@ -87,7 +87,7 @@ impl Tiny {
             planned_nodes: nodes,
             nodes: plan,
         };
-        // Every storey is like the ground floor.
+        // Every tier is like the first tier.
         let next = |plan: &Plan, _| Ok(plan.clone());
         let entries = capacity.into();
         let plan = Plan { capacity: entries, entries, shards: 1, shard, next };
@@ -102,14 +102,14 @@ impl Tiny {
     }
 }
 
-/// Puts a storey on top of what there is.
+/// Puts a tier on top of what there is.
 ///
 /// # Panics
 ///
 /// If there is no memory for it.
 pub fn grow<K, V, S>(cache: &Cache<K, V, S>) {
     let common = &cache.engine().common;
-    common.grow(common.storeys.height(), 0, Growth::Never).expect("memory");
+    common.grow(common.tiers.height(), 0, Growth::Never).expect("memory");
 }
 
 /// Does what the sweep has to do now.

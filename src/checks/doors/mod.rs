@@ -14,7 +14,7 @@ mod times;
 mod waking;
 
 pub use cache::{Tiny, grow, is_armed, refresh, sweep, sweep_once};
-pub use protocols::{BudgetDoor, LateDoor, PartsDoor, RecyclerDoor};
+pub use protocols::{BudgetDoor, OnceBoxDoor, PartsDoor, RecyclerDoor};
 pub use times::{HandingDoor, TimesDoor, WheelDoor};
 pub use waking::{AlarmDoor, RequestsDoor};
 
@@ -29,9 +29,9 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     parker::block_on(future)
 }
 
-/// As few nodes as models have are better not kept in stock.
+/// As few nodes as models have are better not kept in thread cache.
 fn node_plan(max_nodes: u32, batch: u32) -> NodePlan {
-    NodePlan { max_nodes, batch, stocking: 0 }
+    NodePlan { max_nodes, batch, thread_caches: 0 }
 }
 
 /// Registers this thread with the collector, which is not what a model is about and takes more

@@ -7,10 +7,10 @@ use crate::{
         reclaim::{
             epoch::pin,
             recycle::{NodePlan, Recycler},
-            stock::Stock,
+            thread_cache::ThreadCache,
         },
         storage::{
-            late::Late,
+            once_box::OnceBox,
             parts::{Part, Parts},
         },
     },
@@ -69,8 +69,8 @@ impl RecyclerDoor {
     /// # Panics
     ///
     /// If there is no memory for it.
-    pub fn stocking(nodes: u32, batch: u32) -> Self {
-        Self::with(NodePlan { stocking: u32::MAX, ..node_plan(nodes, batch) }, false)
+    pub fn thread_caches(nodes: u32, batch: u32) -> Self {
+        Self::with(NodePlan { thread_caches: u32::MAX, ..node_plan(nodes, batch) }, false)
     }
 
     fn with(plan: NodePlan, drops: bool) -> Self {
@@ -80,8 +80,8 @@ impl RecyclerDoor {
     /// Takes a node that nobody else has.
     pub fn alloc(&self) -> Option<u32> {
         let number = pin().number;
-        let own = self.0.stock(number).and_then(Stock::take).map(|(node, _)| node);
-        own.or_else(|| self.0.alloc_beyond_stock(number, |_| Ok(())))
+        let own = self.0.thread_cache(number).and_then(ThreadCache::take).map(|(node, _)| node);
+        own.or_else(|| self.0.alloc_beyond_thread_cache(number, |_| Ok(())))
     }
 
     /// Pins, and gives a node back: to be reused after a grace period.
@@ -103,9 +103,9 @@ impl RecyclerDoor {
 
 /// A value that appears when it is first needed.
 #[derive(Debug, Default)]
-pub struct LateDoor(Late<u32>);
+pub struct OnceBoxDoor(OnceBox<u32>);
 
-impl LateDoor {
+impl OnceBoxDoor {
     /// Makes the value, if it is not there.
     pub fn make(&self) {
         let _ = self.0.get_or_try_make(|| Ok::<_, ()>(1));
@@ -121,7 +121,7 @@ impl LateDoor {
 #[derive(Debug)]
 pub struct PartsDoor {
     parts: Parts,
-    part: Late<u32>,
+    part: OnceBox<u32>,
     used: [AtomicU32; 2],
 }
 
@@ -130,7 +130,7 @@ impl PartsDoor {
     #[allow(clippy::new_without_default, reason = "made by models only")]
     pub fn new() -> Self {
         let used = [AtomicU32::new(0), AtomicU32::new(0)];
-        Self { parts: Parts::new([]), part: Late::new(), used }
+        Self { parts: Parts::new([]), part: OnceBox::new(), used }
     }
 
     /// Makes the part if it is not there, and uses it.

@@ -4,8 +4,8 @@ use crate::{
     ManualClock,
     engine::time::{
         deadlines::{Block, Change, Deadlines, Looking},
+        extend::Extended,
         lifetimes::{By, Life},
-        postpone::PutOff,
         timing::{Extent, Timing},
         wheel::Wheel,
     },
@@ -62,7 +62,7 @@ impl TimesDoor {
     /// A read after which the entry may idle until `idle`.
     pub fn read(&self, idle: u64) {
         let seen = self.0.deadlines.load_to_move(1);
-        if seen < idle && self.0.put_off(1, seen, idle) == PutOff::Ask {
+        if seen < idle && self.0.extend(1, seen, idle) == Extended::Ask {
             self.read_by_rule(idle);
         }
     }
@@ -76,7 +76,7 @@ impl TimesDoor {
             let deadline = life.end.min(idle);
             (deadline != life.deadline).then_some(Life { deadline, ..life })
         };
-        let _ = self.0.put_off_by(1, rule);
+        let _ = self.0.extend_by(1, rule);
     }
 
     /// What lookups go by.
@@ -214,7 +214,7 @@ impl WheelDoor {
 
     /// Whether a lookup takes the entry of a node for absent.
     pub fn is_over(&self, node: u32, now: u64) -> bool {
-        self.deadlines.load(node) <= now && self.deadlines.settle(node, |seen| seen <= now)
+        self.deadlines.load(node) <= now && self.deadlines.mark_past(node, |seen| seen <= now)
     }
 
     /// Claims what is due in up to `budget` blocks: node and deadline.

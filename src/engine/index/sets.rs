@@ -57,8 +57,8 @@
 //! because of that: the node's next owner may claim the very slot that the word names. So
 //!
 //! - an insert that is about to claim a slot makes the control word that could name its node there
-//!   forget it ([`Index::disown`]): the word of the node's home, which the insert has read anyway,
-//!   and, before a claim next door, the word of the neighbour;
+//!   forget it ([`Index::clear_name`]): the word of the node's home, which the insert has read
+//!   anyway, and, before a claim next door, the word of the neighbour;
 //! - a thread that settles reads the control word again after it has seen the slot Tentative. If
 //!   the word is the same, the next owner had not come to its claim when the slot was read (the
 //!   claim is Release, the load of the slot Acquire), so what was read is the decided insert.
@@ -522,7 +522,7 @@ impl Index {
         }
         let set = self.neighbour(home.set);
         let next = Home { set };
-        self.disown(next, next.control(), node);
+        self.clear_name(next, next.control(), node);
         let word = self.layout.tentative(hash, node, true);
         let slot = Self::claim_any(set, word)?;
         Some(Claim { set, slot, word, node })

@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The last insert that was decided in this set (`node` at `place`, or none), how many keys of
-//! this set are next door, whether nothing more is decided here (`storeys.rs`), and a version that
+//! this set are next door, whether nothing more is decided here (`tiers.rs`), and a version that
 //! every decision and every bump raises.
 
 /// The number of slots of one set: with the control word they fill a cache line.

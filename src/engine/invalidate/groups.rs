@@ -64,15 +64,15 @@
 //! parent had under way. A plain insert that never returns may count as after any invalidation. But
 //! a load that began before an invalidation must not outlast it. So the first sweep in a child
 //! counts as an invalidation that has begun and is done, and all sets are looked at once more
-//! ([`Groups::heed_fork`]); until then such an entry may be found.
+//! ([`Groups::note_fork`]); until then such an entry may be found.
 //!
 //! An insert that does not know of the column at that point has no fence. But then it was pinned
 //! before the column was made. So making the column counts as an invalidation that has begun, and
 //! it is done when the collector reports that every thread that was pinned then has unpinned. Until
 //! that the cache is armed.
 //!
-//! The same fences serve a cache that grows (`storeys.rs`). The sweep counts the pairs of sets
-//! after its fence. If it does not count those of a storey, and ends the round, it has not seen an
+//! The same fences serve a cache that grows (`tiers.rs`). The sweep counts the pairs of sets
+//! after its fence. If it does not count those of a tier, and ends the round, it has not seen an
 //! entry there either: then the insert that published it sees the stamp.
 //!
 //! # Computations
@@ -116,8 +116,8 @@ use crate::{
     engine::{
         index::word::NodeId,
         storage::{
-            extents::{Element, Extents, OutOfMemory, zeroed},
-            late::Late,
+            chunked::{Chunked, Element, OutOfMemory, zeroed},
+            once_box::OnceBox,
         },
     },
     process::fork,
@@ -203,26 +203,26 @@ unsafe impl Element for Record {
 /// The births and tags of one shard's nodes. Nothing is allocated before the first.
 #[derive(Debug)]
 pub(crate) struct Births {
-    column: Late<Extents<Record>>,
+    column: OnceBox<Chunked<Record>>,
     planned_nodes: usize,
     max_nodes: usize,
 }
 
 impl Births {
     pub(crate) fn new(planned_nodes: usize, max_nodes: usize) -> Self {
-        Self { column: Late::new(), planned_nodes, max_nodes }
+        Self { column: OnceBox::new(), planned_nodes, max_nodes }
     }
 
     #[inline(always)]
     fn record(&self, node: NodeId) -> Option<&Record> {
         let column = self.column.get()?;
-        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // SAFETY: chunks never move, and are freed only when `self` is dropped; elements are
         // atomic integers, so shared access is sound.
         column.find(node as usize - 1).map(|record| unsafe { record.as_ref() })
     }
 
     fn ensure(&self, node: NodeId) -> Result<(), OutOfMemory> {
-        let make = || Extents::new(self.planned_nodes, self.max_nodes);
+        let make = || Chunked::new(self.planned_nodes, self.max_nodes);
         self.column.get_or_try_make(make)?.ensure(node as usize - 1)
     }
 
@@ -266,7 +266,7 @@ pub(crate) struct Groups {
     announced: AtomicBool,
     /// The process of the last sweep: see "Overlapping inserts".
     process: StaticU64,
-    tags: Late<Box<[AtomicU64]>>,
+    tags: OnceBox<Box<[AtomicU64]>>,
 }
 
 /// The groups, if there may have been stale entries when the operation began.
@@ -289,7 +289,7 @@ impl Groups {
             done: Arc::new(AtomicU64::new(done)),
             announced: AtomicBool::new(planted(Bug::ColumnUnannounced)),
             process: StaticU64::new(fork::process()),
-            tags: Late::new(),
+            tags: OnceBox::new(),
         }
     }
 
@@ -344,7 +344,7 @@ impl Groups {
 
     /// Causes one more sweep of everything if `process` is not that of the last sweep.
     #[inline]
-    pub(crate) fn heed_fork(&self, process: u64) {
+    pub(crate) fn note_fork(&self, process: u64) {
         // Relaxed: chooses the one thread that counts the invalidation; nothing else is learned.
         if self.process.load(Ordering::Relaxed) != process
             && self.process.swap(process, Ordering::Relaxed) != process
@@ -528,12 +528,12 @@ mod tests {
         // The entry is published now, by a thread that the child does not have.
         assert!(groups.is_stale(&births, 1));
         let parent = fork::process();
-        groups.heed_fork(parent);
+        groups.note_fork(parent);
         assert!(!groups.is_armed() && sweep(&groups) == 0);
-        groups.heed_fork(parent + 1);
+        groups.note_fork(parent + 1);
         assert!(groups.is_armed(), "a lookup takes it for absent");
         assert!(sweep(&groups) > 0 && !groups.is_armed());
-        groups.heed_fork(parent + 1);
+        groups.note_fork(parent + 1);
         assert!(!groups.is_armed(), "once in each child");
     }
 }

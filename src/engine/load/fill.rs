@@ -76,9 +76,9 @@ use crate::{
         singleflight::{
             flight::{Boarding, Flight, Leader, Waiter},
             flights::Boarded,
-            leading,
             load_times::{BUCKETS, LoadTimes},
             outbox::Hold,
+            reentrancy,
         },
         storage::{nodes::Entry, parts::Part},
     },
@@ -135,7 +135,7 @@ impl<K, V> Engine<K, V> {
             Boarded::Posted(flight) => Boarding::Lead(Leader::new(&self.common.flights, flight)),
             Boarded::Joined(flight) => {
                 assert!(
-                    !leading::leads(Arc::as_ptr(&flight).cast()),
+                    !reentrancy::leads(Arc::as_ptr(&flight).cast()),
                     "recursive load: the loader of a key asked the cache to load the same key, \
                      and would have waited for itself"
                 );
@@ -202,7 +202,8 @@ impl<K, V> Engine<K, V> {
         let mut unstored = None;
         let mut attempt = |entry| {
             let cx = WriteScope::new(&self.common, Dues::None);
-            let written = self.write_in(&cx, target, load.terms, entry, Precondition::Load(&load));
+            let written =
+                self.write_in(&cx, target, load.options, entry, Precondition::Load(&load));
             unstored = cx.take_unstored();
             drop(cx);
             if let Written::Refused(entry) = written {

@@ -1,9 +1,10 @@
 //! A lead without a lifetime: handed to a task, which its leader does not wait for, or to the
 //! caller, in a guard.
 //!
-//! It knows the cache weakly, as an errand does (`errand.rs`): a cache ends with its last handle.
-//! One that is dropped before it was taken up again abandons the flight (`flight.rs`), to all
-//! waiters. A guard passes its lead on instead, to one of them, as a leader that is dropped does.
+//! It knows the cache weakly, as a refresh job does (`refresh_job.rs`): a cache ends with its last
+//! handle. One that is dropped before it was taken up again abandons the flight (`flight.rs`), to
+//! all waiters. A guard passes its lead on instead, to one of them, as a leader that is dropped
+//! does.
 //!
 //! The thread that takes it up got it from the thread that has posted the flight. So what it looks
 //! at happens after the fence of the posting, as if that thread looked (`flights.rs`, "Orderings").
@@ -16,11 +17,11 @@ use crate::{
             fill::{Filled, Timer},
             refresh::Refresh,
         },
-        ops::insert::{Load, Terms},
-        shards::{shard::Common, storeys::Spot},
+        ops::insert::{EntryOptions, Load},
+        shards::{shard::Common, tiers::NodeRef},
         singleflight::{
             flight::{Flight, Leader, Outcome},
-            leading::Leading,
+            reentrancy::Leading,
         },
         storage::nodes::Entry,
     },
@@ -34,7 +35,7 @@ pub(crate) struct HandedLead<K, V> {
     flight: Arc<Flight<K, V>>,
     hash: u64,
     /// The entry to be replaced and the tags of the new one, if it is a refresh.
-    replaces: Option<(Spot, Tags)>,
+    replaces: Option<(NodeRef, Tags)>,
     taken_up: bool,
     holder: Holder,
 }
@@ -60,7 +61,7 @@ impl<K, V> HandedLead<K, V> {
         engine: &Engine<K, V>,
         lead: Leader<'_, K, V>,
         hash: u64,
-        replaces: Option<(Spot, Tags)>,
+        replaces: Option<(NodeRef, Tags)>,
     ) -> Self {
         let cache = Arc::downgrade(&engine.common);
         Self {
@@ -77,14 +78,14 @@ impl<K, V> HandedLead<K, V> {
         Self::new(engine, lead, hash, None)
     }
 
-    /// Makes a lead that replaces the entry at `spot` with one that has tags of its own.
+    /// Makes a lead that replaces the entry at `node_ref` with one that has tags of its own.
     pub(crate) fn of_present(
         engine: &Engine<K, V>,
         lead: Leader<'_, K, V>,
         hash: u64,
-        spot: Spot,
+        node_ref: NodeRef,
     ) -> Self {
-        Self::new(engine, lead, hash, Some((spot, Tags::NONE)))
+        Self::new(engine, lead, hash, Some((node_ref, Tags::NONE)))
     }
 
     /// Makes the lead that of a guard.
@@ -140,8 +141,8 @@ impl<K, V> HandedLead<K, V> {
         let leader = Leader::new(&engine.common.flights, Arc::clone(&self.flight));
         let lead = match self.replaces {
             None => TakenUp::Absent(leader),
-            Some((spot, tags)) => {
-                TakenUp::Old(Refresh::new(&engine, leader, self.hash, spot, tags))
+            Some((node_ref, tags)) => {
+                TakenUp::Old(Refresh::new(&engine, leader, self.hash, node_ref, tags))
             }
         };
         Some(f(&engine, lead))
@@ -149,13 +150,13 @@ impl<K, V> HandedLead<K, V> {
 }
 
 impl<K, V> TakenUp<'_, K, V> {
-    /// Stores a value on these terms, hands it to the waiters, and returns it. Call within
+    /// Stores a value with these options, hands it to the waiters, and returns it. Call within
     /// [`conclude`](Engine::conclude).
     pub(crate) fn land(
         self,
         engine: &Engine<K, V>,
         (hash, entry): (u64, Entry<K, V>),
-        terms: &Terms,
+        options: &EntryOptions,
         took: Duration,
         unused: &mut Vec<Entry<K, V>>,
     ) -> (Filled, Outcome<V>)
@@ -166,14 +167,14 @@ impl<K, V> TakenUp<'_, K, V> {
         let value = entry.value.clone();
         let (post, replaces) = match &self {
             TakenUp::Absent(leader) => (leader.post(), None),
-            TakenUp::Old(refresh) => (refresh.post(), Some(refresh.spot())),
+            TakenUp::Old(refresh) => (refresh.post(), Some(refresh.node_ref())),
         };
         let filled = match post.is_superseded() {
             true => {
                 unused.push(entry);
                 Filled::Superseded
             }
-            false => engine.fill(hash, entry, Load { post, replaces, terms, took }, unused),
+            false => engine.fill(hash, entry, Load { post, replaces, options, took }, unused),
         };
         let outcome = Outcome::Value(value);
         let landed = match self {
@@ -192,8 +193,8 @@ impl<K, V> Drop for HandedLead<K, V> {
         // Without a cache there are no waiters and no counters left.
         let Some(engine) = Engine::engine_of(&self.cache) else { return };
         let _work = (self.holder == Holder::Task).then(|| engine.common.background.work());
-        if let Some((spot, _)) = self.replaces {
-            engine.count_refresh(spot, true);
+        if let Some((node_ref, _)) = self.replaces {
+            engine.count_refresh(node_ref, true);
         }
         self.flight.abandon_to_all(&engine.common.flights);
     }

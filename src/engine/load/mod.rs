@@ -2,10 +2,10 @@
 //!
 //! - `fill.rs`: why what was loaded never outlasts a later write
 //! - `refresh.rs`: loading anew while the old value is given out
-//! - `errand.rs`: refreshes in the background
+//! - `refresh_job.rs`: refreshes in the background
 //! - `handed.rs`: leads without a lifetime: of loads in tasks, and of guards
 
-pub(crate) mod errand;
 pub(crate) mod fill;
 pub(crate) mod handed;
 pub(crate) mod refresh;
+pub(crate) mod refresh_job;

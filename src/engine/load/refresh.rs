@@ -9,10 +9,10 @@
 //! node that it found before, that is the one to be replaced; if not, the need is over and so is
 //! the flight. `fill.rs` argues that the fill replaces that entry or none.
 //!
-//! Then the thread either leads the flight itself, or steps back and sends an errand (`errand.rs`).
-//! Until that runs, the lead is vacant: a caller that finds the key absent by then takes it and
-//! loads for itself, and does not queue behind other errands. An errand that finds the lead taken
-//! has nothing to do.
+//! Then the thread either leads the flight itself, or steps back and sends a refresh job
+//! (`refresh_job.rs`). Until that runs, the lead is vacant: a caller that finds the key absent by
+//! then takes it and loads for itself, and does not queue behind other refresh jobs. A refresh job
+//! that finds the lead taken has nothing to do.
 //!
 //! The new entry has the tags of the old one, which are read in that second look. A tag that is
 //! invalidated later takes the new entry along, or supersedes its load; one that was invalidated
@@ -32,28 +32,28 @@
 
 use crate::{
     engine::{
-        Engine, Sighted,
+        Engine, Located,
         index::word::NodeId,
         invalidate::groups::Tags,
-        load::{errand::Errand, handed::HandedLead},
-        ops::insert::{Load, Terms},
+        load::{handed::HandedLead, refresh_job::RefreshJob},
+        ops::insert::{EntryOptions, Load},
         reclaim::epoch::pin,
         shards::{
             shard::{Common, Shard},
             stats::Event,
-            storeys::Spot,
+            tiers::NodeRef,
         },
         singleflight::{
             flight::{Flight, Leader, Outcome},
             flights::{Boarded, Post},
-            leading::Leading,
+            reentrancy::Leading,
         },
         storage::nodes::Entry,
         time::lifetimes::Life,
     },
     process::{
         clock::{Clock, DEAD, Until},
-        errands::{self, Job},
+        pool::{self, Job},
     },
     sync::{Arc, Weak, thread_local},
     types::chance,
@@ -71,8 +71,8 @@ pub(crate) const REST: Duration = Duration::from_secs(1);
 /// An upper bound of `-ln u` for each `u` of [`random_unit`], which is at least 2^-53.
 const FARTHEST: f64 = 36.8;
 
-/// Sends an errand to be run. Made where the type of its loader is known.
-type Sender<K, V> = dyn Fn(Errand<K, V>, Option<&Executor>) + Send + Sync;
+/// Sends a refresh job to be run. Made where the type of its loader is known.
+type Sender<K, V> = dyn Fn(RefreshJob<K, V>, Option<&Executor>) + Send + Sync;
 /// Compares the values before and after a refresh.
 type Same<V> = dyn Fn(&V, &V) -> bool + Send + Sync;
 /// Runs the loaders that are not futures.
@@ -100,7 +100,7 @@ impl<K, V> Freshness<K, V> {
     pub(crate) fn set_after(
         &mut self,
         after: Duration,
-        send: impl Fn(Errand<K, V>, Option<&Executor>) + Send + Sync + 'static,
+        send: impl Fn(RefreshJob<K, V>, Option<&Executor>) + Send + Sync + 'static,
     ) {
         self.after = Some(after);
         self.send = Some(Box::new(send));
@@ -154,7 +154,7 @@ fn random_unit() -> f64 {
 pub(crate) enum Need {
     Nothing,
     /// The value of this node needs one.
-    Refresh(Spot),
+    Refresh(NodeRef),
 }
 
 /// The result of [`Engine::refresh`].
@@ -181,9 +181,9 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<(R, Need)> {
         let pin = pin();
-        let sighted = self.find(&pin, hash, eq)?;
-        let need = self.need(sighted.shard, sighted.found.node);
-        Some((sighted.with(f), need))
+        let located = self.find(&pin, hash, eq)?;
+        let need = self.need(located.shard, located.found.node);
+        Some((located.with(f), need))
     }
 
     /// Like [`Engine::get`]; also returns where the value is.
@@ -193,9 +193,9 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Option<(R, Spot)> {
+    ) -> Option<(R, NodeRef)> {
         let pin = pin();
-        self.find(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.spot()))
+        self.find(&pin, hash, eq).map(|located| (located.with(f), located.node_ref()))
     }
 
     /// Like [`Engine::peek`]; also returns where the value is. A value that the leader of a load
@@ -205,9 +205,9 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         eq: impl FnMut(&K) -> bool,
         f: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Option<(R, Spot)> {
+    ) -> Option<(R, NodeRef)> {
         let pin = pin();
-        self.find_live(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.spot()))
+        self.find_live(&pin, hash, eq).map(|located| (located.with(f), located.node_ref()))
     }
 
     /// Supersedes any load of this hash, as a write does: no caller joins it, and its result is not
@@ -224,41 +224,41 @@ impl<K, V> Engine<K, V> {
         };
         let (life, load) = (timing.life(node), timing.load(node));
         match freshness.has_need(&lifetimes.clock, life, load, timing.rested(node)) {
-            true => Need::Refresh(shard.spot(node)),
+            true => Need::Refresh(shard.node_ref(node)),
             false => Need::Nothing,
         }
     }
 
-    /// Begins to refresh the value at `spot`: by an errand if the cache has a loader for it,
-    /// otherwise by the caller. Does nothing if the key has a load already, or another node.
+    /// Begins to refresh the value at `node_ref`: by a refresh job if the cache has a loader for
+    /// it, otherwise by the caller. Does nothing if the key has a load already, or another node.
     #[cold]
     pub(crate) fn refresh(
         &self,
         hash: u64,
         eq: &dyn Fn(&K) -> bool,
         key: &dyn Fn() -> K,
-        spot: Spot,
+        node_ref: NodeRef,
     ) -> Begun<'_, K, V> {
-        let posted = self.post_refresh(hash, eq, key, spot);
+        let posted = self.post_refresh(hash, eq, key, node_ref);
         let Some((lead, tags)) = posted else { return Begun::NotHere };
         let freshness = self.common.lifetimes.freshness.as_deref();
         let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
-            return Begun::Here(Refresh::new(self, lead, hash, spot, tags));
+            return Begun::Here(Refresh::new(self, lead, hash, node_ref, tags));
         };
-        let errand = Errand::new(&self.common, lead.step_back(), hash, spot, tags);
+        let job = RefreshJob::new(&self.common, lead.step_back(), hash, node_ref, tags);
         // A panic of the executor does not concern the caller, which has its value.
-        let _ = errands::caught(|| send(errand, freshness.executor.as_deref()));
+        let _ = pool::caught(|| send(job, freshness.executor.as_deref()));
         Begun::NotHere
     }
 
-    /// Posts a load that replaces the value at `spot`. Returns its lead and the tags of that value,
-    /// or `None` if the key has a load already, or another node.
+    /// Posts a load that replaces the value at `node_ref`. Returns its lead and the tags of that
+    /// value, or `None` if the key has a load already, or another node.
     pub(crate) fn post_refresh(
         &self,
         hash: u64,
         eq: &dyn Fn(&K) -> bool,
         key: &dyn Fn() -> K,
-        spot: Spot,
+        node_ref: NodeRef,
     ) -> Option<(Leader<'_, K, V>, Tags)> {
         let lead = match self.post(hash, eq, key) {
             Boarded::Joined(_) => return None,
@@ -266,13 +266,13 @@ impl<K, V> Engine<K, V> {
         };
         let pin = pin();
         let there = self.find_live(&pin, hash, eq)?;
-        (there.spot() == spot).then(|| (lead, there.shard.births.tags(spot.node)))
+        (there.node_ref() == node_ref).then(|| (lead, there.shard.births.tags(node_ref.node)))
     }
 
     /// Returns where a key's value is.
     #[cfg(larder_loom)]
-    pub(crate) fn node_of(&self, hash: u64, eq: impl Fn(&K) -> bool) -> Option<Spot> {
-        Some(self.find_live(&pin(), hash, eq)?.spot())
+    pub(crate) fn node_of(&self, hash: u64, eq: impl Fn(&K) -> bool) -> Option<NodeRef> {
+        Some(self.find_live(&pin(), hash, eq)?.node_ref())
     }
 
     pub(crate) fn engine_of(cache: &Weak<Common<K, V>>) -> Option<Self> {
@@ -280,7 +280,7 @@ impl<K, V> Engine<K, V> {
         Some(Self { common })
     }
 
-    pub(crate) fn count_refresh(&self, spot: Spot, failed: bool) {
+    pub(crate) fn count_refresh(&self, node_ref: NodeRef, failed: bool) {
         let counters = &self.common.counters;
         let number = pin().number;
         counters.count(number, Event::Refresh);
@@ -289,9 +289,9 @@ impl<K, V> Engine<K, V> {
         }
         counters.count(number, Event::RefreshFailure);
         let lifetimes = &self.common.lifetimes;
-        let shard = self.common.storeys.shard(spot.shard);
+        let shard = self.common.tiers.shard(node_ref.shard);
         if let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) {
-            timing.rest(spot.node, freshness.rest(&lifetimes.clock));
+            timing.rest(node_ref.node, freshness.rest(&lifetimes.clock));
         }
     }
 
@@ -323,7 +323,7 @@ impl<K, V> Engine<K, V> {
         let pin = pin();
         // Before the look at the index, as in every lookup (`groups.rs`).
         let watch = self.common.watch();
-        let Sighted { shard, found, .. } = self.find_any(&pin, hash, eq)?;
+        let Located { shard, found, .. } = self.find_any(&pin, hash, eq)?;
         if watch.is_some_and(|groups| groups.is_stale(&shard.births, found.node)) {
             return None;
         }
@@ -340,7 +340,7 @@ impl<K, V> Engine<K, V> {
 pub(crate) struct Refresh<'e, K, V> {
     engine: &'e Engine<K, V>,
     hash: u64,
-    spot: Spot,
+    node_ref: NodeRef,
     /// The tags of the value being refreshed, inherited by the new one so that an invalidation of
     /// these tags still reaches it.
     tags: Tags,
@@ -352,10 +352,10 @@ impl<'e, K, V> Refresh<'e, K, V> {
         engine: &'e Engine<K, V>,
         lead: Leader<'e, K, V>,
         hash: u64,
-        spot: Spot,
+        node_ref: NodeRef,
         tags: Tags,
     ) -> Self {
-        Self { engine, hash, spot, tags, lead: Some(lead) }
+        Self { engine, hash, node_ref, tags, lead: Some(lead) }
     }
 
     fn lead(&self) -> &Leader<'_, K, V> {
@@ -366,8 +366,8 @@ impl<'e, K, V> Refresh<'e, K, V> {
         self.lead().post()
     }
 
-    pub(crate) fn spot(&self) -> Spot {
-        self.spot
+    pub(crate) fn node_ref(&self) -> NodeRef {
+        self.node_ref
     }
 
     /// Notes that this thread leads the flight. The caller keeps the result while the loader runs.
@@ -378,7 +378,7 @@ impl<'e, K, V> Refresh<'e, K, V> {
     /// Turns this into a lead without a lifetime, for a task.
     pub(crate) fn hand_over(mut self) -> HandedLead<K, V> {
         let lead = self.lead.take().expect("it has not ended");
-        HandedLead::new(self.engine, lead, self.hash, Some((self.spot, self.tags)))
+        HandedLead::new(self.engine, lead, self.hash, Some((self.node_ref, self.tags)))
     }
 
     /// Stores the value, if there is one, and ends the flight.
@@ -416,8 +416,8 @@ impl<'e, K, V> Refresh<'e, K, V> {
                     let entry = Entry { key: key(), value: value.clone() };
                     let load = Load {
                         post: self.lead().post(),
-                        replaces: Some(self.spot),
-                        terms: &Terms { tags: self.tags, ..Terms::BY_RULE },
+                        replaces: Some(self.node_ref),
+                        options: &EntryOptions { tags: self.tags, ..EntryOptions::BY_RULE },
                         took,
                     };
                     self.engine.fill(self.hash, entry, load, unused);
@@ -443,7 +443,7 @@ impl<'e, K, V> Refresh<'e, K, V> {
         V: Clone,
     {
         let lead = self.lead.take().expect("it has not ended");
-        self.engine.count_refresh(self.spot, failed);
+        self.engine.count_refresh(self.node_ref, failed);
         match outcome {
             Outcome::Nothing => {
                 // A caller waits only if the old value is gone meanwhile, and has a loader of its
@@ -459,14 +459,14 @@ impl<'e, K, V> Refresh<'e, K, V> {
 impl<K, V> Drop for Refresh<'_, K, V> {
     fn drop(&mut self) {
         if self.lead.is_some() {
-            self.engine.count_refresh(self.spot, true);
+            self.engine.count_refresh(self.node_ref, true);
         }
     }
 }
 
 impl<K, V> fmt::Debug for Refresh<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refresh").field("spot", &self.spot).finish_non_exhaustive()
+        f.debug_struct("Refresh").field("node_ref", &self.node_ref).finish_non_exhaustive()
     }
 }
 

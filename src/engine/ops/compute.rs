@@ -51,15 +51,15 @@ use crate::{
             word::Control,
         },
         invalidate::groups::Tags,
-        ops::insert::{Displaced, Inserted, Precondition, Terms, Written},
+        ops::insert::{Displaced, EntryOptions, Inserted, Precondition, Written},
         shards::{
             scope::WriteScope,
             shard::Shard,
             stats::Event,
-            storeys::{Ascent, Spot},
+            tiers::{Ascent, NodeRef},
         },
         storage::nodes::Entry,
-        time::lifetimes::Span,
+        time::lifetimes::Ttl,
     },
     testing::plant::{Bug, planted},
     types::{removal::RemovalCause, version::Version},
@@ -72,9 +72,9 @@ pub(crate) enum Decision<K, V> {
     Keep,
     /// The key gets this entry.
     Put(Entry<K, V>),
-    /// The key gets this entry, on these terms.
+    /// The key gets this entry, with these options.
     #[cfg(feature = "manager")]
-    PutOn(Entry<K, V>, Terms),
+    PutOn(Entry<K, V>, EntryOptions),
     /// The key gets this entry, with the times and tags of its old one, if there is one.
     Step(Entry<K, V>),
     /// The key is removed, if it is present.
@@ -112,9 +112,9 @@ enum IfExhausted {
     Reject,
 }
 
-/// The result of a lookup on one floor.
+/// The result of a lookup in one tier.
 #[derive(Clone, Copy, Debug)]
-struct Sight<'i> {
+struct Observed<'i> {
     home: Home<'i>,
     /// The control word of `home`, read before the look for the key.
     control: Control,
@@ -123,7 +123,7 @@ struct Sight<'i> {
     is_past: bool,
 }
 
-impl<'i> Sight<'i> {
+impl<'i> Observed<'i> {
     fn live(self) -> Option<Found<'i>> {
         self.found.filter(|_| !self.is_past)
     }
@@ -160,7 +160,7 @@ impl<K: Eq, V> Engine<K, V> {
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-        mut f: impl FnMut(Option<(&Entry<K, V>, Spot)>) -> Decision<K, V>,
+        mut f: impl FnMut(Option<(&Entry<K, V>, NodeRef)>) -> Decision<K, V>,
     ) -> Computed {
         let mut attempt = |if_exhausted| {
             loop {
@@ -194,45 +194,47 @@ impl<K: Eq, V> Engine<K, V> {
         &self,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-        mut f: impl FnMut(Option<(&Entry<K, V>, Spot)>) -> Decision<K, V>,
+        mut f: impl FnMut(Option<(&Entry<K, V>, NodeRef)>) -> Decision<K, V>,
         if_exhausted: IfExhausted,
     ) -> Tried<K, V> {
         self.prefetch(hash);
         let cx = self.begin_look(hash);
-        let (shard, sight) = self.look(&cx, hash, &eq);
-        let live = sight.live().map(|Found { node, .. }| {
+        let (shard, observed) = self.look(&cx, hash, &eq);
+        let live = observed.live().map(|Found { node, .. }| {
             // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
-            (unsafe { shard.nodes.get(node) }, shard.spot(node))
+            (unsafe { shard.nodes.get(node) }, shard.node_ref(node))
         });
         let entry = match f(live) {
             Decision::Keep => return Tried::Done(Computed::Kept),
             Decision::Remove if live.is_none() => return Tried::Done(Computed::Kept),
             Decision::Remove => None,
-            Decision::Put(entry) => Some((entry, Terms::BY_RULE)),
+            Decision::Put(entry) => Some((entry, EntryOptions::BY_RULE)),
             #[cfg(feature = "manager")]
-            Decision::PutOn(entry, terms) => Some((entry, terms)),
+            Decision::PutOn(entry, options) => Some((entry, options)),
             Decision::Step(entry) => {
-                let tags = live.map_or(Tags::NONE, |(_, spot)| shard.births.tags(spot.node));
-                Some((entry, Terms { span: Span::Kept, tags }))
+                let tags =
+                    live.map_or(Tags::NONE, |(_, node_ref)| shard.births.tags(node_ref.node));
+                Some((entry, EntryOptions { ttl: Ttl::Kept, tags }))
             }
         };
-        let (entry, terms) = entry.unzip();
+        let (entry, options) = entry.unzip();
         let target = entry.as_ref().map(|entry| self.target_of(hash, entry));
         cx.supersede(hash);
-        let displace = || shard.displace(&cx, hash, &eq, sight.condition(), RemovalCause::Explicit);
-        let (Some(entry), Some(terms), Some(target)) = (entry, terms, target) else {
+        let displace =
+            || shard.displace(&cx, hash, &eq, observed.condition(), RemovalCause::Explicit);
+        let (Some(entry), Some(options), Some(target)) = (entry, options, target) else {
             return match displace() {
                 Displaced::Refused => Tried::Lost(None),
                 Displaced::Absent | Displaced::For(_) => Tried::Done(Computed::Removed),
             };
         };
-        // If the last home is sealed, there was no memory for a floor above.
-        let no_place = self.is_too_heavy(target) || sight.goes_on();
+        // If the last home is sealed, there was no memory for a tier above.
+        let no_place = self.is_too_heavy(target) || observed.goes_on();
         let written = if no_place {
             Written::Exhausted(entry)
         } else {
-            let seen = (sight.home, sight.control, sight.found);
-            shard.put(&cx, target, &terms, entry, sight.condition(), seen)
+            let seen = (observed.home, observed.control, observed.found);
+            shard.put(&cx, target, &options, entry, observed.condition(), seen)
         };
         match written {
             Written::Done(Inserted::Kept, _) => Tried::Lost(None),
@@ -253,17 +255,17 @@ impl<K: Eq, V> Engine<K, V> {
         }
     }
 
-    /// Looks for a key on the floor where it is, or where it belongs if it is absent.
+    /// Looks for a key in the tier where it is, or where it belongs if it is absent.
     fn look(
         &self,
         cx: &WriteScope<'_, K, V>,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-    ) -> (&Shard<K, V>, Sight<'_>) {
-        let ground = self.ground(hash);
-        let sight = ground.look(cx, hash, &eq);
-        let mut seen = (ground, sight);
-        if sight.goes_on() || self.common.storeys.has_grown() {
+    ) -> (&Shard<K, V>, Observed<'_>) {
+        let first = self.first_tier(hash);
+        let observed = first.look(cx, hash, &eq);
+        let mut seen = (first, observed);
+        if observed.goes_on() || self.common.tiers.has_grown() {
             self.common.ascend(hash, &mut |shard| {
                 seen = (shard, shard.look(cx, hash, &eq));
                 if seen.1.goes_on() { Ascent::GoesOn } else { Ascent::Ends }
@@ -274,7 +276,7 @@ impl<K: Eq, V> Engine<K, V> {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    fn look(&self, cx: &WriteScope<'_, K, V>, hash: u64, eq: impl Fn(&K) -> bool) -> Sight<'_> {
+    fn look(&self, cx: &WriteScope<'_, K, V>, hash: u64, eq: impl Fn(&K) -> bool) -> Observed<'_> {
         let home = self.index.home(hash);
         loop {
             let control = self.index.settled(home);
@@ -283,7 +285,7 @@ impl<K: Eq, V> Shard<K, V> {
                 found.is_some_and(|found| !self.is_live(cx.common(), cx.watch, found.node));
             // If the entry was replaced before its end, the key was present throughout: look again.
             if !is_past || found.is_some_and(|found| self.index.still_names(found)) {
-                return Sight { home, control, found, is_past };
+                return Observed { home, control, found, is_past };
             }
         }
     }

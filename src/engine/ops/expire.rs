@@ -4,27 +4,27 @@
 
 use crate::{
     engine::{
-        Engine, Sighted,
+        Engine, Located,
         index::{
             sets::{Found, Loc},
             word::{NodeId, Word},
         },
         invalidate::groups::Watch,
-        ops::insert::{Target, Terms},
+        ops::insert::{EntryOptions, Target},
         reclaim::epoch::pin,
         shards::{
             scope::WriteScope,
             shard::{Common, Shard},
         },
         storage::{
-            extents::OutOfMemory,
+            chunked::OutOfMemory,
             nodes::Entry,
             parts::{Part, PartSet},
         },
         time::{
             deadlines::{Block, Change, Look},
-            lifetimes::{Heed, Life, Span},
-            postpone::PutOff,
+            extend::Extended,
+            lifetimes::{Life, OnRead, Ttl},
             timing::Timing,
             wheel::{Advance, Visit},
         },
@@ -48,19 +48,19 @@ impl<K, V> Engine<K, V> {
     /// Returns the times of a key's entry. The lookup does not count as a use.
     pub(crate) fn life(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Life> {
         let pin = pin();
-        let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
+        let Located { shard, found, .. } = self.find_live(&pin, hash, eq)?;
         Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
     }
 
-    /// Gives a key's entry `span` from now on. Returns `false` if the key is absent, or there is no
+    /// Gives a key's entry `ttl` from now on. Returns `false` if the key is absent, or there is no
     /// memory for the time.
-    pub(crate) fn touch(&self, hash: u64, mut eq: impl FnMut(&K) -> bool, span: Span) -> bool {
+    pub(crate) fn touch(&self, hash: u64, mut eq: impl FnMut(&K) -> bool, ttl: Ttl) -> bool {
         let pin = pin();
         loop {
-            let sighted = self.find_live(&pin, hash, &mut eq);
-            let Some(Sighted { shard, found, .. }) = sighted else { return false };
+            let located = self.find_live(&pin, hash, &mut eq);
+            let Some(Located { shard, found, .. }) = located else { return false };
             let Ok(timing) = shard.timing_for(&self.common) else { return false };
-            let touched = shard.touch(&self.common, timing, found, span);
+            let touched = shard.touch(&self.common, timing, found, ttl);
             // SeqCst: pairs with the fence in `Timing::hand_on`. If this fence comes first, the
             // write that replaces the node sees its new end; otherwise the look below sees the node
             // replaced.
@@ -81,7 +81,7 @@ impl<K, V> Engine<K, V> {
             self.common.lifetimes.rules,
             crate::engine::time::lifetimes::Rules::Changing
         );
-        for shard in self.common.storeys.iter() {
+        for shard in self.common.tiers.iter() {
             let Some(timing) = shard.timing.get() else { continue };
             for set in 0.. {
                 let _pin = pin();
@@ -122,7 +122,7 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Returns how the entry of a node counts that was found in the index. If it is expired, that
-    /// is settled.
+    /// is marked past.
     #[inline(always)]
     fn standing(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Standing {
         self.judge(common, watch, node).0
@@ -143,18 +143,18 @@ impl<K, V> Shard<K, V> {
         let clock = &common.lifetimes.clock;
         match timing.judge(clock, node) {
             Verdict::Live(reading) => (Standing::Live, reading),
-            // If it cannot be settled, the entry has got another deadline, which has not come. This
-            // thread has no reading for that one.
+            // If it cannot be marked past, the entry has got another deadline, which has not come.
+            // This thread has no reading for that one.
             Verdict::Past => {
                 let is_past = |seen| clock.is_past(seen);
-                let settled = timing.settle(node, common.lifetimes.grace, is_past);
-                (if settled { Standing::Expired } else { Standing::Live }, None)
+                let marked = timing.mark_past(node, common.lifetimes.grace, is_past);
+                (if marked { Standing::Expired } else { Standing::Live }, None)
             }
         }
     }
 
     /// Returns whether the deadline of a node that was found in the index has not come. Then this
-    /// is a read, which may postpone the deadline. Otherwise the expiry is not settled here.
+    /// is a read, which may postpone the deadline. Otherwise the deadline is not marked past here.
     #[inline(always)]
     pub(crate) fn read_in_time(&self, common: &Common<K, V>, node: NodeId) -> bool {
         let Some(timing) = self.timing.get() else { return true };
@@ -173,7 +173,7 @@ impl<K, V> Shard<K, V> {
             return false;
         };
         if common.parts.now().has(Part::Reads) {
-            self.heed_read(common, timing, node, reading);
+            self.on_read(common, timing, node, reading);
         } else {
             timing.renew_lease(&common.lifetimes.clock);
         }
@@ -181,7 +181,7 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Returns whether the entry of a node that was found in the index is neither expired nor
-    /// stale. If it is expired, that is settled.
+    /// stale. If it is expired, its deadline is marked past.
     #[inline(always)]
     pub(crate) fn is_live(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> bool {
         self.standing(common, watch, node) == Standing::Live
@@ -224,7 +224,7 @@ impl<K, V> Shard<K, V> {
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         entry: &Entry<K, V>,
         found: Option<Found<'_>>,
     ) -> Option<Life> {
@@ -233,7 +233,7 @@ impl<K, V> Shard<K, V> {
             // Its deadline is read when it has been replaced.
             timing.deadlines.prefetch(found.node);
         }
-        Some(self.life_by_rule(cx, timing, target, terms, entry, found))
+        Some(self.life_by_rule(cx, timing, target, options, entry, found))
     }
 
     #[inline(never)]
@@ -242,12 +242,12 @@ impl<K, V> Shard<K, V> {
         cx: &WriteScope<'_, K, V>,
         timing: &Timing,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         entry: &Entry<K, V>,
         found: Option<Found<'_>>,
     ) -> Life {
         let lifetimes = &cx.common().lifetimes;
-        if let (Span::Kept, Some(found)) = (terms.span, found) {
+        if let (Ttl::Kept, Some(found)) = (options.ttl, found) {
             return lifetimes.kept(entry, timing.life(found.node));
         }
         // Only the user's `Expiry` needs the old life.
@@ -256,7 +256,7 @@ impl<K, V> Shard<K, V> {
                 lifetimes.expiry.is_some() && self.is_live(cx.common(), cx.watch, found.node)
             })
             .map(|found| timing.life(found.node));
-        lifetimes.begin(entry, target.hash, terms.span, replaced)
+        lifetimes.begin(entry, target.hash, options.ttl, replaced)
     }
 
     /// Gives an owned and filled node its weight, its generation, its times and its birth, as far
@@ -266,12 +266,12 @@ impl<K, V> Shard<K, V> {
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         node: NodeId,
         life: Option<Life>,
     ) -> Result<(), OutOfMemory> {
         if cx.parts().has_any_of(PartSet::OF_NODES) {
-            self.begin_with_parts(cx, target, terms, node, life)
+            self.begin_with_parts(cx, target, options, node, life)
         } else {
             Ok(())
         }
@@ -282,7 +282,7 @@ impl<K, V> Shard<K, V> {
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         node: NodeId,
         life: Option<Life>,
     ) -> Result<(), OutOfMemory> {
@@ -299,7 +299,7 @@ impl<K, V> Shard<K, V> {
                 timing.prefetch(next);
             }
         }
-        self.bear(cx, node, terms.tags)
+        self.stamp_birth(cx, node, options.tags)
     }
 
     /// Notes where an owned node will be published.
@@ -332,7 +332,7 @@ impl<K, V> Shard<K, V> {
     /// Applies the rules for reads to the times of an entry. `reading` is the reading of the clock
     /// with which the lookup judged the entry, if there is one, so that the clock is read once.
     #[inline]
-    pub(crate) fn heed_read(
+    pub(crate) fn on_read(
         &self,
         common: &Common<K, V>,
         timing: &Timing,
@@ -340,39 +340,39 @@ impl<K, V> Shard<K, V> {
         reading: Option<Reading>,
     ) {
         let seen = timing.deadlines.load_to_move(node);
-        let ask = match common.lifetimes.heed_read_at(seen, reading) {
-            Heed::Nothing => return,
-            Heed::Move(deadline) => timing.put_off(node, seen, deadline),
-            Heed::Ask => PutOff::Ask,
+        let ask = match common.lifetimes.on_read_at(seen, reading) {
+            OnRead::Nothing => return,
+            OnRead::Move(deadline) => timing.extend(node, seen, deadline),
+            OnRead::Ask => Extended::Ask,
         };
-        if ask == PutOff::Ask {
-            self.heed_read_by_rule(common, timing, node);
+        if ask == Extended::Ask {
+            self.on_read_by_rule(common, timing, node);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn heed_read_by_rule(&self, common: &Common<K, V>, timing: &Timing, node: NodeId) {
+    fn on_read_by_rule(&self, common: &Common<K, V>, timing: &Timing, node: NodeId) {
         // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
         let rule = |life| unsafe {
             self.nodes.with(node, |entry| common.lifetimes.after_read(entry, life))
         };
-        if let Some(deadline) = timing.put_off_by(node, rule) {
+        if let Some(deadline) = timing.extend_by(node, rule) {
             self.schedule_at(common, timing, node, deadline);
         }
     }
 
-    /// Gives an entry `span` from now on, unless its deadline has come.
+    /// Gives an entry `ttl` from now on, unless its deadline has come.
     pub(crate) fn touch(
         &self,
         common: &Common<K, V>,
         timing: &Timing,
         found: Found<'_>,
-        span: Span,
+        ttl: Ttl,
     ) -> Change {
         let node = found.node;
         let life = timing.life(node);
-        let new = common.lifetimes.touched(life, span);
+        let new = common.lifetimes.touched(life, ttl);
         // An entry that was published before the shard had times has no place yet.
         timing.deadlines.place(node, self.index.loc(found));
         let clock = &common.lifetimes.clock;
@@ -384,7 +384,7 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Gives `node`, which has replaced `old` with the times `kept`, the end that a touch has given
-    /// to `old` meanwhile: see `postpone.rs`.
+    /// to `old` meanwhile: see `extend.rs`.
     pub(crate) fn hand_on(
         &self,
         common: &Common<K, V>,
@@ -451,7 +451,7 @@ impl<K, V> Shard<K, V> {
             }
             let grace = cx.common().lifetimes.grace;
             if deadline == PAST && grace > 0 && timing.expiry(node) > past {
-                // The expiry is settled, and the grace is not over.
+                // The deadline is marked past, and the grace is not over.
                 let due = timing.expiry(node).saturating_add(grace);
                 return timing.wheel.schedule(Block::of(node), due);
             }

@@ -2,7 +2,7 @@
 //!
 //! Every write of an entry is *conditional*. Inserts, inserts of absent keys, loads, refreshes and
 //! computations differ in the condition that the key has to meet ([`Precondition`]), and in nothing
-//! else. On one floor, a write
+//! else. In one tier, a write
 //!
 //! 1. looks for the key (`sets.rs`, steps 1 to 3),
 //! 2. checks the precondition against what it has found,
@@ -17,7 +17,7 @@
 //! [`Attempt`] holds what was taken (a node, a credit, a claimed slot), and gives it back if the
 //! write is not done, also if comparing keys panics.
 //!
-//! If the key is not on this floor and cannot be added there, the write goes up (`storeys.rs`).
+//! If the key is not in this tier and cannot be added there, the write goes up (`tiers.rs`).
 
 mod attempt;
 mod precondition;
@@ -33,16 +33,16 @@ use crate::{
         },
         invalidate::groups::Tags,
         ops::room::Room,
-        reclaim::stock::Stock,
+        reclaim::thread_cache::ThreadCache,
         shards::{
             scope::WriteScope,
             shard::{Common, Shard},
             stats::Event,
-            storeys::Spot,
+            tiers::NodeRef,
         },
         singleflight::{flight::Flight, flights::Post},
-        storage::{extents::OutOfMemory, nodes::Entry, parts::PartSet, weights::Price},
-        time::lifetimes::{Life, Span},
+        storage::{chunked::OutOfMemory, nodes::Entry, parts::PartSet, weights::Price},
+        time::lifetimes::{Life, Ttl},
     },
     testing::{
         hooks::{Step, step},
@@ -75,7 +75,7 @@ pub(crate) enum Inserted {
     Rejected,
 }
 
-/// The outcome of a conditional write on one floor.
+/// The outcome of a conditional write in one tier.
 #[derive(Debug)]
 pub(crate) enum Written<K, V> {
     /// The write is over. The node that was published with the entry, or 0, which is no node's
@@ -83,10 +83,10 @@ pub(crate) enum Written<K, V> {
     Done(Inserted, NodeId),
     /// The precondition does not hold. The caller drops the entry when it is not pinned any more.
     Refused(Entry<K, V>),
-    /// There is no node for the entry, or no memory for its terms. Nothing has changed.
+    /// There is no node for the entry, or no memory for its options. Nothing has changed.
     Exhausted(Entry<K, V>),
-    /// The key is not on this floor and cannot be added there: it belongs further up
-    /// (`storeys.rs`).
+    /// The key is not in this tier and cannot be added there: it belongs further up
+    /// (`tiers.rs`).
     Sealed(Entry<K, V>),
 }
 
@@ -139,8 +139,8 @@ pub(crate) struct Target {
 pub(crate) struct Load<'a, K, V> {
     pub(crate) post: &'a Post<Flight<K, V>>,
     /// The node whose value the new one replaces, if the load is a refresh.
-    pub(crate) replaces: Option<Spot>,
-    pub(crate) terms: &'a Terms,
+    pub(crate) replaces: Option<NodeRef>,
+    pub(crate) options: &'a EntryOptions,
     pub(crate) took: Duration,
 }
 
@@ -152,16 +152,16 @@ impl<K, V> Clone for Load<'_, K, V> {
 
 impl<K, V> Copy for Load<'_, K, V> {}
 
-/// The caller's terms for an entry that it inserts.
+/// The caller's options for an entry that it inserts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
+pub(crate) struct EntryOptions {
     /// How long the entry lives.
-    pub(crate) span: Span,
+    pub(crate) ttl: Ttl,
     pub(crate) tags: Tags,
 }
 
-impl Terms {
-    pub(crate) const BY_RULE: Terms = Terms { span: Span::ByRule, tags: Tags::NONE };
+impl EntryOptions {
+    pub(crate) const BY_RULE: EntryOptions = EntryOptions { ttl: Ttl::ByRule, tags: Tags::NONE };
 }
 
 impl<K: Eq, V> Shard<K, V> {
@@ -181,7 +181,7 @@ impl<K: Eq, V> Shard<K, V> {
         if found.is_none() {
             return self.add_plain(cx, (home, control), target, entry, if_present);
         }
-        self.put(cx, target, &Terms::BY_RULE, entry, if_present, (home, control, found))
+        self.put(cx, target, &EntryOptions::BY_RULE, entry, if_present, (home, control, found))
     }
 
     /// Continues [`Shard::write_plain`] for a key that was not found.
@@ -194,22 +194,22 @@ impl<K: Eq, V> Shard<K, V> {
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Written<K, V> {
-        self.put(cx, target, &Terms::BY_RULE, entry, if_present, (home, control, None))
+        self.put(cx, target, &EntryOptions::BY_RULE, entry, if_present, (home, control, None))
     }
 
-    /// Writes an entry on this floor, if the condition holds.
+    /// Writes an entry in this tier, if the condition holds.
     pub(crate) fn write(
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         entry: Entry<K, V>,
         condition: Precondition<'_, K, V>,
     ) -> Written<K, V> {
         let home = self.index.home(target.hash);
         let control = self.index.settled(home);
         let found = self.find(cx.guard(), home, target.hash, |key| *key == entry.key);
-        self.put(cx, target, terms, entry, condition, (home, control, found))
+        self.put(cx, target, options, entry, condition, (home, control, found))
     }
 
     /// Makes the first attempt of a write. The caller has read the control word, and has then
@@ -219,7 +219,7 @@ impl<K: Eq, V> Shard<K, V> {
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         entry: Entry<K, V>,
         condition: C,
         (home, control, found): (Home<'_>, Control, Option<Found<'_>>),
@@ -230,16 +230,16 @@ impl<K: Eq, V> Shard<K, V> {
         if found.is_none() && self.is_closed(cx, control) {
             return Written::Sealed(entry);
         }
-        if !C::IS_PLAIN && !self.can_keep(cx.common(), terms) {
+        if !C::IS_PLAIN && !self.can_keep(cx.common(), options) {
             return Written::Exhausted(entry);
         }
-        let life = if C::IS_PLAIN { None } else { self.life(cx, target, terms, &entry, found) };
-        if !C::IS_PLAIN && ends_at_once(cx, terms, life) {
+        let life = if C::IS_PLAIN { None } else { self.life(cx, target, options, &entry, found) };
+        if !C::IS_PLAIN && ends_at_once(cx, options, life) {
             return self.expire_at_once(cx, target, entry, condition.full());
         }
         let is_unchanged = !C::IS_PLAIN && condition.full().is_unchanged(self, cx, found, &entry);
-        let stock = self.stock(cx);
-        let node = match self.fill(stock, cx, entry) {
+        let thread_cache = self.thread_cache(cx);
+        let node = match self.fill(thread_cache, cx, entry) {
             Ok(node) => node,
             Err(entry) => return Written::Exhausted(entry),
         };
@@ -253,7 +253,7 @@ impl<K: Eq, V> Shard<K, V> {
             if C::IS_PLAIN {
                 return self.put_again(cx, target, node, condition.full());
             }
-            if self.begin(cx, target, terms, node, life).is_err() {
+            if self.begin(cx, target, options, node, life).is_err() {
                 return attempt().reject_unfinished();
             }
             condition.full().begin(self, node);
@@ -268,7 +268,7 @@ impl<K: Eq, V> Shard<K, V> {
         };
         if C::IS_PLAIN {
             if self.index.replace(found, node) {
-                return self.updated(stock, cx, found, node);
+                return self.updated(thread_cache, cx, found, node);
             }
             return self.put_again(cx, target, node, condition.full());
         }
@@ -276,20 +276,20 @@ impl<K: Eq, V> Shard<K, V> {
         // Where entries have weights of their own, the new one may need more credits first.
         let is_even = self.weights.is_none() && !is_unchanged;
         let written = if is_even && self.index.replace(found, node) {
-            self.updated(stock, cx, found, node)
+            self.updated(thread_cache, cx, found, node)
         } else {
             attempt().run()
         };
-        if let (Span::Kept, Written::Done(Inserted::Updated, 1..)) = (terms.span, &written) {
+        if let (Ttl::Kept, Written::Done(Inserted::Updated, 1..)) = (options.ttl, &written) {
             self.hand_on(cx.common(), found, life, node);
         }
         written
     }
 
-    /// Returns whether there is memory for the terms of an entry.
+    /// Returns whether there is memory for the options of an entry.
     #[inline(always)]
-    fn can_keep(&self, common: &Common<K, V>, Terms { span, tags }: &Terms) -> bool {
-        let timed = !matches!(span, Span::For(_)) || self.timing_for(common).is_ok();
+    fn can_keep(&self, common: &Common<K, V>, EntryOptions { ttl, tags }: &EntryOptions) -> bool {
+        let timed = !matches!(ttl, Ttl::For(_)) || self.timing_for(common).is_ok();
         timed && (tags.is_empty() || common.has_tags())
     }
 
@@ -306,7 +306,7 @@ impl<K: Eq, V> Shard<K, V> {
     ) -> Written<K, V> {
         // No life: the shard had no deadlines when the write began, so the cache's rules set none.
         let attempt = Attempt::new(self, cx, target, node, condition);
-        match self.begin(cx, target, &Terms::BY_RULE, node, None) {
+        match self.begin(cx, target, &EntryOptions::BY_RULE, node, None) {
             Ok(()) => attempt.run(),
             Err(OutOfMemory) => attempt.reject_unfinished(),
         }
@@ -315,7 +315,7 @@ impl<K: Eq, V> Shard<K, V> {
     /// Returns whether no key can be added in a set with this control word.
     #[inline(always)]
     fn is_closed(&self, cx: &WriteScope<'_, K, V>, control: Control) -> bool {
-        let unsealed = planted(Bug::SealSkipped) && cx.common().storeys.height() > self.level();
+        let unsealed = planted(Bug::SealSkipped) && cx.common().tiers.height() > self.level();
         control.is_sealed() || unsealed
     }
 
@@ -323,13 +323,13 @@ impl<K: Eq, V> Shard<K, V> {
     #[inline(always)]
     fn fill(
         &self,
-        stock: Option<&Stock>,
+        thread_cache: Option<&ThreadCache>,
         cx: &WriteScope<'_, K, V>,
         entry: Entry<K, V>,
     ) -> Result<NodeId, Entry<K, V>> {
-        let node = match self.alloc_from(stock) {
+        let node = match self.alloc_from(thread_cache) {
             Some(node) => node,
-            None => match self.alloc_beyond_stock(cx) {
+            None => match self.alloc_beyond_thread_cache(cx) {
                 Some(node) => node,
                 None => return Err(entry),
             },
@@ -371,7 +371,7 @@ impl<K: Eq, V> Shard<K, V> {
         (home, control): (Home<'i>, Control),
         in_hand: Option<Room<'i>>,
     ) -> Adding<'i> {
-        let control = self.index.disown(home, control, node);
+        let control = self.index.clear_name(home, control, node);
         let is_first = in_hand.is_none();
         let room = match in_hand {
             None => self.room(cx, target, home, node),
@@ -385,8 +385,8 @@ impl<K: Eq, V> Shard<K, V> {
             self.place(node, || self.index.loc_claimed(claim));
             if Index::decide(home, control, claim) {
                 let ghost = home.hints().ghosts().take(self.index.layout().ghost_tag(target.hash));
-                let standing = self.policy.admit(self.pace(), ghost);
-                self.policy.enter(self.pace(), &self.index, claim, standing);
+                let standing = self.policy.admit(self.policy_state(), ghost);
+                self.policy.enter(self.policy_state(), &self.index, claim, standing);
                 self.count_member();
                 Index::publish(claim);
                 self.give(cx, credit.spend(target.price.weight()));
@@ -413,7 +413,7 @@ impl<K: Eq, V> Shard<K, V> {
     #[inline(always)]
     fn updated(
         &self,
-        stock: Option<&Stock>,
+        thread_cache: Option<&ThreadCache>,
         cx: &WriteScope<'_, K, V>,
         found: Found<'_>,
         node: NodeId,
@@ -425,7 +425,7 @@ impl<K: Eq, V> Shard<K, V> {
             return self.updated_with_parts(cx, self.index.loc(found), found.node, node, false);
         }
         cx.count(Event::Update);
-        self.recycler.retire_into(stock, found.node, cx.guard());
+        self.recycler.retire_into(thread_cache, found.node, cx.guard());
         Written::Done(Inserted::Updated, node)
     }
 
@@ -472,7 +472,7 @@ impl<K: Eq, V> Shard<K, V> {
             return Written::Refused(entry);
         }
         cx.count(Event::Expiration);
-        cx.leaving().keep_unstored(entry, RemovalCause::Expired);
+        cx.notifications().keep_unstored(entry, RemovalCause::Expired);
         if displaced == Displaced::For(RemovalCause::Replaced) {
             // The update was counted when the old entry left.
             return Written::Done(Inserted::Updated, 0);
@@ -502,7 +502,7 @@ impl<K, V> Shard<K, V> {
             let Some(found) = found else { return Displaced::Absent };
             if Index::remove_found(found) {
                 let loc = self.index.loc(found);
-                return Displaced::For(self.depart(cx, loc, found.word, cause));
+                return Displaced::For(self.finish_removal(cx, loc, found.word, cause));
             }
         }
     }
@@ -510,10 +510,14 @@ impl<K, V> Shard<K, V> {
 
 /// Returns whether no lookup could find an entry that begins with this life.
 #[inline(always)]
-fn ends_at_once<K, V>(cx: &WriteScope<'_, K, V>, terms: &Terms, life: Option<Life>) -> bool {
+fn ends_at_once<K, V>(
+    cx: &WriteScope<'_, K, V>,
+    options: &EntryOptions,
+    life: Option<Life>,
+) -> bool {
     // An entry that keeps the times of another is stored: a touch may still give it an end. With
     // grace, the entry may be returned instead of an error.
     life.is_some_and(Life::ends_at_once)
-        && !matches!(terms.span, Span::Kept)
+        && !matches!(options.ttl, Ttl::Kept)
         && cx.common().lifetimes.grace == 0
 }

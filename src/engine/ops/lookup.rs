@@ -1,4 +1,4 @@
-//! Lookups, on all floors.
+//! Lookups, in all tiers.
 
 use crate::{
     engine::{
@@ -9,7 +9,7 @@ use crate::{
         shards::{
             shard::{Common, Shard},
             stats::Event,
-            storeys::{FROM_THE_TOP, Spot},
+            tiers::{FROM_THE_TOP, NodeRef},
         },
         storage::{
             nodes::Entry,
@@ -21,7 +21,7 @@ use crate::{
 
 /// An entry that a lookup has found. It borrows from the pin under which it was found.
 #[derive(Debug)]
-pub(crate) struct Sighted<'s, K, V> {
+pub(crate) struct Located<'s, K, V> {
     pub(crate) shard: &'s Shard<K, V>,
     pub(crate) found: Found<'s>,
     /// The reading of the clock against which the deadline was judged, if the clock was read.
@@ -29,7 +29,7 @@ pub(crate) struct Sighted<'s, K, V> {
     entry: &'s Entry<K, V>,
 }
 
-impl<K, V> Sighted<'_, K, V> {
+impl<K, V> Located<'_, K, V> {
     /// Calls `f` with the entry.
     #[inline(always)]
     pub(crate) fn with<R>(&self, f: impl FnOnce(&Entry<K, V>) -> R) -> R {
@@ -41,8 +41,8 @@ impl<K, V> Sighted<'_, K, V> {
         f(self.entry)
     }
 
-    pub(crate) fn spot(&self) -> Spot {
-        self.shard.spot(self.found.node)
+    pub(crate) fn node_ref(&self) -> NodeRef {
+        self.shard.node_ref(self.found.node)
     }
 }
 
@@ -54,16 +54,16 @@ pub(crate) trait Sought<'c, K, V>: Copy {
     fn is(self, key: &K) -> bool;
 }
 
-/// The outcome of a look at the ground floor.
+/// The outcome of a look at the first tier.
 enum Glance<'s, K, V> {
     Miss,
-    Hit(Sighted<'s, K, V>),
+    Hit(Located<'s, K, V>),
     /// The deadline of the entry has come. Neither a hit nor a miss was counted.
     Past,
 }
 
 impl<K, V> Common<K, V> {
-    /// Looks a key up from its home on the ground floor, and counts the use. For a cache in which
+    /// Looks a key up from its home in the first tier, and counts the use. For a cache in which
     /// only the deadline of the entry may change what a lookup finds, and only if `TIMED`.
     #[inline(always)]
     fn glance<'s, const TIMED: bool>(
@@ -85,7 +85,7 @@ impl<K, V> Common<K, V> {
             return Glance::Past;
         }
         self.counters.count(pin.number, Event::Hit);
-        Glance::Hit(Sighted { shard, found, reading: None, entry })
+        Glance::Hit(Located { shard, found, reading: None, entry })
     }
 }
 
@@ -93,7 +93,7 @@ impl<K, V> Engine<K, V> {
     /// Prefetches the first cache line that an operation on this hash will need.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: u64) {
-        let shard = self.ground(hash);
+        let shard = self.first_tier(hash);
         shard.index.home(hash).prefetch();
     }
 
@@ -130,7 +130,7 @@ impl<K, V> Engine<K, V> {
         K: 'c,
         V: 'c,
     {
-        Self::get_on_ground::<false, R>(sought, f)
+        Self::get_in_first::<false, R>(sought, f)
     }
 
     /// [`Engine::get`] in a cache whose entries may have deadlines, which reads may postpone.
@@ -143,11 +143,11 @@ impl<K, V> Engine<K, V> {
         K: 'c,
         V: 'c,
     {
-        Self::get_on_ground::<true, R>(sought, f)
+        Self::get_in_first::<true, R>(sought, f)
     }
 
     #[inline(always)]
-    fn get_on_ground<'c, const TIMED: bool, R>(
+    fn get_in_first<'c, const TIMED: bool, R>(
         sought: impl Sought<'c, K, V>,
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R>
@@ -158,17 +158,17 @@ impl<K, V> Engine<K, V> {
         let common = &*sought.engine().common;
         let hash = sought.hash();
         // Before the pin, whose locked instruction takes about as long as the line.
-        let shard = common.storeys.ground(hash);
+        let shard = common.tiers.first(hash);
         let home = shard.index.prefetched_home(hash);
         let pin = pin();
         match common.glance::<TIMED>(&pin, shard, home, hash, |key| sought.is(key)) {
             Glance::Miss => None,
-            Glance::Hit(sighted) => Some(sighted.with(f)),
+            Glance::Hit(located) => Some(located.with(f)),
             Glance::Past => Self::get_by_detour(sought, f),
         }
     }
 
-    /// [`Engine::get`] in a cache with groups or more than one floor, or after a glance found an
+    /// [`Engine::get`] in a cache with groups or more than one tier, or after a glance found an
     /// entry whose deadline has come.
     #[inline(never)]
     fn get_by_detour<'c, R>(
@@ -182,8 +182,8 @@ impl<K, V> Engine<K, V> {
         // Before the pin, since hashing is user code. (A glance before this still holds its pin.)
         let hash = sought.hash();
         let pin = pin();
-        let sighted = sought.engine().find(&pin, hash, |key| sought.is(key));
-        sighted.map(|sighted| sighted.with(f))
+        let located = sought.engine().find(&pin, hash, |key| sought.is(key));
+        located.map(|located| located.with(f))
     }
 
     /// [`Engine::get`] for a thread that is pinned already. The entry borrows from the pin.
@@ -196,15 +196,15 @@ impl<K, V> Engine<K, V> {
     ) -> Option<&'g Entry<K, V>> {
         let common = &*self.common;
         if !common.parts.now().has_any_of(PartSet::OF_DETOURS) {
-            let shard = common.storeys.ground(hash);
+            let shard = common.tiers.first(hash);
             let home = shard.index.prefetched_home(hash);
             match common.glance::<true>(pin, shard, home, hash, &mut eq) {
                 Glance::Miss => return None,
-                Glance::Hit(sighted) => return Some(sighted.entry),
+                Glance::Hit(located) => return Some(located.entry),
                 Glance::Past => {}
             }
         }
-        self.find(pin, hash, eq).map(|sighted| sighted.entry)
+        self.find(pin, hash, eq).map(|located| located.entry)
     }
 
     /// Looks a key up and counts the use, in any cache.
@@ -214,22 +214,22 @@ impl<K, V> Engine<K, V> {
         pin: &'s Pin,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
-    ) -> Option<Sighted<'s, K, V>> {
+    ) -> Option<Located<'s, K, V>> {
         let parts = self.common.parts.now();
-        let Some(sighted) = self.find_live_among(parts, pin, hash, eq) else {
+        let Some(located) = self.find_live_among(parts, pin, hash, eq) else {
             self.common.counters.count(pin.number, Event::Miss);
             return None;
         };
-        let Sighted { shard, found, reading, .. } = sighted;
+        let Located { shard, found, reading, .. } = located;
         Index::touch(found);
         if parts.has(Part::Reads)
             && let Some(timing) = shard.timing.get()
-            && self.common.lifetimes.heed_reads()
+            && self.common.lifetimes.follows_reads()
         {
-            shard.heed_read(&self.common, timing, found.node, reading);
+            shard.on_read(&self.common, timing, found.node, reading);
         }
         self.common.counters.count(pin.number, Event::Hit);
-        Some(sighted)
+        Some(located)
     }
 
     /// Looks a key up without counting the use. An entry that is expired or stale counts as absent.
@@ -239,7 +239,7 @@ impl<K, V> Engine<K, V> {
         pin: &'s Pin,
         hash: u64,
         eq: impl FnMut(&K) -> bool,
-    ) -> Option<Sighted<'s, K, V>> {
+    ) -> Option<Located<'s, K, V>> {
         self.find_live_among(self.common.parts.now(), pin, hash, eq)
     }
 
@@ -251,19 +251,19 @@ impl<K, V> Engine<K, V> {
         pin: &'s Pin,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
-    ) -> Option<Sighted<'s, K, V>> {
+    ) -> Option<Located<'s, K, V>> {
         let watch = if parts.has(Part::Groups) { self.common.watch() } else { None };
-        let mut shard = self.ground(hash);
+        let mut shard = self.first_tier(hash);
         let mut level = FROM_THE_TOP;
         loop {
             let home = shard.index.prefetched_home(hash);
             if let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, &mut eq) {
                 if !parts.has_any_of(PartSet::OF_LOOKUPS) {
-                    return Some(Sighted { shard, found, reading: None, entry });
+                    return Some(Located { shard, found, reading: None, entry });
                 }
                 let (standing, reading) = shard.judge(&self.common, watch, found.node);
                 if standing == Standing::Live {
-                    return Some(Sighted { shard, found, reading, entry });
+                    return Some(Located { shard, found, reading, entry });
                 }
                 // If the entry was replaced before its end, the key was present throughout: look
                 // again.
@@ -271,7 +271,7 @@ impl<K, V> Engine<K, V> {
                     return None;
                 }
             } else if parts.has(Part::Grown) {
-                (level, shard) = self.common.storeys.next(level, hash)?;
+                (level, shard) = self.common.tiers.next(level, hash)?;
             } else {
                 return None;
             }
@@ -284,15 +284,15 @@ impl<K, V> Engine<K, V> {
         pin: &'s Pin,
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
-    ) -> Option<Sighted<'s, K, V>> {
-        let mut shard = self.ground(hash);
+    ) -> Option<Located<'s, K, V>> {
+        let mut shard = self.first_tier(hash);
         let mut level = FROM_THE_TOP;
         loop {
             let home = shard.index.prefetched_home(hash);
             if let Some((found, entry)) = shard.find_at(&pin.guard, home, hash, &mut eq) {
-                return Some(Sighted { shard, found, reading: None, entry });
+                return Some(Located { shard, found, reading: None, entry });
             }
-            (level, shard) = self.common.storeys.next(level, hash)?;
+            (level, shard) = self.common.tiers.next(level, hash)?;
         }
     }
 
@@ -305,7 +305,7 @@ impl<K, V> Engine<K, V> {
         f: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
         let pin = pin();
-        self.find_live(&pin, hash, eq).map(|sighted| sighted.with(f))
+        self.find_live(&pin, hash, eq).map(|located| located.with(f))
     }
 
     /// Calls `f` with each live entry of one set. Returns `false` if there is no such shard or set.
@@ -315,7 +315,7 @@ impl<K, V> Engine<K, V> {
         set: usize,
         mut f: impl FnMut(&Entry<K, V>),
     ) -> bool {
-        let Some(shard) = self.common.storeys.get(shard) else { return false };
+        let Some(shard) = self.common.tiers.get(shard) else { return false };
         let _pin = pin();
         let watch = self.common.watch();
         let Some(members) = shard.index.members_of(set) else { return false };

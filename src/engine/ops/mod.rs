@@ -1,7 +1,7 @@
 //! The operations that the API calls, and their steps in one shard.
 //!
 //! - `lookup.rs`: lookups
-//! - `write.rs`: inserts and removals as a whole: the shard, the guard, the floors
+//! - `write.rs`: inserts and removals as a whole: the shard, the guard, the tiers
 //! - `insert.rs`, `insert/attempt.rs`: an insert in one shard
 //! - `insert/precondition.rs`: the conditions under which an entry is written
 //! - `room.rs`: where a new entry's credit and slot come from

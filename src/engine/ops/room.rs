@@ -17,7 +17,7 @@ use crate::{
             budget::{Credit, Source},
             rules::{HAND, Victim, Visit, Worth},
         },
-        shards::{scope::WriteScope, shard::Shard, storeys::FACTOR},
+        shards::{scope::WriteScope, shard::Shard, tiers::FACTOR},
     },
     types::{eviction::EvictionPolicy, removal::RemovalCause},
 };
@@ -57,7 +57,7 @@ impl<'i> Room<'i> {
 /// left.
 const RELIEF: u32 = 16;
 
-/// One in this many evictions is from below the top floor.
+/// One in this many evictions is from below the top tier.
 const EMPTYING: u32 = 4;
 
 impl<K, V> Shard<K, V> {
@@ -78,7 +78,7 @@ impl<K, V> Shard<K, V> {
                     return Some(Room::unused(credit));
                 }
             }
-            if !self.compares() && !cx.common().storeys.has_grown() {
+            if !self.compares() && !cx.common().tiers.has_grown() {
                 return self.evict_for(cx, target, home, node);
             }
         }
@@ -108,7 +108,8 @@ impl<K, V> Shard<K, V> {
             return Some(Room::evicted(credit, None, vacant));
         }
         let stays = |word| self.is_pinned(word);
-        let mut visit = self.policy.visit(self.pace(), &self.index, self.index.number(home));
+        let mut visit =
+            self.policy.visit(self.policy_state(), &self.index, self.index.number(home));
         while let Some(victim) = visit.next_due(&stays) {
             if let Some(claim) = self.oust(home, &victim, target.hash, node) {
                 visit.leave_rest();
@@ -142,7 +143,7 @@ impl<K, V> Shard<K, V> {
             if let Some(credit) = self.evict_due_elsewhere(cx) {
                 return Some(Room::evicted(credit, None, visit.vacant()));
             }
-            self.policy.shorten(self.pace());
+            self.policy.shorten(self.policy_state());
         }
         while let Some(victim) = visit.nearest(&|word| self.is_pinned(word)) {
             if let Some(claim) = self.oust(home, &victim, target.hash, node) {
@@ -157,23 +158,23 @@ impl<K, V> Shard<K, V> {
     #[inline]
     fn evict_newcomer(&self, cx: &WriteScope<'_, K, V>) -> Option<Credit> {
         let stays = |word| self.is_pinned(word);
-        let victim = self.policy.newcomer(self.pace(), &self.index, &stays)?;
+        let victim = self.policy.newcomer(self.policy_state(), &self.index, &stays)?;
         self.evict(cx, victim)
     }
 
     /// Evicts an entry that is due, in a crowded set or in the next sets of the hand. Returns its
     /// credit.
     fn evict_due_elsewhere(&self, cx: &WriteScope<'_, K, V>) -> Option<Credit> {
-        let (policy, pace) = (&self.policy, self.pace());
-        if let Some(credit) = policy.crowded(pace).find_map(|set| self.evict_due(cx, set)) {
+        let (policy, state) = (&self.policy, self.policy_state());
+        if let Some(credit) = policy.crowded(state).find_map(|set| self.evict_due(cx, set)) {
             return Some(credit);
         }
-        (0..HAND).find_map(|_| self.evict_due(cx, policy.next_set(pace, &self.index)))
+        (0..HAND).find_map(|_| self.evict_due(cx, policy.next_set(state, &self.index)))
     }
 
     /// Evicts an entry of a set that is due. Returns its credit.
     fn evict_due(&self, cx: &WriteScope<'_, K, V>, set: usize) -> Option<Credit> {
-        let mut visit = self.policy.visit(self.pace(), &self.index, set);
+        let mut visit = self.policy.visit(self.policy_state(), &self.index, set);
         while let Some(victim) = visit.next_due(&|word| self.is_pinned(word)) {
             if let Some(credit) = self.evict(cx, victim) {
                 visit.leave_rest();
@@ -207,7 +208,7 @@ impl<K, V> Shard<K, V> {
         weight: u64,
         credit: &mut Credit,
     ) -> Option<Source> {
-        let shards = cx.common().storeys.count();
+        let shards = cx.common().tiers.count();
         // All shards make room for an entry that is heavy compared with the capacity of one.
         let is_heavy = weight > cx.budget().capacity() / (8 * shards as u64);
         let mut source = Source::Unused;
@@ -218,7 +219,8 @@ impl<K, V> Shard<K, V> {
             if credit.amount() >= weight {
                 break;
             }
-            let first = if is_heavy { (self.id() + turn) % shards } else { self.giver(cx, turn) };
+            let first =
+                if is_heavy { (self.id() + turn) % shards } else { self.victim_shard(cx, turn) };
             // Later turns look elsewhere, so that one set need not make all the room.
             let own = || self.index.number(self.index.home(hash));
             let home = (turn == 0 && first == self.id()).then(own);
@@ -233,18 +235,18 @@ impl<K, V> Shard<K, V> {
     /// eviction frees more or less than is needed. So the sizes of shards that evict only their own
     /// entries would drift apart, and those with fewer entries have more misses and lose even more.
     ///
-    /// In a cache that has grown, one in [`EMPTYING`] evictions is from below the top floor, where
-    /// entries are old and few, so that the lower floors become empty.
+    /// In a cache that has grown, one in [`EMPTYING`] evictions is from below the top tier, where
+    /// entries are old and few, so that the lower tiers become empty.
     #[inline]
-    fn giver(&self, cx: &WriteScope<'_, K, V>, turn: usize) -> usize {
-        let storeys = &cx.common().storeys;
-        let (below, shards) = (storeys.below_top(), storeys.count());
-        let entries = |i: usize| storeys.get(i).map_or(0, Shard::entries);
+    fn victim_shard(&self, cx: &WriteScope<'_, K, V>, turn: usize) -> usize {
+        let tiers = &cx.common().tiers;
+        let (below, shards) = (tiers.below_top(), tiers.count());
+        let entries = |i: usize| tiers.get(i).map_or(0, Shard::entries);
         if below > 0 {
             let tick = self.tick();
             let old = (tick / EMPTYING) as usize % below;
             if tick.is_multiple_of(EMPTYING)
-                && storeys.get(old).is_some_and(|shard| !shard.is_drained())
+                && tiers.get(old).is_some_and(|shard| !shard.is_drained())
             {
                 return old;
             }
@@ -253,31 +255,31 @@ impl<K, V> Shard<K, V> {
         if on_top == 1 || below == 0 && self.weights.is_none() {
             return self.id();
         }
-        let step = self.policy.evictions(self.pace()).wrapping_add(turn as u32) as usize;
+        let step = self.policy.evictions(self.policy_state()).wrapping_add(turn as u32) as usize;
         let other = below + (self.id() + 1 + step % (on_top - 1)) % on_top;
         if entries(other) > self.entries() { other } else { self.id() }
     }
 
-    /// Returns whether a key goes to the floor above, since no slot of its home is free. Adds that
-    /// floor if unused credits are left and the shard has half of the entries with which it is
-    /// outgrown (`storeys.rs`).
+    /// Returns whether a key goes to the tier above, since no slot of its home is free. Adds that
+    /// tier if unused credits are left and the shard has half of the entries with which it is
+    /// outgrown (`tiers.rs`).
     #[cold]
     pub(crate) fn is_outgrown(&self, cx: &WriteScope<'_, K, V>, hash: u64, source: Source) -> bool {
         let crowded = self.entries() >= self.outgrown_at() / 2 && source == Source::Unused;
-        let is_top = cx.common().storeys.height() == self.level();
+        let is_top = cx.common().tiers.height() == self.level();
         if is_top && !(crowded && self.grow(cx)) {
             return false;
         }
         cx.common().has_above(self.level(), hash)
     }
 
-    /// Adds a storey if there are more entries than estimated, and unused credits were left for the
+    /// Adds a tier if there are more entries than estimated, and unused credits were left for the
     /// last one.
     #[inline]
     pub(crate) fn grow_if_crowded(&self, cx: &WriteScope<'_, K, V>, source: Source) {
         if source == Source::Unused
             && self.entries() > self.outgrown_at()
-            && cx.common().storeys.height() == self.level()
+            && cx.common().tiers.height() == self.level()
         {
             self.grow_if_outgrown(cx);
         }
@@ -293,14 +295,14 @@ impl<K, V> Shard<K, V> {
 
     #[cold]
     fn grow(&self, cx: &WriteScope<'_, K, V>) -> bool {
-        let entries = cx.common().storeys.plan().entries;
+        let entries = cx.common().tiers.plan().entries;
         cx.common().grow_patiently(self.level(), entries.saturating_mul(FACTOR)).is_ok()
     }
 
     /// Evicts a few entries if entries hold nearly all nodes that there can be, since then nothing
     /// else frees a node.
     #[cold]
-    pub(crate) fn relieve(&self, cx: &WriteScope<'_, K, V>) {
+    pub(crate) fn shed(&self, cx: &WriteScope<'_, K, V>) {
         let fresh = self.recycler.fresh();
         let is_last = fresh as usize == self.max_nodes() || self.ensure(fresh as usize).is_err();
         if !is_last || self.entries() < fresh / 16 * 15 {
@@ -324,8 +326,8 @@ impl<K, V> Shard<K, V> {
 
     #[inline(always)]
     fn depart_evicted(&self, cx: &WriteScope<'_, K, V>, victim: Victim) -> Credit {
-        self.policy.leave(self.pace(), &self.index, victim);
-        self.depart_with_credit(cx, victim.loc, victim.word, RemovalCause::Size).0
+        self.policy.leave(self.policy_state(), &self.index, victim);
+        self.finish_removal_with_credit(cx, victim.loc, victim.word, RemovalCause::Size).0
     }
 
     /// Evicts the entry that the policy chooses in this shard, beginning at the set `home`. Returns
@@ -345,10 +347,10 @@ impl<K, V> Shard<K, V> {
             if found.is_some() {
                 return found;
             }
-            self.policy.shorten(self.pace());
+            self.policy.shorten(self.policy_state());
         }
         self.sweep_sets(cx, home, |set| {
-            let mut visit = self.policy.visit(self.pace(), &self.index, set);
+            let mut visit = self.policy.visit(self.policy_state(), &self.index, set);
             let stays = |word| self.is_pinned(word);
             visit.next_due(&stays).or_else(|| visit.nearest(&stays))
         })
@@ -358,7 +360,7 @@ impl<K, V> Shard<K, V> {
     fn evict_least_worthy(&self, cx: &WriteScope<'_, K, V>, home: Option<usize>) -> Option<Credit> {
         let worth = |word, standing| self.worth(word, standing);
         self.sweep_sets(cx, home, |set| {
-            self.policy.least_worthy(self.pace(), &self.index, set, &worth)
+            self.policy.least_worthy(self.policy_state(), &self.index, set, &worth)
         })
     }
 
@@ -371,7 +373,7 @@ impl<K, V> Shard<K, V> {
         mut choose: impl FnMut(usize) -> Option<Victim>,
     ) -> Option<Credit> {
         for _ in 0..=self.index.len() {
-            let next = || self.policy.next_set(self.pace(), &self.index);
+            let next = || self.policy.next_set(self.policy_state(), &self.index);
             let set = home.take().unwrap_or_else(next);
             while let Some(victim) = choose(set) {
                 if let Some(credit) = self.evict(cx, victim) {
@@ -379,7 +381,7 @@ impl<K, V> Shard<K, V> {
                 }
             }
         }
-        if cx.common().storeys.height() > self.level() {
+        if cx.common().tiers.height() > self.level() {
             self.note_drained();
         }
         None
@@ -394,7 +396,7 @@ impl<K, V> Shard<K, V> {
         mut home: Option<usize>,
     ) -> Option<Credit> {
         for i in 0..shards {
-            let Some(shard) = cx.common().storeys.get((first + i) % shards) else { continue };
+            let Some(shard) = cx.common().tiers.get((first + i) % shards) else { continue };
             let evicted = shard.evict_some(cx, home.take());
             if evicted.is_some() {
                 return evicted;
@@ -412,7 +414,8 @@ impl<K, V> Shard<K, V> {
         home: Home<'i>,
         node: NodeId,
     ) -> Option<Claim<'i>> {
-        let mut visit = self.policy.visit(self.pace(), &self.index, self.index.number(home));
+        let mut visit =
+            self.policy.visit(self.policy_state(), &self.index, self.index.number(home));
         while let Some(victim) = visit.nearest(&|word| self.is_pinned(word)) {
             if let Some(claim) = self.oust(home, &victim, target.hash, node) {
                 let credit = self.depart_evicted(cx, victim);

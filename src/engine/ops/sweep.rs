@@ -15,7 +15,7 @@ use crate::{
             scope::{DEAD_PER_WRITE, Dues, WriteScope},
             shard::{Common, Shard},
         },
-        storage::{extents::OutOfMemory, nodes::Entry, parts::Part},
+        storage::{chunked::OutOfMemory, nodes::Entry, parts::Part},
         time::wheel::Advance,
     },
     process::fork,
@@ -57,7 +57,7 @@ impl<K, V> Common<K, V> {
     /// Removes stale entries, in at most `budget` steps. Subtracts the steps that it has made.
     pub(crate) fn sweep(&self, budget: &mut u64) -> Advance {
         let Some(groups) = self.groups.get() else { return Advance::Done };
-        groups.heed_fork(fork::process());
+        groups.note_fork(fork::process());
         while groups.is_armed() {
             if *budget == 0 {
                 return Advance::More;
@@ -73,19 +73,19 @@ impl<K, V> Common<K, V> {
     /// Makes a step of the sweep. Returns `false` if there is none to be made.
     #[cold]
     pub(crate) fn sweep_some(&self, groups: &Groups) -> bool {
-        let early = planted(Bug::PairsCountedEarly).then(|| self.storeys.pairs());
+        let early = planted(Bug::PairsCountedEarly).then(|| self.tiers.pairs());
         let mut cx = WriteScope::new(self, Dues::None);
         let Some(step) = groups.next_step() else { return false };
-        let pairs = early.unwrap_or_else(|| self.storeys.pairs());
+        let pairs = early.unwrap_or_else(|| self.tiers.pairs());
         self.sweep_step(&cx, groups, &step, pairs);
-        if let Some((shard, _)) = self.storeys.pair(step.pair()) {
+        if let Some((shard, _)) = self.tiers.pair(step.pair()) {
             cx.owe_to(shard, 4 * DEAD_PER_WRITE);
         }
         true
     }
 
     fn sweep_step(&self, cx: &WriteScope<'_, K, V>, groups: &Groups, step: &Step, pairs: u64) {
-        if let Some((shard, first)) = self.storeys.pair(step.pair()) {
+        if let Some((shard, first)) = self.tiers.pair(step.pair()) {
             for set in first..first + 2 {
                 let Some(members) = shard.index.members_of(set) else { break };
                 for found in members {
@@ -110,7 +110,7 @@ impl<K, V> Engine<K, V> {
             && let Some(groups) = self.common.groups.get()
             && self.common.registration.get().is_none()
         {
-            groups.heed_fork(fork::process());
+            groups.note_fork(fork::process());
             if groups.is_armed() && !groups.has_swept_all_it_can() {
                 self.common.sweep_some(groups);
             }
@@ -196,7 +196,7 @@ impl<K, V> Engine<K, V> {
     }
 
     fn for_each_set(&self, mut f: impl FnMut(&Shard<K, V>, usize)) {
-        for shard in self.common.storeys.iter() {
+        for shard in self.common.tiers.iter() {
             (0..shard.index.len()).for_each(|set| f(shard, set));
         }
     }
@@ -205,7 +205,7 @@ impl<K, V> Engine<K, V> {
 impl<K, V> Shard<K, V> {
     /// Gives an owned node its birth and its tags. Called after the look for its key.
     #[inline(always)]
-    pub(crate) fn bear(
+    pub(crate) fn stamp_birth(
         &self,
         cx: &WriteScope<'_, K, V>,
         node: NodeId,
@@ -245,7 +245,7 @@ impl<K, V> Shard<K, V> {
         let mut word = self.index.word(loc);
         while holds(word) {
             if self.index.remove(loc, word) {
-                return Some(self.depart(cx, loc, word, cause));
+                return Some(self.finish_removal(cx, loc, word, cause));
             }
             word = self.index.word(loc);
         }

@@ -4,10 +4,10 @@
 
 use crate::{
     engine::{
-        Engine, Sighted,
+        Engine, Located,
         index::word::NodeId,
         ops::compute::{Computed, Decision},
-        shards::{shard::Shard, storeys::Spot},
+        shards::{shard::Shard, tiers::NodeRef},
         storage::{
             generations::Generations,
             nodes::Entry,
@@ -39,7 +39,7 @@ impl<K, V> Shard<K, V> {
     }
 }
 
-impl<K, V> Sighted<'_, K, V> {
+impl<K, V> Located<'_, K, V> {
     fn version(&self, parts: &Parts) -> Version {
         self.shard.version(parts, self.found.node)
     }
@@ -66,7 +66,7 @@ impl<K, V> Engine<K, V> {
     ) -> Option<(R, Version)> {
         let pin = crate::engine::reclaim::epoch::pin();
         let parts = &self.common.parts;
-        self.find(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.version(parts)))
+        self.find(&pin, hash, eq).map(|located| (located.with(f), located.version(parts)))
     }
 
     /// [`Engine::peek`] with the version.
@@ -78,7 +78,7 @@ impl<K, V> Engine<K, V> {
     ) -> Option<(R, Version)> {
         let pin = crate::engine::reclaim::epoch::pin();
         let parts = &self.common.parts;
-        self.find_live(&pin, hash, eq).map(|sighted| (sighted.with(f), sighted.version(parts)))
+        self.find_live(&pin, hash, eq).map(|located| (located.with(f), located.version(parts)))
     }
 
     /// [`Engine::compute`] if the key still has the version that was seen, or is still absent if
@@ -93,11 +93,11 @@ impl<K, V> Engine<K, V> {
     where
         K: Eq,
     {
-        let (storeys, parts) = (&self.common.storeys, &self.common.parts);
+        let (tiers, parts) = (&self.common.tiers, &self.common.parts);
         let mut as_seen = false;
         self.compute_by_node(hash, eq, |found| {
-            let version = |Spot { shard, node }| storeys.shard(shard).version(parts, node);
-            let now = found.map(|(_, spot)| version(spot));
+            let version = |NodeRef { shard, node }| tiers.shard(shard).version(parts, node);
+            let now = found.map(|(_, node_ref)| version(node_ref));
             as_seen = now == seen;
             if as_seen { f(found.map(|(entry, _)| entry)) } else { Decision::Keep }
         });
@@ -117,11 +117,11 @@ impl<K, V> Engine<K, V> {
     {
         let mut was = Swapped::Absent;
         let computed = self.compute_by_node(hash, eq, |found| {
-            let Some((entry, Spot { shard, node })) = found else {
+            let Some((entry, NodeRef { shard, node })) = found else {
                 was = Swapped::Absent;
                 return Decision::Keep;
             };
-            let shard = self.common.storeys.shard(shard);
+            let shard = self.common.tiers.shard(shard);
             let version = || shard.version(&self.common.parts, node);
             if expected == Version::NONE || version() != expected {
                 was = Swapped::Changed;

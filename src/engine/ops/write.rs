@@ -3,13 +3,13 @@
 use crate::{
     engine::{
         Engine,
-        ops::insert::{IfPresent, Inserted, Precondition, Target, Terms, Written},
+        ops::insert::{EntryOptions, IfPresent, Inserted, Precondition, Target, Written},
         reclaim::epoch::pin,
         shards::{
             plan,
             scope::{DEAD_PER_WRITE, Dues, WriteScope},
             stats::Event,
-            storeys::Ascent,
+            tiers::Ascent,
         },
         storage::{
             nodes::Entry,
@@ -27,9 +27,9 @@ impl<K: Eq, V> Engine<K, V> {
     #[inline]
     pub(crate) fn insert(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted {
         if self.common.parts.now().has_any_of(PartSet::OF_WRITES) {
-            return self.insert_on(hash, entry, if_present, &Terms::BY_RULE);
+            return self.insert_on(hash, entry, if_present, &EntryOptions::BY_RULE);
         }
-        let shard = self.ground(hash);
+        let shard = self.first_tier(hash);
         let home = shard.index.prefetched_home(hash);
         let cx = WriteScope::unwatched(pin(), &self.common, Dues::OfKey(hash));
         step(Step::Pinned);
@@ -38,7 +38,7 @@ impl<K: Eq, V> Engine<K, V> {
             // `OF_WRITES` has the groups, so an insert that goes on has nothing to watch.
             if parts.has_any_of(PartSet::OF_WRITES) {
                 drop(cx);
-                return self.insert_on(hash, entry, if_present, &Terms::BY_RULE);
+                return self.insert_on(hash, entry, if_present, &EntryOptions::BY_RULE);
             }
             cx.supersede(hash);
         }
@@ -52,19 +52,19 @@ impl<K: Eq, V> Engine<K, V> {
             }
             Written::Exhausted(entry) | Written::Sealed(entry) => {
                 drop(cx);
-                self.insert_on(hash, entry, if_present, &Terms::BY_RULE)
+                self.insert_on(hash, entry, if_present, &EntryOptions::BY_RULE)
             }
         }
     }
 
-    /// Inserts an entry with terms, in any cache.
+    /// Inserts an entry with options, in any cache.
     #[inline(never)]
     pub(crate) fn insert_on(
         &self,
         hash: u64,
         entry: Entry<K, V>,
         if_present: IfPresent,
-        terms: &Terms,
+        options: &EntryOptions,
     ) -> Inserted {
         let target = self.target_of(hash, &entry);
         if self.is_too_heavy(target) {
@@ -72,9 +72,9 @@ impl<K: Eq, V> Engine<K, V> {
             self.common.supersede(&pin().guard, hash);
             return self.reject(target, entry, if_present);
         }
-        match self.try_insert(target, terms, entry, if_present) {
+        match self.try_insert(target, options, entry, if_present) {
             Ok(inserted) => inserted,
-            Err(entry) => self.insert_exhausted(target, terms, entry, if_present),
+            Err(entry) => self.insert_exhausted(target, options, entry, if_present),
         }
     }
 
@@ -83,13 +83,13 @@ impl<K: Eq, V> Engine<K, V> {
     fn try_insert(
         &self,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Result<Inserted, Entry<K, V>> {
         self.prefetch(target.hash);
         let cx = self.begin_write(target.hash);
-        let written = self.write_in(&cx, target, terms, entry, if_present.into());
+        let written = self.write_in(&cx, target, options, entry, if_present.into());
         drop(cx);
         written.into_inserted()
     }
@@ -99,33 +99,33 @@ impl<K: Eq, V> Engine<K, V> {
     fn insert_exhausted(
         &self,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         entry: Entry<K, V>,
         if_present: IfPresent,
     ) -> Inserted {
-        let mut again = |entry| self.try_insert(target, terms, entry, if_present);
+        let mut again = |entry| self.try_insert(target, options, entry, if_present);
         self.retry_exhausted(target.hash, entry, &mut drop, &mut again)
             .unwrap_or_else(|entry| self.reject(target, entry, if_present))
     }
 
-    /// Writes an entry on the floor where its key is, or where it belongs. Never returns
+    /// Writes an entry in the tier where its key is, or where it belongs. Never returns
     /// [`Written::Sealed`].
     #[inline(always)]
     pub(crate) fn write_in(
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         entry: Entry<K, V>,
         condition: Precondition<'_, K, V>,
     ) -> Written<K, V> {
-        // Most caches have one floor, whose sets are not sealed.
-        let mut written = match self.common.storeys.has_grown() {
-            false => self.ground(target.hash).write(cx, target, terms, entry, condition),
+        // Most caches have one tier, whose sets are not sealed.
+        let mut written = match self.common.tiers.has_grown() {
+            false => self.first_tier(target.hash).write(cx, target, options, entry, condition),
             true => Written::Sealed(entry),
         };
         if let Written::Sealed(_) = written {
-            written = self.write_upwards(cx, target, terms, written, condition);
+            written = self.write_upwards(cx, target, options, written, condition);
         }
         written
     }
@@ -136,22 +136,22 @@ impl<K: Eq, V> Engine<K, V> {
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
-        terms: &Terms,
+        options: &EntryOptions,
         sealed: Written<K, V>,
         condition: Precondition<'_, K, V>,
     ) -> Written<K, V> {
         let mut written = Some(sealed);
         self.common.ascend(target.hash, &mut |shard| {
             if let Some(Written::Sealed(entry)) = written.take() {
-                written = Some(shard.write(cx, target, terms, entry, condition));
+                written = Some(shard.write(cx, target, options, entry, condition));
             }
             match written {
                 Some(Written::Sealed(_)) => Ascent::GoesOn,
                 _ => Ascent::Ends,
             }
         });
-        match written.expect("put back on each floor") {
-            // There is no memory for a floor further up.
+        match written.expect("put back in each tier") {
+            // There is no memory for a tier further up.
             Written::Sealed(entry) => Written::Exhausted(entry),
             written => written,
         }
@@ -178,27 +178,27 @@ impl<K: Eq, V> Engine<K, V> {
         }
         let mut batch = batch.drain(..);
         let priced = self.common.weigher.is_some() || self.common.coster.is_some();
-        if priced || self.common.storeys.has_grown() {
+        if priced || self.common.tiers.has_grown() {
             // Weighing is user code, which must not run pinned; entries that are too heavy are told
             // at once.
             return batch
                 .for_each(|(hash, entry)| _ = self.insert(hash, entry, IfPresent::Replace));
         }
-        let mut writes = vec![0; self.common.storeys.count()];
+        let mut writes = vec![0; self.common.tiers.count()];
         self.sweep_by_the_way();
         let exhausted = {
             let cx = WriteScope::new(&self.common, Dues::Debt);
             batch.by_ref().find_map(|(hash, entry)| {
-                let shard = self.ground(hash);
+                let shard = self.first_tier(hash);
                 writes[shard.id()] += 1;
                 cx.supersede(hash);
                 let target = Target { hash, price: Price::UNIT };
                 let condition = Precondition::Any;
-                let written = shard.write(&cx, target, &Terms::BY_RULE, entry, condition);
+                let written = shard.write(&cx, target, &EntryOptions::BY_RULE, entry, condition);
                 written.into_inserted().err().map(|entry| (hash, entry))
             })
         };
-        for shard in self.common.storeys.iter() {
+        for shard in self.common.tiers.iter() {
             // A shard that was made since has no count.
             let writes = writes.get(shard.id()).copied().unwrap_or(0);
             if writes > 0 {
@@ -245,14 +245,14 @@ impl<K, V> Engine<K, V> {
         bury: &mut dyn FnMut(Entry<K, V>),
         again: &mut dyn FnMut(Entry<K, V>) -> Result<R, Entry<K, V>>,
     ) -> Result<R, Entry<K, V>> {
-        let shards = || self.common.storeys.shards_of(hash);
+        let shards = || self.common.tiers.shards_of(hash);
         let mut hopeful = false;
         for shard in shards() {
             hopeful = hopeful || shard.recycler.is_hopeful();
         }
         for round in 1..=plan::YIELDS {
             if self.common.weigher.is_some() {
-                self.relieve(hash);
+                self.shed(hash);
             }
             for shard in shards() {
                 shard.recycler.seal_all(&pin().guard);
@@ -284,12 +284,12 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Evicts some entries of the shards in which entries hold all nodes, for lack of memory for
-    /// another storey.
+    /// another tier.
     #[cold]
-    fn relieve(&self, hash: u64) {
+    fn shed(&self, hash: u64) {
         let cx = WriteScope::new(&self.common, Dues::None);
-        for shard in self.common.storeys.shards_of(hash) {
-            shard.relieve(&cx);
+        for shard in self.common.tiers.shards_of(hash) {
+            shard.shed(&cx);
         }
     }
 
@@ -301,7 +301,7 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        let shard = self.ground(hash);
+        let shard = self.first_tier(hash);
         let home = shard.index.prefetched_home(hash);
         let cx = self.begin_write(hash);
         self.common.remove_from(&cx, (shard, home), hash, eq, take)

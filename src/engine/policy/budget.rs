@@ -43,7 +43,7 @@
 //! sets it; otherwise the swap got the credits. A bit may be set although its shard has no credits,
 //! but credits at rest never lie under a cleared bit.
 //!
-//! A set bit also says that its shard was made, which the thief may not know yet (`storeys.rs`). So
+//! A set bit also says that its shard was made, which the thief may not know yet (`tiers.rs`). So
 //! it is set with Release and found with Acquire. In between the word is changed by
 //! read-modify-write only, so a thread that finds a bit set sees the shard, whichever change it has
 //! read.
@@ -53,7 +53,7 @@
 //! Lock-free: a failed swap is another thread's success. `steal` makes one pass over the set bits.
 
 use crate::{
-    engine::storage::extents::{Extents, OutOfMemory, zeroed},
+    engine::storage::chunked::{Chunked, OutOfMemory, zeroed},
     sync::{AtomicU32, AtomicU64, Ordering},
     testing::{
         hooks::{Step, step},
@@ -143,14 +143,14 @@ impl Credits {
 #[derive(Debug)]
 pub(crate) struct Budget {
     capacity: AtomicU64,
-    /// The number of shards. More come with each storey.
+    /// The number of shards. More come with each tier.
     shards: AtomicU64,
     /// The most that a shard draws at once, beyond what it needs.
     batch: u64,
     /// The spare bits of the shards with which the cache was built.
     spare: Box<[AtomicU64]>,
     /// The spare bits of the shards that have come since.
-    spare_above: Extents<AtomicU64>,
+    spare_above: Chunked<AtomicU64>,
     /// The number of words in both.
     words: AtomicU32,
     /// Credits that are in use or unused, beyond the capacity.
@@ -179,7 +179,7 @@ impl Budget {
             batch,
             words: AtomicU32::new(spare.len() as u32),
             spare,
-            spare_above: Extents::new(0, SHARDS_TO_COME / WORD_BITS)?,
+            spare_above: Chunked::new(0, SHARDS_TO_COME / WORD_BITS)?,
             debt: AtomicU64::new(0),
             pool: CachePadded::new(AtomicU64::new(credits)),
         })
@@ -199,8 +199,8 @@ impl Budget {
         let words = shards.div_ceil(WORD_BITS);
         let above = words.saturating_sub(self.spare.len());
         (0..above).try_for_each(|word| self.spare_above.ensure(word))?;
-        // Relaxed: written before the height of the shards' storey is published, so a thread that
-        // has seen the storey sees these.
+        // Relaxed: written before the height of the shards' tier is published, so a thread that
+        // has seen the tier sees these.
         self.words.fetch_max(words as u32, Ordering::Relaxed);
         self.shards.fetch_max(shards as u64, Ordering::Relaxed);
         Ok(())
@@ -216,7 +216,7 @@ impl Budget {
 
     #[cold]
     fn word_above(&self, word: usize) -> Option<&AtomicU64> {
-        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // SAFETY: chunks never move, and are freed only when `self` is dropped; elements are
         // atomic integers, so shared access is sound.
         self.spare_above.find(word).map(|word| unsafe { word.as_ref() })
     }

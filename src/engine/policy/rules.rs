@@ -122,7 +122,7 @@ pub(crate) const HAND: u32 = 4;
 
 /// What the policy of a shard writes with each insert.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct PolicyState {
     /// Clocks of the segments: each counts the entries that began a stay or another lap there.
     pushes: [AtomicU32; 2],
     /// Clocks of evictions: each counts the entries that its segment has evicted.
@@ -161,12 +161,12 @@ impl Policy {
         capacity: u32,
         rules: EvictionPolicy,
         probation: Option<f64>,
-    ) -> (Self, Pace) {
+    ) -> (Self, PolicyState) {
         let capacity = capacity.max(1);
         let whole = |part: f64| (part * 2f64.powi(32)) as u32;
         let target = probation.unwrap_or(SHARE_START).clamp(SHARE_MIN, SHARE_MAX);
         let zero = || AtomicU32::new(0);
-        let pace = Pace {
+        let state = PolicyState {
             pushes: [zero(), zero()],
             evictions: [zero(), zero()],
             target: AtomicU32::new(whole(target)),
@@ -192,37 +192,37 @@ impl Policy {
             target_max: whole(SHARE_MAX),
             target_small: whole(SHARE_SMALL),
         };
-        policy.reckon(&pace);
-        (policy, pace)
+        policy.reckon(&state);
+        (policy, state)
     }
 
     #[inline(always)]
-    fn times(&self, pace: &Pace) -> Times {
-        Times::from_bits(pace.times.load(Relaxed))
+    fn times(&self, state: &PolicyState) -> Times {
+        Times::from_bits(state.times.load(Relaxed))
     }
 
     /// Computes again when stays are over.
     #[cold]
     #[inline(never)]
-    fn reckon(&self, pace: &Pace) {
-        let now = [0, 1].map(|segment: usize| step_of(pace.pushes[segment].load(Relaxed)));
-        let target = step_of(pace.target.load(Relaxed).saturating_add(1 << 24)).max(1);
-        let life = (u64::from(pace.life.load(Relaxed)) * STEPS[1] + (1 << 15)) >> 16;
+    fn reckon(&self, state: &PolicyState) {
+        let now = [0, 1].map(|segment: usize| step_of(state.pushes[segment].load(Relaxed)));
+        let target = step_of(state.target.load(Relaxed).saturating_add(1 << 24)).max(1);
+        let life = (u64::from(state.life.load(Relaxed)) * STEPS[1] + (1 << 15)) >> 16;
         let times = Times::new(now, target, life.clamp(1, due::LIFE_MAX.into()) as u8);
-        pace.times.store(times.bits(), Relaxed);
+        state.times.store(times.bits(), Relaxed);
     }
 
     /// Counts a push to a segment, and returns the step that its clock shows.
     #[inline(always)]
-    fn push(&self, pace: &Pace, segment: Segment) -> u8 {
-        let pushes = &pace.pushes[segment as usize];
+    fn push(&self, state: &PolicyState, segment: Segment) -> u8 {
+        let pushes = &state.pushes[segment as usize];
         let before = pushes.load(Relaxed);
         // Relaxed, and no read-modify-write: a lost count does no harm, and a locked instruction
         // would cost more.
         let now = before.wrapping_add(self.push[segment as usize]);
         pushes.store(now, Relaxed);
         if step_of(before ^ now) != 0 {
-            self.reckon(pace);
+            self.reckon(state);
         }
         step_of(now)
     }
@@ -230,43 +230,43 @@ impl Policy {
     /// Counts the push of a member that begins a stay, and returns its stamp. In protected, merit
     /// makes the stay longer, so the stamp is later by that much.
     #[inline(always)]
-    fn stamp(&self, pace: &Pace, segment: Segment, merit: u8) -> u8 {
-        let now = self.push(pace, segment);
+    fn stamp(&self, state: &PolicyState, segment: Segment, merit: u8) -> u8 {
+        let now = self.push(state, segment);
         let bonus = match segment {
             Segment::Probation => 0,
-            Segment::Protected => self.times(pace).bonus(merit),
+            Segment::Protected => self.times(state).bonus(merit),
         };
         now.wrapping_add(bonus) % STAMPS
     }
 
     /// Returns the standing of a new key, given its ghost.
     #[inline(always)]
-    pub(crate) fn admit(&self, pace: &Pace, ghost: Option<Ghost>) -> Standing {
+    pub(crate) fn admit(&self, state: &PolicyState, ghost: Option<Ghost>) -> Standing {
         let fresh = Standing { segment: Segment::Protected, uses: 0, merit: 0 };
         if self.rules != EvictionPolicy::SegmentedLru {
             return fresh;
         }
         match ghost {
-            Some(ghost) => self.readmit(pace, ghost),
-            None if self.is_warming_up(pace) => fresh,
+            Some(ghost) => self.readmit(state, ghost),
+            None if self.is_warming_up(state) => fresh,
             None => Standing { segment: Segment::Probation, ..fresh },
         }
     }
 
     /// Returns whether nothing has been evicted yet and probation has its share.
     #[inline(always)]
-    fn is_warming_up(&self, pace: &Pace) -> bool {
+    fn is_warming_up(&self, state: &PolicyState) -> bool {
         // Before the first eviction, the clock of pushes counts the members of probation.
-        let [probation, protected] = &pace.evictions;
+        let [probation, protected] = &state.evictions;
         probation.load(Relaxed) | protected.load(Relaxed) == 0
-            && pace.pushes[0].load(Relaxed) >= pace.target.load(Relaxed)
+            && state.pushes[0].load(Relaxed) >= state.target.load(Relaxed)
     }
 
-    fn readmit(&self, pace: &Pace, ghost: Ghost) -> Standing {
-        let now = pace.evictions[ghost.segment as usize].load(Relaxed);
+    fn readmit(&self, state: &PolicyState, ghost: Ghost) -> Standing {
+        let now = state.evictions[ghost.segment as usize].load(Relaxed);
         let age = ghost.age(now);
         if ghost.is_latest && age <= YOUNG {
-            self.adapt(pace, ghost.segment);
+            self.adapt(state, ghost.segment);
         }
         let merit = (ghost.merit + 1).min(MERIT_MAX);
         let (segment, uses) = match ghost.segment {
@@ -277,33 +277,39 @@ impl Policy {
         Standing { segment, uses, merit }
     }
 
-    fn adapt(&self, pace: &Pace, wanting: Segment) {
-        let (target, push) = (pace.target.load(Relaxed), self.push[0]);
+    fn adapt(&self, state: &PolicyState, wanting: Segment) {
+        let (target, push) = (state.target.load(Relaxed), self.push[0]);
         let new = match wanting {
             Segment::Probation => target.saturating_add(push).min(self.target_max),
             Segment::Protected => target.saturating_sub(push).max(self.target_min),
         };
-        pace.target.store(new, Relaxed);
+        state.target.store(new, Relaxed);
         if step_of((target + (1 << 24)) ^ (new + (1 << 24))) != 0 {
-            self.reckon(pace);
+            self.reckon(state);
         }
     }
 
     /// Begins the stay of a new entry in a slot that its insert has claimed.
     #[inline(always)]
-    pub(crate) fn enter(&self, pace: &Pace, index: &Index, claim: &Claim<'_>, standing: Standing) {
-        let stamp = self.stamp(pace, standing.segment, standing.merit);
+    pub(crate) fn enter(
+        &self,
+        state: &PolicyState,
+        index: &Index,
+        claim: &Claim<'_>,
+        standing: Standing,
+    ) {
+        let stamp = self.stamp(state, standing.segment, standing.merit);
         claim.hints().begin(claim.slot, standing, stamp);
         if standing.segment == Segment::Probation {
-            pace.newcomers.push(index.loc_claimed(claim).0);
+            state.newcomers.push(index.loc_claimed(claim).0);
         }
     }
 
     /// Remembers a key that was evicted, with its segment and its merit.
     #[inline(always)]
-    pub(crate) fn leave(&self, pace: &Pace, index: &Index, victim: Victim) {
+    pub(crate) fn leave(&self, state: &PolicyState, index: &Index, victim: Victim) {
         let Victim { loc, word, standing } = victim;
-        let clock = &pace.evictions[standing.segment as usize];
+        let clock = &state.evictions[standing.segment as usize];
         let now = clock.load(Relaxed);
         clock.store(now.wrapping_add(self.eviction), Relaxed);
         let tag = index.layout().ghost_tag_of(word);
@@ -312,55 +318,55 @@ impl Policy {
 
     /// Begins another stay of a member, whose merit was `merit` before.
     #[inline]
-    fn spare(&self, pace: &Pace, index: &Index, loc: Loc, merit: u8, standing: Standing) {
-        let stamp = self.stamp(pace, standing.segment, merit);
+    fn spare(&self, state: &PolicyState, index: &Index, loc: Loc, merit: u8, standing: Standing) {
+        let stamp = self.stamp(state, standing.segment, merit);
         index.hints(loc).begin(loc.slot(), standing, stamp);
     }
 
     /// Returns a number that grows with each eviction, and wraps.
-    pub(crate) fn evictions(&self, pace: &Pace) -> u32 {
-        let [probation, protected] = &pace.evictions;
+    pub(crate) fn evictions(&self, state: &PolicyState) -> u32 {
+        let [probation, protected] = &state.evictions;
         probation.load(Relaxed).wrapping_add(protected.load(Relaxed)) / self.eviction
     }
 
     /// Shortens lives, since an entry had to go and none was due.
     #[inline(never)]
-    pub(crate) fn shorten(&self, pace: &Pace) {
-        let life = pace.life.load(Relaxed);
+    pub(crate) fn shorten(&self, state: &PolicyState) {
+        let life = state.life.load(Relaxed);
         let least = (LIFE_MIN * LIFE_UNIT) as u32;
-        pace.life.store((life - (life >> LIFE_STEP)).max(least), Relaxed);
-        self.reckon(pace);
+        state.life.store((life - (life >> LIFE_STEP)).max(least), Relaxed);
+        self.reckon(state);
     }
 
     /// Lengthens lives, since more crowded sets are remembered than are needed.
     #[inline(never)]
-    pub(crate) fn lengthen(&self, pace: &Pace) {
-        let life = pace.life.load(Relaxed);
+    pub(crate) fn lengthen(&self, state: &PolicyState) {
+        let life = state.life.load(Relaxed);
         let most = (LIFE_MAX * LIFE_UNIT) as u32;
-        pace.life.store((life + (life >> LIFE_STEP)).min(most), Relaxed);
-        self.reckon(pace);
+        state.life.store((life + (life >> LIFE_STEP)).min(most), Relaxed);
+        self.reckon(state);
     }
 
     /// Remembers a set in which more members are due.
     #[inline]
-    fn note_crowded(&self, pace: &Pace, set: usize) {
-        if pace.crowded.is_full() {
-            self.lengthen(pace);
+    fn note_crowded(&self, state: &PolicyState, set: usize) {
+        if state.crowded.is_full() {
+            self.lengthen(state);
         } else {
-            pace.crowded.push(set as u32);
+            state.crowded.push(set as u32);
         }
     }
 
     /// Takes out the crowded sets that are remembered.
-    pub(crate) fn crowded(&self, pace: &Pace) -> impl Iterator<Item = usize> {
+    pub(crate) fn crowded(&self, state: &PolicyState) -> impl Iterator<Item = usize> {
         // Bounded, since other threads may push meanwhile.
-        (0..CROWDED).map_while(|_| pace.crowded.pop()).map(|set| set as usize)
+        (0..CROWDED).map_while(|_| state.crowded.pop()).map(|set| set as usize)
     }
 
     /// Advances the hand, and returns the number of the set that it looks at next.
-    pub(crate) fn next_set(&self, pace: &Pace, index: &Index) -> usize {
-        let hand = pace.hand.load(Relaxed).wrapping_add(1);
-        pace.hand.store(hand, Relaxed);
+    pub(crate) fn next_set(&self, state: &PolicyState, index: &Index) -> usize {
+        let hand = state.hand.load(Relaxed).wrapping_add(1);
+        state.hand.store(hand, Relaxed);
         hand as usize % index.len()
     }
 }

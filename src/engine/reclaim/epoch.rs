@@ -7,10 +7,10 @@
 //!
 //! # Thread numbers
 //!
-//! Each thread counts on a line of its own and keeps a stock of nodes of its own, without locked
-//! instructions (`stripes.rs`), so a number belongs to one living thread at a time. It is taken
-//! from a bitmap when a thread first uses a cache and given back when the thread ends. Taking a
-//! number is a compare-and-swap with Acquire, giving it back a Release: the next owner goes on
+//! Each thread counts on a line of its own and keeps a thread cache of nodes of its own, without
+//! locked instructions (`per_thread.rs`), so a number belongs to one living thread at a time. It is
+//! taken from a bitmap when a thread first uses a cache and given back when the thread ends. Taking
+//! a number is a compare-and-swap with Acquire, giving it back a Release: the next owner goes on
 //! where the last one stopped. Threads beyond [`MAX_THREADS`] get no number and use locked
 //! instructions.
 //!
@@ -123,8 +123,8 @@ impl Drop for Local {
 mod participants {
     use super::MAX_THREADS;
     use crate::process::{
-        errands::caught,
         fork::{self, Collector},
+        pool::caught,
     };
     use crossbeam_epoch::LocalHandle;
     use std::{

@@ -1,8 +1,8 @@
 //! Magazines: batches of node numbers on their way between threads.
 //!
 //! (The name and the idea are from Bonwick and Adams, "Magazines and Vmem", USENIX 2001: threads
-//! keep small stocks and exchange whole ones with a depot, so that the depot is touched once in
-//! many operations.)
+//! keep small thread caches and exchange whole ones with a depot, so that the depot is touched once
+//! in many operations.)
 //!
 //! # Who may touch what
 //!
@@ -39,7 +39,7 @@
 use crate::{
     engine::{
         index::word::NodeId,
-        storage::extents::{Element, Extents, OutOfMemory},
+        storage::chunked::{Chunked, Element, OutOfMemory},
     },
     sync::{AtomicU32, AtomicU64, Ordering},
     testing::plant::{Bug, planted},
@@ -114,7 +114,7 @@ impl Head {
 /// The magazines of one shard.
 #[derive(Debug)]
 pub(crate) struct Magazines {
-    store: Extents<Magazine>,
+    store: Chunked<Magazine>,
     /// The highest number that was handed out.
     fresh: AtomicU32,
     empty: Stack,
@@ -125,7 +125,7 @@ impl Magazines {
     /// Makes room for up to `most` magazines, with memory for `planned` of them.
     pub(crate) fn new(planned: u32, most: u32) -> Result<Self, OutOfMemory> {
         Ok(Self {
-            store: Extents::new(planned as usize, most as usize)?,
+            store: Chunked::new(planned as usize, most as usize)?,
             fresh: AtomicU32::new(0),
             empty: Stack::new(),
             most,
@@ -134,7 +134,7 @@ impl Magazines {
 
     /// Returns the number of bytes that [`Magazines::new`] allocates.
     pub(crate) fn bytes(planned: u32) -> Option<usize> {
-        Extents::<Magazine>::bytes(planned as usize)
+        Chunked::<Magazine>::bytes(planned as usize)
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
@@ -163,7 +163,7 @@ impl Magazines {
                 return None;
             }
             self.store.ensure(fresh as usize).ok()?;
-            // AcqRel: chooses the one thread that gets the number; the extent was ensured by this
+            // AcqRel: chooses the one thread that gets the number; the chunk was ensured by this
             // thread, above. Failure, Relaxed: tries the next number.
             match self.fresh.compare_exchange(fresh, fresh + 1, Ordering::AcqRel, Ordering::Relaxed)
             {

@@ -21,38 +21,39 @@
 //! - *dead*: no thread reads; key and value wait to be dropped by a writer.
 //! - *free*: holds no key or value.
 //!
-//! Each thread retires into its own stock (`stock.rs`) and allocates from it. The nodes that it has
-//! retired are sealed in batches: a magazine (`magazine.rs`) takes them, and the collector is asked
-//! to hand it back after the grace period. The collector runs nothing else: it pushes the magazine
-//! on the shard's stack of dead or free ones. That runs in whichever thread collects, also in a
-//! reader, and owns an `Arc` of this structure, so it may run after the cache was dropped. Dropping
-//! keys and values is left to writers and to maintenance, a few per operation. A stock that is used
-//! up takes over the nodes of a free magazine.
+//! Each thread retires into its own thread cache (`thread_cache.rs`) and allocates from it. The
+//! nodes that it has retired are sealed in batches: a magazine (`magazine.rs`) takes them, and the
+//! collector is asked to hand it back after the grace period. The collector runs nothing else: it
+//! pushes the magazine on the shard's stack of dead or free ones. That runs in whichever thread
+//! collects, also in a reader, and owns an `Arc` of this structure, so it may run after the cache
+//! was dropped. Dropping keys and values is left to writers and to maintenance, a few per
+//! operation. A thread cache that is used up takes over the nodes of a free magazine.
 //!
-//! Free nodes in a thread's stock are of no use to other threads. So the number of threads that may
-//! keep some is limited, such that half of the spare nodes are left to the others, which take one
-//! at a time from the stack.
+//! Free nodes in a thread's thread cache are of no use to other threads. So the number of threads
+//! that may keep some is limited, such that half of the spare nodes are left to the others, which
+//! take one at a time from the stack.
 //!
 //! # Orderings
 //!
 //! Every way of a node from one thread to another is a Release/Acquire pair: of a stack of
-//! magazines, of a stock's queue, or of a thread number. So what was done with a node (reading,
-//! dropping) before it was handed on happens before what its next owner does with it. Readers'
-//! accesses happen before the hand-back by the collector's grace period: each reader unpins after
-//! its last access, and the batch runs after every pin has ended that existed when it was sealed.
+//! magazines, of a thread cache's queue, or of a thread number. So what was done with a node
+//! (reading, dropping) before it was handed on happens before what its next owner does with it.
+//! Readers' accesses happen before the hand-back by the collector's grace period: each reader
+//! unpins after its last access, and the batch runs after every pin has ended that existed when it
+//! was sealed.
 //!
 //! # ABA
 //!
-//! See `magazine.rs` and `stock.rs` for the stacks and queues. The index relies on this: a node
-//! that is seen in the index during a pin is not handed out again before that pin ends. (Nodes
+//! See `magazine.rs` and `thread_cache.rs` for the stacks and queues. The index relies on this: a
+//! node that is seen in the index during a pin is not handed out again before that pin ends. (Nodes
 //! therefore never go straight back to `free`, not even those of an aborted insert.)
 //!
 //! # Progress
 //!
 //! Lock-free: each failed swap is another thread's success. A thread that stops while pinned stops
 //! all hand-backs; storage then grows up to its bound, and beyond it
-//! [`Recycler::alloc_beyond_stock`] returns `None`. A thread that stops elsewhere keeps the nodes
-//! that it has in hand, a magazine at most.
+//! [`Recycler::alloc_beyond_thread_cache`] returns `None`. A thread that stops elsewhere keeps the
+//! nodes that it has in hand, a magazine at most.
 
 use crate::{
     engine::{
@@ -60,10 +61,10 @@ use crate::{
         reclaim::{
             epoch::Number,
             magazine::{Held, MAGAZINE, Magazines, Stack},
-            stock::Stock,
-            stripes::Stripes,
+            per_thread::PerThread,
+            thread_cache::ThreadCache,
         },
-        storage::extents::OutOfMemory,
+        storage::chunked::OutOfMemory,
     },
     process::fork,
     sync::{Arc, AtomicU32, Ordering, thread_local},
@@ -104,7 +105,7 @@ pub(crate) struct NodePlan {
     /// The number of retired nodes that make a batch, at most [`MAGAZINE`].
     pub(crate) batch: u32,
     /// The number of threads that may keep free nodes.
-    pub(crate) stocking: u32,
+    pub(crate) thread_caches: u32,
 }
 
 impl NodePlan {
@@ -125,7 +126,7 @@ impl NodePlan {
 pub(crate) struct Recycler {
     depot: CachePadded<Depot>,
     magazines: Magazines,
-    stocks: Stripes<Stock>,
+    thread_caches: PerThread<ThreadCache>,
     plan: NodePlan,
     /// Whether keys or values have drop glue.
     drops: bool,
@@ -149,7 +150,7 @@ impl Recycler {
                 asked: AtomicU32::new(0),
             }),
             magazines: Magazines::new(planned, most)?,
-            stocks: Stripes::new(),
+            thread_caches: PerThread::new(),
             plan,
             drops,
         })
@@ -162,25 +163,25 @@ impl Recycler {
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.magazines.allocated_bytes() + self.stocks.allocated_bytes()
+        self.magazines.allocated_bytes() + self.thread_caches.allocated_bytes()
     }
 
-    /// Returns the stock of the thread with this number, if it has one.
+    /// Returns the thread cache of the thread with this number, if it has one.
     #[inline(always)]
-    pub(crate) fn stock(&self, number: Number) -> Option<&Stock> {
-        self.stocks.of(number)
+    pub(crate) fn thread_cache(&self, number: Number) -> Option<&ThreadCache> {
+        self.thread_caches.of(number)
     }
 
     /// Returns the node that the thread with this number will probably get next.
     #[inline]
     pub(crate) fn next_free(&self, number: Number) -> Option<NodeId> {
-        self.stock(number)?.peek()
+        self.thread_cache(number)?.peek()
     }
 
-    /// Takes a node from outside the stock: a free one, or a fresh one for whose index `ensure`
-    /// finds storage. Returns `None` if there is none.
+    /// Takes a node from outside the thread cache: a free one, or a fresh one for whose index
+    /// `ensure` finds storage. Returns `None` if there is none.
     #[cold]
-    pub(crate) fn alloc_beyond_stock(
+    pub(crate) fn alloc_beyond_thread_cache(
         &self,
         number: Number,
         ensure: impl Fn(usize) -> Result<(), OutOfMemory>,
@@ -190,15 +191,19 @@ impl Recycler {
 
     fn alloc_from_depot(&self, number: Number) -> Option<NodeId> {
         let held = self.magazines.pop(&self.depot.free)?;
-        let stock = if number.is_below(self.plan.stocking) { self.stocks.of(number) } else { None };
-        let node = match stock {
-            Some(stock) => {
-                stock.refill(&self.magazines, &held);
-                stock.take().map(|(node, _)| node)
+        let thread_cache = if number.is_below(self.plan.thread_caches) {
+            self.thread_caches.of(number)
+        } else {
+            None
+        };
+        let node = match thread_cache {
+            Some(thread_cache) => {
+                thread_cache.refill(&self.magazines, &held);
+                thread_cache.take().map(|(node, _)| node)
             }
             None => self.magazines.take_last(&held),
         };
-        if stock.is_some() || self.magazines.len(&held) == 0 {
+        if thread_cache.is_some() || self.magazines.len(&held) == 0 {
             self.magazines.release(held);
         } else {
             self.magazines.push(&self.depot.free, held);
@@ -290,8 +295,8 @@ impl Recycler {
                 visit(node);
             }
         });
-        for stock in self.stocks.iter() {
-            stock.for_each_free(visit);
+        for thread_cache in self.thread_caches.iter() {
+            thread_cache.for_each_free(visit);
         }
     }
 
@@ -303,8 +308,8 @@ impl Recycler {
                 visit(node);
             }
         });
-        for stock in self.stocks.iter() {
-            stock.for_each_retired(visit);
+        for thread_cache in self.thread_caches.iter() {
+            thread_cache.for_each_retired(visit);
         }
     }
 
@@ -325,35 +330,35 @@ impl Recycler {
 }
 
 impl Recycler {
-    /// Retires a node that has left the index, or never was in it, into the stock of the thread
-    /// with this number.
+    /// Retires a node that has left the index, or never was in it, into the thread cache of the
+    /// thread with this number.
     #[inline(always)]
     pub(crate) fn retire(self: &Arc<Self>, node: NodeId, number: Number, pinned: &Guard) {
-        self.retire_into(self.stock(number), node, pinned);
+        self.retire_into(self.thread_cache(number), node, pinned);
     }
 
-    /// Retires a node into `stock`, which is the calling thread's, if it has one.
+    /// Retires a node into `thread_cache`, which is the calling thread's, if it has one.
     #[inline(always)]
     pub(crate) fn retire_into(
         self: &Arc<Self>,
-        stock: Option<&Stock>,
+        thread_cache: Option<&ThreadCache>,
         node: NodeId,
         pinned: &Guard,
     ) {
         if planted(Bug::NoGrace) {
             return self.retire_alone(node, |held| self.hand_back(held));
         }
-        let Some(stock) = stock else {
+        let Some(thread_cache) = thread_cache else {
             return self.retire_alone(node, |held| self.defer(held, pinned));
         };
-        let retired = stock.retire(node);
+        let retired = thread_cache.retire(node);
         step(Step::Retired);
         if retired >= self.plan.batch {
-            self.seal(stock, pinned);
+            self.seal(thread_cache, pinned);
         }
     }
 
-    /// Retires a node without a stock, as a batch of one.
+    /// Retires a node without a thread cache, as a batch of one.
     #[cold]
     fn retire_alone(&self, node: NodeId, hand_on: impl FnOnce(Held)) {
         // If there is no memory for a magazine, the node is lost until the cache is dropped.
@@ -365,26 +370,30 @@ impl Recycler {
         hand_on(held);
     }
 
-    /// Seals what every thread has retired so far, a batch of each stock, and lets the collector
-    /// work. Returns how many batches there were.
+    /// Seals what every thread has retired so far, a batch of each thread cache, and lets the
+    /// collector work. Returns how many batches there were.
     #[cold]
     pub(crate) fn seal_all(self: &Arc<Self>, pinned: &Guard) -> u32 {
-        self.stocks.iter().map(|stock| u32::from(self.seal(stock, pinned))).sum()
+        self.thread_caches
+            .iter()
+            .map(|thread_cache| u32::from(self.seal(thread_cache, pinned)))
+            .sum()
     }
 
     #[cold]
     #[inline(never)]
-    fn seal(self: &Arc<Self>, stock: &Stock, pinned: &Guard) -> bool {
+    fn seal(self: &Arc<Self>, thread_cache: &ThreadCache, pinned: &Guard) -> bool {
         // Before this process relies on the collector, which the pins of its parent's threads may
         // hold up.
         fork::catch_up();
-        if stock.has_retired_none() {
+        if thread_cache.has_retired_none() {
             return false;
         }
-        // If there is no memory for a magazine, the nodes stay in the stock for the next time.
+        // If there is no memory for a magazine, the nodes stay in the thread cache for the next
+        // time.
         let Some(held) = self.magazines.hold_empty() else { return false };
         // Each node was unlinked before it was retired, so before the grace period begins.
-        let taken = stock.take_retired(&self.magazines, &held);
+        let taken = thread_cache.take_retired(&self.magazines, &held);
         if taken {
             step(Step::BatchTaken);
             self.defer(held, pinned);

@@ -3,7 +3,7 @@
 use crate::{
     engine::{
         shards::shard::{OnDrop, Shard},
-        storage::{husks::Husks, nodes::Entry, weights::Weights},
+        storage::{moved_out::MovedOut, nodes::Entry, weights::Weights},
     },
     testing::plant::{Bug, planted},
 };
@@ -30,9 +30,9 @@ impl<K, V> Shard<K, V> {
         if planted(Bug::DropSkipsPending) {
             self.recycler.for_each_unsealed_or_dead(&mut |node| holds[node as usize - 1] = false);
         }
-        if let Some(husks) = self.husks.get() {
+        if let Some(moved_out) = self.moved_out.get() {
             for node in 1..fresh + 1 {
-                if husks.contains(node) {
+                if moved_out.contains(node) {
                     holds[node as usize - 1] = false;
                 }
             }
@@ -43,8 +43,9 @@ impl<K, V> Shard<K, V> {
             while let Some(&holding) = holds.get(next) {
                 next += 1;
                 if holding {
-                    // SAFETY: every node up to `fresh` that is neither free nor a husk holds an
-                    // entry, no other thread uses the shard, and each node is visited once.
+                    // SAFETY: every node up to `fresh` that is neither free nor a moved-out node
+                    // holds an entry, no other thread uses the shard, and each node is visited
+                    // once.
                     unsafe { self.nodes.drop_entry(next as u32) };
                 }
             }
@@ -57,7 +58,7 @@ impl<K, V> Shard<K, V> {
             + self.recycler.allocated_bytes()
             + self.index.allocated_bytes()
             + self.births.allocated_bytes()
-            + self.husks.get().map_or(0, Husks::allocated_bytes)
+            + self.moved_out.get().map_or(0, MovedOut::allocated_bytes)
             + self.weights.as_ref().map_or(0, Weights::allocated_bytes)
             + self.timing.get().map_or(0, |timing| size_of_val(timing) + timing.allocated_bytes())
             + self

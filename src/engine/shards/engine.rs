@@ -8,11 +8,11 @@ use crate::{
             plan::{ENTRIES_MAX, Growth, Plan},
             shard::{Common, Shard},
             stats::Counters,
-            storeys::{FACTOR, Storeys},
+            tiers::{FACTOR, Tiers},
         },
         singleflight::flights::Flights,
         storage::{
-            late::Late,
+            once_box::OnceBox,
             parts::{Part, Parts},
             weights::Weigher,
         },
@@ -39,14 +39,14 @@ impl<K, V> Engine<K, V> {
         lifetimes: Lifetimes<K, V>,
     ) -> Result<Self, BuildError> {
         let out_of_memory = |_| BuildError::OutOfMemory { max_capacity: plan.capacity };
-        let storeys = Storeys::new(plan).map_err(out_of_memory)?;
+        let tiers = Tiers::new(plan).map_err(out_of_memory)?;
         let batch = if plan.shard.weighted { u64::MAX } else { 64 };
         let budget = Budget::new(plan.capacity, plan.shards, batch).map_err(out_of_memory)?;
-        let weighs = storeys.iter().any(|shard| shard.weights.is_some());
+        let weighs = tiers.iter().any(|shard| shard.weights.is_some());
         let parts = [
             (Part::Listener, listener.is_some()),
             (Part::Weights, weighs || weigher.is_some() || coster.is_some()),
-            (Part::Reads, lifetimes.heed_reads()),
+            (Part::Reads, lifetimes.follows_reads()),
             // With grace, an entry that ends when it begins is stored nevertheless.
             (Part::Times, lifetimes.grace > 0),
         ];
@@ -55,7 +55,7 @@ impl<K, V> Engine<K, V> {
             common: Arc::new_cyclic(|own| Common {
                 own: Weak::clone(own),
                 parts: Parts::new(parts),
-                storeys,
+                tiers,
                 budget,
                 counters: Counters::new(),
                 weigher,
@@ -63,29 +63,29 @@ impl<K, V> Engine<K, V> {
                 listener,
                 lifetimes,
                 expired: AtomicU64::new(0),
-                registration: Late::new(),
+                registration: OnceBox::new(),
                 flights: Flights::new(),
-                load_times: Late::new(),
-                groups: Late::new(),
+                load_times: OnceBox::new(),
+                groups: OnceBox::new(),
                 background: Background::default(),
             }),
         };
         if engine.common.lifetimes.rules != Rules::None {
-            for shard in engine.common.storeys.iter() {
+            for shard in engine.common.tiers.iter() {
                 shard.timing_by_rule(&engine.common).map_err(out_of_memory)?;
             }
         }
         Ok(engine)
     }
 
-    /// Returns the number of shards on the top floor, to which new entries go.
+    /// Returns the number of shards in the top tier, to which new entries go.
     pub(crate) fn shard_count(&self) -> usize {
-        self.common.storeys.plan().shards
+        self.common.tiers.plan().shards
     }
 
     /// Returns one more than the largest number of a shard.
     pub(crate) fn shard_numbers(&self) -> usize {
-        self.common.storeys.count()
+        self.common.tiers.count()
     }
 
     pub(crate) fn capacity(&self) -> u64 {
@@ -96,17 +96,17 @@ impl<K, V> Engine<K, V> {
     ///
     /// # Errors
     ///
-    /// If there is no memory for the floors that a larger capacity needs: the number of entries
+    /// If there is no memory for the tiers that a larger capacity needs: the number of entries
     /// that there is room for. The capacity is unchanged then.
     pub(crate) fn resize(&self, capacity: u64) -> Result<(), u64> {
         let common = &*self.common;
         let _work = common.background.work();
         loop {
-            let (level, plan) = (common.storeys.height(), common.storeys.plan());
+            let (level, plan) = (common.tiers.height(), common.tiers.plan());
             if plan.shard.growth == Growth::OnDemand || capacity <= plan.entries {
                 break;
             }
-            // At least twice as many, so that many small steps do not add as many storeys.
+            // At least twice as many, so that many small steps do not add as many tiers.
             let (entries, growth) = if capacity <= ENTRIES_MAX {
                 (capacity.max(plan.entries.saturating_mul(2)), Growth::Never)
             } else {
@@ -120,10 +120,10 @@ impl<K, V> Engine<K, V> {
         Ok(())
     }
 
-    /// Returns the shard of a hash on the ground floor, where every operation begins.
+    /// Returns the shard of a hash in the first tier, where every operation begins.
     #[inline(always)]
-    pub(crate) fn ground(&self, hash: u64) -> &Shard<K, V> {
-        self.common.storeys.ground(hash)
+    pub(crate) fn first_tier(&self, hash: u64) -> &Shard<K, V> {
+        self.common.tiers.first(hash)
     }
 
     /// Sets the time to idle of a cache whose rules may change.
@@ -142,7 +142,7 @@ impl<K, V> Engine<K, V> {
     /// Returns the number of bytes that the cache's structures take now, without what keys and
     /// values have allocated themselves.
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.common.storeys.allocated_bytes()
+        self.common.tiers.allocated_bytes()
             + self.common.counters.allocated_bytes()
             + self.common.flights.allocated_bytes()
             + self.common.groups.get().map_or(0, |it| size_of_val(it) + it.allocated_bytes())

@@ -2,7 +2,7 @@
 
 use crate::{
     engine::{
-        shards::{leaving::Gone, shard::Common},
+        shards::{notify::Notification, shard::Common},
         singleflight::outbox::Notice,
     },
     sync::Arc,
@@ -20,7 +20,7 @@ type Listen<K, V> = dyn Fn(&K, &V, RemovalCause) + Send + Sync;
 
 /// Makes the notice that tells the listener later. A function pointer, made where `K` and `V` are
 /// known to be `'static`, which a notice requires.
-type MakeNotice<K, V> = fn(Arc<Common<K, V>>, Gone<K, V>) -> Notice;
+type MakeNotice<K, V> = fn(Arc<Common<K, V>>, Notification<K, V>) -> Notice;
 
 /// The outcome of a call to the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl<K: 'static, V: 'static> Listener<K, V> {
 
 impl<K, V> Listener<K, V> {
     /// Returns a notice that tells the listener of a value that has left its cache.
-    pub(crate) fn notice(&self, cache: Arc<Common<K, V>>, gone: Gone<K, V>) -> Notice {
+    pub(crate) fn notice(&self, cache: Arc<Common<K, V>>, gone: Notification<K, V>) -> Notice {
         (self.notice)(cache, gone)
     }
 

@@ -23,14 +23,14 @@ const SHARD_MIN: u64 = 4096;
 /// of shards: node numbers have to leave room for tags in the slot words.
 const SHARD_MAX: u64 = 1 << 15;
 
-/// The maximum number of shards of a floor.
+/// The maximum number of shards of a tier.
 pub(crate) const SHARDS_MAX: usize = 1 << 16;
 
-/// The number of entries of one floor of the largest shards. A cache with a larger capacity is
+/// The number of entries of one tier of the largest shards. A cache with a larger capacity is
 /// planned for fewer entries, and grows.
 pub(crate) const ENTRIES_MAX: u64 = SHARDS_MAX as u64 * SHARD_MAX;
 
-/// The maximum number of pairs of sets of a cache, all floors together: a position of the sweep in
+/// The maximum number of pairs of sets of a cache, all tiers together: a position of the sweep in
 /// `groups.rs` has 28 bits.
 pub(crate) const PAIRS_MAX: u64 = (1 << 28) - 1;
 
@@ -39,8 +39,8 @@ pub(crate) const PAIRS_MAX: u64 = (1 << 28) - 1;
 const SPARE_NODES: u64 = 1 << 13;
 const SPARE_BYTES: u64 = 1 << 20;
 
-/// Spare nodes per core, within [`SPARE_BYTES`]: twice what a thread may have in its stock and in
-/// batches.
+/// Spare nodes per core, within [`SPARE_BYTES`]: twice what a thread may have in its thread cache
+/// and in batches.
 const SPARE_PER_CORE: u64 = 4 * MAGAZINE as u64;
 
 /// The minimum number of retired nodes per batch: smaller batches cost more work of the collector.
@@ -60,12 +60,12 @@ pub(crate) const FLUSHES_IN_VAIN: u32 = 3;
 /// It also yields each time, if a batch may come back soon.
 pub(crate) const YIELDS: u32 = 4;
 
-/// Whether inserts may add a storey to a floor.
+/// Whether inserts may add a tier to a tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Growth {
-    /// The floor is planned for the whole capacity, and no insert adds a storey.
+    /// The tier is planned for the whole capacity, and no insert adds a tier.
     Never,
-    /// The plan is an estimate, and inserts add a storey when it is exceeded.
+    /// The plan is an estimate, and inserts add a tier when it is exceeded.
     OnDemand,
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Plan {
     /// A power of two.
     pub(crate) shards: usize,
     pub(crate) shard: ShardPlan,
-    /// Plans a storey for a number of entries, on top of the floor whose plan it is given.
+    /// Plans a tier for a number of entries, on top of the tier whose plan it is given.
     pub(crate) next: fn(&Plan, u64) -> Result<Plan, BuildError>,
 }
 
@@ -177,7 +177,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Plans a storey, with at least as many shards as the floor below.
+    /// Plans a tier, with at least as many shards as the tier below.
     fn above<K, V>(below: &Plan, entries: u64) -> Result<Self, BuildError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut plan = Self::new::<K, V>(entries, None, cores)?;
@@ -188,7 +188,7 @@ impl Plan {
         Ok(plan.ruled_by(below.shard.rules))
     }
 
-    /// Returns the number of pairs of sets of the floor.
+    /// Returns the number of pairs of sets of the tier.
     pub(crate) fn pairs(&self) -> u64 {
         (self.shards * (self.shard.sets / 2)) as u64
     }
@@ -245,9 +245,9 @@ fn nodes_per_shard<K, V>(
     // A batch is small compared with the shard, and with the spare nodes per core.
     let spare_of_core = (spare / (4 * cores as u64)) as u32;
     let batch = (share / 16).min(spare_of_core).clamp(BATCH_MIN, MAGAZINE);
-    // Threads keep at most half of the spare nodes in stock.
-    let stocking = (spare / 2) as u32 / batch;
-    Some((share, NodePlan { max_nodes, batch, stocking }, layout))
+    // Threads keep at most half of the spare nodes in thread cache.
+    let thread_caches = (spare / 2) as u32 / batch;
+    Some((share, NodePlan { max_nodes, batch, thread_caches }, layout))
 }
 
 #[cfg(all(test, not(larder_loom)))]

@@ -5,7 +5,7 @@
 //! When the guard is dropped, also by unwinding:
 //!
 //! 1. The thread unpins.
-//! 2. The listener is told of the values that have left (`leaving.rs`).
+//! 2. The listener is told of the values that have left (`notify.rs`).
 //! 3. If the capacity was reduced, the thread evicts entries until no credits are owed, except
 //!    those in other threads' hands.
 //! 4. The entries of a few dead nodes are dropped.
@@ -24,7 +24,7 @@ use crate::{
         policy::budget::Budget,
         reclaim::epoch::{Number, Pin, pin},
         shards::{
-            leaving::Leaving,
+            notify::Notifications,
             shard::{Common, Shard},
             stats::Event,
         },
@@ -56,7 +56,7 @@ pub(crate) struct WriteScope<'a, K, V> {
 struct After<'a, K, V> {
     common: &'a Common<K, V>,
     /// Not dropped with its struct: `drop` empties it, and then there is nothing to free.
-    leaving: ManuallyDrop<Leaving<K, V>>,
+    notifications: ManuallyDrop<Notifications<K, V>>,
     dues: Dues,
 }
 
@@ -97,8 +97,8 @@ impl<'a, K, V> WriteScope<'a, K, V> {
     #[inline(always)]
     pub(crate) fn unwatched(pin: Pin, common: &'a Common<K, V>, dues: Dues) -> Self {
         let Pin { guard, number } = pin;
-        let leaving = ManuallyDrop::new(Leaving::new());
-        Self { guard, number, after: After { common, leaving, dues }, watch: None }
+        let notifications = ManuallyDrop::new(Notifications::new());
+        Self { guard, number, after: After { common, notifications, dues }, watch: None }
     }
 
     #[inline(always)]
@@ -124,8 +124,8 @@ impl<'a, K, V> WriteScope<'a, K, V> {
     }
 
     #[inline(always)]
-    pub(crate) fn leaving(&self) -> &Leaving<K, V> {
-        &self.after.leaving
+    pub(crate) fn notifications(&self) -> &Notifications<K, V> {
+        &self.after.notifications
     }
 
     #[inline(always)]
@@ -146,7 +146,7 @@ impl<'a, K, V> WriteScope<'a, K, V> {
 
     /// Takes back an entry that was not stored, if the cache has no listener.
     pub(crate) fn take_unstored(&self) -> Option<Entry<K, V>> {
-        if self.common().listener.is_some() { None } else { self.leaving().take_unstored() }
+        if self.common().listener.is_some() { None } else { self.notifications().take_unstored() }
     }
 
     /// Sets the dues: debt, and up to `dead` dead entries of a shard.
@@ -160,8 +160,8 @@ impl<K, V> After<'_, K, V> {
     #[cold]
     #[inline(never)]
     fn settle(&mut self) {
-        if !self.leaving.is_empty() {
-            self.leaving.tell(self.common);
+        if !self.notifications.is_empty() {
+            self.notifications.tell(self.common);
         }
         let common = self.common;
         match self.dues {
@@ -173,7 +173,7 @@ impl<K, V> After<'_, K, V> {
             }
             Dues::OfShard { id, dead } => {
                 common.pay_if_owing();
-                common.storeys.shard(id).drop_dead(dead);
+                common.tiers.shard(id).drop_dead(dead);
             }
         }
     }
@@ -183,7 +183,7 @@ impl<K, V> Drop for After<'_, K, V> {
     #[inline(always)]
     fn drop(&mut self) {
         // The common case, kept small since it is inlined into each write.
-        if !self.leaving.is_empty() || self.common.may_owe() {
+        if !self.notifications.is_empty() || self.common.may_owe() {
             return self.settle();
         }
         match self.dues {
@@ -214,15 +214,15 @@ impl<K, V> Common<K, V> {
         if !needs_drop::<Entry<K, V>>() {
             return;
         }
-        self.storeys.ground(hash).drop_dead(most);
-        if self.storeys.has_grown() {
+        self.tiers.first(hash).drop_dead(most);
+        if self.tiers.has_grown() {
             self.drop_dead_above(hash, most);
         }
     }
 
     #[cold]
     fn drop_dead_above(&self, hash: u64, most: u32) {
-        for shard in self.storeys.shards_of(hash).skip(1) {
+        for shard in self.tiers.shards_of(hash).skip(1) {
             shard.drop_dead(most);
         }
     }
@@ -263,21 +263,21 @@ impl<K, V> Engine<K, V> {
     /// thread.
     #[cold]
     fn do_upkeep(&self, hash: u64) {
-        let shard = self.ground(hash);
+        let shard = self.first_tier(hash);
         if shard.timing.get().is_some() && self.common.registration.get().is_none() {
             self.common.expire_some(shard);
         }
-        if self.common.storeys.has_grown() {
+        if self.common.tiers.has_grown() {
             self.do_upkeep_above(hash);
         }
         self.sweep_by_the_way();
     }
 
-    /// Removes some expired entries in the shards of a hash above the ground floor.
+    /// Removes some expired entries in the shards of a hash above the first tier.
     #[cold]
     fn do_upkeep_above(&self, hash: u64) {
         if self.common.registration.get().is_none() {
-            for shard in self.common.storeys.shards_of(hash).skip(1) {
+            for shard in self.common.tiers.shards_of(hash).skip(1) {
                 if shard.timing.get().is_some() {
                     self.common.expire_some(shard);
                 }

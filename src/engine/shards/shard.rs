@@ -14,23 +14,23 @@ use crate::{
         invalidate::groups::{Births, Groups},
         policy::{
             budget::{Budget, Credit, Credits},
-            rules::{Pace, Policy},
+            rules::{Policy, PolicyState},
         },
-        reclaim::{recycle::Recycler, stock::Stock},
+        reclaim::{recycle::Recycler, thread_cache::ThreadCache},
         shards::{
             listener::Listener,
             plan::{Growth, ShardPlan},
             scope::WriteScope,
             stats::{Counters, Event},
-            storeys::{Spot, Storeys},
+            tiers::{NodeRef, Tiers},
         },
         singleflight::{flight::Flight, flights::Flights, load_times::LoadTimes},
         storage::{
-            extents::{OutOfMemory, zeroed},
+            chunked::{OutOfMemory, zeroed},
             generations::Generations,
-            husks::Husks,
-            late::Late,
+            moved_out::MovedOut,
             nodes::{Entry, Nodes},
+            once_box::OnceBox,
             parts::{PartSet, Parts},
             weights::{Weigher, Weights},
         },
@@ -50,7 +50,7 @@ use crossbeam_utils::CachePadded;
 /// The values that the inserts of all threads write, on cache lines of their own.
 #[derive(Debug)]
 struct Hot {
-    pace: Pace,
+    policy_state: PolicyState,
     credits: Credits,
     /// The number of members, if they are counted. An insert that another thread has settled may be
     /// removed before its own thread counts it; then the count is below zero (it wraps) for that
@@ -58,11 +58,11 @@ struct Hot {
     members: AtomicU32,
     /// The number of evictions for this shard since the cache has grown.
     ticks: AtomicU32,
-    /// Whether a sweep of all sets has found nothing to evict while there was a floor above.
+    /// Whether a sweep of all sets has found nothing to evict while there was a tier above.
     is_drained: AtomicBool,
 }
 
-/// A part of a floor: the keys that some bits of their hashes assign to it.
+/// A part of a tier: the keys that some bits of their hashes assign to it.
 #[derive(Debug)]
 pub(crate) struct Shard<K, V> {
     pub(crate) index: Index,
@@ -70,18 +70,18 @@ pub(crate) struct Shard<K, V> {
     pub(crate) policy: Policy,
     pub(crate) recycler: Arc<Recycler>,
     /// Made when an entry of the shard may expire.
-    pub(crate) timing: Late<Timing>,
+    pub(crate) timing: OnceBox<Timing>,
     /// Present if entries have weights or costs of their own.
     pub(crate) weights: Option<Weights>,
     pub(crate) rules: EvictionPolicy,
     /// Made when a version is first asked for.
-    pub(crate) generations: Late<Generations>,
+    pub(crate) generations: OnceBox<Generations>,
     pub(crate) births: Births,
     /// Made when an entry that needs to be dropped is first moved out of its node.
-    pub(crate) husks: Late<Husks>,
+    pub(crate) moved_out: OnceBox<MovedOut>,
     /// The number of the shard in the cache.
     id: usize,
-    /// The level of the floor that the shard is on.
+    /// The level of the tier that the shard is on.
     level: usize,
     /// The number of entries beyond which the shard is outgrown; `u32::MAX` if it is not planned
     /// for an estimate.
@@ -99,7 +99,7 @@ pub(crate) struct Common<K, V> {
     /// A reference to itself, from which notices for the outbox are made.
     pub(crate) own: Weak<Self>,
     pub(crate) parts: Parts,
-    pub(crate) storeys: Storeys<K, V>,
+    pub(crate) tiers: Tiers<K, V>,
     pub(crate) budget: Budget,
     pub(crate) counters: Counters,
     pub(crate) weigher: Option<Weigher<K, V>>,
@@ -109,12 +109,12 @@ pub(crate) struct Common<K, V> {
     /// The number of expirations that were counted at the last pass of the maintenance thread.
     pub(crate) expired: AtomicU64,
     /// The registration with the maintenance thread, if there is work for it.
-    pub(crate) registration: Late<Registration>,
+    pub(crate) registration: OnceBox<Registration>,
     pub(crate) flights: Flights<Flight<K, V>>,
     /// Allocated apart, since loads write it and readers read the fields beside it.
-    pub(crate) load_times: Late<LoadTimes>,
+    pub(crate) load_times: OnceBox<LoadTimes>,
     /// Made when everything is first invalidated, or a tag is first given.
-    pub(crate) groups: Late<Groups>,
+    pub(crate) groups: OnceBox<Groups>,
     pub(crate) background: Background,
 }
 
@@ -130,23 +130,23 @@ pub(crate) enum Taken<R> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// Makes the shard with the number `id`, on the floor `level`.
+    /// Makes the shard with the number `id`, in the tier `level`.
     pub(crate) fn new(plan: &ShardPlan, level: usize, id: usize) -> Result<Self, OutOfMemory> {
         let drops = std::mem::needs_drop::<Entry<K, V>>();
         let (planned, max) = (plan.planned_nodes as usize, plan.nodes.max_nodes as usize);
-        let (policy, pace) = Policy::new(plan.capacity, plan.rules, plan.probation);
+        let (policy, policy_state) = Policy::new(plan.capacity, plan.rules, plan.probation);
         Ok(Self {
             index: Index::new(zeroed(plan.sets)?, plan.layout),
             nodes: Nodes::new(plan.planned_nodes as usize, plan.nodes.max_nodes as usize)?,
             policy,
             recycler: Arc::new(Recycler::new(plan.nodes, drops)?),
-            timing: Late::new(),
+            timing: OnceBox::new(),
             weights: (plan.weighted || plan.rules == EvictionPolicy::CostAware)
                 .then(|| Weights::new(planned, max))
                 .transpose()?,
-            generations: Late::new(),
+            generations: OnceBox::new(),
             births: Births::new(planned, max),
-            husks: Late::new(),
+            moved_out: OnceBox::new(),
             id,
             level,
             outgrown_at: match plan.growth {
@@ -158,7 +158,7 @@ impl<K, V> Shard<K, V> {
             max_nodes: max,
             counts_members: plan.growth == Growth::OnDemand || plan.weighted || level > 0,
             hot: CachePadded::new(Hot {
-                pace,
+                policy_state,
                 credits: Credits::new(),
                 members: AtomicU32::new(0),
                 ticks: AtomicU32::new(0),
@@ -173,8 +173,8 @@ impl<K, V> Shard<K, V> {
         self.id
     }
 
-    pub(crate) fn spot(&self, node: NodeId) -> Spot {
-        Spot { shard: self.id, node }
+    pub(crate) fn node_ref(&self, node: NodeId) -> NodeRef {
+        NodeRef { shard: self.id, node }
     }
 
     pub(crate) fn level(&self) -> usize {
@@ -190,8 +190,8 @@ impl<K, V> Shard<K, V> {
     }
 
     #[inline(always)]
-    pub(crate) fn pace(&self) -> &Pace {
-        &self.hot.pace
+    pub(crate) fn policy_state(&self) -> &PolicyState {
+        &self.hot.policy_state
     }
 
     #[inline(always)]
@@ -202,7 +202,7 @@ impl<K, V> Shard<K, V> {
     /// Takes up to `most` unused credits, from the whole cache.
     #[inline(always)]
     pub(crate) fn take(&self, cx: &WriteScope<'_, K, V>, most: u64) -> Credit {
-        let at = |i: usize| cx.common().storeys.shard(i).credits();
+        let at = |i: usize| cx.common().tiers.shard(i).credits();
         cx.budget().take(self.id, self.credits(), most, at)
     }
 
@@ -325,7 +325,7 @@ impl<K, V> Shard<K, V> {
             if Index::remove_found(found) {
                 let loc = self.index.loc(found);
                 if cause != RemovalCause::Explicit {
-                    self.depart(cx, loc, found.word, cause);
+                    self.finish_removal(cx, loc, found.word, cause);
                     return Taken::Past;
                 }
                 // If `take` panics, `gone` gives up the credit and the node.
@@ -334,7 +334,7 @@ impl<K, V> Shard<K, V> {
                 // thread removed the node and retires it below, or when `gone` is dropped.
                 let taken = unsafe { self.nodes.with(found.node, take) };
                 std::mem::forget(gone);
-                self.depart(cx, loc, found.word, cause);
+                self.finish_removal(cx, loc, found.word, cause);
                 return Taken::Entry(taken);
             }
         }
@@ -343,14 +343,14 @@ impl<K, V> Shard<K, V> {
     /// Finishes the removal of an entry that has left its slot: gives its credit back, and retires
     /// its node. Returns the cause that counts, see [`Shard::cause`].
     #[inline(always)]
-    pub(crate) fn depart(
+    pub(crate) fn finish_removal(
         &self,
         cx: &WriteScope<'_, K, V>,
         loc: Loc,
         word: Word,
         cause: RemovalCause,
     ) -> RemovalCause {
-        let (credit, cause) = self.depart_with_credit(cx, loc, word, cause);
+        let (credit, cause) = self.finish_removal_with_credit(cx, loc, word, cause);
         self.give(cx, credit);
         cause
     }
@@ -364,12 +364,12 @@ impl<K, V> Shard<K, V> {
         word: Word,
         cause: RemovalCause,
     ) -> RemovalCause {
-        self.depart(cx, loc, word, cause)
+        self.finish_removal(cx, loc, word, cause)
     }
 
-    /// Like [`Shard::depart`], but returns the credit, which goes to another entry.
+    /// Like [`Shard::finish_removal`], but returns the credit, which goes to another entry.
     #[inline(always)]
-    pub(crate) fn depart_with_credit(
+    pub(crate) fn finish_removal_with_credit(
         &self,
         cx: &WriteScope<'_, K, V>,
         loc: Loc,
@@ -426,7 +426,7 @@ impl<K, V> Shard<K, V> {
         if cx.common().listener.is_none() {
             self.recycler.retire(node, cx.number(), cx.guard());
         } else {
-            cx.leaving().keep(self.id, node, cause);
+            cx.notifications().keep(self.id, node, cause);
         }
     }
 
@@ -436,16 +436,16 @@ impl<K, V> Shard<K, V> {
         self.weights.as_ref().map_or(Ok(()), |weights| weights.ensure(index))
     }
 
-    /// Returns this thread's stock of nodes, if it has one.
+    /// Returns this thread's thread cache of nodes, if it has one.
     #[inline(always)]
-    pub(crate) fn stock(&self, cx: &WriteScope<'_, K, V>) -> Option<&Stock> {
-        self.recycler.stock(cx.number())
+    pub(crate) fn thread_cache(&self, cx: &WriteScope<'_, K, V>) -> Option<&ThreadCache> {
+        self.recycler.thread_cache(cx.number())
     }
 
-    /// Takes a node from the thread's stock, and prefetches the next one.
+    /// Takes a node from the thread's thread cache, and prefetches the next one.
     #[inline(always)]
-    pub(crate) fn alloc_from(&self, stock: Option<&Stock>) -> Option<NodeId> {
-        let (node, next) = stock?.take()?;
+    pub(crate) fn alloc_from(&self, thread_cache: Option<&ThreadCache>) -> Option<NodeId> {
+        let (node, next) = thread_cache?.take()?;
         // This thread's next insert into this shard will need it.
         self.nodes.prefetch(next);
         Some(node)
@@ -453,23 +453,23 @@ impl<K, V> Shard<K, V> {
 
     #[cold]
     #[inline(never)]
-    pub(crate) fn alloc_beyond_stock(&self, cx: &WriteScope<'_, K, V>) -> Option<NodeId> {
-        self.recycler.alloc_beyond_stock(cx.number(), |index| self.ensure(index))
+    pub(crate) fn alloc_beyond_thread_cache(&self, cx: &WriteScope<'_, K, V>) -> Option<NodeId> {
+        self.recycler.alloc_beyond_thread_cache(cx.number(), |index| self.ensure(index))
     }
 
     /// Moves the entry out of a node that this thread has filled and never published. Then the
     /// thread does not own the node any more. Returns `None`, and leaves the node to the thread, if
-    /// there is no memory to note that it is a husk.
+    /// there is no memory to note that it is a moved-out node.
     #[cold]
     pub(crate) fn take_back(&self, cx: &WriteScope<'_, K, V>, node: NodeId) -> Option<Entry<K, V>> {
-        if std::mem::needs_drop::<Entry<K, V>>() && !planted(Bug::HuskRetired) {
-            self.husks.get_or_try_make(|| Husks::new(self.max_nodes)).ok()?.note(node);
+        if std::mem::needs_drop::<Entry<K, V>>() && !planted(Bug::MovedOutRetired) {
+            self.moved_out.get_or_try_make(|| MovedOut::new(self.max_nodes)).ok()?.note(node);
         }
         // SAFETY: this thread has filled the node, owns it and has never published it, so no other
-        // thread reads it. The entry is not dropped again: the node is noted as a husk, or its type
-        // needs no drop.
+        // thread reads it. The entry is not dropped again: the node is noted as a moved-out node,
+        // or its type needs no drop.
         let entry = unsafe { self.nodes.take(node) };
-        if !std::mem::needs_drop::<Entry<K, V>>() || planted(Bug::HuskRetired) {
+        if !std::mem::needs_drop::<Entry<K, V>>() || planted(Bug::MovedOutRetired) {
             self.recycler.retire(node, cx.number(), cx.guard());
         }
         Some(entry)

@@ -1,17 +1,17 @@
 //! Counting events without a cache line that all threads write.
 //!
-//! Each thread counts in its own stripe (`stripes.rs`), by a plain load and a plain store. The
-//! count is exact, since no other thread writes there, and the stripe's next owner acquires it with
-//! the number. Threads without a number share one array and use read-modify-writes. A snapshot adds
-//! all of them up. While threads count, a snapshot may include one of two events that happened
+//! Each thread counts in its own counters (`per_thread.rs`), by a plain load and a plain store. The
+//! count is exact, since no other thread writes there, and the counters' next owner acquires it
+//! with the number. Threads without a number share one array and use read-modify-writes. A snapshot
+//! adds all of them up. While threads count, a snapshot may include one of two events that happened
 //! together, and not the other.
 //!
 //! All accesses are Relaxed: no other memory is read on the strength of a counter.
 
 use crate::{
     engine::{
-        reclaim::{epoch::Number, stripes::Stripes},
-        storage::extents::Element,
+        reclaim::{epoch::Number, per_thread::PerThread},
+        storage::chunked::Element,
     },
     sync::{AtomicU64, Ordering, array_of},
     types::removal::RemovalCause,
@@ -63,28 +63,29 @@ impl Event {
 pub(crate) const EVENTS: usize = 15;
 
 #[derive(Debug)]
-struct Stripe(CachePadded<[AtomicU64; EVENTS]>);
+struct Counts(CachePadded<[AtomicU64; EVENTS]>);
 
 // SAFETY: an array of atomic integers, and padding; all zeros are a valid value.
-unsafe impl Element for Stripe {
+unsafe impl Element for Counts {
     #[cfg(larder_loom)]
     fn zero() -> Self {
-        Stripe(CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))))
+        Counts(CachePadded::new(std::array::from_fn(|_| AtomicU64::new(0))))
     }
 }
 
 /// The counters of one cache.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    stripes: Stripes<Stripe>,
-    /// The counters of threads without a number, and of those for whose stripe there is no memory.
+    per_thread: PerThread<Counts>,
+    /// The counters of threads without a number, and of those for whose counters there is no
+    /// memory.
     shared: CachePadded<[AtomicU64; EVENTS]>,
 }
 
 impl Counters {
     pub(crate) fn new() -> Self {
         Self {
-            stripes: Stripes::new(),
+            per_thread: PerThread::new(),
             shared: CachePadded::new(array_of![AtomicU64::new(0); EVENTS]),
         }
     }
@@ -98,8 +99,8 @@ impl Counters {
     /// Counts `n` events for the thread of this number.
     #[inline(always)]
     pub(crate) fn add(&self, number: Number, event: Event, n: u64) {
-        let Some(stripe) = self.stripes.of(number) else { return self.add_shared(event, n) };
-        let counter = &stripe.0[event as usize];
+        let Some(counts) = self.per_thread.of(number) else { return self.add_shared(event, n) };
+        let counter = &counts.0[event as usize];
         // Relaxed, not a read-modify-write: only the owner of this number writes here, and owners
         // hand the number on by Release and Acquire.
         counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
@@ -121,14 +122,14 @@ impl Counters {
             }
         };
         add(&self.shared);
-        for stripe in self.stripes.iter() {
-            add(&stripe.0);
+        for counts in self.per_thread.iter() {
+            add(&counts.0);
         }
         totals
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
-        self.stripes.allocated_bytes()
+        self.per_thread.allocated_bytes()
     }
 }
 

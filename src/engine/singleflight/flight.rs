@@ -9,17 +9,17 @@
 //!    | | abandon: wakes one waiter                    | the offer is dropped, and none waits;
 //!    | v                                              | or a waiter finds the flight superseded
 //!   Vacant -------------------------------------------+
-//!      (back to Led: the first waiter, or errand, that comes takes the lead over)
+//!      (back to Led: the first waiter, or job, that comes takes the lead over)
 //! ```
 //!
 //! - A flight begins Led, by the thread or future that posted it (`flights.rs`). The leader runs
 //!   its loader, stores the result (`fill.rs`), and *lands*: it leaves the outcome for the waiters,
 //!   if there are any, and wakes all of them. A leader that panics or is dropped *abandons*.
-//! - A waiter is a task or a thread, known by its waker and a ticket. When polled, it takes the
+//! - A waiter is a task or a thread, known by its waker and a waiter. When polled, it takes the
 //!   lead if the flight is Vacant. If the flight is Over, it gets the outcome, or starts anew if
 //!   there is none. Otherwise it queues up.
 //! - A leader may hand its lead to a task (`handed.rs`), which abandons to *all* waiters.
-//! - A leader that need not load at once *steps back*: the flight is Vacant then, and an errand
+//! - A leader that need not load at once *steps back*: the flight is Vacant then, and a refresh job
 //!   (`refresh.rs`) is on its way to take the lead over, unless a waiter comes first.
 //! - A waiter that finds a *superseded* flight Vacant does not take the lead. It makes the flight
 //!   Over and wakes all others, so that they start anew: the key has or gets another flight by now,
@@ -47,13 +47,13 @@
 //!
 //! - Some waiter has been taken from the queue and woken, and has been neither polled nor dropped
 //!   since. (A task that abandons wakes all of them.)
-//! - An errand has neither run nor been dropped, and no waiter is in the queue: a waiter that is
-//!   polled takes the lead.
+//! - A refresh job has neither run nor been dropped, and no waiter is in the queue: a waiter that
+//!   is polled takes the lead.
 //!
 //! A woken waiter that is polled takes the lead, unless another came first: then the flight is Led,
-//! and it queues up again (an errand is done in that case). A woken waiter that is dropped wakes
-//! the next. It knows that it was woken, since its ticket is not in the queue. If two are on their
-//! way at once, the one that is dropped may wake a third, or, if the queue is empty, make the
+//! and it queues up again (a refresh job is done in that case). A woken waiter that is dropped
+//! wakes the next. It knows that it was woken, since its waiter is not in the queue. If two are on
+//! their way at once, the one that is dropped may wake a third, or, if the queue is empty, make the
 //! flight Over; the second then finds it Over and starts anew. A woken task that is neither polled
 //! nor dropped keeps the others waiting, like a leader that is not polled.
 
@@ -62,8 +62,8 @@ use crate::{
         reclaim::epoch::pin,
         singleflight::{
             flights::{Flights, Post},
-            leading::Leading,
             parker::block_on,
+            reentrancy::Leading,
         },
     },
     sync::{Arc, Mutex, MutexGuard, OnceLock},
@@ -94,7 +94,7 @@ pub(crate) struct Flight<K, V> {
     key: K,
     post: Arc<Post<Self>>,
     outcome: OnceLock<Outcome<V>>,
-    desk: Mutex<Desk>,
+    waiting_line: Mutex<WaitQueue>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,35 +104,35 @@ enum Stage {
     Over,
 }
 
-struct Desk {
+struct WaitQueue {
     stage: Stage,
-    /// In ascending order of tickets.
-    queue: VecDeque<(Ticket, Waker)>,
-    next: Ticket,
+    /// In ascending order of identifiers.
+    queue: VecDeque<(WaiterId, Waker)>,
+    next: WaiterId,
 }
 
-type Ticket = u64;
+type WaiterId = u64;
 
-impl Desk {
+impl WaitQueue {
     /// Puts a waiter into the queue. Returns the waker that it replaces, which the caller drops
     /// after it has released the lock.
-    fn enqueue(&mut self, ticket: &mut Option<Ticket>, waker: Waker) -> Option<Waker> {
-        if let Some(place) = ticket.and_then(|ticket| self.place(ticket)) {
+    fn enqueue(&mut self, waiter: &mut Option<WaiterId>, waker: Waker) -> Option<Waker> {
+        if let Some(place) = waiter.and_then(|waiter| self.place(waiter)) {
             return Some(mem::replace(&mut self.queue[place].1, waker));
         }
-        *ticket = Some(self.next);
+        *waiter = Some(self.next);
         self.queue.push_back((self.next, waker));
         self.next += 1;
         None
     }
 
-    fn place(&self, ticket: Ticket) -> Option<usize> {
-        self.queue.binary_search_by_key(&ticket, |(ticket, _)| *ticket).ok()
+    fn place(&self, waiter: WaiterId) -> Option<usize> {
+        self.queue.binary_search_by_key(&waiter, |(waiter, _)| *waiter).ok()
     }
 
     /// Removes a waiter and returns its waker, or `None` if it has been woken.
-    fn leave(&mut self, ticket: Ticket) -> Option<Waker> {
-        let place = self.place(ticket)?;
+    fn leave(&mut self, waiter: WaiterId) -> Option<Waker> {
+        let place = self.place(waiter)?;
         self.queue.remove(place).map(|(_, waker)| waker)
     }
 
@@ -145,7 +145,7 @@ impl Desk {
     }
 }
 
-fn wake_all(waiting: VecDeque<(Ticket, Waker)>) {
+fn wake_all(waiting: VecDeque<(WaiterId, Waker)>) {
     for (_, waker) in waiting {
         waker.wake();
     }
@@ -153,8 +153,8 @@ fn wake_all(waiting: VecDeque<(Ticket, Waker)>) {
 
 impl<K, V> Flight<K, V> {
     pub(crate) fn new(key: K, post: Arc<Post<Self>>) -> Self {
-        let desk = Desk { stage: Stage::Led, queue: VecDeque::new(), next: 0 };
-        Self { key, post, outcome: OnceLock::new(), desk: Mutex::new(desk) }
+        let waiting_line = WaitQueue { stage: Stage::Led, queue: VecDeque::new(), next: 0 };
+        Self { key, post, outcome: OnceLock::new(), waiting_line: Mutex::new(waiting_line) }
     }
 
     pub(crate) fn key(&self) -> &K {
@@ -171,26 +171,27 @@ impl<K, V> Flight<K, V> {
         self.outcome.get()
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().expect("nothing panics under the lock")
+    fn waiting_line(&self) -> MutexGuard<'_, WaitQueue> {
+        self.waiting_line.lock().expect("nothing panics under the lock")
     }
 
     /// Takes the lead if it is vacant. Returns whether it was.
     pub(crate) fn take_lead(&self) -> bool {
-        let mut desk = self.desk();
-        let vacant = desk.stage == Stage::Vacant;
+        let mut waiting_line = self.waiting_line();
+        let vacant = waiting_line.stage == Stage::Vacant;
         if vacant {
-            desk.stage = Stage::Led;
+            waiting_line.stage = Stage::Led;
         }
         vacant
     }
 
-    /// Offers the lead to the next waiter if it is vacant. Called by an errand that will not run.
+    /// Offers the lead to the next waiter if it is vacant. Called by a refresh job that will not
+    /// run.
     pub(crate) fn decline(&self, flights: &Flights<Self>) {
-        let mut desk = self.desk();
-        if desk.stage == Stage::Vacant {
-            let next = desk.offer();
-            drop(desk);
+        let mut waiting_line = self.waiting_line();
+        if waiting_line.stage == Stage::Vacant {
+            let next = waiting_line.offer();
+            drop(waiting_line);
             pass_on(flights, self, next, Bug::OfferDropped);
         }
     }
@@ -200,9 +201,10 @@ impl<K, V> Flight<K, V> {
     /// waiters fail in turn, each would otherwise wake all others.)
     pub(crate) fn abandon_to_all(&self, flights: &Flights<Self>) {
         let waiting = {
-            let mut desk = self.desk();
-            desk.stage = if desk.queue.is_empty() { Stage::Over } else { Stage::Vacant };
-            mem::take(&mut desk.queue)
+            let mut waiting_line = self.waiting_line();
+            waiting_line.stage =
+                if waiting_line.queue.is_empty() { Stage::Over } else { Stage::Vacant };
+            mem::take(&mut waiting_line.queue)
         };
         if waiting.is_empty() {
             self.end_post(flights);
@@ -219,19 +221,19 @@ impl<K, V> Flight<K, V> {
 
     /// Makes the flight Over if there are no waiters. Returns whether it did.
     fn close_unattended(&self) -> bool {
-        let mut desk = self.desk();
-        let unattended = desk.queue.is_empty();
+        let mut waiting_line = self.waiting_line();
+        let unattended = waiting_line.queue.is_empty();
         if unattended {
-            desk.stage = Stage::Over;
+            waiting_line.stage = Stage::Over;
         }
         unattended
     }
 
     /// Makes the flight Over and returns its waiters.
-    fn close(&self) -> VecDeque<(Ticket, Waker)> {
-        let mut desk = self.desk();
-        desk.stage = Stage::Over;
-        mem::take(&mut desk.queue)
+    fn close(&self) -> VecDeque<(WaiterId, Waker)> {
+        let mut waiting_line = self.waiting_line();
+        waiting_line.stage = Stage::Over;
+        mem::take(&mut waiting_line.queue)
     }
 }
 
@@ -311,12 +313,13 @@ impl<'e, K, V> Leader<'e, K, V> {
         self.hand_over().abandon_to_all(flights);
     }
 
-    /// Leaves the lead to the errand that the caller sends, or to a waiter, whichever comes first.
+    /// Leaves the lead to the refresh job that the caller sends, or to a waiter, whichever comes
+    /// first.
     pub(crate) fn step_back(mut self) -> Arc<Flight<K, V>> {
         let next = {
-            let mut desk = self.flight.desk();
-            desk.stage = Stage::Vacant;
-            desk.queue.pop_front()
+            let mut waiting_line = self.flight.waiting_line();
+            waiting_line.stage = Stage::Vacant;
+            waiting_line.queue.pop_front()
         };
         self.landed = true;
         if let Some((_, waker)) = next {
@@ -350,7 +353,7 @@ impl<'e, K, V> Leader<'e, K, V> {
 impl<K, V> Drop for Leader<'_, K, V> {
     fn drop(&mut self) {
         if !self.landed {
-            let next = self.flight.desk().offer();
+            let next = self.flight.waiting_line().offer();
             pass_on(self.flights, &self.flight, next, Bug::AbandonSilent);
         }
     }
@@ -376,12 +379,12 @@ pub(crate) struct Waiter<'e, K, V> {
     flights: &'e Flights<Flight<K, V>>,
     flight: Arc<Flight<K, V>>,
     /// `Some` while it may be in the queue, or was woken from there and has not been polled since.
-    ticket: Option<Ticket>,
+    waiter: Option<WaiterId>,
 }
 
 impl<'e, K, V> Waiter<'e, K, V> {
     pub(crate) fn new(flights: &'e Flights<Flight<K, V>>, flight: Arc<Flight<K, V>>) -> Self {
-        Self { flights, flight, ticket: None }
+        Self { flights, flight, waiter: None }
     }
 }
 
@@ -391,19 +394,19 @@ impl<'e, K, V> Future for Waiter<'e, K, V> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Turn<'e, K, V>> {
         let this = self.get_mut();
         let waker = context.waker().clone();
-        let mut desk = this.flight.desk();
-        match desk.stage {
+        let mut waiting_line = this.flight.waiting_line();
+        match waiting_line.stage {
             Stage::Led => {
-                let replaced = desk.enqueue(&mut this.ticket, waker);
-                drop(desk);
+                let replaced = waiting_line.enqueue(&mut this.waiter, waker);
+                drop(waiting_line);
                 drop(replaced);
                 Poll::Pending
             }
             Stage::Vacant if this.flight.post.is_superseded() => {
-                desk.stage = Stage::Over;
-                let own = this.ticket.take().and_then(|ticket| desk.leave(ticket));
-                let others = mem::take(&mut desk.queue);
-                drop(desk);
+                waiting_line.stage = Stage::Over;
+                let own = this.waiter.take().and_then(|waiter| waiting_line.leave(waiter));
+                let others = mem::take(&mut waiting_line.queue);
+                drop(waiting_line);
                 drop(own);
                 this.flight.end_post(this.flights);
                 if !planted(Bug::OverSilent) {
@@ -412,15 +415,15 @@ impl<'e, K, V> Future for Waiter<'e, K, V> {
                 Poll::Ready(Turn::Over(Arc::clone(&this.flight)))
             }
             Stage::Vacant => {
-                desk.stage = Stage::Led;
-                let own = this.ticket.take().and_then(|ticket| desk.leave(ticket));
-                drop(desk);
+                waiting_line.stage = Stage::Led;
+                let own = this.waiter.take().and_then(|waiter| waiting_line.leave(waiter));
+                drop(waiting_line);
                 drop(own);
                 Poll::Ready(Turn::Lead(Leader::new(this.flights, Arc::clone(&this.flight))))
             }
             Stage::Over => {
-                drop(desk);
-                this.ticket = None;
+                drop(waiting_line);
+                this.waiter = None;
                 this.flight.end_post(this.flights);
                 Poll::Ready(Turn::Over(Arc::clone(&this.flight)))
             }
@@ -430,16 +433,16 @@ impl<'e, K, V> Future for Waiter<'e, K, V> {
 
 impl<K, V> Drop for Waiter<'_, K, V> {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket else { return };
-        let mut desk = self.flight.desk();
-        let own = desk.leave(ticket);
-        let was_offered = own.is_none() && desk.stage == Stage::Vacant;
+        let Some(waiter) = self.waiter else { return };
+        let mut waiting_line = self.flight.waiting_line();
+        let own = waiting_line.leave(waiter);
+        let was_offered = own.is_none() && waiting_line.stage == Stage::Vacant;
         if !was_offered {
-            drop(desk);
+            drop(waiting_line);
             return drop(own);
         }
-        let next = desk.offer();
-        drop(desk);
+        let next = waiting_line.offer();
+        drop(waiting_line);
         pass_on(self.flights, &self.flight, next, Bug::OfferDropped);
     }
 }

@@ -9,7 +9,7 @@
 //! - A load is *concluded* under one (`fill.rs`): what it evicts or replaces is told when it has
 //!   landed, so neither its waiters nor a listener that asks for the same key wait for the
 //!   listener.
-//! - A listener is *called* under one (`leaving.rs`): what leaves any cache inside it is told when
+//! - A listener is *called* under one (`notify.rs`): what leaves any cache inside it is told when
 //!   it has returned.
 //!
 //! While this thread holds, [`queue`] queues. The outermost hold, at its end, delivers in the order
@@ -38,14 +38,14 @@
 //! # What is queued
 //!
 //! Closures, since one thread's queue serves all caches. Each keeps its cache alive, and the node
-//! of its value, which is not recycled until the value has been told (`leaving.rs`). So a queue
+//! of its value, which is not recycled until the value has been told (`notify.rs`). So a queue
 //! keeps what has left inside one listener or one load, and the nodes for it come from those that
 //! its shard has to spare.
 //!
 //! Everything here belongs to one thread. In a thread that is ending, whose queue is gone, notices
 //! are delivered at once.
 
-use crate::{process::errands::caught, sync::thread_local};
+use crate::{process::pool::caught, sync::thread_local};
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,

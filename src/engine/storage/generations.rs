@@ -13,7 +13,7 @@
 //! read    g             a thread that is pinned and has found the node in the index
 //! ```
 //!
-//! The column, and the extents it consists of, are made when a version of one of their nodes is
+//! The column, and the chunks it consists of, are made when a version of one of their nodes is
 //! first asked for. Until then plain inserts pay one load of a pointer. Fresh memory says
 //! generation 0.
 //!
@@ -27,7 +27,7 @@
 //!   leaves it alone.
 //! - The thread that fills n next got it after a grace period that began when n had left the index,
 //!   so it ended after that pin did (`recycle.rs`). What was done during the pin happens before
-//!   that, in particular the making of column and extent: so n's next owner finds n's place, and
+//!   that, in particular the making of column and chunk: so n's next owner finds n's place, and
 //!   raises its generation.
 //!
 //! Hence g is never n's generation again: 2^64 generations do not come to an end.
@@ -42,7 +42,7 @@
 use crate::{
     engine::{
         index::word::NodeId,
-        storage::extents::{Extents, OutOfMemory},
+        storage::chunked::{Chunked, OutOfMemory},
     },
     sync::{AtomicU64, Ordering},
     testing::plant::{Bug, planted},
@@ -50,11 +50,11 @@ use crate::{
 
 /// The generation of each node of a shard.
 #[derive(Debug)]
-pub(crate) struct Generations(Extents<AtomicU64>);
+pub(crate) struct Generations(Chunked<AtomicU64>);
 
 impl Generations {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
-        Extents::new(planned, max_nodes).map(Self)
+        Chunked::new(planned, max_nodes).map(Self)
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
@@ -63,7 +63,7 @@ impl Generations {
 
     #[inline(always)]
     fn word(&self, node: NodeId) -> Option<&AtomicU64> {
-        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // SAFETY: chunks never move, and are freed only when `self` is dropped; elements are
         // atomic integers, so shared access is sound.
         self.0.find(node as usize - 1).map(|word| unsafe { word.as_ref() })
     }

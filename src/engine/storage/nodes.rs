@@ -10,7 +10,7 @@
 use crate::{
     engine::{
         index::{prefetch::prefetch, word::NodeId},
-        storage::extents::{Element, Extents, OutOfMemory},
+        storage::chunked::{Chunked, Element, OutOfMemory},
     },
     sync::UnsafeCell,
 };
@@ -37,7 +37,7 @@ unsafe impl<K, V> Element for Node<K, V> {
 
 /// The nodes of one shard.
 #[derive(Debug)]
-pub(crate) struct Nodes<K, V>(Extents<Node<K, V>>);
+pub(crate) struct Nodes<K, V>(Chunked<Node<K, V>>);
 
 // SAFETY: like a vector of entries, which another thread may come to own and drop (K, V: Send).
 unsafe impl<K: Send, V: Send> Send for Nodes<K, V> {}
@@ -47,7 +47,7 @@ unsafe impl<K: Send + Sync, V: Send + Sync> Sync for Nodes<K, V> {}
 
 impl<K, V> Nodes<K, V> {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
-        Ok(Self(Extents::new(planned, max_nodes)?))
+        Ok(Self(Chunked::new(planned, max_nodes)?))
     }
 
     /// The size of a node, in bytes.
@@ -55,7 +55,7 @@ impl<K, V> Nodes<K, V> {
 
     /// Returns the number of bytes that [`Nodes::new`] allocates.
     pub(crate) fn bytes(planned: usize) -> Option<usize> {
-        Extents::<Node<K, V>>::bytes(planned)
+        Chunked::<Node<K, V>>::bytes(planned)
     }
 
     /// Makes sure that the `index`-th node (number `index + 1`) has storage.
@@ -81,7 +81,7 @@ impl<K, V> Nodes<K, V> {
     #[inline(always)]
     pub(crate) fn prefetch(&self, node: NodeId) {
         if let Some(node) = self.0.find((node as usize).wrapping_sub(1)) {
-            // SAFETY: extents never move, and are freed only when `self` is dropped; any bytes are
+            // SAFETY: chunks never move, and are freed only when `self` is dropped; any bytes are
             // a valid node.
             prefetch(unsafe { node.as_ref() });
         }

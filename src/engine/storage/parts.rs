@@ -1,7 +1,7 @@
 //! Which optional parts a cache has, in one word.
 //!
 //! Most of what an operation could have to do belongs to parts that most caches never have:
-//! deadlines, groups, a listener, weights, more than one floor. An operation reads this word and
+//! deadlines, groups, a listener, weights, more than one tier. An operation reads this word and
 //! leaves out, with one test, all that belongs to missing parts. A lookup reads it once; so a plain
 //! hit pays for no part.
 //!
@@ -16,7 +16,7 @@
 //! Reads        reads move deadlines        with the cache; or before the first such rule is set
 //! Groups       births and tags             before they are announced (`sweep.rs`, `groups.rs`)
 //! Generations  a shard counts them         before one is read to be handed out (`generations.rs`)
-//! Grown        more than the ground floor  before the height is raised (`storeys.rs`)
+//! Grown        more than the first tier  before the height is raised (`tiers.rs`)
 //! Loads        a load was posted           before the first post (`fill.rs`)
 //! Resized      the capacity was changed    before it is: a debt has no other cause (`budget.rs`)
 //! Listener     removals are told           with the cache
@@ -24,7 +24,7 @@
 //! ```
 //!
 //! *Each thread that is about to use a part makes sure of its bit*, and not only the thread that
-//! has made the part: that one may be stopped in between. [`Parts::make`] does so for a [`Late`]
+//! has made the part: that one may be stopped in between. [`Parts::make`] does so for a [`OnceBox`]
 //! part.
 //!
 //! # Why a thread that has not seen a bit is right
@@ -46,9 +46,9 @@
 //!   see `groups.rs`, which requires that the look whether the cache is armed comes before the look
 //!   at the index. A thread that has learned of the invalidation, or of a thread that has taken the
 //!   entry for stale, does not miss the bit.
-//! - *Grown.* No key was above the ground floor when the lookup began. If it does not find its key
-//!   on the ground, the key was absent then, or was removed from the ground since; keys do not
-//!   change floors. So there was a moment without it.
+//! - *Grown.* No key was above the first tier when the lookup began. If it does not find its key in
+//!   the first tier, the key was absent then, or was removed from the first tier since; keys do not
+//!   change tiers. So there was a moment without it.
 //! - *Reads.* A rule holds for operations that begin after it was set.
 //!
 //! *A writer* may work on what other threads have made since it began: an entry that it finds, a
@@ -71,7 +71,7 @@
 //! Wait-free.
 
 use crate::{
-    engine::storage::late::Late,
+    engine::storage::once_box::OnceBox,
     sync::{AtomicU32, Ordering},
     testing::plant::{Bug, planted},
 };
@@ -86,7 +86,7 @@ pub(crate) enum Part {
     Reads = 1 << 1,
     /// Entries may have births and tags.
     Groups = 1 << 2,
-    /// There may be more than the ground floor.
+    /// There may be more than the first tier.
     Grown = 1 << 3,
     /// Nodes may have generations.
     Generations = 1 << 4,
@@ -177,11 +177,11 @@ impl Parts {
     pub(crate) fn make<'l, T, E>(
         &self,
         part: Part,
-        late: &'l Late<T>,
+        cell: &'l OnceBox<T>,
         make: impl FnOnce() -> Result<T, E>,
     ) -> Result<&'l T, E> {
-        let left_to_maker = planted(Bug::PartLeftToMaker) && late.get().is_some();
-        let made = late.get_or_try_make(make)?;
+        let left_to_maker = planted(Bug::PartLeftToMaker) && cell.get().is_some();
+        let made = cell.get_or_try_make(make)?;
         if !left_to_maker {
             self.announce(part);
         }

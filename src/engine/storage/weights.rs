@@ -8,7 +8,7 @@
 use crate::{
     engine::{
         index::word::NodeId,
-        storage::extents::{Extents, OutOfMemory},
+        storage::chunked::{Chunked, OutOfMemory},
     },
     sync::{AtomicU64, Ordering},
 };
@@ -41,11 +41,11 @@ impl Price {
 
 /// The weights of one shard's nodes.
 #[derive(Debug)]
-pub(crate) struct Weights(Extents<AtomicU64>);
+pub(crate) struct Weights(Chunked<AtomicU64>);
 
 impl Weights {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
-        Extents::new(planned, max_nodes).map(Self)
+        Chunked::new(planned, max_nodes).map(Self)
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! 0        DEAD: the deadline has come, and nothing is left to be done; what a claim leaves behind
-//! 1        PAST: the deadline has come, a thread has settled that; the entry is not yet taken out
+//! 1        PAST: the deadline has come, a thread has marked that; the entry is not yet taken out
 //! MAX      NEVER: an entry without a deadline; what fresh memory says
 //! else     the deadline, a time of the cache's clock
 //! ```
@@ -16,14 +16,14 @@
 //! store     any -> d               the owner of the node, before it publishes the node
 //!           any -> DEAD            the thread that took the node out of the index
 //! change    d -> d', if d > now    any thread that finds the entry in the index, compare-and-swap
-//! settle    d -> PAST, if d <= now any thread that takes the entry for absent, compare-and-swap
+//! mark past d -> PAST, if d <= now any thread that takes the entry for absent, compare-and-swap
 //! claim     d -> DEAD              an expiry that has seen d come, compare-and-swap
 //! disclaim  DEAD -> PAST           a child of `fork`, for a claim of a thread that it does not
 //!                                  have, compare-and-swap
 //! ```
 //!
 //! A change looks at the clock, and swaps a moment later, when the deadline may have come.
-//! Therefore a thread takes an entry for absent only after it has settled it: a settled deadline
+//! Therefore a thread takes an entry for absent only after it has marked it: a deadline marked past
 //! cannot be changed any more, and no thread has taken an entry for absent whose deadline was
 //! changed. So no entry comes back.
 //!
@@ -43,7 +43,7 @@
 //!
 //! A deadline is a number, and nothing else is learned from it, with one exception: that some
 //! entries have ends of their own. For that, change and swap are AcqRel, and a thread that moves a
-//! deadline by its own rules loads it with Acquire (`postpone.rs`). Everything else is Relaxed. A
+//! deadline by its own rules loads it with Acquire (`extend.rs`). Everything else is Relaxed. A
 //! thread that finds a node in the index (Acquire of the slot) sees what its owner stored, or
 //! something later. A thread that takes a mark of the wheel (Acquire) sees what was stored before
 //! the mark was made. Claim and change are read-modify-writes, which see the last word.
@@ -55,13 +55,13 @@
 //!
 //! # Progress
 //!
-//! Wait-free, except for change and settle, which are lock-free: they repeat when another change
+//! Wait-free, except for change and mark past, which are lock-free: they repeat when another change
 //! came first.
 
 use crate::{
     engine::{
         index::{prefetch::prefetch, sets::Loc, word::NodeId},
-        storage::extents::{Element, Extents, OutOfMemory},
+        storage::chunked::{Chunked, Element, OutOfMemory},
     },
     process::clock::{DEAD, NEVER, PAST},
     sync::{AtomicU32, AtomicU64, Ordering},
@@ -133,13 +133,13 @@ unsafe impl Element for Timer {
 
 /// The deadlines of one shard's nodes.
 #[derive(Debug)]
-pub(crate) struct Deadlines(Extents<Timer>);
+pub(crate) struct Deadlines(Chunked<Timer>);
 
 impl Deadlines {
     pub(crate) fn new(planned: usize, max_nodes: usize) -> Result<Self, OutOfMemory> {
-        // The first extent is a multiple of a block, and the others are powers of two, so no block
-        // straddles extents.
-        Ok(Self(Extents::new(planned.next_multiple_of(BLOCK), max_nodes)?))
+        // The first chunk is a multiple of a block, and the others are powers of two, so no block
+        // straddles chunks.
+        Ok(Self(Chunked::new(planned.next_multiple_of(BLOCK), max_nodes)?))
     }
 
     /// Makes sure that a node has a word; without one it has no deadline.
@@ -154,7 +154,7 @@ impl Deadlines {
 
     #[inline(always)]
     fn timer(&self, node: NodeId) -> Option<&Timer> {
-        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // SAFETY: chunks never move, and are freed only when `self` is dropped; elements are
         // atomic integers, so shared access is sound.
         self.0.find(node as usize - 1).map(|timer| unsafe { timer.as_ref() })
     }
@@ -250,15 +250,15 @@ impl Deadlines {
         debug_assert!(seen != DEAD && seen != PAST, "it had come");
         self.word(node).is_some_and(|word| {
             // AcqRel: pairs with the AcqRel in `change` and of other swaps, and the Acquire in
-            // `load_to_move`; the end that was noted before is visible (`postpone.rs`).
+            // `load_to_move`; the end that was noted before is visible (`extend.rs`).
             // Failure, Relaxed: the caller learns nothing else.
             word.compare_exchange(!seen, !deadline, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         })
     }
 
-    /// Returns whether the deadline of a node has come, by `has_come`, and settles that it has.
+    /// Returns whether the deadline of a node has come, by `has_come`, and marks it past if it has.
     #[cold]
-    pub(crate) fn settle(&self, node: NodeId, has_come: impl Fn(u64) -> bool) -> bool {
+    pub(crate) fn mark_past(&self, node: NodeId, has_come: impl Fn(u64) -> bool) -> bool {
         let Some(word) = self.word(node) else { return false };
         let mut seen = !word.load(Ordering::Relaxed);
         loop {
@@ -299,7 +299,7 @@ impl Deadlines {
             if seen == deadline && planted(Bug::ChangeSilent) {
                 return Change::Later;
             }
-            // Written even if the word has this value already, see `postpone.rs`.
+            // Written even if the word has this value already, see `extend.rs`.
             // AcqRel: pairs with the AcqRel in `swap` and of other changes, and the Acquire in
             // `load_to_move`; the end that was noted before is visible.
             // Failure, Relaxed: the deadline is only compared.
@@ -321,7 +321,7 @@ impl Deadlines {
         let first = block.first();
         let len = (fresh.saturating_add(1).saturating_sub(first) as usize).min(BLOCK);
         let mut look = Look { first, due: 0, earliest: NEVER };
-        // Blocks do not straddle extents: see `new`.
+        // Blocks do not straddle chunks: see `new`.
         let timers = self.0.find_run(first as usize - 1, len).unwrap_or_default();
         for (i, timer) in timers.iter().enumerate() {
             // Relaxed: taking the block's mark was the Acquire; `expire` reads a due word again.
@@ -425,7 +425,7 @@ impl<F: FnMut(NodeId, u64)> crate::engine::time::wheel::Visit for Looking<'_, F>
 mod tests {
     use super::*;
 
-    /// Nodes `1..=count`, all handed out, some of them beyond the first extent.
+    /// Nodes `1..=count`, all handed out, some of them beyond the first chunk.
     fn deadlines(count: usize) -> Deadlines {
         let deadlines = Deadlines::new(10, count).expect("memory");
         (0..count).for_each(|i| deadlines.ensure(i as NodeId + 1).expect("within the bound"));
@@ -496,9 +496,9 @@ mod tests {
     fn what_is_settled_is_not_changed_any_more_and_is_due() {
         let deadlines = deadlines(1);
         deadlines.store(1, 10);
-        assert!(!deadlines.settle(1, |seen| seen <= 9));
+        assert!(!deadlines.mark_past(1, |seen| seen <= 9));
         assert_eq!(deadlines.change(1, 20, |seen| seen <= 9), Change::Later);
-        assert!(deadlines.settle(1, |seen| seen <= 20) && deadlines.settle(1, |_| false));
+        assert!(deadlines.mark_past(1, |seen| seen <= 20) && deadlines.mark_past(1, |_| false));
         assert_eq!(deadlines.change(1, 30, |_| false), Change::TooLate);
         let mut due = vec![];
         let look = deadlines.look(Block(0), 1, 20);

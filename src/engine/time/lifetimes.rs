@@ -89,7 +89,7 @@ impl Share {
 
 /// What a read does to its entry's deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heed {
+pub(crate) enum OnRead {
     Nothing,
     /// It moves the deadline to this time, unless the entry has an end of its own.
     Move(u64),
@@ -99,7 +99,7 @@ pub(crate) enum Heed {
 
 /// How long an entry lives.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Span {
+pub(crate) enum Ttl {
     /// As the rules of the cache say.
     ByRule,
     /// As a caller says, whatever the rules.
@@ -153,7 +153,7 @@ impl Life {
         self.deadline <= self.written
     }
 
-    /// Returns whether it is settled, or claimed, that the deadline has come.
+    /// Returns whether the deadline is marked past, or claimed.
     pub(crate) fn is_over(self) -> bool {
         self.deadline == DEAD || self.deadline == PAST
     }
@@ -191,7 +191,7 @@ impl<K, V> Lifetimes<K, V> {
 
     /// Returns whether reads change deadlines.
     #[inline(always)]
-    pub(crate) fn heed_reads(&self) -> bool {
+    pub(crate) fn follows_reads(&self) -> bool {
         self.to_idle.is_some() || self.expiry.is_some()
     }
 
@@ -201,11 +201,11 @@ impl<K, V> Lifetimes<K, V> {
         &self,
         entry: &Entry<K, V>,
         hash: u64,
-        span: Span,
+        ttl: Ttl,
         replaced: Option<Life>,
     ) -> Life {
         let now = self.clock.read();
-        if let Span::For(duration) = span {
+        if let Ttl::For(duration) = ttl {
             return Life::until(self.clock.deadline_from(now, duration), self.clock.time(now));
         }
         let end = self.to_live.get().map_or(NEVER, |to_live| {
@@ -272,21 +272,21 @@ impl<K, V> Lifetimes<K, V> {
 
     /// Returns what a read does to its entry's deadline, a moment after the clock said `reading`.
     #[inline]
-    pub(crate) fn heed_read_at(&self, deadline: u64, reading: Option<Reading>) -> Heed {
+    pub(crate) fn on_read_at(&self, deadline: u64, reading: Option<Reading>) -> OnRead {
         if self.expiry.is_some() {
-            return Heed::Ask;
+            return OnRead::Ask;
         }
-        let Some(to_idle) = self.to_idle.nanos() else { return Heed::Nothing };
+        let Some(to_idle) = self.to_idle.nanos() else { return OnRead::Nothing };
         let now = reading.unwrap_or_else(|| self.clock.read());
         let idle = self.clock.deadline_in(now, to_idle);
         // A read that writes sets the deadline a granule later, which is enough for the reads that
         // follow, so that not every read writes.
         if deadline >= idle {
-            Heed::Nothing
+            OnRead::Nothing
         } else if self.rules == Rules::Changing || self.to_live.is_some() || deadline <= PAST {
-            Heed::Ask
+            OnRead::Ask
         } else {
-            Heed::Move(idle.saturating_add(self.clock.idle_granule()))
+            OnRead::Move(idle.saturating_add(self.clock.idle_granule()))
         }
     }
 
@@ -320,14 +320,14 @@ impl<K, V> Lifetimes<K, V> {
         Some(Life { deadline, own, ..life })
     }
 
-    /// Returns the life of an entry after a touch, which gives it `span` from now on.
-    pub(crate) fn touched(&self, life: Life, span: Span) -> Life {
+    /// Returns the life of an entry after a touch, which gives it `ttl` from now on.
+    pub(crate) fn touched(&self, life: Life, ttl: Ttl) -> Life {
         let now = self.clock.read();
-        match span {
-            Span::For(duration) => {
+        match ttl {
+            Ttl::For(duration) => {
                 Life::until(self.clock.deadline_from(now, duration), life.written)
             }
-            Span::ByRule | Span::Kept => {
+            Ttl::ByRule | Ttl::Kept => {
                 let end = self.after(now, self.to_live.get());
                 let own = if life.by == By::Caller { NEVER } else { life.own };
                 let deadline = end.min(own).min(self.after(now, self.to_idle.get()));

@@ -2,12 +2,12 @@
 //!
 //! - `lifetimes.rs`: the rules of a cache, and what they come to for one entry
 //! - `deadlines.rs`: the column of deadlines, and who may change one
-//! - `postpone.rs`: reads that extend a deadline, against calls that set another end
+//! - `extend.rs`: reads that extend a deadline, against calls that set another end
 //! - `wheel.rs`, `wheel/`: the timer wheel over blocks of nodes
 //! - `timing.rs`: what a shard knows about time, put together
 
 pub(crate) mod deadlines;
+pub(crate) mod extend;
 pub(crate) mod lifetimes;
-pub(crate) mod postpone;
 pub(crate) mod timing;
 pub(crate) mod wheel;

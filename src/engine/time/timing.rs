@@ -35,8 +35,8 @@ use crate::{
     engine::{
         index::{prefetch::prefetch, word::NodeId},
         storage::{
-            extents::{Element, Extents, OutOfMemory},
-            late::Late,
+            chunked::{Chunked, Element, OutOfMemory},
+            once_box::OnceBox,
         },
         time::{
             deadlines::{Block, Deadlines},
@@ -68,8 +68,8 @@ struct Extra {
     load: AtomicU32,
     /// The time before which the entry is not refreshed.
     rested: AtomicU64,
-    /// The entry's deadline before it was settled; for caches that keep entries beyond it.
-    settled: AtomicU64,
+    /// The entry's deadline before it was marked past; for caches that keep entries beyond it.
+    ended_at: AtomicU64,
 }
 
 // SAFETY: atomic integers and padding only, so zeroed memory is a valid value.
@@ -85,7 +85,7 @@ unsafe impl Element for Extra {
     #[cfg(larder_loom)]
     fn zero() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { own: zero(), load: AtomicU32::new(0), rested: zero(), settled: zero() }
+        Self { own: zero(), load: AtomicU32::new(0), rested: zero(), ended_at: zero() }
     }
 }
 
@@ -100,8 +100,8 @@ pub(crate) enum Extent {
 
 #[derive(Debug)]
 struct Details {
-    ends: Extents<Detail>,
-    extras: Option<Extents<Extra>>,
+    ends: Chunked<Detail>,
+    extras: Option<Chunked<Extra>>,
 }
 
 impl Details {
@@ -112,7 +112,7 @@ impl Details {
     }
 
     fn allocated_bytes(&self) -> usize {
-        self.ends.allocated_bytes() + self.extras.as_ref().map_or(0, Extents::allocated_bytes)
+        self.ends.allocated_bytes() + self.extras.as_ref().map_or(0, Chunked::allocated_bytes)
     }
 }
 
@@ -138,7 +138,7 @@ fn end_of_word(word: u64) -> (u64, By) {
 #[derive(Debug)]
 pub(crate) struct Timing {
     pub(crate) deadlines: Deadlines,
-    details: Late<Details>,
+    details: OnceBox<Details>,
     extent: Extent,
     planned: usize,
     max_nodes: usize,
@@ -163,7 +163,7 @@ impl Timing {
     ) -> Result<Self, OutOfMemory> {
         Ok(Self {
             deadlines: Deadlines::new(planned, max_nodes)?,
-            details: Late::new(),
+            details: OnceBox::new(),
             extent,
             planned,
             max_nodes,
@@ -183,10 +183,10 @@ impl Timing {
     /// Makes the column of details. Call before anything is noted that deadlines do not say.
     pub(crate) fn ensure_details(&self) -> Result<(), OutOfMemory> {
         let make = || {
-            let ends = Extents::new(self.planned, self.max_nodes)?;
+            let ends = Chunked::new(self.planned, self.max_nodes)?;
             let extras = match self.extent {
                 Extent::Ends => None,
-                Extent::All => Some(Extents::new(self.planned, self.max_nodes)?),
+                Extent::All => Some(Chunked::new(self.planned, self.max_nodes)?),
             };
             Ok(Details { ends, extras })
         };
@@ -197,7 +197,7 @@ impl Timing {
     pub(crate) fn announce_ends(&self) {
         if !self.has_ends() && !planted(Bug::EndsUnannounced) {
             // Release: pairs with the Acquire in `has_ends`. For reads that move the deadline, the
-            // change of the deadline that follows orders it (`postpone.rs`).
+            // change of the deadline that follows orders it (`extend.rs`).
             self.has_ends.store(true, Ordering::Release);
         }
     }
@@ -211,7 +211,7 @@ impl Timing {
 
     #[inline(always)]
     fn detail(&self, node: NodeId) -> Option<&Detail> {
-        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // SAFETY: chunks never move, and are freed only when `self` is dropped; elements are
         // atomic integers, so shared access is sound.
         self.details.get()?.ends.find(node as usize - 1).map(|detail| unsafe { detail.as_ref() })
     }
@@ -219,7 +219,7 @@ impl Timing {
     #[inline]
     fn extra(&self, node: NodeId) -> Option<&Extra> {
         let extras = self.details.get()?.extras.as_ref()?;
-        // SAFETY: extents never move, and are freed only when `self` is dropped; elements are
+        // SAFETY: chunks never move, and are freed only when `self` is dropped; elements are
         // atomic integers, so shared access is sound.
         extras.find(node as usize - 1).map(|extra| unsafe { extra.as_ref() })
     }
@@ -263,7 +263,7 @@ impl Timing {
     /// may swap meanwhile.
     pub(crate) fn note_anew(&self, node: NodeId, life: Life) {
         if let Some(detail) = self.detail(node) {
-            // Relaxed: the change of the deadline that follows is the Release (`postpone.rs`).
+            // Relaxed: the change of the deadline that follows is the Release (`extend.rs`).
             // A swap, since in loom a plain store may come between the load and the store of
             // another thread's read-modify-write.
             detail.end.swap(word_of_end(life), Ordering::Relaxed);
@@ -280,7 +280,7 @@ impl Timing {
             detail.end.store(new, Ordering::Relaxed);
             return true;
         }
-        // Relaxed: the swap of the deadline that follows is the Release (`postpone.rs`).
+        // Relaxed: the swap of the deadline that follows is the Release (`extend.rs`).
         detail.end.compare_exchange(seen, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
@@ -318,21 +318,26 @@ impl Timing {
         self.extra(node).map_or(DEAD, |extra| extra.rested.load(Ordering::Relaxed))
     }
 
-    /// Returns whether the deadline of a node has come, by `has_come`. If it has, settles that: no
+    /// Returns whether the deadline of a node has come, by `has_come`. If it has, marks it past: no
     /// thread can change the deadline any more.
     #[cold]
-    pub(crate) fn settle(&self, node: NodeId, grace: u64, has_come: impl Fn(u64) -> bool) -> bool {
+    pub(crate) fn mark_past(
+        &self,
+        node: NodeId,
+        grace: u64,
+        has_come: impl Fn(u64) -> bool,
+    ) -> bool {
         if grace > 0
             && let Some(extra) = self.extra(node)
         {
             let seen = self.deadlines.load(node);
             if seen != PAST && seen != DEAD {
-                // If another thread changes the deadline now, the next thread that settles it notes
+                // If another thread changes the deadline now, the next thread that marks it notes
                 // the right one. Relaxed: the time is only shown.
-                extra.settled.store(seen, Ordering::Relaxed);
+                extra.ended_at.store(seen, Ordering::Relaxed);
             }
         }
-        self.deadlines.settle(node, has_come)
+        self.deadlines.mark_past(node, has_come)
     }
 
     /// Returns whether this thread knows, without asking the clock (`lease.rs`), that the deadline
@@ -351,7 +356,7 @@ impl Timing {
     }
 
     /// Returns what the clock says of the deadline of a node that was found in the index. A past
-    /// deadline is not settled by that. Not inlined, so that all lookups share the code.
+    /// deadline is not marked past by that. Not inlined, so that all lookups share the code.
     #[inline(never)]
     pub(crate) fn judge(&self, clock: &Clock, node: NodeId) -> Verdict {
         clock.judge(self.deadlines.load(node))
@@ -368,7 +373,7 @@ impl Timing {
             // Nothing is noted of an entry that ended at the clock's origin.
             PAST => self
                 .extra(node)
-                .map_or(PAST, |extra| extra.settled.load(Ordering::Relaxed).max(PAST)),
+                .map_or(PAST, |extra| extra.ended_at.load(Ordering::Relaxed).max(PAST)),
             deadline => deadline,
         }
     }
@@ -377,7 +382,7 @@ impl Timing {
     pub(crate) fn life(&self, node: NodeId) -> Life {
         // Relaxed: what the node's owner noted is visible, since the node was found in the index
         // (Acquire). For a thread that moves the deadline, its swap or change of the deadline
-        // orders the looks at the end (`postpone.rs`).
+        // orders the looks at the end (`extend.rs`).
         let deadline = self.deadlines.load(node);
         match self.detail(node) {
             Some(detail) if detail.written.load(Ordering::Relaxed) != Life::ENDLESS.written => {

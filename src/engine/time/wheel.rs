@@ -29,8 +29,8 @@
 //!
 //! A slot is a bitmap with a bit per block, a few words, and so is the set of *ready* blocks. The
 //! words of 64 blocks for all slots lie together, a *column*, so marks for neighbouring times are
-//! near each other. A column is made with its first mark (`late.rs`). If there is no memory for it,
-//! expired entries of its blocks are removed only by eviction.
+//! near each other. A column is made with its first mark (`once_box.rs`). If there is no memory for
+//! it, expired entries of its blocks are removed only by eviction.
 //!
 //! # Small shards
 //!
@@ -159,8 +159,8 @@ use crate::{
     engine::{
         index::prefetch::prefetch,
         storage::{
-            extents::{Element, OutOfMemory, zeroed},
-            late::Late,
+            chunked::{Element, OutOfMemory, zeroed},
+            once_box::OnceBox,
         },
         time::deadlines::Block,
     },
@@ -212,13 +212,13 @@ struct Hands {
 
 /// The marks of 64 blocks, made with the first of them.
 #[derive(Debug)]
-struct Column(Late<Box<[AtomicU64]>>);
+struct Column(OnceBox<Box<[AtomicU64]>>);
 
-// SAFETY: a `Late` is an atomic pointer, whose zero is null: no value yet.
+// SAFETY: a `OnceBox` is an atomic pointer, whose zero is null: no value yet.
 unsafe impl Element for Column {
     #[cfg(larder_loom)]
     fn zero() -> Self {
-        Self(Late::new())
+        Self(OnceBox::new())
     }
 }
 

@@ -102,7 +102,7 @@ impl<K, V> Common<K, V> {
     }
 
     fn for_each_member(&self, mut f: impl FnMut(&Shard<K, V>, NodeId)) {
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             for set in 0..shard.index.len() {
                 let _pin = pin();
                 let members = shard.index.members_of(set).into_iter().flatten();
@@ -114,7 +114,7 @@ impl<K, V> Common<K, V> {
     /// Counts the residents without those that are over; nothing is stale. Returns `None` if other
     /// threads are removing entries that are over.
     fn census_by_time(&self) -> Option<Census> {
-        let wheels = || self.storeys.iter().filter_map(|shard| Some(&shard.timing.get()?.wheel));
+        let wheels = || self.tiers.iter().filter_map(|shard| Some(&shard.timing.get()?.wheel));
         if wheels().any(Wheel::is_inherited) {
             return None;
         }
@@ -132,7 +132,7 @@ impl<K, V> Common<K, V> {
     /// Counts the entries that are over and in no thread's hands.
     fn over(&self) -> Sum {
         let mut over = Sum::default();
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             let Some(timing) = shard.timing.get() else { continue };
             timing.wheel.for_each_due(self.lifetimes.clock.now(), |block| {
                 let _pin = pin();

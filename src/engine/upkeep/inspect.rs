@@ -4,7 +4,7 @@
 use crate::engine::invalidate::groups::Place;
 use crate::{
     engine::{
-        Engine, Sighted,
+        Engine, Located,
         index::{
             hints::{MERIT_MAX, Segment, Standing, USES_MAX},
             sets::Found,
@@ -52,13 +52,13 @@ pub(crate) struct Facts {
 impl<K, V> Engine<K, V> {
     /// Returns the number of a shard's sets.
     pub(crate) fn sets(&self, shard: usize) -> usize {
-        self.common.storeys.get(shard).map_or(0, |shard| shard.index.len())
+        self.common.tiers.get(shard).map_or(0, |shard| shard.index.len())
     }
 
     /// Returns the properties of a key's entry. Does not count as use.
     pub(crate) fn facts(&self, hash: u64, eq: impl FnMut(&K) -> bool) -> Option<Facts> {
         let pin = pin();
-        let Sighted { shard, found, .. } = self.find_live(&pin, hash, eq)?;
+        let Located { shard, found, .. } = self.find_live(&pin, hash, eq)?;
         Some(Facts {
             uses: found.standing().uses.into(),
             life: shard.timing.get().map(|timing| timing.life(found.node)),
@@ -77,7 +77,7 @@ impl<K, V> Engine<K, V> {
 
     /// Calls `f` with each entry and its rank, until it returns `Break`.
     pub(crate) fn try_rank_all(&self, mut f: impl FnMut(Rank, &Entry<K, V>) -> ControlFlow<()>) {
-        for shard in self.common.storeys.iter() {
+        for shard in self.common.tiers.iter() {
             for set in 0..shard.index.len() {
                 let _pin = pin();
                 let watch = self.common.watch();
@@ -100,7 +100,7 @@ impl<K, V> Engine<K, V> {
     #[cfg(feature = "manager")]
     pub(crate) fn count_tagged(&self, tag: Place) -> u64 {
         let mut count = 0;
-        for shard in self.common.storeys.iter() {
+        for shard in self.common.tiers.iter() {
             for set in 0..shard.index.len() {
                 let _pin = pin();
                 let watch = self.common.watch();
@@ -123,7 +123,7 @@ impl<K, V> Engine<K, V> {
         slot: &mut usize,
         copy: impl Fn(&Entry<K, V>) -> T,
     ) -> Option<T> {
-        let shard = self.common.storeys.get(shard)?;
+        let shard = self.common.tiers.get(shard)?;
         let dues = Dues::OfShard { id: shard.id(), dead: DEAD_PER_WRITE };
         let cx = WriteScope::new(&self.common, dues);
         shard.index.members_of(set)?.find_map(|found| {

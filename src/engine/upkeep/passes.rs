@@ -52,7 +52,7 @@ impl<K, V> Common<K, V> {
     /// Removes expired entries, from no more than `budget` blocks.
     pub(crate) fn expire(&self, mut budget: u32) -> Advance {
         let now = self.lifetimes.clock.now();
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             loop {
                 let mut under_one_pin = budget.min(BLOCKS_PER_PIN);
                 budget -= under_one_pin;
@@ -103,7 +103,7 @@ impl<K, V> Common<K, V> {
             return Advance::More;
         }
         let mut sealed = 0;
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             sealed += shard.recycler.seal_all(&pin().guard);
             if sealed >= BATCHES_PER_STEP {
                 return Advance::More;
@@ -120,7 +120,7 @@ impl<K, V> Common<K, V> {
             }
         }
         // Any pin and any seal may also have handed a batch back.
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             if shard.recycler.has_dead() {
                 return Advance::More;
             }
@@ -130,7 +130,7 @@ impl<K, V> Common<K, V> {
 
     /// Drops no more than `most` dead entries.
     fn drop_some(&self, mut most: u32) -> Advance {
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             most -= shard.drop_dead(most);
             if most == 0 {
                 return Advance::More;
@@ -142,14 +142,14 @@ impl<K, V> Common<K, V> {
     /// Brings reclamation as far as pinned threads allow, and drops all dead entries.
     pub(crate) fn reclaim(&self) {
         self.collect();
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             while shard.drop_dead(plan::DEAD_PER_PASS) > 0 {}
         }
     }
 
     /// Brings reclamation as far as pinned threads allow.
     pub(crate) fn collect(&self) {
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             shard.recycler.seal_all(&pin().guard);
         }
         // A flush advances the epoch once at most, and hands back a few batches whose epoch is two
@@ -167,7 +167,7 @@ impl<K, V> Common<K, V> {
     /// Returns the weight of all residents.
     pub(crate) fn weight(&self) -> u64 {
         let mut unused = 0;
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             unused += shard.credits().unused();
         }
         unused += self.budget.pooled();
@@ -200,7 +200,7 @@ impl<K, V> Common<K, V> {
     fn pay_some(&self) -> Payment {
         let Some(due) = self.budget.take_debt() else { return Payment::None };
         // Any shard will do: it asks others for credits that it lacks.
-        let shard = self.storeys.ground(due << 48);
+        let shard = self.tiers.first(due << 48);
         let cx = WriteScope::new(self, Dues::None);
         let mut credit = Credit::NONE;
         let gathered = shard.gather(&cx, due << 48, due, &mut credit);
@@ -214,19 +214,19 @@ impl<K, V> Common<K, V> {
     pub(crate) fn sweep_all(&self) {
         let Some(groups) = self.groups.get() else { return };
         for _ in 0..FLUSHES_TO_DISARM {
-            let _ = self.sweep(&mut (2 * self.storeys.pairs()));
+            let _ = self.sweep(&mut (2 * self.tiers.pairs()));
             if !groups.is_armed() {
                 return;
             }
             pin().guard.flush();
         }
-        let _ = self.sweep(&mut (2 * self.storeys.pairs()));
+        let _ = self.sweep(&mut (2 * self.tiers.pairs()));
     }
 
     /// Returns the number of batches that wait for the end of their grace period.
     fn pending(&self) -> u32 {
         let mut pending = 0;
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             pending += shard.recycler.pending();
         }
         pending
@@ -245,7 +245,7 @@ impl<K, V> Common<K, V> {
 
     fn next_due(&self) -> Option<u64> {
         let mut next: Option<u64> = None;
-        for shard in self.storeys.iter() {
+        for shard in self.tiers.iter() {
             if let Some(timing) = shard.timing.get()
                 && let Some(due) = timing.wheel.next_due()
             {
@@ -329,19 +329,19 @@ impl<K: Send + Sync, V: Send + Sync> Task for Common<K, V> {
 
 /// Registers a cache with the maintenance thread. Made where its types are known to be `Send` and
 /// `Sync`.
-pub(crate) struct Tended<K, V>(Erase<K, V>);
+pub(crate) struct MaintenanceHandle<K, V>(Erase<K, V>);
 
 type Erase<K, V> = fn(&Arc<Common<K, V>>) -> Weak<dyn Task>;
 
-impl<K, V> Clone for Tended<K, V> {
+impl<K, V> Clone for MaintenanceHandle<K, V> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<K, V> Copy for Tended<K, V> {}
+impl<K, V> Copy for MaintenanceHandle<K, V> {}
 
-impl<K: Send + Sync + 'static, V: Send + Sync + 'static> Tended<K, V> {
+impl<K: Send + Sync + 'static, V: Send + Sync + 'static> MaintenanceHandle<K, V> {
     pub(crate) fn new() -> Self {
         Self(|common| {
             let weak: Weak<Common<K, V>> = Arc::downgrade(common);
@@ -352,17 +352,21 @@ impl<K: Send + Sync + 'static, V: Send + Sync + 'static> Tended<K, V> {
 
 impl<K, V> Engine<K, V> {
     /// Registers the cache with the maintenance thread, unless it is already.
-    pub(crate) fn tend(&self, tended: Tended<K, V>) {
+    pub(crate) fn start_maintenance(&self, maintained: MaintenanceHandle<K, V>) {
         let common = &self.common;
         // Without a thread, writes and calls for maintenance do all the work.
         let _ = common.registration.get_or_try_make(|| {
-            maintenance::register((tended.0)(common), common.lifetimes.clock.clone(), common.code())
+            maintenance::register(
+                (maintained.0)(common),
+                common.lifetimes.clock.clone(),
+                common.code(),
+            )
         });
     }
 }
 
-impl<K, V> fmt::Debug for Tended<K, V> {
+impl<K, V> fmt::Debug for MaintenanceHandle<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tended")
+        f.write_str("MaintenanceHandle")
     }
 }

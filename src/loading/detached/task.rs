@@ -8,11 +8,11 @@ use crate::{
             fill::Took,
             handed::{HandedLead, TakenUp},
         },
-        ops::insert::Terms,
+        ops::insert::EntryOptions,
         singleflight::flight::Outcome,
     },
     loading::{Lead, Question, Wanted, land},
-    process::{errands::caught, spawner::Spawner},
+    process::{pool::caught, spawner::Spawner},
 };
 use std::{
     future::{Future, poll_fn},
@@ -26,7 +26,7 @@ use std::{
 /// A key, and what is to hold of the entry that is loaded for it.
 struct Given<K> {
     key: K,
-    terms: Terms,
+    options: EntryOptions,
 }
 
 impl<K: Hash + Eq + Clone> Wanted<K> for Given<K> {
@@ -44,8 +44,8 @@ impl<K: Hash + Eq + Clone> Wanted<K> for Given<K> {
         self.key
     }
 
-    fn terms(&self) -> Terms {
-        self.terms
+    fn options(&self) -> EntryOptions {
+        self.options
     }
 }
 
@@ -86,7 +86,7 @@ where
         let slot = Slot::new();
         let task = Self {
             hash,
-            given: Some(Given { key: key.to_key(), terms: key.terms() }),
+            given: Some(Given { key: key.to_key(), options: key.options() }),
             lead: Some(lead),
             loader: Some(Box::pin(init)),
             old,

@@ -123,7 +123,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         value: V,
     ) -> Decision<StoredKey, StoredValue> {
         let value = self.stored(self.query(key), value, Duration::ZERO);
-        Decision::PutOn(nodes::Entry { key: entry.key.clone(), value }, self.terms)
+        Decision::PutOn(nodes::Entry { key: entry.key.clone(), value }, self.options)
     }
 
     /// Computes a key's new state with `f`, which gets the entry and its value; see
@@ -134,7 +134,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         mut f: impl FnMut(Option<(&Stored, &V)>) -> Decision<StoredKey, StoredValue>,
     ) {
         let entries = &self.entries;
-        entries.tend();
+        entries.start_maintenance();
         entries.engine().compute(
             entries.hash(&query),
             |other| query.equivalent(other),
@@ -302,7 +302,7 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
                 let owned = found.map_or_else(|| query.to_stored(), |(entry, _)| entry.key.clone());
                 let entry = nodes::Entry { key: owned, value: stored };
                 let result = Entry::put(key.to_stored(), value, found.is_some());
-                (Decision::PutOn(entry, view.terms), result)
+                (Decision::PutOn(entry, view.options), result)
             }
             (Op::Remove, Some((_, old))) => {
                 (Decision::Remove, CompResult::Removed(self.found(old)))
@@ -439,7 +439,7 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         let Self { view, key } = self;
         let (query, engine) = (view.query(key), view.entries.engine());
         let hash = view.entries.hash(&query);
-        view.entries.tend();
+        view.entries.start_maintenance();
         loop {
             let eq = |other: &StoredKey| query.equivalent(other);
             let copy = |entry: &Stored| self.found(View::<V, T>::with_value(entry).1);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     LoadGuard, LoadOutcome, TooManyTags,
-    engine::{invalidate::groups::Tags, ops::insert::Terms, time::lifetimes::Span},
+    engine::{invalidate::groups::Tags, ops::insert::EntryOptions, time::lifetimes::Ttl},
     loading::{Found, Guarded, polling::Map},
     manager::{
         hashing::BuildPlaceHasher,
@@ -198,16 +198,16 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
     /// assert_eq!((users.get(&7), users.get(&8)), (Some("Ada"), Some("Grace")));
     /// ```
     pub fn insert(self, value: V) -> LoadOutcome {
-        let terms = self.0.view.terms;
-        self.insert_on(value, &terms)
+        let options = self.0.view.options;
+        self.insert_on(value, &options)
     }
 
     /// [`insert`](ViewGuard::insert) for an entry that lives for `duration`, as
     /// [`View::set_with_ttl`]. Zero: it is given to those who wait only, and what it was to replace
     /// is removed.
     pub fn insert_with_ttl(self, value: V, duration: Duration) -> LoadOutcome {
-        let terms = Terms { span: Span::For(duration), ..self.0.view.terms };
-        self.insert_on(value, &terms)
+        let options = EntryOptions { ttl: Ttl::For(duration), ..self.0.view.options };
+        self.insert_on(value, &options)
     }
 
     /// [`insert`](ViewGuard::insert) for an entry that has these tags instead of the
@@ -231,8 +231,8 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
         value: V,
         tags: impl IntoIterator<Item = impl Hash>,
     ) -> Result<LoadOutcome, TooManyTags> {
-        let terms = Terms { tags: self.tags(tags)?, ..self.0.view.terms };
-        Ok(self.insert_on(value, &terms))
+        let options = EntryOptions { tags: self.tags(tags)?, ..self.0.view.options };
+        Ok(self.insert_on(value, &options))
     }
 
     /// [`insert_tagged`](ViewGuard::insert_tagged) for an entry that lives for `duration`.
@@ -246,20 +246,20 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
         tags: impl IntoIterator<Item = impl Hash>,
         duration: Duration,
     ) -> Result<LoadOutcome, TooManyTags> {
-        let terms = Terms { span: Span::For(duration), tags: self.tags(tags)? };
-        Ok(self.insert_on(value, &terms))
+        let options = EntryOptions { ttl: Ttl::For(duration), tags: self.tags(tags)? };
+        Ok(self.insert_on(value, &options))
     }
 
     fn tags(&self, tags: impl IntoIterator<Item = impl Hash>) -> Result<Tags, TooManyTags> {
         self.0.view.entries.tags(tags.into_iter().map(super::Tag::new))
     }
 
-    fn insert_on(self, value: V, terms: &Terms) -> LoadOutcome {
+    fn insert_on(self, value: V, options: &EntryOptions) -> LoadOutcome {
         let Parts { load, span, view, key_bytes } = *self.0;
-        view.tend(terms);
+        view.start_maintenance(options);
         let held = Held { value, times: view.times() };
         let value = view.stored_with(key_bytes, held, load.took());
-        let outcome = load.insert_on(value, terms);
+        let outcome = load.insert_on(value, options);
         span.end(Outcome::Loaded);
         outcome
     }

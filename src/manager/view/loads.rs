@@ -5,7 +5,7 @@ use super::{
     lazy::{Followed, FoundOr, Lazy},
 };
 use crate::{
-    engine::{load::fill::Timer, time::lifetimes::Span},
+    engine::{load::fill::Timer, time::lifetimes::Ttl},
     loading::{Always, Asking, Fallible, Optional, Question, polling::Map},
     manager::{
         key::{Query, Wish},
@@ -201,9 +201,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
 
     /// What a subscriber is to know of a load.
     pub(super) fn span(&self) -> LoadSpan {
-        let ttl = match self.terms.span {
-            Span::For(duration) => Some(duration),
-            Span::ByRule | Span::Kept => None,
+        let ttl = match self.options.ttl {
+            Ttl::For(duration) => Some(duration),
+            Ttl::ByRule | Ttl::Kept => None,
         };
         LoadSpan::new(&self.cache, None, ttl)
     }
@@ -213,8 +213,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 
     pub(super) fn wish<'q, Q: KeyOf<T> + ?Sized>(&self, query: Query<'q, Q, V>) -> Wish<'q, Q, V> {
-        self.tend(&self.terms);
-        Wish { query, terms: self.terms }
+        self.start_maintenance(&self.options);
+        Wish { query, options: self.options }
     }
 
     #[cold]

@@ -28,9 +28,9 @@ use super::{
 use crate::{
     TooManyTags,
     engine::{
-        ops::insert::{IfPresent, Inserted, Terms},
+        ops::insert::{EntryOptions, IfPresent, Inserted},
         storage::nodes::Entry,
-        time::lifetimes::Span,
+        time::lifetimes::Ttl,
     },
 };
 use std::{fmt, hash::Hash, marker::PhantomData, time::Duration};
@@ -64,7 +64,7 @@ pub struct View<V, T = AnyKey> {
     namespace: Namespace,
     /// None: whatever the namespace's is.
     version: Option<u64>,
-    terms: Terms,
+    options: EntryOptions,
     soft_ttl: Option<Duration>,
     refresh: Option<Duration>,
     heap: Option<fn(&V) -> usize>,
@@ -88,7 +88,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             cache,
             namespace,
             version: None,
-            terms: Terms::BY_RULE,
+            options: EntryOptions::BY_RULE,
             soft_ttl: None,
             refresh: None,
             heap: None,
@@ -114,13 +114,13 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 impl<V, T> View<V, T> {
     /// The same view, for keys of another kind.
     fn with_keys<U>(&self) -> View<V, U> {
-        let Self { version, terms, soft_ttl, refresh, heap, .. } = *self;
+        let Self { version, options, soft_ttl, refresh, heap, .. } = *self;
         View {
             entries: self.entries.clone(),
             cache: self.cache.clone(),
             namespace: self.namespace.clone(),
             version,
-            terms,
+            options,
             soft_ttl,
             refresh,
             heap,
@@ -161,7 +161,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     #[must_use]
     pub fn with_ttl(self, duration: Duration) -> Self {
-        Self { terms: Terms { span: Span::For(duration), ..self.terms }, ..self }
+        Self { options: EntryOptions { ttl: Ttl::For(duration), ..self.options }, ..self }
     }
 
     /// The same view, whose entries have these tags, too: what it writes and what it loads goes
@@ -186,7 +186,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// If there are more than eight.
     pub fn with_tags(self, tags: impl IntoIterator<Item = impl Hash>) -> Result<Self, TooManyTags> {
         let tags = self.entries.tags(tags.into_iter().map(Tag::new))?;
-        Ok(Self { terms: Terms { tags, ..self.terms }, ..self })
+        Ok(Self { options: EntryOptions { tags, ..self.options }, ..self })
     }
 
     /// The same view, whose values are [stale](Freshness::Stale) after `duration`, though they stay
@@ -282,18 +282,18 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         query: Query<'_, Q, V>,
         value: V,
         if_present: IfPresent,
-        terms: &Terms,
+        options: &EntryOptions,
     ) -> Inserted {
-        self.tend(terms);
+        self.start_maintenance(options);
         let value = self.stored(query, value, Duration::ZERO);
         let entry = Entry { key: query.to_stored(), value };
-        self.entries.engine().insert_on(self.entries.hash(&query), entry, if_present, terms)
+        self.entries.engine().insert_on(self.entries.hash(&query), entry, if_present, options)
     }
 
-    /// Registers the cache for maintenance if `terms` give the entry a time of its own.
-    fn tend(&self, terms: &Terms) {
-        if matches!(terms.span, Span::For(_)) {
-            self.entries.tend();
+    /// Registers the cache for maintenance if `options` give the entry a time of its own.
+    fn start_maintenance(&self, options: &EntryOptions) {
+        if matches!(options.ttl, Ttl::For(_)) {
+            self.entries.start_maintenance();
         }
     }
 

@@ -3,8 +3,8 @@
 use super::{KeyOf, View};
 use crate::{
     engine::{
-        ops::insert::{IfPresent, Inserted, Terms},
-        time::lifetimes::Span,
+        ops::insert::{EntryOptions, IfPresent, Inserted},
+        time::lifetimes::Ttl,
     },
     manager::{Freshness, key::StoredKey, stored::StoredValue},
 };
@@ -139,7 +139,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     #[doc(alias = "set")]
     pub fn insert<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V) {
-        self.put(self.query(key), value, IfPresent::Replace, &self.terms);
+        self.put(self.query(key), value, IfPresent::Replace, &self.options);
     }
 
     /// Sets the value of a key, for an entry that lives for `duration`: see
@@ -155,8 +155,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// assert!(!users.contains_key(&7));
     /// ```
     pub fn insert_with_ttl<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V, duration: Duration) {
-        let terms = Terms { span: Span::For(duration), ..self.terms };
-        self.put(self.query(key), value, IfPresent::Replace, &terms);
+        let options = EntryOptions { ttl: Ttl::For(duration), ..self.options };
+        self.put(self.query(key), value, IfPresent::Replace, &options);
     }
 
     /// Sets the values of several keys, one after the other. O(keys).
@@ -185,7 +185,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// assert_eq!(leaders.get("leader"), Some(1));
     /// ```
     pub fn add<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V) -> bool {
-        self.put(self.query(key), value, IfPresent::Keep, &self.terms) == Inserted::Added
+        self.put(self.query(key), value, IfPresent::Keep, &self.options) == Inserted::Added
     }
 
     /// Removes a key and returns its value: to one caller, if several remove it at once. O(1).
@@ -254,7 +254,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// assert!(!users.touch(&8));
     /// ```
     pub fn touch<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> bool {
-        self.touch_by(key, self.terms.span)
+        self.touch_by(key, self.options.ttl)
     }
 
     /// Sets the time that the entry of a key has to live, from now on, whatever the cache's
@@ -270,13 +270,13 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// assert!(users.ttl(&7).unwrap() > Duration::from_secs(23 * 60 * 60));
     /// ```
     pub fn set_ttl<Q: KeyOf<T> + ?Sized>(&self, key: &Q, duration: Duration) -> bool {
-        self.touch_by(key, Span::For(duration))
+        self.touch_by(key, Ttl::For(duration))
     }
 
-    fn touch_by<Q: KeyOf<T> + ?Sized>(&self, key: &Q, span: Span) -> bool {
+    fn touch_by<Q: KeyOf<T> + ?Sized>(&self, key: &Q, ttl: Ttl) -> bool {
         let query = self.query(key);
-        self.entries.tend();
-        self.entries.engine().touch(self.entries.hash(&query), |key| query.equivalent(key), span)
+        self.entries.start_maintenance();
+        self.entries.engine().touch(self.entries.hash(&query), |key| query.equivalent(key), ttl)
     }
 
     /// Returns how long the entry of a key has yet to live if it is not used: [`Duration::MAX`] if

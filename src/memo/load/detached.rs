@@ -13,7 +13,7 @@ use crate::{
     engine::load::fill::Stopwatch,
     loading::slot::{End, Payload, Slot},
     manager::{StoredKey, StoredValue},
-    process::{errands::caught, spawner::Spawner},
+    process::{pool::caught, spawner::Spawner},
 };
 use pin_project_lite::pin_project;
 use std::{

@@ -75,7 +75,7 @@ impl Index {
     }
 
     /// Ends all decisions in the set `home`. When this returns, every insert that was decided there
-    /// is published (`storeys.rs`).
+    /// is published (`tiers.rs`).
     pub(crate) fn seal(&self, home: Home<'_>) {
         let word = &home.set.control;
         loop {
@@ -87,7 +87,7 @@ impl Index {
             let (old, new) = (control.bits(), control.seal().bits());
             // AcqRel. Acquire: pairs with the AcqRel in `Index::decide`; the seal comes after every
             // decision. Release: pairs with the Acquire in `Set::control`; a thread that finds the
-            // set sealed sees what this thread has seen, above all that there is another storey.
+            // set sealed sees what this thread has seen, above all that there is another tier.
             // Failure, Relaxed: the loop reads the word again.
             if word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 step(Step::Sealed);
@@ -99,12 +99,12 @@ impl Index {
     /// Makes the control word of a set, which was `control`, forget a node that this thread owns.
     /// Returns the word after that, or `control` if another thread has changed it.
     #[inline(always)]
-    pub(crate) fn disown(&self, home: Home<'_>, control: Control, node: NodeId) -> Control {
-        if control.names(node) { self.disown_stale(home, control, node) } else { control }
+    pub(crate) fn clear_name(&self, home: Home<'_>, control: Control, node: NodeId) -> Control {
+        if control.names(node) { self.clear_stale_name(home, control, node) } else { control }
     }
 
     #[cold]
-    fn disown_stale(&self, home: Home<'_>, control: Control, node: NodeId) -> Control {
+    fn clear_stale_name(&self, home: Home<'_>, control: Control, node: NodeId) -> Control {
         if planted(Bug::SkipDisown) {
             return control;
         }

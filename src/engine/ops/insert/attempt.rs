@@ -143,8 +143,8 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         }
     }
 
-    /// Rejects the write for lack of memory for the node's columns, or for a husk. The old entry
-    /// of the key is removed where the write would have replaced it.
+    /// Rejects the write for lack of memory for the node's columns, or for a moved-out node. The
+    /// old entry of the key is removed where the write would have replaced it.
     #[cold]
     pub(super) fn reject_unfinished(self) -> Written<K, V> {
         let (shard, cx, hash) = (self.shard, self.cx, self.target.hash);
@@ -174,7 +174,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         let is_renewed = self.is_unchanged && self.condition.is_to_replace(shard, found);
         std::mem::forget(self);
         if !is_renewed {
-            return shard.updated(shard.stock(cx), cx, found, node);
+            return shard.updated(shard.thread_cache(cx), cx, found, node);
         }
         let loc = shard.index.loc(found);
         shard.index.forget(loc, found.word, Departure::Node);

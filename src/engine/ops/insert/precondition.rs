@@ -152,7 +152,7 @@ impl<K, V> Load<'_, K, V> {
 
     /// Returns whether the new value replaces the entry that was found.
     fn is_to_replace(&self, shard: &Shard<K, V>, found: Found<'_>) -> bool {
-        self.replaces == Some(shard.spot(found.node))
+        self.replaces == Some(shard.node_ref(found.node))
     }
 }
 

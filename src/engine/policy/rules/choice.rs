@@ -1,7 +1,7 @@
 //! Policies that compare what entries are worth, or when they were used: among the entries of the
 //! key's pair of sets, and of the hand's if these are few, the one goes that is worth least.
 
-use super::{Pace, Policy, visit::Victim};
+use super::{Policy, PolicyState, visit::Victim};
 use crate::{
     engine::index::{
         hints::{STAMPS, Segment, Standing},
@@ -34,22 +34,22 @@ impl Policy {
     #[cold]
     pub(crate) fn least_worthy(
         &self,
-        pace: &Pace,
+        state: &PolicyState,
         index: &Index,
         home: usize,
         worth: &dyn Fn(Word, Standing) -> Worth,
     ) -> Option<Victim> {
         // At times an unused entry goes, whatever it is worth. Otherwise entries that are worth
         // much and are never used again would fill the cache.
-        let by_age = self.evictions(pace).is_multiple_of(AGING);
+        let by_age = self.evictions(state).is_multiple_of(AGING);
         let mut least = None;
         let (mut pairs, mut looked_at) = ([home; PAIRS], 0);
         let mut candidates = 0;
         while looked_at < PAIRS.min(index.len() / 2) && candidates < CANDIDATES {
             if looked_at > 0 {
                 // Two sets on, since the next one may be of the same pair.
-                let _ = self.next_set(pace, index);
-                pairs[looked_at] = self.next_set(pace, index);
+                let _ = self.next_set(state, index);
+                pairs[looked_at] = self.next_set(state, index);
             }
             let pair = pairs[looked_at];
             looked_at += 1;
@@ -57,7 +57,7 @@ impl Policy {
                 let Worth::Points(points) = worth(member.word, member.standing) else { continue };
                 candidates += 1;
                 let rank = match self.rules {
-                    EvictionPolicy::Lru => (true, self.recency(pace, index, member)),
+                    EvictionPolicy::Lru => (true, self.recency(state, index, member)),
                     _ => (!(by_age && member.standing.uses == 0), points),
                 };
                 if least.is_none_or(|(_, other)| rank < other) {
@@ -78,13 +78,13 @@ impl Policy {
 
     /// Returns how recently a member was used; a higher number is more recent. A member that was
     /// used since the last look counts as used now.
-    fn recency(&self, pace: &Pace, index: &Index, member: Victim) -> u64 {
+    fn recency(&self, state: &PolicyState, index: &Index, member: Victim) -> u64 {
         if member.standing.uses > 0 {
-            self.spare(pace, index, member.loc, 0, Standing { uses: 0, ..member.standing });
+            self.spare(state, index, member.loc, 0, Standing { uses: 0, ..member.standing });
             return STAMPS.into();
         }
         let stamp = index.hints(member.loc).stamp(member.loc.slot());
-        let age = self.times(pace).age(Segment::Protected, stamp);
+        let age = self.times(state).age(Segment::Protected, stamp);
         u64::from(STAMPS - 1 - age)
     }
 }

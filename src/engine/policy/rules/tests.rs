@@ -1,21 +1,21 @@
 use super::*;
 use crate::engine::{
     index::word::{Layout, SLOTS},
-    storage::extents::zeroed,
+    storage::chunked::zeroed,
 };
 
 struct Model {
     index: Index,
     policy: Policy,
-    pace: Pace,
+    state: PolicyState,
 }
 
 impl Model {
     fn new(capacity: u32) -> Self {
         let layout = Layout::for_nodes(1 << 12).expect("few nodes");
         let index = Index::new(zeroed(2).expect("memory"), layout);
-        let (policy, pace) = Policy::new(capacity, EvictionPolicy::SegmentedLru, None);
-        Self { index, policy, pace }
+        let (policy, state) = Policy::new(capacity, EvictionPolicy::SegmentedLru, None);
+        Self { index, policy, state }
     }
 
     /// A member of set 0.
@@ -23,17 +23,17 @@ impl Model {
         let home = self.index.home(0);
         let claim = self.index.claim(home, 0, node.into(), node).expect("a free slot");
         assert!(Index::decide(home, self.index.settled(home), &claim));
-        self.policy.enter(&self.pace, &self.index, &claim, standing);
+        self.policy.enter(&self.state, &self.index, &claim, standing);
         Index::publish(&claim);
         self.index.loc_claimed(&claim)
     }
 
     fn push(&self, segment: Segment, times: u32) {
-        (0..times).for_each(|_| _ = self.policy.push(&self.pace, segment));
+        (0..times).for_each(|_| _ = self.policy.push(&self.state, segment));
     }
 
     fn next_due(&self) -> Option<Loc> {
-        let mut visit = self.policy.visit(&self.pace, &self.index, 0);
+        let mut visit = self.policy.visit(&self.state, &self.index, 0);
         visit.next_due(&|_| false).map(|victim| victim.loc)
     }
 
@@ -56,7 +56,7 @@ fn a_claim_that_is_not_published_is_nobody_to_evict() {
     model.index.claim(model.index.home(0), 0, 1, 1).expect("a free slot");
     model.push(Segment::Protected, 200);
     assert_eq!(model.next_due(), None);
-    let mut visit = model.policy.visit(&model.pace, &model.index, 0);
+    let mut visit = model.policy.visit(&model.state, &model.index, 0);
     assert!(visit.nearest(&|_| false).is_none());
 }
 
@@ -119,7 +119,7 @@ fn a_set_that_is_full_of_used_members_gives_one_in_the_end() {
     for node in 1..=SLOTS as u32 {
         model.add(node, protected(3, 3));
     }
-    let mut visit = model.policy.visit(&model.pace, &model.index, 0);
+    let mut visit = model.policy.visit(&model.state, &model.index, 0);
     assert!(visit.nearest(&|_| false).is_some());
     assert!(visit.nearest(&|_| true).is_none(), "all of them must stay");
 }
@@ -129,7 +129,7 @@ fn newcomers_are_judged_in_their_order_when_eight_others_have_come() {
     let model = Model::new(100);
     let add = |node, standing| model.add(node, standing);
     let next = || {
-        let victim = model.policy.newcomer(&model.pace, &model.index, &|_| false);
+        let victim = model.policy.newcomer(&model.state, &model.index, &|_| false);
         victim.map(|victim| victim.loc)
     };
     let unused = add(1, probation(0));
@@ -141,13 +141,13 @@ fn newcomers_are_judged_in_their_order_when_eight_others_have_come() {
     }
     assert_eq!(next(), Some(unused));
     assert_eq!(next(), None, "each is looked at once");
-    let push = || model.pace.newcomers.push(unused.0);
+    let push = || model.state.newcomers.push(unused.0);
     push();
     assert_eq!((next(), model.standing(once)), (None, Standing { merit: 1, ..probation(0) }));
     push();
     assert_eq!((next(), model.standing(twice)), (None, protected(0, 1)));
     push();
-    assert!(model.policy.newcomer(&model.pace, &model.index, &|_| true).is_none());
+    assert!(model.policy.newcomer(&model.state, &model.index, &|_| true).is_none());
     assert_eq!(model.standing(pinned), protected(0, 0), "it has to stay");
 }
 
@@ -158,7 +158,7 @@ fn a_newcomer_with_merit_outdoes_a_rival() {
     model.push(Segment::Protected, 85);
     let worthy = model.add(2, Standing { merit: 1, ..probation(0) });
     (3..=9).for_each(|node| _ = model.add(node, probation(0)));
-    let victim = model.policy.newcomer(&model.pace, &model.index, &|_| false);
+    let victim = model.policy.newcomer(&model.state, &model.index, &|_| false);
     assert_eq!(victim.map(|victim| victim.loc), Some(rival));
     assert_eq!(model.standing(worthy), protected(0, 1));
 }
@@ -168,10 +168,10 @@ fn ghosts_admit_by_their_age_and_keep_merit_at_any() {
     let model = Model::new(1_000);
     let hints = model.index.set(0).hints.ghosts();
     let admit = |segment: Segment, evictions: u32| {
-        let clock = &model.pace.evictions[segment as usize];
+        let clock = &model.state.evictions[segment as usize];
         hints.leave(7, segment, 1, clock.load(Relaxed));
         clock.fetch_add(evictions * model.policy.eviction, Relaxed);
-        model.policy.admit(&model.pace, hints.take(7))
+        model.policy.admit(&model.state, hints.take(7))
     };
     assert_eq!(admit(Segment::Probation, 800), protected(0, 2));
     assert_eq!(admit(Segment::Probation, 1_200), Standing { merit: 2, ..probation(0) });
@@ -183,11 +183,11 @@ fn young_ghosts_move_the_target() {
     let model = Model::new(1_000);
     let hints = model.index.set(0).hints.ghosts();
     let move_after = |segment: Segment, evictions: u32| {
-        let (clock, target) = (&model.pace.evictions[segment as usize], &model.pace.target);
+        let (clock, target) = (&model.state.evictions[segment as usize], &model.state.target);
         let before = target.load(Relaxed);
         hints.leave(7, segment, 1, clock.load(Relaxed));
         clock.fetch_add(evictions * model.policy.eviction, Relaxed);
-        model.policy.admit(&model.pace, hints.take(7));
+        model.policy.admit(&model.state, hints.take(7));
         i64::from(target.load(Relaxed)) - i64::from(before)
     };
     let push = i64::from(model.policy.push[0]);

@@ -1,7 +1,7 @@
 //! Visits of one set: what the rules in the parent module's header decide of its due members.
 
 use super::{
-    PROMOTE_USES, Pace, Policy, RIVAL, SPARED_MAX,
+    PROMOTE_USES, Policy, PolicyState, RIVAL, SPARED_MAX,
     due::{Due, Times, due},
 };
 use crate::engine::index::{
@@ -24,7 +24,7 @@ pub(crate) struct Victim {
 #[derive(Debug)]
 pub(crate) struct Visit<'p> {
     policy: &'p Policy,
-    pace: &'p Pace,
+    state: &'p PolicyState,
     index: &'p Index,
     number: usize,
     set: &'p Set,
@@ -48,15 +48,15 @@ impl Policy {
     #[inline(always)]
     pub(crate) fn visit<'p>(
         &'p self,
-        pace: &'p Pace,
+        state: &'p PolicyState,
         index: &'p Index,
         number: usize,
     ) -> Visit<'p> {
         let set = index.set(number);
-        let times = self.times(pace);
+        let times = self.times(state);
         let members = set.line().members();
         let due = due(&set.hints, members, times);
-        Visit { policy: self, pace, index, number, set, times, members, due, spared: 0 }
+        Visit { policy: self, state, index, number, set, times, members, due, spared: 0 }
     }
 
     /// Returns the newcomer that leaves the ring, if it has to go, or the rival that goes in its
@@ -64,14 +64,14 @@ impl Policy {
     #[inline]
     pub(crate) fn newcomer(
         &self,
-        pace: &Pace,
+        state: &PolicyState,
         index: &Index,
         stays: &impl Fn(Word) -> bool,
     ) -> Option<Victim> {
-        if pace.target.load(Relaxed) >= self.target_small {
+        if state.target.load(Relaxed) >= self.target_small {
             return None;
         }
-        let loc = Loc(pace.newcomers.take()?);
+        let loc = Loc(state.newcomers.take()?);
         let (word, standing) = (index.word(loc), index.hints(loc).standing(loc.slot()));
         if standing.segment == Segment::Protected || !word.is_member() {
             return None;
@@ -80,19 +80,19 @@ impl Policy {
         if standing.uses == 0 && standing.merit == 0 && !stays(word) {
             Some(member)
         } else {
-            self.judge_newcomer(pace, index, member, stays)
+            self.judge_newcomer(state, index, member, stays)
         }
     }
 
     #[inline(never)]
     fn judge_newcomer(
         &self,
-        pace: &Pace,
+        state: &PolicyState,
         index: &Index,
         member: Victim,
         stays: &impl Fn(Word) -> bool,
     ) -> Option<Victim> {
-        let mut visit = self.visit(pace, index, member.loc.set());
+        let mut visit = self.visit(state, index, member.loc.set());
         let verdict = visit.judge(member, stays);
         visit.sentence(member, verdict)
     }
@@ -137,7 +137,7 @@ impl Visit<'_> {
     #[inline(always)]
     pub(crate) fn leave_rest(&self) {
         if self.due.probation | self.due.protected != 0 {
-            self.policy.note_crowded(self.pace, self.number);
+            self.policy.note_crowded(self.state, self.number);
         }
     }
 
@@ -204,7 +204,7 @@ impl Visit<'_> {
             _ if uses == 0 => return Verdict::Goes,
             _ => (Standing { uses: uses - 1, merit, segment }, Verdict::Stays),
         };
-        self.policy.spare(self.pace, self.index, member.loc, member.standing.merit, next);
+        self.policy.spare(self.state, self.index, member.loc, member.standing.merit, next);
         verdict
     }
 

@@ -1,11 +1,11 @@
-//! Caches that grow: `src/engine/shards/storeys.rs`.
+//! Caches that grow: `src/engine/shards/tiers.rs`.
 //!
-//! Each floor has two sets of two slots. A, B and C have the same home. Nothing is evicted and nothing
-//! recycled.
+//! Each tier has two sets of two slots. A, B and C have the same home. Nothing is evicted and
+//! nothing recycled.
 #![cfg(larder_loom)]
 
 use larder::{
-    doors::{LateDoor, Tiny, collect, grow, is_armed, sweep},
+    doors::{OnceBoxDoor, Tiny, collect, grow, is_armed, sweep},
     ops::compute::Op,
 };
 use larder_loom_tests::{Placed, TinyCache, key, model};
@@ -23,14 +23,14 @@ fn empty() -> TinyCache {
     TINY.cache(Placed)
 }
 
-/// A cache with `A` on the ground floor.
+/// A cache with `A` in the first tier.
 fn with_a() -> TinyCache {
     let cache = empty();
     cache.insert(A, 0);
     cache
 }
 
-/// A cache with a storey, and `B` in it: the home of `A` is sealed on the ground floor.
+/// A cache with a tier, and `B` in it: the home of `A` is sealed in the first tier.
 fn grown() -> TinyCache {
     let cache = empty();
     grow(&cache);
@@ -39,7 +39,7 @@ fn grown() -> TinyCache {
 }
 
 #[test]
-fn two_inserts_one_of_which_knows_of_a_storey() {
+fn two_inserts_one_of_which_knows_of_a_tier() {
     let climber = |cache: &TinyCache| {
         grow(cache);
         cache.insert(A, 1);
@@ -52,7 +52,7 @@ fn two_inserts_one_of_which_knows_of_a_storey() {
 }
 
 #[test]
-fn only_one_of_two_adds_succeeds_on_different_floors() {
+fn only_one_of_two_adds_succeeds_in_different_tiers() {
     let climber = |cache: &TinyCache| {
         grow(cache);
         cache.add(A, 1)
@@ -98,7 +98,7 @@ fn a_seal_hides_nothing_from_a_lookup() {
 
 /// The old value, the new one, or between the two none; never back.
 #[test]
-fn a_key_that_changes_floors_against_two_lookups() {
+fn a_key_that_changes_tiers_against_two_lookups() {
     let climber = |cache: &TinyCache| {
         grow(cache);
         cache.remove(&A);
@@ -119,7 +119,7 @@ fn a_key_that_changes_floors_against_two_lookups() {
 }
 
 #[test]
-fn insert_against_remove_above_the_ground() {
+fn insert_against_remove_above_the_first_tier() {
     let setup = || {
         let cache = grown();
         cache.insert(A, 0);
@@ -167,7 +167,7 @@ impl Notes {
     }
 }
 
-/// The insert finds its key on the ground, loses it, and takes its value further up.
+/// The insert finds its key in the first tier, loses it, and takes its value further up.
 #[test]
 fn an_insert_that_goes_up_against_a_removal() {
     let setup = || {
@@ -226,15 +226,17 @@ fn nothing_old_is_left(source: &Source, [loaded, after]: [u32; 2]) {
     assert!(matches!(source.cache.get(&A), None | Some(2)));
 }
 
-/// What was loaded before the source changed does not outlast the invalidation, wherever it is stored.
+/// What was loaded before the source changed does not outlast the invalidation, wherever it is
+/// stored.
 #[test]
-fn a_load_above_the_ground_against_an_invalidation() {
+fn a_load_above_the_first_tier_against_an_invalidation() {
     let setup = || Source { cache: grown(), value: AtomicU32::new(1) };
     let load = |source: &Source| source.cache.get_with(A, || source.value.load(Relaxed));
     model(2, setup, [load, change_and_look], nothing_old_is_left);
 }
 
-/// The add may be decided on the ground and not published when the load's value is to be stored.
+/// The add may be decided in the first tier and not published when the load's value is to be
+/// stored.
 #[test]
 fn a_load_that_goes_up_against_an_add() {
     let load = |cache: &TinyCache| {
@@ -247,11 +249,11 @@ fn a_load_that_goes_up_against_an_add() {
     });
 }
 
-/// As a writer that marks a load superseded and finds no shard where it could be stored, and the load's
-/// fill, which makes the shard and looks at the mark.
+/// As a writer that marks a load superseded and finds no shard where it could be stored, and the
+/// load's fill, which makes the shard and looks at the mark.
 #[test]
 fn who_makes_a_shard_knows_what_was_before() {
-    let setup = || (LateDoor::default(), AtomicU32::new(0));
+    let setup = || (OnceBoxDoor::default(), AtomicU32::new(0));
     model(
         3,
         setup,
@@ -269,7 +271,7 @@ fn who_makes_a_shard_knows_what_was_before() {
     );
 }
 
-/// The floor above comes while the value is loaded.
+/// The tier above comes while the value is loaded.
 #[test]
 fn a_load_that_goes_up_against_an_invalidation() {
     let setup = || Source { cache: empty(), value: AtomicU32::new(1) };
@@ -283,9 +285,9 @@ fn a_load_that_goes_up_against_an_invalidation() {
     model(2, setup, [load, change_and_look], nothing_old_is_left);
 }
 
-/// Neither count is lost, on whatever floor.
+/// Neither count is lost, in whatever tier.
 #[test]
-fn two_increments_one_of_which_knows_of_a_storey() {
+fn two_increments_one_of_which_knows_of_a_tier() {
     fn increment(cache: &TinyCache) {
         cache.entry(A).and_compute_with(|entry| Op::Put(entry.map_or(1, |it| it.value() + 1)));
     }
@@ -299,9 +301,9 @@ fn two_increments_one_of_which_knows_of_a_storey() {
     });
 }
 
-/// The sweep may not know of the storey in which the entry is that it is to take out.
+/// The sweep may not know of the tier in which the entry is that it is to take out.
 #[test]
-fn a_sweep_against_an_insert_into_a_new_storey() {
+fn a_sweep_against_an_insert_into_a_new_tier() {
     fn settle(cache: &TinyCache) {
         collect();
         sweep(cache);

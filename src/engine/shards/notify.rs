@@ -28,7 +28,7 @@ use std::cell::Cell;
 
 /// A value of which the listener has yet to hear.
 #[derive(Debug)]
-pub(crate) enum Gone<K, V> {
+pub(crate) enum Notification<K, V> {
     /// In a node that this thread took out of a shard's index.
     Node { shard: usize, node: NodeId, cause: RemovalCause },
     /// In an entry that was not stored.
@@ -38,18 +38,18 @@ pub(crate) enum Gone<K, V> {
 /// The values of which the listener is told when the operation that took them out has unpinned.
 ///
 /// A linked list, since most operations leave it empty, and an empty list is one word.
-pub(crate) struct Leaving<K, V> {
+pub(crate) struct Notifications<K, V> {
     newest: Cell<Link<K, V>>,
 }
 
 type Link<K, V> = Option<Box<Item<K, V>>>;
 
 struct Item<K, V> {
-    gone: Gone<K, V>,
+    gone: Notification<K, V>,
     next: Link<K, V>,
 }
 
-impl<K, V> Leaving<K, V> {
+impl<K, V> Notifications<K, V> {
     #[inline(always)]
     pub(crate) fn new() -> Self {
         Self { newest: Cell::new(None) }
@@ -60,13 +60,13 @@ impl<K, V> Leaving<K, V> {
         self.newest.get_mut().is_none()
     }
 
-    fn push(&self, gone: Gone<K, V>) {
+    fn push(&self, gone: Notification<K, V>) {
         let next = self.newest.take();
         self.newest.set(Some(Box::new(Item { gone, next })));
     }
 
     /// Takes all values, in the order in which they left.
-    fn take(&self) -> Vec<Gone<K, V>> {
+    fn take(&self) -> Vec<Notification<K, V>> {
         let mut gone = Vec::new();
         let mut link = self.newest.take();
         while let Some(item) = link {
@@ -80,21 +80,21 @@ impl<K, V> Leaving<K, V> {
     /// Keeps a node that this thread took out of a shard's index. The caller does not retire it.
     #[cold]
     pub(crate) fn keep(&self, shard: usize, node: NodeId, cause: RemovalCause) {
-        self.push(Gone::Node { shard, node, cause });
+        self.push(Notification::Node { shard, node, cause });
     }
 
     /// Keeps an entry that was not stored, until the listener has heard of it.
     #[cold]
     pub(crate) fn keep_unstored(&self, entry: Entry<K, V>, cause: RemovalCause) {
-        self.push(Gone::Unstored(entry, cause));
+        self.push(Notification::Unstored(entry, cause));
     }
 
     /// Takes an entry back that was not stored. For caches without a listener, in which nothing
     /// else is kept.
     pub(crate) fn take_unstored(&self) -> Option<Entry<K, V>> {
         self.newest.take().and_then(|item| match item.gone {
-            Gone::Unstored(entry, _) => Some(entry),
-            Gone::Node { .. } => None,
+            Notification::Unstored(entry, _) => Some(entry),
+            Notification::Node { .. } => None,
         })
     }
 
@@ -120,17 +120,17 @@ impl<K, V> Common<K, V> {
             return Some(entry);
         }
         let Some(_hold) = Hold::outermost() else {
-            self.tell_later(Gone::Unstored(entry, cause));
+            self.tell_later(Notification::Unstored(entry, cause));
             return None;
         };
-        self.tell(Gone::Unstored(entry, cause))
+        self.tell(Notification::Unstored(entry, cause))
     }
 
     /// Tells the listener of a value. Retires its node, or returns the entry if it was not stored.
-    pub(crate) fn tell(&self, gone: Gone<K, V>) -> Option<Entry<K, V>> {
+    pub(crate) fn tell(&self, gone: Notification<K, V>) -> Option<Entry<K, V>> {
         match gone {
-            Gone::Node { shard, node, cause } => {
-                let shard = self.storeys.shard(shard);
+            Notification::Node { shard, node, cause } => {
+                let shard = self.tiers.shard(shard);
                 // SAFETY: this thread took the node out of the index and retires it only below, so
                 // no other thread writes or drops its entry before that.
                 unsafe { shard.nodes.with(node, |entry| self.hear(entry, cause)) };
@@ -138,7 +138,7 @@ impl<K, V> Common<K, V> {
                 shard.recycler.retire(node, pin.number, &pin.guard);
                 None
             }
-            Gone::Unstored(entry, cause) => {
+            Notification::Unstored(entry, cause) => {
                 self.hear(&entry, cause);
                 Some(entry)
             }
@@ -154,7 +154,7 @@ impl<K, V> Common<K, V> {
     }
 
     /// Queues a notice for the end of this thread's outermost hold.
-    fn tell_later(&self, gone: Gone<K, V>) {
+    fn tell_later(&self, gone: Notification<K, V>) {
         match (&self.listener, self.own.upgrade()) {
             (Some(listener), Some(own)) => outbox::queue(listener.notice(own, gone)),
             // Without a listener, an entry that was not stored is dropped here. The upgrade does

@@ -1,23 +1,23 @@
-//! Nodes whose key and value were moved out; `storeys.rs` explains how that happens.
+//! Nodes whose key and value were moved out; `tiers.rs` explains how that happens.
 //!
-//! A husk is never handed out again, and dropping the cache must not drop the entry that is no
-//! longer in it. So each is noted here, by the insert that made it and still owns the node. A bit
-//! is set once and never cleared. The thread that drops the cache is its last owner and sees all of
-//! them: the bits themselves order nothing, so they are Relaxed. Wait-free.
+//! A moved-out node is never handed out again, and dropping the cache must not drop the entry that
+//! is no longer in it. So each is noted here, by the insert that made it and still owns the node. A
+//! bit is set once and never cleared. The thread that drops the cache is its last owner and sees
+//! all of them: the bits themselves order nothing, so they are Relaxed. Wait-free.
 
 use crate::{
     engine::{
         index::word::NodeId,
-        storage::extents::{OutOfMemory, zeroed},
+        storage::chunked::{OutOfMemory, zeroed},
     },
     sync::{AtomicU64, Ordering},
 };
 
-/// The husks of one shard: a bit for each node.
+/// The moved-out nodes of one shard: a bit for each node.
 #[derive(Debug)]
-pub(crate) struct Husks(Box<[AtomicU64]>);
+pub(crate) struct MovedOut(Box<[AtomicU64]>);
 
-impl Husks {
+impl MovedOut {
     /// Makes room for nodes `1..=max_nodes`.
     pub(crate) fn new(max_nodes: usize) -> Result<Self, OutOfMemory> {
         zeroed(max_nodes / 64 + 1).map(Self)
@@ -52,10 +52,10 @@ mod tests {
 
     #[test]
     fn each_node_has_its_own_bit() {
-        let husks = Husks::new(128).expect("memory");
+        let moved_out = MovedOut::new(128).expect("memory");
         let noted = [1, 63, 64, 65, 128];
-        noted.into_iter().for_each(|node| husks.note(node));
-        let found: Vec<_> = (1..=128).filter(|&node| husks.contains(node)).collect();
+        noted.into_iter().for_each(|node| moved_out.note(node));
+        let found: Vec<_> = (1..=128).filter(|&node| moved_out.contains(node)).collect();
         assert_eq!(found, noted);
     }
 }

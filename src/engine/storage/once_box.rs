@@ -10,12 +10,12 @@ use crate::{
 use std::{fmt, marker::PhantomData, ptr};
 
 /// A `T`, once a thread has needed it.
-pub(crate) struct Late<T> {
+pub(crate) struct OnceBox<T> {
     value: AtomicPtr<T>,
     owned: PhantomData<T>,
 }
 
-impl<T> Late<T> {
+impl<T> OnceBox<T> {
     pub(crate) fn new() -> Self {
         Self { value: AtomicPtr::new(ptr::null_mut()), owned: PhantomData }
     }
@@ -47,7 +47,7 @@ impl<T> Late<T> {
         self.get().unwrap_or_else(|| self.publish(make()))
     }
 
-    /// Like [`Late::get_or_make`], with a `make` that may fail.
+    /// Like [`OnceBox::get_or_make`], with a `make` that may fail.
     pub(crate) fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         match self.get() {
             Some(value) => Ok(value),
@@ -62,7 +62,7 @@ impl<T> Late<T> {
         // AcqRel, on failure Acquire: publishes the value to the Acquire in `get`, and acquires
         // from threads that found none in `get_or_precede`; on failure, acquires the other thread's
         // value.
-        let relaxed = planted(Bug::LateRelaxed);
+        let relaxed = planted(Bug::OnceBoxRelaxed);
         let order = if relaxed { Ordering::Relaxed } else { Ordering::AcqRel };
         match self.value.compare_exchange(null, own, order, Ordering::Acquire) {
             // SAFETY: published, so it is freed only when `self` is dropped.
@@ -77,13 +77,13 @@ impl<T> Late<T> {
     }
 }
 
-impl<T> Default for Late<T> {
+impl<T> Default for OnceBox<T> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<T> Drop for Late<T> {
+impl<T> Drop for OnceBox<T> {
     fn drop(&mut self) {
         // Acquire: pairs with the AcqRel in `publish`.
         let value = self.value.load(Ordering::Acquire);
@@ -94,7 +94,7 @@ impl<T> Drop for Late<T> {
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Late<T> {
+impl<T: fmt::Debug> fmt::Debug for OnceBox<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Late").field(&self.get()).finish()
     }

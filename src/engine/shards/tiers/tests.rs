@@ -25,7 +25,7 @@ use std::{
 /// So large that no address space has room for as many nodes as have numbers.
 type Large = [u8; 1 << 16];
 
-/// Nobody can make a shard of the first storey; those of the second are like the ground floor's.
+/// Nobody can make a shard of the first tier; those of the second are like the first tier's.
 fn above(below: &Plan, entries: u64) -> Result<Plan, BuildError> {
     let mut plan = below.clone();
     plan.shard.planned_nodes = if entries == 1 { u32::MAX } else { 100 };
@@ -33,7 +33,7 @@ fn above(below: &Plan, entries: u64) -> Result<Plan, BuildError> {
     Ok(plan)
 }
 
-/// An insert cannot pass a floor for whose shard there is no memory, whatever is above it.
+/// An insert cannot pass a tier for whose shard there is no memory, whatever is above it.
 #[test]
 fn a_full_set_is_no_reason_to_try_for_ever_to_go_up() {
     // Unoptimized code copies each value many times.
@@ -55,7 +55,7 @@ fn compute_in_a_full_set() {
         engine
             .common
             .grow(level, 1 + level as u64, Growth::Never)
-            .expect("memory for a storey without shards");
+            .expect("memory for a tier without shards");
     }
     let mut asked = 0;
     let computed = engine.compute(
@@ -92,7 +92,7 @@ fn fill(engine: &Engine<u64, u64>, keys: Range<u64>) {
 
 /// Planning takes longer than inserting.
 #[test]
-fn a_storey_that_cannot_be_had_is_not_planned_with_each_insert() {
+fn a_tier_that_cannot_be_had_is_not_planned_with_each_insert() {
     static PLANNED: AtomicU32 = AtomicU32::new(0);
     let next = |_: &Plan, _| {
         PLANNED.fetch_add(1, Ordering::Relaxed);

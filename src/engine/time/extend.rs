@@ -46,7 +46,7 @@
 //! before the other. What is noted or swapped is Relaxed: the change or swap of the deadline comes
 //! after it and is the Release.
 //!
-//! A write that keeps its entry's time (`Span::Kept`) puts the value into another node, which gets
+//! A write that keeps its entry's time (`Ttl::Kept`) puts the value into another node, which gets
 //! the times that the old node had a moment before. A touch of the old node in between is not lost,
 //! since
 //!
@@ -76,9 +76,9 @@ use crate::{
     testing::plant::{Bug, planted},
 };
 
-/// The result of [`Timing::put_off`].
+/// The result of [`Timing::extend`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PutOff {
+pub(crate) enum Extended {
     /// The deadline was put off, or another thread has changed it meanwhile.
     Done,
     /// The entry may have an end: the caller has to look at its whole life.
@@ -90,16 +90,16 @@ impl Timing {
     /// its deadline. The wheel needs no new mark: the old one comes up early, and the block is
     /// scheduled again.
     #[inline]
-    pub(crate) fn put_off(&self, node: NodeId, seen: u64, deadline: u64) -> PutOff {
+    pub(crate) fn extend(&self, node: NodeId, seen: u64, deadline: u64) -> Extended {
         if self.has_ends() {
-            return PutOff::Ask;
+            return Extended::Ask;
         }
         // Only from `seen`: another thread's touch must not be undone.
         let swapped = self.deadlines.swap(node, seen, deadline);
         if swapped && self.has_ends() && !planted(Bug::EndUnasked) {
-            PutOff::Ask
+            Extended::Ask
         } else {
-            PutOff::Done
+            Extended::Done
         }
     }
 
@@ -181,7 +181,7 @@ impl Timing {
 
     /// Gives a node the deadline that `rule` makes of its life; `None` leaves that as it is.
     /// Returns the deadline if it is earlier than before: the wheel needs a mark for it.
-    pub(crate) fn put_off_by(
+    pub(crate) fn extend_by(
         &self,
         node: NodeId,
         mut rule: impl FnMut(Life) -> Option<Life>,

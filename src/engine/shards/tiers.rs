@@ -1,19 +1,19 @@
-//! Storeys: a cache that grows while it is in use, without moving an entry.
+//! Tiers: a cache that grows while it is in use, without moving an entry.
 //!
-//! The shards with which a cache is built are its *ground floor*. Growing puts a *storey* on top:
-//! more shards, planned for more entries, with indexes, nodes and columns of their own. A key may
-//! be on any floor, on one at a time, and stays there until it is removed or evicted. New keys go
-//! to the top, so the floors below empty gradually. The number of a floor is its *level*; that of
-//! the ground floor is 0.
+//! The shards with which a cache is built are its *first tier*. Growing adds a tier above it: more
+//! shards, planned for more entries, with indexes, nodes and columns of their own. A key may be in
+//! any tier, in one at a time, and stays there until it is removed or evicted. New keys go to the
+//! top tier, so the tiers below empty gradually. The number of a tier is its *level*; that of the
+//! first tier is 0. The number of added tiers is the *height*.
 //!
 //! # States and transitions
 //!
 //! ```text
-//! add     upper[h]: null -> storey       any thread; the first swap counts
-//!         then height: h -> h + 1        any thread that finds a storey above the height
-//! make    shard of a storey:             any thread that needs the shard; before a home below is
+//! add     added[h]: null -> tier         any thread; the first swap counts
+//!         then height: h -> h + 1        any thread that finds a tier above the height
+//! make    shard of a tier:               any thread that needs the shard; before a home below is
 //!         null -> shard                  sealed for it
-//! seal    control word of a home set:    an insert or a computation that knows of a floor above,
+//! seal    control word of a home set:    an insert or a computation that knows of a tier above,
 //!         open -> sealed                 from a word that it has settled
 //! decide  fails on a sealed word         `sets.rs`, step 5
 //! ```
@@ -23,87 +23,88 @@
 //!
 //! # One copy per key
 //!
-//! An insert goes up from the ground. On each floor below the top, as far as it knows the floors,
+//! An insert goes up from the first tier. In each tier below the top, as far as it knows the tiers,
 //! it seals the key's home and then looks for the key. If the key is there, the insert replaces it
-//! there and is done. If not, the key is not on this floor *and never will be again*: each insert
+//! there and is done. If not, the key is not in this tier *and never will be again*: each insert
 //! that was decided before the seal was published before the look, and none is decided after it. On
-//! the top floor the insert follows the six steps of `sets.rs`. So at the moment of a decision on
-//! floor f
+//! the top tier the insert follows the six steps of `sets.rs`. So at the moment of a decision in
+//! tier f
 //!
-//! - no floor below has the key: its homes there are sealed, and the key was not there;
-//! - no floor above has the key: otherwise its home on f would be sealed, and the decision would
+//! - no tier below has the key: its homes there are sealed, and the key was not there;
+//! - no tier above has the key: otherwise its home on f would be sealed, and the decision would
 //!   fail;
-//! - floor f itself does not have the key, by the argument of `sets.rs`.
+//! - tier f itself does not have the key, by the argument of `sets.rs`.
 //!
-//! An insert that does not know of the newest floor decides on an older one, if the home there is
-//! not sealed. That is right, since an insert that knows the newer floor seals this home before it
+//! An insert that does not know of the newest tier decides in an older one, if the home there is
+//! not sealed. That is right, since an insert that knows the newer tier seals this home before it
 //! looks there, and has not done so yet. If the home is sealed, the insert learns of the newer
-//! floor: the seal is AcqRel, and the thread that set it has seen the height. The insert then takes
+//! tier: the seal is AcqRel, and the thread that set it has seen the height. The insert then takes
 //! its entry out of the node that it has filled (see below), and goes up.
 //!
 //! # Lookups
 //!
-//! A lookup looks on the ground floor, and if there are other floors, from the top down. Any order
-//! is right: a present key stays in its slot, so a lookup that does not find it ran while the key
-//! was absent, at the start or between a removal and an insert. Since there is one copy, no lookup
-//! sees an old value after the new one. The ground comes first, since a cache that never grew then
-//! pays for other floors only on a miss, with one load. In a cache that has grown, the ground is
-//! the smallest floor, and so the likeliest to be in the processor's caches.
+//! A lookup looks in the first tier, and if there are other tiers, from the top down. Any order is
+//! right: a present key stays in its slot, so a lookup that does not find it ran while the key was
+//! absent, at the start or between a removal and an insert. Since there is one copy, no lookup sees
+//! an old value after the new one. It begins with the first tier, since a cache that never grew
+//! then pays for other tiers only on a miss, with one load. In a cache that has grown, the first
+//! tier is the smallest, and so the likeliest to be in the processor's caches.
 //!
 //! # Loads
 //!
-//! A writer bumps the control word of the key's home (`fill.rs`) on every floor from the ground up,
-//! to the first where the home is not sealed. A fill that decides further up has to seal that home
-//! first. If it does so after the bump, it sees the flag that was set before the bump, and gives
-//! up. If it does so before, the bump finds the seal, and the writer goes up. A missing shard ends
-//! the writer's walk, too. The writer checks for the shard by a compare-exchange of null for null,
-//! a read-modify-write, so the thread that makes the shard later sees the flag.
+//! A writer bumps the control word of the key's home (`fill.rs`) in every tier from the first tier
+//! up, to the first where the home is not sealed. A fill that decides further up has to seal that
+//! home first. If it does so after the bump, it sees the flag that was set before the bump, and
+//! gives up. If it does so before, the bump finds the seal, and the writer goes up. A missing shard
+//! ends the writer's walk, too. The writer checks for the shard by a compare-exchange of null for
+//! null, a read-modify-write, so the thread that makes the shard later sees the flag.
 //!
 //! # Nodes of inserts that went up
 //!
-//! An insert may fill a node on one floor and then learn that the key goes to another, whose shard
+//! An insert may fill a node in one tier and then learn that the key goes to another, whose shard
 //! has nodes of its own. Its claim, if it has one, was not decided and is aborted. So no other
 //! thread has ever looked at the node's key and value, and they can be moved out. The node that
-//! remains is a *husk*. If its type needs no drop, the node is retired like any other. Otherwise it
-//! is noted (`husks.rs`) and not used again until the cache is dropped. A husk comes only from a
-//! race between an insert and a seal, or a removal below the top, so there are few.
+//! remains is *moved out*. If its type needs no drop, the node is retired like any other. Otherwise
+//! it is noted (`moved_out.rs`) and not used again until the cache is dropped. A moved-out node
+//! comes only from a race between an insert and a seal, or a removal below the top, so there are
+//! few.
 //!
 //! # When to grow
 //!
-//! A floor that is planned for as many entries as the capacity allows never has to grow. The plan
+//! A tier that is planned for as many entries as the capacity allows never has to grow. The plan
 //! is an estimate ([`Growth::OnDemand`]) if there is a weigher, if the capacity is larger than one
-//! floor can be, or if fewer entries are estimated than allowed. Then inserts add a storey of
+//! tier can be, or if fewer entries are estimated than allowed. Then inserts add a tier of
 //! [`FACTOR`] times as many entries in two cases:
 //!
-//! - A shard of the top floor has outgrown its plan (`ShardPlan::outgrown_at`), the cache has as
-//!   many entries as the floor is planned for, and unused credits were left for the last entry.
+//! - A shard of the top tier has outgrown its plan (`ShardPlan::outgrown_at`), the cache has as
+//!   many entries as the tier is planned for, and unused credits were left for the last entry.
 //! - No slot of a key's home set is free, unused credits are left, and the shard has half of the
 //!   entries with which it has outgrown its plan. (With fewer it does not grow, since keys whose
 //!   hashes are all equal fill their sets in a cache of any size. With good hashes, about one set
 //!   in ten thousand gets more than its 14 keys in a shard with so many entries.)
 //!
-//! A cache that is planned for its whole capacity adds a storey when it is given a larger capacity
-//! than it has room for. If there is no memory for a storey, the cache evicts entries as if it
-//! could not grow. Of the inserts that want the storey, one in [`PATIENCE`] tries again, since
-//! planning a storey takes as long as a hundred inserts. Where entries come to hold all nodes, a
-//! few are evicted at once ([`Shard::relieve`]).
+//! A cache that is planned for its whole capacity adds a tier when it is given a larger capacity
+//! than it has room for. If there is no memory for a tier, the cache evicts entries as if it
+//! could not grow. Of the inserts that want the tier, one in [`PATIENCE`] tries again, since
+//! planning a tier takes as long as a hundred inserts. Where entries come to hold all nodes, a
+//! few are evicted at once ([`Shard::shed`]).
 //!
 //! # Orderings
 //!
 //! The height is raised with AcqRel and read with Acquire, so a thread that knows a height finds
-//! its storeys, the bit of `Part::Grown`, and the budget's memory for their shards. Seals and
+//! its tiers, the bit of `Part::Grown`, and the budget's memory for their shards. Seals and
 //! decisions are AcqRel, and inserts read control words with Acquire (`sets.rs`).
 //!
 //! # ABA
 //!
-//! Storeys and shards stay until the cache is dropped, and so do seals. The version of a sealed
+//! Tiers and shards stay until the cache is dropped, and so do seals. The version of a sealed
 //! control word goes on rising.
 //!
 //! # Progress
 //!
-//! Lock-free. No thread waits for a storey: a thread that needs one makes it, and drops it if
-//! another was faster. A seal fails only if another thread has changed the control word. An insert
-//! starts again from the ground only if the cache has grown meanwhile, at most [`UPPER`] times.
+//! Lock-free. No thread waits for a tier: a thread that needs one makes it, and drops it if another
+//! was faster. A seal fails only if another thread has changed the control word. An insert starts
+//! again from the first tier only if the cache has grown meanwhile, at most [`ADDED_MAX`] times.
 
 use crate::{
     engine::{
@@ -113,7 +114,7 @@ use crate::{
             scope::WriteScope,
             shard::{Common, Shard, Taken},
         },
-        storage::{extents::OutOfMemory, late::Late, nodes::Entry, parts::Part},
+        storage::{chunked::OutOfMemory, nodes::Entry, once_box::OnceBox, parts::Part},
         time::lifetimes::Rules,
     },
     sync::{AtomicU32, Ordering},
@@ -124,137 +125,138 @@ use crate::{
 };
 use std::ops::Range;
 
-/// The maximum number of storeys on top of the ground floor. Each has at least twice the room of
-/// the floor below.
-const UPPER: usize = if cfg!(larder_loom) { 2 } else { 24 };
+/// The maximum number of added tiers. Each has at least twice the room of
+/// the tier below.
+const ADDED_MAX: usize = if cfg!(larder_loom) { 2 } else { 24 };
 
-/// The number of times that the next storey of a cache that grows on demand is larger.
+/// The number of times that the next tier of a cache that grows on demand is larger.
 pub(crate) const FACTOR: u64 = 4;
 
-/// The number of inserts that do not ask for a storey after there was no memory for one, or no
+/// The number of inserts that do not ask for a tier after there was no memory for one, or no
 /// need.
 const PATIENCE: u32 = 1024;
 
 /// A node of one of the shards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Spot {
+pub(crate) struct NodeRef {
     /// The number of the shard.
     pub(crate) shard: usize,
     pub(crate) node: NodeId,
 }
 
-/// All floors of a cache. Shards are numbered from the ground up.
+/// All tiers of a cache. Shards are numbered from the first tier up.
 #[derive(Debug)]
-pub(crate) struct Storeys<K, V> {
-    ground: Box<[Shard<K, V>]>,
-    /// One less than the number of shards on the ground floor, which is a power of two.
+pub(crate) struct Tiers<K, V> {
+    first: Box<[Shard<K, V>]>,
+    /// One less than the number of shards in the first tier, which is a power of two.
     mask: usize,
     plan: Plan,
-    /// The number of storeys on top of the ground floor.
+    /// The number of added tiers.
     height: AtomicU32,
-    /// The number of inserts that will not try to add a storey. A hint.
+    /// The number of inserts that will not try to add a tier. A hint.
     patience: AtomicU32,
     /// The number of inserts that will not count the entries. A hint.
     trust: AtomicU32,
-    upper: [Late<Storey<K, V>>; UPPER],
+    added: [OnceBox<Tier<K, V>>; ADDED_MAX],
 }
 
 #[derive(Debug)]
-struct Storey<K, V> {
+struct Tier<K, V> {
     /// The number of its first shard.
     first: usize,
     /// Their number is a power of two. Each is made when it is first needed.
-    shards: Box<[Late<Shard<K, V>>]>,
+    shards: Box<[OnceBox<Shard<K, V>>]>,
     plan: Plan,
 }
 
-/// The level from which a lookup goes down if it has not found its key on the ground floor.
+/// The level from which a lookup goes down if it has not found its key in the first tier.
 pub(crate) const FROM_THE_TOP: usize = usize::MAX;
 
-impl<K, V> Storeys<K, V> {
+impl<K, V> Tiers<K, V> {
     pub(crate) fn new(plan: &Plan) -> Result<Self, OutOfMemory> {
         assert!(plan.shards.is_power_of_two(), "{} shards", plan.shards);
-        let mut ground = Vec::with_capacity(plan.shards);
+        let mut first = Vec::with_capacity(plan.shards);
         for _ in 0..plan.shards {
-            ground.push(Shard::new(&plan.shard, 0, ground.len())?);
+            first.push(Shard::new(&plan.shard, 0, first.len())?);
         }
         Ok(Self {
-            ground: ground.into_boxed_slice(),
+            first: first.into_boxed_slice(),
             mask: plan.shards - 1,
             plan: plan.clone(),
             height: AtomicU32::new(0),
             patience: AtomicU32::new(0),
             trust: AtomicU32::new(0),
-            upper: std::array::from_fn(|_| Late::new()),
+            added: std::array::from_fn(|_| OnceBox::new()),
         })
     }
 
-    /// Returns the level of the top floor.
+    /// Returns the level of the top tier.
     #[inline(always)]
     pub(crate) fn height(&self) -> usize {
-        // Acquire: pairs with the AcqRel in `add`; the storeys up to this height are visible, and
+        // Acquire: pairs with the AcqRel in `add`; the tiers up to this height are visible, and
         // so is `Part::Grown`.
         self.height.load(Ordering::Acquire) as usize
     }
 
-    /// Returns whether there is more than the ground floor. The answer may be out of date: a thread
+    /// Returns whether there is more than the first tier. The answer may be out of date: a thread
     /// that goes on as if there was not learns of it from a seal.
     #[inline(always)]
     pub(crate) fn has_grown(&self) -> bool {
-        // Relaxed: no storey is read on the strength of it; callers that go up read `height`.
+        // Relaxed: no tier is read on the strength of it; callers that go up read `height`.
         self.height.load(Ordering::Relaxed) > 0
     }
 
-    /// Returns the number of a hash's shard on a floor: some of the top 16 bits, of which neither
+    /// Returns the number of a hash's shard in a tier: some of the top 16 bits, of which neither
     /// set nor tag is made.
     fn place(hash: u64, shards: usize) -> usize {
         (hash >> 48) as usize & (shards - 1)
     }
 
-    /// Returns the shard of a hash on the ground floor.
+    /// Returns the shard of a hash in the first tier.
     #[inline(always)]
-    pub(crate) fn ground(&self, hash: u64) -> &Shard<K, V> {
+    pub(crate) fn first(&self, hash: u64) -> &Shard<K, V> {
         let place = (hash >> 48) as usize & self.mask;
         // SAFETY: the mask is one less than the number of shards, so `place` is less than that.
-        unsafe { self.ground.get_unchecked(place) }
+        unsafe { self.first.get_unchecked(place) }
     }
 
-    fn storey(&self, level: usize) -> Option<&Storey<K, V>> {
-        self.upper.get(level.checked_sub(1)?)?.get()
+    /// Returns an added tier, if there is one with this number.
+    fn added(&self, level: usize) -> Option<&Tier<K, V>> {
+        self.added.get(level.checked_sub(1)?)?.get()
     }
 
-    /// Returns the shard of a hash on a floor, if it was made.
+    /// Returns the shard of a hash in a tier, if it was made.
     fn shard_on(&self, level: usize, hash: u64) -> Option<&Shard<K, V>> {
-        let Some(storey) = self.storey(level) else {
-            return (level == 0).then(|| self.ground(hash));
+        let Some(tier) = self.added(level) else {
+            return (level == 0).then(|| self.first(hash));
         };
-        storey.shards[Self::place(hash, storey.shards.len())].get()
+        tier.shards[Self::place(hash, tier.shards.len())].get()
     }
 
-    /// Returns the shard of a hash on a floor. If it was not made, the thread that makes it later
-    /// acquires what this thread has done so far ([`Late::get_or_precede`]).
+    /// Returns the shard of a hash in a tier. If it was not made, the thread that makes it later
+    /// acquires what this thread has done so far ([`OnceBox::get_or_precede`]).
     fn shard_or_precede(&self, level: usize, hash: u64) -> Option<&Shard<K, V>> {
-        let Some(storey) = self.storey(level) else {
-            return (level == 0).then(|| self.ground(hash));
+        let Some(tier) = self.added(level) else {
+            return (level == 0).then(|| self.first(hash));
         };
-        storey.shards[Self::place(hash, storey.shards.len())].get_or_precede()
+        tier.shards[Self::place(hash, tier.shards.len())].get_or_precede()
     }
 
-    /// Returns the shards of a hash that were made, from the ground up.
+    /// Returns the shards of a hash that were made, from the first tier up.
     pub(crate) fn shards_of(&self, hash: u64) -> ShardsOf<'_, K, V> {
-        ShardsOf { storeys: self, hash, levels: 0..self.height() + 1 }
+        ShardsOf { tiers: self, hash, levels: 0..self.height() + 1 }
     }
 
-    /// Returns the next shard in which a lookup that did not find its key on the floor `level` has
+    /// Returns the next shard in which a lookup that did not find its key in the tier `level` has
     /// to look, with its level.
     #[inline(always)]
     pub(crate) fn next(&self, level: usize, hash: u64) -> Option<(usize, &Shard<K, V>)> {
-        if self.height() > 0 { self.next_upper(level, hash) } else { None }
+        if self.height() > 0 { self.next_added(level, hash) } else { None }
     }
 
     #[cold]
     #[inline(never)]
-    fn next_upper(&self, level: usize, hash: u64) -> Option<(usize, &Shard<K, V>)> {
+    fn next_added(&self, level: usize, hash: u64) -> Option<(usize, &Shard<K, V>)> {
         let mut level = if level == FROM_THE_TOP { self.height() + 1 } else { level };
         while level > 1 {
             level -= 1;
@@ -268,18 +270,18 @@ impl<K, V> Storeys<K, V> {
     /// Returns a shard by its number, if it was made.
     #[inline]
     pub(crate) fn get(&self, id: usize) -> Option<&Shard<K, V>> {
-        match self.ground.get(id) {
+        match self.first.get(id) {
             Some(shard) => Some(shard),
-            None => self.get_upper(id),
+            None => self.get_added(id),
         }
     }
 
     #[cold]
-    fn get_upper(&self, id: usize) -> Option<&Shard<K, V>> {
+    fn get_added(&self, id: usize) -> Option<&Shard<K, V>> {
         let mut last = None;
-        for storey in &self.upper {
-            match storey.get() {
-                Some(storey) if id >= storey.first => last = Some(storey),
+        for tier in &self.added {
+            match tier.get() {
+                Some(tier) if id >= tier.first => last = Some(tier),
                 _ => break,
             }
         }
@@ -299,25 +301,25 @@ impl<K, V> Storeys<K, V> {
     /// Returns one more than the largest number that a shard may have.
     #[inline]
     pub(crate) fn count(&self) -> usize {
-        self.storey(self.height()).map_or(self.ground.len(), Storey::end)
+        self.added(self.height()).map_or(self.first.len(), Tier::end)
     }
 
-    /// Returns the number of the first shard of the top floor: shards below it have lower ones.
+    /// Returns the number of the first shard of the top tier: shards below it have lower ones.
     pub(crate) fn below_top(&self) -> usize {
-        self.storey(self.height()).map_or(0, |storey| storey.first)
+        self.added(self.height()).map_or(0, |tier| tier.first)
     }
 
     /// Returns every shard that was made, in the order of their numbers.
     pub(crate) fn iter(&self) -> AllShards<'_, K, V> {
-        AllShards { storeys: self, ids: 0..self.count() }
+        AllShards { tiers: self, ids: 0..self.count() }
     }
 
-    /// Returns the plan of the top floor.
+    /// Returns the plan of the top tier.
     pub(crate) fn plan(&self) -> &Plan {
-        self.storey(self.height()).map_or(&self.plan, |storey| &storey.plan)
+        self.added(self.height()).map_or(&self.plan, |tier| &tier.plan)
     }
 
-    /// Returns the shard of a hash on a floor, and makes it if it is missing. `made` is called with
+    /// Returns the shard of a hash in a tier, and makes it if it is missing. `made` is called with
     /// a new shard before it is published.
     fn shard_made(
         &self,
@@ -325,15 +327,15 @@ impl<K, V> Storeys<K, V> {
         hash: u64,
         made: impl FnOnce(&Shard<K, V>) -> Result<(), OutOfMemory>,
     ) -> Result<&Shard<K, V>, OutOfMemory> {
-        let Some(storey) = self.storey(level) else { return Ok(self.ground(hash)) };
-        let place = Self::place(hash, storey.shards.len());
-        storey.shards[place].get_or_try_make(|| {
-            let shard = Shard::new(&storey.plan.shard, level, storey.first + place)?;
+        let Some(tier) = self.added(level) else { return Ok(self.first(hash)) };
+        let place = Self::place(hash, tier.shards.len());
+        tier.shards[place].get_or_try_make(|| {
+            let shard = Shard::new(&tier.plan.shard, level, tier.first + place)?;
             made(&shard).map(|()| shard)
         })
     }
 
-    /// Puts a storey with room for `entries` on the floor `level`, unless there is one. `admit`
+    /// Adds a tier with room for `entries` above the tier `level`, unless there is one. `admit`
     /// gets the number of shards that there will be, before the height says so.
     fn add(
         &self,
@@ -342,10 +344,10 @@ impl<K, V> Storeys<K, V> {
         growth: Growth,
         admit: impl FnOnce(usize) -> Result<(), OutOfMemory>,
     ) -> Result<(), OutOfMemory> {
-        let storey = self.upper.get(level).ok_or(OutOfMemory)?.get_or_try_make(|| {
-            let (below, first) = match self.storey(level) {
-                Some(storey) => (&storey.plan, storey.end()),
-                None => (&self.plan, self.ground.len()),
+        let tier = self.added.get(level).ok_or(OutOfMemory)?.get_or_try_make(|| {
+            let (below, first) = match self.added(level) {
+                Some(tier) => (&tier.plan, tier.end()),
+                None => (&self.plan, self.first.len()),
             };
             let mut plan = (below.next)(below, entries).map_err(|_| OutOfMemory)?;
             plan.shard.growth = growth;
@@ -354,30 +356,30 @@ impl<K, V> Storeys<K, V> {
             }
             let mut shards = Vec::new();
             shards.try_reserve_exact(plan.shards).map_err(|_| OutOfMemory)?;
-            shards.resize_with(plan.shards, Late::new);
-            Ok(Storey { first, shards: shards.into_boxed_slice(), plan })
+            shards.resize_with(plan.shards, OnceBox::new);
+            Ok(Tier { first, shards: shards.into_boxed_slice(), plan })
         })?;
-        admit(storey.end())?;
-        step(Step::StoreyAdded);
-        // AcqRel: pairs with the Acquire in `height`; the storey, `Part::Grown` and what `admit`
+        admit(tier.end())?;
+        step(Step::TierAdded);
+        // AcqRel: pairs with the Acquire in `height`; the tier, `Part::Grown` and what `admit`
         // has done are visible.
         self.height.fetch_max(level as u32 + 1, Ordering::AcqRel);
         Ok(())
     }
 
-    /// Returns the plan of a floor, with the number of its first shard.
-    fn floor(&self, level: usize) -> (usize, &Plan) {
-        match self.storey(level) {
-            Some(storey) => (storey.first, &storey.plan),
+    /// Returns the plan of a tier, with the number of its first shard.
+    fn plan_of(&self, level: usize) -> (usize, &Plan) {
+        match self.added(level) {
+            Some(tier) => (tier.first, &tier.plan),
             None => (0, &self.plan),
         }
     }
 
-    /// Returns the number of pairs of sets of all floors.
+    /// Returns the number of pairs of sets of all tiers.
     pub(crate) fn pairs(&self) -> u64 {
         let mut pairs = 0;
         for level in 0..self.height() + 1 {
-            pairs += self.floor(level).1.pairs();
+            pairs += self.plan_of(level).1.pairs();
         }
         pairs
     }
@@ -385,7 +387,7 @@ impl<K, V> Storeys<K, V> {
     /// Returns a pair of sets by its number: the shard, if it was made, and the first set.
     pub(crate) fn pair(&self, mut number: u64) -> Option<(&Shard<K, V>, usize)> {
         for level in 0..self.height() + 1 {
-            let (first, plan) = self.floor(level);
+            let (first, plan) = self.plan_of(level);
             if number < plan.pairs() {
                 let per_shard = (plan.shard.sets / 2) as u64;
                 let shard = self.get(first + (number / per_shard) as usize)?;
@@ -398,18 +400,18 @@ impl<K, V> Storeys<K, V> {
 
     pub(crate) fn allocated_bytes(&self) -> usize {
         let shard = |shard: &Shard<K, V>| size_of_val(shard) + shard.allocated_bytes();
-        let storeys = self.upper.iter().map_while(Late::get);
+        let tiers = self.added.iter().map_while(OnceBox::get);
         self.iter().map(shard).sum::<usize>()
-            + storeys.map(|it| size_of_val(it) + size_of_val(&*it.shards)).sum::<usize>()
+            + tiers.map(|it| size_of_val(it) + size_of_val(&*it.shards)).sum::<usize>()
     }
 }
 
 // The iterators are written by hand: each adapter of the standard library's would be compiled again
 // in every program, several times.
 
-/// See [`Storeys::shards_of`].
+/// See [`Tiers::shards_of`].
 pub(crate) struct ShardsOf<'s, K, V> {
-    storeys: &'s Storeys<K, V>,
+    tiers: &'s Tiers<K, V>,
     hash: u64,
     levels: Range<usize>,
 }
@@ -419,7 +421,7 @@ impl<'s, K, V> Iterator for ShardsOf<'s, K, V> {
 
     fn next(&mut self) -> Option<&'s Shard<K, V>> {
         loop {
-            let shard = self.storeys.shard_on(self.levels.next()?, self.hash);
+            let shard = self.tiers.shard_on(self.levels.next()?, self.hash);
             if shard.is_some() {
                 return shard;
             }
@@ -427,9 +429,9 @@ impl<'s, K, V> Iterator for ShardsOf<'s, K, V> {
     }
 }
 
-/// See [`Storeys::iter`].
+/// See [`Tiers::iter`].
 pub(crate) struct AllShards<'s, K, V> {
-    storeys: &'s Storeys<K, V>,
+    tiers: &'s Tiers<K, V>,
     ids: Range<usize>,
 }
 
@@ -438,14 +440,14 @@ impl<'s, K, V> Iterator for AllShards<'s, K, V> {
 
     fn next(&mut self) -> Option<&'s Shard<K, V>> {
         loop {
-            if let Some(shard) = self.storeys.get(self.ids.next()?) {
+            if let Some(shard) = self.tiers.get(self.ids.next()?) {
                 return Some(shard);
             }
         }
     }
 }
 
-impl<K, V> Storey<K, V> {
+impl<K, V> Tier<K, V> {
     fn end(&self) -> usize {
         self.first + self.shards.len()
     }
@@ -456,7 +458,7 @@ impl<K, V> Storey<K, V> {
 }
 
 impl<K, V> Common<K, V> {
-    /// Puts a storey with room for `entries` on the floor `level`, if that is the top floor.
+    /// Adds a tier with room for `entries` above the tier `level`, if that is the top tier.
     #[cold]
     pub(crate) fn grow(
         &self,
@@ -464,30 +466,30 @@ impl<K, V> Common<K, V> {
         entries: u64,
         growth: Growth,
     ) -> Result<(), OutOfMemory> {
-        self.storeys.add(level, entries, growth, |shards| {
+        self.tiers.add(level, entries, growth, |shards| {
             self.parts.announce(Part::Grown);
             self.budget.admit(shards)
         })
     }
 
-    /// Returns whether the cache has as many entries as the top floor is planned for. If it does
+    /// Returns whether the cache has as many entries as the top tier is planned for. If it does
     /// not, the next [`PATIENCE`] calls return `false` without counting.
     pub(crate) fn is_outgrown(&self) -> bool {
-        if counts_down(&self.storeys.trust) {
+        if counts_down(&self.tiers.trust) {
             return false;
         }
-        let outgrown = self.residents() >= self.storeys.plan().entries;
+        let outgrown = self.residents() >= self.tiers.plan().entries;
         if !outgrown {
             // Relaxed: a hint.
-            self.storeys.trust.store(PATIENCE, Ordering::Relaxed);
+            self.tiers.trust.store(PATIENCE, Ordering::Relaxed);
         }
         outgrown
     }
 
-    /// Puts a storey on the floor `level`, for an insert. If there was no memory for it, the next
+    /// Adds a tier above the tier `level`, for an insert. If there was no memory for it, the next
     /// [`PATIENCE`] calls fail at once.
     pub(crate) fn grow_patiently(&self, level: usize, entries: u64) -> Result<(), OutOfMemory> {
-        let patience = &self.storeys.patience;
+        let patience = &self.tiers.patience;
         if counts_down(patience) {
             return Err(OutOfMemory);
         }
@@ -496,24 +498,24 @@ impl<K, V> Common<K, V> {
             .inspect_err(|_| patience.store(PATIENCE, Ordering::Relaxed))
     }
 
-    /// Returns the shard of a hash on a floor, and makes it if it is missing.
+    /// Returns the shard of a hash in a tier, and makes it if it is missing.
     fn shard_made(&self, level: usize, hash: u64) -> Result<&Shard<K, V>, OutOfMemory> {
-        self.storeys.shard_made(level, hash, |shard| match self.lifetimes.rules {
+        self.tiers.shard_made(level, hash, |shard| match self.lifetimes.rules {
             Rules::None => Ok(()),
             Rules::Fixed | Rules::Changing => shard.timing_by_rule(self).map(|_| ()),
         })
     }
 
-    /// Returns whether an insert can go up to a floor above `level`.
+    /// Returns whether an insert can go up to a tier above `level`.
     pub(crate) fn has_above(&self, level: usize, hash: u64) -> bool {
         self.top_made(hash) > level
     }
 
-    /// Returns the level of the highest floor to which an insert can go: the hash has a shard on
-    /// it, and on all floors below. Makes the shards that are missing. It is the top floor unless
+    /// Returns the level of the highest tier to which an insert can go: the hash has a shard in
+    /// it, and in all tiers below. Makes the shards that are missing. It is the top tier unless
     /// there is no memory.
     fn top_made(&self, hash: u64) -> usize {
-        let height = self.storeys.height();
+        let height = self.tiers.height();
         let mut top = 0;
         while top < height && self.shard_made(top + 1, hash).is_ok() {
             top += 1;
@@ -521,19 +523,19 @@ impl<K, V> Common<K, V> {
         top
     }
 
-    /// Goes up from the ground: seals the key's home on each floor below the top, and then calls
-    /// `look` with the shard; on the top floor, calls `look` only. Starts again from the ground if
-    /// the cache has grown meanwhile. Returns `false` if `look` never returned [`Ascent::Ends`].
+    /// Goes up from the first tier: seals the key's home in each tier below the top, and then calls
+    /// `look` with the shard; in the top tier, calls `look` only. Starts again from the first tier
+    /// if the cache has grown meanwhile. Returns `false` if `look` never returned [`Ascent::Ends`].
     pub(crate) fn ascend<'s>(
         &'s self,
         hash: u64,
         look: &mut dyn FnMut(&'s Shard<K, V>) -> Ascent,
     ) -> bool {
-        let mut height = self.storeys.height();
+        let mut height = self.tiers.height();
         loop {
             let top = self.top_made(hash);
             for level in 0..=top {
-                let Some(shard) = self.storeys.shard_on(level, hash) else { break };
+                let Some(shard) = self.tiers.shard_on(level, hash) else { break };
                 if level < top && !planted(Bug::SealSkipped) {
                     shard.index.seal(shard.index.home(hash));
                 }
@@ -545,7 +547,7 @@ impl<K, V> Common<K, V> {
                 }
             }
             // The cache has grown meanwhile, or there was no memory for a shard further up.
-            let now = self.storeys.height();
+            let now = self.tiers.height();
             if now == height {
                 return false;
             }
@@ -553,7 +555,7 @@ impl<K, V> Common<K, V> {
         }
     }
 
-    /// Removes a key from the floor on which it is. `take` gets the entry. Returns `None` if the
+    /// Removes a key from the tier in which it is. `take` gets the entry. Returns `None` if the
     /// key was absent, or its entry expired or stale.
     pub(crate) fn remove<R>(
         &self,
@@ -562,11 +564,11 @@ impl<K, V> Common<K, V> {
         eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        let shard = self.storeys.ground(hash);
+        let shard = self.tiers.first(hash);
         self.remove_from(cx, (shard, shard.index.home(hash)), hash, eq, take)
     }
 
-    /// Like [`Common::remove`], given the shard on the ground floor and the key's home in it.
+    /// Like [`Common::remove`], given the shard in the first tier and the key's home in it.
     #[inline(always)]
     pub(crate) fn remove_from<'s, R>(
         &'s self,
@@ -583,8 +585,8 @@ impl<K, V> Common<K, V> {
             match shard.remove(cx, home, hash, &mut eq, take_once) {
                 Taken::Entry(taken) => return taken,
                 Taken::Past => return None,
-                Taken::Nothing if planted(Bug::RemoveGroundOnly) => return None,
-                Taken::Nothing => (level, shard) = self.storeys.next(level, hash)?,
+                Taken::Nothing if planted(Bug::RemoveFirstOnly) => return None,
+                Taken::Nothing => (level, shard) = self.tiers.next(level, hash)?,
             }
             home = shard.index.home(hash);
         }
@@ -606,9 +608,9 @@ impl<K, V> Common<K, V> {
     #[cold]
     pub(crate) fn bump(&self, hash: u64) {
         for level in 0.. {
-            let Some(shard) = self.storeys.shard_or_precede(level, hash) else { return };
+            let Some(shard) = self.tiers.shard_or_precede(level, hash) else { return };
             let control = shard.index.bump(shard.index.home(hash));
-            if !control.is_sealed() || planted(Bug::BumpGroundOnly) {
+            if !control.is_sealed() || planted(Bug::BumpFirstOnly) {
                 return;
             }
         }
@@ -625,7 +627,7 @@ fn counts_down(hint: &AtomicU32) -> bool {
     left > 0
 }
 
-/// Whether an operation goes on to the next floor.
+/// Whether an operation goes on to the next tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ascent {
     GoesOn,

@@ -162,20 +162,20 @@ impl Pool {
     }
 
     /// Takes the lock for `fork.rs`, so that no other thread holds it while the guard is kept.
-    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
     pub(crate) fn hold(&self) -> MutexGuard<'_, Line> {
         self.line()
     }
 
     /// Notes, in a child of `fork`, that it has no thread except this one. Allocates nothing.
-    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
     pub(crate) fn orphan(&self, line: &mut Line) {
         line.threads = usize::from(ptr::eq(POOL.get(), self));
         line.idle = 0;
     }
 
     /// Starts a thread for the jobs that stand in line, some time after [`Pool::orphan`].
-    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is heeded"))]
+    #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
     pub(crate) fn revive(&'static self) {
         let mut line = self.line();
         if !line.jobs.is_empty() && line.threads == 0 && self.spawn().is_ok() {

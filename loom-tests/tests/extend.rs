@@ -1,4 +1,4 @@
-//! No read puts a deadline off beyond an end: `src/engine/time/postpone.rs`.
+//! No read puts a deadline off beyond an end: `src/engine/time/extend.rs`.
 #![cfg(larder_loom)]
 
 use larder::doors::{HandingDoor, TimesDoor};

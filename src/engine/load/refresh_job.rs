@@ -1,11 +1,11 @@
-//! Errands: refreshes in the background, sent to whatever runs the loader.
+//! Refresh jobs: refreshes in the background, sent to whatever runs the loader.
 //!
-//! An errand knows the cache weakly, and holds it neither while it waits nor while its loader runs:
-//! a cache ends with its last handle. It is like a waiter that the lead of the flight was offered
-//! to (`flight.rs`): when it runs it takes the lead, unless another came first; then there is
-//! nothing to do. An errand that is dropped, at any point, is a failed refresh, and passes the lead
-//! on. One that is forgotten (`mem::forget`) keeps its key from being refreshed, but not from being
-//! loaded.
+//! A refresh job knows the cache weakly, and holds it neither while it waits nor while its loader
+//! runs: a cache ends with its last handle. It is like a waiter that the lead of the flight was
+//! offered to (`flight.rs`): when it runs it takes the lead, unless another came first; then there
+//! is nothing to do. A refresh job that is dropped, at any point, is a failed refresh, and passes
+//! the lead on. One that is forgotten (`mem::forget`) keeps its key from being refreshed, but not
+//! from being loaded.
 //!
 //! A panic of the loader is a failed refresh. It is caught, and not passed on to the executor.
 
@@ -17,13 +17,13 @@ use crate::{
             fill::{Timer, Took},
             refresh::Refresh,
         },
-        shards::{shard::Common, storeys::Spot},
+        shards::{shard::Common, tiers::NodeRef},
         singleflight::{
             flight::{Flight, Leader, Outcome},
-            leading::Leading,
+            reentrancy::Leading,
         },
     },
-    process::errands,
+    process::pool,
     sync::{Arc, Weak},
 };
 use std::{
@@ -34,11 +34,11 @@ use std::{
 };
 
 /// A refresh in the background.
-pub(crate) struct Errand<K, V> {
+pub(crate) struct RefreshJob<K, V> {
     cache: Weak<Common<K, V>>,
     flight: Arc<Flight<K, V>>,
     hash: u64,
-    spot: Spot,
+    node_ref: NodeRef,
     tags: Tags,
     stage: Stage,
 }
@@ -50,19 +50,19 @@ enum Stage {
     Over,
 }
 
-impl<K, V> Errand<K, V> {
+impl<K, V> RefreshJob<K, V> {
     pub(crate) fn new(
         cache: &Arc<Common<K, V>>,
         flight: Arc<Flight<K, V>>,
         hash: u64,
-        spot: Spot,
+        node_ref: NodeRef,
         tags: Tags,
     ) -> Self {
-        Self { cache: Arc::downgrade(cache), flight, hash, spot, tags, stage: Stage::Sent }
+        Self { cache: Arc::downgrade(cache), flight, hash, node_ref, tags, stage: Stage::Sent }
     }
 }
 
-impl<K, V> Errand<K, V>
+impl<K, V> RefreshJob<K, V>
 where
     K: Eq + Clone,
     V: Clone,
@@ -108,7 +108,7 @@ where
     /// Runs code of the loader. Returns `None` if it panics.
     fn step<R>(&self, f: impl FnOnce(&K) -> R) -> Option<R> {
         let _leading = Leading::new(Arc::as_ptr(&self.flight).cast());
-        errands::caught(|| f(self.flight.key()))
+        pool::caught(|| f(self.flight.key()))
     }
 
     fn end(mut self, loaded: Option<V>, took: Took) {
@@ -117,13 +117,13 @@ where
         self.stage = Stage::Over;
         engine.count_load(took.wall, loaded.is_none());
         let lead = Leader::new(&engine.common.flights, Arc::clone(&self.flight));
-        let refresh = Refresh::new(&engine, lead, self.hash, self.spot, self.tags);
+        let refresh = Refresh::new(&engine, lead, self.hash, self.node_ref, self.tags);
         let outcome = loaded.map_or(Outcome::Nothing, Outcome::Value);
         refresh.conclude(|| self.flight.key().clone(), outcome, took.by_clock);
     }
 }
 
-impl<K, V> Drop for Errand<K, V> {
+impl<K, V> Drop for RefreshJob<K, V> {
     fn drop(&mut self) {
         if self.stage == Stage::Over {
             return;
@@ -131,7 +131,7 @@ impl<K, V> Drop for Errand<K, V> {
         // Without a cache there are no waiters and no counters left.
         let Some(engine) = Engine::engine_of(&self.cache) else { return };
         let _work = engine.common.background.work();
-        engine.count_refresh(self.spot, true);
+        engine.count_refresh(self.node_ref, true);
         match self.stage {
             Stage::Leading => drop(Leader::new(&engine.common.flights, Arc::clone(&self.flight))),
             Stage::Sent | Stage::Over => self.flight.decline(&engine.common.flights),
@@ -139,8 +139,8 @@ impl<K, V> Drop for Errand<K, V> {
     }
 }
 
-impl<K, V> fmt::Debug for Errand<K, V> {
+impl<K, V> fmt::Debug for RefreshJob<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Errand").field("stage", &self.stage).finish_non_exhaustive()
+        f.debug_struct("RefreshJob").field("stage", &self.stage).finish_non_exhaustive()
     }
 }

@@ -1,11 +1,11 @@
-//! A thread's own stock of a shard's node numbers: free ones to take, and retired ones to collect.
+//! A thread's own cache of a shard's node numbers: free ones to take, and retired ones to collect.
 //!
-//! Each insert takes a node, and most inserts retire one. With a stock neither needs a locked
-//! instruction or a line that another thread writes.
+//! Each insert takes a node, and most inserts retire one. With a thread cache neither needs a
+//! locked instruction or a line that another thread writes.
 //!
 //! # Who may touch what
 //!
-//! The *owner* is the thread whose stripe this is (`stripes.rs`).
+//! The *owner* is the thread whose cache this is (`per_thread.rs`).
 //!
 //! ```text
 //! free      a stack. Only the owner touches it. Its lowest place holds no node, so that a take of
@@ -41,7 +41,7 @@ use crate::{
     engine::{
         index::word::NodeId,
         reclaim::magazine::{Held, MAGAZINE, Magazines},
-        storage::extents::Element,
+        storage::chunked::Element,
     },
     sync::{AtomicU32, Ordering},
     testing::plant::{Bug, planted},
@@ -50,10 +50,10 @@ use crate::{
 /// The number of places of the queue: a power of two, and more than a batch.
 const QUEUE: usize = (MAGAZINE as usize + 1).next_power_of_two();
 
-/// One thread's stock.
+/// The thread cache of one thread.
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub(crate) struct Stock {
+pub(crate) struct ThreadCache {
     free_len: AtomicU32,
     head: AtomicU32,
     tail: AtomicU32,
@@ -62,7 +62,7 @@ pub(crate) struct Stock {
 }
 
 // SAFETY: atomic integers and padding only, so zeroed memory is a valid value.
-unsafe impl Element for Stock {
+unsafe impl Element for ThreadCache {
     #[cfg(larder_loom)]
     fn zero() -> Self {
         let zero = || AtomicU32::new(0);
@@ -76,7 +76,7 @@ unsafe impl Element for Stock {
     }
 }
 
-impl Stock {
+impl ThreadCache {
     /// Takes a free node, and returns with it the one that would be taken next, 0 if there is none.
     /// For the owner.
     #[inline(always)]
@@ -92,7 +92,7 @@ impl Stock {
         Some((node, self.free[left as usize].load(Ordering::Relaxed)))
     }
 
-    /// Returns the node that [`Stock::take`] would take. For the owner.
+    /// Returns the node that [`ThreadCache::take`] would take. For the owner.
     #[inline]
     pub(crate) fn peek(&self) -> Option<NodeId> {
         let next =
@@ -100,9 +100,13 @@ impl Stock {
         (next != 0).then_some(next)
     }
 
-    /// Takes over the nodes of a magazine, while the stock is empty. For the owner.
+    /// Takes over the nodes of a magazine, while the thread cache is empty. For the owner.
     pub(crate) fn refill(&self, magazines: &Magazines, held: &Held) {
-        debug_assert_eq!(self.free_len.load(Ordering::Relaxed), 0, "a stock that is not used up");
+        debug_assert_eq!(
+            self.free_len.load(Ordering::Relaxed),
+            0,
+            "a thread cache that is not used up"
+        );
         for (place, node) in self.free[1..].iter().zip(magazines.nodes(held)) {
             place.store(node, Ordering::Relaxed);
         }

@@ -12,7 +12,7 @@
 use crate::{
     engine::{
         reclaim::epoch::{CHUNKS, Number, chunk_len},
-        storage::extents::{Element, zeroed},
+        storage::chunked::{Element, zeroed},
     },
     sync::{AtomicPtr, Ordering, array_of},
 };
@@ -23,12 +23,12 @@ use std::{
 
 /// A value of type `T` for each thread that has a number.
 #[derive(Debug)]
-pub(crate) struct Stripes<T: Element + Send + Sync> {
+pub(crate) struct PerThread<T: Element + Send + Sync> {
     /// The last chunk is never filled: see [`Number`].
     chunks: [AtomicPtr<T>; CHUNKS + 1],
 }
 
-impl<T: Element + Send + Sync> Stripes<T> {
+impl<T: Element + Send + Sync> PerThread<T> {
     pub(crate) fn new() -> Self {
         Self { chunks: array_of![AtomicPtr::new(ptr::null_mut()); CHUNKS + 1] }
     }
@@ -74,7 +74,7 @@ impl<T: Element + Send + Sync> Stripes<T> {
     /// Returns an iterator over the values that exist, of living threads and of threads that have
     /// ended.
     pub(crate) fn iter(&self) -> Iter<'_, T> {
-        Iter { stripes: self, next: 0, chunk: [].iter() }
+        Iter { values: self, next: 0, chunk: [].iter() }
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
@@ -82,9 +82,9 @@ impl<T: Element + Send + Sync> Stripes<T> {
     }
 }
 
-/// See [`Stripes::iter`].
+/// See [`PerThread::iter`].
 pub(crate) struct Iter<'s, T: Element + Send + Sync> {
-    stripes: &'s Stripes<T>,
+    values: &'s PerThread<T>,
     /// The number of the chunk to walk next.
     next: usize,
     chunk: slice::Iter<'s, T>,
@@ -99,10 +99,10 @@ impl<'s, T: Element + Send + Sync> Iterator for Iter<'s, T> {
                 return Some(value);
             }
             // Acquire: pairs with the AcqRel in `add_chunk`; the chunk's zeros are visible.
-            let start = self.stripes.chunks.get(self.next)?.load(Ordering::Acquire);
+            let start = self.values.chunks.get(self.next)?.load(Ordering::Acquire);
             if !start.is_null() {
                 // SAFETY: a published chunk has `chunk_len` values and is freed only when the
-                // stripes are dropped, which are borrowed.
+                // values are dropped, which are borrowed.
                 self.chunk = unsafe { slice::from_raw_parts(start, chunk_len(self.next)) }.iter();
             }
             self.next += 1;
@@ -110,7 +110,7 @@ impl<'s, T: Element + Send + Sync> Iterator for Iter<'s, T> {
     }
 }
 
-impl<T: Element + Send + Sync> Drop for Stripes<T> {
+impl<T: Element + Send + Sync> Drop for PerThread<T> {
     fn drop(&mut self) {
         for (chunk, start) in self.chunks.iter().enumerate() {
             // Acquire: pairs with the AcqRel in `add_chunk`.
