@@ -6,16 +6,17 @@
 //! `bug<TAB>test binary<TAB>exact name of the test`.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+use std::{env, fmt, fs, thread};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::command::{Ended, Run};
-use crate::place;
+use crate::{place, tools};
 
 const PACKAGE: &str = "larder-loom-tests";
 pub(crate) const FLAGS: &str =
@@ -35,27 +36,40 @@ pub(crate) fn run(quick: bool) -> Result<()> {
     let printed = cargo(["run", "--bin", "plants"]).read()?;
     let plants = plants_of(&printed)?;
     eprintln!("{} planted bugs, each of which a model must find:", plants.len());
-    let mut missed = Vec::new();
-    for plant in &plants {
-        match must_fail(plant, &binaries, &full) {
-            Ok(time) => {
-                eprintln!(
-                    "  {:<24} found by {} in {:.1} s",
-                    plant.bug,
-                    plant.test,
-                    time.as_secs_f64()
-                )
-            }
-            Err(error) => {
-                eprintln!("  {:<24} NOT FOUND by {}: {error:#}", plant.bug, plant.test);
-                missed.push(plant.bug.as_str());
-            }
-        }
-    }
+    let missed = missed_of(&plants, &binaries, &full);
     if !missed.is_empty() {
         bail!("{} planted bugs were not found: {}", missed.len(), missed.join(", "));
     }
     Ok(())
+}
+
+/// Runs the models of all planted bugs, as many at once as there are processors, and returns the
+/// bugs that were not found.
+fn missed_of<'p>(
+    plants: &'p [Plant],
+    binaries: &BTreeMap<String, PathBuf>,
+    full: &str,
+) -> Vec<&'p str> {
+    let (next, missed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        // Relaxed: only the number counts.
+        while let Some(plant) = plants.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Plant { bug, test, .. } = plant;
+            match must_fail(plant, binaries, full) {
+                Ok(found) => eprintln!("  {bug:<24} found by {test} {found}"),
+                Err(error) => {
+                    eprintln!("  {bug:<24} NOT FOUND by {test}: {error:#}");
+                    missed.lock().expect("no worker panics under it").push(bug.as_str());
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    missed.into_inner().expect("no worker panics under it")
 }
 
 /// `cargo SUBCOMMAND` on the package, with the flags that switch to loom.
@@ -87,8 +101,17 @@ fn build() -> Result<BTreeMap<String, PathBuf>> {
     Ok(binaries)
 }
 
+/// Runs all models, those that take longest first (`.config/nextest.toml`), and prints the time of
+/// each.
 fn models(preemptions: &str) -> Result<()> {
-    cargo(["test", "--tests"]).env(PREEMPTIONS, preemptions).run()
+    tools::cargo_subcommand("nextest")?;
+    Run::cargo()
+        .args(["nextest", "run", "--profile", "loom", "--cargo-profile", "release"])
+        .args(["--package", PACKAGE, "--tests", "--no-fail-fast"])
+        .env("RUSTFLAGS", FLAGS)
+        .env("CARGO_TARGET_DIR", place::target_for("loom"))
+        .env(PREEMPTIONS, preemptions)
+        .run()
 }
 
 /// A bug, and the model that has to find it.
@@ -114,34 +137,56 @@ fn plants_of(printed: &str) -> Result<Vec<Plant>> {
     Ok(plants)
 }
 
-/// Runs the model with the bug awake. It has to fail, and by its own verdict: a test that is not
-/// there, a crash or a hang prove nothing.
-fn must_fail(
-    plant: &Plant,
-    binaries: &BTreeMap<String, PathBuf>,
-    preemptions: &str,
-) -> Result<Duration> {
+/// How a planted bug was found.
+struct Found {
+    preemptions: String,
+    took: Duration,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { preemptions, took } = self;
+        write!(f, "in {:.1} s, with {preemptions} preemptions", took.as_secs_f64())
+    }
+}
+
+/// Runs the model with the bug awake, first with few preemptions, and with all of them if these do
+/// not find it.
+fn must_fail(plant: &Plant, binaries: &BTreeMap<String, PathBuf>, full: &str) -> Result<Found> {
+    let started = Instant::now();
+    let mut preemptions = vec![PREEMPTIONS_QUICK, full];
+    preemptions.dedup();
+    for preemptions in preemptions {
+        if finds(plant, binaries, preemptions)? {
+            return Ok(Found { preemptions: preemptions.to_owned(), took: started.elapsed() });
+        }
+    }
+    bail!("went unnoticed: the model passes with {full} preemptions")
+}
+
+/// Runs the model with the bug awake, and returns whether it has failed by its own verdict: a test
+/// that is not there, a crash or a hang prove nothing.
+fn finds(plant: &Plant, binaries: &BTreeMap<String, PathBuf>, preemptions: &str) -> Result<bool> {
     let Some(binary) = binaries.get(&plant.binary) else {
         let names: Vec<_> = binaries.keys().map(String::as_str).collect();
         bail!("there is no test binary `{}`, only {}", plant.binary, names.join(", "));
     };
-    let log = place::target_for("loom").join("plants").join(format!("{}.log", plant.bug));
-    let started = Instant::now();
+    let name = format!("{}-{}.log", plant.bug, plant.test);
+    let log = place::target_for("loom").join("plants").join(name);
     let ended = Run::new(binary)
         .args(["--exact", &plant.test, "--test-threads", "1"])
         .env("LARDER_PLANT", &plant.bug)
         .env(PREEMPTIONS, preemptions)
         .log_within(&log, PLANT_LIMIT)?;
-    let took = started.elapsed();
     let output = String::from_utf8_lossy(&fs::read(&log)?).into_owned();
     let Ended::Exited(status) = ended else {
         bail!("not found within {} s (see {})", PLANT_LIMIT.as_secs(), log.display());
     };
     match verdict(&output) {
-        Verdict::OneFailed | Verdict::Deadlock if !status.success() => Ok(took),
-        Verdict::OnePassed => bail!("went unnoticed: the model passes (see {})", log.display()),
+        Verdict::OneFailed | Verdict::Deadlock if !status.success() => Ok(true),
+        Verdict::OnePassed if status.success() => Ok(false),
         Verdict::NoneRun => bail!("`{}` has no such test, or ignores it", plant.binary),
-        Verdict::OneFailed | Verdict::Deadlock | Verdict::Unclear => {
+        Verdict::OneFailed | Verdict::OnePassed | Verdict::Deadlock | Verdict::Unclear => {
             bail!("no verdict, {status}:\n{}", last_lines(&output, &log))
         }
     }
