@@ -3,7 +3,7 @@
 use crate::{
     Cache, TooManyTags,
     engine::{
-        invalidate::groups::{Place, TAGS_MAX, Tags},
+        invalidate::tags::{Place, TAGS_MAX, Tags},
         ops::insert::{EntryOptions, IfPresent},
         storage::nodes::Entry,
         time::lifetimes::Ttl,

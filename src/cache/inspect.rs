@@ -3,7 +3,7 @@
 use crate::{
     Cache, Iter,
     cache::iter::Walk,
-    engine::{invalidate::groups::Tags, storage::nodes::Entry, upkeep::inspect::Rank},
+    engine::{invalidate::tags::Tags, storage::nodes::Entry, upkeep::inspect::Rank},
 };
 use equivalent::Equivalent;
 use std::{

@@ -6,7 +6,7 @@
 use crate::{
     Cache, RandomState, TooManyTags, WeakCache,
     engine::{
-        invalidate::groups::Tags,
+        invalidate::tags::Tags,
         load::{
             fill::{Filled, Timer},
             handed::HandedLead,

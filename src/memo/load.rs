@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     engine::{
-        invalidate::groups::Tags,
+        invalidate::tags::Tags,
         load::refresh::REST,
         ops::insert::{EntryOptions, Load},
         shards::{stats::Event, tiers::NodeRef},

@@ -16,7 +16,7 @@
 
 use super::function::{Function, all};
 use crate::{
-    engine::invalidate::groups::{Place, TAGS_MAX},
+    engine::invalidate::tags::{Place, TAGS_MAX},
     manager::Entries,
 };
 use std::collections::BTreeSet;

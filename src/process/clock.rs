@@ -13,18 +13,19 @@
 //! by that; reads still check by the coarse one.
 
 pub(crate) mod lease;
+mod manual;
 pub(crate) mod scale;
+mod system;
 
-use crate::{
-    process::{fork, maintenance},
-    sync::{Arc, AtomicU64, Ordering::Relaxed, StaticBool},
-};
+pub use manual::ManualClock;
+pub(crate) use system::distrust;
+
 use scale::Scale;
 use std::{
     fmt,
-    sync::OnceLock,
     time::{Duration, Instant},
 };
+use system::System;
 
 /// A deadline that is always past.
 pub(crate) const DEAD: u64 = 0;
@@ -36,10 +37,6 @@ pub(crate) const NEVER: u64 = u64::MAX;
 /// The time of a clock's origin.
 const ORIGIN: u64 = 1;
 const NANOS_PER_MILLI: u64 = 1_000_000;
-/// The end of a manual clock's time, in nanoseconds: 438 years. The wheel has no slots beyond it.
-const END: u64 = 3 << 62;
-/// The greatest granule with which a coarse clock is used, in nanoseconds.
-const COARSEST: u64 = 4 * NANOS_PER_MILLI;
 
 /// The clock of a cache: the system's clock, or a [`ManualClock`] for tests.
 ///
@@ -69,93 +66,6 @@ enum Source {
     Manual(ManualClock),
 }
 
-/// A clock that stands still until it is advanced, to test expiry without waiting.
-///
-/// Clones are the same clock. Caches that share one see the same time.
-///
-/// ```
-/// use larder::ManualClock;
-/// use std::time::Duration;
-///
-/// let clock = ManualClock::new();
-/// clock.clone().advance(Duration::from_secs(90));
-/// assert_eq!(format!("{clock:?}"), "ManualClock(90s)");
-/// ```
-#[derive(Clone)]
-pub struct ManualClock(Arc<Manual>);
-
-struct Manual {
-    origin: Instant,
-    nanos: AtomicU64,
-}
-
-impl ManualClock {
-    /// Returns a clock that stands at its origin.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(Arc::new(Manual { origin: Instant::now(), nanos: AtomicU64::new(0) }))
-    }
-
-    /// Moves the time forward. The clock stops 438 years after its origin.
-    ///
-    /// Every lookup from now on goes by the new time, to the nanosecond. The maintenance thread is
-    /// woken, and removes expired entries some time later; `run_pending_tasks` removes them before
-    /// it returns. O(1).
-    ///
-    /// ```
-    /// use larder::{Cache, Maintenance, ManualClock};
-    /// use std::time::Duration;
-    ///
-    /// let (clock, minute) = (ManualClock::new(), Duration::from_secs(60));
-    /// let builder = Cache::builder().max_capacity(10).time_to_live(minute);
-    /// let cache = builder.clock(&clock).maintenance(Maintenance::Manual).build();
-    /// cache.insert(1, "one");
-    /// clock.advance(minute - Duration::from_nanos(1));
-    /// assert_eq!(cache.get(&1), Some("one"));
-    /// clock.advance(Duration::from_nanos(1));
-    /// cache.run_pending_tasks();
-    /// assert_eq!(cache.stats().expirations, 1);
-    /// ```
-    pub fn advance(&self, by: Duration) {
-        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        let mut nanos = self.nanos();
-        let later = |nanos: u64| nanos.saturating_add(by).min(END);
-        // Relaxed: a number, and nothing else is learned from it. The fence in `Alarm::ask` orders
-        // it for the timer.
-        while let Err(now) =
-            self.0.nanos.compare_exchange_weak(nanos, later(nanos), Relaxed, Relaxed)
-        {
-            nanos = now;
-        }
-        maintenance::time_has_jumped();
-    }
-
-    /// Returns by how much the clock has been moved forward. O(1).
-    ///
-    /// ```
-    /// use larder::ManualClock;
-    /// use std::time::Duration;
-    ///
-    /// let clock = ManualClock::new();
-    /// clock.advance(Duration::from_secs(90));
-    /// assert_eq!(clock.elapsed(), Duration::from_secs(90));
-    /// ```
-    #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.nanos())
-    }
-
-    fn nanos(&self) -> u64 {
-        self.0.nanos.load(Relaxed)
-    }
-}
-
-impl Default for ManualClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl From<ManualClock> for Clock {
     fn from(clock: ManualClock) -> Self {
         Self(Source::Manual(clock))
@@ -165,12 +75,6 @@ impl From<ManualClock> for Clock {
 impl From<&ManualClock> for Clock {
     fn from(clock: &ManualClock) -> Self {
         clock.clone().into()
-    }
-}
-
-impl fmt::Debug for ManualClock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ManualClock({:?})", Duration::from_nanos(self.nanos()))
     }
 }
 
@@ -316,7 +220,7 @@ impl Clock {
     pub(crate) fn is(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Source::System, Source::System) | (Source::Exact, Source::Exact) => true,
-            (Source::Manual(one), Source::Manual(other)) => Arc::ptr_eq(&one.0, &other.0),
+            (Source::Manual(one), Source::Manual(other)) => one.is(other),
             _ => false,
         }
     }
@@ -427,7 +331,7 @@ impl Clock {
     pub(crate) fn instant(&self, time: u64) -> Instant {
         let origin = match &self.0 {
             Source::System | Source::Exact => System::get().origin,
-            Source::Manual(clock) => clock.0.origin,
+            Source::Manual(clock) => clock.origin(),
         };
         let since = self.duration(time.saturating_sub(ORIGIN));
         // If instants do not reach that far, 136 years are as good.
@@ -461,134 +365,6 @@ impl Clock {
 
 fn millis(nanos: u64) -> u64 {
     nanos / NANOS_PER_MILLI + ORIGIN
-}
-
-/// Whether the coarse clock exists and this process has caught up (`fork.rs`), so that a lookup
-/// only has to read it. Relaxed: no other memory is read because of it, and a child of `fork`
-/// begins with one thread, whose handler has written it.
-static TRUSTED: StaticBool = StaticBool::new(false);
-
-/// Makes the next lookup notice that this is another process, and ends this thread's lease.
-#[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
-pub(crate) fn distrust() {
-    TRUSTED.store(false, Relaxed);
-    lease::end();
-}
-
-/// The clock of the process.
-struct System {
-    origin: Instant,
-    granule: u64,
-    coarse: bool,
-}
-
-impl System {
-    #[inline]
-    fn get() -> &'static Self {
-        static SYSTEM: OnceLock<System> = OnceLock::new();
-        SYSTEM.get_or_init(|| Self::coarse().unwrap_or_else(Self::precise))
-    }
-
-    fn precise() -> Self {
-        Self { origin: Instant::now(), granule: 0, coarse: false }
-    }
-
-    /// Returns the coarse clock, if there is one that is fine enough.
-    fn coarse() -> Option<Self> {
-        let granule = coarse::granule().filter(|granule| *granule <= COARSEST)?;
-        let origin = Instant::now().checked_sub(Duration::from_nanos(coarse::precise_nanos()?))?;
-        Some(Self { origin, granule, coarse: true })
-    }
-
-    #[inline]
-    fn nanos() -> u64 {
-        if TRUSTED.load(Relaxed)
-            && let Some(nanos) = coarse::nanos()
-        {
-            return nanos;
-        }
-        Self::nanos_for_once()
-    }
-
-    /// Reads the clock the first time in a process, and each time if there is no coarse clock.
-    #[cold]
-    fn nanos_for_once() -> u64 {
-        fork::catch_up();
-        let system = Self::get();
-        TRUSTED.store(system.coarse, Relaxed);
-        // It has been read before, so this does not fail.
-        if system.coarse
-            && let Some(nanos) = coarse::nanos()
-        {
-            return nanos;
-        }
-        system.elapsed()
-    }
-
-    fn exact_nanos(&self) -> u64 {
-        if self.coarse
-            && let Some(nanos) = coarse::precise_nanos()
-        {
-            return nanos;
-        }
-        self.elapsed()
-    }
-
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-}
-
-/// The kernel's coarse clock: the time that the kernel noted at its last tick.
-#[cfg(all(target_os = "linux", not(miri)))]
-mod coarse {
-    use crate::process::sys::{
-        CLOCK_MONOTONIC, CLOCK_MONOTONIC_COARSE, Timespec, clock_getres, clock_gettime,
-    };
-    use std::ffi::c_int;
-
-    #[inline]
-    fn read(call: impl FnOnce(*mut Timespec) -> c_int) -> Option<u64> {
-        let mut time = Timespec { tv_sec: 0, tv_nsec: 0 };
-        if call(&raw mut time) != 0 {
-            return None;
-        }
-        // Neither is negative. A `try_from` would take 1 ns of 6.
-        Some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
-    }
-
-    #[inline]
-    pub(crate) fn nanos() -> Option<u64> {
-        // SAFETY: `read` passes a pointer to a `Timespec` on its stack, which the call may write.
-        read(|time| unsafe { clock_gettime(CLOCK_MONOTONIC_COARSE, time) })
-    }
-
-    /// Returns by how much [`nanos`] may be behind, in nanoseconds.
-    pub(crate) fn granule() -> Option<u64> {
-        // SAFETY: `read` passes a pointer to a `Timespec` on its stack, which the call may write.
-        read(|time| unsafe { clock_getres(CLOCK_MONOTONIC_COARSE, time) })
-    }
-
-    /// Returns the true time, from the same origin.
-    pub(crate) fn precise_nanos() -> Option<u64> {
-        // SAFETY: `read` passes a pointer to a `Timespec` on its stack, which the call may write.
-        read(|time| unsafe { clock_gettime(CLOCK_MONOTONIC, time) })
-    }
-}
-
-#[cfg(not(all(target_os = "linux", not(miri))))]
-mod coarse {
-    pub(crate) fn nanos() -> Option<u64> {
-        None
-    }
-
-    pub(crate) fn granule() -> Option<u64> {
-        None
-    }
-
-    pub(crate) fn precise_nanos() -> Option<u64> {
-        None
-    }
 }
 
 #[cfg(all(test, not(larder_loom)))]

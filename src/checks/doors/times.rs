@@ -3,11 +3,11 @@
 use crate::{
     ManualClock,
     engine::time::{
-        deadlines::{Block, Change, Deadlines, Looking},
+        deadlines::{Block, Change, Deadlines},
         extend::Extended,
         lifetimes::{By, Life},
         timing::{Extent, Timing},
-        wheel::Wheel,
+        wheel::{Wheel, looking::Looking},
     },
     process::clock::{Clock, DEAD, scale::Scale},
     sync::{

@@ -115,6 +115,7 @@
 use crate::{
     engine::{
         index::word::NodeId,
+        invalidate::tags::{PLACES, Place, Tags},
         storage::{
             chunked::{Chunked, Element, OutOfMemory, zeroed},
             once_box::OnceBox,
@@ -125,64 +126,11 @@ use crate::{
     testing::plant::{Bug, planted},
 };
 
-/// The maximum number of tags of an entry.
-pub(crate) const TAGS_MAX: usize = 8;
-
-/// The number of places for tags' stamps. The first stays free.
-const PLACES: usize = if cfg!(larder_loom) { 4 } else { 1 << 16 };
-
 const POSITION_BITS: u32 = 28;
 const POSITION_MAX: u64 = (1 << POSITION_BITS) - 1;
 /// The position behind all pairs of sets, however many they are.
 const END: u64 = POSITION_MAX;
 const ROUND_MASK: u64 = u64::MAX >> POSITION_BITS;
-
-/// The place of a tag's stamp: 1 to `PLACES - 1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place(u16);
-
-impl Place {
-    #[inline]
-    pub(crate) fn of_hash(hash: u64) -> Self {
-        // The upper half, as for shards.
-        Place((1 + (hash >> 32) % (PLACES as u64 - 1)) as u16)
-    }
-}
-
-/// The places of an entry's tags, packed. Unused ones are 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tags([u64; 2]);
-
-impl Tags {
-    pub(crate) const NONE: Tags = Tags([0; 2]);
-
-    /// Packs `places`, of which there are [`TAGS_MAX`] at most.
-    pub(crate) fn new(places: impl IntoIterator<Item = Place>) -> Self {
-        let mut tags = Self::NONE;
-        for (i, Place(place)) in places.into_iter().enumerate() {
-            tags.0[i / 4] |= u64::from(place) << (16 * (i % 4));
-        }
-        tags
-    }
-
-    pub(crate) fn is_empty(self) -> bool {
-        self == Self::NONE
-    }
-
-    fn places(self) -> impl Iterator<Item = usize> {
-        let place = move |i: usize| (self.0[i / 4] >> (16 * (i % 4))) as u16 as usize;
-        (0..TAGS_MAX).map(place).filter(|&place| place != 0)
-    }
-
-    pub(crate) fn count(self) -> usize {
-        self.places().count()
-    }
-
-    #[cfg(feature = "manager")]
-    pub(crate) fn has(self, Place(place): Place) -> bool {
-        self.places().any(|it| it == usize::from(place))
-    }
-}
 
 /// The birth and the tags of a node.
 #[derive(Debug)]
@@ -505,35 +453,4 @@ impl Announcement {
 }
 
 #[cfg(all(test, not(larder_loom)))]
-mod tests {
-    use super::*;
-
-    /// Sweeps a cache of one pair of sets. Returns the number of steps.
-    fn sweep(groups: &Groups) -> u32 {
-        let mut steps = 0;
-        while let Some(step) = groups.next_step() {
-            groups.finish(&step, 1);
-            steps += 1;
-        }
-        steps
-    }
-
-    #[test]
-    fn a_child_of_fork_sweeps_what_the_thread_of_an_insert_has_left_stale() {
-        let (groups, births) = (Groups::new(), Births::new(1, 1));
-        groups.announce(Announcement::everybody_knows);
-        groups.begin(&births, 1, Tags::NONE).expect("there is memory");
-        groups.invalidate_all();
-        assert!(sweep(&groups) > 0 && !groups.is_armed());
-        // The entry is published now, by a thread that the child does not have.
-        assert!(groups.is_stale(&births, 1));
-        let parent = fork::process();
-        groups.note_fork(parent);
-        assert!(!groups.is_armed() && sweep(&groups) == 0);
-        groups.note_fork(parent + 1);
-        assert!(groups.is_armed(), "a lookup takes it for absent");
-        assert!(sweep(&groups) > 0 && !groups.is_armed());
-        groups.note_fork(parent + 1);
-        assert!(!groups.is_armed(), "once in each child");
-    }
-}
+mod tests;

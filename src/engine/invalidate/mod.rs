@@ -1,5 +1,9 @@
-//! Invalidating many entries at once: births, tags and groups (`groups.rs`).
+//! Invalidating many entries at once.
+//!
+//! - `groups.rs`: births, stamps and the sweep: why no stale entry is returned
+//! - `tags.rs`: where the stamp of a tag is kept, and the tags of one entry, packed
 //!
 //! What invalidation means for operations, and how stale entries are removed, is in `ops/sweep.rs`.
 
 pub(crate) mod groups;
+pub(crate) mod tags;

@@ -12,7 +12,7 @@
 use crate::{
     engine::{
         Engine,
-        invalidate::groups::Tags,
+        invalidate::tags::Tags,
         load::{
             fill::{Filled, Timer},
             refresh::Refresh,

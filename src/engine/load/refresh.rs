@@ -34,7 +34,7 @@ use crate::{
     engine::{
         Engine, Located,
         index::word::NodeId,
-        invalidate::groups::Tags,
+        invalidate::tags::Tags,
         load::{handed::HandedLead, refresh_job::RefreshJob},
         ops::insert::{EntryOptions, Load},
         reclaim::epoch::pin,

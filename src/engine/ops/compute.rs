@@ -50,7 +50,7 @@ use crate::{
             sets::{Found, Home},
             word::Control,
         },
-        invalidate::groups::Tags,
+        invalidate::tags::Tags,
         ops::insert::{Displaced, EntryOptions, Inserted, Precondition, Written},
         shards::{
             scope::WriteScope,

@@ -31,7 +31,7 @@ use crate::{
             sets::{Departure, Found, Home, Index, Loc},
             word::{Control, NodeId},
         },
-        invalidate::groups::Tags,
+        invalidate::tags::Tags,
         ops::room::Room,
         reclaim::thread_cache::ThreadCache,
         shards::{

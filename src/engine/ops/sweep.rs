@@ -9,7 +9,10 @@ use crate::{
             sets::Loc,
             word::{NodeId, Word},
         },
-        invalidate::groups::{Groups, Place, Step, Tags, Watch},
+        invalidate::{
+            groups::{Groups, Step, Watch},
+            tags::{Place, Tags},
+        },
         reclaim::epoch::pin,
         shards::{
             scope::{DEAD_PER_WRITE, Dues, WriteScope},

@@ -150,6 +150,8 @@
 
 mod due;
 mod hand;
+#[cfg(any(test, larder_loom))]
+pub(crate) mod looking;
 mod slots;
 mod turn;
 

@@ -1,7 +1,7 @@
 //! Properties of entries besides keys and values, and removing entries one by one.
 
 #[cfg(feature = "manager")]
-use crate::engine::invalidate::groups::Place;
+use crate::engine::invalidate::tags::Place;
 use crate::{
     engine::{
         Engine, Located,
@@ -9,7 +9,7 @@ use crate::{
             hints::{MERIT_MAX, Segment, Standing, USES_MAX},
             sets::Found,
         },
-        invalidate::groups::Tags,
+        invalidate::tags::Tags,
         reclaim::epoch::pin,
         shards::scope::{DEAD_PER_WRITE, Dues, WriteScope},
         storage::nodes::Entry,

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     LoadGuard, LoadOutcome, TooManyTags,
-    engine::{invalidate::groups::Tags, ops::insert::EntryOptions, time::lifetimes::Ttl},
+    engine::{invalidate::tags::Tags, ops::insert::EntryOptions, time::lifetimes::Ttl},
     loading::{Found, Guarded, polling::Map},
     manager::{
         hashing::BuildPlaceHasher,

@@ -1,9 +1,9 @@
 //! The wheel against a plain list of deadlines.
 
-use super::{hand::Hand, *};
+use super::{hand::Hand, looking::Looking, *};
 use crate::engine::{
     index::word::NodeId,
-    time::deadlines::{BLOCK, Change, Deadlines, Looking},
+    time::deadlines::{BLOCK, Change, Deadlines},
 };
 use crate::process::clock::DEAD;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
