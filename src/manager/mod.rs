@@ -36,12 +36,15 @@ mod health;
 mod key;
 mod kind;
 mod listing;
+#[path = "managed_cache/cache.rs"]
 mod managed;
 #[allow(clippy::module_inception)]
+#[path = "cache_manager/manager.rs"]
 mod manager;
 pub mod memory;
 mod monitor;
 mod namespace;
+#[path = "cache_manager/observe.rs"]
 mod observe;
 mod performance;
 mod settings;

@@ -15,6 +15,7 @@ mod sample;
 mod settings;
 #[cfg(feature = "sysinfo")]
 mod system;
+#[path = "../observability/memory_monitor.rs"]
 mod watch;
 
 pub(crate) use pressure::Share;
