@@ -176,6 +176,8 @@ pub use process::{
     clock::{Clock, ManualClock},
     maintenance::Maintenance,
 };
+#[cfg(feature = "serde")]
+use types::seconds;
 pub use types::{
     error::{BuildError, ResizeError, TooManyTags},
     eviction::EvictionPolicy,

@@ -57,10 +57,7 @@ pub struct CacheStats {
     pub load_failures: u64,
     /// Wall time that all of these took together. Serialized as seconds, by the name
     /// `load_time_seconds`.
-    #[cfg_attr(
-        feature = "serde",
-        serde(rename = "load_time_seconds", serialize_with = "crate::types::seconds::serialize")
-    )]
+    #[cfg_attr(feature = "serde", serde(rename = "load_time_seconds", with = "crate::seconds"))]
     pub load_time: Duration,
     /// A histogram of how long each of them took.
     pub load_times: LoadTimes,
@@ -200,25 +197,8 @@ impl Sub for CacheStats {
     type Output = CacheStats;
 
     fn sub(self, earlier: CacheStats) -> CacheStats {
-        CacheStats {
-            hits: self.hits.saturating_sub(earlier.hits),
-            misses: self.misses.saturating_sub(earlier.misses),
-            inserts: self.inserts.saturating_sub(earlier.inserts),
-            updates: self.updates.saturating_sub(earlier.updates),
-            removals: self.removals.saturating_sub(earlier.removals),
-            invalidations: self.invalidations.saturating_sub(earlier.invalidations),
-            evictions: self.evictions.saturating_sub(earlier.evictions),
-            expirations: self.expirations.saturating_sub(earlier.expirations),
-            rejections: self.rejections.saturating_sub(earlier.rejections),
-            listener_panics: self.listener_panics.saturating_sub(earlier.listener_panics),
-            loads: self.loads.saturating_sub(earlier.loads),
-            load_failures: self.load_failures.saturating_sub(earlier.load_failures),
-            load_time: self.load_time.saturating_sub(earlier.load_time),
-            load_times: self.load_times - earlier.load_times,
-            refreshes: self.refreshes.saturating_sub(earlier.refreshes),
-            refresh_failures: self.refresh_failures.saturating_sub(earlier.refresh_failures),
-            entries: self.entries,
-        }
+        let since = self.zip(earlier, u64::saturating_sub, Duration::saturating_sub, Sub::sub);
+        CacheStats { entries: self.entries, ..since }
     }
 }
 
@@ -244,24 +224,37 @@ impl Add for CacheStats {
     type Output = CacheStats;
 
     fn add(self, other: CacheStats) -> CacheStats {
+        self.zip(other, u64::saturating_add, Duration::saturating_add, Add::add)
+    }
+}
+
+impl CacheStats {
+    /// Combines each counter with that of `other`.
+    fn zip(
+        self,
+        other: CacheStats,
+        count: fn(u64, u64) -> u64,
+        time: fn(Duration, Duration) -> Duration,
+        times: fn(LoadTimes, LoadTimes) -> LoadTimes,
+    ) -> CacheStats {
         CacheStats {
-            hits: self.hits.saturating_add(other.hits),
-            misses: self.misses.saturating_add(other.misses),
-            inserts: self.inserts.saturating_add(other.inserts),
-            updates: self.updates.saturating_add(other.updates),
-            removals: self.removals.saturating_add(other.removals),
-            invalidations: self.invalidations.saturating_add(other.invalidations),
-            evictions: self.evictions.saturating_add(other.evictions),
-            expirations: self.expirations.saturating_add(other.expirations),
-            rejections: self.rejections.saturating_add(other.rejections),
-            listener_panics: self.listener_panics.saturating_add(other.listener_panics),
-            loads: self.loads.saturating_add(other.loads),
-            load_failures: self.load_failures.saturating_add(other.load_failures),
-            load_time: self.load_time.saturating_add(other.load_time),
-            load_times: self.load_times + other.load_times,
-            refreshes: self.refreshes.saturating_add(other.refreshes),
-            refresh_failures: self.refresh_failures.saturating_add(other.refresh_failures),
-            entries: self.entries.saturating_add(other.entries),
+            hits: count(self.hits, other.hits),
+            misses: count(self.misses, other.misses),
+            inserts: count(self.inserts, other.inserts),
+            updates: count(self.updates, other.updates),
+            removals: count(self.removals, other.removals),
+            invalidations: count(self.invalidations, other.invalidations),
+            evictions: count(self.evictions, other.evictions),
+            expirations: count(self.expirations, other.expirations),
+            rejections: count(self.rejections, other.rejections),
+            listener_panics: count(self.listener_panics, other.listener_panics),
+            loads: count(self.loads, other.loads),
+            load_failures: count(self.load_failures, other.load_failures),
+            load_time: time(self.load_time, other.load_time),
+            load_times: times(self.load_times, other.load_times),
+            refreshes: count(self.refreshes, other.refreshes),
+            refresh_failures: count(self.refresh_failures, other.refresh_failures),
+            entries: count(self.entries, other.entries),
         }
     }
 }

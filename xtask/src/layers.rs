@@ -1,4 +1,4 @@
-//! Whether imports point down only, in the order of the tables in ARCHITECTURE.md.
+//! Whether imports point down only, in the order of tables in ARCHITECTURE.md and in the sources.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,17 +17,20 @@ struct Layered {
     path: &'static [&'static str],
     /// The file that declares its modules.
     root: &'static str,
-    /// The first line of its table.
+    /// The file that has the table, which may be in comments.
+    document: &'static str,
+    /// The first line of the table.
     table: &'static str,
     /// How many files one of its folders may have beside `mod.rs`.
     files_max: usize,
 }
 
-const LAYERED: [Layered; 2] = [
+const LAYERED: [Layered; 3] = [
     Layered {
         directory: "src",
         path: &["crate"],
         root: "lib.rs",
+        document: "ARCHITECTURE.md",
         table: "| in `src/` | what |",
         files_max: usize::MAX,
     },
@@ -35,7 +38,16 @@ const LAYERED: [Layered; 2] = [
         directory: "src/engine",
         path: &["crate", "engine"],
         root: "mod.rs",
+        document: "ARCHITECTURE.md",
         table: "| folder | what | files |",
+        files_max: 10,
+    },
+    Layered {
+        directory: "src/manager",
+        path: &["crate", "manager"],
+        root: "mod.rs",
+        document: "src/manager/mod.rs",
+        table: "| in `src/manager/` | what |",
         files_max: 10,
     },
 ];
@@ -56,15 +68,16 @@ const EXCEPTIONS: [Exception; 1] = [Exception {
 }];
 
 pub(crate) fn run() -> Result<()> {
-    let text = fs::read_to_string(place::root().join("ARCHITECTURE.md"))?;
     let mut excepted = BTreeSet::new();
     let mut upwards = Vec::new();
     for layered in &LAYERED {
-        let modules = table(&text, layered.table)?;
+        let document = layered.document;
+        let text = fs::read_to_string(place::root().join(document))?;
+        let modules = table(&text, layered.table).context(document)?;
         let directory = place::root().join(layered.directory);
         let present = modules_in(&directory)?;
         if let Some(module) = present.iter().find(|module| !modules.contains(module)) {
-            bail!("the table `{}` in ARCHITECTURE.md lacks `{module}`", layered.table);
+            bail!("the table `{}` in {document} lacks `{module}`", layered.table);
         }
         let exports = exports(&parse(&directory.join(layered.root))?);
         for module in &modules {
@@ -83,11 +96,7 @@ pub(crate) fn run() -> Result<()> {
         }
         eprintln!("{}: {} modules, the lowest first", layered.directory, modules.len());
     }
-    ensure!(
-        upwards.is_empty(),
-        "these imports point up in the tables of ARCHITECTURE.md:\n{}",
-        upwards.join("\n")
-    );
+    ensure!(upwards.is_empty(), "these imports point up in the tables:\n{}", upwards.join("\n"));
     if let Some(Exception { file, from, .. }) = EXCEPTIONS.iter().find(|it| !excepted.contains(it))
     {
         bail!("{file} does not import from `{from}` any more: drop the exception");
@@ -96,10 +105,11 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The modules that a table names, the lowest first.
+/// The modules that a table names, the lowest first. The table may be in comments.
 fn table(text: &str, header: &str) -> Result<Vec<String>> {
-    let mut lines = text.lines().skip_while(|line| *line != header);
-    lines.next().with_context(|| format!("ARCHITECTURE.md has no table `{header}`"))?;
+    let lines = text.lines().map(|line| line.strip_prefix("// ").unwrap_or(line));
+    let mut lines = lines.skip_while(|line| *line != header);
+    lines.next().with_context(|| format!("there is no table `{header}`"))?;
     let rows = lines.skip(1).take_while(|line| line.starts_with('|'));
     let module = |row: &str| {
         let cell = row.split('|').nth(1)?.trim();
@@ -269,6 +279,12 @@ mod tests {
         assert!(is_above(&modules, "high", "low"));
         assert!(!is_above(&modules, "low", "high"));
         assert!(!is_above(&modules, "low", "low"));
+    }
+
+    #[test]
+    fn a_table_may_be_in_comments() {
+        let text = "// | a |\n// |---|\n// | `low/` |\n// | `high/` |\n\nmod low;";
+        assert_eq!(table(text, "| a |").expect("a table"), ["low", "high"]);
     }
 
     #[test]

@@ -1,27 +1,25 @@
-//! The manager.
+//! The manager: finding and creating caches.
 
 use super::{
+    builder::CacheManagerBuilder,
     error::{ManagerError, UnknownCache},
-    kind::CacheKind,
-    managed::ManagedCache,
-    memory::{MemoryProbe, MemorySettings, Watch},
-    monitor::{self, Monitor, Thresholds},
-    observe::seen,
-    settings::CacheSettings,
-    view::View,
 };
 use crate::{
     Clock, Maintenance,
+    manager::{
+        CacheKind, CacheSettings, ManagedCache, View,
+        observability::{
+            memory_monitor::{Caches, MemoryMonitor},
+            monitor::Monitor,
+            observed::Observed,
+        },
+    },
     process::{maintenance::Registration, spawner::Spawner},
 };
 use std::{
     collections::BTreeMap,
-    error::Error,
     fmt,
-    future::Future,
-    pin::Pin,
-    sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, Weak},
-    time::Duration,
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
 };
 
 /// The five caches of [`CacheKind`], and any number of named ones.
@@ -37,94 +35,61 @@ use std::{
 /// assert_eq!(targets.get("b3"), Some(target));
 /// ```
 #[derive(Clone)]
-pub struct CacheManager(pub(super) Arc<Inner>);
+pub struct CacheManager(pub(crate) Arc<Inner>);
 
-// A probe, a loader or a subscriber that panics leaves nothing half done.
+// A panic of a probe, a loader or a subscriber leaves the manager consistent.
 impl std::panic::UnwindSafe for CacheManager {}
 impl std::panic::RefUnwindSafe for CacheManager {}
 
-pub(super) struct Inner {
-    kinds: [ManagedCache; CacheKind::ALL.len()],
-    named: RwLock<BTreeMap<String, ManagedCache>>,
+pub(crate) struct Inner {
+    pub(super) kinds: [ManagedCache; CacheKind::ALL.len()],
+    pub(super) named: RwLock<BTreeMap<String, ManagedCache>>,
     pub(super) clock: Clock,
     pub(super) maintenance: Maintenance,
-    spawner: Option<Spawner>,
-    pub(super) watch: Arc<Watch>,
-    pub(super) monitor: Monitor,
-    /// While there is one, the maintenance thread looks at the caches.
+    pub(super) spawner: Option<Spawner>,
+    pub(super) memory: Arc<MemoryMonitor>,
+    pub(crate) monitor: Monitor,
+    /// Present while a maintenance thread takes samples.
     pub(super) registration: Mutex<Option<Registration>>,
     /// Held while settings are reloaded.
     #[cfg(feature = "config")]
-    reloading: Mutex<()>,
-}
-
-/// A handle that does not keep the manager.
-pub(super) struct WeakManager(Weak<Inner>);
-
-impl WeakManager {
-    pub(super) fn upgrade(&self) -> Option<CacheManager> {
-        self.0.upgrade().map(CacheManager)
-    }
-}
-
-/// Builds a [`CacheManager`]; comes from [`CacheManager::builder`].
-#[derive(Clone, Debug)]
-pub struct CacheManagerBuilder {
-    kinds: [CacheSettings; CacheKind::ALL.len()],
-    named: Vec<(String, CacheSettings)>,
-    clock: Clock,
-    maintenance: Maintenance,
-    spawner: Option<Spawner>,
-    probe: Option<Arc<dyn MemoryProbe>>,
-    memory: MemorySettings,
-    pub(super) sample_every: Duration,
-    pub(super) thresholds: Thresholds,
+    pub(crate) reloading: Mutex<()>,
 }
 
 impl CacheManager {
-    /// A manager of the five kinds, with their own settings.
+    /// Creates a manager of the five kinds, with their default settings.
     ///
     /// # Panics
     ///
-    /// If there is no memory for them.
+    /// If there is no memory for the caches.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
     }
 
-    /// A builder, to say more.
+    /// Returns a builder for a manager with other settings.
     #[must_use]
     pub fn builder() -> CacheManagerBuilder {
-        CacheManagerBuilder {
-            kinds: CacheKind::ALL.map(CacheKind::settings),
-            named: Vec::new(),
-            clock: Clock::default(),
-            maintenance: Maintenance::default(),
-            spawner: None,
-            probe: None,
-            memory: MemorySettings::default(),
-            sample_every: monitor::INTERVAL,
-            thresholds: Thresholds::default(),
-        }
+        CacheManagerBuilder::new()
     }
 
-    /// The cache of a kind. O(1).
+    /// Returns the cache of a kind. O(1).
     #[must_use]
     pub fn cache(&self, kind: CacheKind) -> &ManagedCache {
         &self.0.kinds[kind as usize]
     }
 
-    /// The values of one type in the cache of a kind.
+    /// Returns a view of the values of one type in the cache of a kind.
     #[must_use]
     pub fn view<V: Clone + Send + Sync + 'static>(&self, kind: CacheKind) -> View<V> {
         self.cache(kind).view()
     }
 
-    /// The cache of that name: of a kind, or one that was created.
+    /// Returns the cache of this name, of a kind or a named one.
     ///
     /// # Errors
     ///
-    /// If there is none; the error lists those that there are.
+    /// If there is no such cache; the error lists all names.
     ///
     /// ```
     /// use larder::manager::CacheManager;
@@ -146,17 +111,17 @@ impl CacheManager {
         })
     }
 
-    /// All caches: the kinds first, then the others by name.
+    /// Returns all caches: the kinds first, then the others by name.
     #[must_use]
     pub fn caches(&self) -> Vec<ManagedCache> {
         self.0.caches()
     }
 
-    /// Adds a cache.
+    /// Creates a named cache.
     ///
     /// # Errors
     ///
-    /// If the name is none, or is taken, or the settings are out of range.
+    /// If the name is invalid or taken, a setting is out of range, or there is no memory.
     pub fn create(
         &self,
         name: &str,
@@ -167,8 +132,8 @@ impl CacheManager {
         Ok(cache)
     }
 
-    /// Makes a cache that is not listed yet.
-    pub(super) fn make_unlisted(
+    /// Builds a cache that [`list`](Self::list) is to list.
+    pub(crate) fn make_unlisted(
         &self,
         name: &str,
         settings: CacheSettings,
@@ -180,16 +145,16 @@ impl CacheManager {
         make(name, None, settings, &self.0.clock, self.0.maintenance, self.0.spawner.clone())
     }
 
-    /// Lets them be found, if none of their names is taken.
-    pub(super) fn list(&self, caches: Vec<ManagedCache>) -> Result<(), ManagerError> {
+    /// Lists new caches, so that they are found, if none of their names is taken.
+    pub(crate) fn list(&self, caches: Vec<ManagedCache>) -> Result<(), ManagerError> {
         let mut named = self.0.named.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(cache) = caches.iter().find(|cache| named.contains_key(cache.name())) {
             return Err(ManagerError::Exists { name: cache.name().to_owned() });
         }
         named.extend(caches.iter().map(|cache| (cache.name().to_owned(), cache.clone())));
-        // The monitor lists caches under its lock.
+        // Unlocked first: the monitor locks its state, and lists the caches under that lock.
         drop(named);
-        caches.iter().for_each(|cache| self.0.monitor.begin(&seen(cache)));
+        caches.iter().for_each(|cache| self.0.monitor.begin(&Observed::of(cache)));
         Ok(())
     }
 
@@ -197,23 +162,16 @@ impl CacheManager {
     pub fn clear_all(&self) {
         self.caches().iter().for_each(ManagedCache::clear);
     }
-
-    #[cfg(feature = "config")]
-    pub(super) fn reloading(&self) -> &Mutex<()> {
-        &self.0.reloading
-    }
-
-    pub(super) fn watch(&self) -> &Arc<Watch> {
-        &self.0.watch
-    }
 }
 
 impl Inner {
     fn named(&self) -> RwLockReadGuard<'_, BTreeMap<String, ManagedCache>> {
         self.named.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    pub(super) fn caches(&self) -> Vec<ManagedCache> {
+impl Caches for Inner {
+    fn caches(&self) -> Vec<ManagedCache> {
         self.kinds.iter().chain(self.named().values()).cloned().collect()
     }
 }
@@ -230,7 +188,7 @@ impl fmt::Debug for CacheManager {
     }
 }
 
-fn make(
+pub(super) fn make(
     name: &str,
     kind: Option<CacheKind>,
     settings: CacheSettings,
@@ -244,180 +202,10 @@ fn make(
         .map_err(|source| ManagerError::Build { name: named(), source })
 }
 
-pub(super) fn check_name(name: &str) -> Result<(), ManagerError> {
+pub(crate) fn check_name(name: &str) -> Result<(), ManagerError> {
     let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.');
     let fits = name.len() <= 64
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(allowed);
     if fits { Ok(()) } else { Err(ManagerError::Name { name: name.to_owned() }) }
-}
-
-impl CacheManagerBuilder {
-    /// Settings for the cache of a kind, instead of its own.
-    #[must_use]
-    pub fn kind(mut self, kind: CacheKind, settings: CacheSettings) -> Self {
-        self.kinds[kind as usize] = settings;
-        self
-    }
-
-    /// One more cache.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<String>, settings: CacheSettings) -> Self {
-        self.named.push((name.into(), settings));
-        self
-    }
-
-    /// Where all caches have the time from.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Into<Clock>) -> Self {
-        self.clock = clock.into();
-        self
-    }
-
-    /// Who frees what is expired, in all caches.
-    #[must_use]
-    pub fn maintenance(mut self, maintenance: Maintenance) -> Self {
-        self.maintenance = maintenance;
-        self
-    }
-
-    /// How loads are run in tasks of their own, in all caches: see
-    /// [`CacheBuilder::spawner`](crate::CacheBuilder::spawner). For
-    /// [`get_with_detached`](super::View::get_with_detached) and its kin.
-    #[must_use]
-    pub fn spawner(
-        mut self,
-        spawn: impl Fn(Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync + 'static,
-    ) -> Self {
-        self.spawner = Some(Spawner::new(spawn));
-        self
-    }
-
-    /// Takes back what was said about those named caches.
-    #[cfg(feature = "config")]
-    pub(super) fn forget_named(&mut self, forgotten: impl Fn(&str) -> bool) {
-        self.named.retain(|(name, _)| !forgotten(name));
-    }
-
-    /// Who looks at the memory, instead of a `SystemProbe`, or of a
-    /// [`Cgroup`](super::memory::Cgroup) without the feature `sysinfo`.
-    #[must_use]
-    pub fn memory_probe(mut self, probe: impl MemoryProbe + 'static) -> Self {
-        self.probe = Some(Arc::new(probe));
-        self
-    }
-
-    /// Whether and how memory is looked after: by default only when
-    /// [`sample_memory`](CacheManager::sample_memory) is called.
-    #[must_use]
-    pub fn memory(mut self, settings: MemorySettings) -> Self {
-        self.memory = settings;
-        self
-    }
-
-    /// Builds the manager.
-    ///
-    /// # Panics
-    ///
-    /// If [`try_build`](Self::try_build) would return an error, with its text.
-    #[must_use]
-    pub fn build(self) -> CacheManager {
-        self.try_build().unwrap_or_else(|error| panic!("cannot build the manager: {error}"))
-    }
-
-    /// Builds the manager, or says why not.
-    ///
-    /// # Errors
-    ///
-    /// [`ManagerError`] names the cache and what is wrong with it.
-    pub fn try_build(self) -> Result<CacheManager, ManagerError> {
-        self.check_observation()?;
-        let Self { kinds, named, clock, maintenance, spawner, .. } = self;
-        let Self { probe, memory, sample_every, thresholds, .. } = self;
-        memory.validate().map_err(ManagerError::Memory)?;
-        let mut caches = Vec::with_capacity(kinds.len());
-        for (kind, settings) in CacheKind::ALL.into_iter().zip(kinds) {
-            let spawner = spawner.clone();
-            caches.push(make(kind.name(), Some(kind), settings, &clock, maintenance, spawner)?);
-        }
-        let kinds = caches.try_into().expect("as many as there are kinds");
-        let named_caches = RwLock::default();
-        let watch = Watch::new(probe, memory, clock.clone(), maintenance);
-        let inner = Inner {
-            kinds,
-            named: named_caches,
-            monitor: Monitor::new(clock.clone(), sample_every, thresholds),
-            registration: Mutex::default(),
-            clock,
-            maintenance,
-            spawner,
-            watch,
-            #[cfg(feature = "config")]
-            reloading: Mutex::default(),
-        };
-        let manager = CacheManager(Arc::new(inner));
-        for (name, settings) in named {
-            manager.create(&name, settings)?;
-        }
-        manager.observe();
-        manager.0.watch.start(WeakManager(Arc::downgrade(&manager.0)));
-        Ok(manager)
-    }
-}
-
-static GLOBAL: OnceLock<CacheManager> = OnceLock::new();
-
-/// Somebody has set, or used, the process's manager before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AlreadySet;
-
-impl Error for AlreadySet {}
-
-impl fmt::Display for AlreadySet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the process's manager is there already; set it before its first use")
-    }
-}
-
-/// The process's manager: what [`set_global`] was given, or else one that is built from defaults at
-/// first use. O(1).
-///
-/// ```
-/// use larder::manager::{self, CacheKind};
-///
-/// let users = manager::global().view::<String>(CacheKind::User);
-/// users.insert(&7, "Ada".to_owned());
-/// assert_eq!(manager::get_cache("user").unwrap().entry_count(), 1);
-/// ```
-pub fn global() -> &'static CacheManager {
-    GLOBAL.get_or_init(CacheManager::new)
-}
-
-/// Sets the process's manager, once, before it is used.
-///
-/// # Errors
-///
-/// If it is set, or was used, already.
-///
-/// ```
-/// use larder::manager::{self, CacheManager, CacheSettings};
-///
-/// let thumbnails = CacheSettings::new(500).max_bytes(64 << 20);
-/// let mine = CacheManager::builder().named("thumbnails", thumbnails).build();
-/// manager::set_global(mine)?;
-/// assert!(manager::get_cache("thumbnails").is_ok());
-/// # Ok::<(), manager::AlreadySet>(())
-/// ```
-pub fn set_global(manager: CacheManager) -> Result<(), AlreadySet> {
-    GLOBAL.set(manager).map_err(|_| AlreadySet)
-}
-
-/// [`CacheManager::get_cache`] of the process's manager.
-///
-/// # Errors
-///
-/// As for [`CacheManager::get_cache`].
-pub fn get_cache(name: &str) -> Result<ManagedCache, UnknownCache> {
-    global().get_cache(name)
 }

@@ -1,26 +1,25 @@
-//! A configuration from several sources.
+//! Building a configuration from several sources.
 
 use super::{
     ManagerConfig, check_cache_name, environment,
     error::{ConfigError, ConfigProblem, Place},
     file::File,
-    health,
     schema::{self, Draft},
     section::{Foreign, Section},
 };
 use crate::manager::{CacheKind, CacheSettings, HealthThresholds, memory::MemorySettings};
 use std::{collections::HashMap, ffi::OsString, fs, io, path::PathBuf};
 
-/// Puts a [`ManagerConfig`] together; comes from [`ManagerConfig::builder`].
+/// Builds a [`ManagerConfig`]; comes from [`ManagerConfig::builder`].
 ///
-/// In whatever order its methods are called, the program's own settings come first, then files in
-/// the order in which they were named, then the environment.
+/// The order of calls does not matter, except that of files: the program's own settings come first,
+/// then files in the order in which they were named, then the environment.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ConfigBuilder {
     base: ManagerConfig,
     sources: Vec<Source>,
-    /// Where in the files the settings are: the names of the tables, from the outermost.
+    /// The table of the files that has the settings: its path, the outermost name first.
     table: Vec<String>,
     prefix: String,
     variables: Vec<(OsString, OsString)>,
@@ -45,42 +44,43 @@ impl ConfigBuilder {
         }
     }
 
-    /// Settings for the cache of a kind, instead of the built-in ones.
+    /// Sets the settings of the cache of a kind, in place of the built-in ones.
     pub fn kind(mut self, kind: CacheKind, settings: CacheSettings) -> Self {
         *self.base.kind_mut(kind) = settings;
         self
     }
 
-    /// One more cache.
+    /// Adds a named cache.
     pub fn named(mut self, name: impl Into<String>, settings: CacheSettings) -> Self {
         self.base.named.insert(name.into(), settings);
         self
     }
 
-    /// How memory is looked after, instead of the built-in settings.
+    /// Sets the settings of memory sampling, in place of the built-in ones.
     pub fn memory(mut self, settings: MemorySettings) -> Self {
         self.base.memory = settings;
         self
     }
 
-    /// From when on the manager is not well, and all caches that have no thresholds of their own.
+    /// Sets the thresholds of the manager, and of all caches that have none of their own.
     pub fn health(mut self, thresholds: HealthThresholds) -> Self {
         self.base.health = thresholds;
         self
     }
 
-    /// From when on one cache is not well. What a file says of its health changes these; what it
-    /// says of all caches does not.
+    /// Sets the thresholds of one cache. A file changes them by the cache's own section of health,
+    /// and not by the section for all caches.
     pub fn health_of(mut self, cache: impl Into<String>, thresholds: HealthThresholds) -> Self {
         self.base.own_health.insert(cache.into(), thresholds);
         self
     }
 
-    /// Takes a section that another package reads, such as `http`, from files and variables.
-    /// `check` adds what is wrong with it, so that it is told with all the rest; what the section
-    /// says is in [`ManagerConfig::section`]. How it is read is shown at [`Section`].
+    /// Accepts a section that another package reads, such as `http`, in files and variables.
+    /// `check` adds the problems of the section, so that they are reported with all others. The
+    /// built configuration has the section, see [`ManagerConfig::section`]; [`Section`] shows how
+    /// to read it.
     ///
-    /// Without this, the section is unknown, and an error.
+    /// Without this call, the section is unknown, which is an error.
     pub fn section(
         mut self,
         name: impl Into<String>,
@@ -90,31 +90,31 @@ impl ConfigBuilder {
         self
     }
 
-    /// Settings in TOML; errors call it `name`.
+    /// Adds settings in TOML, which errors call `name`.
     pub fn toml(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
         self.sources.push(Source::Text { name: name.into(), text: text.into() });
         self
     }
 
-    /// Settings in a TOML file, which has to be there.
+    /// Adds a TOML file, which has to exist.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.sources.push(Source::File { path: path.into(), required: true });
         self
     }
 
-    /// Settings in a TOML file, if there is one.
+    /// Adds a TOML file, if it exists.
     pub fn optional_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.sources.push(Source::File { path: path.into(), required: false });
         self
     }
 
-    /// Says that the settings are in this table of the files, which are the application's own: with
-    /// `cache`, the section `[url]` is `[cache.url]`. A table within another one is written with a
-    /// dot, `service.cache`. What else the files have is left alone.
+    /// Sets the table of the files that has the settings, for files that the application also uses:
+    /// with `cache`, the section `[url]` is `[cache.url]`. The path of a table within another one
+    /// has a dot, as in `service.cache`. The rest of the files is ignored.
     ///
-    /// Each file that is there has to have the table, the [optional](Self::optional_file) ones too:
-    /// a name that is misspelt, here or in a file, would leave all its settings out otherwise. A
-    /// file without settings has the heading `[cache]` and nothing below it.
+    /// Each file that exists has to have the table, [optional](Self::optional_file) files as well:
+    /// otherwise a misspelt name, here or in a file, would drop all settings of the file without an
+    /// error. A file without settings has the heading `[cache]` and nothing below it.
     ///
     /// ```
     /// use larder::manager::{CacheKind, config::ManagerConfig};
@@ -132,8 +132,7 @@ impl ConfigBuilder {
         self
     }
 
-    /// Sets what the names of the environment's variables begin with, `LARDER_` if nothing else is
-    /// said.
+    /// Sets the prefix of the names of environment variables. By default it is `LARDER_`.
     ///
     /// ```
     /// use larder::manager::{CacheKind, config::ManagerConfig};
@@ -151,15 +150,15 @@ impl ConfigBuilder {
         self
     }
 
-    /// Settings in the environment of the process, as it is now.
+    /// Adds the settings in the current environment of the process.
     pub fn environment(self) -> Self {
         self.variables(std::env::vars_os())
     }
 
-    /// Settings in these variables, of which those count whose names begin with `LARDER_`, or
-    /// another [prefix](Self::env_prefix): `LARDER_URL__TTL=30m`,
-    /// `LARDER_CACHES__REPORTS__MAX_ENTRIES=200`. In a name of a cache, an underscore stands for
-    /// `-` and `.`, too. If a variable is given twice, the last value counts.
+    /// Adds the settings in these variables, if their names start with `LARDER_` or another
+    /// [prefix](Self::env_prefix): `LARDER_URL__TTL=30m`,
+    /// `LARDER_CACHES__REPORTS__MAX_ENTRIES=200`. An underscore in the name of a cache also matches
+    /// `-` and `.`. If a variable is given twice, the last value counts.
     pub fn variables<N, V>(mut self, variables: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: Into<OsString>,
@@ -170,11 +169,11 @@ impl ConfigBuilder {
         self
     }
 
-    /// Reads the files and puts everything together.
+    /// Reads the sources and builds the configuration.
     ///
     /// # Errors
     ///
-    /// All that is wrong, wherever it is.
+    /// Has all problems of all sources.
     pub fn build(self) -> Result<ManagerConfig, ConfigError> {
         let Self { base, sources, table, prefix, variables, foreign } = self;
         let mut problems = foreign_names(&foreign);
@@ -215,10 +214,10 @@ impl ConfigBuilder {
             environment::read(&variables, &prefix, &mut draft, &mut places, &mut problems);
         }
         let Draft { mut config, own_health, foreign } = draft;
-        health::settle(&mut config, own_health);
+        schema::apply_own(&mut config, own_health);
         config.sections = foreign.into_iter().map(|it| it.finish(&mut problems)).collect();
-        // Settings that are wrong were not made, so what is left is what the program said, and what
-        // does not go together.
+        // Settings out of range were not made. What is left are the program's own settings, and
+        // settings that contradict each other.
         problems.extend(check(&config).into_iter().map(|Wrong { field, value, allowed }| {
             ConfigProblem::OutOfRange { place: place_of(&field, &places), field, value, allowed }
         }));
@@ -228,7 +227,7 @@ impl ConfigBuilder {
 }
 
 impl Source {
-    /// What errors call it.
+    /// Returns the name for errors.
     fn name(&self) -> String {
         match self {
             Self::Text { name, .. } => name.clone(),
@@ -236,7 +235,7 @@ impl Source {
         }
     }
 
-    /// What is in it; `None` if it is missing and may be.
+    /// Returns the text; `None` for an optional file that does not exist.
     fn text(self) -> io::Result<Option<String>> {
         match self {
             Self::Text { text, .. } => Ok(Some(text)),
@@ -248,7 +247,7 @@ impl Source {
     }
 }
 
-/// Sections that could not be told apart.
+/// Returns the problems of section names that are taken already.
 fn foreign_names(foreign: &[Foreign]) -> Vec<ConfigProblem> {
     let own = schema::sections();
     let before = |at: usize| foreign[..at].iter().map(Foreign::name);
@@ -264,17 +263,17 @@ fn foreign_names(foreign: &[Foreign]) -> Vec<ConfigProblem> {
     taken.map(problem).collect()
 }
 
-/// Where a setting was made that is wrong beside another one: that other's place, if it was only
-/// that which was changed.
+/// Returns the place of a setting that contradicts another one: the place of the other one, if only
+/// that was set.
 fn place_of(field: &str, places: &HashMap<String, Place>) -> Place {
     let mut made_at = vec![field.to_owned()];
-    // What a cache's health does not say is as for all.
+    // A cache inherits the thresholds that its own section does not set.
     made_at.extend(field.find("health.").map(|at| field[at..].to_owned()));
     let found = made_at.iter().flat_map(|field| [Some(field.clone()), beside(field)]).flatten();
     found.into_iter().find_map(|field| places.get(&field)).cloned().unwrap_or(Place::Program)
 }
 
-/// What a setting's range depends on.
+/// Returns the setting on which a setting's range depends.
 fn beside(field: &str) -> Option<String> {
     match field {
         "memory.pressure.low" => Some("memory.pressure.high".to_owned()),
@@ -282,14 +281,14 @@ fn beside(field: &str) -> Option<String> {
     }
 }
 
-/// A setting that is wrong, though each was in range when it was made.
+/// A setting that is out of range beside other settings.
 struct Wrong {
     field: String,
     value: String,
     allowed: String,
 }
 
-/// What is wrong with each section: of caches and memory, the first thing.
+/// Checks each section; for caches and memory, returns the first error only.
 fn check(config: &ManagerConfig) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     let mut names: Vec<&str> = CacheKind::ALL.map(CacheKind::name).to_vec();
@@ -303,14 +302,14 @@ fn check(config: &ManagerConfig) -> Vec<Wrong> {
         }));
     }
     wrong.extend(config.memory.validate().err().map(|error| Wrong {
-        field: schema::path_of_memory(error.field),
+        field: format!("memory.{}", error.field),
         value: error.value,
         allowed: error.allowed.to_owned(),
     }));
     let common = config.health.problems();
     let own = config.own_health.iter().flat_map(|(name, thresholds)| {
         let own = thresholds.problems().into_iter();
-        // What is wrong for all is told once.
+        // An inherited error is reported once, for the manager.
         own.filter(|error| !common.contains(error))
             .map(move |error| (format!("{}.health", section(name)), error))
     });
@@ -323,7 +322,6 @@ fn check(config: &ManagerConfig) -> Vec<Wrong> {
     wrong
 }
 
-/// The section of a cache.
 fn section(cache: &str) -> String {
     match cache.parse::<CacheKind>() {
         Ok(kind) => kind.name().to_owned(),

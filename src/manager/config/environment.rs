@@ -1,8 +1,9 @@
-//! Settings from variables such as `LARDER_URL__TTL`.
+//! Reading settings from variables such as `LARDER_URL__TTL`.
 //!
-//! The prefix, then the setting's path in capitals, with two underscores where a file has a dot.
-//! What begins with the prefix and has no two underscores may be somebody else's, and is left
-//! alone; but not if it only lacks the second underscore, which is an easy mistake.
+//! A name consists of the prefix and the setting's path in capitals, with two underscores where a
+//! file has a dot. A variable with the prefix and without two underscores may belong to another
+//! program, and is ignored, unless it names a section followed by one underscore: then the second
+//! underscore was probably forgotten.
 
 use super::{
     ManagerConfig,
@@ -15,7 +16,7 @@ use std::{collections::HashMap, ffi::OsString};
 pub(super) const PREFIX: &str = "LARDER_";
 const DOT: &str = "__";
 
-/// Makes the settings of all variables that are settings, in the order of their names.
+/// Makes the settings of the variables, in the order of their names.
 pub(super) fn read(
     variables: &[(OsString, OsString)],
     prefix: &str,
@@ -26,7 +27,7 @@ pub(super) fn read(
     let named = variables.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
     let mut ours: Vec<_> =
         named.filter_map(|(name, value)| Some((name, name.strip_prefix(prefix)?, value))).collect();
-    // Stable: of the same name, the last counts.
+    // The sort is stable: of several variables of one name, the last counts.
     ours.sort_by_key(|(name, ..)| *name);
     for (name, rest, value) in ours {
         let place = Place::Variable { name: name.to_owned() };
@@ -64,7 +65,7 @@ pub(super) fn read(
 fn path_of(rest: &str, config: &ManagerConfig) -> Vec<String> {
     let mut path: Vec<_> = rest.split(DOT).map(str::to_ascii_lowercase).collect();
     if let ["caches", name, ..] = &path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        // Names of variables have no other marks than underscores, names of caches have.
+        // Names of caches may have `-` and `.`, for which variables have underscores.
         let plain = |name: &str| name.replace(['-', '.'], "_");
         let known = config.named().find(|(known, _)| plain(known) == *name);
         if let Some(known) = known.map(|(known, _)| known.to_owned()) {
@@ -74,7 +75,7 @@ fn path_of(rest: &str, config: &ManagerConfig) -> Vec<String> {
     path
 }
 
-/// `URL_TTL`, which may have been meant to be `URL__TTL`.
+/// Returns a problem for a name such as `URL_TTL`, if `URL__TTL` may have been meant.
 fn underscore_missing(
     prefix: &str,
     rest: &str,

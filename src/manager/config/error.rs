@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, all of it at once.
+//! The problems of a configuration.
 
 use std::{fmt, io};
 
@@ -8,11 +8,11 @@ use std::{fmt, io};
 pub enum Place {
     /// In a file.
     File {
-        /// Its name, as it was given.
+        /// The name of the file, as it was given.
         file: String,
         /// The line, from 1.
         line: usize,
-        /// The character of that line, from 1.
+        /// The character in the line, from 1.
         column: usize,
     },
     /// In the environment.
@@ -34,99 +34,99 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that is wrong with a configuration.
+/// One problem of a configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigProblem {
     /// The file cannot be read.
     #[error("{file}: cannot be read: {error}")]
     Unreadable {
-        /// Its name.
+        /// The name of the file.
         file: String,
-        /// Why.
+        /// The reason.
         #[source]
         error: io::Error,
     },
-    /// The file has no such table as [`ConfigBuilder::table`](super::ConfigBuilder::table) names.
+    /// The file lacks the table that [`ConfigBuilder::table`](super::ConfigBuilder::table) names.
     #[error("{file}: there is no table {table}; {}", tables_there(table, tables, suggestion))]
     NoTable {
         /// The file's name.
         file: String,
-        /// The path of the table, such as `service.cache`, up to the name that is not there.
+        /// The path of the table, such as `service.cache`, up to the missing name.
         table: String,
-        /// The paths of the tables that are there instead, in the file's order.
+        /// The paths of the present tables, in the file's order.
         tables: Vec<String>,
-        /// The path of the one that may have been meant.
+        /// The path of the table that may have been meant.
         suggestion: Option<String>,
     },
     /// The file is not TOML.
     #[error("{place}: {message}")]
     Syntax {
-        /// Where.
+        /// The place of the error.
         place: Place,
-        /// What the parser says.
+        /// The parser's message.
         message: String,
     },
     /// There is no such setting.
     #[error("{place}: {field}: there is no such setting; {}", help(suggestion, allowed))]
     UnknownField {
-        /// Where.
+        /// The place of the setting.
         place: Place,
         /// The setting's path, such as `url.ttl`.
         field: String,
-        /// What is there instead.
+        /// The names that are allowed.
         allowed: String,
-        /// What may have been meant.
+        /// The name that may have been meant.
         suggestion: Option<String>,
     },
-    /// It is, for example, a number, where a text has to be.
+    /// The value has the wrong type, such as a number in place of a text.
     #[error("{place}: {field}: {value} is {found}; allowed is {allowed}")]
     WrongType {
-        /// Where.
+        /// The place of the setting.
         place: Place,
         /// The setting's path, such as `url.ttl`.
         field: String,
-        /// What was asked for.
+        /// The value, as it was written.
         value: String,
-        /// What that is.
+        /// The type of that value.
         found: &'static str,
-        /// What could have been.
+        /// The values that are allowed.
         allowed: String,
     },
-    /// It does not say what it ought to say: no duration, no size, no such name.
+    /// The value cannot be read as what it has to be: a duration, a size, one of some names.
     #[error("{place}: {field}: {value} does not fit: {reason}; allowed is {allowed}")]
     BadValue {
-        /// Where.
+        /// The place of the setting.
         place: Place,
         /// The setting's path, such as `url.ttl`.
         field: String,
-        /// What was asked for.
+        /// The value, as it was written.
         value: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
-        /// What could have been.
+        /// The values that are allowed.
         allowed: String,
     },
-    /// A setting is not there that has to be.
+    /// A required setting is missing.
     #[error("{place}: {field}: it has to be set; allowed is {allowed}")]
     Missing {
-        /// Where it would be.
+        /// The place of the section that lacks it.
         place: Place,
         /// The setting's path, such as `http.rules.articles.path`.
         field: String,
-        /// What could be there.
+        /// The values that are allowed.
         allowed: String,
     },
-    /// It is too small or too large, alone or beside another setting.
+    /// The value is too small or too large, alone or beside another setting.
     #[error("{place}: {field}: {value} is out of range; allowed are {allowed}")]
     OutOfRange {
-        /// Where.
+        /// The place of the setting.
         place: Place,
         /// The setting's path, such as `url.ttl`.
         field: String,
-        /// What was asked for.
+        /// The value, as it was written.
         value: String,
-        /// What could have been.
+        /// The values that are allowed.
         allowed: String,
     },
 }
@@ -148,7 +148,7 @@ fn tables_there(table: &str, tables: &[String], suggestion: &Option<String>) -> 
 }
 
 impl ConfigProblem {
-    /// Where it is; `None` for a file that cannot be read, or has no such table.
+    /// Returns the place; `None` for a file that cannot be read or lacks the table.
     #[must_use]
     pub fn place(&self) -> Option<&Place> {
         match self {
@@ -162,7 +162,7 @@ impl ConfigProblem {
         }
     }
 
-    /// The setting that it is about, such as `url.ttl`.
+    /// Returns the path of the setting, such as `url.ttl`.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         match self {
@@ -176,7 +176,7 @@ impl ConfigProblem {
     }
 }
 
-/// Why there is no [`ManagerConfig`](super::ManagerConfig): all that is wrong with it, a line each.
+/// The problems of a [`ManagerConfig`](super::ManagerConfig). `Display` shows one per line.
 ///
 /// ```
 /// use larder::manager::config::ManagerConfig;
@@ -186,29 +186,29 @@ impl ConfigProblem {
 /// println!("{error}");
 /// ```
 pub struct ConfigError {
-    /// At least one.
+    /// Never empty.
     problems: Vec<ConfigProblem>,
 }
 
 impl ConfigError {
-    /// Returns `Ok` if there are no problems, and otherwise the error that has them. For packages
-    /// that read [sections](super::Section) of their own.
+    /// Returns an error that has the problems, if there are any. For packages that read
+    /// [sections](super::Section) of their own.
     ///
     /// # Errors
     ///
-    /// The problems, if there are any.
+    /// If there are problems.
     pub fn check(problems: Vec<ConfigProblem>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
     }
 
-    /// All that is wrong, in the order in which it was found; at least one thing.
+    /// Returns the problems, at least one, in the order in which they were found.
     #[must_use]
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
     }
 }
 
-/// As it is displayed, since this is what is seen of an error that `main` returns.
+/// Shows what `Display` shows, because Rust prints an error that `main` returns by `Debug`.
 impl fmt::Debug for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

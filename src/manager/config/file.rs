@@ -1,10 +1,9 @@
-//! TOML text, setting by setting.
+//! Reading settings from TOML text.
 
 use super::{
     error::{ConfigProblem, Place},
-    raw::Raw,
+    raw::{Element, Raw},
     schema::{self, Draft, Subject, nearest},
-    section::Element,
 };
 use std::{collections::HashMap, ops::Range};
 use toml::{
@@ -12,19 +11,18 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-/// A value in an error message is cut after so many characters.
+/// The maximum number of characters of a value in a message.
 const LONGEST_SHOWN: usize = 60;
 
-/// A file while it is read.
 pub(super) struct File<'a> {
     pub(super) name: &'a str,
     pub(super) text: &'a str,
-    /// The names of the tables that the settings are in, from the outermost.
+    /// The path of the table that has the settings, the outermost name first.
     pub(super) table: &'a [String],
 }
 
 impl File<'_> {
-    /// Makes the file's settings; notes where each was made, and what is wrong.
+    /// Makes the file's settings. Adds their places and the problems.
     pub(super) fn read(
         &self,
         draft: &mut Draft,
@@ -37,7 +35,7 @@ impl File<'_> {
             let mut reader = Reader { file: self, draft, places, problems };
             return reader.table(table, &mut Vec::new());
         }
-        // What could be made of it otherwise is nothing to go by.
+        // What the parser recovered after an error may be misread, so only the errors are reported.
         let offset = |error: &toml::de::Error| error.span().map_or(self.text.len(), |it| it.start);
         errors.sort_by_key(offset);
         problems.extend(errors.iter().map(|error| ConfigProblem::Syntax {
@@ -46,7 +44,7 @@ impl File<'_> {
         }));
     }
 
-    /// The table that the settings are in; `None` if there is none, which is a problem.
+    /// Returns the table that has the settings; adds a problem if it is missing.
     fn within<'t>(
         &self,
         mut table: &'t DeTable<'t>,
@@ -72,7 +70,7 @@ impl File<'_> {
         Some(table)
     }
 
-    /// What is wrong if the table that is named at this depth is not in the one around it.
+    /// Returns the problem that the table `around` lacks the one named at this depth.
     #[cold]
     fn no_table(&self, around: &DeTable<'_>, depth: usize) -> ConfigProblem {
         let path = |name: &str| {
@@ -104,7 +102,7 @@ impl File<'_> {
         }
     }
 
-    /// As it stands there.
+    /// Returns the first line of what is written at `span`, shortened.
     fn written(&self, span: Range<usize>) -> String {
         let text = self.text.get(span).unwrap_or_default();
         let line = text.lines().next().unwrap_or_default();
@@ -145,7 +143,7 @@ struct Reader<'a, 'f> {
 impl Reader<'_, '_> {
     fn table(&mut self, table: &DeTable<'_>, path: &mut Vec<String>) {
         let mut entries: Vec<_> = table.iter().collect();
-        // By their places in the file, so that problems are in order.
+        // In the order of the file, so that problems are in order.
         entries.sort_by_key(|(name, value)| name.span().start.min(value.span().start));
         for (name, value) in entries {
             path.push(name.get_ref().to_string());
@@ -167,7 +165,7 @@ impl Reader<'_, '_> {
             },
         );
         match (made, value.get_ref()) {
-            // If the section is unknown, so is all that is in it: one problem.
+            // An unknown table is one problem; its contents are not read.
             (Err(problem), _) => self.problems.push(*problem),
             (Ok(()), DeValue::Table(below)) => self.table(below, path),
             (Ok(()), _) => {

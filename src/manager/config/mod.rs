@@ -1,8 +1,8 @@
 //! Settings of a manager from the program, from TOML files and from the environment.
 //!
-//! What is said later counts: first the built-in settings, then what the program says to the
-//! [`ConfigBuilder`], then files in the order in which they are named, then the environment. A file
-//! or a variable changes the one setting that it names, and leaves the others as they are.
+//! Later sources override earlier ones: first the built-in settings, then those of the program in
+//! the [`ConfigBuilder`], then files in the order in which they are named, then the environment. A
+//! file or a variable changes only the settings that it names.
 //!
 //! ```
 //! use larder::manager::{CacheKind, config::ManagerConfig};
@@ -26,7 +26,7 @@
 //! # Ok::<(), larder::manager::config::ConfigError>(())
 //! ```
 //!
-//! All that is wrong is told at once, with the place of each:
+//! All problems are reported at once, each with its place:
 //!
 //! ```
 //! use larder::manager::config::ManagerConfig;
@@ -55,7 +55,6 @@ mod builder;
 mod environment;
 mod error;
 mod file;
-mod health;
 mod raw;
 mod reload;
 mod schema;
@@ -67,7 +66,10 @@ pub use error::{ConfigError, ConfigProblem, Place};
 pub use reload::{FixedSetting, ReloadError, Reloaded};
 pub use section::{Section, Setting};
 
-use super::{CacheKind, CacheSettings, HealthThresholds, memory::MemorySettings};
+use crate::manager::{
+    CacheKind, CacheSettings, HealthThresholds, cache_manager::manager::check_name,
+    memory::MemorySettings,
+};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// The settings of a whole manager: of the five kinds of caches, of named ones, of memory, and of
@@ -78,7 +80,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 ///
 /// let config = ManagerConfig::from_toml_str("[session]\nmax_entries = 10_000")?;
 /// assert_eq!(config.kind(CacheKind::Session).max_entries, 10_000);
-/// // The rest is as it is built in.
+/// // All other settings are the built-in ones.
 /// assert_eq!(*config.kind(CacheKind::Url), CacheKind::Url.settings());
 /// # Ok::<(), larder::manager::config::ConfigError>(())
 /// ```
@@ -88,9 +90,9 @@ pub struct ManagerConfig {
     named: BTreeMap<String, CacheSettings>,
     memory: MemorySettings,
     health: HealthThresholds,
-    /// Of caches that have their own, by name.
+    /// The thresholds of caches that have their own, by name.
     own_health: BTreeMap<String, HealthThresholds>,
-    /// Of other packages.
+    /// The sections of other packages.
     sections: Vec<Section>,
 }
 
@@ -108,50 +110,50 @@ impl Default for ManagerConfig {
 }
 
 impl ManagerConfig {
-    /// A builder, to put one together from several sources.
+    /// Returns a builder, which combines several sources.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::new()
     }
 
-    /// The built-in settings, changed by this text.
+    /// Reads TOML text over the built-in settings.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it; places are in a file called `config`.
+    /// Has all problems of the text; their places are in a file called `config`.
     pub fn from_toml_str(text: &str) -> Result<Self, ConfigError> {
         Self::builder().toml("config", text).build()
     }
 
-    /// The built-in settings, changed by this file.
+    /// Reads a TOML file over the built-in settings.
     ///
     /// # Errors
     ///
-    /// That it cannot be read, or all that is wrong with it.
+    /// If the file cannot be read; otherwise has all its problems.
     pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
         Self::builder().file(path).build()
     }
 
-    /// The built-in settings, changed by this file, then by the process's environment.
+    /// Reads a TOML file over the built-in settings, then the process's environment.
     ///
     /// # Errors
     ///
-    /// That it cannot be read, or all that is wrong with both.
+    /// If the file cannot be read; otherwise has all problems of both.
     pub fn load(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
         Self::builder().file(path).environment().build()
     }
 
-    /// The settings of the cache of a kind.
+    /// Returns the settings of the cache of a kind.
     #[must_use]
     pub fn kind(&self, kind: CacheKind) -> &CacheSettings {
         &self.kinds[kind as usize]
     }
 
-    /// The named caches and their settings, by name.
+    /// Returns the named caches and their settings, ordered by name.
     pub fn named(&self) -> impl Iterator<Item = (&str, &CacheSettings)> {
         self.named.iter().map(|(name, settings)| (name.as_str(), settings))
     }
 
-    /// The settings of a cache by its name, be it of a kind or a named one.
+    /// Returns the settings of the cache of this name, of a kind or a named one.
     #[must_use]
     pub fn cache(&self, name: &str) -> Option<&CacheSettings> {
         match name.parse() {
@@ -160,19 +162,19 @@ impl ManagerConfig {
         }
     }
 
-    /// Whether and how memory is looked after.
+    /// Returns the settings of memory sampling.
     #[must_use]
     pub fn memory(&self) -> &MemorySettings {
         &self.memory
     }
 
-    /// From when on the manager is not well, and all caches that have no thresholds of their own.
+    /// Returns the thresholds of the manager, and of all caches that have none of their own.
     #[must_use]
     pub fn health(&self) -> &HealthThresholds {
         &self.health
     }
 
-    /// From when on one cache is not well; `None` if it has no thresholds of its own.
+    /// Returns the thresholds of one cache; `None` if it has none of its own.
     ///
     /// ```
     /// use larder::manager::{Levels, config::ManagerConfig};
@@ -190,8 +192,8 @@ impl ManagerConfig {
         self.own_health.get(cache)
     }
 
-    /// What the configuration says in a section that another package reads; `None` if the builder
-    /// does not know [of it](ConfigBuilder::section).
+    /// Returns the section that another package reads; `None` if the builder does not know the
+    /// [section](ConfigBuilder::section).
     #[must_use]
     pub fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|section| section.name() == name)
@@ -201,18 +203,18 @@ impl ManagerConfig {
         &mut self.kinds[kind as usize]
     }
 
-    /// Made like the general cache, if it is not there.
+    /// Returns the settings of a named cache; those of the general cache if it is new.
     fn named_mut(&mut self, name: &str) -> &mut CacheSettings {
         self.named.entry(name.to_owned()).or_insert_with(|| CacheKind::General.settings())
     }
 }
 
-/// Whether a cache of one's own may be called so; what is allowed, if not.
+/// Checks that a named cache can have this name. The error says which names are allowed.
 fn check_cache_name(name: &str) -> Result<(), &'static str> {
     if name.parse::<CacheKind>().is_ok() {
         return Err("any name but those of the five kinds, which have sections of their own");
     }
-    match super::manager::check_name(name) {
+    match check_name(name) {
         Ok(()) => Ok(()),
         Err(_) => Err("1 to 64 of a-z, 0-9, '_', '-' and '.', the first of them a letter"),
     }

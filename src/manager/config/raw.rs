@@ -1,15 +1,14 @@
-//! Values as they were written, before they have a type, and their conversion.
+//! Values as they were written, and their conversion to the types of settings.
 
 use super::{
-    section::Element,
+    error::Place,
     units::{self, DURATION_UNITS, SIZE_UNITS},
 };
 use std::{num::IntErrorKind, time::Duration};
 
-/// A value as the file or the environment has it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Raw {
-    /// From a file, where types show.
+    /// From a file, where values have types.
     Text(String),
     Integer(String, u32),
     Float(String),
@@ -17,20 +16,32 @@ pub(super) enum Raw {
     Table,
     Array(Vec<Element>),
     Date,
-    /// From the environment, where everything is text.
+    /// From the environment, where every value is text.
     Word(String),
 }
 
-/// Why a value is not what it ought to be.
+#[derive(Clone, Debug)]
+pub(super) struct Element {
+    pub(super) value: Raw,
+    pub(super) written: String,
+    pub(super) place: Place,
+}
+
+impl PartialEq for Element {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// Something else altogether.
+    /// The value has another type.
     Type,
     Value(String),
 }
 
 impl Raw {
-    /// What it is, in words.
+    /// Returns the type, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) | Self::Word(_) => "a text",
@@ -72,7 +83,7 @@ impl Raw {
         N::try_from(number).map_err(|_| Unfit::Value("it is too large".to_owned()))
     }
 
-    /// A share, or another number that may have a point.
+    /// Returns a number that may have a decimal point.
     pub(super) fn float(&self) -> Result<f64, Unfit> {
         let digits = match self {
             Self::Integer(digits, 10) | Self::Float(digits) => digits,
@@ -98,7 +109,7 @@ impl Raw {
         units::duration(self.text()?).map_err(|error| Unfit::Value(error.to_string()))
     }
 
-    /// Bytes, as a text with its unit or as a number.
+    /// Returns a number of bytes, from a number or from a text with a unit.
     pub(super) fn size(&self) -> Result<u64, Unfit> {
         match self {
             Self::Integer(..) => self.integer(),
@@ -106,7 +117,7 @@ impl Raw {
         }
     }
 
-    /// `None` for the word `none`; otherwise what `read` makes of it.
+    /// Returns `None` for the word `none`, otherwise what `read` returns.
     pub(super) fn unless<T>(
         &self,
         none: &str,
@@ -122,13 +133,11 @@ impl Raw {
     }
 }
 
-/// What a duration looks like, for error messages.
-pub(super) fn duration_looks() -> String {
+pub(super) fn describe_duration() -> String {
     format!("a duration such as \"1h 30m\" (units: {DURATION_UNITS})")
 }
 
-/// What a size looks like, for error messages.
-pub(super) fn size_looks() -> String {
+pub(super) fn describe_size() -> String {
     format!("bytes, or a size such as \"64 MiB\" (units: {SIZE_UNITS})")
 }
 
@@ -137,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_has_words_for_everything() {
+    fn words_of_the_environment_are_converted_to_every_type() {
         let word = |text: &str| Raw::Word(text.to_owned());
         assert_eq!(word("5_000 ").integer(), Ok(5000));
         assert_eq!(word("0.5").float(), Ok(0.5));
@@ -149,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn in_files_types_count() {
+    fn values_of_files_are_converted_by_their_type() {
         let text = |text: &str| Raw::Text(text.to_owned());
         assert_eq!(text("5000").integer(), Err(Unfit::Type));
         assert_eq!(text("true").boolean(), Err(Unfit::Type));

@@ -1,66 +1,64 @@
-//! A configuration becomes a manager, or changes one that is running.
+//! Building a manager from a configuration, and reloading the configuration of one that runs.
 //!
-//! A reload is done in an order in which whatever can fail comes before whatever cannot be taken
-//! back: first what is for life is compared, then new caches are made (they are not listed yet),
-//! then caches that are to hold more are made to (which loses nothing, and is undone if one of them
-//! has no room), and only then are the new caches let in and all settings applied, shrinking
-//! included.
+//! In a reload, every step that can fail comes before all steps that cannot be undone. First,
+//! settings that cannot change are compared. Then new caches are built, which are not listed yet.
+//! Then caches grow that are to hold more; this loses no entry, and is undone if one of them gets
+//! no memory. Then the new caches are listed and all settings applied, which may evict entries.
 
 use super::{ManagerConfig, schema::name_of_cache_field};
 use crate::manager::{
     ApplyError, CacheKind, CacheManager, CacheManagerBuilder, CacheSettings, ManagedCache,
-    ManagerError,
-    managed::{self, locked},
-    monitor::Thresholds,
-    telemetry,
+    ManagerError, locked,
+    managed_cache::apply,
+    observability::{monitor::Thresholds, telemetry},
 };
 use std::fmt;
 
-/// What a reload has done; caches are given by name.
+/// What a reload has changed. Caches are given by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reloaded {
     /// Caches whose settings have changed.
     pub changed: Vec<String>,
-    /// Caches that are new.
+    /// New caches.
     pub created: Vec<String>,
-    /// Named caches that the configuration does not mention. They stay as they are.
+    /// Named caches that the configuration does not mention, which are unchanged.
     pub unmentioned: Vec<String>,
-    /// Whether it has changed how memory is looked after.
+    /// Whether settings of memory sampling have changed.
     pub memory_changed: bool,
-    /// Whether it has changed from when on something is not well.
+    /// Whether thresholds of health have changed.
     pub health_changed: bool,
 }
 
-/// Why a reload has changed nothing.
+/// The error of a reload, which has changed nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReloadError {
-    /// Some settings are for life; all of these that were to change.
+    /// Settings that cannot change while their cache lives; all of them.
     #[error("{}", lines(.0))]
     Fixed(Vec<FixedSetting>),
-    /// There is no room for a cache's new settings.
+    /// The new settings of a cache cannot be applied.
     #[error("cache {name:?}: {source}")]
     Apply {
-        /// Which cache.
+        /// The name of the cache.
         name: String,
-        /// Why.
+        /// The reason.
         source: ApplyError,
     },
-    /// A new cache cannot be made.
+    /// A new cache cannot be created.
     #[error(transparent)]
     Create(#[from] ManagerError),
 }
 
-/// A setting that was to change and cannot, while its cache lives.
+/// A setting that differs and cannot change while its cache lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FixedSetting {
-    /// Its path in the configuration, such as `url.shards`.
+    /// The path in the configuration, such as `url.shards`.
     pub field: String,
-    /// What it is.
+    /// The current value.
     pub current: String,
-    /// What was asked for.
+    /// The value that was asked for.
     pub asked: String,
 }
 
@@ -75,11 +73,11 @@ fn lines(fixed: &[FixedSetting]) -> String {
     fixed.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Configuration.
+/// # Configuration
 #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
 impl CacheManagerBuilder {
-    /// The settings of a configuration, instead of those that were there: for all five kinds, for
-    /// the named caches that it mentions, for memory, and for health.
+    /// Takes the settings of a configuration: for all five kinds, for the named caches that it
+    /// mentions, for memory, and for health. They replace those that were set before.
     ///
     /// ```
     /// use larder::manager::{CacheManager, config::ManagerConfig};
@@ -94,7 +92,7 @@ impl CacheManagerBuilder {
         for kind in CacheKind::ALL {
             self = self.kind(kind, config.kind(kind).clone());
         }
-        self.forget_named(|name| config.cache(name).is_some());
+        self.remove_named(|name| config.cache(name).is_some());
         for (name, settings) in config.named() {
             self = self.named(name, settings.clone());
         }
@@ -104,7 +102,7 @@ impl CacheManagerBuilder {
 }
 
 impl Thresholds {
-    /// As is configured; caches that are not mentioned keep their own.
+    /// Takes the thresholds of a configuration. Caches that it does not mention keep their own.
     fn configure(&mut self, config: &ManagerConfig) {
         self.common = config.health;
         self.own.retain(|cache, _| config.cache(cache).is_none());
@@ -112,14 +110,14 @@ impl Thresholds {
     }
 }
 
-/// Configuration.
+/// # Configuration
 #[cfg_attr(docsrs, doc(cfg(feature = "config")))]
 impl CacheManager {
-    /// A manager as it is configured.
+    /// Creates a manager from a configuration.
     ///
     /// # Errors
     ///
-    /// If the settings do not fit together, or there is no memory for them.
+    /// If the settings do not fit together, or there is no memory for the caches.
     ///
     /// ```
     /// use larder::manager::{CacheKind, CacheManager, config::ManagerConfig};
@@ -133,18 +131,20 @@ impl CacheManager {
         Self::builder().config(config).try_build()
     }
 
-    /// Changes a manager that is running to what is configured now. Entries that still fit stay.
+    /// Changes the settings of a running manager to those of a configuration. Entries that still
+    /// fit stay.
     ///
-    /// Capacities, times to live and what they count from, jitter, priorities, how memory is looked
-    /// after and from when on something is not well may change, and named caches may be new. A new
-    /// time to live counts for entries that are written from then on, and a shorter one for those
-    /// that are there, too; a cache that shrinks gives up entries as if it were full. Named caches
-    /// that are not mentioned any more stay as they are.
+    /// Capacities, times to live and what they count from, jitter, priorities, the settings of
+    /// memory sampling and the thresholds of health may change, and named caches may be new. A new
+    /// time to live applies to entries that are written from then on; a shorter one also to present
+    /// entries. A cache that shrinks evicts entries as if it were full. Named caches that the
+    /// configuration does not mention are unchanged.
     ///
     /// # Errors
     ///
-    /// If a setting was to change that is for life (shards, new_key_share, policy, and whether
-    /// entries or bytes are bounded), or there is no room. Then nothing has changed.
+    /// If a setting differs that cannot change while its cache lives (`shards`, `new_key_share`,
+    /// `eviction_policy`, whether entries or bytes are bounded, and `max_entries` beside
+    /// `max_bytes`), or if there is no memory. Then nothing has changed.
     ///
     /// ```
     /// use larder::manager::{CacheKind, CacheManager, config::ManagerConfig};
@@ -163,7 +163,7 @@ impl CacheManager {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reload(&self, config: &ManagerConfig) -> Result<Reloaded, ReloadError> {
-        let _one_at_a_time = locked(self.reloading());
+        let _one_at_a_time = locked(&self.0.reloading);
         let caches = self.caches();
         let mut changes = Vec::new();
         let mut unmentioned = Vec::new();
@@ -197,12 +197,12 @@ impl CacheManager {
         let health_changed = self.0.monitor.change_thresholds(|health| health.configure(config));
         let changed = changes.iter().map(|change| change.cache.name().to_owned()).collect();
         let reloaded = Reloaded { changed, created, unmentioned, memory_changed, health_changed };
-        telemetry::reloaded(&reloaded);
+        telemetry::reloaded(&reloaded.changed, &reloaded.created);
         Ok(reloaded)
     }
 }
 
-/// One cache, and what it is to become.
+/// A cache, its settings, and its new settings.
 struct Change<'a> {
     cache: &'a ManagedCache,
     old: CacheSettings,
@@ -214,13 +214,12 @@ impl<'a> Change<'a> {
         Self { cache, old: cache.settings(), new }
     }
 
-    /// What was to change and cannot.
     fn fixed(&self) -> Vec<FixedSetting> {
         let section = match self.cache.kind() {
             Some(kind) => kind.name().to_owned(),
             None => format!("caches.{}", self.cache.name()),
         };
-        let fixed = managed::fixed(&self.old, self.new).into_iter();
+        let fixed = apply::fixed(&self.old, self.new).into_iter();
         fixed
             .map(|(field, current, asked)| FixedSetting {
                 field: format!("{section}.{}", name_of_cache_field(field)),
@@ -240,7 +239,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Caches that may hold more already; unless they are kept so, they may not any more.
+/// Caches that have grown. The drop undoes it, unless [`keep`](Self::keep) is called.
 struct Grown<'a>(Vec<&'a Change<'a>>);
 
 impl<'a> Grown<'a> {
@@ -266,7 +265,7 @@ impl<'a> Grown<'a> {
 impl Drop for Grown<'_> {
     fn drop(&mut self) {
         for change in &self.0 {
-            // A cache can always have what it had.
+            // Cannot fail: the cache had this capacity before.
             let _ = change.apply(&change.old);
         }
     }

@@ -2,14 +2,14 @@
 //!
 //! A package that builds on a manager may have settings of its own in the same files and variables.
 //! It names its section by [`ConfigBuilder::section`](super::ConfigBuilder::section), with a
-//! function that says what is wrong with it, so that all mistakes are told at once. What the
-//! section says is then in the [`ManagerConfig`](super::ManagerConfig).
+//! function that adds the section's problems, so that all problems are reported at once. The built
+//! [`ManagerConfig`](super::ManagerConfig) has the section.
 //!
 //! ```
 //! use larder::manager::config::{ConfigProblem, ManagerConfig, Section};
 //! use std::time::Duration;
 //!
-//! /// The one setting that there is.
+//! /// Reads the only setting of the section.
 //! fn interval(section: &Section, problems: &mut Vec<ConfigProblem>) -> Option<Duration> {
 //!     let mut interval = None;
 //!     for setting in section.settings() {
@@ -39,13 +39,13 @@
 
 use super::{
     error::{ConfigProblem, Place},
-    raw::{Raw, Unfit, duration_looks, size_looks},
+    raw::{Element, Raw, Unfit, describe_duration, describe_size},
     schema::{Subject, nearest},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-/// What a configuration says in a section that belongs to another package: all settings, in the
-/// order in which they were made, so that of two of the same path the later one counts.
+/// The section of another package: all its settings, in the order in which they were made. Of two
+/// settings of the same path, the later one counts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Section {
     name: String,
@@ -63,7 +63,7 @@ pub struct Setting {
     value_place: Place,
 }
 
-/// The same setting and the same value, wherever it stands.
+/// Compares path and value, not the places.
 impl PartialEq for Setting {
     fn eq(&self, other: &Self) -> bool {
         self.section == other.section && self.path == other.path && self.value == other.value
@@ -77,14 +77,14 @@ impl Section {
         &self.name
     }
 
-    /// Returns all settings, files before variables. Tables are among them, before what is in them.
+    /// Returns all settings, files before variables. A table is a setting, before its contents.
     pub fn settings(&self) -> impl DoubleEndedIterator<Item = &Setting> {
         self.settings.iter()
     }
 }
 
 impl Setting {
-    /// Returns its path within the section; the section itself has an empty one.
+    /// Returns the path within the section, which is empty for the section itself.
     #[must_use]
     pub fn path(&self) -> &[String] {
         &self.path
@@ -102,7 +102,7 @@ impl Setting {
         &self.name_place
     }
 
-    /// Returns its path with that of the section, such as `reports.interval`.
+    /// Returns the path that starts with the section, such as `reports.interval`.
     #[must_use]
     pub fn field(&self) -> String {
         let names = [&self.section].into_iter().chain(&self.path);
@@ -115,7 +115,7 @@ impl Setting {
         &self.written
     }
 
-    /// Tells whether it is a table, whose settings follow.
+    /// Returns whether this is a table, whose settings follow.
     #[must_use]
     pub fn is_table(&self) -> bool {
         self.value == Raw::Table
@@ -125,7 +125,7 @@ impl Setting {
     ///
     /// # Errors
     ///
-    /// That it is no text.
+    /// If the value is not a text.
     pub fn text(&self) -> Result<&str, Box<ConfigProblem>> {
         self.value.text().map_err(|unfit| self.unread(unfit, "a text"))
     }
@@ -134,7 +134,7 @@ impl Setting {
     ///
     /// # Errors
     ///
-    /// That it is neither.
+    /// If the value is neither.
     pub fn boolean(&self) -> Result<bool, Box<ConfigProblem>> {
         self.value.boolean().map_err(|unfit| self.unread(unfit, "true or false"))
     }
@@ -143,7 +143,7 @@ impl Setting {
     ///
     /// # Errors
     ///
-    /// That it is none, or does not fit into 64 bits.
+    /// If the value is not a whole number, or does not fit into 64 bits.
     pub fn integer(&self) -> Result<u64, Box<ConfigProblem>> {
         self.value.integer().map_err(|unfit| self.unread(unfit, "a whole number"))
     }
@@ -152,25 +152,25 @@ impl Setting {
     ///
     /// # Errors
     ///
-    /// That it is none.
+    /// If the value is not a duration.
     pub fn duration(&self) -> Result<Duration, Box<ConfigProblem>> {
-        self.value.duration().map_err(|unfit| self.unread(unfit, &duration_looks()))
+        self.value.duration().map_err(|unfit| self.unread(unfit, &describe_duration()))
     }
 
-    /// Reads bytes, as a number or as a size such as `"64 MiB"`.
+    /// Reads a number of bytes, from a number or a size such as `"64 MiB"`.
     ///
     /// # Errors
     ///
-    /// That it is none.
+    /// If the value is neither.
     pub fn size(&self) -> Result<u64, Box<ConfigProblem>> {
-        self.value.size().map_err(|unfit| self.unread(unfit, &size_looks()))
+        self.value.size().map_err(|unfit| self.unread(unfit, &describe_size()))
     }
 
-    /// Reads a list of texts; in a variable they are separated by commas.
+    /// Reads a list of texts, which are separated by commas in a variable.
     ///
     /// # Errors
     ///
-    /// That it is none, or that something in it is no text, with its place.
+    /// If the value is not a list, or an element is not a text, with its place.
     pub fn texts(&self) -> Result<Vec<String>, Box<ConfigProblem>> {
         const LIST: &str = "a list of texts";
         let text = |element: &Element| match &element.value {
@@ -193,14 +193,14 @@ impl Setting {
         }
     }
 
-    /// Tells whether it is this word, such as `none`, that stands for itself.
+    /// Returns whether the value is this word, such as `none`.
     #[must_use]
     pub fn is_word(&self, word: &str) -> bool {
         self.value.text().is_ok_and(|text| text == word)
     }
 
-    /// There is no such setting; there are these. One that is much like it is said to have been
-    /// meant.
+    /// Returns the problem that there is no such setting. `allowed` are the names of all settings;
+    /// the problem suggests one that is much alike.
     #[must_use]
     pub fn unknown(&self, allowed: &[&str]) -> ConfigProblem {
         let meant = self.path.last().unwrap_or(&self.section);
@@ -212,7 +212,7 @@ impl Setting {
         }
     }
 
-    /// It is something else than what has to be there.
+    /// Returns the problem that the value has the wrong type.
     #[must_use]
     pub fn wrong_type(&self, allowed: impl Into<String>) -> ConfigProblem {
         ConfigProblem::WrongType {
@@ -224,7 +224,7 @@ impl Setting {
         }
     }
 
-    /// It does not say what it ought to say.
+    /// Returns the problem that the value does not fit.
     #[must_use]
     pub fn unfit(&self, reason: impl Into<String>, allowed: impl Into<String>) -> ConfigProblem {
         ConfigProblem::BadValue {
@@ -245,23 +245,9 @@ impl Setting {
     }
 }
 
-/// One of the values of a list.
-#[derive(Clone, Debug)]
-pub(super) struct Element {
-    pub(super) value: Raw,
-    pub(super) written: String,
-    pub(super) place: Place,
-}
-
-impl PartialEq for Element {
-    fn eq(&self, other: &Self) -> bool {
-        self.value == other.value
-    }
-}
-
 type Check = dyn Fn(&Section, &mut Vec<ConfigProblem>) + Send + Sync;
 
-/// A section while it is read, and what is asked about it at the end.
+/// A section while it is read, and the function that checks it at the end.
 #[derive(Clone)]
 pub(super) struct Foreign {
     section: Section,
@@ -286,7 +272,7 @@ impl Foreign {
         &self.section.name
     }
 
-    /// Notes a setting. What it has to be, the package knows.
+    /// Adds a setting, which the package will check.
     pub(super) fn note(&mut self, path: &[&str], subject: &Subject<'_>) {
         self.section.settings.push(Setting {
             section: self.section.name.clone(),
@@ -298,7 +284,7 @@ impl Foreign {
         });
     }
 
-    /// Adds what is wrong with it.
+    /// Adds the section's problems, and returns the section.
     pub(super) fn finish(self, problems: &mut Vec<ConfigProblem>) -> Section {
         (self.check)(&self.section, problems);
         self.section

@@ -1,12 +1,12 @@
 //! Durations and sizes as people write them.
 //!
-//! A number, then its unit: `90s`, `1h 30m`, `64 MiB`, `1.5 GiB`. Fewer spellings than the crates
-//! for it know, on purpose: to these, `5M` is five months and `1m` a megabyte, and what is too
-//! large is cut off. Here each is an error.
+//! A number, then its unit: `90s`, `1h 30m`, `64 MiB`, `1.5 GiB`. The spellings are fewer than
+//! those of crates for the purpose, which read `5M` as five months and `1m` as a megabyte, and
+//! truncate values that are too large. Here each of these is an error.
 
 use std::time::Duration;
 
-/// What is wrong with a duration or a size, as the reason in an error message.
+/// Why a text is not a duration or a size, as the reason in an error message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UnitError {
     #[error("it is empty")]
@@ -28,7 +28,7 @@ pub(super) const SIZE_UNITS: &str = "B, kB, MB, GB, TB, KiB, MiB, GiB, TiB";
 
 const NANOS: u128 = 1_000_000_000;
 
-/// Such as `1h 30m`: one number with unit or more, which are added up.
+/// Parses a duration such as `1h 30m`: one or more numbers with units, which are added up.
 pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -38,7 +38,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
     while !rest.is_empty() {
         let (number, unit, after) = next(rest)?;
         let scale = match unit {
-            // The same words as in the attributes.
+            // The attributes accept the same units.
             "ms" | "millis" | "millisecond" | "milliseconds" => NANOS / 1000,
             "s" | "sec" | "secs" | "second" | "seconds" => NANOS,
             "m" | "min" | "mins" | "minute" | "minutes" => 60 * NANOS,
@@ -55,7 +55,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {
     Ok(Duration::new(seconds, (nanos % NANOS) as u32))
 }
 
-/// Such as `64 MiB`: one number with unit; without, bytes.
+/// Parses a size such as `64 MiB`: one number with a unit, or a number of bytes.
 pub(super) fn size(text: &str) -> Result<u64, UnitError> {
     let text = text.trim();
     if text.is_empty() {
@@ -81,7 +81,7 @@ pub(super) fn size(text: &str) -> Result<u64, UnitError> {
     u64::try_from(scaled(number, scale)?).map_err(|_| UnitError::TooLarge)
 }
 
-/// The number at the front, the word after it, and the rest.
+/// Splits a text into the number at its start, the word after that, and the rest.
 fn next(text: &str) -> Result<(&str, &str, &str), UnitError> {
     let is_number = |c: char| c.is_ascii_digit() || c == '.' || c == '_';
     let end = text.find(|c| !is_number(c)).unwrap_or(text.len());
@@ -103,7 +103,7 @@ fn unit_error(number: &str, unit: &str) -> UnitError {
     }
 }
 
-/// `number` times `scale`, rounded down; exact for what has no point.
+/// Returns `number` times `scale`, rounded down; exact for whole numbers.
 fn scaled(number: &str, scale: u128) -> Result<u128, UnitError> {
     let digits = number.replace('_', "");
     let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, "0"));
@@ -111,7 +111,7 @@ fn scaled(number: &str, scale: u128) -> Result<u128, UnitError> {
     if fraction.is_empty() || fraction.contains('.') {
         return Err(no_number());
     }
-    // More digits make no difference that counts, and might not fit.
+    // Further digits are below the resolution of the result, and might overflow.
     let fraction = fraction.get(..12).unwrap_or(fraction);
     let parts: u128 = fraction.parse().map_err(|_| no_number())?;
     let part = parts * scale / 10_u128.pow(fraction.len() as u32);

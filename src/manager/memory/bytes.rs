@@ -1,8 +1,8 @@
-//! Numbers of bytes in words.
+//! Numbers of bytes as text.
 
 use std::fmt;
 
-/// In the largest binary unit that leaves one digit or more before the point.
+/// A number of bytes, displayed in the largest binary unit of which it is at least one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bytes(pub(crate) u64);
 

@@ -1,14 +1,14 @@
-//! The memory that the container allows, from the files of the kernel's control groups.
+//! The memory limit of the container, from the files of the kernel's control groups.
 //!
-//! `/proc/self/cgroup` names the group of this process, in each hierarchy: one line `0::/path` for
-//! version 2, one line `4:memory:/path` for the memory controller of version 1; both where a
-//! machine runs a mixture. `/proc/self/mountinfo` says where the hierarchies are mounted, and from
-//! which of their directories on: inside a container that is often the container's own group, and
-//! then its path begins with what is not to be seen.
+//! `/proc/self/cgroup` names the group of this process in each hierarchy: one line `0::/path` for
+//! version 2, one line `4:memory:/path` for the memory controller of version 1; both on a machine
+//! that runs both versions. `/proc/self/mountinfo` tells where a hierarchy is mounted, and which of
+//! its directories is the root of the mount. Inside a container that root is often the container's
+//! own group, and the path of the group then starts with directories that are not visible.
 //!
-//! A group is bounded by its own limit and by that of each group around it, and each of these
-//! counts its own use. So every directory from the process's own up to the mount is looked at, and
-//! the one that is closest to its limit is what counts.
+//! A group is bounded by its own limit and by the limit of each group around it, and each of them
+//! counts its own use. So every directory from the process's own up to the mount is read, and the
+//! result is the one that is closest to its limit.
 
 use super::{
     probe::MemoryProbe,
@@ -19,13 +19,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Version 1 has no word for "no limit": it is the largest number of whole pages. No machine has a
-/// quarter of that.
+/// Version 1 writes "no limit" as the largest number of whole pages, 2^63 bytes about. No machine
+/// has a quarter of that.
 const NO_LIMIT: u64 = 1 << 61;
 
-/// Reads the limit of the container that this process runs in, of cgroup version 2 and 1.
+/// Reads the memory limit of the container that this process runs in, of cgroup version 2 or 1.
 ///
-/// Finds none on other systems than Linux.
+/// Finds no limit on systems other than Linux.
 ///
 /// ```
 /// use larder::manager::memory::Cgroup;
@@ -41,20 +41,20 @@ pub struct Cgroup {
 }
 
 impl Cgroup {
-    /// Of this process.
+    /// Creates a reader for this process.
     #[must_use]
     pub fn new() -> Self {
         Self::rooted_at("/")
     }
 
-    /// Of a process that sees `root` as `/`: its `proc` and `sys` are the directories in there.
+    /// Creates a reader for a process that sees `root` as `/`, with `proc` and `sys` in it.
     #[must_use]
     pub fn rooted_at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// The limit that is closest, and what is used of it; `None` if nothing is limited, or nothing
-    /// can be read. Some ten small files of the kernel's, each time.
+    /// Returns the limit that is closest and its use; `None` if there is no limit, or none can be
+    /// read. Reads about ten small files of the kernel on each call.
     #[must_use]
     pub fn memory(&self) -> Option<ContainerMemory> {
         let groups = fs::read_to_string(self.root.join("proc/self/cgroup")).ok()?;
@@ -72,7 +72,7 @@ impl Cgroup {
     }
 }
 
-/// Of the container alone.
+/// Reads the container alone.
 impl MemoryProbe for Cgroup {
     fn read(&self) -> MemoryReading {
         MemoryReading { container: self.memory(), ..MemoryReading::default() }
@@ -92,27 +92,26 @@ enum Version {
 }
 
 impl Version {
-    /// What one group says.
     fn memory(self, group: &Path) -> Option<ContainerMemory> {
         let (limit, used, cached) = match self {
             Self::One => ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
             Self::Two => ("memory.max", "memory.current", "inactive_file"),
         };
         let stat = fs::read_to_string(group.join("memory.stat")).unwrap_or_default();
-        // Version 1 alone tells of the groups around the mount, which cannot be seen themselves.
+        // Only version 1 reports the limits of groups outside the mount, which are not visible.
         let around = stat_of(&stat, "hierarchical_memory_limit");
         let limit = number_in(&group.join(limit)).into_iter().chain(around).min()?;
         if limit == 0 || limit >= NO_LIMIT {
             return None;
         }
-        // Files that were read and are not in use are given back before anything is refused.
+        // The kernel drops cached files that are not in use before it refuses memory.
         let cached = stat_of(&stat, cached).unwrap_or(0);
         let used = number_in(&group.join(used)).map(|used| used.saturating_sub(cached));
         Some(ContainerMemory { limit, used })
     }
 }
 
-/// A file that holds a number; `max`, which version 2 writes for "no limit", is none.
+/// Reads the number in a file; `None` for `max`, which version 2 writes for "no limit".
 fn number_in(file: &Path) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse().ok()
 }
@@ -121,7 +120,7 @@ fn stat_of(stat: &str, name: &str) -> Option<u64> {
     stat.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
-/// A line of `/proc/self/cgroup` that has to do with memory.
+/// A line of `/proc/self/cgroup` about a hierarchy that limits memory.
 #[derive(Debug, PartialEq, Eq)]
 struct Membership {
     version: Version,
@@ -129,7 +128,7 @@ struct Membership {
 }
 
 impl Membership {
-    /// `hierarchy:controllers:path`
+    /// Parses `hierarchy:controllers:path`.
     fn of(line: &str) -> Option<Self> {
         let mut parts = line.splitn(3, ':');
         let (hierarchy, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
@@ -145,7 +144,7 @@ impl Membership {
 /// Where a hierarchy is mounted.
 #[derive(Debug, PartialEq, Eq)]
 struct Mount {
-    /// Which of its directories is.
+    /// The directory of the hierarchy that is mounted.
     root: String,
     point: String,
 }
@@ -162,7 +161,7 @@ impl Mount {
         })
     }
 
-    /// `id parent device root point options [more..] - type source options-of-the-filesystem`
+    /// Parses `id parent device root point options [more..] - type source filesystem-options`.
     fn parse(line: &str, version: Version) -> Option<Self> {
         let (mount, filesystem) = line.split_once(" - ")?;
         let mut filesystem = filesystem.split(' ');
@@ -176,8 +175,8 @@ impl Mount {
     }
 }
 
-/// `path` as seen from `root`, without a leading `/`; nothing if it lies outside, as it does where
-/// a process sees other groups than those who mounted.
+/// Returns `path` relative to `root`; empty if it is outside of `root`, which happens if the
+/// hierarchy was mounted by a process in another cgroup namespace.
 fn below<'a>(path: &'a str, root: &str) -> &'a str {
     let rest = path.strip_prefix(root.trim_end_matches('/')).unwrap_or_default();
     match rest.strip_prefix('/') {
@@ -186,7 +185,7 @@ fn below<'a>(path: &'a str, root: &str) -> &'a str {
     }
 }
 
-/// Without the escapes of mountinfo: a backslash and three octal digits for blanks and backslashes.
+/// Resolves the escapes of mountinfo: a backslash and three octal digits.
 fn plain(word: &str) -> String {
     let mut parts = word.split('\\');
     let mut plain = parts.next().unwrap_or_default().to_owned();

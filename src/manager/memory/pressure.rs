@@ -1,12 +1,13 @@
-//! What to do when memory runs short: decided here, done elsewhere.
+//! Plans which caches shrink when memory runs short. `observability/memory_monitor.rs` executes the
+//! plan.
 //!
-//! Each cache has a share of the capacity it was configured with: all of it at first. Above the
-//! upper mark, every sample takes a step from the least important caches that are still above the
-//! floor; below the lower mark, every sample gives a step back to the most important ones that lack
-//! some. Between the marks nothing happens, so that what a step has freed is not given back at
+//! Each cache has a share of its configured capacity: the whole at first. Above the upper mark,
+//! every sample takes a step from the caches of the lowest priority that are still above the floor;
+//! below the lower mark, every sample gives a step back to the caches of the highest priority that
+//! lack some. Between the marks nothing happens, so that what a step has freed is not given back at
 //! once. Caches of the same priority shrink and grow together.
 
-use std::fmt;
+use crate::manager::managed_cache::share::Share;
 
 /// When caches shrink because memory runs short, and by how much.
 ///
@@ -20,13 +21,14 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PressureSettings {
-    /// Whether anything is done at all.
+    /// Whether caches are resized at all.
     pub enabled: bool,
-    /// The share of the limit above which caches shrink: above `low`, up to 1.0.
+    /// The share of the limit above which caches shrink: more than `low`, at most 1.0.
     pub high: f64,
-    /// The share of the limit below which they grow back: above 0.0.
+    /// The share of the limit below which caches grow back: more than 0.0.
     pub low: f64,
-    /// By which share of its configured capacity a cache shrinks or grows per sample: 0.01 to 1.0.
+    /// The share of its configured capacity by which a cache shrinks or grows per sample: 0.01 to
+    /// 1.0.
     pub step: f64,
     /// The share of its configured capacity that a cache always keeps: 0.01 to 1.0.
     pub floor: f64,
@@ -38,120 +40,91 @@ impl Default for PressureSettings {
     }
 }
 
-/// A share of a cache's configured capacity, in thousandths, so that steps down and up meet.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Share(u16);
-
-impl Share {
-    pub(crate) const WHOLE: Self = Self(1000);
-
-    pub(crate) fn new(share: f64) -> Self {
-        // The cast saturates, and what is no number becomes 0.
-        Self((share * 1000.0).round() as u16).min(Self::WHOLE)
-    }
-
-    pub(crate) fn as_f64(self) -> f64 {
-        f64::from(self.0) / 1000.0
-    }
-
-    /// Returns this share of `whole`, rounded down; at least 1 if `whole` is not 0.
-    pub(crate) fn of(self, whole: u64) -> u64 {
-        let part = u128::from(whole) * u128::from(self.0) / 1000;
-        // Not more than the whole.
-        (part as u64).max(whole.min(1))
-    }
-
-    fn less(self, step: Self, floor: Self) -> Self {
-        // Who is below the floor, since that was raised, stays there.
-        Self(self.0.saturating_sub(step.0)).max(floor).min(self)
-    }
-
-    fn more(self, step: Self) -> Self {
-        Self(self.0.saturating_add(step.0)).min(Self::WHOLE)
-    }
-}
-
-impl fmt::Debug for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.as_f64())
-    }
-}
-
-/// One cache, as the plan sees it.
+/// A cache that may be resized.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Party<P> {
-    pub(super) priority: P,
-    pub(super) share: Share,
+pub(crate) struct Candidate<P> {
+    pub(crate) priority: P,
+    pub(crate) share: Share,
 }
 
-/// The cache at this place of the list gets this share.
+/// The new share of the candidate at this place of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Move {
-    pub(super) place: usize,
-    pub(super) share: Share,
+pub(crate) struct Resize {
+    pub(crate) place: usize,
+    pub(crate) share: Share,
 }
 
-/// What to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Plan {
-    /// Nothing: between the marks, nothing to give back, or no way to tell.
+pub(crate) enum Plan {
+    /// No change: between the marks, nothing to give back, or the utilization is unknown.
     Hold,
-    Shrink(Vec<Move>),
-    Grow(Vec<Move>),
+    Shrink(Vec<Resize>),
+    Grow(Vec<Resize>),
     /// Memory is short, and no cache may shrink any more.
     Exhausted,
 }
 
-/// The next step, with so much of the limit in use.
-pub(super) fn plan<P: Copy + Ord>(
+/// Returns the next step for the share `utilization` of the limit in use.
+pub(crate) fn plan<P: Copy + Ord>(
     settings: &PressureSettings,
     utilization: Option<f64>,
-    parties: &[Party<P>],
+    candidates: &[Candidate<P>],
 ) -> Plan {
     let (step, floor) = (Share::new(settings.step), Share::new(settings.floor));
     match utilization {
         Some(utilization) if utilization > settings.high => {
-            let moves = |party: &Party<P>| party.share.less(step, floor);
-            let least = movable(parties, moves).map(|party| party.priority).min();
-            least.map_or(Plan::Exhausted, |least| Plan::Shrink(all_of(parties, least, moves)))
+            let to = |it: &Candidate<P>| it.share.less(step, floor);
+            let lowest = resizable(candidates, to).map(|it| it.priority).min();
+            lowest.map_or(Plan::Exhausted, |it| Plan::Shrink(resizes(candidates, it, to)))
         }
         Some(utilization) if utilization < settings.low => {
-            let moves = |party: &Party<P>| party.share.more(step);
-            let most = movable(parties, moves).map(|party| party.priority).max();
-            most.map_or(Plan::Hold, |most| Plan::Grow(all_of(parties, most, moves)))
+            let to = |it: &Candidate<P>| it.share.more(step);
+            let highest = resizable(candidates, to).map(|it| it.priority).max();
+            highest.map_or(Plan::Hold, |it| Plan::Grow(resizes(candidates, it, to)))
         }
         _ => Plan::Hold,
     }
 }
 
-fn movable<P>(
-    parties: &[Party<P>],
-    to: impl Fn(&Party<P>) -> Share,
-) -> impl Iterator<Item = &Party<P>> {
-    parties.iter().filter(move |party| to(party) != party.share)
+fn resizable<P>(
+    candidates: &[Candidate<P>],
+    to: impl Fn(&Candidate<P>) -> Share,
+) -> impl Iterator<Item = &Candidate<P>> {
+    candidates.iter().filter(move |it| to(it) != it.share)
 }
 
-fn all_of<P: Eq>(parties: &[Party<P>], class: P, to: impl Fn(&Party<P>) -> Share) -> Vec<Move> {
-    let numbered = parties.iter().enumerate().filter(|(_, party)| party.priority == class);
-    let moves = numbered.map(|(place, party)| (party.share, Move { place, share: to(party) }));
-    moves.filter(|(before, step)| *before != step.share).map(|(_, step)| step).collect()
+/// Returns the changes of the candidates of one priority.
+fn resizes<P: Eq>(
+    candidates: &[Candidate<P>],
+    priority: P,
+    to: impl Fn(&Candidate<P>) -> Share,
+) -> Vec<Resize> {
+    let numbered = candidates.iter().enumerate();
+    numbered
+        .filter(|(_, it)| it.priority == priority && to(it) != it.share)
+        .map(|(place, it)| Resize { place, share: to(it) })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Shares in percent after that utilization, for parties of these priorities.
+    fn candidate(priority: u8, share: f64) -> Candidate<u8> {
+        Candidate { priority, share: Share::new(share) }
+    }
+
+    /// Updates `shares`, in percent, by the plan for candidates of these priorities.
     fn after(priorities: &[u8], shares: &mut [u16], utilization: f64) -> Plan {
-        let parties: Vec<_> = priorities
+        let candidates: Vec<_> = priorities
             .iter()
             .zip(shares.iter())
-            .map(|(priority, share)| Party { priority: *priority, share: Share(share * 10) })
+            .map(|(priority, share)| candidate(*priority, f64::from(*share) / 100.0))
             .collect();
-        let plan = plan(&PressureSettings::default(), Some(utilization), &parties);
-        if let Plan::Shrink(moves) | Plan::Grow(moves) = &plan {
-            for step in moves {
-                shares[step.place] = step.share.0 / 10;
+        let plan = plan(&PressureSettings::default(), Some(utilization), &candidates);
+        if let Plan::Shrink(resizes) | Plan::Grow(resizes) = &plan {
+            for resize in resizes {
+                shares[resize.place] = (resize.share.as_f64() * 100.0).round() as u16;
             }
         }
         plan
@@ -180,38 +153,27 @@ mod tests {
     }
 
     #[test]
-    fn of_the_same_priority_all_move_at_once() {
+    fn caches_of_the_same_priority_are_resized_together() {
         let mut shares = [100, 30, 25, 100];
         let plan = after(&[1, 1, 1, 2], &mut shares, 0.99);
-        assert!(matches!(&plan, Plan::Shrink(moves) if moves.len() == 2), "{plan:?}");
+        assert!(matches!(&plan, Plan::Shrink(resizes) if resizes.len() == 2), "{plan:?}");
         assert_eq!(shares, [90, 25, 25, 100]);
     }
 
     #[test]
-    fn between_the_marks_nothing_moves() {
+    fn between_the_marks_nothing_is_resized() {
         let mut shares = [50];
         for utilization in [0.70, 0.78, 0.85] {
             assert_eq!(after(&[1], &mut shares, utilization), Plan::Hold);
         }
         assert_eq!(shares, [50]);
-        let party = Party { priority: 1, share: Share(500) };
-        assert_eq!(plan(&PressureSettings::default(), None, &[party]), Plan::Hold);
+        let candidates = [candidate(1, 0.5)];
+        assert_eq!(plan(&PressureSettings::default(), None, &candidates), Plan::Hold);
     }
 
     #[test]
-    fn a_raised_floor_makes_nothing_grow() {
+    fn a_raised_floor_grows_no_cache() {
         let settings = PressureSettings { floor: 0.5, ..PressureSettings::default() };
-        let party = Party { priority: 1, share: Share(300) };
-        assert_eq!(plan(&settings, Some(1.2), &[party]), Plan::Exhausted);
-    }
-
-    #[test]
-    fn a_share_of_something_is_not_nothing() {
-        assert_eq!(Share::new(0.25).of(1000), 250);
-        assert_eq!(Share::new(0.25).of(1), 1);
-        assert_eq!(Share::new(0.25).of(0), 0);
-        assert_eq!(Share::WHOLE.of(u64::MAX), u64::MAX);
-        assert_eq!(Share::new(7.0), Share::WHOLE);
-        assert_eq!(Share::new(f64::NAN).of(10), 1);
+        assert_eq!(plan(&settings, Some(1.2), &[candidate(1, 0.3)]), Plan::Exhausted);
     }
 }

@@ -1,10 +1,10 @@
-//! Who looks at the memory.
+//! The interface of memory probes.
 
 use super::reading::MemoryReading;
 use std::{fmt::Debug, sync::Arc};
 
-/// Says how much memory there is, and how much is used: `SystemProbe` (feature `sysinfo`), or one
-/// made for tests.
+/// Reads how much memory there is and how much is in use: `SystemProbe` (feature `sysinfo`),
+/// [`Cgroup`](super::Cgroup), or one made for tests.
 ///
 /// ```
 /// use larder::manager::memory::{MemoryProbe, MemoryReading};
@@ -20,8 +20,8 @@ use std::{fmt::Debug, sync::Arc};
 /// assert!(Calm.read().utilization(None).unwrap().share() < 0.01);
 /// ```
 pub trait MemoryProbe: Debug + Send + Sync {
-    /// Looks now. May take as long as it takes to read a few small files; called by the maintenance
-    /// thread or by who asks for a sample, never by those who use caches.
+    /// Reads the memory now. May take the time to read a few small files: it is called by a
+    /// maintenance thread or by a caller that asks for a sample, never by an operation of a cache.
     fn read(&self) -> MemoryReading;
 }
 

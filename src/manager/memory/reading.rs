@@ -1,4 +1,4 @@
-//! What a probe says, and which of the limits is closest.
+//! What a probe reads, and which of the limits is closest.
 
 use super::bytes::Bytes;
 use std::fmt;
@@ -20,11 +20,11 @@ use std::fmt;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MemoryReading {
-    /// What of the process is in memory.
+    /// The resident memory of the process.
     pub resident: Option<u64>,
-    /// The whole machine's.
+    /// The memory of the whole machine.
     pub system: Option<SystemMemory>,
-    /// The container's limit; `None` if there is none, too.
+    /// The container's limit; `None` also if the container has no limit.
     pub container: Option<ContainerMemory>,
 }
 
@@ -33,9 +33,9 @@ pub struct MemoryReading {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct SystemMemory {
-    /// All there is.
+    /// The total memory.
     pub total: u64,
-    /// What can be had without swapping.
+    /// The memory that is available without swapping.
     pub available: u64,
 }
 
@@ -44,15 +44,15 @@ pub struct SystemMemory {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct ContainerMemory {
-    /// The most it may use.
+    /// The maximum that the container may use.
     pub limit: u64,
-    /// What it uses, files left out that can be given back at once.
+    /// What the container uses, without cached files that the kernel can drop at once.
     pub used: Option<u64>,
 }
 
 impl ContainerMemory {
-    /// For comparing: the nearer to its limit the more; and of those whose use is unknown, the less
-    /// is allowed.
+    /// Returns a number that orders containers by how close they are to their limits. Those of
+    /// unknown use come last, ordered by limit, the smallest first.
     pub(super) fn nearness(&self) -> f64 {
         match self.used {
             Some(used) => used as f64 / self.limit as f64,
@@ -61,29 +61,29 @@ impl ContainerMemory {
     }
 }
 
-/// What has the limit of a [`Utilization`].
+/// Which limit a [`Utilization`] refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum UtilizationSource {
-    /// The process, beside the limit that was configured for it.
+    /// The limit configured for the process.
     Process,
-    /// The container, beside its limit.
+    /// The container's limit.
     Container,
-    /// The machine, beside all that it has.
+    /// The memory of the machine.
     System,
 }
 
-/// How much is used of the limit that is closest.
+/// How much of the closest limit is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Utilization {
-    /// What is limited.
+    /// The limit that is closest.
     pub source: UtilizationSource,
-    /// Bytes in use.
+    /// The bytes in use.
     pub used: u64,
-    /// Bytes allowed; never 0.
+    /// The bytes allowed; never 0.
     pub limit: u64,
 }
 
@@ -92,7 +92,7 @@ impl Utilization {
         (limit > 0).then_some(Self { source, used, limit })
     }
 
-    /// The share of the limit that is in use: 0.0 is nothing, 1.0 is all of it.
+    /// Returns the share of the limit that is in use: 0.0 is nothing, 1.0 is all of it.
     #[must_use]
     pub fn share(&self) -> f64 {
         self.used as f64 / self.limit as f64
@@ -101,18 +101,18 @@ impl Utilization {
 
 impl fmt::Display for Utilization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = match self.source {
+        let subject = match self.source {
             UtilizationSource::Process => "the process",
             UtilizationSource::Container => "the container",
             UtilizationSource::System => "the system",
         };
         let (used, limit) = (Bytes(self.used), Bytes(self.limit));
-        write!(f, "{who} uses {used} of {limit} ({:.1} %)", 100.0 * self.share())
+        write!(f, "{subject} uses {used} of {limit} ({:.1} %)", 100.0 * self.share())
     }
 }
 
 impl MemoryReading {
-    /// Sets what of the process is in memory.
+    /// Sets the resident memory of the process.
     #[must_use]
     pub fn with_resident(mut self, resident: u64) -> Self {
         self.resident = Some(resident);
@@ -126,23 +126,23 @@ impl MemoryReading {
         self
     }
 
-    /// Sets the container's limit, and what is used of it, if known.
+    /// Sets the container's limit, and its use, if known.
     #[must_use]
     pub fn with_container(mut self, limit: u64, used: Option<u64>) -> Self {
         self.container = Some(ContainerMemory { limit, used });
         self
     }
 
-    /// How much is used of the limit that is closest: of `process_limit`, beside what of the
-    /// process is in memory; of the container's; and of the machine's memory, unless the container
-    /// is limited to less. `None` if no limit is known or nothing of what is used.
+    /// Returns the utilization of the limit that is closest. The limits are `process_limit`, for
+    /// the resident memory of the process; the container's; and the machine's memory, unless the
+    /// container's limit is smaller. `None` if no limit is known, or no use.
     #[must_use]
     pub fn utilization(&self, process_limit: Option<u64>) -> Option<Utilization> {
         let process = process_limit.zip(self.resident).and_then(|(limit, resident)| {
             Utilization::new(UtilizationSource::Process, resident, limit)
         });
         let container = self.container.and_then(|container| {
-            // The process is at least a part of it.
+            // The process is a part of the container, so its memory is a lower bound.
             let used = container.used.or(self.resident)?;
             Utilization::new(UtilizationSource::Container, used, container.limit)
         });

@@ -1,4 +1,4 @@
-//! What is known of the memory at one moment, and what was done about it.
+//! The memory at one moment, and what was done about it.
 
 use super::{
     bytes::Bytes,
@@ -7,31 +7,31 @@ use super::{
 use crate::manager::{CacheKind, CacheMemory};
 use std::{fmt, time::Instant};
 
-/// What a manager's look at the memory has found. Comes from
+/// A manager's sample of the memory. Comes from
 /// [`CacheManager::memory`](crate::manager::CacheManager::memory).
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct MemorySample {
-    /// When, by the manager's clock.
+    /// When the sample was taken, by the manager's clock.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "seconds_ago", serialize_with = "crate::types::seconds::ago")
     )]
     pub taken: Instant,
-    /// What the probe said.
+    /// What the probe has read.
     pub reading: MemoryReading,
-    /// How much is used of the limit that is closest; `None` if unknown.
+    /// The utilization of the limit that is closest; `None` if unknown.
     pub utilization: Option<Utilization>,
-    /// The caches: the kinds first, then the others by name. What is done about
-    /// [`pressure`](Self::pressure) shows in the next sample.
+    /// The caches: the kinds first, then the others by name, as they were before the sample resized
+    /// them.
     pub caches: Vec<CacheUse>,
-    /// What followed from it.
+    /// What the manager did about the utilization.
     pub pressure: Pressure,
 }
 
 impl MemorySample {
-    /// What all caches take.
+    /// Returns the bytes that all caches take together.
     ///
     /// ```
     /// use larder::manager::CacheManager;
@@ -49,45 +49,45 @@ impl MemorySample {
     }
 }
 
-/// What one cache takes.
+/// What one cache uses: part of a [`MemorySample`].
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct CacheUse {
-    /// Its name.
+    /// The cache's name.
     pub name: String,
-    /// Its kind; `None` for caches of your own.
+    /// The cache's kind; `None` for named caches.
     pub kind: Option<CacheKind>,
-    /// Its bytes.
+    /// The bytes that the cache takes.
     pub memory: CacheMemory,
-    /// How many entries it has.
+    /// The number of entries.
     pub entries: u64,
-    /// What it may hold at present: entries, or bytes if its settings say so.
+    /// The current capacity: entries, or bytes if the settings have `max_bytes`.
     pub capacity: u64,
-    /// Which share of its settings' capacity that is: less than 1.0 while memory is short.
+    /// The share of the configured capacity that this is: less than 1.0 while memory is short.
     pub share: f64,
 }
 
-/// What followed from a sample.
+/// What a manager did about a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Pressure {
-    /// Nothing, since nothing is to be done about pressure.
+    /// Nothing: [`PressureSettings::enabled`](super::PressureSettings::enabled) is false.
     Off,
-    /// Nothing, since no limit is known, or nothing of what is used.
+    /// Nothing: the limit or the use is unknown.
     Unknown,
-    /// Nothing: memory is not short, or not any more and not yet so far from it that caches grow.
+    /// Nothing: memory is not short, and no cache is to grow back yet.
     Calm,
-    /// Memory is short, and caches shrank.
+    /// Caches shrank: memory is short.
     Shrank,
-    /// Memory is plentiful again, and caches grew.
+    /// Caches grew back: memory is no longer short.
     Grew,
-    /// Memory is short, and no cache may shrink any more.
+    /// Nothing: memory is short, and no cache may shrink any more.
     Exhausted,
 }
 
-/// Something that was done about pressure, or could not be.
+/// A change of a cache's capacity because of memory pressure, or that none was possible.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(
     feature = "serde",
@@ -102,13 +102,13 @@ pub enum PressureEvent {
     Grew(Resized),
     /// Memory is short from this sample on, and no cache may shrink any more.
     Exhausted {
-        /// When, by the manager's clock.
+        /// When it happened, by the manager's clock.
         #[cfg_attr(
             feature = "serde",
             serde(rename = "seconds_ago", serialize_with = "crate::types::seconds::ago")
         )]
         at: Instant,
-        /// What was used.
+        /// The utilization at that moment.
         utilization: Utilization,
     },
 }
@@ -118,7 +118,7 @@ pub enum PressureEvent {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Resized {
-    /// When, by the manager's clock.
+    /// When it happened, by the manager's clock.
     #[cfg_attr(
         feature = "serde",
         serde(rename = "seconds_ago", serialize_with = "crate::types::seconds::ago")
@@ -126,13 +126,13 @@ pub struct Resized {
     pub at: Instant,
     /// The cache's name.
     pub cache: String,
-    /// The share of its settings' capacity that it had.
+    /// The share of the configured capacity that the cache had before.
     pub from: f64,
     /// The share that it has now.
     pub to: f64,
-    /// Its capacity now: entries, or bytes if its settings say so.
+    /// The new capacity: entries, or bytes if the settings have `max_bytes`.
     pub capacity: u64,
-    /// What was used, and why.
+    /// The utilization that was the reason.
     pub utilization: Utilization,
 }
 

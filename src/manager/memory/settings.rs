@@ -1,10 +1,10 @@
-//! What can be said about sampling, and about what follows from a sample.
+//! Settings of memory sampling and of memory pressure.
 
 use super::pressure::PressureSettings;
 use crate::manager::SettingsError;
 use std::time::Duration;
 
-/// Whether and how often a manager looks at the memory, and what it does when that runs short.
+/// Whether and how often a manager samples the memory, and what it does when memory runs short.
 ///
 /// ```
 /// use larder::manager::memory::MemorySettings;
@@ -22,11 +22,11 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct MemorySettings {
-    /// Whether samples are taken without being asked for.
+    /// Whether the manager takes samples by itself.
     pub enabled: bool,
-    /// How long it is from one sample to the next: 100 ms to 1 day.
+    /// The time from one sample to the next: 100 ms to 1 day.
     pub sample_every: Duration,
-    /// What the process may have, in bytes, whatever container and machine allow: at least 1 MiB.
+    /// The limit of the process in bytes, beside those of container and machine: at least 1 MiB.
     pub limit: Option<u64>,
     /// When caches shrink, and by how much.
     pub pressure: PressureSettings,
@@ -44,41 +44,36 @@ impl Default for MemorySettings {
 }
 
 impl MemorySettings {
-    /// Says whether it makes sense.
+    /// Checks that every setting is in range.
     ///
     /// # Errors
     ///
-    /// The first setting that is out of range.
+    /// Names the first setting that is out of range.
     pub fn validate(&self) -> Result<(), SettingsError> {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let pressure = &self.pressure;
-        check(
-            (Duration::from_millis(100)..=DAY).contains(&self.sample_every),
-            ("sample_every", format!("{:?}", self.sample_every), "100 ms to 1 day"),
-        )?;
+        let check = SettingsError::check;
+        let is_in_range = (Duration::from_millis(100)..=DAY).contains(&self.sample_every);
+        let every = format!("{:?}", self.sample_every);
+        check(is_in_range, "sample_every", &every, "100 ms to 1 day")?;
         if let Some(limit) = self.limit {
-            let allowed = "1 MiB (1048576) and more, or none";
-            check(limit >= 1 << 20, ("limit", limit.to_string(), allowed))?;
+            check(limit >= 1 << 20, "limit", &limit, "1 MiB (1048576) and more, or none")?;
         }
         for (field, share) in [("pressure.step", pressure.step), ("pressure.floor", pressure.floor)]
         {
-            let fits = (0.01..=1.0).contains(&share);
-            check(fits, (field, share.to_string(), "0.01 to 1.0"))?;
+            check((0.01..=1.0).contains(&share), field, &share, "0.01 to 1.0")?;
         }
         check(
             pressure.high > 0.0 && pressure.high <= 1.0,
-            ("pressure.high", pressure.high.to_string(), "more than 0.0 and at most 1.0"),
+            "pressure.high",
+            &pressure.high,
+            "more than 0.0 and at most 1.0",
         )?;
         check(
             pressure.low > 0.0 && pressure.low < pressure.high,
-            ("pressure.low", pressure.low.to_string(), "more than 0.0 and less than pressure.high"),
+            "pressure.low",
+            &pressure.low,
+            "more than 0.0 and less than pressure.high",
         )
     }
-}
-
-fn check(
-    holds: bool,
-    (field, value, allowed): (&'static str, String, &'static str),
-) -> Result<(), SettingsError> {
-    if holds { Ok(()) } else { Err(SettingsError { field, value, allowed }) }
 }

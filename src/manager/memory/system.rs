@@ -1,4 +1,4 @@
-//! The memory as the system tells of it.
+//! The memory as the operating system reports it.
 
 use super::{cgroup::Cgroup, probe::MemoryProbe, reading::MemoryReading};
 use std::{
@@ -7,11 +7,10 @@ use std::{
 };
 use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, RefreshKind, System};
 
-/// Looks at the process, the container and the machine it runs on.
+/// Reads the memory of the process, the container and the machine.
 ///
-/// The container's limit is that of its control group, see [`Cgroup`]; process and machine are
-/// looked at by the crate `sysinfo`, which is asked for nothing else. About a tenth of a
-/// millisecond on Linux.
+/// The container's limit is the one of its control group, see [`Cgroup`]; the crate `sysinfo` reads
+/// process and machine. A reading takes about a tenth of a millisecond on Linux.
 ///
 /// ```
 /// use larder::manager::memory::{MemoryProbe, SystemProbe};
@@ -23,20 +22,20 @@ use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, Ref
 /// ```
 #[cfg_attr(docsrs, doc(cfg(feature = "sysinfo")))]
 pub struct SystemProbe {
-    /// Locked while the system is read: one look at a time.
+    /// Locked while the system is read: one reading at a time.
     system: Mutex<System>,
     process: Option<Pid>,
     cgroup: Cgroup,
 }
 
 impl SystemProbe {
-    /// Of this process.
+    /// Creates a probe of this process.
     #[must_use]
     pub fn new() -> Self {
         Self::with_cgroup(Cgroup::new())
     }
 
-    /// With the container's limit from elsewhere.
+    /// Creates a probe that reads the container's limit by `cgroup`.
     #[must_use]
     pub fn with_cgroup(cgroup: Cgroup) -> Self {
         Self {
@@ -55,11 +54,11 @@ impl Default for SystemProbe {
 
 impl MemoryProbe for SystemProbe {
     fn read(&self) -> MemoryReading {
-        // A look that panicked left at worst old numbers, and they are asked for anew.
+        // A reading that panicked leaves old numbers at worst, and all are read again.
         let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
         let mut reading = MemoryReading::default();
         system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-        // A system that is not supported has none at all.
+        // `sysinfo` reports 0 on a system that it does not support.
         if system.total_memory() > 0 {
             reading = reading.with_system(system.total_memory(), system.available_memory());
         }

@@ -1,20 +1,20 @@
-//! A manager's looks at the memory, and what it does about them.
+//! Samples the memory, and resizes caches when it runs short.
 //!
-//! Samples are taken by the maintenance thread, or by a caller that asks for one; in either case
-//! without a lock. Two at once may both take a step of [`plan`], but it is the same step: a cache
-//! is told which share it has, not by how much it is to change.
+//! A maintenance thread takes samples, or a caller that asks for one; in both cases without a lock.
+//! Two samples at once may both execute a step of [`plan`], but it is the same step: the plan says
+//! which share a cache gets, not by how much it changes.
 
-use super::{
-    MemorySettings,
-    pressure::{Move, Party, Plan, Share, plan},
-    probe::MemoryProbe,
-    reading::{MemoryReading, Utilization},
-    sample::{CacheUse, MemorySample, Pressure, PressureEvent, Resized},
-};
+use super::telemetry;
 use crate::{
     Clock, Maintenance,
     manager::{
-        CacheManager, ManagedCache, SettingsError, managed::locked, manager::WeakManager, telemetry,
+        ManagedCache, locked,
+        managed_cache::share::Share,
+        memory::{
+            CacheUse, MemoryProbe, MemoryReading, MemorySample, MemorySettings, Pressure,
+            PressureEvent, Resized, Utilization,
+            pressure::{Candidate, Plan, Resize, plan},
+        },
     },
     process::maintenance::{self, Code, Next, Registration, Task},
 };
@@ -26,24 +26,28 @@ use std::{
     time::Instant,
 };
 
-/// So many events are kept.
 const EVENTS: usize = 64;
 
-/// What a manager has to look at the memory with.
-pub(crate) struct Watch {
-    /// After a look that panicked, the next one is a new look: its answer is all that counts.
+/// Lists the caches to look after: the manager.
+pub(crate) trait Caches: Send + Sync {
+    fn caches(&self) -> Vec<ManagedCache>;
+}
+
+/// What samples the memory for a manager.
+pub(crate) struct MemoryMonitor {
+    /// Unwind safe: each reading stands alone, so a panic in one does not affect the next.
     probe: AssertUnwindSafe<Arc<dyn MemoryProbe>>,
     clock: Clock,
     maintenance: Maintenance,
     settings: Mutex<MemorySettings>,
     latest: RwLock<Option<Arc<MemorySample>>>,
     events: Mutex<VecDeque<PressureEvent>>,
-    manager: OnceLock<WeakManager>,
-    /// While samples are taken without being asked for.
+    manager: OnceLock<Weak<dyn Caches>>,
+    /// Present while a thread takes samples.
     registration: Mutex<Option<Registration>>,
 }
 
-impl Watch {
+impl MemoryMonitor {
     pub(crate) fn new(
         probe: Option<Arc<dyn MemoryProbe>>,
         settings: MemorySettings,
@@ -51,7 +55,7 @@ impl Watch {
         maintenance: Maintenance,
     ) -> Arc<Self> {
         Arc::new(Self {
-            probe: AssertUnwindSafe(probe.unwrap_or_else(usual_probe)),
+            probe: AssertUnwindSafe(probe.unwrap_or_else(default_probe)),
             clock,
             maintenance,
             settings: Mutex::new(settings),
@@ -62,14 +66,14 @@ impl Watch {
         })
     }
 
-    /// From now on there are caches to look at.
-    pub(in crate::manager) fn start(self: &Arc<Self>, manager: WeakManager) {
+    /// Starts to look after the caches of a manager.
+    pub(crate) fn start(self: &Arc<Self>, manager: Weak<dyn Caches>) {
         if self.manager.set(manager).is_ok() {
             self.register();
         }
     }
 
-    /// Starts or stops the taking of samples, as the settings say.
+    /// Starts or stops the samples of the thread, as the settings say.
     fn register(self: &Arc<Self>) {
         let mut registration = locked(&self.registration);
         let wanted = locked(&self.settings).enabled && self.maintenance == Maintenance::Thread;
@@ -80,7 +84,7 @@ impl Watch {
             }
             None if wanted => {
                 let task: Weak<dyn Task> = Arc::downgrade(self) as Weak<Self>;
-                // Without a thread samples are taken by who asks for them.
+                // Without a thread, only callers take samples.
                 *registration = maintenance::register(task, self.clock.clone(), Code::Foreign).ok();
                 None
             }
@@ -94,8 +98,9 @@ impl Watch {
         self.probe.read()
     }
 
-    fn sample(&self, caches: &[ManagedCache]) -> Arc<MemorySample> {
-        let settings = locked(&self.settings).clone();
+    /// Takes a sample and executes the next step of the plan.
+    pub(crate) fn sample(&self, caches: &[ManagedCache]) -> Arc<MemorySample> {
+        let settings = self.settings();
         let taken = self.clock.instant(self.clock.now());
         let reading = self.probe.read();
         let utilization = reading.utilization(settings.limit);
@@ -113,7 +118,7 @@ impl Watch {
         self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes the next step, if there is one to take.
+    /// Executes the next step of the plan, if there is one.
     fn relieve(
         &self,
         settings: &MemorySettings,
@@ -122,39 +127,52 @@ impl Watch {
         at: Instant,
     ) -> Pressure {
         if !settings.pressure.enabled {
-            // Whoever has switched it off wants all of what was configured.
+            // Switched off: every cache gets its configured capacity back.
             for cache in caches.iter().filter(|cache| cache.share() != Share::WHOLE) {
-                // If it cannot have all, it keeps what it has.
+                // Without memory for it, the cache keeps its current capacity.
                 let _ = cache.set_share(Share::WHOLE);
             }
             return Pressure::Off;
         }
         let Some(utilization) = utilization else { return Pressure::Unknown };
-        let party = |cache: &ManagedCache| Party {
+        let candidate = |cache: &ManagedCache| Candidate {
             priority: cache.settings().priority,
             share: cache.share(),
         };
-        // One that is switched off has nothing to give.
-        let caches: Vec<_> =
-            caches.iter().filter(|cache| !cache.settings().is_off()).cloned().collect();
-        let caches = &caches[..];
-        let parties: Vec<_> = caches.iter().map(party).collect();
-        match plan(&settings.pressure, Some(utilization.share()), &parties) {
+        // A cache that is switched off has nothing to give.
+        let caches: Vec<_> = caches.iter().filter(|cache| !cache.settings().is_off()).collect();
+        let candidates: Vec<_> = caches.iter().map(|cache| candidate(cache)).collect();
+        let resize = |resizes: Vec<Resize>, event: fn(Resized) -> PressureEvent| {
+            for Resize { place, share } in resizes {
+                let cache = caches[place];
+                // A cache without memory to grow is tried again with the next sample.
+                if cache.set_share(share).is_err() {
+                    continue;
+                }
+                // Frees evicted entries now, not with later writes: memory is short.
+                cache.run_pending_tasks();
+                self.note(event(Resized {
+                    at,
+                    cache: cache.name().to_owned(),
+                    from: candidates[place].share.as_f64(),
+                    to: share.as_f64(),
+                    capacity: cache.capacity(),
+                    utilization,
+                }));
+            }
+        };
+        match plan(&settings.pressure, Some(utilization.share()), &candidates) {
             Plan::Hold => Pressure::Calm,
-            Plan::Shrink(moves) => {
-                self.resize(caches, &parties, &moves, at, utilization).for_each(|resized| {
-                    self.note(PressureEvent::Shrank(resized));
-                });
+            Plan::Shrink(resizes) => {
+                resize(resizes, PressureEvent::Shrank);
                 Pressure::Shrank
             }
-            Plan::Grow(moves) => {
-                self.resize(caches, &parties, &moves, at, utilization).for_each(|resized| {
-                    self.note(PressureEvent::Grew(resized));
-                });
+            Plan::Grow(resizes) => {
+                resize(resizes, PressureEvent::Grew);
                 Pressure::Grew
             }
             Plan::Exhausted => {
-                // Told once, not with every sample.
+                // Reported once, not with every sample.
                 if self.latest().is_none_or(|latest| latest.pressure != Pressure::Exhausted) {
                     self.note(PressureEvent::Exhausted { at, utilization });
                 }
@@ -163,29 +181,17 @@ impl Watch {
         }
     }
 
-    fn resize<'a>(
-        &'a self,
-        caches: &'a [ManagedCache],
-        parties: &'a [Party<u8>],
-        moves: &'a [Move],
-        at: Instant,
-        utilization: Utilization,
-    ) -> impl Iterator<Item = Resized> + 'a {
-        moves.iter().filter_map(move |step| {
-            let cache = &caches[step.place];
-            // What cannot be had is asked for again with the next sample.
-            cache.set_share(step.share).ok()?;
-            // It is about memory: what was evicted is to be freed now, not by later writes.
-            cache.run_pending_tasks();
-            Some(Resized {
-                at,
-                cache: cache.name().to_owned(),
-                from: parties[step.place].share.as_f64(),
-                to: step.share.as_f64(),
-                capacity: cache.capacity(),
-                utilization,
-            })
-        })
+    pub(crate) fn events(&self) -> Vec<PressureEvent> {
+        locked(&self.events).iter().cloned().collect()
+    }
+
+    pub(crate) fn settings(&self) -> MemorySettings {
+        locked(&self.settings).clone()
+    }
+
+    pub(crate) fn set_settings(self: &Arc<Self>, settings: MemorySettings) {
+        *locked(&self.settings) = settings;
+        self.register();
     }
 
     fn note(&self, event: PressureEvent) {
@@ -198,34 +204,34 @@ impl Watch {
     }
 }
 
-impl Task for Watch {
+impl Task for MemoryMonitor {
     fn pass(&self) -> Next {
-        // If this is the manager's last handle, it ends with this pass.
-        let Some(manager) = self.manager.get().and_then(WeakManager::upgrade) else {
+        // If this is the manager's last handle, the manager is dropped after this pass.
+        let Some(manager) = self.manager.get().and_then(Weak::upgrade) else {
             return Next::Idle;
         };
-        let settings = locked(&self.settings).clone();
+        let settings = self.settings();
         if !settings.enabled {
             return Next::Idle;
         }
-        // From now and not from the end, so that a slow sample does not delay the next one.
+        // Counted from now, so that a slow sample does not delay the next one.
         let next = self.clock.deadline_after(settings.sample_every);
         self.sample(&manager.caches());
         Next::At(next)
     }
 }
 
-impl fmt::Debug for Watch {
+impl fmt::Debug for MemoryMonitor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("probe", &*self.probe).finish_non_exhaustive()
+        f.debug_struct("MemoryMonitor").field("probe", &*self.probe).finish_non_exhaustive()
     }
 }
 
-fn usual_probe() -> Arc<dyn MemoryProbe> {
+fn default_probe() -> Arc<dyn MemoryProbe> {
     #[cfg(feature = "sysinfo")]
-    return Arc::new(super::SystemProbe::new());
+    return Arc::new(crate::manager::memory::SystemProbe::new());
     #[cfg(not(feature = "sysinfo"))]
-    Arc::new(super::Cgroup::new())
+    Arc::new(crate::manager::memory::Cgroup::new())
 }
 
 fn use_of(cache: &ManagedCache) -> CacheUse {
@@ -236,91 +242,5 @@ fn use_of(cache: &ManagedCache) -> CacheUse {
         entries: cache.entry_count(),
         capacity: cache.capacity(),
         share: cache.share().as_f64(),
-    }
-}
-
-/// Memory.
-impl CacheManager {
-    /// Looks at the memory now, and does what follows from it: see
-    /// [`PressureSettings`](super::PressureSettings). O(entries), and what the probe takes.
-    ///
-    /// ```
-    /// use larder::manager::{CacheKind, CacheManager};
-    ///
-    /// let manager = CacheManager::new();
-    /// manager.view::<String>(CacheKind::User).insert(&1, "Ada".to_owned());
-    /// let sample = manager.sample_memory();
-    /// let user = sample.caches.iter().find(|cache| cache.name == "user").unwrap();
-    /// assert_eq!((user.entries, user.share), (1, 1.0));
-    /// assert!(user.memory.values > 0);
-    /// ```
-    pub fn sample_memory(&self) -> Arc<MemorySample> {
-        self.watch().sample(&self.caches())
-    }
-
-    /// Returns what the probe says now, and does nothing about it. What the probe takes.
-    ///
-    /// ```
-    /// use larder::manager::{CacheManager, memory::{MemoryProbe, MemoryReading}};
-    ///
-    /// #[derive(Debug)]
-    /// struct Small;
-    ///
-    /// impl MemoryProbe for Small {
-    ///     fn read(&self) -> MemoryReading {
-    ///         MemoryReading::default().with_resident(1 << 20)
-    ///     }
-    /// }
-    ///
-    /// let manager = CacheManager::builder().memory_probe(Small).build();
-    /// assert_eq!(manager.read_memory().resident, Some(1 << 20));
-    /// assert!(manager.memory().is_none(), "no sample was taken");
-    /// ```
-    #[must_use]
-    pub fn read_memory(&self) -> MemoryReading {
-        self.watch().read()
-    }
-
-    /// The latest sample; `None` if none was taken yet. O(1), and never waits for one that is being
-    /// taken.
-    #[must_use]
-    pub fn memory(&self) -> Option<Arc<MemorySample>> {
-        self.watch().latest()
-    }
-
-    /// What was done about pressure, the latest last: the last 64 things.
-    #[must_use]
-    pub fn pressure_events(&self) -> Vec<PressureEvent> {
-        locked(&self.watch().events).iter().cloned().collect()
-    }
-
-    /// Whether and how memory is looked after at present.
-    #[must_use]
-    pub fn memory_settings(&self) -> MemorySettings {
-        locked(&self.watch().settings).clone()
-    }
-
-    /// Changes whether and how memory is looked after.
-    ///
-    /// # Errors
-    ///
-    /// If one of the settings is out of range.
-    ///
-    /// ```
-    /// use larder::manager::CacheManager;
-    ///
-    /// let manager = CacheManager::new();
-    /// let mut settings = manager.memory_settings();
-    /// settings.limit = Some(512 << 20);
-    /// settings.enabled = true;
-    /// manager.set_memory_settings(settings)?;
-    /// # Ok::<(), larder::manager::SettingsError>(())
-    /// ```
-    pub fn set_memory_settings(&self, settings: MemorySettings) -> Result<(), SettingsError> {
-        settings.validate()?;
-        let watch = self.watch();
-        *locked(&watch.settings) = settings;
-        watch.register();
-        Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! One key of a view: inserting if it is absent, and computing its value from the one that is
-//! there.
+//! One key of a view: inserting a value if it is absent, and computing a value from the present
+//! one.
 
 use super::{KeyOf, View};
 use crate::{
@@ -8,8 +8,10 @@ use crate::{
     engine::{ops::compute::Decision, storage::nodes},
     manager::{
         Key,
-        key::{Query, StoredKey},
-        stored::StoredValue,
+        entries::{
+            key::{Query, StoredKey},
+            value::StoredValue,
+        },
     },
 };
 use equivalent::Equivalent;
@@ -17,8 +19,8 @@ use std::{convert::Infallible, fmt, future::Future, pin::pin, sync::Arc, time::D
 
 type Stored = nodes::Entry<StoredKey, StoredValue>;
 
-/// A key of a view, and what can be done with it: [`View::entry`].
-#[must_use = "by itself it does nothing"]
+/// A key of a view, for operations on its entry; comes from [`View::entry`].
+#[must_use = "a selector by itself does nothing"]
 pub struct ViewEntrySelector<'v, Q: ?Sized, V, T> {
     pub(super) view: &'v View<V, T>,
     pub(super) key: &'v Q,
@@ -32,11 +34,10 @@ impl<Q: fmt::Debug + ?Sized, V, T> fmt::Debug for ViewEntrySelector<'_, Q, V, T>
 
 /// # Computing
 ///
-/// These read a key, decide and write it in one step: see [`ViewEntrySelector`]. What is put lives
-/// as long as the cache's settings or the view say, and has the view's tags.
+/// These read a key, decide, and write it in one step: see [`ViewEntrySelector`]. A new value lives
+/// as long as the view or the cache's settings say, and has the view's tags.
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
-    /// Selects a key, to insert a value if it is absent, or to compute one from that which is
-    /// there.
+    /// Selects a key, to insert a value if it is absent, or to compute one from the present value.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -55,8 +56,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         ViewEntrySelector { view: self, key }
     }
 
-    /// Sets the value of a key that is present, and returns the old one; `None`, and nothing is
-    /// changed, if it is absent: see [`Cache::replace`](crate::Cache::replace). Atomic. O(1).
+    /// Replaces the value of a key and returns the old one; returns `None` and changes nothing if
+    /// the key is absent: see [`Cache::replace`](crate::Cache::replace). Atomic. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -75,7 +76,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         old
     }
 
-    /// The value of a key, cloned, and its version, for
+    /// Returns the value of a key, cloned, and its version, for
     /// [`compare_and_swap`](View::compare_and_swap). Counts like [`get`](View::get); see
     /// [`Cache::get_versioned`](crate::Cache::get_versioned). O(1).
     pub fn get_versioned<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<(V, Version)> {
@@ -85,13 +86,13 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         entries.engine().get_versioned(entries.hash(&query), eq, clone)
     }
 
-    /// Sets the value of a key if it has not been written since its version was `expected`; returns
-    /// the new version: see [`Cache::compare_and_swap`](crate::Cache::compare_and_swap). Atomic.
-    /// O(1).
+    /// Sets the value of a key if it has not been written since its version was `expected`, and
+    /// returns the new version: see [`Cache::compare_and_swap`](crate::Cache::compare_and_swap).
+    /// Atomic. O(1).
     ///
     /// # Errors
     ///
-    /// [`CasError::Absent`] or [`CasError::Changed`]; nothing was changed then.
+    /// [`CasError::Absent`] or [`CasError::Changed`]. Then nothing has changed.
     ///
     /// ```
     /// use larder::{CasError, manager::{CacheKind, CacheManager}};
@@ -115,7 +116,6 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         entries.engine().compare_and_swap(entries.hash(&query), eq, expected, put).into()
     }
 
-    /// Replaces an entry's value.
     fn put_for<Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
@@ -126,8 +126,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Decision::PutOn(nodes::Entry { key: entry.key.clone(), value }, self.options)
     }
 
-    /// Computes a key's new state with `f`, which gets the entry and its value; see
-    /// `Engine::compute`.
+    /// Runs `Engine::compute` with `f`, which gets the entry and its value.
     fn compute<Q: Key + ?Sized>(
         &self,
         query: Query<'_, Q, V>,
@@ -148,12 +147,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 }
 
-/// As [`EntrySelector`](crate::EntrySelector), and all that is said there of computations holds:
-/// they take no lock, a closure runs again if the key is written meanwhile, and the value that is
-/// replaced is the one that the closure saw. So of several threads that add to one value, none
-/// loses what another has added.
+/// A selector behaves as an [`EntrySelector`](crate::EntrySelector): computations take no lock, a
+/// closure runs again if another thread writes the key meanwhile, and the replaced value is the one
+/// that the closure was called with. So if several threads add to one value, no addition is lost.
 ///
-/// The key of an [`Entry`] is what is stored: a `String` for `str`.
+/// The key of an [`Entry`] is the stored form: a `String` for `str`.
 ///
 /// ```
 /// use larder::{manager::{CacheKind, CacheManager}, ops::compute::{CompResult, Op}};
@@ -172,12 +170,12 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
 /// assert!(matches!(take("nails"), CompResult::StillNone(nails) if nails == "nails"));
 /// ```
 impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelector<'_, Q, V, T> {
-    /// The key's entry; if it is absent, `value` is inserted.
+    /// Returns the key's entry; inserts `value` first if the key is absent.
     pub fn or_insert(self, value: V) -> Entry<Q::Stored, V> {
         self.or_insert_with(|| value)
     }
 
-    /// The key's entry; if it is absent, the default value is inserted.
+    /// Returns the key's entry; inserts the default value first if the key is absent.
     pub fn or_default(self) -> Entry<Q::Stored, V>
     where
         V: Default,
@@ -185,12 +183,12 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         self.or_insert_with(V::default)
     }
 
-    /// The key's entry; if it is absent, what `init` returns is inserted. A load, as
-    /// [`View::get_with`].
+    /// Returns the key's entry; inserts what `init` returns first if the key is absent. This is a
+    /// load, as by [`View::get_with`].
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn or_insert_with(self, init: impl FnOnce() -> V) -> Entry<Q::Stored, V> {
         let mut is_fresh = false;
         let value = self.view.get_with(self.key, || {
@@ -200,15 +198,16 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         Entry::new(self.key.to_stored(), value, is_fresh)
     }
 
-    /// The key's entry; if it is absent, what `init` returns is inserted, unless that is an error.
+    /// Returns the key's entry; inserts what `init` returns first if the key is absent and `init`
+    /// returns `Ok`.
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it.
+    /// The error that `init` returns, or the `init` of the caller whose load this one waited for.
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn or_try_insert_with<E: Send + Sync + 'static>(
         self,
         init: impl FnOnce() -> Result<V, E>,
@@ -221,11 +220,12 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         Ok(Entry::new(self.key.to_stored(), value, is_fresh))
     }
 
-    /// The key's entry; if it is absent, what `init` returns is inserted, if that is anything.
+    /// Returns the key's entry; inserts what `init` returns first if the key is absent and `init`
+    /// returns `Some`.
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn or_optionally_insert_with(
         self,
         init: impl FnOnce() -> Option<V>,
@@ -238,7 +238,7 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         Some(Entry::new(self.key.to_stored(), value, is_fresh))
     }
 
-    /// Sets the value of the key to what `f` makes of its entry, or of `None`. `f` may run more
+    /// Sets the value of the key to what `f` returns for its entry, or for `None`. `f` may run more
     /// than once.
     pub fn and_upsert_with(
         self,
@@ -248,8 +248,8 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         result.into_entry().expect("what was put is there, or was")
     }
 
-    /// Does with the key what `f` says, which gets its entry or `None`: puts a value, removes it,
-    /// or leaves it as it is. `f` may run more than once.
+    /// Calls `f` with the key's entry, or `None`, and does what it returns: puts a value, removes
+    /// the key, or changes nothing. `f` may run more than once.
     pub fn and_compute_with(
         self,
         mut f: impl FnMut(Option<Entry<Q::Stored, V>>) -> Op<V>,
@@ -262,7 +262,7 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
     ///
     /// # Errors
     ///
-    /// What `f` returns. Nothing has changed then.
+    /// The error that `f` returns. Then nothing has changed.
     pub fn and_try_compute_with<E>(
         self,
         mut f: impl FnMut(Option<Entry<Q::Stored, V>>) -> Result<Op<V>, E>,
@@ -279,7 +279,7 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
             answer = Some(result);
             decision
         });
-        // Not behind the result: if that panics, the result would be leaked.
+        // Before the result is taken: if the drop of `f` panics, the result is dropped as well.
         drop(f);
         answer.expect("the closure has run")
     }
@@ -288,7 +288,7 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         Entry::new(self.key.to_stored(), value.clone(), false)
     }
 
-    /// What an operation on what was found comes to, and the answer if it succeeds.
+    /// Returns the decision for an operation, and the result if it succeeds.
     fn follow(
         &self,
         op: Op<V>,
@@ -317,15 +317,15 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
 
 /// # In futures
 ///
-/// As the methods of the same name without `_async`. The closures return futures, which run
-/// unpinned; the more often others write the key meanwhile, the more often they run again.
+/// Like the methods of the same names without `_async`. The closures return futures, which run
+/// without pinning a thread. They run again each time another caller writes the key meanwhile.
 impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelector<'_, Q, V, T> {
-    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled
-    /// otherwise.
+    /// Returns the key's entry; inserts the output of `init` first if the key is absent. Otherwise
+    /// `init` is not polled.
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub async fn or_insert_with_async(self, init: impl Future<Output = V>) -> Entry<Q::Stored, V> {
         let (init, mut is_fresh) = (pin!(init), false);
         let init = async {
@@ -336,15 +336,16 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         Entry::new(self.key.to_stored(), value, is_fresh)
     }
 
-    /// The key's entry; if it is absent, the value of `init` is inserted, unless it is an error.
+    /// Returns the key's entry; inserts the output of `init` first if the key is absent and the
+    /// output is `Ok`.
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it.
+    /// The error that `init` returns, or the `init` of the caller whose load this one waited for.
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub async fn or_try_insert_with_async<E: Send + Sync + 'static>(
         self,
         init: impl Future<Output = Result<V, E>>,
@@ -358,11 +359,12 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         Ok(Entry::new(self.key.to_stored(), value, is_fresh))
     }
 
-    /// The key's entry; if it is absent, the value of `init` is inserted, if it is any.
+    /// Returns the key's entry; inserts the output of `init` first if the key is absent and the
+    /// output is `Some`.
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub async fn or_optionally_insert_with_async(
         self,
         init: impl Future<Output = Option<V>>,
@@ -376,7 +378,7 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         Some(Entry::new(self.key.to_stored(), value, is_fresh))
     }
 
-    /// Sets the value of the key to what `f` makes of its entry, or of `None`. `f` may run more
+    /// Sets the value of the key to what `f` returns for its entry, or for `None`. `f` may run more
     /// than once.
     ///
     /// ```
@@ -391,7 +393,7 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
     ///
     /// # Panics
     ///
-    /// If `f` does, or there is no memory for versions: 8 bytes for each entry that the shard is
+    /// If `f` panics, or there is no memory for versions: 8 bytes for each entry that the shard is
     /// planned for.
     pub async fn and_upsert_with_async<F: Future<Output = V>>(
         self,
@@ -402,11 +404,12 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         result.into_entry().expect("what was put is there, or was")
     }
 
-    /// Does with the key what `f` says, which gets its entry or `None`. `f` may run more than once.
+    /// Calls `f` with the key's entry, or `None`, and does what its future returns. `f` may run more
+    /// than once.
     ///
     /// # Panics
     ///
-    /// As [`and_upsert_with_async`](Self::and_upsert_with_async).
+    /// As for [`and_upsert_with_async`](Self::and_upsert_with_async).
     pub async fn and_compute_with_async<F: Future<Output = Op<V>>>(
         self,
         f: impl FnMut(Option<Entry<Q::Stored, V>>) -> F,
@@ -419,11 +422,11 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
     ///
     /// # Errors
     ///
-    /// What `f` returns. Nothing has changed then.
+    /// The error that `f` returns. Then nothing has changed.
     ///
     /// # Panics
     ///
-    /// As [`and_upsert_with_async`](Self::and_upsert_with_async).
+    /// As for [`and_upsert_with_async`](Self::and_upsert_with_async).
     pub async fn and_try_compute_with_async<E, F: Future<Output = Result<Op<V>, E>>>(
         self,
         f: impl FnMut(Option<Entry<Q::Stored, V>>) -> F,

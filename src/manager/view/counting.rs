@@ -1,19 +1,18 @@
-//! Counting in values.
+//! Integers: adding and subtracting.
 
 use super::{KeyOf, View};
 use crate::{
     Integer,
     engine::{ops::compute::Decision, storage::nodes::Entry},
-    manager::stored::Held,
+    manager::entries::value::Held,
 };
 use equivalent::Equivalent;
 use std::time::Duration;
 
 /// # Counting
 ///
-/// Atomic, as [`Cache::incr`](crate::Cache::incr), and all that is said there holds: the value
-/// stops at the least or greatest of its type; the entry keeps its time to live, whatever it came
-/// from, and its tags.
+/// These are atomic and behave as [`Cache::incr`](crate::Cache::incr): the value saturates at the
+/// bounds of its type; the entry keeps its time to live and its tags.
 impl<V: Integer + Send + Sync + 'static, T> View<V, T> {
     /// Adds to the value of a key and returns the new one; `None` if the key is absent. O(1).
     ///

@@ -1,4 +1,4 @@
-//! Getting a value or loading it in a task.
+//! Loads in tasks of their own.
 
 use super::{
     KeyOf, View, ViewEntrySelector,
@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Entry,
     loading::{Always, Detached, Fallible, Optional, Question, assert_spawner, polling::Map},
-    manager::stored::{Held, StoredValue},
+    manager::entries::value::{Held, StoredValue},
 };
 use std::{
     future::Future,
@@ -20,10 +20,10 @@ use std::{
 
 /// # Loading in tasks
 ///
-/// As [`Cache::get_with_detached`](crate::Cache::get_with_detached) and its kin, and all that is
-/// said there holds: the loader runs to its end in a task of its own, whatever becomes of those who
-/// wait for it. The spawner is the [manager's](crate::manager::CacheManagerBuilder::spawner). The
-/// task has a handle of the cache.
+/// These behave as [`Cache::get_with_detached`](crate::Cache::get_with_detached) and its variants:
+/// the loader runs to its end in a task of its own, also if all waiting callers are dropped. The
+/// spawner is the [manager's](crate::manager::CacheManagerBuilder::spawner). The task holds a
+/// handle of the cache.
 impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
     /// [`get_with_async`](View::get_with_async) with a load in a task of its own.
     ///
@@ -38,7 +38,7 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
     ///
     /// # Panics
     ///
-    /// If the manager has no spawner; at the call. If `init` does, or loads the same key.
+    /// At the call, if the manager has no spawner. Later, if `init` panics or loads the same key.
     pub fn get_with_detached<Q, F>(&self, key: &Q, init: F) -> impl Future<Output = V>
     where
         Q: KeyOf<T> + ?Sized,
@@ -51,8 +51,8 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all that waited for it. Nothing is stored
-    /// then.
+    /// The error that `init` returns, or the `init` of the caller whose load this one waited for.
+    /// Then nothing is stored.
     ///
     /// # Panics
     ///
@@ -70,7 +70,7 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
         self.ask_detached::<Fallible<E>, _, _>(key, init)
     }
 
-    /// [`get_with_detached`](View::get_with_detached) with a loader that may have nothing: that is
+    /// [`get_with_detached`](View::get_with_detached) with a loader that may return `None`, which is
     /// not stored.
     ///
     /// # Panics
@@ -97,7 +97,7 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
         assert_spawner(&self.entries);
         Lazy::new(init, move |init| {
             let query = self.query(key);
-            if let Some(value) = self.look(query, |held| held.value.clone()) {
+            if let Some(value) = self.get_held(query, |held| held.value.clone()) {
                 return FoundOr::Found { answer: Some(A::found(value)) };
             }
             let (view, key_bytes) = (self.clone(), query.bytes());
@@ -111,7 +111,7 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
                 })
             });
             let detached =
-                Detached::<_, _, _, A, _, _>::of_absent(&self.entries, self.wish(query), init);
+                Detached::<_, _, _, A, _, _>::of_absent(&self.entries, self.request(query), init);
             FoundOr::Else { future: Map::new(detached, |answer| A::taken(&answer)) }
         })
     }
@@ -119,7 +119,7 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
 
 /// # In tasks
 ///
-/// As the methods of the same name with `_async`, with a load as by
+/// Like the methods of the same names with `_async`, with loads as by
 /// [`get_with_detached`](View::get_with_detached).
 impl<Q, V, T> ViewEntrySelector<'_, Q, V, T>
 where
@@ -127,30 +127,31 @@ where
     V: Clone + Send + Sync + 'static,
     T: 'static,
 {
-    /// The key's entry; if it is absent, the value of `init` is inserted, which is not polled
-    /// otherwise.
+    /// Returns the key's entry; inserts the output of `init` first if the key is absent. Otherwise
+    /// `init` is not polled.
     ///
     /// # Panics
     ///
-    /// If the manager has no spawner; at the call. If `init` does, or loads the same key.
+    /// At the call, if the manager has no spawner. Later, if `init` panics or loads the same key.
     pub fn or_insert_with_detached<F>(self, init: F) -> impl Future<Output = Entry<Q::Stored, V>>
     where
         F: Future<Output = V> + Send + 'static,
     {
-        let (Self { view, key }, mark) = (self, Fresh::default());
+        let (Self { view, key }, mark) = (self, LoadedHere::default());
         let init = mark.on(init, |_| true);
         Map::new(view.get_with_detached(key, init), move |value| mark.entry(key.to_stored(), value))
     }
 
-    /// The key's entry; if it is absent, the value of `init` is inserted, unless it is an error.
+    /// Returns the key's entry; inserts the output of `init` first if the key is absent and the
+    /// output is `Ok`.
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it.
+    /// The error that `init` returns, or the `init` of the caller whose load this one waited for.
     ///
     /// # Panics
     ///
-    /// As [`or_insert_with_detached`](Self::or_insert_with_detached).
+    /// As for [`or_insert_with_detached`](Self::or_insert_with_detached).
     pub fn or_try_insert_with_detached<E, F>(
         self,
         init: F,
@@ -159,18 +160,19 @@ where
         E: Send + Sync + 'static,
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
-        let (Self { view, key }, mark) = (self, Fresh::default());
+        let (Self { view, key }, mark) = (self, LoadedHere::default());
         let init = mark.on(init, Result::is_ok);
         Map::new(view.try_get_with_detached(key, init), move |answer| {
             answer.map(|value| mark.entry(key.to_stored(), value))
         })
     }
 
-    /// The key's entry; if it is absent, the value of `init` is inserted, if it is any.
+    /// Returns the key's entry; inserts the output of `init` first if the key is absent and the
+    /// output is `Some`.
     ///
     /// # Panics
     ///
-    /// As [`or_insert_with_detached`](Self::or_insert_with_detached).
+    /// As for [`or_insert_with_detached`](Self::or_insert_with_detached).
     pub fn or_optionally_insert_with_detached<F>(
         self,
         init: F,
@@ -178,7 +180,7 @@ where
     where
         F: Future<Output = Option<V>> + Send + 'static,
     {
-        let (Self { view, key }, mark) = (self, Fresh::default());
+        let (Self { view, key }, mark) = (self, LoadedHere::default());
         let init = mark.on(init, Option::is_some);
         Map::new(view.optionally_get_with_detached(key, init), move |answer| {
             answer.map(|value| mark.entry(key.to_stored(), value))
@@ -186,12 +188,12 @@ where
     }
 }
 
-/// Whether a caller's own loader has brought the value.
+/// Whether the caller's own loader has returned the value.
 #[derive(Default)]
-struct Fresh(Arc<AtomicBool>);
+struct LoadedHere(Arc<AtomicBool>);
 
-impl Fresh {
-    /// The loader, which says of itself whether it has brought one.
+impl LoadedHere {
+    /// Wraps the loader, so that it notes whether it has returned a value.
     fn on<F: Future, T: FnOnce(&F::Output) -> bool>(
         &self,
         init: F,
@@ -199,7 +201,7 @@ impl Fresh {
     ) -> impl Future<Output = F::Output> + use<F, T> {
         let mark = Arc::clone(&self.0);
         Map::new(init, move |loaded| {
-            // Read after the answer has come, which comes after this.
+            // Relaxed: the answer is handed over after this store and before the load.
             mark.store(is_value(&loaded), Relaxed);
             loaded
         })

@@ -1,12 +1,13 @@
-//! The names of Django's low-level cache API, beside those of [`Cache`](crate::Cache).
+//! The names of Django's low-level cache API, as aliases.
 
 use super::{KeyOf, View};
 use std::time::Duration;
 
 /// # The names of Django
 ///
-/// Programs that are ported from Django find the names of its low-level cache API here. They are
-/// aliases, except `get_or` and `delete_many`, which have no other name.
+/// The names of Django's low-level cache API, for programs that are ported from it. They are
+/// aliases, except `get_or` and `delete_many`, which have no other name, and `get_or_set`, which
+/// takes a value where `get_with` takes a function.
 ///
 /// | Django | alias | method |
 /// |---|---|---|
@@ -67,9 +68,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.get(key).unwrap_or(default)
     }
 
-    /// Returns the value of a key; if the key is absent, stores `value` and returns it. All of
-    /// several threads that do so at once get the same value. [`get_with`](View::get_with) is for
-    /// values that take time to make. O(1).
+    /// Returns the value of a key; if the key is absent, stores `value` and returns it. If several
+    /// threads do so at once, all get the same value. [`get_with`](View::get_with) is for values
+    /// that take time to compute. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};

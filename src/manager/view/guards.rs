@@ -9,22 +9,24 @@ use crate::{
     engine::{invalidate::tags::Tags, ops::insert::EntryOptions, time::lifetimes::Ttl},
     loading::{Found, Guarded, polling::Map},
     manager::{
-        hashing::BuildPlaceHasher,
-        key::StoredKey,
-        stored::{Held, StoredValue},
-        telemetry::{LoadSpan, Outcome},
+        entries::{
+            hashing::{BuildPlaceHasher, Tag},
+            key::StoredKey,
+            value::{Held, StoredValue},
+        },
+        observability::telemetry::{LoadSpan, Outcome},
     },
 };
 use std::{fmt, future::Future, hash::Hash, time::Duration};
 
 /// # Loading by hand
 ///
-/// As [`Cache::get_or_guard`](crate::Cache::get_or_guard) and its kin, and all that is said there
-/// holds: instead of a loader there is a guard for the caller that is to load. What is inserted
-/// through it lives as long as the view or the cache's settings say, and has the view's tags.
+/// These behave as [`Cache::get_or_guard`](crate::Cache::get_or_guard) and its variants: instead of
+/// running a loader, they return a guard to the caller that is to load. An entry inserted through a
+/// guard lives as long as the view or the cache's settings say, and has the view's tags.
 ///
-/// A guard is of the namespace's version in which it was given out: what is inserted when that has
-/// gone on is stored in the old one, where no lookup finds it.
+/// A guard belongs to the namespace's version at the time of the call: if the namespace has moved
+/// on since, the value is stored in the old version, where no lookup finds it.
 /// [`ManagedCache::invalidate_tag`](crate::manager::ManagedCache::invalidate_tag) and
 /// [`ManagedCache::clear`](crate::manager::ManagedCache::clear) supersede all guards of the cache.
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
@@ -41,17 +43,17 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Errors
     ///
-    /// The guard, if it is for the caller to load.
+    /// The guard, if this caller is to load the value.
     ///
     /// # Panics
     ///
-    /// If it is called by the loader of that very key.
+    /// If the loader of the same key calls it.
     pub fn get_or_guard<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Result<V, ViewGuard<V>> {
         self.get_or_guard_if(key, |_| true)
     }
 
-    /// [`get_or_guard`](View::get_or_guard) for a value that has to be accepted: if it is not, the
-    /// guard is to replace it.
+    /// [`get_or_guard`](View::get_or_guard) with a condition: if `accept` returns false for the
+    /// value, the caller gets a guard to replace it.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -76,11 +78,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         accept: impl Fn(&V) -> bool,
     ) -> Result<V, ViewGuard<V>> {
         let query = self.query(key);
-        if let Some(value) = self.look(query, |held| held.value.clone()).filter(&accept) {
+        if let Some(value) = self.get_held(query, |held| held.value.clone()).filter(&accept) {
             return Ok(value);
         }
         let accept = |stored: &StoredValue| accept(value_in(stored));
-        let found = Guarded::of_absent(&self.entries, self.wish(query), accept).wait();
+        let found = Guarded::of_absent(&self.entries, self.request(query), accept).wait();
         self.guarded(query.bytes(), found)
     }
 
@@ -98,7 +100,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Errors
     ///
-    /// The guard, if it is for the caller to load.
+    /// The guard, if this caller is to load the value.
     ///
     /// # Panics
     ///
@@ -126,12 +128,12 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ) -> impl Future<Output = Result<V, ViewGuard<V>>> {
         Lazy::new(accept, move |accept| {
             let query = self.query(key);
-            let found = self.look(query, |held| held.value.clone()).filter(&accept);
+            let found = self.get_held(query, |held| held.value.clone()).filter(&accept);
             if let Some(value) = found {
                 return FoundOr::Found { answer: Some(Ok(value)) };
             }
             let accept = move |stored: &StoredValue| accept(value_in(stored));
-            let guarded = Guarded::of_absent(&self.entries, self.wish(query), accept);
+            let guarded = Guarded::of_absent(&self.entries, self.request(query), accept);
             let future = Map::new(guarded, move |found| self.guarded(query.bytes(), found));
             FoundOr::Else { future }
         })
@@ -153,9 +155,9 @@ fn value_in<V: 'static>(stored: &StoredValue) -> &V {
     &stored.held::<V>().expect("the key says of what type its value is").value
 }
 
-/// The right to load the value of a key of a [`View`], while which others wait: comes from
-/// [`View::get_or_guard`] and its kin. What is said of [`LoadGuard`] holds, but that it has a
-/// handle of the cache.
+/// The right to load the value of a key of a [`View`], while other callers wait; comes from
+/// [`View::get_or_guard`] and its variants. It behaves as a [`LoadGuard`], and also holds a handle
+/// of the cache.
 #[must_use = "a guard that is dropped abandons its load"]
 pub struct ViewGuard<V>(Box<Parts<V>>);
 
@@ -167,23 +169,23 @@ struct Parts<V> {
 }
 
 impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
-    /// The value that is there, was not accepted, and is to be replaced; `None` if the key was
-    /// absent.
+    /// Returns the present value, which was not accepted and is to be replaced; `None` if the key
+    /// was absent.
     #[must_use]
     pub fn old_value(&self) -> Option<&V> {
         self.0.load.old_value().map(value_in)
     }
 
-    /// Whether it is known already that what is inserted would not be stored: see
+    /// Returns whether it is already known that an inserted value will not be stored: see
     /// [`LoadGuard::is_superseded`]. O(1).
     #[must_use]
     pub fn is_superseded(&self) -> bool {
         self.0.load.is_superseded()
     }
 
-    /// Stores the value of the key, as [`View::set`], unless the key has been written, removed or
-    /// invalidated since the guard was given out, and gives it to all that wait. O(1), and O(1) for
-    /// each that waits.
+    /// Stores the value of the key, as [`View::insert`] does, unless the key has been written,
+    /// removed or invalidated since the guard was returned, and gives it to all waiting callers.
+    /// O(1), and O(1) for each waiting caller.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -202,16 +204,16 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
         self.insert_on(value, &options)
     }
 
-    /// [`insert`](ViewGuard::insert) for an entry that lives for `duration`, as
-    /// [`View::set_with_ttl`]. Zero: it is given to those who wait only, and what it was to replace
-    /// is removed.
+    /// [`insert`](ViewGuard::insert) for an entry that lives for `duration`, as by
+    /// [`View::insert_with_ttl`]. With a duration of zero, the value is only given to waiting
+    /// callers, and the value that it was to replace is removed.
     pub fn insert_with_ttl(self, value: V, duration: Duration) -> LoadOutcome {
         let options = EntryOptions { ttl: Ttl::For(duration), ..self.0.view.options };
         self.insert_on(value, &options)
     }
 
-    /// [`insert`](ViewGuard::insert) for an entry that has these tags instead of the
-    /// [view's](View::with_tags): for those who know them only when the value is there.
+    /// [`insert`](ViewGuard::insert) for an entry with these tags instead of the
+    /// [view's](View::with_tags), for tags that depend on the value.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -225,7 +227,7 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
     ///
     /// # Errors
     ///
-    /// If there are more than eight tags: then the load is abandoned.
+    /// If there are more than eight tags. Then the load is abandoned.
     pub fn insert_tagged(
         self,
         value: V,
@@ -251,7 +253,7 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
     }
 
     fn tags(&self, tags: impl IntoIterator<Item = impl Hash>) -> Result<Tags, TooManyTags> {
-        self.0.view.entries.tags(tags.into_iter().map(super::Tag::new))
+        self.0.view.entries.tags(tags.into_iter().map(Tag::new))
     }
 
     fn insert_on(self, value: V, options: &EntryOptions) -> LoadOutcome {

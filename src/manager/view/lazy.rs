@@ -1,7 +1,7 @@
-//! Futures that are made when they are first polled, or followed by a span, and do not hold twice
-//! what they are made of.
+//! The futures of loads: created at the first poll, or run in a span. Their captures are stored
+//! once, which an `async` block does not guarantee.
 
-use crate::manager::telemetry::{LoadSpan, Outcome};
+use crate::manager::observability::telemetry::{LoadSpan, Outcome};
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
@@ -10,7 +10,7 @@ use std::{
 };
 
 pin_project! {
-    /// A future that is made, by `make`, at its first poll, from a value that it holds until then.
+    /// A future that `make` creates at the first poll, from a value that is held until then.
     #[project = LazyStage]
     #[project_replace = LazyWas]
     pub(super) enum Lazy<T, M, F> {
@@ -32,7 +32,7 @@ impl<T, M: FnOnce(T) -> F, F: Future> Future for Lazy<T, M, F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         if let LazyStage::Unpolled { .. } = self.as_mut().project() {
             let was = self.as_mut().project_replace(Self::Making);
-            let LazyWas::Unpolled { value, make } = was else { unreachable!("just looked") };
+            let LazyWas::Unpolled { value, make } = was else { unreachable!("checked above") };
             self.set(Self::Polled { future: make(value) });
         }
         match self.project() {
@@ -43,7 +43,7 @@ impl<T, M: FnOnce(T) -> F, F: Future> Future for Lazy<T, M, F> {
 }
 
 pin_project! {
-    /// An answer that is there, or a future of it.
+    /// An answer that is known, or a future of it.
     #[project = FoundStage]
     pub(super) enum FoundOr<T, F> {
         Found { answer: Option<T> },
@@ -65,7 +65,7 @@ impl<T, F: Future<Output = T>> Future for FoundOr<T, F> {
 }
 
 pin_project! {
-    /// A load in its span.
+    /// A load that runs in its span.
     pub(super) struct Followed<F, O> {
         // Dropped before its span.
         #[pin]

@@ -1,4 +1,4 @@
-//! Getting a value or loading it, one load per key at a time.
+//! Loads by closures and futures, one per key at a time.
 
 use super::{
     KeyOf, View,
@@ -8,21 +8,23 @@ use crate::{
     engine::{load::fill::Timer, time::lifetimes::Ttl},
     loading::{Always, Asking, Fallible, Optional, Question, polling::Map},
     manager::{
-        key::{Query, Wish},
-        stored::StoredValue,
-        telemetry::{LoadSpan, Outcome},
+        entries::{
+            key::{LoadRequest, Query},
+            value::StoredValue,
+        },
+        observability::telemetry::{LoadSpan, Outcome},
     },
 };
 use std::{future::Future, sync::Arc};
 
 /// # Loading
 ///
-/// As [`Cache::get_with`](crate::Cache::get_with) and its kin, and all that is said there holds:
-/// one load per key at a time, shared by threads and futures; and a write of the key while it is
-/// loaded wins. What is loaded when the namespace goes on to its next version is stored in the old
-/// one, where no lookup finds it.
+/// These behave as [`Cache::get_with`](crate::Cache::get_with) and its variants: one load per key
+/// runs at a time, shared by threads and futures, and a write of the key during the load wins. If
+/// the namespace moves on to its next version during a load, the value is stored in the old
+/// version, where no lookup finds it.
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
-    /// Returns the value of a key; if the key is absent, what `init` returns, which is then stored.
+    /// Returns the value of a key; if the key is absent, stores and returns what `init` returns.
     /// O(1), and the time of `init` or of another caller's load.
     ///
     /// ```
@@ -34,11 +36,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     #[inline]
     pub fn get_with<Q: KeyOf<T> + ?Sized>(&self, key: &Q, init: impl FnOnce() -> V) -> V {
         let query = self.query(key);
-        match self.look(query, |held| held.value.clone()) {
+        match self.get_held(query, |held| held.value.clone()) {
             Some(value) => value,
             None => self.load::<Always, _>(query, init),
         }
@@ -57,12 +59,12 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it. Nothing is stored
-    /// then.
+    /// The error that `init` returns, or the `init` of the caller whose load this one waited for.
+    /// Then nothing is stored.
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     #[inline]
     pub fn try_get_with<Q, E>(
         &self,
@@ -74,13 +76,13 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         E: Send + Sync + 'static,
     {
         let query = self.query(key);
-        match self.look(query, |held| held.value.clone()) {
+        match self.get_held(query, |held| held.value.clone()) {
             Some(value) => Ok(value),
             None => self.load::<Fallible<E>, _>(query, init),
         }
     }
 
-    /// [`get_with`](View::get_with) with a loader that may have nothing: that is not stored.
+    /// [`get_with`](View::get_with) with a loader that may return `None`, which is not stored.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -91,7 +93,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     #[inline]
     pub fn optionally_get_with<Q: KeyOf<T> + ?Sized>(
         &self,
@@ -99,11 +101,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         init: impl FnOnce() -> Option<V>,
     ) -> Option<V> {
         let query = self.query(key);
-        let found = self.look(query, |held| held.value.clone());
+        let found = self.get_held(query, |held| held.value.clone());
         found.or_else(|| self.load::<Optional, _>(query, init))
     }
 
-    /// [`get_with`](View::get_with) with a future, which is not polled if it is not needed.
+    /// [`get_with`](View::get_with) with a future, which is polled only if the key is absent.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -116,7 +118,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn get_with_async<Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
@@ -142,7 +144,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn try_get_with_async<Q, E>(
         &self,
         key: &Q,
@@ -168,7 +170,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn optionally_get_with_async<Q: KeyOf<T> + ?Sized>(
         &self,
         key: &Q,
@@ -184,7 +186,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     ) -> impl Future<Output = Answer<A, V>> {
         Lazy::new(init, move |init| {
             let query = self.query(key);
-            if let Some(value) = self.look(query, |held| held.value.clone()) {
+            if let Some(value) = self.get_held(query, |held| held.value.clone()) {
                 return FoundOr::Found { answer: Some(A::found(value)) };
             }
             let init = Lazy::new(init, move |init| {
@@ -194,12 +196,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
                 })
             });
             let asking =
-                Asking::<_, _, _, A, _, _>::of_absent(&self.entries, self.wish(query), init);
+                Asking::<_, _, _, A, _, _>::of_absent(&self.entries, self.request(query), init);
             FoundOr::Else { future: Map::new(asking, |answer| A::taken(&answer)) }
         })
     }
 
-    /// What a subscriber is to know of a load.
     pub(super) fn span(&self) -> LoadSpan {
         let ttl = match self.options.ttl {
             Ttl::For(duration) => Some(duration),
@@ -212,9 +213,12 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Timer::start(&self.entries.engine().lifetimes().clock)
     }
 
-    pub(super) fn wish<'q, Q: KeyOf<T> + ?Sized>(&self, query: Query<'q, Q, V>) -> Wish<'q, Q, V> {
+    pub(super) fn request<'q, Q: KeyOf<T> + ?Sized>(
+        &self,
+        query: Query<'q, Q, V>,
+    ) -> LoadRequest<'q, Q, V> {
         self.start_maintenance(&self.options);
-        Wish { query, options: self.options }
+        LoadRequest { query, options: self.options }
     }
 
     #[cold]
@@ -229,24 +233,24 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
             let loaded = self.span().run(init, A::load_outcome);
             A::store(loaded, |value| self.stored(query, value, timer.stop().by_clock))
         };
-        A::taken(&self.entries.load::<A>(self.wish(query), init))
+        A::taken(&self.entries.load::<A>(self.request(query), init))
     }
 }
 
 pub(super) type Loaded<A, V> = <A as Question<V>>::Loaded;
 pub(super) type Answer<A, V> = <A as Question<V>>::Answer;
 
-/// A kind of question about values of a view, which is one about those of its cache, too.
+/// A kind of load of values of a view, in terms of the values that its cache stores.
 pub(super) trait Kind<V>: Question<V> + Question<StoredValue> {
     fn load_outcome(loaded: &Loaded<Self, V>) -> Outcome;
 
-    /// What was loaded, as it is to be stored.
+    /// Converts a loader's result into the form that the cache stores.
     fn store(
         loaded: Loaded<Self, V>,
         store: impl FnOnce(V) -> StoredValue,
     ) -> Loaded<Self, StoredValue>;
 
-    /// The answer, taken from the one that the cache gives.
+    /// Converts the cache's answer into the view's.
     fn taken(answer: &Answer<Self, StoredValue>) -> Answer<Self, V>;
 }
 

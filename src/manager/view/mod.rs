@@ -1,8 +1,14 @@
-//! A cache's values of one type.
+//! Views: a cache's values of one type.
 //!
-//! Here is what a view is, and the three steps that all its operations are made of: a question made
-//! of a key, a look at what is there, and the making of what is stored. The operations are beside
-//! it.
+//! This file has [`View`] and the three steps of its operations: make a query of a key, find the
+//! stored value, make a value to store. The operations are in the other files:
+//!
+//! - `operations.rs`: reading, writing, removing; `counting.rs`: integers
+//! - `computing.rs`: one key's entry, read and written in one step
+//! - `loads.rs`, `detached.rs`, `guards.rs`: loads by closures and futures, in tasks, by hand
+//! - `versions.rs`: versions of namespaces
+//! - `django.rs`: aliases
+//! - `keys.rs`: the types of keys; `lazy.rs`: the futures of loads
 
 mod computing;
 mod counting;
@@ -19,12 +25,6 @@ pub use computing::ViewEntrySelector;
 pub use guards::ViewGuard;
 pub use keys::{AnyKey, KeyOf, KeyedView, Only};
 
-use super::{
-    key::Query,
-    managed::{Entries, ManagedCache},
-    namespace::Namespace,
-    stored::{Freshness, Held, StoredValue, Times},
-};
 use crate::{
     TooManyTags,
     engine::{
@@ -32,19 +32,29 @@ use crate::{
         storage::nodes::Entry,
         time::lifetimes::Ttl,
     },
+    manager::{
+        Freshness, ManagedCache, Namespace,
+        entries::{
+            hashing::Tag,
+            key::Query,
+            namespace::Space,
+            value::{Held, REFERENCES, StoredValue, Times},
+        },
+        managed_cache::cache::Entries,
+    },
 };
 use std::{fmt, hash::Hash, marker::PhantomData, time::Duration};
 
 /// The values of one type in one namespace of a [`ManagedCache`].
 ///
-/// A handle, cheap to clone: make it once and keep it. Views of the same type and namespace see the
-/// same entries; the same key in a view of another type is another entry, and both may be there
-/// side by side. Mind that integers have types, too: what was set for `&7_u32` is not found with
-/// `&7_u64`. Where all keys are of one type, use the view's typed form, [`keyed`](View::keyed),
-/// which does not compile with another one.
+/// A handle, cheap to clone: create it once and keep it. Views of the same type and namespace see
+/// the same entries. The same key in a view of another type is another entry; both can be present
+/// at once. Integers have types, too: `&7_u64` does not find what was stored for `&7_u32`. Where
+/// all keys are of one type, use the typed form [`keyed`](View::keyed), with which a key of another
+/// type does not compile.
 ///
-/// A lookup hashes and compares the key where it is, and clones the value; nothing is allocated. To
-/// store something allocates twice: for the key and for the value.
+/// A lookup hashes and compares the key in place and clones the value; it allocates nothing.
+/// Storing a value allocates twice: for the key and for the value.
 ///
 /// ```
 /// use larder::manager::{CacheKind, CacheManager};
@@ -58,11 +68,11 @@ use std::{fmt, hash::Hash, marker::PhantomData, time::Duration};
 /// assert_eq!((names.get(&7).as_deref(), ages.get(&7)), (Some("Ada"), Some(36)));
 /// ```
 pub struct View<V, T = AnyKey> {
-    /// What the cache handle below has, one step nearer.
+    /// The cache of the handle below, with one pointer less on the way.
     entries: Entries,
     cache: ManagedCache,
     namespace: Namespace,
-    /// None: whatever the namespace's is.
+    /// `None`: the current version of the namespace.
     version: Option<u64>,
     options: EntryOptions,
     soft_ttl: Option<Duration>,
@@ -71,18 +81,16 @@ pub struct View<V, T = AnyKey> {
     values: PhantomData<fn(T) -> V>,
 }
 
-/// A tag, as all views of a cache hash it.
-#[derive(Hash)]
-pub(crate) struct Tag<T>(u64, T);
-
-impl<T> Tag<T> {
-    pub(crate) fn new(tag: T) -> Self {
-        Self(0, tag)
+impl ManagedCache {
+    /// Returns a view of the values of one type.
+    #[must_use]
+    pub fn view<V: Clone + Send + Sync + 'static>(&self) -> View<V> {
+        View::new(self.clone(), self.namespace(""))
     }
 }
 
 impl<V: Clone + Send + Sync + 'static> View<V> {
-    pub(super) fn new(cache: ManagedCache, namespace: Namespace) -> Self {
+    fn new(cache: ManagedCache, namespace: Namespace) -> Self {
         Self {
             entries: cache.entries().clone(),
             cache,
@@ -96,7 +104,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
         }
     }
 
-    /// The same view, whose keys are of type `K` alone: see [`KeyedView`].
+    /// Returns this view for keys of type `K` only: see [`KeyedView`].
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -112,7 +120,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 }
 
 impl<V, T> View<V, T> {
-    /// The same view, for keys of another kind.
+    /// Returns this view for other types of keys.
     fn with_keys<U>(&self) -> View<V, U> {
         let Self { version, options, soft_ttl, refresh, heap, .. } = *self;
         View {
@@ -130,7 +138,7 @@ impl<V, T> View<V, T> {
 }
 
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
-    /// The same view of another [`namespace`](ManagedCache::namespace), in its current version.
+    /// Returns this view of another [`namespace`](ManagedCache::namespace), in its current version.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -144,9 +152,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Self { namespace: self.cache.namespace(name), version: None, ..self }
     }
 
-    /// The same view, whose entries live for `duration` from their writing, whatever the cache's
-    /// settings say, now and later, idle times included. Zero: what is written is not stored.
-    /// [`Duration::MAX`]: no limit.
+    /// Returns this view with a time to live: its entries live for `duration` from their last
+    /// write, and follow neither the current nor later settings of the cache, idle times included.
+    /// With a duration of zero, nothing is stored. [`Duration::MAX`] is no limit.
     ///
     /// ```
     /// use larder::{ManualClock, manager::{CacheKind, CacheManager}};
@@ -164,9 +172,10 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Self { options: EntryOptions { ttl: Ttl::For(duration), ..self.options }, ..self }
     }
 
-    /// The same view, whose entries have these tags, too: what it writes and what it loads goes
-    /// with [`invalidate_tag`](Self::invalidate_tag). Tags are anything that hashes, and are the
-    /// cache's, whatever the namespace and the type of the value.
+    /// Returns this view with tags instead of those it has:
+    /// [`invalidate_tag`](Self::invalidate_tag) of any of them removes what this view writes or
+    /// loads. A tag is any value that implements [`Hash`]. Tags belong to the cache: all namespaces
+    /// and types of values share them.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -189,22 +198,23 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Ok(Self { options: EntryOptions { tags, ..self.options }, ..self })
     }
 
-    /// The same view, whose values are [stale](Freshness::Stale) after `duration`, though they stay
-    /// until they expire.
+    /// Returns this view with a soft time to live: its values are [stale](Freshness::Stale) after
+    /// `duration`, and stay until they expire.
     #[must_use]
     pub fn with_soft_ttl(self, duration: Duration) -> Self {
         Self { soft_ttl: Some(duration), ..self }
     }
 
-    /// The same view, whose values are [due](Freshness::Due) for a refresh after `duration`.
+    /// Returns this view with a refresh time: its values are [due](Freshness::Due) after
+    /// `duration`.
     #[must_use]
     pub fn with_refresh(self, duration: Duration) -> Self {
         Self { refresh: Some(duration), ..self }
     }
 
-    /// The same view, which counts for each value what `heap` says beside its size: the bytes that
-    /// it owns elsewhere. They count for [`max_bytes`](super::CacheSettings::max_bytes) and
-    /// [`memory`](ManagedCache::memory).
+    /// Returns this view with a function that returns the bytes a value owns on the heap. They
+    /// count for [`max_bytes`](crate::manager::CacheSettings::max_bytes) and
+    /// [`memory`](ManagedCache::memory), beside the size of the value's type.
     ///
     /// ```
     /// # use larder::manager::{CacheManager, CacheSettings};
@@ -220,26 +230,26 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Self { heap: Some(heap), ..self }
     }
 
-    /// The cache that this is a view of.
+    /// Returns the cache that this is a view of.
     #[must_use]
     pub fn cache(&self) -> &ManagedCache {
         &self.cache
     }
 
-    /// The namespace that this is a view of.
+    /// Returns the namespace that this is a view of.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
     }
 
-    /// Invalidates all entries of the cache that have this tag, of all namespaces and types. O(1):
-    /// see [`Cache::invalidate_tag`](crate::Cache::invalidate_tag).
+    /// Invalidates all entries of the cache that have this tag, in all namespaces and of all types.
+    /// O(1): see [`Cache::invalidate_tag`](crate::Cache::invalidate_tag).
     pub fn invalidate_tag<U: Hash + ?Sized>(&self, tag: &U) {
         self.cache.invalidate_tag(tag);
     }
 
-    /// Counts the values of the view for which `counts` holds. Does not count as use. O(capacity of
-    /// the cache).
+    /// Returns the number of the view's values for which `counts` returns true. Does not count as
+    /// use. O(capacity of the cache).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -249,27 +259,28 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// assert_eq!(ages.count_where(|age| *age >= 18), 1);
     /// ```
     pub fn count_where(&self, mut counts: impl FnMut(&V) -> bool) -> u64 {
-        let space = match self.version {
-            None => self.namespace.space(),
-            Some(version) => self.namespace.space_at(version),
-        };
+        let space = self.space();
         self.cache.count_entries(|key, value| {
             key.space() == space && value.held::<V>().is_some_and(|held| counts(&held.value))
         })
     }
 
     #[inline(always)]
-    fn query<'q, Q: KeyOf<T> + ?Sized>(&self, key: &'q Q) -> Query<'q, Q, V> {
-        let space = match self.version {
+    fn space(&self) -> Space {
+        match self.version {
             None => self.namespace.space(),
             Some(version) => self.namespace.space_at(version),
-        };
-        Query::new(space, key)
+        }
     }
 
-    /// What `f` makes of what is held of a key, which counts as use.
     #[inline(always)]
-    fn look<Q: KeyOf<T> + ?Sized, R>(
+    fn query<'q, Q: KeyOf<T> + ?Sized>(&self, key: &'q Q) -> Query<'q, Q, V> {
+        Query::new(self.space(), key)
+    }
+
+    /// Returns what `f` returns for the value of a key and its times. Counts as use.
+    #[inline(always)]
+    fn get_held<Q: KeyOf<T> + ?Sized, R>(
         &self,
         query: Query<'_, Q, V>,
         f: impl FnOnce(&Held<V>) -> R,
@@ -297,7 +308,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         }
     }
 
-    /// A value as it is stored.
+    /// Returns the form in which the cache stores a value.
     fn stored<Q: KeyOf<T> + ?Sized>(
         &self,
         query: Query<'_, Q, V>,
@@ -316,7 +327,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.stored_with(query.bytes(), held, took)
     }
 
-    /// For who knows the size of the key and has the key no more.
+    /// [`stored_held`](Self::stored_held) without the key, by its size.
     fn stored_with(&self, key_bytes: usize, held: Held<V>, took: Duration) -> StoredValue {
         let heap = self.heap.map_or(0, |heap| heap(&held.value));
         let bytes = (key_bytes + REFERENCES + size_of::<Held<V>>()).saturating_add(heap);
@@ -344,15 +355,10 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         }
     }
 
-    /// The value of what a load has brought.
     fn value_of(stored: &StoredValue) -> V {
         stored.held::<V>().expect("the key says of what type its value is").value.clone()
     }
 }
-
-/// What the allocations of key and value have besides: two counts each, the namespace, bytes and
-/// cost.
-pub(crate) const REFERENCES: usize = 4 * size_of::<usize>() + 2 * size_of::<u64>();
 
 impl<V, T> Clone for View<V, T> {
     fn clone(&self) -> Self {
@@ -369,9 +375,4 @@ impl<V, T> fmt::Debug for View<V, T> {
             .field("values", &std::any::type_name::<V>())
             .finish_non_exhaustive()
     }
-}
-
-/// Of [`ManagedCache::invalidate_tag`].
-pub(super) fn invalidate_tag<T: Hash + ?Sized>(entries: &Entries, tag: &T) {
-    entries.invalidate_tag(&Tag::new(tag));
 }

@@ -1,4 +1,4 @@
-//! The operations of a view, which have the names that they have in [`Cache`](crate::Cache).
+//! The operations of a view, under the names that they have in [`Cache`](crate::Cache).
 
 use super::{KeyOf, View};
 use crate::{
@@ -6,7 +6,10 @@ use crate::{
         ops::insert::{EntryOptions, IfPresent, Inserted},
         time::lifetimes::Ttl,
     },
-    manager::{Freshness, key::StoredKey, stored::StoredValue},
+    manager::{
+        Freshness,
+        entries::{key::StoredKey, value::StoredValue},
+    },
 };
 use equivalent::Equivalent;
 use std::time::Duration;
@@ -16,9 +19,9 @@ const BATCH: usize = 64;
 
 /// # Operations
 ///
-/// They have the names and the meaning of those of [`Cache`](crate::Cache), but take keys by
-/// reference. The names of Django's cache API are [aliases](#the-names-of-django). What is written
-/// lives as long as the cache's settings say when it is written, or as the view says
+/// The operations have the names and the meaning of those of [`Cache`](crate::Cache), and take keys
+/// by reference. The names of Django's cache API are [aliases](#the-names-of-django). An entry
+/// lives as long as the cache's settings say at the time of the write, or as the view says
 /// ([`with_ttl`](View::with_ttl)).
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// Returns the value of a key, cloned. Counts as use, and as hit or miss. O(1).
@@ -32,7 +35,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     #[inline]
     pub fn get<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<V> {
-        self.look(self.query(key), |held| held.value.clone())
+        self.get_held(self.query(key), |held| held.value.clone())
     }
 
     /// Returns what `f` returns for the value of a key, which is not cloned: see
@@ -46,7 +49,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     #[inline]
     pub fn get_ref<Q: KeyOf<T> + ?Sized, R>(&self, key: &Q, f: impl FnOnce(&V) -> R) -> Option<R> {
-        self.look(self.query(key), |held| f(&held.value))
+        self.get_held(self.query(key), |held| f(&held.value))
     }
 
     /// Returns the value of a key, and how its age compares with the view's
@@ -67,11 +70,11 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// clock.advance(4 * minute);
     /// assert_eq!(users.get_aged(&7), Some(("Ada", Freshness::Stale)));
     /// clock.advance(25 * minute);
-    /// assert_eq!(users.get_aged(&7), None, "expired, as the settings for users say");
+    /// assert_eq!(users.get_aged(&7), None, "expired by the settings of the kind");
     /// ```
     #[inline]
     pub fn get_aged<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<(V, Freshness)> {
-        self.look(self.query(key), |held| (held.value.clone(), self.freshness(held.times)))
+        self.get_held(self.query(key), |held| (held.value.clone(), self.freshness(held.times)))
     }
 
     /// Returns the values of several keys, in the order of the keys. Each counts like
@@ -87,7 +90,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         &self,
         keys: impl IntoIterator<Item = &'q Q>,
     ) -> Vec<Option<V>> {
-        // The iterator is the caller's code: not to be run while pinned.
+        // The iterator is the caller's code, which must not run while this thread is pinned.
         let queries: Vec<_> = keys.into_iter().map(|key| self.query(key)).collect();
         let mut values = Vec::with_capacity(queries.len());
         for batch in queries.chunks(BATCH) {
@@ -142,8 +145,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.put(self.query(key), value, IfPresent::Replace, &self.options);
     }
 
-    /// Sets the value of a key, for an entry that lives for `duration`: see
-    /// [`with_ttl`](View::with_ttl). Zero removes the key. O(1).
+    /// Sets the value of a key. The entry lives for `duration`: see [`with_ttl`](View::with_ttl). A
+    /// duration of zero removes the key. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -174,8 +177,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         entries.into_iter().for_each(|(key, value)| self.insert(key, value));
     }
 
-    /// Sets the value of a key that is absent; returns whether it did. Atomic: of several threads
-    /// that add the same key, one succeeds. O(1).
+    /// Sets the value of a key if it is absent; returns whether it was. Atomic: if several threads
+    /// add the same key, one succeeds. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -188,7 +191,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.put(self.query(key), value, IfPresent::Keep, &self.options) == Inserted::Added
     }
 
-    /// Removes a key and returns its value: to one caller, if several remove it at once. O(1).
+    /// Removes a key and returns its value. If several callers remove it at once, one gets the
+    /// value. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -214,8 +218,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.entries.invalidate(&self.query(key))
     }
 
-    /// Invalidates all entries of the view's namespace, whatever the type of their values, by
-    /// moving it on to its next version: see
+    /// Invalidates all entries of the view's namespace, with values of any type, by moving the
+    /// namespace on to its next version: see
     /// [`Namespace::incr_version`](crate::manager::Namespace::incr_version). O(1).
     ///
     /// A view [of one version](View::with_version) still finds the entries of that version.
@@ -235,9 +239,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.namespace.incr_version();
     }
 
-    /// Restarts the time of a key's entry, as if its value was written now: by the cache's
-    /// settings, or by the [view's](View::with_ttl). Returns false if the key is absent. Does not
-    /// count as hit or miss. As [`Cache::touch`](crate::Cache::touch). O(1).
+    /// Restarts the time of a key's entry, as if its value were written now, by the cache's
+    /// settings or by the view's [time to live](View::with_ttl). Returns false if the key is
+    /// absent. Counts neither as hit nor as miss. See [`Cache::touch`](crate::Cache::touch). O(1).
     ///
     /// ```
     /// use larder::{ManualClock, manager::{CacheKind, CacheManager}};
@@ -257,9 +261,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.touch_by(key, self.options.ttl)
     }
 
-    /// Sets the time that the entry of a key has to live, from now on, whatever the cache's
-    /// settings say. Returns false if the key is absent. Zero removes it; [`Duration::MAX`] is no
-    /// limit. As [`Cache::set_ttl`](crate::Cache::set_ttl). O(1).
+    /// Sets how long a key's entry lives from now on; it no longer follows the cache's settings.
+    /// Returns false if the key is absent. A duration of zero removes the key; [`Duration::MAX`] is
+    /// no limit. See [`Cache::set_ttl`](crate::Cache::set_ttl). O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -279,7 +283,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.entries.engine().touch(self.entries.hash(&query), |key| query.equivalent(key), ttl)
     }
 
-    /// Returns how long the entry of a key has yet to live if it is not used: [`Duration::MAX`] if
+    /// Returns the remaining time to live of a key's entry if it is not used: [`Duration::MAX`] if
     /// there is no limit, `None` if the key is absent. O(1).
     ///
     /// ```

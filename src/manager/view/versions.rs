@@ -1,16 +1,16 @@
-//! Versions of a view, and keys that go from one to the next.
+//! Views of one version of a namespace, and moving keys between versions.
 
 use super::{KeyOf, View};
-use crate::manager::namespace::VERSION_MAX;
+use crate::manager::entries::namespace::VERSION_MAX;
 
 /// # Versions
 ///
 /// Each namespace has a version, which is part of all its keys:
-/// [`Namespace::incr_version`](crate::manager::Namespace::incr_version) makes what is there stale.
-/// A view of one version stays with that.
+/// [`Namespace::incr_version`](crate::manager::Namespace::incr_version) invalidates its entries. A
+/// view of one version stays with that version.
 impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
-    /// The same view, of one version of its namespace, whatever its current one is. There are 2^40
-    /// of them; what is beyond is the last.
+    /// Returns this view of one version of its namespace, current or not. Versions beyond 2^40 - 1
+    /// are taken for that one.
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -25,15 +25,15 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         Self { version: Some(version.min(VERSION_MAX)), ..self }
     }
 
-    /// The version that this is a view of at the moment.
+    /// Returns the version that this is a view of now.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version.unwrap_or_else(|| self.namespace.version())
     }
 
-    /// Takes a key's value from this version to the next, and returns that; `None` if the key is
-    /// absent, or there is none after. Its time begins anew. Not atomic: for a moment it is in
-    /// both. O(1).
+    /// Moves a key's value from this version to the next, and returns the next version; `None` if
+    /// the key is absent or there is no next version. The time of the entry restarts. Not atomic:
+    /// for a moment both versions have the key. O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -45,11 +45,12 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     pub fn incr_version<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<u64> {
         let next = self.version() + 1;
-        (next <= VERSION_MAX).then(|| self.take_to(key, next)).flatten()
+        (next <= VERSION_MAX).then(|| self.move_to(key, next)).flatten()
     }
 
-    /// Takes a key's value from this version to the one before, and returns that; `None` if the key
-    /// is absent, or there is none before. O(1).
+    /// Moves a key's value from this version to the previous one, and returns the previous version;
+    /// `None` if the key is absent or there is no previous version. Otherwise as
+    /// [`incr_version`](View::incr_version). O(1).
     ///
     /// ```
     /// # use larder::manager::{CacheKind, CacheManager};
@@ -60,10 +61,10 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     pub fn decr_version<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<u64> {
         let before = self.version().saturating_sub(1);
-        (before > 0).then(|| self.take_to(key, before)).flatten()
+        (before > 0).then(|| self.move_to(key, before)).flatten()
     }
 
-    fn take_to<Q: KeyOf<T> + ?Sized>(&self, key: &Q, version: u64) -> Option<u64> {
+    fn move_to<Q: KeyOf<T> + ?Sized>(&self, key: &Q, version: u64) -> Option<u64> {
         let here = self.clone().with_version(self.version());
         let value = here.get(key)?;
         here.clone().with_version(version).insert(key, value);

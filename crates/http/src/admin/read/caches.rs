@@ -39,7 +39,7 @@ pub(crate) fn unit(max_bytes: Option<u64>) -> model::Unit {
 
 fn counts(cache: &ManagedCache) -> model::Counts {
     // Before the statistics: what is shed is an eviction by then.
-    let resize = cache.shed();
+    let resize = cache.evicted_by_resize();
     let (stats, memory) = (cache.stats(), cache.memory());
     let CacheMemory { structures, values, .. } = memory;
     model::Counts {

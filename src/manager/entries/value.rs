@@ -1,0 +1,104 @@
+//! Values of any type in one cache.
+
+use crate::{process::clock::NEVER, sync::Arc};
+use std::{any::Any, fmt, time::Duration};
+
+/// How old a value is, compared with the soft times of its [`View`](crate::manager::View).
+///
+/// Lookups return values of any freshness until they expire.
+/// [`View::get_aged`](crate::manager::View::get_aged) returns the freshness as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Freshness {
+    /// Before the soft times of the view.
+    Fresh,
+    /// Past [`with_refresh`](crate::manager::View::with_refresh): to be loaded again in the
+    /// background.
+    Due,
+    /// Past [`with_soft_ttl`](crate::manager::View::with_soft_ttl): to be used only if no newer
+    /// value can be had.
+    Stale,
+}
+
+/// When a value becomes stale and when it becomes due, by its cache's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) stale_at: u64,
+    pub(crate) due_at: u64,
+}
+
+impl Times {
+    pub(crate) const NEVER: Times = Times { stale_at: NEVER, due_at: NEVER };
+}
+
+#[derive(Debug)]
+pub(crate) struct Held<V> {
+    pub(crate) value: V,
+    pub(crate) times: Times,
+}
+
+/// The bytes of the allocations of a key and a value beside these: two reference counts each, the
+/// namespace, bytes and cost.
+pub(crate) const REFERENCES: usize = 4 * size_of::<usize>() + 2 * size_of::<u64>();
+
+/// A value as it is stored: a pointer to a [`Parcel`] of any type.
+#[derive(Clone)]
+pub(crate) struct StoredValue(Arc<dyn Priced>);
+
+/// A value and its price, behind a pointer to keep entries small in the cache.
+struct Parcel<V> {
+    held: Held<V>,
+    price: Price,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Price {
+    /// The bytes of key and value on the heap, beside what the cache reserves for every entry.
+    bytes: u32,
+    /// How long the load of the value took, in microseconds.
+    cost: u32,
+}
+
+trait Priced: Any + Send + Sync {
+    fn price(&self) -> Price;
+}
+
+impl<V: Send + Sync + 'static> Priced for Parcel<V> {
+    fn price(&self) -> Price {
+        self.price
+    }
+}
+
+impl StoredValue {
+    pub(crate) fn new<V: Send + Sync + 'static>(
+        held: Held<V>,
+        bytes: usize,
+        took: Duration,
+    ) -> Self {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let price = Price { bytes, cost: micros.max(1) };
+        Self(Arc::new(Parcel { held, price }))
+    }
+
+    /// Returns the value and its times; `None` if it is of another type, which its key rules out.
+    #[inline]
+    pub(crate) fn held<V: 'static>(&self) -> Option<&Held<V>> {
+        let parcel: &dyn Any = &*self.0;
+        parcel.downcast_ref::<Parcel<V>>().map(|parcel| &parcel.held)
+    }
+
+    pub(crate) fn bytes(&self) -> u32 {
+        self.0.price().bytes
+    }
+
+    /// Returns how long the load took, in microseconds; at least 1.
+    pub(crate) fn cost(&self) -> u32 {
+        self.0.price().cost
+    }
+}
+
+impl fmt::Debug for StoredValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredValue").field("bytes", &self.bytes()).finish_non_exhaustive()
+    }
+}
