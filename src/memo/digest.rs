@@ -1,4 +1,4 @@
-//! Short names for keys, where one is needed outside of this process's caches.
+//! Digests: short names for keys, for use outside of this process's caches.
 
 use super::{
     function::Function,
@@ -10,7 +10,7 @@ use std::{
     hash::{BuildHasher, Hash, RandomState},
 };
 
-/// The secret under which keys are digested.
+/// The secret key of digests.
 ///
 /// ```
 /// use larder::memo::DigestKey;
@@ -36,7 +36,7 @@ impl DigestKey {
         Self(secret)
     }
 
-    /// Creates a key from a random secret, another one in each run of the program.
+    /// Creates a key from a random secret, which differs in each run of the program.
     #[must_use]
     pub fn random() -> Self {
         let word = || RandomState::new().hash_one(()).to_ne_bytes();
@@ -45,15 +45,15 @@ impl DigestKey {
     }
 }
 
-/// Tells nothing.
+/// Does not show the secret.
 impl fmt::Debug for DigestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DigestKey(..)")
     }
 }
 
-/// 128 bits for a key, by SipHash-2-4 under a [`DigestKey`]: for logs, or as the key of another
-/// store.
+/// A digest of a key, 128 bits of SipHash-2-4 under a [`DigestKey`]: for logs, or as the key of
+/// another store.
 ///
 /// It covers the function's name and `version`, and the arguments with their types. Without the
 /// secret it is not possible to make two arguments with one digest; by chance that happens once in
@@ -63,7 +63,7 @@ impl fmt::Debug for DigestKey {
 pub struct Digest(u128);
 
 impl Digest {
-    /// As a number.
+    /// Returns the digest as a number.
     #[must_use]
     pub const fn to_u128(self) -> u128 {
         self.0
@@ -76,7 +76,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// That of a function's key.
+/// Returns the digest of a function's key.
 #[must_use]
 pub fn digest<P: Part>(function: &Function, secret: &DigestKey, key: &Arguments<P>) -> Digest {
     let mut hasher = SipHasher24::new_with_key(&secret.0);

@@ -1,8 +1,8 @@
-//! The functions whose results are kept.
+//! The functions whose results are cached.
 
 use super::{tables, writes};
 use crate::{
-    Clock,
+    CacheStats, Clock,
     engine::{
         reclaim::epoch::pin,
         shards::stats::{Counters, Event},
@@ -18,37 +18,37 @@ use std::{
     time::Duration,
 };
 
-/// What a function's attribute says of it.
+/// The options of a function's attribute.
 #[derive(Clone, Copy, Debug)]
 pub struct Declared {
-    /// Where it is: module path and name.
+    /// The function's module path and name.
     pub name: &'static str,
-    /// Its attribute.
+    /// The name of the attribute.
     pub attribute: &'static str,
-    /// The cache that its results are kept in.
+    /// The cache that stores the results.
     pub cache: &'static str,
-    /// How long they live, if not as long as the cache says.
+    /// The results' time to live; `None`: as the cache's settings say.
     pub ttl: Option<Duration>,
-    /// The share of that which is left to chance, if not what the cache says.
+    /// The share of the time to live that is random; `None`: as the cache's settings say.
     pub jitter: Option<f64>,
-    /// The age at which one caller loads anew.
+    /// The age at which one caller loads a result again.
     pub refresh: Option<Duration>,
-    /// How long they are kept beyond their time, in case the function fails.
+    /// How long results stay beyond their time to live, in case the function fails.
     pub stale_if_error: Option<Duration>,
-    /// Part of the digests of its keys.
+    /// A part of the digests of the function's keys.
     pub version: u64,
-    /// One load per key at a time.
+    /// Whether one load per key runs at a time.
     pub single_flight: bool,
-    /// The tables that it reads, as its attribute's templates.
+    /// The templates of the tables that the function reads.
     pub reads: &'static [&'static str],
-    /// The tables that it writes; if there are any it is not cached.
+    /// The templates of the tables that the function writes; if there are any, it is not cached.
     pub writes: &'static [&'static str],
-    /// Its options, as they are written.
+    /// The options, as they are written.
     pub options: &'static str,
 }
 
 impl Declared {
-    /// What is so if nothing is said.
+    /// The defaults of all options.
     pub const DEFAULT: Declared = Declared {
         name: "",
         attribute: "",
@@ -65,17 +65,17 @@ impl Declared {
     };
 }
 
-/// A function whose results are kept, or that writes tables. One static each.
+/// A function whose results are cached, or that writes tables; one static for each.
 pub struct Function {
     declared: Declared,
     /// Whether its tables have been checked.
     checked: AtomicBool,
-    /// The type that it is a method of, once that has been called.
+    /// The type that the function is a method of; set by the first call.
     owner: OnceLock<&'static str>,
     home: OnceLock<Home>,
 }
 
-/// A function's place in its cache.
+/// The cache and the namespace of a function, and its counters.
 #[derive(Debug)]
 pub(crate) struct Home {
     pub(crate) cache: ManagedCache,
@@ -85,14 +85,14 @@ pub(crate) struct Home {
     pub(crate) counters: Counters,
 }
 
-/// A function that is listed.
+/// A function in the list of all functions.
 #[derive(Debug)]
 pub struct Registered(pub &'static Function);
 
 inventory::collect!(Registered);
 
 impl Function {
-    /// One that has not been called yet.
+    /// Creates a function that has not been called yet.
     #[must_use]
     pub const fn new(declared: Declared) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl Function {
         }
     }
 
-    /// The same function, a method of `T`.
+    /// Returns this function, after noting that it is a method of `T`.
     #[inline]
     pub fn of<T: ?Sized>(&self) -> &Self {
         if self.owner.get().is_none() {
@@ -116,11 +116,11 @@ impl Function {
         &self.declared
     }
 
-    /// Its place in its cache, found at its first call.
+    /// Returns the function's cache and namespace, which the first call creates.
     ///
     /// # Panics
     ///
-    /// If there is no cache of the name that its attribute says.
+    /// If the cache that the attribute names does not exist.
     #[inline(always)]
     pub(crate) fn home(&self) -> &Home {
         match self.home.get() {
@@ -132,7 +132,7 @@ impl Function {
     #[cold]
     #[inline(never)]
     fn find_home(&self) -> &Home {
-        /// Names may be the same by request; namespaces must not be.
+        /// Numbers the namespaces, since two functions may have the same name.
         static FUNCTIONS: AtomicU64 = AtomicU64::new(0);
         self.check_tables();
         self.home.get_or_init(|| {
@@ -151,8 +151,9 @@ impl Function {
         })
     }
 
-    /// At its first call, tells a subscriber what is wrong with its tables.
+    /// Reports the warnings about the function's tables to a subscriber, at the first call.
     pub(super) fn check_tables(&self) {
+        // Relaxed: the flag only keeps other callers from reporting again.
         if !self.checked.load(Relaxed) && !self.checked.swap(true, Relaxed) {
             for warning in self.warnings() {
                 telemetry::tables(&self.name(), &warning);
@@ -168,7 +169,7 @@ impl Function {
         tables::warnings(self, &writes::reported())
     }
 
-    /// What has happened so far.
+    /// Returns the statistics of the function.
     #[must_use]
     pub fn stats(&self) -> FunctionStats {
         self.home.get().map_or_else(FunctionStats::default, |home| {
@@ -219,74 +220,72 @@ impl fmt::Debug for Function {
     }
 }
 
-/// What has happened to one cached function since the program started.
+/// The statistics of one cached function since the program started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct FunctionStats {
     /// Calls that found their result.
     pub hits: u64,
-    /// Calls that did not: they ran the function, or waited for a call that did.
+    /// Calls that did not: each ran the function or waited for a call that ran it.
     pub misses: u64,
-    /// Runs of the function itself that have come to an end.
+    /// Completed runs of the function itself.
     pub loads: u64,
     /// Runs among these that returned an error.
     pub load_failures: u64,
-    /// How long all of these took together.
-    #[cfg_attr(
-        feature = "serde",
-        serde(rename = "load_time_seconds", serialize_with = "crate::types::seconds::serialize")
-    )]
+    /// The total time of these runs.
+    #[cfg_attr(feature = "serde", serde(rename = "load_time_seconds", with = "crate::seconds"))]
     pub load_time: Duration,
 }
 
 impl FunctionStats {
-    /// The share of calls that found their result, from 0.0 to 1.0; 0.0 if there were none.
+    /// Returns the share of calls that found their result, from 0.0 to 1.0; 0.0 if there were none.
     #[must_use]
     pub fn hit_ratio(&self) -> f64 {
-        match self.hits + self.misses {
-            0 => 0.0,
-            calls => self.hits as f64 / calls as f64,
-        }
+        self.of_cache().hit_ratio()
     }
 
-    /// How long a run took in the mean; zero if there was none.
+    /// Returns the mean time of a run; zero if there was none.
     #[must_use]
     pub fn mean_load_time(&self) -> Duration {
-        let nanos = self.load_time.as_nanos().checked_div(self.loads.into()).unwrap_or(0);
-        Duration::from_nanos(nanos as u64)
+        self.of_cache().mean_load_time()
+    }
+
+    fn of_cache(&self) -> CacheStats {
+        let Self { hits, misses, loads, load_time, .. } = *self;
+        CacheStats { hits, misses, loads, load_time, ..CacheStats::default() }
     }
 }
 
-/// A cached function of this program, or one that writes tables, and what has happened to it.
+/// A cached function of this program, or one that writes tables, and its statistics.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct FunctionInfo {
-    /// Module path and name, or what the attribute's `name` says. Of a method, the type's too, once
-    /// it has been called; until then that is `<_>`.
+    /// Module path and name, or the attribute's `name`. The name of a method has the type as well,
+    /// which is `<_>` until its first call.
     pub name: String,
-    /// Its attribute: `cache_result`, `cache_method_result`, `cache_query` or `cache_view`.
+    /// The attribute: `cache_result`, `cache_method_result`, `cache_query` or `cache_view`.
     pub attribute: &'static str,
-    /// The cache that its results are kept in. Empty for a function that writes, of which nothing
-    /// is kept.
+    /// The cache that stores the results. Empty for a function that writes, whose results are not
+    /// cached.
     pub cache: &'static str,
     /// The attribute's options, as they are written.
     pub options: &'static str,
-    /// The tables that it reads, as its attribute's templates.
+    /// The templates of the tables that the function reads.
     pub reads: &'static [&'static str],
-    /// The tables that it writes; if there are any, nothing of it is kept.
+    /// The templates of the tables that it writes; if there are any, its results are not cached.
     pub writes: &'static [&'static str],
-    /// Hits, misses, loads. All zero for a function that writes.
+    /// Hits, misses and loads; all 0 for a function that writes.
     pub stats: FunctionStats,
-    /// Tables that it reads and no function writes, or that it writes and no cached function reads,
-    /// one sentence for each. A misspelt table is found so. What
-    /// [`invalidate_table`](super::invalidate_table) was told of counts as written.
+    /// One sentence for each table that it reads and no function writes, or that it writes and no
+    /// cached function reads: such a table may be misspelt. A table given to
+    /// [`invalidate_table`](super::invalidate_table) counts as written.
     pub warnings: Vec<String>,
 }
 
-/// Every cached function that is linked into this program, and every one that writes tables, called
-/// or not, by name.
+/// Returns all functions of this program that are cached or write tables, called or not, ordered by
+/// name.
 ///
 /// ```
 /// #[larder::cache_result(ttl = "5m", cache = "analytics")]
@@ -318,9 +317,9 @@ pub fn functions() -> Vec<FunctionInfo> {
     functions
 }
 
-/// Removes all that the functions of this name have returned, as their companion `invalidate_all`
-/// does; how many such functions there are. For those without companions, and for whoever knows
-/// them from [`functions`]. O(functions).
+/// Removes all results of the functions of this name, as their companion `invalidate_all` does.
+/// Returns the number of such functions. For functions without companions, and for names that come
+/// from [`functions`]. O(functions).
 ///
 /// ```
 /// use larder::{cache_method_result, manager};
@@ -348,7 +347,7 @@ pub fn invalidate_function(name: &str) -> usize {
     let mut named = 0;
     for function in all().filter(|function| function.name() == name) {
         named += 1;
-        // What was never called has returned nothing.
+        // A function that was never called has no results.
         if let Some(home) = function.home.get() {
             home.namespace.incr_version();
         }

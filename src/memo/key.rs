@@ -1,4 +1,4 @@
-//! Keys made of arguments.
+//! Keys that consist of arguments.
 
 use crate::manager::Key;
 use std::{
@@ -16,7 +16,7 @@ use std::{
     note = "say with `key = ..` what stands for it, or, if the result does not depend on it, leave it out with `skip(..)`"
 )]
 pub trait Argument: ToOwned<Owned = Self::Kept> + Hash + Eq {
-    /// Its owned form.
+    /// The argument's owned form.
     type Kept: Borrow<Self> + Hash + Eq + Send + Sync + 'static;
 }
 
@@ -29,18 +29,18 @@ where
     type Kept = T::Owned;
 }
 
-/// A part of a key, borrowed; what is stored of it hashes alike.
+/// A borrowed part of a key. Its stored form has the same hash.
 pub trait Part: Hash {
-    /// What is stored of it.
+    /// The stored form.
     type Stored: Hash + Eq + Send + Sync + 'static;
 
-    /// Whether it is what is stored as that.
+    /// Returns whether this is the part whose stored form is `stored`.
     fn matches(&self, stored: &Self::Stored) -> bool;
 
-    /// Makes what is stored of it.
+    /// Returns the stored form.
     fn to_stored(&self) -> Self::Stored;
 
-    /// Hashes it with its type.
+    /// Hashes the part with its type.
     fn digest<H: Hasher>(&self, state: &mut H) {
         type_name::<Self::Stored>().hash(state);
         self.hash(state);
@@ -51,18 +51,18 @@ pub trait Part: Hash {
 #[derive(Debug, Hash)]
 pub struct Ref<'a, T: ?Sized>(&'a T);
 
-/// Compiles if it can be part of a key.
+/// Compiles if the argument can be a part of a key.
 #[inline(always)]
 pub fn check<T: Argument + ?Sized>(_: &T) {}
 
-/// An argument, or part of one. Its method `part` makes a part of it; or, where it cannot be one,
-/// something that can, by [`OtherArgument`]. So it is [`check`] that says so, once, and nothing
-/// else does.
+/// An argument, or a part of one. Its method `part` returns the part of the key. For a type that
+/// cannot be one, [`OtherArgument`] has a method of the same name that compiles, so that [`check`]
+/// alone reports the error, once.
 #[derive(Debug)]
 pub struct Given<'a, T: ?Sized>(pub &'a T);
 
 impl<'a, T: Argument + ?Sized> Given<'a, T> {
-    /// It as a part of a key.
+    /// Returns the argument as a part of a key.
     #[inline(always)]
     pub fn part(self) -> Ref<'a, T> {
         Ref(self.0)
@@ -74,16 +74,16 @@ impl<'a, T: Argument + ?Sized> Given<'a, T> {
 pub struct GivenOption<'a, T: ?Sized>(pub Option<&'a T>);
 
 impl<'a, T: Argument + ?Sized> GivenOption<'a, T> {
-    /// It as a part of a key.
+    /// Returns the argument as a part of a key.
     #[inline(always)]
     pub fn part(self) -> Optional<'a, T> {
         Optional(self.0)
     }
 }
 
-/// What cannot be part of a key.
+/// Arguments that cannot be a part of a key.
 pub trait OtherArgument: Sized {
-    /// A part that is never made, since what has this does not compile.
+    /// Never called, since [`check`] does not compile for the argument.
     fn part(self) -> Ref<'static, ()> {
         Ref(&())
     }
@@ -123,11 +123,11 @@ impl<T: Argument + ?Sized> Part for Optional<'_, T> {
     }
 }
 
-/// What a closure has made of arguments.
+/// A part that a closure has computed from arguments.
 #[derive(Debug, Hash)]
 struct Owned<K>(K);
 
-/// A part that was made for the key.
+/// Returns an owned value as a part of a key.
 #[inline(always)]
 pub fn owned<K: Argument<Kept = K> + Clone + Send + Sync + 'static>(part: K) -> impl Part {
     Owned(part)
@@ -146,10 +146,10 @@ impl<K: Argument<Kept = K> + Clone + Send + Sync + 'static> Part for Owned<K> {
     }
 }
 
-/// A type, as part of a key: its only value is equal to itself, and of no other type.
+/// A type as a part of a key. The value of each type is equal to itself only.
 struct Of<T: ?Sized>(PhantomData<fn() -> Box<T>>);
 
-/// A type parameter of the function.
+/// Returns a type parameter of the function as a part of a key.
 #[inline(always)]
 pub fn of<T: ?Sized + 'static>() -> impl Part {
     Of::<T>(PhantomData)
@@ -187,7 +187,7 @@ impl<T: ?Sized + 'static> Part for Of<T> {
     }
 }
 
-/// The parts together, as what a cache is asked with.
+/// All parts together: the key of a lookup.
 #[derive(Debug, Hash)]
 pub struct Arguments<P>(pub P);
 

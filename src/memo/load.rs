@@ -1,14 +1,14 @@
-//! From a call to its result: look it up, or have it loaded.
+//! From a call to its result: a lookup, and a load if there is no result.
 //!
-//! The key is borrowed from the arguments, and they are to go to the function if there is no
-//! result. So a call has two halves: [`look_up`] borrows the key and gives it back; if nothing was
-//! found there is a [`Turn`], which owns its key, and the arguments may be moved.
+//! The key borrows the arguments, which the function needs if there is no result. So a call has two
+//! steps: [`look_up`] borrows the key only during the call; after a miss it returns a [`Turn`],
+//! which owns its key, so that the arguments can be moved.
 //!
-//! Loads are the engine's (`engine/flight.rs`): one per key, and superseded by whatever invalidates
-//! the key, or any tag, meanwhile. What a function has beyond that is an entry's second and third
-//! time: when it is no longer fresh and kept for want of better only, and when one of those who
-//! find it is to load it anew. Either way the load *replaces* what is there, as a refresh does
-//! (`engine/fill.rs`).
+//! Loads are those of the engine (`engine/singleflight/`): one per key, superseded by every
+//! invalidation of the key or of a tag meanwhile. The results of a function have two more times:
+//! after `fresh_until` a result is returned only if the function fails; after `refresh_at` one of
+//! the callers loads it again. In both cases the load *replaces* the old result, as a refresh does
+//! (`engine/load/fill.rs`).
 
 mod detached;
 mod future;
@@ -44,28 +44,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A result as it is kept.
+/// A result in its stored form.
 pub(super) struct Kept<V> {
     value: V,
     fresh_until: u64,
     refresh_at: AtomicU64,
 }
 
-/// What [`look_up`] comes to.
+/// The outcome of [`look_up`].
 #[derive(Debug)]
 pub enum Looked<S: Shape> {
     /// The result.
     Found(S::Output),
-    /// There is none, or it is old.
+    /// There is no result, or it is to be loaded again.
     Missing(Turn<S>),
 }
 
-/// A call that has to load, or to wait for another call that does.
+/// A call that has to load the result, or to wait for another call that loads it.
 pub struct Turn<S: Shape> {
     function: &'static Function,
     key: StoredKey,
     hash: u64,
-    /// Of the key.
+    /// The bytes that the key takes.
     bytes: usize,
     tags: Tags,
     start: Start<S::Value>,
@@ -73,14 +73,14 @@ pub struct Turn<S: Shape> {
 
 /// What a load starts from.
 pub(super) enum Start<V> {
-    /// No result.
+    /// There is no result.
     Absent,
-    /// One that is to be loaded anew, by one caller.
+    /// A result that one caller is to load again.
     Old(V, NodeRef),
-    /// Whatever there is, it is not wanted.
+    /// The load is to replace any result.
     Forced,
-    /// Whatever there is may be older than what this thread has written, and what is loaded is for
-    /// itself only.
+    /// The call is within a write of what it reads: a stored result may be older than the write,
+    /// and the loaded result is for this caller only.
     Within,
 }
 
@@ -94,7 +94,7 @@ pub fn look_up<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
     let home = function.home();
     let query = query::<S, Q>(home, key);
     let found = home.entries.get_ref(&query, |stored| {
-        // Pinned already, which makes it cheap.
+        // Cheap, since the thread is pinned already.
         home.count(Event::Hit);
         kept::<S>(stored).value.clone()
     });
@@ -127,7 +127,8 @@ fn look_up_aged<S: Shape, Q: Key>(function: &'static Function, key: &Q) -> Looke
     }
 }
 
-/// The result of a call, if there is one that is fresh; leaves no trace.
+/// Returns the result of a call, if it is stored and fresh. Counts neither as use nor as hit or
+/// miss.
 pub fn peek<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Option<S::Output> {
     if writes::may_be_writing(function.declared().reads) {
         return None;
@@ -143,32 +144,32 @@ pub fn peek<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Opt
     entries.engine().peek(entries.hash(&query), eq, fresh).flatten().map(S::join)
 }
 
-/// Removes the result of a call, and has what is being loaded not kept; whether there was one.
+/// Removes the result of a call, and supersedes its load. Returns whether there was a result.
 pub fn invalidate<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> bool {
     let home = function.home();
     home.entries.invalidate(&query::<S, Q>(home, key))
 }
 
-/// Removes all results, and has what is being loaded not kept.
+/// Removes all results. Loads that run at that moment store theirs where no lookup finds them.
 pub fn invalidate_all(function: &'static Function) {
     function.home().namespace.incr_version();
 }
 
-/// Loads a result, whether there is one or not.
+/// Returns a turn that loads the result, also if it is stored.
 pub fn refresh<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Turn<S> {
     let home = function.home();
     let turn = Turn::missing(function, query::<S, Q>(home, key), Start::Forced);
-    // What began before the call may bring what is older than it.
+    // A load that began before this call may return an older result.
     home.entries.engine().supersede_load(turn.hash);
     turn
 }
 
-/// A block as what it is the body of: so the compiler knows what its `?` returns.
+/// Returns `body`. Tells the compiler the type of the block, and so what its `?` returns.
 pub fn future_of<T, F: Future<Output = T>>(body: F) -> F {
     body
 }
 
-/// What `when` is, if it is not said.
+/// The default of `when`.
 pub fn always<V>(_: &V) -> bool {
     true
 }
@@ -183,7 +184,7 @@ fn kept<S: Shape>(stored: &StoredValue) -> &Kept<S::Value> {
     &stored.held::<Kept<S::Value>>().expect("the key says of what type its value is").value
 }
 
-/// What came of a run.
+/// Returns the outcome of a run, for telemetry.
 fn outcome<S: Shape>(split: &Result<S::Value, S::Rest>) -> telemetry::Outcome {
     match split {
         Ok(_) => telemetry::Outcome::Loaded,
@@ -195,16 +196,16 @@ fn outcome<S: Shape>(split: &Result<S::Value, S::Rest>) -> telemetry::Outcome {
 /// The lead of a load.
 struct Lead<V> {
     leader: Leader<'static, StoredKey, StoredValue>,
-    /// What there is of old, where, and whether it is still to be given out.
+    /// The old result and its node.
     old: Option<(V, NodeRef)>,
 }
 
-/// How a turn goes on.
+/// The next step of a turn.
 enum Next<S: Shape> {
     Done(S::Output),
     Lead(Lead<S::Value>),
-    /// To run the function for this caller only: those of the function do not wait for one another,
-    /// or it is called within a write.
+    /// Run the function for this caller only: the function has no single flight, or the call is
+    /// within a write.
     Alone,
 }
 
@@ -230,11 +231,11 @@ impl<S: Shape> Turn<S> {
         Self { function, key, hash, bytes, tags: Tags::NONE, start }
     }
 
-    /// Gives what is loaded tags, of your own and tables.
+    /// Adds tags and tables to the loaded result.
     ///
     /// # Panics
     ///
-    /// If they are more than eight.
+    /// If there are more than eight.
     #[must_use]
     pub fn tagged(mut self, tags: &[String], tables: &[Table]) -> Self {
         let entries = &self.function.home().entries;
@@ -244,7 +245,8 @@ impl<S: Shape> Turn<S> {
         self
     }
 
-    /// The result, by `run` if it is this call's turn. It is kept if `keep` agrees.
+    /// Returns the result. Calls `run` if this call leads the load, and stores the result if `keep`
+    /// returns true.
     #[cold]
     #[inline(never)]
     pub fn load(
@@ -278,7 +280,7 @@ impl<S: Shape> Turn<S> {
         self.function.home()
     }
 
-    /// What a subscriber is to know of a run.
+    /// Opens the span of a run.
     fn span(&self) -> LoadSpan {
         let Declared { name, ttl, .. } = *self.function.declared();
         LoadSpan::new(&self.home().cache, Some(name), ttl)
@@ -288,7 +290,7 @@ impl<S: Shape> Turn<S> {
         |other| self.key == *other
     }
 
-    /// If there is an old result: who is to load it anew.
+    /// If there is an old result, returns it, or the lead of the load that replaces it.
     #[allow(clippy::option_option)]
     fn refresh(&self) -> Option<Option<Next<S>>> {
         let Start::Old(value, node_ref) = &self.start else { return None };
@@ -307,7 +309,7 @@ impl<S: Shape> Turn<S> {
         ))
     }
 
-    /// A place in the load; None for those who do not wait.
+    /// Joins the load of the key; `None` for a call that runs the function alone.
     fn board(&self) -> Option<Boarding<'static, StoredKey, StoredValue>> {
         if matches!(self.start, Start::Within) {
             return None;
@@ -318,7 +320,7 @@ impl<S: Shape> Turn<S> {
         (!waits || self.function.declared().single_flight).then_some(boarding)
     }
 
-    /// None to start anew.
+    /// Returns the next step after a turn; `None` to start again.
     fn next(&self, turn: Option<Flown<'static, StoredKey, StoredValue>>) -> Option<Next<S>> {
         let Some(turn) = turn else { return Some(Next::Alone) };
         match turn {
@@ -338,7 +340,7 @@ impl<S: Shape> Turn<S> {
         let Some((stored, node_ref)) = found else { return Next::Lead(Lead { leader, old: None }) };
         let kept = kept::<S>(&stored);
         let value = kept.value.clone();
-        // Somebody may have stored it between the lookup and the boarding.
+        // Another caller may have stored it between the lookup and the boarding.
         if !home.clock.is_past(kept.fresh_until) && !matches!(self.start, Start::Forced) {
             leader.land(Outcome::Value(stored));
             return Next::Done(S::join(value));
@@ -357,7 +359,7 @@ impl<S: Shape> Turn<S> {
         split.map_or_else(S::rest, S::join)
     }
 
-    /// Keeps what was loaded, and hands it to those who wait.
+    /// Stores the loaded result, and hands it to the waiting callers.
     fn end(
         self,
         lead: Lead<S::Value>,
@@ -369,8 +371,8 @@ impl<S: Shape> Turn<S> {
         self.end_with(lead, split, keep, started, took, |output| output)
     }
 
-    /// The same, with `answer` called when the load has landed, before listeners hear of what it
-    /// took out.
+    /// [`end`](Self::end) with `answer`, which is called when the load has landed, before listeners
+    /// are notified of the removals.
     fn end_with<R>(
         self,
         lead: Lead<S::Value>,
@@ -430,8 +432,8 @@ impl<S: Shape> Turn<S> {
                     }
                     match S::share(&rest) {
                         Some(shared) => drop(lead.leader.land(Outcome::Error(shared))),
-                        // Each caller needs a rest of its own, so the next of them runs the
-                        // function, and no more than one at a time.
+                        // Errors that cannot be shared: the next waiting caller runs the
+                        // function, one at a time.
                         None => drop(lead.leader),
                     }
                     S::rest(rest)
@@ -440,14 +442,14 @@ impl<S: Shape> Turn<S> {
         }
     }
 
-    /// There is no such result any more.
+    /// Removes the old result.
     fn forget(&self, lead: &Lead<S::Value>) {
         if lead.old.is_some() {
             self.home().entries.engine().remove_loaded(self.hash, self.eq());
         }
     }
 
-    /// Puts off the next refresh of an old result for a while.
+    /// Postpones the next refresh of an old result, after a failure.
     fn rest(&self) {
         let home = self.home();
         let rested = home.clock.deadline_after(REST);
@@ -466,13 +468,13 @@ impl<S: Shape> Turn<S> {
         let (mut fresh_until, mut stored_for) = (NEVER, Ttl::ByRule);
         if own {
             let settings = home.cache.settings();
-            // Of an idle time nothing is left to chance; what is to be kept beyond it needs an end.
+            // Without grace, an idle time stays with the cache's rules; a grace needs a deadline.
             let by_settings = match stale_if_error {
                 Some(_) => settings.time_to_live,
                 None => settings.limits().0,
             };
             if let Some(ttl) = ttl.or(by_settings) {
-                // Each of these hashers has random keys.
+                // Random bits: each `RandomState` has other keys.
                 let bits = RandomState::new().hash_one(0);
                 let ttl = chance::jittered(ttl, jitter.unwrap_or(settings.jitter), bits);
                 if let Some(grace) = stale_if_error {

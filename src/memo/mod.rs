@@ -1,20 +1,19 @@
-//! What functions return, kept: the run-time half of the attributes.
+//! Memoized functions: the run-time half of the attributes.
 //!
 //! [`cache_result`](crate::cache_result), [`cache_method_result`](crate::cache_method_result) and
 //! [`cache_query`](crate::cache_query) are in the package `larder-macros`, and so is `cache_view`,
-//! which the package `larder-http` exports; the guide is `docs/memoize.md` of the repository. Here
-//! is what they have to do when the program runs, and what it knows of its functions: [`functions`]
-//! lists them.
+//! which the package `larder-http` exports; the guide is `docs/memoize.md` in the repository. This
+//! module has the code that their expansions call, and the list of all such functions,
+//! [`functions`].
 //!
 //! # Keys
 //!
-//! Each function has a namespace of its own, in the cache that it says; the key is a tuple of its
-//! arguments, of their own types, compared by their own `Eq`. Nothing is printed and nothing is
-//! digested, so no two functions and no two lists of arguments share a key, however alike they
-//! look. Looking one up borrows the arguments; it is made owned when it is missed.
+//! Each function has a namespace of its own in the cache that its attribute names. A key is the
+//! tuple of the arguments, with their own types, compared by their own `Eq`. Keys are neither
+//! formatted nor digested, so different functions or different arguments never share a key. A
+//! lookup borrows the arguments; they are made owned after a miss.
 //!
-//! Where a short name for a key is wanted, in a log or as the key of another store, each function
-//! has a [`Digest`] of it.
+//! Each function also has a [`Digest`] of a key: a short name for logs or other stores.
 #![forbid(unsafe_code)]
 
 mod digest;
@@ -30,7 +29,7 @@ pub use digest::{Digest, DigestKey};
 pub use function::{FunctionInfo, FunctionStats, functions, invalidate_function};
 pub use writes::invalidate_table;
 
-/// What the attributes' expansions call. No part of the public API: it changes with them.
+/// What the attributes' expansions call. Not a part of the public API: it changes with them.
 #[doc(hidden)]
 pub mod rt {
     pub use super::{

@@ -1,5 +1,5 @@
-//! Calls of functions that read tables: within a write of these nothing is looked up, and nothing
-//! is kept.
+//! Calls of functions that read tables. Within a write of these tables, nothing is looked up and no
+//! result is stored.
 
 use super::{
     function::Function,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::manager::Key;
 
-/// [`look_up`] for a function that reads `tables`: within a write of these nothing is found.
+/// [`look_up`] for a function that reads `tables`. Finds nothing within a write of these.
 #[inline(always)]
 pub fn look_up_rows<S: Shape, Q: Key>(
     function: &'static Function,
@@ -24,7 +24,7 @@ pub fn look_up_rows<S: Shape, Q: Key>(
     }
 }
 
-/// [`refresh`] for a function that reads `tables`: within a write of these, nothing is kept.
+/// [`refresh`] for a function that reads `tables`. Stores nothing within a write of these.
 pub fn refresh_rows<S: Shape, Q: Key>(
     function: &'static Function,
     shape: S,
@@ -34,7 +34,7 @@ pub fn refresh_rows<S: Shape, Q: Key>(
     within(function, key, tables).unwrap_or_else(|| refresh(function, shape, key))
 }
 
-/// The turn of a call within a write of what it reads.
+/// Returns a turn that runs alone, if the call is within a write of what it reads.
 #[inline(always)]
 fn within<S: Shape, Q: Key>(
     function: &'static Function,

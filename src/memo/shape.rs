@@ -1,22 +1,23 @@
-//! What functions return: what of it is kept, and what goes to the caller only.
+//! The types that functions return: which part is stored, and which goes to the caller only.
 //!
-//! An attribute sees names, and `Result` may hide behind any of them. So it is the compiler that is
-//! asked: `(&Returned::<R>::new()).shape()` finds the method for results if `R` is one, by whatever
-//! name, the one for options, or that for everything else. Results are told apart by whether their
-//! errors can be shared.
+//! An attribute sees names of types, and any name may be an alias of `Result`. So the compiler
+//! decides: the call `(&Returned::<R>::new()).shape()` resolves to the method for results, for
+//! options, or for all other types, under any alias. There are two methods for results, since some
+//! errors can be shared between callers and others cannot.
 
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
-/// A value that can be kept.
+/// A value that can be stored.
 pub trait Kept: Clone + Send + Sync + 'static {}
 
 impl<T: Clone + Send + Sync + 'static> Kept for T {}
 
-/// What keeps values. It says what they lack, since for a value itself rustc proposes to borrow it.
+/// Stands for the cache in bounds. The bounds are on this type, because for an unmet bound on the
+/// value rustc would suggest to borrow the value.
 #[derive(Debug)]
 pub struct Keeps;
 
-/// Values that each caller can have one of.
+/// Values that can be cloned for each caller.
 #[diagnostic::on_unimplemented(
     message = "`{V}` cannot be kept in a cache, since it is not `Clone`",
     label = "each caller gets a clone of what is kept",
@@ -27,7 +28,7 @@ pub trait Cloned<V> {}
 #[diagnostic::do_not_recommend]
 impl<V: Clone> Cloned<V> for Keeps {}
 
-/// Values that other threads can have.
+/// Values that can be sent to other threads.
 #[diagnostic::on_unimplemented(
     message = "`{V}` cannot be kept in a cache, since it is not `Send + Sync`",
     label = "other threads get what is kept, too",
@@ -38,68 +39,68 @@ pub trait Shareable<V> {}
 #[diagnostic::do_not_recommend]
 impl<V: Send + Sync> Shareable<V> for Keeps {}
 
-/// What can be handed to those who have waited for it.
+/// An error, or the absence of a value, that can be handed to all waiting callers.
 pub(super) type Shared = Arc<dyn Any + Send + Sync>;
 
-/// How what a function returns is taken apart, whether it can be kept or not.
+/// How the output of a function is split into the stored value and the rest.
 pub trait Form {
-    /// What it returns.
+    /// What the function returns.
     type Output;
-    /// What is kept of that.
+    /// The part that is stored.
     type Value;
-    /// What is not.
+    /// What is returned in place of a value.
     type Rest;
 
-    /// Whether the rest says that something went wrong, rather than that there is nothing.
+    /// Whether the rest is an error, rather than the absence of a value.
     const FAILS: bool;
 
-    /// Takes it apart.
+    /// Splits an output.
     ///
     /// # Errors
     ///
-    /// What is not kept.
+    /// The rest, which is not stored.
     fn split(output: Self::Output) -> Result<Self::Value, Self::Rest>;
-    /// Puts what was kept together again.
+    /// Returns the output for a stored value.
     fn join(value: Self::Value) -> Self::Output;
-    /// Gives back what was not.
+    /// Returns the output for a rest.
     fn rest(rest: Self::Rest) -> Self::Output;
-    /// The rest for those who have waited; None if each needs one of its own.
+    /// Returns the rest in a form for all waiting callers; `None` if it cannot be shared.
     fn share(rest: &Self::Rest) -> Option<Shared>;
-    /// The rest, from what was shared.
+    /// Returns the rest from its shared form.
     fn shared(shared: &Shared) -> Option<Self::Rest>;
 }
 
-/// A form whose values can be kept.
+/// A form whose values can be stored.
 pub trait Shape: Form<Value: Clone + Send + Sync + 'static> {}
 
 impl<F: Form<Value: Clone + Send + Sync + 'static>> Shape for F {}
 
-/// Compiles if what a function returns can be kept.
+/// Compiles if the values of a form can be stored.
 pub fn check_kept<V: 'static>(_: impl Form<Value = V>)
 where
     Keeps: Cloned<V> + Shareable<V>,
 {
 }
 
-/// A form. Its method `shape` is the form itself; or, where the values cannot be kept, something
-/// else, by [`OtherForm`]. So it is [`check_kept`] that says so, once, and nothing else does.
+/// A form. Its method `shape` returns the form. For values that cannot be stored, [`OtherForm`] has
+/// a method of the same name that compiles, so that [`check_kept`] alone reports the error, once.
 #[derive(Debug)]
 pub struct Formed<F>(pub F);
 
 impl<F: Form<Value: Kept>> Formed<F> {
-    /// The form.
+    /// Returns the form.
     #[inline(always)]
     pub fn shape(self) -> F {
         self.0
     }
 }
 
-/// A form of values that cannot be kept.
+/// Forms of values that cannot be stored.
 pub trait OtherForm: Sized {
-    /// What it is a form of.
+    /// The form.
     type Form: Form;
 
-    /// A form that is never used, since what has this does not compile.
+    /// Never called, since [`check_kept`] does not compile for the form.
     fn shape(self) -> Unkept<Self::Form> {
         Unkept(PhantomData)
     }
@@ -109,7 +110,7 @@ impl<F: Form> OtherForm for Formed<F> {
     type Form = F;
 }
 
-/// Stands for a form of values that cannot be kept.
+/// Stands for a form of values that cannot be stored.
 #[derive(Debug)]
 pub struct Unkept<F>(PhantomData<fn() -> F>);
 
@@ -125,7 +126,7 @@ impl<F: Form> Form for Unkept<F> {
     }
 
     fn join((): ()) -> F::Output {
-        unreachable!("nothing is kept")
+        unreachable!("no value is stored")
     }
 
     fn rest(rest: F::Output) -> F::Output {
@@ -141,7 +142,7 @@ impl<F: Form> Form for Unkept<F> {
     }
 }
 
-/// Asks for the shape of `T`.
+/// Finds the form of the return type `T` by method resolution.
 pub struct Returned<T>(PhantomData<fn() -> T>);
 
 macro_rules! shapes {
@@ -166,13 +167,13 @@ macro_rules! shapes {
 }
 
 shapes! {
-    /// All of it is kept.
+    /// The form of all types except `Option` and `Result`: the whole output is stored.
     Whole<T>;
-    /// What there is, if there is something.
+    /// The form of options: the content of `Some` is stored.
     Optional<T>;
-    /// What went well; errors are shared.
+    /// The form of results whose errors can be shared: the content of `Ok` is stored.
     Sharing<T, E>;
-    /// What went well; errors go to their callers.
+    /// The form of other results: the content of `Ok` is stored, an error goes to one caller.
     Fallible<T, E>;
 }
 
@@ -191,7 +192,7 @@ impl<T> Returned<T> {
         Self(PhantomData)
     }
 
-    /// That of a value whose type has no name.
+    /// For a value whose type cannot be named.
     #[must_use]
     pub const fn of(_: &T) -> Self {
         Self(PhantomData)
@@ -205,7 +206,7 @@ impl<T> fmt::Debug for Returned<T> {
 }
 
 impl<T> Returned<Option<T>> {
-    /// That of an option.
+    /// Returns the form of options.
     #[inline(always)]
     pub const fn shape(&self) -> Optional<T> {
         Optional(PhantomData)
@@ -213,19 +214,19 @@ impl<T> Returned<Option<T>> {
 }
 
 impl<T, E: Clone + Send + Sync + 'static> Returned<Result<T, E>> {
-    /// That of a result whose errors can be shared.
+    /// Returns the form of results whose errors can be shared.
     #[inline(always)]
     pub const fn shape(&self) -> Sharing<T, E> {
         Sharing(PhantomData)
     }
 }
 
-/// Found if no method of its own is.
+/// Found by method resolution if there is no inherent method: other results.
 pub trait OtherResult {
-    /// That of a result.
+    /// The form.
     type Shape;
 
-    /// The shape.
+    /// Returns the form.
     fn shape(&self) -> Self::Shape;
 }
 
@@ -238,12 +239,12 @@ impl<T, E> OtherResult for Returned<Result<T, E>> {
     }
 }
 
-/// Found if nothing else is, one reference further.
+/// Found by method resolution last, one reference further: all other types.
 pub trait OtherValue {
-    /// That of everything else.
+    /// The form.
     type Shape;
 
-    /// The shape.
+    /// Returns the form.
     fn shape(&self) -> Self::Shape;
 }
 
@@ -256,7 +257,7 @@ impl<T> OtherValue for &Returned<T> {
     }
 }
 
-/// The rest of what has none.
+/// The rest of forms that store every output.
 #[derive(Debug)]
 pub enum Never {}
 
@@ -290,7 +291,7 @@ impl<T> Form for Whole<T> {
     }
 }
 
-/// That there is nothing, for those who have waited.
+/// The shared form of `None`.
 struct Nothing;
 
 impl<T> Form for Optional<T> {
@@ -323,74 +324,63 @@ impl<T> Form for Optional<T> {
     }
 }
 
-impl<T, E: Clone + Send + Sync + 'static> Form for Sharing<T, E> {
-    type Output = Result<T, E>;
-    type Value = T;
-    type Rest = E;
+/// Implements the two forms of results, which differ in sharing errors.
+macro_rules! results {
+    ($($name:ident<T, E $(: $bound:ident $(+ $more:tt)*)?>: $share:expr, $shared:expr;)*) => {$(
+        impl<T, E $(: $bound $(+ $more)*)?> Form for $name<T, E> {
+            type Output = Result<T, E>;
+            type Value = T;
+            type Rest = E;
 
-    const FAILS: bool = true;
+            const FAILS: bool = true;
 
-    #[inline(always)]
-    fn split(output: Result<T, E>) -> Result<T, E> {
-        output
-    }
+            #[inline(always)]
+            fn split(output: Result<T, E>) -> Result<T, E> {
+                output
+            }
 
-    #[inline(always)]
-    fn join(value: T) -> Result<T, E> {
-        Ok(value)
-    }
+            #[inline(always)]
+            fn join(value: T) -> Result<T, E> {
+                Ok(value)
+            }
 
-    fn rest(error: E) -> Result<T, E> {
-        Err(error)
-    }
+            fn rest(error: E) -> Result<T, E> {
+                Err(error)
+            }
 
-    fn share(error: &E) -> Option<Shared> {
-        Some(Arc::new(error.clone()))
-    }
+            fn share(error: &E) -> Option<Shared> {
+                let share: fn(&E) -> Option<Shared> = $share;
+                share(error)
+            }
 
-    fn shared(shared: &Shared) -> Option<E> {
-        shared.downcast_ref::<E>().cloned()
-    }
+            fn shared(shared: &Shared) -> Option<E> {
+                let error: fn(&Shared) -> Option<E> = $shared;
+                error(shared)
+            }
+        }
+
+        impl<T, E> Success<Result<T, E>> for $name<T, E> {
+            fn succeeded(self, output: &Result<T, E>) -> bool {
+                output.is_ok()
+            }
+        }
+    )*};
 }
 
-impl<T, E> Form for Fallible<T, E> {
-    type Output = Result<T, E>;
-    type Value = T;
-    type Rest = E;
-
-    const FAILS: bool = true;
-
-    #[inline(always)]
-    fn split(output: Result<T, E>) -> Result<T, E> {
-        output
-    }
-
-    #[inline(always)]
-    fn join(value: T) -> Result<T, E> {
-        Ok(value)
-    }
-
-    fn rest(error: E) -> Result<T, E> {
-        Err(error)
-    }
-
-    fn share(_: &E) -> Option<Shared> {
-        None
-    }
-
-    fn shared(_: &Shared) -> Option<E> {
-        None
-    }
+results! {
+    Sharing<T, E: Clone + Send + Sync + 'static>:
+        |error| Some(Arc::new(error.clone())), |shared| shared.downcast_ref().cloned();
+    Fallible<T, E>: |_| None, |_| None;
 }
 
-/// Whether a write has succeeded, of whatever it returns.
+/// Whether a write with this output has succeeded.
 pub trait Success<T> {
-    /// Whether it has.
+    /// Returns whether it has.
     fn succeeded(self, output: &T) -> bool;
 }
 
 impl<T> Success<T> for Whole<T> {
-    // Not asked: `on = "ok"` is for what can fail.
+    // Never called: `on = "ok"` requires an output that can fail.
     fn succeeded(self, _: &T) -> bool {
         true
     }
@@ -402,19 +392,7 @@ impl<T> Success<Option<T>> for Optional<T> {
     }
 }
 
-impl<T, E> Success<Result<T, E>> for Sharing<T, E> {
-    fn succeeded(self, output: &Result<T, E>) -> bool {
-        output.is_ok()
-    }
-}
-
-impl<T, E> Success<Result<T, E>> for Fallible<T, E> {
-    fn succeeded(self, output: &Result<T, E>) -> bool {
-        output.is_ok()
-    }
-}
-
-/// Traits that options need of what is returned, by whatever name.
+/// Defines traits of return types that options of the attributes require.
 macro_rules! needs {
     ($($check:ident($($of_value:ty)?): $trait:ident, $(<$($of:ident),+> $returned:ty),+, [$message:literal, $label:literal, $note:literal];)*) => {$(
         #[doc = $label]

@@ -1,18 +1,17 @@
 //! Tables and their parts, as tags of what was read.
 //!
-//! A table is named by a text, and `:` separates it from its parts: `users`, `users:7`,
-//! `users:7:posts`. A write makes stale what reads the very part that is written, what reads any
-//! part of that, and what reads what it is a part of. So a read of `users:7` has two tags, one for
-//! each part of its name:
+//! A table has a name, and `:` separates it from its parts: `users`, `users:7`, `users:7:posts`. A
+//! write invalidates what reads the written part, any part of that, or what it is a part of. So a
+//! read of `users:7` has two tags, one for each part of its name:
 //!
-//! | tag | says | is invalidated by writes of |
+//! | tag | meaning | is invalidated by writes of |
 //! |---|---|---|
 //! | *under* `users` | reads a part of `users` | `users` |
 //! | *whole* `users:7` | reads all of `users:7` | `users:7`, and any part of it |
 //!
-//! and a write invalidates *whole* of each beginning of its name, and *under* of the name. An entry
-//! has room for eight tags. What a read names beyond that is left off: to read `users:7` instead of
-//! `users:7:posts` makes stale too much, never too little.
+//! A write invalidates *whole* of each prefix of its name, and *under* of the name. An entry has
+//! room for eight tags. Names of reads are shortened to fit: a read of `users:7` instead of
+//! `users:7:posts` invalidates too much, never too little.
 
 use super::function::{Function, all};
 use crate::{
@@ -27,11 +26,11 @@ const SEPARATOR: char = ':';
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     text: String,
-    /// Where each part of the name ends.
+    /// The end of each part of the name.
     ends: Vec<usize>,
 }
 
-/// A tag of what was read, which no tag of the user is equal to (`manager::Tag`).
+/// A tag of a read, which differs from all tags of users (`manager::Tag`).
 #[derive(Hash)]
 struct TableTag<'a>(u64, &'a str);
 
@@ -46,8 +45,9 @@ impl<'a> TableTag<'a> {
 }
 
 impl Table {
-    /// The table of these parts. A separator within a part separates nothing, except in the first
-    /// part, which names the table: an argument may say it all, as in `reads("{table}")`.
+    /// Returns the table of these parts. Separators within a part have no effect, except in the
+    /// first part, which names the table: one argument may be the whole name, as in
+    /// `reads("{table}")`.
     #[must_use]
     pub fn new(parts: Vec<String>) -> Self {
         let mut table = Self::named(parts.first().map_or("", String::as_str));
@@ -59,13 +59,13 @@ impl Table {
         table
     }
 
-    /// The table of this name, each separator of which separates.
+    /// Returns the table of this name, in which every separator separates.
     pub(super) fn named(name: &str) -> Self {
         let ends = name.match_indices(SEPARATOR).map(|(at, _)| at).chain([name.len()]).collect();
         Self { text: name.to_owned(), ends }
     }
 
-    /// The table, without parts.
+    /// Returns the name of the table, without parts.
     pub(super) fn root(&self) -> &str {
         &self.text[..self.ends[0]]
     }
@@ -74,47 +74,47 @@ impl Table {
         Self::named(self.root())
     }
 
-    /// The beginnings of its name that it is a part of, itself included.
-    fn beginnings(&self) -> impl Iterator<Item = &str> {
+    /// Returns the prefixes of the name: the tables that it is a part of, and itself.
+    fn prefixes(&self) -> impl Iterator<Item = &str> {
         self.ends.iter().map(|end| &self.text[..*end])
     }
 
-    /// Whether `other` is it, or a part of it.
+    /// Returns whether `other` is this table or a part of it.
     pub(super) fn covers(&self, other: &Self) -> bool {
-        other.beginnings().any(|beginning| beginning == self.text)
+        other.prefixes().any(|prefix| prefix == self.text)
     }
 
-    /// Whether a write of one makes stale what was read of the other.
+    /// Returns whether a write of one invalidates reads of the other.
     pub(super) fn meets(&self, other: &Self) -> bool {
         self.covers(other) || other.covers(self)
     }
 
-    /// Makes stale what was read of it, as far as it is kept there.
+    /// Invalidates the entries of a cache that have read this table.
     pub(super) fn invalidate_in(&self, entries: &Entries) {
-        let whole = self.beginnings().map(TableTag::whole);
+        let whole = self.prefixes().map(TableTag::whole);
         let tags = whole.chain([TableTag::under(&self.text)]);
         entries.engine().invalidate_tags(tags.map(|tag| entries.place(&tag)));
     }
 
-    /// The tags of what reads as much of it as its name's first `depth` parts say.
+    /// Returns the tags of a read of the first `depth` parts of the name.
     fn places<'a>(&'a self, depth: usize, entries: &'a Entries) -> impl Iterator<Item = Place> {
-        self.beginnings().take(depth).enumerate().map(move |(i, beginning)| {
+        self.prefixes().take(depth).enumerate().map(move |(i, prefix)| {
             let is_last = i + 1 == depth;
             let tag = if is_last { TableTag::whole } else { TableTag::under };
-            entries.place(&tag(beginning))
+            entries.place(&tag(prefix))
         })
     }
 }
 
-/// The tags of what reads these tables and has `others` tags beside.
+/// Returns the tags of a read of these tables, for an entry with `others` other tags.
 ///
 /// # Panics
 ///
-/// If these are more than eight, when each table has one.
+/// If the number of tables and other tags is more than eight.
 pub(super) fn places(tables: &[Table], others: usize, entries: &Entries) -> Vec<Place> {
     let mut depths = vec![1; tables.len()];
     let mut room = TAGS_MAX.checked_sub(others + tables.len()).expect("the attribute has counted");
-    // What there is room for is shared out evenly.
+    // The tables get further tags in turn, while there is room.
     while room > 0 {
         let deeper =
             depths.iter_mut().zip(tables).filter(|(depth, table)| **depth < table.ends.len());
@@ -128,33 +128,34 @@ pub(super) fn places(tables: &[Table], others: usize, entries: &Entries) -> Vec<
     pairs.flat_map(|(table, depth)| table.places(depth, entries)).collect()
 }
 
-/// The tables that an attribute's template may mean: those of one name, or of names that begin
-/// alike.
+/// The tables that an attribute's template may mean: the one of a name, or all whose names have a
+/// prefix.
 struct Tables<'a> {
-    begins: &'a str,
+    prefix: &'a str,
     is_open: bool,
 }
 
 impl<'a> Tables<'a> {
     fn of_template(template: &'a str) -> Self {
         let end = template.find(['{', SEPARATOR]).unwrap_or(template.len());
-        Self { begins: &template[..end], is_open: template[end..].starts_with('{') }
+        Self { prefix: &template[..end], is_open: template[end..].starts_with('{') }
     }
 
     fn may_be(&self, other: &Self) -> bool {
         let reaches =
-            |one: &Self, other: &Self| one.is_open && other.begins.starts_with(one.begins);
-        self.begins == other.begins || reaches(self, other) || reaches(other, self)
+            |one: &Self, other: &Self| one.is_open && other.prefix.starts_with(one.prefix);
+        self.prefix == other.prefix || reaches(self, other) || reaches(other, self)
     }
 }
 
-/// Whether some of these templates may mean that table.
+/// Returns whether any of these templates may mean `table`.
 pub(super) fn may_mean(templates: &[&str], table: &str) -> bool {
-    let table = Tables { begins: table, is_open: false };
+    let table = Tables { prefix: table, is_open: false };
     templates.iter().any(|template| Tables::of_template(template).may_be(&table))
 }
 
-/// What is wrong with the tables that a function names, by what all the others do. O(functions).
+/// Returns a warning for each table of a function that no other function names on the other side.
+/// O(functions).
 pub(super) fn warnings(function: &Function, reported: &BTreeSet<String>) -> Vec<String> {
     let declared = function.declared();
     let all: Vec<_> = all().map(Function::declared).collect();
@@ -172,7 +173,7 @@ pub(super) fn warnings(function: &Function, reported: &BTreeSet<String>) -> Vec<
         format!(
             "reads the table `{}`, which no function of this program writes, nor was \
              `invalidate_table` told of it; {} written",
-            Tables::of_template(template).begins,
+            Tables::of_template(template).prefix,
             listed(&written),
         )
     });
@@ -180,16 +181,16 @@ pub(super) fn warnings(function: &Function, reported: &BTreeSet<String>) -> Vec<
     let unread = unread.map(|template| {
         format!(
             "writes the table `{}`, which no cached function of this program reads; {} read",
-            Tables::of_template(template).begins,
+            Tables::of_template(template).prefix,
             listed(&read),
         )
     });
     unwritten.chain(unread).collect()
 }
 
-/// The tables of these templates, for a message.
+/// Lists the tables of these templates, for a message.
 fn listed(templates: &[&str]) -> String {
-    let names = templates.iter().map(|it| format!("`{}`", Tables::of_template(it).begins));
+    let names = templates.iter().map(|it| format!("`{}`", Tables::of_template(it).prefix));
     let names: Vec<_> = names.collect::<BTreeSet<_>>().into_iter().collect();
     match names.as_slice() {
         [] => "no table is".to_owned(),

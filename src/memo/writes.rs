@@ -1,40 +1,41 @@
-//! Functions that write, what they make stale, and what they see of it themselves.
+//! Functions that write tables, and calls of other functions within such a write.
 //!
-//! A write is open from its function's call to its end, and at its end it invalidates its tables,
-//! whatever the function returns. While the function runs, or its future is polled, it is on this
-//! thread's list of *open* writes. A function that reads what an open write of its thread has
-//! written, or may be about to write, is not looked up: it runs, so that it sees what was written;
-//! and what it returns is not kept, since that may never be committed.
+//! A write lasts from the call of its function to its end, and invalidates its tables at the end,
+//! for any result of the function. While the function runs, or its future is polled, the write is
+//! in this thread's list of *open* writes. A call that reads tables of an open write of its thread
+//! is not looked up: the function runs, so that it sees what was written, and its result is not
+//! stored, since the write may never be committed.
 //!
-//! What is written within an open write is the outer one's, too: a transaction may be committed by
-//! the outermost function only, and what is stale at the inner function's end may be read anew, and
-//! kept, before that.
+//! The tables of an inner write are added to the outer ones: a transaction may be committed by the
+//! outermost function only, and between the end of the inner function and that commit, another
+//! thread may read and store the old state again.
 
 use super::{
     function::{Function, all},
     shape::Success,
     tables::{Table, may_mean},
 };
-use crate::manager::{ManagedCache, global};
+use crate::manager::{ManagedCache, global, locked};
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeSet,
     future::{Future, poll_fn},
     marker::PhantomData,
     pin::Pin,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
 };
 
-/// Parts of tables that a write remembers; beyond that, it remembers the tables.
+/// The maximum number of parts of tables that a write remembers; beyond it, it remembers whole
+/// tables.
 const PARTS_MAX: usize = 256;
 
-/// Tables that [`invalidate_table`] was told of, remembered for the sake of warnings.
+/// The maximum number of tables given to [`invalidate_table`] that are remembered for warnings.
 const REPORTED_MAX: usize = 1_024;
 
-/// Makes stale what any [`cache_query`](crate::cache_query) has read of a table, in every cache
-/// where such a function keeps its results, as a `writes(..)` function does. For writes that no
-/// function of this program makes. The table may be a part of one: `users:7` makes stale what reads
-/// `users`, `users:7` or `users:7:posts`, and not what reads `users:8`. O(caches).
+/// Invalidates the results of every [`cache_query`](crate::cache_query) that reads a table, in all
+/// caches that such functions use, as a `writes(..)` function does. For writes that no function of
+/// this program makes. The name may be a part of a table: `users:7` invalidates what reads `users`,
+/// `users:7` or `users:7:posts`, and not what reads `users:8`. O(caches).
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -66,7 +67,7 @@ pub fn invalidate_table(table: &str) {
 
 static REPORTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// The tables that [`invalidate_table`] was told of.
+/// Returns the tables given to [`invalidate_table`].
 pub(super) fn reported() -> BTreeSet<String> {
     locked(&REPORTED).clone()
 }
@@ -77,12 +78,8 @@ fn invalidate(table: &Table) {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The caches where functions keep what they have read. A named one may be made at any time; as
-/// long as it is not there, no function has kept anything in it.
+/// Returns the caches of functions that read tables. A named cache may be created at any time;
+/// before that, no function has stored a result in it.
 fn caches_of_queries() -> impl Iterator<Item = ManagedCache> {
     static NAMES: OnceLock<BTreeSet<&'static str>> = OnceLock::new();
     let names = NAMES.get_or_init(|| {
@@ -92,35 +89,35 @@ fn caches_of_queries() -> impl Iterator<Item = ManagedCache> {
     names.iter().filter_map(|name| global().get_cache(name).ok())
 }
 
-/// What a write writes, and what is written within it.
+/// The tables of a write, and of the writes within it.
 type Written = Arc<Mutex<Vec<Table>>>;
 
 thread_local! {
-    /// How many writes are open: cheaper to read than `OPEN`.
+    /// The number of open writes: cheaper to read than `OPEN`.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     /// The writes whose functions run on this thread, the innermost one last.
     static OPEN: RefCell<Vec<Written>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Whether any of the writes that this thread is within is one for which `holds` holds.
+/// Returns whether `holds` returns true for any open write of this thread.
 #[cold]
 fn any_open(holds: impl Fn(&[Table]) -> bool) -> bool {
     OPEN.try_with(|open| open.borrow().iter().any(|written| holds(&locked(written))))
         .unwrap_or(false)
 }
 
-/// Whether this thread is within a write.
+/// Returns whether this thread is within a write.
 #[inline(always)]
 pub(super) fn is_within() -> bool {
     DEPTH.get() > 0
 }
 
-/// Whether this thread is within a write of what `tables` are.
+/// Returns whether this thread is within a write of any of `tables`.
 pub(super) fn is_writing(tables: &[Table]) -> bool {
     any_open(|written| written.iter().any(|one| tables.iter().any(|other| one.meets(other))))
 }
 
-/// Whether this thread is within a write of a table that these templates may mean.
+/// Returns whether this thread is within a write of a table that these templates may mean.
 pub(super) fn may_be_writing(templates: &[&str]) -> bool {
     is_within() && any_open(|written| written.iter().any(|it| may_mean(templates, it.root())))
 }
@@ -149,13 +146,13 @@ fn add(written: &mut Vec<Table>, tables: &[Table]) {
     }
 }
 
-/// A write that is open. When it is dropped, at its function's end or because that panics or its
-/// future is dropped, what it has written is stale.
+/// A write. Its drop invalidates its tables: at the end of its function, also if the function
+/// panics or its future is dropped.
 #[derive(Debug)]
 pub struct Write(Written);
 
 impl Write {
-    /// One that begins, of these tables.
+    /// Begins a write of these tables.
     #[must_use]
     pub fn new(function: &'static Function, tables: Vec<Table>) -> Self {
         function.check_tables();
@@ -163,7 +160,7 @@ impl Write {
         Self(Arc::new(Mutex::new(tables)))
     }
 
-    /// Opens it on this thread, until what is returned is dropped.
+    /// Opens the write on this thread, until the returned guard is dropped.
     #[must_use]
     pub fn enter(&self) -> Within {
         let _ = OPEN.try_with(|open| open.borrow_mut().push(Arc::clone(&self.0)));
@@ -171,7 +168,7 @@ impl Write {
         Within(PhantomData)
     }
 
-    /// The function's future, while which is polled it is open.
+    /// Returns the function's future, with the write open while it is polled.
     pub fn follow<F: Future>(&self, mut run: Pin<&mut F>) -> impl Future<Output = F::Output> {
         poll_fn(move |context| {
             let _within = self.enter();
@@ -179,8 +176,8 @@ impl Write {
         })
     }
 
-    /// Nothing was written if this, which is what the function returns, says so; `shape` is its
-    /// shape.
+    /// Forgets all tables if the function's result `output`, of the form `shape`, says that the
+    /// write has failed.
     pub fn unless_failed<T>(&self, shape: impl Success<T>, output: &T) {
         if !shape.succeeded(output) {
             locked(&self.0).clear();
@@ -195,7 +192,7 @@ impl Drop for Write {
     }
 }
 
-/// That a write is open on this thread.
+/// A guard: the write is open on this thread until it is dropped.
 #[derive(Debug)]
 pub struct Within(PhantomData<*const ()>);
 

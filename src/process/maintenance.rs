@@ -2,17 +2,17 @@
 //!
 //! # Threads
 //!
-//! The *timer* sleeps until the earliest time at which a task has said that it is due. It passes
-//! those tasks itself that run no code of a user's, which takes a few microseconds. It hands all
-//! others to *workers* (`pool.rs`): a listener or a destructor may take as long as it likes. It
-//! keeps one worker, and its own cache's next pass, but neither the timer nor another cache. There
-//! is one worker most of the time. When a task has stood in line for [`PATIENCE`] there are more,
-//! up to [`WORKERS`]; so a task waits for a slow one only if that many are slow at a time.
+//! The *timer* sleeps until the earliest time at which a task is due. It passes tasks that run no
+//! user code itself, which takes a few microseconds. It hands all other tasks to *workers*
+//! (`pool.rs`), since a listener or a destructor may take any time. Such a task occupies one worker
+//! and delays its own cache's next pass, but neither the timer nor another cache. There is one
+//! worker most of the time. When a task has waited in line for [`PATIENCE`], another worker starts,
+//! up to [`WORKERS`]; so a task waits for slow ones only if that many are slow at a time.
 //!
 //! The timer starts with the first task that registers, and ends when no task is registered any
 //! more; the next task starts another. Tasks are held weakly, so a cache ends with its last handle.
-//! If a pass holds that handle by then, the thread that passes drops the cache, and with it perhaps
-//! the [`Registration`], whose drop only notes that it has ended.
+//! If that is the handle of a pass, the passing thread drops the cache, and with it the
+//! [`Registration`], whose drop only notes that it has ended.
 //!
 //! # Slots
 //!
@@ -22,28 +22,28 @@
 //!     +--- requested by a writer whose work is due before the alarm says, or by the end -----+
 //! ```
 //!
-//! Each task has an alarm (`alarm.rs`), which says when it has to be passed, and the agenda sorts
-//! tasks by that. A thread that lowers an alarm pushes the slot (`requests.rs`), and the timer puts
-//! the slot into its new place. The timer itself has an alarm, too, which says until when it
-//! sleeps: a thread that pushes is a writer of that alarm, its push is the work that it leaves, and
-//! taking all that was pushed is the pass. So a thread whose work is due later than the timer's
-//! next wake-up does not wake the timer. A slot that is passed stays out of the agenda: its worker
+//! Each task has an alarm (`alarm.rs`) with the time of its next pass, by which the agenda sorts
+//! tasks. A thread that lowers an alarm pushes the slot (`requests.rs`), and the timer puts the
+//! slot into its new place. The timer itself has an alarm, too, with the time of its next wake-up:
+//! a thread that pushes a slot is a writer of that alarm, its push is the work that it leaves, and
+//! taking all pushed slots is the pass. So a thread whose work is due later than the timer's next
+//! wake-up does not wake the timer. A slot that is passed stays out of the agenda: its worker
 //! pushes it at the end.
 //!
 //! The cost of a wake-up depends on what is due and what was requested, not on the number of tasks.
 //!
-//! # Who waits for whom
+//! # Waiting
 //!
-//! The agenda is under a lock, which is held for a few steps, and never while a user's code runs.
-//! Writers do not take it: they have the timer's handle. Starting a thread, and the last look
+//! The agenda is under a lock, which is held for a few steps, and never while user code runs.
+//! Writers do not take it: they have the timer's handle. The start of a timer, and its last check
 //! before it ends, happen under the lock, so there is one timer at a time.
 //!
 //! # Fork
 //!
 //! A child of `fork` has none of these threads. Its memory is that of the moment of the fork, at
 //! which no other thread held the lock (`fork.rs`), so the agenda is whole. [`Maintainer::orphan`]
-//! then notes that the threads are gone and that nothing has been asked of them. The first thread
-//! that asks, or that catches up, starts another timer.
+//! then notes that the threads are gone and that no requests are pending. The first thread that
+//! requests a pass, or that catches up, starts another timer.
 
 mod agenda;
 
@@ -104,9 +104,9 @@ pub(crate) trait Task: Send + Sync {
 /// Which code a pass runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// Only this crate's: it takes a few microseconds.
+    /// Only code of this crate, which takes a few microseconds.
     Own,
-    /// A user's as well: it may take any time.
+    /// User code as well, which may take any time.
     Foreign,
 }
 
@@ -117,7 +117,7 @@ pub(crate) enum Next {
     More,
     /// At this time of its clock.
     At(u64),
-    /// When a thread asks for it.
+    /// When a thread requests it.
     Idle,
 }
 
@@ -125,14 +125,14 @@ pub(crate) enum Next {
 const RETRY: Duration = Duration::from_secs(1);
 /// The maximum number of workers.
 const WORKERS: usize = 64;
-/// How long a task stands in line before there are more workers.
+/// How long a task waits in line before another worker starts.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// Tasks, and their threads.
+/// The tasks and the threads that pass them.
 pub(crate) struct Maintainer {
     state: Mutex<State>,
     requests: Requests<Slot>,
-    /// Until when the timer sleeps, by the exact system clock.
+    /// The time of the timer's next wake-up, by the exact system clock.
     alarm: Alarm,
     workers: &'static Pool,
     spawn: &'static (dyn Fn(&'static Maintainer) -> io::Result<Thread> + Sync),
@@ -141,10 +141,10 @@ pub(crate) struct Maintainer {
     panics: StaticU64,
 }
 
-/// What is under the lock.
+/// The state under the lock.
 pub(crate) struct State {
     agenda: Agenda,
-    /// The timer, while it runs: while there are slots, and until it sees that there are none.
+    /// The timer, while it runs: until it sees that there are no slots.
     timer: Option<Thread>,
 }
 
@@ -387,9 +387,9 @@ impl Maintainer {
             }
         });
         PASSING.set(ptr::null());
-        // In this order. If the timer has put off a request because of this pass, it has taken that
-        // request before this push, so what was asked for, or the end, is visible to this thread
-        // after the push. Otherwise the timer sees that the pass is over.
+        // In this order. If the timer has skipped a request because of this pass, it took that
+        // request before this push, so the requested time, or the end of the registration, is
+        // visible to this thread after the push. Otherwise the timer sees that the pass is over.
         // Release: pairs with the Acquire in `Slot::is_passed`; what the pass did is visible.
         slot.passed.store(false, Release);
         self.requests.push(slot);
@@ -415,7 +415,7 @@ impl Maintainer {
                 // Release: pairs with the Acquire in `Slot::is_passed`.
                 slot.passed.store(false, Release);
             }
-            // As if no thread had asked: the next thread that asks makes the request.
+            // Drops the request of a parent's thread: the next thread that asks makes a new one.
             slot.alarm.begin_pass();
         });
         self.alarm.begin_pass();
@@ -452,8 +452,8 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// Makes sure that there is a pass by `time` of the task's clock. Call after work was left that
-    /// is due then. Takes a fence, a load and a compare if a pass is due by then already.
+    /// Requests a pass by `time` of the task's clock. Called after work was left that is due then.
+    /// Takes a fence, a load and a compare if a pass is due by then already.
     #[inline]
     pub(crate) fn wake_by(&self, time: u64) {
         if self.slot.alarm.ask(time) == Asked::Wake {
@@ -461,7 +461,7 @@ impl Registration {
         }
     }
 
-    /// Makes sure that there is a pass soon, which sees all that was done before this call.
+    /// Requests a pass soon, which sees everything that this thread did before the call.
     pub(crate) fn notify(&self) {
         self.wake_by(DEAD);
     }

@@ -1,8 +1,8 @@
-//! [`Turn::load`] with the function in a task of its own, which the caller follows.
+//! [`Turn::load`] with the function in a task of its own, which the caller waits for.
 //!
-//! As a detached load of a cache (`loading/detached.rs`), but that the cache of a function stays as
-//! long as the process, so the task has its lead as it is. One that fails leaves it to all who
-//! wait.
+//! Like a detached load of a cache (`loading/detached.rs`). But the cache of a function lives as
+//! long as the process, so the task can own the lead. A task that fails abandons the lead to all
+//! waiting callers.
 
 use super::{
     Form, Lead, Shape, Turn,
@@ -28,7 +28,7 @@ use std::{
 
 type FunctionSlot<S, C, F> = Arc<Slot<<S as Form>::Output, Call<S, C, F>>>;
 
-/// A call, and its function, which is in a box since a task has had it.
+/// A call and its function, boxed because it moves between task and caller.
 struct Call<S: Shape, C, F> {
     turn: Turn<S>,
     keep: C,
@@ -36,7 +36,7 @@ struct Call<S: Shape, C, F> {
 }
 
 pin_project! {
-    // Nothing in it is pinned: the function is not polled before it is in a box.
+    // No field is pinned: the function is boxed before it is polled.
     struct Following<S, C, F>
     where
         S: Shape,
@@ -47,9 +47,9 @@ pin_project! {
 
 enum At<S: Shape, C, F> {
     Seeking(Turn<S>, C, F, Stage<S>),
-    /// The function is with a task.
+    /// A task has the function.
     Task(FunctionSlot<S, C, F>),
-    /// It runs for this caller only, or the task has come to nothing.
+    /// The function runs for this caller only, or the task was dropped.
     InPlace(Loading<S, C, Pin<Box<F>>>),
     Over,
 }
@@ -129,12 +129,12 @@ where
 
 type Begun = Run<Stopwatch<'static, StoredKey, StoredValue>>;
 
-/// A call whose function runs, and its lead.
+/// A call whose function runs, and the lead of its load.
 type Load<S, C, F> = (Call<S, C, F>, Lead<<S as Form>::Value>, Begun);
 
 /// A run of a function in a task.
 struct Task<S: Shape, C, F> {
-    /// Until the function has ended.
+    /// `None` once the function has ended.
     load: Option<Load<S, C, F>>,
     slot: FunctionSlot<S, C, F>,
 }
@@ -145,7 +145,7 @@ where
     C: FnOnce(&S::Value) -> bool + Send + 'static,
     F: Future<Output = S::Output> + Send + 'static,
 {
-    /// Hands the run to the spawner of the function's cache.
+    /// Starts a task by the spawner of the function's cache.
     fn start(call: Call<S, C, F>, lead: Lead<S::Value>, begun: Begun) -> FunctionSlot<S, C, F> {
         let Spawner(spawn) = call.turn.home().entries.spawner().expect("asked for at the call");
         let slot = Slot::new();
@@ -172,7 +172,7 @@ where
         })
     }
 
-    /// Keeps the result, lands, and answers the caller, who does not wait for listeners.
+    /// Stores the result, lands, and answers the caller before listeners are notified.
     fn conclude(mut self, output: S::Output) {
         let Some((Call { turn, keep, run }, lead, begun)) = self.load.take() else { return };
         let slot = Arc::clone(&self.slot);
@@ -187,11 +187,11 @@ where
         if let Err(payload) = catch_unwind(AssertUnwindSafe(conclude)) {
             self.slot.end(End::Panic(payload));
         }
-        // What is left of it may have a destructor, for which nothing is to wait.
+        // After the answer: the destructor of the function's future may take long.
         drop(run);
     }
 
-    /// Leaves the load to the others, and the panic to the caller.
+    /// Abandons the load to the other callers, and passes the panic on to this one.
     fn fail(mut self, payload: Payload) {
         if let Some((Call { run, .. }, lead, _)) = self.load.take() {
             caught(|| drop(run));
@@ -203,7 +203,7 @@ where
 
 impl<S: Shape, C, F> Drop for Task<S, C, F> {
     fn drop(&mut self) {
-        // In this order: the caller asks anew, and is to find the load abandoned.
+        // In this order: the caller starts again, and has to find the load abandoned.
         if let Some((call, lead, _)) = self.load.take() {
             lead.leader.abandon_to_all();
             self.slot.end(End::Dropped(call));

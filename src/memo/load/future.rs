@@ -1,4 +1,4 @@
-//! [`Turn::load`] in a future, which holds that of the function once and runs it in place.
+//! [`Turn::load`] as a future, which holds the function's future once and polls it in place.
 
 use super::{Lead, Next, Shape, Turn, outcome};
 use crate::{
@@ -26,8 +26,8 @@ pin_project! {
     {
         turn: Option<Turn<S>>,
         keep: Option<C>,
-        // Before the stage, so that one that has not ended is dropped before its lead is passed on
-        // to the next.
+        // Declared before the stage, so that the function's future is dropped before the lead goes
+        // to the next caller.
         #[pin]
         run: Option<F>,
         stage: Stage<S>,
@@ -35,13 +35,13 @@ pin_project! {
 }
 
 pub(super) enum Stage<S: Shape> {
-    /// To find out whose turn it is, from the beginning.
+    /// The start: which caller leads is unknown.
     Unknown,
     Waiting(Waiter<'static, StoredKey, StoredValue>),
     Leading(Lead<S::Value>, Run<Stopwatch<'static, StoredKey, StoredValue>>),
-    /// For this caller only.
+    /// The function runs for this caller only.
     Alone(Run<()>),
-    /// Ended, or its poll has panicked.
+    /// The load has ended, or a poll has panicked.
     Over,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Run<W> {
 }
 
 impl<S: Shape> Turn<S> {
-    /// [`load`](Self::load) in a future, which runs `run` itself.
+    /// [`load`](Self::load) as a future, which polls `run` itself.
     pub fn load_async(
         self,
         keep: impl FnOnce(&S::Value) -> bool,
@@ -73,7 +73,7 @@ impl<S: Shape> Turn<S> {
         })
     }
 
-    /// Goes on to a stage in which the function is to run; or the result.
+    /// Advances to a stage in which the function runs, or returns the result.
     pub(super) fn seek(
         &self,
         stage: &mut Stage<S>,
@@ -141,7 +141,7 @@ where
             *this.turn = None;
             return Poll::Ready(output);
         }
-        // What is led is not kept in its place while the function runs: a panic passes it on.
+        // The lead is taken out while the function runs, so that a panic passes it on.
         match mem::replace(this.stage, Stage::Over) {
             Stage::Leading(lead, run) => {
                 let polled = {
@@ -156,10 +156,10 @@ where
                 let split = S::split(output);
                 run.span.end(outcome::<S>(&split));
                 let took = run.stopwatch.stop(S::FAILS && split.is_err());
-                let turn = this.turn.take().expect("it was there above");
-                let keep = this.keep.take().expect("it goes with the turn");
+                let turn = this.turn.take().expect("checked above");
+                let keep = this.keep.take().expect("taken with the turn");
                 let output = turn.end(lead, split, keep, run.started, took);
-                // What is left of it may have a destructor, for which nothing is to wait.
+                // After the end: the destructor of the function's future may take long.
                 this.run.set(None);
                 Poll::Ready(output)
             }

@@ -1,5 +1,4 @@
-//! When each task is to be passed, sorted by that: what the timer thread looks at is what is due,
-//! however many tasks there are.
+//! The times at which tasks are due, sorted, so that the timer examines only tasks that are due.
 //!
 //! Everything here is under the lock of the [`Maintainer`](super::Maintainer).
 
@@ -14,15 +13,15 @@ use crate::{
 pub(super) struct Agenda {
     /// One per clock.
     queues: Vec<Queue>,
-    /// Those that a worker passes at this moment: as many as there are workers at most.
+    /// The slots that are passed at this moment.
     passing: Vec<Arc<Slot>>,
-    /// How many slots were looked at so far.
+    /// How many slots have been examined, for tests.
     pub(super) looks: u64,
 }
 
-/// Slots whose times are by one clock: a binary heap in which each knows its place, so that it can
-/// be taken out of the middle. (A tree of the standard library's takes a fifth as long to compile
-/// as the rest of the crate.)
+/// The slots of one clock: a binary heap in which each slot knows its place, so that it can be
+/// removed from the middle. (A `BTreeMap` takes a fifth as long to compile as the rest of the
+/// crate.)
 #[derive(Debug)]
 struct Queue {
     clock: Clock,
@@ -30,14 +29,13 @@ struct Queue {
 }
 
 impl Queue {
-    /// What the heap is ordered by: the time, and for slots of the same time the address, so that
-    /// their order stays.
+    /// Returns what the heap is ordered by: the time, and the address for slots of the same time.
     fn rank(&self, place: usize) -> (u64, usize) {
         let slot = &self.heap[place];
         (slot.scheduled.load(Relaxed), Arc::as_ptr(slot).addr())
     }
 
-    /// The slot with the earliest time, and that.
+    /// Returns the slot with the earliest time, and that time.
     fn first(&self) -> Option<(u64, &Arc<Slot>)> {
         self.heap.first().map(|slot| (slot.scheduled.load(Relaxed), slot))
     }
@@ -50,7 +48,7 @@ impl Queue {
         self.rise(place);
     }
 
-    /// Takes a slot out, if it is in this queue.
+    /// Removes a slot, if it is in this queue.
     fn remove(&mut self, slot: &Arc<Slot>) {
         let place = slot.place.load(Relaxed) as usize;
         if !self.heap.get(place).is_some_and(|there| Arc::ptr_eq(there, slot)) {
@@ -108,9 +106,9 @@ impl Agenda {
         self.queues.is_empty() && self.passing.is_empty()
     }
 
-    /// Puts a slot in its place, by the time that its alarm says now; or takes it off, if its
-    /// registration has ended. One that is being passed stays where it is: who passes it asks for
-    /// another look.
+    /// Puts a slot into its place, by the current time of its alarm, or removes it, if its
+    /// registration has ended. A slot that is being passed stays where it is: the passing thread
+    /// requests it again at the end.
     pub(super) fn settle(&mut self, slot: Arc<Slot>) {
         self.looks += 1;
         if slot.is_passed() {
@@ -148,7 +146,7 @@ impl Agenda {
         }
     }
 
-    /// The next slot that is due, to be passed by who gets it.
+    /// Returns the next slot that is due, and begins its pass.
     pub(super) fn begin_due(&mut self) -> Option<Arc<Slot>> {
         let due = self.queues.iter().find_map(|queue| {
             let (time, slot) = queue.first()?;
@@ -161,11 +159,11 @@ impl Agenda {
         Some(due)
     }
 
-    /// How long it is until the next one is due, if nothing happens but that time goes on.
+    /// Returns how long it is until the next slot is due by the passing of time alone.
     pub(super) fn next(&self) -> Until {
         let next = |queue: &Queue| match queue.first() {
             Some((time, _)) => match queue.clock.until(time) {
-                // Who advances the clock wakes the thread.
+                // A thread that advances a manual clock wakes the timer.
                 Until::In(_) if !queue.clock.runs() => Until::Never,
                 until => until,
             },
@@ -209,7 +207,7 @@ fn sooner(one: Until, other: Until) -> Until {
     }
 }
 
-/// What a slot is scheduled for that is on no queue.
+/// The scheduled time of a slot that is in no queue.
 pub(super) const UNSCHEDULED: u64 = NEVER;
 
 #[cfg(all(test, not(larder_loom)))]

@@ -8,19 +8,19 @@ use std::{
     thread::{JoinHandle, ThreadId},
 };
 
-/// Longer than anything here takes, if it comes at all.
+/// Longer than any expected event takes.
 const LIMIT: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A maintainer of its own, and the threads that it has started.
-struct House {
+/// A maintainer of one test, and the threads that it has started.
+struct Harness {
     maintainer: &'static Maintainer,
     threads: &'static Mutex<Vec<JoinHandle<()>>>,
 }
 
-impl House {
+impl Harness {
     fn new() -> Self {
-        // All in the timer's thread, where nothing else is said.
+        // Without workers, the timer's thread passes all tasks.
         Self::with_workers(0)
     }
 
@@ -45,7 +45,7 @@ impl House {
         self.maintainer.register(task, Clock::default(), code).unwrap()
     }
 
-    /// Slots that the timer has looked at.
+    /// Returns how many slots the timer has examined.
     fn looks(&self) -> u64 {
         self.maintainer.state().agenda.looks
     }
@@ -54,7 +54,7 @@ impl House {
         self.maintainer.wake_ups.load(Relaxed)
     }
 
-    /// Waits for the end of every thread that was started; how many there were.
+    /// Waits for the end of every thread that was started, and returns their number.
     fn join(&self) -> usize {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap());
         let count = threads.len();
@@ -63,7 +63,7 @@ impl House {
     }
 }
 
-/// A task that reports each pass and does as it is told.
+/// A task that reports each pass and runs a closure.
 struct Script {
     passed: Mutex<Sender<ThreadId>>,
     body: Box<dyn Fn() -> Next + Send + Sync>,
@@ -89,27 +89,27 @@ fn pass(passes: &Receiver<ThreadId>) -> ThreadId {
 
 #[test]
 fn one_thread_from_the_first_task_to_the_last_again_and_again() {
-    let house = House::new();
+    let harness = Harness::new();
     for _ in 0..3 {
         let (one, ones) = script(|| Next::Idle);
         let (other, others) = script(|| Next::Idle);
-        let first = house.register(&one);
-        let second = house.register(&other);
+        let first = harness.register(&one);
+        let second = harness.register(&other);
         let thread = pass(&ones);
         assert_eq!(pass(&others), thread);
         drop(first);
         second.notify();
         assert_eq!(pass(&others), thread);
         drop(second);
-        assert_eq!(house.join(), 1);
-        assert!(house.maintainer.state().timer.is_none());
+        assert_eq!(harness.join(), 1);
+        assert!(harness.maintainer.state().timer.is_none());
         assert!(ones.try_recv().is_err(), "passed without a reason, or after it was gone");
     }
 }
 
 #[test]
 fn a_task_may_come_while_the_thread_is_about_to_end() {
-    let house = House::new();
+    let harness = Harness::new();
     let alone = Arc::new(Mutex::new(()));
     for _ in 0..200 {
         let alone = Arc::clone(&alone);
@@ -117,18 +117,18 @@ fn a_task_may_come_while_the_thread_is_about_to_end() {
             let _alone = alone.try_lock().expect("no other thread passes anything");
             Next::Idle
         });
-        let _registration = house.register(&task);
+        let _registration = harness.register(&task);
         pass(&passes);
     }
-    house.join();
-    assert_eq!(house.maintainer.panics.load(Relaxed), 0);
+    harness.join();
+    assert_eq!(harness.maintainer.panics.load(Relaxed), 0);
 }
 
 #[test]
 fn a_pass_that_parks_uses_up_no_wake_up_of_another_task() {
-    let house = House::new();
+    let harness = Harness::new();
     let (quiet, quiets) = script(|| Next::Idle);
-    let first = house.register(&quiet);
+    let first = harness.register(&quiet);
     pass(&quiets);
     let (go, goes) = channel::<()>();
     let (parking, parks) = channel();
@@ -136,13 +136,13 @@ fn a_pass_that_parks_uses_up_no_wake_up_of_another_task() {
     let (parker, parked) = script(move || {
         let (goes, parking) = &*state.lock().unwrap();
         goes.recv().unwrap();
-        // Of the registration, perhaps.
+        // Perhaps the pass of the registration.
         thread::park_timeout(Duration::ZERO);
         parking.send(()).unwrap();
         thread::park();
         Next::Idle
     });
-    let _second = house.register(&parker);
+    let _second = harness.register(&parker);
     go.send(()).unwrap();
     parks.recv_timeout(LIMIT).expect("to begin");
     first.notify();
@@ -151,11 +151,11 @@ fn a_pass_that_parks_uses_up_no_wake_up_of_another_task() {
 }
 
 #[test]
-fn the_earliest_comes_first() {
+fn the_earliest_task_is_passed_first() {
     let clock = Clock::default();
-    // Later and later, until both are registered before one of them is due.
+    // Tries longer times, until both tasks are registered before one of them is due.
     for millis in (0..).map(|attempt| 20 << attempt) {
-        let house = House::new();
+        let harness = Harness::new();
         let (order, came) = channel();
         let due = |millis| clock.deadline_after(Duration::from_millis(millis));
         let (late, early) = (due(2 * millis), due(millis));
@@ -169,14 +169,14 @@ fn the_earliest_comes_first() {
                 order.lock().unwrap().send((name, clock.now() >= due)).unwrap();
                 Next::Idle
             });
-            let registration = house.register(&task);
+            let registration = harness.register(&task);
             pass(&passes);
             (task, passes, registration)
         });
         let in_time = clock.now() < early;
         let came = [(); 2].map(|()| came.recv_timeout(LIMIT).unwrap());
         drop(registered);
-        house.join();
+        harness.join();
         if in_time {
             assert_eq!(came, [("early", true), ("late", true)]);
             return;
@@ -185,16 +185,16 @@ fn the_earliest_comes_first() {
 }
 
 #[test]
-fn an_earlier_request_wakes_it_and_a_later_one_does_not() {
-    let house = House::new();
+fn an_earlier_request_wakes_the_timer_and_a_later_one_does_not() {
+    let harness = Harness::new();
     let clock = Clock::default();
     let in_an_hour = clock.deadline_after(HOUR);
     let (task, passes) = script(move || Next::At(in_an_hour));
-    let registration = house.register(&task);
+    let registration = harness.register(&task);
     pass(&passes);
     registration.wake_by(clock.deadline_after(Duration::from_millis(1)));
     pass(&passes);
-    // The thread parks, and comes back for what is asked for from here on.
+    // From here on the thread parks, and wakes up for requests.
     while registration.slot.alarm.time() != in_an_hour {
         yield_now();
     }
@@ -202,42 +202,42 @@ fn an_earlier_request_wakes_it_and_a_later_one_does_not() {
     assert_eq!(registration.slot.alarm.ask(in_an_hour - 1), Asked::Wake);
     assert_eq!(registration.slot.alarm.ask(in_an_hour - 1), Asked::InTime);
     drop(registration);
-    house.join();
+    harness.join();
 }
 
 #[test]
-fn who_is_idle_does_not_wake_it() {
+fn an_idle_task_does_not_wake_the_timer() {
     const EVENTS: u64 = 8;
-    let house = House::new();
+    let harness = Harness::new();
     let (idle, idles) = script(|| Next::Idle);
-    let _idle = house.register(&idle);
+    let _idle = harness.register(&idle);
     pass(&idles);
     let clock = Clock::default();
     let (busy, events) = script(move || Next::At(clock.deadline_after(Duration::from_millis(15))));
-    let busy = (house.register(&busy), busy);
-    let before = house.wake_ups();
+    let busy = (harness.register(&busy), busy);
+    let before = harness.wake_ups();
     (0..EVENTS).for_each(|_| _ = pass(&events));
-    let wake_ups = house.wake_ups() - before;
-    // One each, and those that the two registrations asked for.
+    let wake_ups = harness.wake_ups() - before;
+    // One for each, and those of the two registrations.
     assert!((EVENTS - 1..=EVENTS + 2).contains(&wake_ups), "{wake_ups}");
     assert!(idles.try_recv().is_err());
     drop((busy, _idle));
-    house.join();
+    harness.join();
 }
 
 #[test]
-fn more_takes_turns() {
-    let house = House::new();
+fn tasks_that_want_more_take_turns() {
+    let harness = Harness::new();
     let left = Mutex::new(100);
     let (greedy, greedies) = script(move || {
         let mut left = left.lock().unwrap();
         *left -= 1;
         if *left > 0 { Next::More } else { Next::Idle }
     });
-    let greedy = (house.register(&greedy), greedy);
+    let greedy = (harness.register(&greedy), greedy);
     (0..100).for_each(|_| _ = pass(&greedies));
     drop(greedy);
-    house.join();
+    harness.join();
     assert!(greedies.try_recv().is_err());
 }
 
@@ -255,58 +255,58 @@ fn the_last_handle_may_be_dropped_in_a_pass() {
             self.2.lock().unwrap().send(thread::current().id()).unwrap();
         }
     }
-    let house = House::new();
+    let harness = Harness::new();
     let (go, gone) = channel();
     let (sender, dropped) = channel();
     let owner = Arc::new(Owner(Mutex::new(None), Mutex::new(gone), Mutex::new(sender)));
     let task = Arc::downgrade(&owner) as Weak<dyn Task>;
     *owner.0.lock().unwrap() =
-        Some(house.maintainer.register(task, Clock::default(), Code::Own).unwrap());
+        Some(harness.maintainer.register(task, Clock::default(), Code::Own).unwrap());
     // The pass has begun when the thread has a handle.
     while Arc::strong_count(&owner) == 1 {
         yield_now();
     }
     drop(owner);
-    let thread = house.threads.lock().unwrap()[0].thread().id();
+    let thread = harness.threads.lock().unwrap()[0].thread().id();
     go.send(()).unwrap();
     assert_eq!(dropped.recv_timeout(LIMIT), Ok(thread));
-    assert_eq!(house.join(), 1);
+    assert_eq!(harness.join(), 1);
 }
 
 #[test]
-fn a_panic_in_a_pass_stops_nobody() {
+fn a_panic_in_a_pass_stops_no_other_task() {
     struct Spiteful;
     impl Drop for Spiteful {
         fn drop(&mut self) {
             std::panic::resume_unwind(Box::new("again"));
         }
     }
-    let house = House::new();
+    let harness = Harness::new();
     // Without the message that `panic!` prints.
     let (bad, _) = script(|| std::panic::resume_unwind(Box::new(Spiteful)));
     let (good, goods) = script(|| Next::Idle);
-    let bad = (house.register(&bad), bad);
-    let good = (house.register(&good), good);
+    let bad = (harness.register(&bad), bad);
+    let good = (harness.register(&good), good);
     pass(&goods);
     // Either may be first, and the bad one is passed again a second later.
-    while house.maintainer.panics.load(Relaxed) == 0 {
+    while harness.maintainer.panics.load(Relaxed) == 0 {
         yield_now();
     }
-    let panics = house.maintainer.panics.load(Relaxed);
+    let panics = harness.maintainer.panics.load(Relaxed);
     bad.0.notify();
     good.0.notify();
     pass(&goods);
-    while house.maintainer.panics.load(Relaxed) == panics {
+    while harness.maintainer.panics.load(Relaxed) == panics {
         yield_now();
     }
     assert!(matches!(bad.0.slot.clock.until(bad.0.slot.alarm.time()), Until::In(_) | Until::Past));
     drop((bad, good));
-    house.join();
+    harness.join();
 }
 
 /// The one test with the maintainer of the process, which manual clocks know.
 #[test]
-fn advancing_a_manual_clock_wakes_it() {
+fn advancing_a_manual_clock_wakes_the_timer() {
     let manual = ManualClock::new();
     let clock = Clock::from(&manual);
     let times = clock.clone();
@@ -315,7 +315,7 @@ fn advancing_a_manual_clock_wakes_it() {
     for _ in 0..3 {
         let thread = pass(&passes);
         assert_ne!(thread, thread::current().id());
-        // The pass has told its time before it says when it wants the next.
+        // The pass reports its time before it returns when it wants the next one.
         while registration.slot.alarm.time() == NEVER {
             yield_now();
         }
@@ -325,7 +325,7 @@ fn advancing_a_manual_clock_wakes_it() {
 }
 
 #[test]
-fn where_no_thread_can_be_had_it_says_so() {
+fn a_registration_fails_without_a_thread() {
     static MAINTAINER: Maintainer =
         Maintainer::new(&WORKERS_OF_ALL, &|_| Err(io::ErrorKind::OutOfMemory.into()));
     let (task, passes) = script(|| Next::Idle);
@@ -336,14 +336,14 @@ fn where_no_thread_can_be_had_it_says_so() {
 }
 
 #[test]
-fn a_wake_up_looks_at_what_is_due_and_not_at_what_else_there_is() {
+fn a_wake_up_examines_only_slots_that_are_due() {
     const TASKS: usize = 5_000;
     const EVENTS: u64 = 50;
-    let house = House::new();
+    let harness = Harness::new();
     let clock = Clock::default();
     let in_an_hour = clock.deadline_after(HOUR);
     let (passed, passes) = channel();
-    // All wait for an hour, and one for a millisecond, again and again.
+    // All tasks wait for an hour, except one that waits for a millisecond, repeatedly.
     let waiting: Vec<_> = (0..TASKS)
         .map(|_| {
             let passed = Mutex::new(passed.clone());
@@ -351,35 +351,35 @@ fn a_wake_up_looks_at_what_is_due_and_not_at_what_else_there_is() {
                 let _ = passed.lock().unwrap().send(());
                 Next::At(in_an_hour)
             });
-            (house.register(&task), task)
+            (harness.register(&task), task)
         })
         .collect();
     (0..TASKS).for_each(|_| passes.recv_timeout(LIMIT).unwrap());
     let (busy, events) = script(move || Next::At(clock.deadline_after(Duration::from_millis(1))));
-    let busy = (house.register(&busy), busy);
+    let busy = (harness.register(&busy), busy);
     pass(&events);
-    let before = house.looks();
+    let before = harness.looks();
     (0..EVENTS).for_each(|_| _ = pass(&events));
-    let looks = house.looks() - before;
-    // One to find it due and one to put it back; and what is left of the registrations.
+    let looks = harness.looks() - before;
+    // One to find it due and one to put it back, and the rest of the registrations.
     assert!(looks <= 4 * EVENTS, "{looks} looks for {EVENTS} events");
-    // A writer that asks for a pass has one slot looked at, and one that asks for less than there
-    // is, none.
+    // A writer that requests a pass causes the examination of one slot; a writer that requests a
+    // later pass than the one due, of none.
     drop(busy);
-    let before = house.looks();
+    let before = harness.looks();
     waiting[0].0.wake_by(in_an_hour + 1);
     waiting[1].0.notify();
     passes.recv_timeout(LIMIT).unwrap();
-    let looks = house.looks() - before;
+    let looks = harness.looks() - before;
     assert!(looks <= 8, "{looks} looks for one request");
     drop(waiting);
-    house.join();
+    harness.join();
 }
 
 #[test]
 fn a_task_that_blocks_delays_no_other_however_many_do() {
     const BLOCKED: usize = 20;
-    let house = House::with_workers(64);
+    let harness = Harness::with_workers(64);
     let (begun, begins) = channel();
     let (open, opens) = channel::<()>();
     let opens = Arc::new(Mutex::new(opens));
@@ -391,29 +391,29 @@ fn a_task_that_blocks_delays_no_other_however_many_do() {
                 let _ = opens.lock().unwrap().recv();
                 Next::Idle
             });
-            (house.register_as(&task, Code::Foreign), task)
+            (harness.register_as(&task, Code::Foreign), task)
         })
         .collect();
     (0..BLOCKED).for_each(|_| begins.recv_timeout(LIMIT).unwrap());
     for code in [Code::Foreign, Code::Own] {
         let (other, passes) = script(|| Next::Idle);
-        let registration = house.register_as(&other, code);
+        let registration = harness.register_as(&other, code);
         pass(&passes);
         registration.notify();
         pass(&passes);
     }
-    // What a task is asked for while it blocks it does afterwards, and what has ended goes.
+    // A task passes again for requests made while it blocked, and ended registrations are removed.
     blocked[0].0.notify();
     drop(open);
     begins.recv_timeout(LIMIT).unwrap();
     drop(blocked);
-    house.join();
-    assert!(house.maintainer.state().agenda.is_empty());
+    harness.join();
+    assert!(harness.maintainer.state().agenda.is_empty());
 }
 
 #[test]
 fn a_registration_may_end_while_its_task_is_passed_by_a_worker() {
-    let house = House::with_workers(2);
+    let harness = Harness::with_workers(2);
     let (begun, begins) = channel();
     let (open, opens) = channel::<()>();
     let inside = Mutex::new((begun, opens));
@@ -423,11 +423,11 @@ fn a_registration_may_end_while_its_task_is_passed_by_a_worker() {
         let _ = opens.recv();
         Next::More
     });
-    let registration = house.register_as(&task, Code::Foreign);
+    let registration = harness.register_as(&task, Code::Foreign);
     begins.recv_timeout(LIMIT).unwrap();
     drop(registration);
     drop(open);
     pass(&passes);
-    assert_eq!(house.join(), 1);
+    assert_eq!(harness.join(), 1);
     assert!(begins.try_recv().is_err(), "passed after its end");
 }
