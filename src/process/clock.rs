@@ -15,10 +15,9 @@
 pub(crate) mod lease;
 mod manual;
 pub(crate) mod scale;
-mod system;
+pub(crate) mod system;
 
 pub use manual::ManualClock;
-pub(crate) use system::distrust;
 
 use scale::Scale;
 use std::{

@@ -156,7 +156,7 @@ mod imp {
         if let Some(collector) = COLLECTOR.get() {
             (collector.survive)();
         }
-        clock::distrust();
+        clock::system::distrust();
         if let Some(mut held) = held {
             MAINTAINER.orphan(&mut held.state);
             for (pool, line) in POOLS.into_iter().zip(&mut held.lines) {

@@ -69,8 +69,8 @@ use crate::{
         ops::insert::{Inserted, Load, Precondition, Written},
         reclaim::epoch::{Pin, pin},
         shards::{
+            common::Common,
             scope::{DEAD_PER_WRITE, Dues, WriteScope},
-            shard::Common,
             stats::Event,
         },
         singleflight::{

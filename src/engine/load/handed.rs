@@ -18,7 +18,7 @@ use crate::{
             refresh::Refresh,
         },
         ops::insert::{EntryOptions, Load},
-        shards::{shard::Common, tiers::NodeRef},
+        shards::{common::Common, tiers::NodeRef},
         singleflight::{
             flight::{Flight, Leader, Outcome},
             reentrancy::Leading,

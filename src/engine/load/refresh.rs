@@ -38,11 +38,7 @@ use crate::{
         load::{handed::HandedLead, refresh_job::RefreshJob},
         ops::insert::{EntryOptions, Load},
         reclaim::epoch::pin,
-        shards::{
-            shard::{Common, Shard},
-            stats::Event,
-            tiers::NodeRef,
-        },
+        shards::{common::Common, shard::Shard, stats::Event, tiers::NodeRef},
         singleflight::{
             flight::{Flight, Leader, Outcome},
             flights::{Boarded, Post},

@@ -17,7 +17,7 @@ use crate::{
             fill::{Timer, Took},
             refresh::Refresh,
         },
-        shards::{shard::Common, tiers::NodeRef},
+        shards::{common::Common, tiers::NodeRef},
         singleflight::{
             flight::{Flight, Leader, Outcome},
             reentrancy::Leading,

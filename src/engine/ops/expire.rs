@@ -6,19 +6,14 @@ use crate::{
     engine::{
         Engine, Located,
         index::{
-            sets::{Found, Loc},
+            sets::Found,
             word::{NodeId, Word},
         },
         invalidate::groups::Watch,
-        ops::insert::{EntryOptions, Target},
         reclaim::epoch::pin,
-        shards::{
-            scope::WriteScope,
-            shard::{Common, Shard},
-        },
+        shards::{common::Common, scope::WriteScope, shard::Shard},
         storage::{
             chunked::OutOfMemory,
-            nodes::Entry,
             parts::{Part, PartSet},
         },
         time::{
@@ -214,99 +209,6 @@ impl<K, V> Shard<K, V> {
             Standing::Live => cause,
             Standing::Expired => RemovalCause::Expired,
             Standing::Invalidated => RemovalCause::Invalidated,
-        }
-    }
-
-    /// Returns the life of an entry that is about to be inserted, if the shard has times. `found`
-    /// is the entry that it replaces.
-    #[inline(always)]
-    pub(crate) fn life(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-        options: &EntryOptions,
-        entry: &Entry<K, V>,
-        found: Option<Found<'_>>,
-    ) -> Option<Life> {
-        let timing = self.timing.get()?;
-        if let Some(found) = found {
-            // Its deadline is read when it has been replaced.
-            timing.deadlines.prefetch(found.node);
-        }
-        Some(self.life_by_rule(cx, timing, target, options, entry, found))
-    }
-
-    #[inline(never)]
-    fn life_by_rule(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        timing: &Timing,
-        target: Target,
-        options: &EntryOptions,
-        entry: &Entry<K, V>,
-        found: Option<Found<'_>>,
-    ) -> Life {
-        let lifetimes = &cx.common().lifetimes;
-        if let (Ttl::Kept, Some(found)) = (options.ttl, found) {
-            return lifetimes.kept(entry, timing.life(found.node));
-        }
-        // Only the user's `Expiry` needs the old life.
-        let replaced = found
-            .filter(|found| {
-                lifetimes.expiry.is_some() && self.is_live(cx.common(), cx.watch, found.node)
-            })
-            .map(|found| timing.life(found.node));
-        lifetimes.begin(entry, target.hash, options.ttl, replaced)
-    }
-
-    /// Gives an owned and filled node its weight, its generation, its times and its birth, as far
-    /// as the shard has these columns. Called after the look for the key.
-    #[inline(always)]
-    pub(crate) fn begin(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-        options: &EntryOptions,
-        node: NodeId,
-        life: Option<Life>,
-    ) -> Result<(), OutOfMemory> {
-        if cx.parts().has_any_of(PartSet::OF_NODES) {
-            self.begin_with_parts(cx, target, options, node, life)
-        } else {
-            Ok(())
-        }
-    }
-
-    #[inline(never)]
-    fn begin_with_parts(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-        options: &EntryOptions,
-        node: NodeId,
-        life: Option<Life>,
-    ) -> Result<(), OutOfMemory> {
-        if let Some(weights) = &self.weights {
-            weights.begin(node, target.price);
-        }
-        if let Some(generations) = self.generations.get() {
-            generations.raise(node);
-        }
-        if let Some(timing) = self.timing.get() {
-            timing.begin(node, life.unwrap_or(Life::ENDLESS))?;
-            // This thread's next insert into this shard will need it.
-            if let Some(next) = self.recycler.next_free(cx.number()) {
-                timing.prefetch(next);
-            }
-        }
-        self.stamp_birth(cx, node, options.tags)
-    }
-
-    /// Notes where an owned node will be published.
-    #[inline(always)]
-    pub(crate) fn place(&self, node: NodeId, loc: impl FnOnce() -> Loc) {
-        if let Some(timing) = self.timing.get() {
-            timing.deadlines.place(node, loc());
         }
     }
 

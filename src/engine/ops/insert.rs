@@ -20,6 +20,7 @@
 //! If the key is not in this tier and cannot be added there, the write goes up (`tiers.rs`).
 
 mod attempt;
+mod columns;
 mod precondition;
 
 use precondition::Condition;
@@ -34,12 +35,7 @@ use crate::{
         invalidate::tags::Tags,
         ops::room::Room,
         reclaim::thread_cache::ThreadCache,
-        shards::{
-            scope::WriteScope,
-            shard::{Common, Shard},
-            stats::Event,
-            tiers::NodeRef,
-        },
+        shards::{common::Common, scope::WriteScope, shard::Shard, stats::Event, tiers::NodeRef},
         singleflight::{flight::Flight, flights::Post},
         storage::{chunked::OutOfMemory, nodes::Entry, parts::PartSet, weights::Price},
         time::lifetimes::{Life, Ttl},

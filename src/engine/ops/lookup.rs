@@ -7,7 +7,8 @@ use crate::{
         ops::expire::Standing,
         reclaim::epoch::{Pin, pin},
         shards::{
-            shard::{Common, Shard},
+            common::Common,
+            shard::Shard,
             stats::Event,
             tiers::{FROM_THE_TOP, NodeRef},
         },

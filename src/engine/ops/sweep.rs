@@ -1,22 +1,20 @@
-//! Groups in the operations: births of inserted entries, and the removal of stale ones.
+//! Groups in the operations: invalidations, and the removal of stale entries.
 //!
 //! Why no stale entry is returned is argued in `groups.rs`.
 
 use crate::{
     engine::{
         Engine,
-        index::{
-            sets::Loc,
-            word::{NodeId, Word},
-        },
+        index::{sets::Loc, word::NodeId},
         invalidate::{
             groups::{Groups, Step, Watch},
-            tags::{Place, Tags},
+            tags::Place,
         },
         reclaim::epoch::pin,
         shards::{
+            common::Common,
             scope::{DEAD_PER_WRITE, Dues, WriteScope},
-            shard::{Common, Shard},
+            shard::Shard,
         },
         storage::{chunked::OutOfMemory, nodes::Entry, parts::Part},
         time::wheel::Advance,
@@ -206,20 +204,6 @@ impl<K, V> Engine<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    /// Gives an owned node its birth and its tags. Called after the look for its key.
-    #[inline(always)]
-    pub(crate) fn stamp_birth(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        node: NodeId,
-        tags: Tags,
-    ) -> Result<(), OutOfMemory> {
-        match cx.common().groups.get() {
-            None => Ok(()),
-            Some(groups) => groups.begin(&self.births, node, tags),
-        }
-    }
-
     /// Removes the entry that this thread has published, if it was invalidated meanwhile.
     #[inline(always)]
     pub(crate) fn second_look(&self, cx: &WriteScope<'_, K, V>, loc: Loc, node: NodeId) {
@@ -233,25 +217,5 @@ impl<K, V> Shard<K, V> {
         if !groups.may_stay(&self.births, node) {
             self.take_out(cx, loc, node, RemovalCause::Invalidated);
         }
-    }
-
-    /// Removes a node's entry from the index, if it is still there. Returns the cause that counts,
-    /// see [`Shard::cause`].
-    pub(crate) fn take_out(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        loc: Loc,
-        node: NodeId,
-        cause: RemovalCause,
-    ) -> Option<RemovalCause> {
-        let holds = |word: Word| word.is_member() && self.index.layout().node(word) == node;
-        let mut word = self.index.word(loc);
-        while holds(word) {
-            if self.index.remove(loc, word) {
-                return Some(self.finish_removal(cx, loc, word, cause));
-            }
-            word = self.index.word(loc);
-        }
-        None
     }
 }

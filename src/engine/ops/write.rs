@@ -292,18 +292,4 @@ impl<K, V> Engine<K, V> {
             shard.shed(&cx);
         }
     }
-
-    /// Removes a key. `take` gets the entry.
-    #[inline]
-    pub(crate) fn remove<R>(
-        &self,
-        hash: u64,
-        eq: impl FnMut(&K) -> bool,
-        take: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Option<R> {
-        let shard = self.first_tier(hash);
-        let home = shard.index.prefetched_home(hash);
-        let cx = self.begin_write(hash);
-        self.common.remove_from(&cx, (shard, home), hash, eq, take)
-    }
 }

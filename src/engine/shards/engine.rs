@@ -4,9 +4,10 @@ use crate::{
     engine::{
         policy::budget::Budget,
         shards::{
+            common::Common,
             listener::Listener,
             plan::{ENTRIES_MAX, Growth, Plan},
-            shard::{Common, Shard},
+            shard::Shard,
             stats::Counters,
             tiers::{FACTOR, Tiers},
         },

@@ -2,7 +2,7 @@
 
 use crate::{
     engine::{
-        shards::{notify::Notification, shard::Common},
+        shards::{common::Common, notify::Notification},
         singleflight::outbox::Notice,
     },
     sync::Arc,

@@ -1,7 +1,8 @@
 //! A cache as a whole: its shards on their tiers, what they share, and the guard around a write.
 //!
 //! - `engine.rs`: the type that the API holds: a cache of entries by hash
-//! - `shard.rs`: one shard, put together from the protocols, and what all shards share
+//! - `shard.rs`: one shard, put together from the protocols
+//! - `common.rs`: what all shards share
 //! - `tiers.rs`: a cache that grows: tiers of shards
 //! - `plan.rs`: sizes: shards, sets and node numbers for a capacity
 //! - `scope.rs`: the guard around a write: pin, loads, listener, debt, destructors
@@ -10,6 +11,7 @@
 //! - `stats.rs`: counters
 //! - `ending.rs`: dropping a shard, and the memory that it takes
 
+pub(crate) mod common;
 mod ending;
 pub(crate) mod engine;
 pub(crate) mod listener;

@@ -18,7 +18,7 @@ use crate::{
     engine::{
         index::word::NodeId,
         reclaim::epoch::pin,
-        shards::{listener::Told, shard::Common, stats::Event},
+        shards::{common::Common, listener::Told, stats::Event},
         singleflight::outbox::{self, Hold},
         storage::nodes::Entry,
     },

@@ -23,11 +23,7 @@ use crate::{
         invalidate::groups::Watch,
         policy::budget::Budget,
         reclaim::epoch::{Number, Pin, pin},
-        shards::{
-            notify::Notifications,
-            shard::{Common, Shard},
-            stats::Event,
-        },
+        shards::{common::Common, notify::Notifications, shard::Shard, stats::Event},
         storage::{
             nodes::Entry,
             parts::{Part, PartSet},

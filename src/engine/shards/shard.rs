@@ -8,40 +8,32 @@
 use crate::{
     engine::{
         index::{
-            sets::{Departure, Found, Home, Index, Loc},
+            sets::{Found, Home, Index},
             word::{NodeId, Word},
         },
-        invalidate::groups::{Births, Groups},
+        invalidate::groups::Births,
         policy::{
-            budget::{Budget, Credit, Credits},
+            budget::{Credit, Credits},
             rules::{Policy, PolicyState},
         },
         reclaim::{recycle::Recycler, thread_cache::ThreadCache},
         shards::{
-            listener::Listener,
             plan::{Growth, ShardPlan},
             scope::WriteScope,
-            stats::{Counters, Event},
-            tiers::{NodeRef, Tiers},
+            tiers::NodeRef,
         },
-        singleflight::{flight::Flight, flights::Flights, load_times::LoadTimes},
         storage::{
             chunked::{OutOfMemory, zeroed},
             generations::Generations,
             moved_out::MovedOut,
             nodes::{Entry, Nodes},
             once_box::OnceBox,
-            parts::{PartSet, Parts},
-            weights::{Weigher, Weights},
+            weights::Weights,
         },
-        time::{lifetimes::Lifetimes, timing::Timing},
+        time::timing::Timing,
     },
-    process::maintenance::Registration,
-    sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Ordering, Weak},
-    testing::{
-        background::Background,
-        plant::{Bug, planted},
-    },
+    sync::{Arc, AtomicBool, AtomicU32, Ordering},
+    testing::plant::{Bug, planted},
     types::{eviction::EvictionPolicy, removal::RemovalCause},
 };
 use crossbeam_epoch::Guard;
@@ -91,42 +83,6 @@ pub(crate) struct Shard<K, V> {
     /// Whether members are counted.
     counts_members: bool,
     hot: CachePadded<Hot>,
-}
-
-/// The state that the operations on all shards share.
-#[derive(Debug)]
-pub(crate) struct Common<K, V> {
-    /// A reference to itself, from which notices for the outbox are made.
-    pub(crate) own: Weak<Self>,
-    pub(crate) parts: Parts,
-    pub(crate) tiers: Tiers<K, V>,
-    pub(crate) budget: Budget,
-    pub(crate) counters: Counters,
-    pub(crate) weigher: Option<Weigher<K, V>>,
-    pub(crate) coster: Option<Weigher<K, V>>,
-    pub(crate) listener: Option<Listener<K, V>>,
-    pub(crate) lifetimes: Lifetimes<K, V>,
-    /// The number of expirations that were counted at the last pass of the maintenance thread.
-    pub(crate) expired: AtomicU64,
-    /// The registration with the maintenance thread, if there is work for it.
-    pub(crate) registration: OnceBox<Registration>,
-    pub(crate) flights: Flights<Flight<K, V>>,
-    /// Allocated apart, since loads write it and readers read the fields beside it.
-    pub(crate) load_times: OnceBox<LoadTimes>,
-    /// Made when everything is first invalidated, or a tag is first given.
-    pub(crate) groups: OnceBox<Groups>,
-    pub(crate) background: Background,
-}
-
-/// The outcome of a removal from one shard.
-#[derive(Debug)]
-pub(crate) enum Taken<R> {
-    /// The shard does not have the key.
-    Nothing,
-    /// The entry was removed, and was expired or stale.
-    Past,
-    /// The entry was removed.
-    Entry(R),
 }
 
 impl<K, V> Shard<K, V> {
@@ -234,6 +190,15 @@ impl<K, V> Shard<K, V> {
         }
     }
 
+    /// Counts an entry that was removed.
+    #[inline(always)]
+    pub(crate) fn uncount_member(&self) {
+        if self.counts_members {
+            // Relaxed: a counter, by which no other memory is published.
+            self.hot.members.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// Returns whether the shard seems to have no entries. A hint.
     pub(crate) fn is_drained(&self) -> bool {
         if self.counts_members {
@@ -303,108 +268,6 @@ impl<K, V> Shard<K, V> {
             let entry = unsafe { self.nodes.get(node) };
             eq(&entry.key).then_some(entry)
         })
-    }
-
-    /// Removes a key from this shard. `take` gets the entry when it has left the index.
-    #[inline(always)]
-    pub(crate) fn remove<R>(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        home: Home<'_>,
-        hash: u64,
-        mut eq: impl FnMut(&K) -> bool,
-        take: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Taken<R> {
-        loop {
-            let Some(found) = self.find(cx.guard(), home, hash, &mut eq) else {
-                return Taken::Nothing;
-            };
-            // Read before the swap: no thread finds the key after it, so an entry that ends after
-            // this look was removed in time.
-            let cause = self.cause(cx, found.node, RemovalCause::Explicit);
-            if Index::remove_found(found) {
-                let loc = self.index.loc(found);
-                if cause != RemovalCause::Explicit {
-                    self.finish_removal(cx, loc, found.word, cause);
-                    return Taken::Past;
-                }
-                // If `take` panics, `gone` gives up the credit and the node.
-                let gone = OnDrop(|| _ = self.depart_out_of_line(cx, loc, found.word, cause));
-                // SAFETY: found in the index under this pin, so the entry is initialised. This
-                // thread removed the node and retires it below, or when `gone` is dropped.
-                let taken = unsafe { self.nodes.with(found.node, take) };
-                std::mem::forget(gone);
-                self.finish_removal(cx, loc, found.word, cause);
-                return Taken::Entry(taken);
-            }
-        }
-    }
-
-    /// Finishes the removal of an entry that has left its slot: gives its credit back, and retires
-    /// its node. Returns the cause that counts, see [`Shard::cause`].
-    #[inline(always)]
-    pub(crate) fn finish_removal(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        loc: Loc,
-        word: Word,
-        cause: RemovalCause,
-    ) -> RemovalCause {
-        let (credit, cause) = self.finish_removal_with_credit(cx, loc, word, cause);
-        self.give(cx, credit);
-        cause
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn depart_out_of_line(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        loc: Loc,
-        word: Word,
-        cause: RemovalCause,
-    ) -> RemovalCause {
-        self.finish_removal(cx, loc, word, cause)
-    }
-
-    /// Like [`Shard::finish_removal`], but returns the credit, which goes to another entry.
-    #[inline(always)]
-    pub(crate) fn finish_removal_with_credit(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        loc: Loc,
-        word: Word,
-        cause: RemovalCause,
-    ) -> (Credit, RemovalCause) {
-        self.index.forget(loc, word, Departure::Key);
-        if self.counts_members {
-            // Relaxed: a counter, by which no other memory is published.
-            self.hot.members.fetch_sub(1, Ordering::Relaxed);
-        }
-        let node = self.index.layout().node(word);
-        if cx.parts().has_any_of(PartSet::OF_DEPARTURES) {
-            return self.depart_with_parts(cx, node, cause);
-        }
-        cx.count(Event::of_departure(cause));
-        self.recycler.retire(node, cx.number(), cx.guard());
-        (Credit::of_removed_entry(1), cause)
-    }
-
-    #[inline(never)]
-    fn depart_with_parts(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        node: NodeId,
-        cause: RemovalCause,
-    ) -> (Credit, RemovalCause) {
-        let cause = self.cause(cx, node, cause);
-        cx.count(Event::of_departure(cause));
-        if let Some(timing) = self.timing.get() {
-            timing.end(node);
-        }
-        let credit = Credit::of_removed_entry(self.weight_of(node));
-        self.retire(cx, node, cause);
-        (credit, cause)
     }
 
     /// Returns the weight of a node that is or was in the index.

@@ -106,15 +106,17 @@
 //! was faster. A seal fails only if another thread has changed the control word. An insert starts
 //! again from the first tier only if the cache has grown meanwhile, at most [`ADDED_MAX`] times.
 
+mod numbers;
+
 use crate::{
     engine::{
-        index::{sets::Home, word::NodeId},
+        index::word::NodeId,
         shards::{
+            common::Common,
             plan::{Growth, PAIRS_MAX, Plan},
-            scope::WriteScope,
-            shard::{Common, Shard, Taken},
+            shard::Shard,
         },
-        storage::{chunked::OutOfMemory, nodes::Entry, once_box::OnceBox, parts::Part},
+        storage::{chunked::OutOfMemory, once_box::OnceBox, parts::Part},
         time::lifetimes::Rules,
     },
     sync::{AtomicU32, Ordering},
@@ -123,7 +125,6 @@ use crate::{
         plant::{Bug, planted},
     },
 };
-use std::ops::Range;
 
 /// The maximum number of added tiers. Each has at least twice the room of
 /// the tier below.
@@ -242,11 +243,6 @@ impl<K, V> Tiers<K, V> {
         tier.shards[Self::place(hash, tier.shards.len())].get_or_precede()
     }
 
-    /// Returns the shards of a hash that were made, from the first tier up.
-    pub(crate) fn shards_of(&self, hash: u64) -> ShardsOf<'_, K, V> {
-        ShardsOf { tiers: self, hash, levels: 0..self.height() + 1 }
-    }
-
     /// Returns the next shard in which a lookup that did not find its key in the tier `level` has
     /// to look, with its level.
     #[inline(always)]
@@ -265,53 +261,6 @@ impl<K, V> Tiers<K, V> {
             }
         }
         None
-    }
-
-    /// Returns a shard by its number, if it was made.
-    #[inline]
-    pub(crate) fn get(&self, id: usize) -> Option<&Shard<K, V>> {
-        match self.first.get(id) {
-            Some(shard) => Some(shard),
-            None => self.get_added(id),
-        }
-    }
-
-    #[cold]
-    fn get_added(&self, id: usize) -> Option<&Shard<K, V>> {
-        let mut last = None;
-        for tier in &self.added {
-            match tier.get() {
-                Some(tier) if id >= tier.first => last = Some(tier),
-                _ => break,
-            }
-        }
-        last?.get(id)
-    }
-
-    /// Returns the shard of this number, which was made.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the shard was not made.
-    #[inline]
-    pub(crate) fn shard(&self, id: usize) -> &Shard<K, V> {
-        self.get(id).expect("the number of a shard that was made")
-    }
-
-    /// Returns one more than the largest number that a shard may have.
-    #[inline]
-    pub(crate) fn count(&self) -> usize {
-        self.added(self.height()).map_or(self.first.len(), Tier::end)
-    }
-
-    /// Returns the number of the first shard of the top tier: shards below it have lower ones.
-    pub(crate) fn below_top(&self) -> usize {
-        self.added(self.height()).map_or(0, |tier| tier.first)
-    }
-
-    /// Returns every shard that was made, in the order of their numbers.
-    pub(crate) fn iter(&self) -> AllShards<'_, K, V> {
-        AllShards { tiers: self, ids: 0..self.count() }
     }
 
     /// Returns the plan of the top tier.
@@ -365,95 +314,6 @@ impl<K, V> Tiers<K, V> {
         // has done are visible.
         self.height.fetch_max(level as u32 + 1, Ordering::AcqRel);
         Ok(())
-    }
-
-    /// Returns the plan of a tier, with the number of its first shard.
-    fn plan_of(&self, level: usize) -> (usize, &Plan) {
-        match self.added(level) {
-            Some(tier) => (tier.first, &tier.plan),
-            None => (0, &self.plan),
-        }
-    }
-
-    /// Returns the number of pairs of sets of all tiers.
-    pub(crate) fn pairs(&self) -> u64 {
-        let mut pairs = 0;
-        for level in 0..self.height() + 1 {
-            pairs += self.plan_of(level).1.pairs();
-        }
-        pairs
-    }
-
-    /// Returns a pair of sets by its number: the shard, if it was made, and the first set.
-    pub(crate) fn pair(&self, mut number: u64) -> Option<(&Shard<K, V>, usize)> {
-        for level in 0..self.height() + 1 {
-            let (first, plan) = self.plan_of(level);
-            if number < plan.pairs() {
-                let per_shard = (plan.shard.sets / 2) as u64;
-                let shard = self.get(first + (number / per_shard) as usize)?;
-                return Some((shard, (number % per_shard) as usize * 2));
-            }
-            number -= plan.pairs();
-        }
-        None
-    }
-
-    pub(crate) fn allocated_bytes(&self) -> usize {
-        let shard = |shard: &Shard<K, V>| size_of_val(shard) + shard.allocated_bytes();
-        let tiers = self.added.iter().map_while(OnceBox::get);
-        self.iter().map(shard).sum::<usize>()
-            + tiers.map(|it| size_of_val(it) + size_of_val(&*it.shards)).sum::<usize>()
-    }
-}
-
-// The iterators are written by hand: each adapter of the standard library's would be compiled again
-// in every program, several times.
-
-/// See [`Tiers::shards_of`].
-pub(crate) struct ShardsOf<'s, K, V> {
-    tiers: &'s Tiers<K, V>,
-    hash: u64,
-    levels: Range<usize>,
-}
-
-impl<'s, K, V> Iterator for ShardsOf<'s, K, V> {
-    type Item = &'s Shard<K, V>;
-
-    fn next(&mut self) -> Option<&'s Shard<K, V>> {
-        loop {
-            let shard = self.tiers.shard_on(self.levels.next()?, self.hash);
-            if shard.is_some() {
-                return shard;
-            }
-        }
-    }
-}
-
-/// See [`Tiers::iter`].
-pub(crate) struct AllShards<'s, K, V> {
-    tiers: &'s Tiers<K, V>,
-    ids: Range<usize>,
-}
-
-impl<'s, K, V> Iterator for AllShards<'s, K, V> {
-    type Item = &'s Shard<K, V>;
-
-    fn next(&mut self) -> Option<&'s Shard<K, V>> {
-        loop {
-            if let Some(shard) = self.tiers.get(self.ids.next()?) {
-                return Some(shard);
-            }
-        }
-    }
-}
-
-impl<K, V> Tier<K, V> {
-    fn end(&self) -> usize {
-        self.first + self.shards.len()
-    }
-
-    fn get(&self, id: usize) -> Option<&Shard<K, V>> {
-        self.shards.get(id - self.first)?.get()
     }
 }
 
@@ -553,54 +413,6 @@ impl<K, V> Common<K, V> {
             }
             height = now;
         }
-    }
-
-    /// Removes a key from the tier in which it is. `take` gets the entry. Returns `None` if the
-    /// key was absent, or its entry expired or stale.
-    pub(crate) fn remove<R>(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        hash: u64,
-        eq: impl FnMut(&K) -> bool,
-        take: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Option<R> {
-        let shard = self.tiers.first(hash);
-        self.remove_from(cx, (shard, shard.index.home(hash)), hash, eq, take)
-    }
-
-    /// Like [`Common::remove`], given the shard in the first tier and the key's home in it.
-    #[inline(always)]
-    pub(crate) fn remove_from<'s, R>(
-        &'s self,
-        cx: &WriteScope<'_, K, V>,
-        (mut shard, mut home): (&'s Shard<K, V>, Home<'s>),
-        hash: u64,
-        mut eq: impl FnMut(&K) -> bool,
-        take: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Option<R> {
-        let mut take = Some(take);
-        let mut level = FROM_THE_TOP;
-        loop {
-            let take_once = |entry: &_| take.take().map(|take| take(entry));
-            match shard.remove(cx, home, hash, &mut eq, take_once) {
-                Taken::Entry(taken) => return taken,
-                Taken::Past => return None,
-                Taken::Nothing if planted(Bug::RemoveFirstOnly) => return None,
-                Taken::Nothing => (level, shard) = self.tiers.next(level, hash)?,
-            }
-            home = shard.index.home(hash);
-        }
-    }
-
-    /// Like [`Common::remove`] for callers that do not want the entry.
-    #[cold]
-    pub(crate) fn remove_unseen(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        hash: u64,
-        eq: &dyn Fn(&K) -> bool,
-    ) {
-        self.remove(cx, hash, eq, |_| ());
     }
 
     /// Makes every insert look again that has read the control word of the key's home and has not

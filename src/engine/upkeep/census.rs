@@ -20,7 +20,8 @@ use crate::engine::{
     index::word::NodeId,
     reclaim::epoch::pin,
     shards::{
-        shard::{Common, Shard},
+        common::Common,
+        shard::Shard,
         stats::{EVENTS, Event},
     },
     time::{timing::Timing, wheel::Wheel},

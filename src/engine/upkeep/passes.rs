@@ -7,9 +7,10 @@ use crate::{
         policy::budget::Credit,
         reclaim::epoch::pin,
         shards::{
+            common::Common,
             plan,
             scope::{Dues, WriteScope},
-            shard::{Common, Shard},
+            shard::Shard,
             stats::Event,
         },
         time::wheel::Advance,

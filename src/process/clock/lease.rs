@@ -135,7 +135,7 @@ mod counter {
 #[cfg(all(test, not(larder_loom)))]
 mod tests {
     use super::*;
-    use crate::process::clock;
+    use crate::process::clock::system;
     use std::time::{Duration, Instant};
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
         while is_trusted() && !covers(51) {
             renew(|| 50);
         }
-        clock::distrust();
+        system::distrust();
         assert!(!covers(NEVER));
     }
 }
