@@ -51,6 +51,13 @@ impl Standing {
         u64::from(1 + self.uses + 3 * self.merit)
     }
 
+    /// Returns whether a member with this standing goes when its stay is over, whatever the others
+    /// in its set are: it was not used, and has no merit that counts.
+    #[inline(always)]
+    pub(crate) fn is_expendable(self) -> bool {
+        self.uses == 0 && (self.merit == 0 || self.segment == Segment::Protected)
+    }
+
     /// Returns the merit, with one more if there were uses since the policy last looked.
     #[inline(always)]
     pub(crate) fn earned(self) -> u8 {

@@ -198,10 +198,16 @@ impl<'i> Home<'i> {
         &self.set.hints
     }
 
-    /// Returns a bit for each slot without a member.
+    /// Returns a bit for each slot with a member.
     #[inline(always)]
-    pub(crate) fn vacant(self) -> u32 {
-        !self.set.line().members() & ((1 << SLOTS) - 1)
+    pub(crate) fn members(self) -> u32 {
+        self.set.line().members()
+    }
+
+    /// Returns what a slot of the set holds now.
+    #[inline(always)]
+    pub(crate) fn word(self, slot: usize) -> Word {
+        self.set.word(slot)
     }
 
     /// Prefetches both lines of the set.

@@ -12,8 +12,8 @@
 //!    and a slot (`room.rs`), and decides in the control word (`sets.rs`, steps 4 to 6),
 //! 5. begins again at step 1, with the node in hand, if step 4 has failed.
 //!
-//! The first attempt is a straight line ([`Shard::put`]), without the steps that belong to parts
-//! that the cache does not have. Further attempts are a loop (`insert/attempt.rs`). There, an
+//! The first attempt is a straight line: `insert/plain.rs` in a cache without parts with which a
+//! write has more to do, else [`Shard::put`]. Further attempts are a loop (`insert/attempt.rs`). There, an
 //! [`Attempt`] holds what was taken (a node, a credit, a claimed slot), and gives it back if the
 //! write is not done, also if comparing keys panics.
 //!
@@ -21,23 +21,23 @@
 
 mod attempt;
 mod columns;
+mod plain;
 mod precondition;
 
-use precondition::Condition;
 pub(crate) use precondition::Precondition;
 
 use crate::{
     engine::{
         index::{
             sets::{Departure, Found, Home, Index, Loc},
-            word::{Control, NodeId},
+            word::{Control, NodeId, Word},
         },
         invalidate::tags::Tags,
         ops::room::Room,
         reclaim::thread_cache::ThreadCache,
         shards::{common::Common, scope::WriteScope, shard::Shard, stats::Event, tiers::NodeRef},
         singleflight::{flight::Flight, flights::Post},
-        storage::{chunked::OutOfMemory, nodes::Entry, parts::PartSet, weights::Price},
+        storage::{nodes::Entry, parts::PartSet, weights::Price},
         time::lifetimes::{Life, Ttl},
     },
     testing::{
@@ -161,38 +161,6 @@ impl EntryOptions {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    /// Writes an entry in a straight line. For a cache in which this thread has found none of
-    /// [`PartSet::OF_WRITES`] after it pinned. `home` is the key's.
-    #[inline(always)]
-    pub(crate) fn write_plain(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        home: Home<'_>,
-        target: Target,
-        entry: Entry<K, V>,
-        if_present: IfPresent,
-    ) -> Written<K, V> {
-        let control = self.index.settled(home);
-        let found = self.find(cx.guard(), home, target.hash, |key| *key == entry.key);
-        if found.is_none() {
-            return self.add_plain(cx, (home, control), target, entry, if_present);
-        }
-        self.put(cx, target, &EntryOptions::BY_RULE, entry, if_present, (home, control, found))
-    }
-
-    /// Continues [`Shard::write_plain`] for a key that was not found.
-    #[inline(never)]
-    fn add_plain(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        (home, control): (Home<'_>, Control),
-        target: Target,
-        entry: Entry<K, V>,
-        if_present: IfPresent,
-    ) -> Written<K, V> {
-        self.put(cx, target, &EntryOptions::BY_RULE, entry, if_present, (home, control, None))
-    }
-
     /// Writes an entry in this tier, if the condition holds.
     pub(crate) fn write(
         &self,
@@ -211,50 +179,46 @@ impl<K: Eq, V> Shard<K, V> {
     /// Makes the first attempt of a write. The caller has read the control word, and has then
     /// looked for the key.
     #[inline(always)]
-    pub(crate) fn put<C: Condition<K, V>>(
+    pub(crate) fn put(
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
         options: &EntryOptions,
         entry: Entry<K, V>,
-        condition: C,
+        condition: Precondition<'_, K, V>,
         (home, control, found): (Home<'_>, Control, Option<Found<'_>>),
     ) -> Written<K, V> {
-        if !condition.full().holds(self, cx, found) {
+        if !condition.holds(self, cx, found) {
             return Written::Refused(entry);
         }
-        if found.is_none() && self.is_closed(cx, control) {
+        if found.is_none() && self.is_closed(cx.common(), control) {
             return Written::Sealed(entry);
         }
-        if !C::IS_PLAIN && !self.can_keep(cx.common(), options) {
+        if !self.can_keep(cx.common(), options) {
             return Written::Exhausted(entry);
         }
-        let life = if C::IS_PLAIN { None } else { self.life(cx, target, options, &entry, found) };
-        if !C::IS_PLAIN && ends_at_once(cx, options, life) {
-            return self.expire_at_once(cx, target, entry, condition.full());
+        let life = self.life(cx, target, options, &entry, found);
+        if ends_at_once(cx, options, life) {
+            return self.expire_at_once(cx, target, entry, condition);
         }
-        let is_unchanged = !C::IS_PLAIN && condition.full().is_unchanged(self, cx, found, &entry);
-        let thread_cache = self.thread_cache(cx);
-        let node = match self.fill(thread_cache, cx, entry) {
+        let is_unchanged = condition.is_unchanged(self, cx, found, &entry);
+        let node = match self.fill(cx, entry) {
             Ok(node) => node,
             Err(entry) => return Written::Exhausted(entry),
         };
         let attempt = || {
-            let mut attempt = Attempt::new(self, cx, target, node, condition.full());
+            let mut attempt = Attempt::new(self, cx, target, node, condition);
             attempt.is_unchanged = is_unchanged;
             attempt
         };
         // Read again, since the node's last owner may have known of more parts: `parts.rs`.
         if cx.parts().has_any_of(PartSet::OF_NODES) {
-            if C::IS_PLAIN {
-                return self.put_again(cx, target, node, condition.full());
-            }
             if self.begin(cx, target, options, node, life).is_err() {
                 return attempt().reject_unfinished();
             }
-            condition.full().begin(self, node);
+            condition.begin(self, node);
             // Checked again after the node has its birth: `groups.rs` requires that of a load.
-            if !condition.full().holds(self, cx, found) {
+            if !condition.holds(self, cx, found) {
                 drop(attempt());
                 return Written::REFUSED;
             }
@@ -262,17 +226,11 @@ impl<K: Eq, V> Shard<K, V> {
         let Some(found) = found else {
             return self.add_first(cx, target, node, condition, (home, control));
         };
-        if C::IS_PLAIN {
-            if self.index.replace(found, node) {
-                return self.updated(thread_cache, cx, found, node);
-            }
-            return self.put_again(cx, target, node, condition.full());
-        }
         self.place(node, || self.index.loc(found));
         // Where entries have weights of their own, the new one may need more credits first.
         let is_even = self.weights.is_none() && !is_unchanged;
         let written = if is_even && self.index.replace(found, node) {
-            self.updated(thread_cache, cx, found, node)
+            self.updated(cx, (self.index.loc(found), found.word), node)
         } else {
             attempt().run()
         };
@@ -289,47 +247,17 @@ impl<K: Eq, V> Shard<K, V> {
         timed && (tags.is_empty() || common.has_tags())
     }
 
-    /// Continues a plain write: the key was changed since it was found, or the cache has got parts
-    /// with which a write has more to do.
-    #[cold]
-    #[inline(never)]
-    fn put_again(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-        node: NodeId,
-        condition: Precondition<'_, K, V>,
-    ) -> Written<K, V> {
-        // No life: the shard had no deadlines when the write began, so the cache's rules set none.
-        let attempt = Attempt::new(self, cx, target, node, condition);
-        match self.begin(cx, target, &EntryOptions::BY_RULE, node, None) {
-            Ok(()) => attempt.run(),
-            Err(OutOfMemory) => attempt.reject_unfinished(),
-        }
-    }
-
     /// Returns whether no key can be added in a set with this control word.
     #[inline(always)]
-    fn is_closed(&self, cx: &WriteScope<'_, K, V>, control: Control) -> bool {
-        let unsealed = planted(Bug::SealSkipped) && cx.common().tiers.height() > self.level();
+    fn is_closed(&self, common: &Common<K, V>, control: Control) -> bool {
+        let unsealed = planted(Bug::SealSkipped) && common.tiers.height() > self.level();
         control.is_sealed() || unsealed
     }
 
     /// Takes a node and puts the entry into it.
     #[inline(always)]
-    fn fill(
-        &self,
-        thread_cache: Option<&ThreadCache>,
-        cx: &WriteScope<'_, K, V>,
-        entry: Entry<K, V>,
-    ) -> Result<NodeId, Entry<K, V>> {
-        let node = match self.alloc_from(thread_cache) {
-            Some(node) => node,
-            None => match self.alloc_beyond_thread_cache(cx) {
-                Some(node) => node,
-                None => return Err(entry),
-            },
-        };
+    fn fill(&self, cx: &WriteScope<'_, K, V>, entry: Entry<K, V>) -> Result<NodeId, Entry<K, V>> {
+        let Some(node) = self.alloc(cx.number()) else { return Err(entry) };
         // SAFETY: the node was just allocated, so this thread owns it, and it holds no entry.
         unsafe { self.nodes.write(node, entry.key, entry.value) };
         step(Step::NodeFilled);
@@ -338,26 +266,26 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// Makes the first try to add a key that was not found.
     #[inline(always)]
-    fn add_first<C: Condition<K, V>>(
+    fn add_first(
         &self,
         cx: &WriteScope<'_, K, V>,
         target: Target,
         node: NodeId,
-        condition: C,
+        condition: Precondition<'_, K, V>,
         seen: (Home<'_>, Control),
     ) -> Written<K, V> {
-        let room = match self.add(cx, target, node, seen, None) {
+        let room = match self.add(cx, target, node, seen, self.thread_cache(cx), None) {
             Adding::Done => return Written::Done(Inserted::Added, node),
             Adding::NoRoom => None,
             Adding::Lost(room) => Some(room),
         };
-        let mut attempt = Attempt::new(self, cx, target, node, condition.full());
+        let mut attempt = Attempt::new(self, cx, target, node, condition);
         attempt.room = room;
         if attempt.room.is_some() { attempt.run() } else { attempt.rejected() }
     }
 
     /// Tries to add a key that was not found after `control` was read, with the room in hand, if
-    /// there is one. Runs no user code and does not unwind, so what it takes needs no guard.
+    /// there is one. `own` is this thread's cache of nodes. Runs no user code and does not unwind, so what it takes needs no guard.
     #[inline(always)]
     fn add<'i>(
         &'i self,
@@ -365,12 +293,13 @@ impl<K: Eq, V> Shard<K, V> {
         target: Target,
         node: NodeId,
         (home, control): (Home<'i>, Control),
+        own: Option<&ThreadCache>,
         in_hand: Option<Room<'i>>,
     ) -> Adding<'i> {
         let control = self.index.clear_name(home, control, node);
         let is_first = in_hand.is_none();
         let room = match in_hand {
-            None => self.room(cx, target, home, node),
+            None => self.room(cx, target, home, node, own),
             Some(room) => self.enlarge(cx, target, room, target.price.weight()),
         };
         let Some(Room { credit, source, claim, vacant }) = room else { return Adding::NoRoom };
@@ -381,8 +310,7 @@ impl<K: Eq, V> Shard<K, V> {
             self.place(node, || self.index.loc_claimed(claim));
             if Index::decide(home, control, claim) {
                 let ghost = home.hints().ghosts().take(self.index.layout().ghost_tag(target.hash));
-                let standing = self.policy.admit(self.policy_state(), ghost);
-                self.policy.enter(self.policy_state(), &self.index, claim, standing);
+                self.policy.welcome(self.policy_state(), &self.index, *claim, ghost);
                 self.count_member();
                 Index::publish(claim);
                 self.give(cx, credit.spend(target.price.weight()));
@@ -405,23 +333,23 @@ impl<K: Eq, V> Shard<K, V> {
         self.second_look(cx, loc, node);
     }
 
-    /// Finishes a replacement: counts it, and retires the node that was replaced.
+    /// Finishes a replacement of what had this word: counts it, and retires its node.
     #[inline(always)]
     fn updated(
         &self,
-        thread_cache: Option<&ThreadCache>,
         cx: &WriteScope<'_, K, V>,
-        found: Found<'_>,
+        (loc, word): (Loc, Word),
         node: NodeId,
     ) -> Written<K, V> {
-        self.index.forget(self.index.loc(found), found.word, Departure::Node);
+        self.index.forget(loc, word, Departure::Node);
+        let old = self.index.layout().node(word);
         // Read after the swap: an old entry that a lookup has taken for absent before the swap
         // counts as absent here, too.
         if cx.parts().has_any_of(PartSet::OF_DEPARTURES) {
-            return self.updated_with_parts(cx, self.index.loc(found), found.node, node, false);
+            return self.updated_with_parts(cx, loc, old, node, false);
         }
         cx.count(Event::Update);
-        self.recycler.retire_into(thread_cache, found.node, cx.guard());
+        self.recycler.retire(old, cx.number(), cx.guard());
         Written::Done(Inserted::Updated, node)
     }
 

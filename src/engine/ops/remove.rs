@@ -12,6 +12,7 @@ use crate::{
             word::{NodeId, Word},
         },
         policy::budget::Credit,
+        reclaim::thread_cache::ThreadCache,
         shards::{
             common::Common,
             scope::WriteScope,
@@ -148,7 +149,8 @@ impl<K, V> Shard<K, V> {
         word: Word,
         cause: RemovalCause,
     ) -> RemovalCause {
-        let (credit, cause) = self.finish_removal_with_credit(cx, loc, word, cause);
+        let (credit, cause) =
+            self.finish_removal_with_credit(cx, loc, word, cause, self.thread_cache(cx));
         self.give(cx, credit);
         cause
     }
@@ -165,7 +167,8 @@ impl<K, V> Shard<K, V> {
         self.finish_removal(cx, loc, word, cause)
     }
 
-    /// Like [`Shard::finish_removal`], but returns the credit, which goes to another entry.
+    /// Like [`Shard::finish_removal`], but returns the credit, which goes to another entry. `own` is
+    /// this thread's cache of nodes.
     #[inline(always)]
     pub(crate) fn finish_removal_with_credit(
         &self,
@@ -173,6 +176,7 @@ impl<K, V> Shard<K, V> {
         loc: Loc,
         word: Word,
         cause: RemovalCause,
+        own: Option<&ThreadCache>,
     ) -> (Credit, RemovalCause) {
         self.index.forget(loc, word, Departure::Key);
         self.uncount_member();
@@ -181,7 +185,7 @@ impl<K, V> Shard<K, V> {
             return self.depart_with_parts(cx, node, cause);
         }
         cx.count(Event::of_departure(cause));
-        self.recycler.retire(node, cx.number(), cx.guard());
+        self.recycler.retire_by(own, node, cx.guard());
         (Credit::of_removed_entry(1), cause)
     }
 

@@ -9,14 +9,15 @@ use crate::{
     engine::{
         index::{
             hints::Standing,
-            sets::{Claim, Home},
-            word::{NodeId, Word},
+            sets::{Claim, Home, Loc},
+            word::{NodeId, SLOTS, Word},
         },
         ops::insert::Target,
         policy::{
             budget::{Credit, Source},
-            rules::{HAND, Victim, Visit, Worth},
+            rules::{HAND, Victim, Worth},
         },
+        reclaim::thread_cache::ThreadCache,
         shards::{scope::WriteScope, shard::Shard, tiers::FACTOR},
     },
     types::{eviction::EvictionPolicy, removal::RemovalCause},
@@ -70,28 +71,23 @@ impl<K, V> Shard<K, V> {
         target: Target,
         home: Home<'i>,
         node: NodeId,
+        own: Option<&ThreadCache>,
     ) -> Option<Room<'i>> {
-        if self.weights.is_none() {
+        if self.evicts_what_is_due() {
             if !cx.budget().is_dry(self.credits()) {
                 let credit = self.take(cx, 1);
                 if credit.amount() > 0 {
                     return Some(Room::unused(credit));
                 }
             }
-            if !self.compares() && !cx.common().tiers.has_grown() {
-                return self.evict_for(cx, target, home, node);
+            if !cx.common().tiers.has_grown() {
+                return self.evict_for(cx, target, home, node, own);
             }
         }
         self.room_by_weight(cx, target).map(Room::apart)
     }
 
-    /// Returns whether the policy compares what entries are worth.
-    #[inline(always)]
-    fn compares(&self) -> bool {
-        self.rules != EvictionPolicy::SegmentedLru
-    }
-
-    /// Evicts an entry for a new one, in a full cache.
+    /// Evicts an entry for a new one, in a full cache whose entries have no weights.
     #[inline(always)]
     fn evict_for<'i>(
         &'i self,
@@ -99,14 +95,63 @@ impl<K, V> Shard<K, V> {
         target: Target,
         home: Home<'i>,
         node: NodeId,
+        own: Option<&ThreadCache>,
     ) -> Option<Room<'i>> {
-        // If no slot of the home is free, a member of the home has to go.
-        let vacant = home.vacant();
-        if vacant != 0
-            && let Some(credit) = self.evict_newcomer(cx)
-        {
-            return Some(Room::evicted(credit, None, vacant));
-        }
+        let (policy, state, index) = (&self.policy, self.policy_state(), &self.index);
+        let members = home.members();
+        let vacant = !members & ((1 << SLOTS) - 1);
+        // One place for what follows an eviction, since it is inlined.
+        let (victim, claim, vacant) = 'evicted: {
+            // If no slot of the home is free, a member of the home has to go.
+            if vacant != 0
+                && let Some(newcomer) = policy.next_newcomer(state, index)
+            {
+                if !newcomer.standing.is_expendable() {
+                    let (loc, word) = (newcomer.loc, newcomer.word);
+                    if let Some(credit) = self.evict_newcomer_or_rival(cx, loc, word) {
+                        return Some(Room::evicted(credit, None, vacant));
+                    }
+                } else if index.remove(newcomer.loc, newcomer.word) {
+                    break 'evicted (newcomer, None, vacant);
+                }
+            }
+            if let Some(first) = policy.first_due(state, index, home, members)
+                && first.member.standing.is_expendable()
+                && let Some(claim) = self.oust(home, &first.member, target.hash, node)
+            {
+                first.leave_rest(policy, state);
+                break 'evicted (first.member, Some(claim), 0);
+            }
+            return self.evict_by_visit(cx, target, home, node).map(Room::apart);
+        };
+        let credit = self.finish_eviction(cx, victim, own);
+        Some(Room::evicted(credit, claim, vacant))
+    }
+
+    /// Evicts a newcomer or its rival, if one of them has to go. Returns its credit.
+    #[inline(never)]
+    fn evict_newcomer_or_rival(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        loc: Loc,
+        word: Word,
+    ) -> Option<Credit> {
+        let stays = |word| self.is_pinned(word);
+        let state = self.policy_state();
+        let newcomer = Victim { loc, word, standing: self.index.hints(loc).standing(loc.slot()) };
+        let victim = self.policy.judge_newcomer(state, &self.index, newcomer, &stays)?;
+        self.evict(cx, victim)
+    }
+
+    /// Evicts an entry as [`Shard::evict_for`] does, where more than one member is looked at.
+    #[inline(never)]
+    fn evict_by_visit<'i>(
+        &'i self,
+        cx: &WriteScope<'_, K, V>,
+        target: Target,
+        home: Home<'i>,
+        node: NodeId,
+    ) -> Option<Room<'i>> {
         let stays = |word| self.is_pinned(word);
         let mut visit =
             self.policy.visit(self.policy_state(), &self.index, self.index.number(home));
@@ -117,7 +162,19 @@ impl<K, V> Shard<K, V> {
                 return Some(Room::evicted(credit, Some(claim), 0));
             }
         }
-        self.evict_elsewhere(cx, target, (home, visit), node).map(Room::apart)
+        if !visit.is_full() {
+            if let Some(credit) = self.evict_due_elsewhere(cx) {
+                return Some(Room::evicted(credit, None, visit.vacant()));
+            }
+            self.policy.shorten(self.policy_state());
+        }
+        while let Some(victim) = visit.nearest(&stays) {
+            if let Some(claim) = self.oust(home, &victim, target.hash, node) {
+                let credit = self.depart_evicted(cx, victim);
+                return Some(Room::evicted(credit, Some(claim), 0));
+            }
+        }
+        self.room_by_weight(cx, target)
     }
 
     #[inline(always)]
@@ -129,29 +186,6 @@ impl<K, V> Shard<K, V> {
         node: NodeId,
     ) -> Option<Claim<'i>> {
         self.index.oust(home, victim.loc, victim.word, hash, node)
-    }
-
-    #[inline(never)]
-    fn evict_elsewhere<'i>(
-        &'i self,
-        cx: &WriteScope<'_, K, V>,
-        target: Target,
-        (home, mut visit): (Home<'i>, Visit<'_>),
-        node: NodeId,
-    ) -> Option<Room<'i>> {
-        if !visit.is_full() {
-            if let Some(credit) = self.evict_due_elsewhere(cx) {
-                return Some(Room::evicted(credit, None, visit.vacant()));
-            }
-            self.policy.shorten(self.policy_state());
-        }
-        while let Some(victim) = visit.nearest(&|word| self.is_pinned(word)) {
-            if let Some(claim) = self.oust(home, &victim, target.hash, node) {
-                let credit = self.depart_evicted(cx, victim);
-                return Some(Room::evicted(credit, Some(claim), 0));
-            }
-        }
-        self.room_by_weight(cx, target)
     }
 
     /// Evicts the oldest of the last newcomers, if the policy says so. Returns its credit.
@@ -275,7 +309,7 @@ impl<K, V> Shard<K, V> {
 
     /// Adds a tier if there are more entries than estimated, and unused credits were left for the
     /// last one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn grow_if_crowded(&self, cx: &WriteScope<'_, K, V>, source: Source) {
         if source == Source::Unused
             && self.entries() > self.outgrown_at()
@@ -324,10 +358,21 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    #[inline(always)]
     fn depart_evicted(&self, cx: &WriteScope<'_, K, V>, victim: Victim) -> Credit {
+        self.finish_eviction(cx, victim, self.thread_cache(cx))
+    }
+
+    /// Finishes the eviction of an entry that has left its slot. Returns its credit. `own` is this
+    /// thread's cache of nodes.
+    #[inline(always)]
+    fn finish_eviction(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        victim: Victim,
+        own: Option<&ThreadCache>,
+    ) -> Credit {
         self.policy.leave(self.policy_state(), &self.index, victim);
-        self.finish_removal_with_credit(cx, victim.loc, victim.word, RemovalCause::Size).0
+        self.finish_removal_with_credit(cx, victim.loc, victim.word, RemovalCause::Size, own).0
     }
 
     /// Evicts the entry that the policy chooses in this shard, beginning at the set `home`. Returns
@@ -336,7 +381,7 @@ impl<K, V> Shard<K, V> {
         if self.is_drained() {
             return None;
         }
-        if self.compares() {
+        if self.rules != EvictionPolicy::SegmentedLru {
             return self.evict_least_worthy(cx, home);
         }
         if let Some(home) = home {

@@ -13,50 +13,13 @@ use crate::{
         },
         storage::{
             nodes::Entry,
-            parts::{Part, PartSet},
             weights::{Price, Weigher},
         },
     },
     sync::yield_now,
-    testing::hooks::{Step, step},
 };
 
 impl<K: Eq, V> Engine<K, V> {
-    /// Inserts an entry, then drops a few dead entries. Takes a straight line where the cache has
-    /// none of the parts with which an insert has more to do.
-    #[inline]
-    pub(crate) fn insert(&self, hash: u64, entry: Entry<K, V>, if_present: IfPresent) -> Inserted {
-        if self.common.parts.now().has_any_of(PartSet::OF_WRITES) {
-            return self.insert_on(hash, entry, if_present, &EntryOptions::BY_RULE);
-        }
-        let shard = self.first_tier(hash);
-        let home = shard.index.prefetched_home(hash);
-        let cx = WriteScope::unwatched(pin(), &self.common, Dues::OfKey(hash));
-        step(Step::Pinned);
-        let parts = cx.parts();
-        if parts.has_any_of(PartSet::OF_WRITES.and(Part::Loads)) {
-            // `OF_WRITES` has the groups, so an insert that goes on has nothing to watch.
-            if parts.has_any_of(PartSet::OF_WRITES) {
-                drop(cx);
-                return self.insert_on(hash, entry, if_present, &EntryOptions::BY_RULE);
-            }
-            cx.supersede(hash);
-        }
-        let target = Target { hash, price: Price::UNIT };
-        match shard.write_plain(&cx, home, target, entry, if_present) {
-            Written::Done(inserted, _) => inserted,
-            Written::Refused(entry) => {
-                drop(cx);
-                drop(entry);
-                Inserted::Kept
-            }
-            Written::Exhausted(entry) | Written::Sealed(entry) => {
-                drop(cx);
-                self.insert_on(hash, entry, if_present, &EntryOptions::BY_RULE)
-            }
-        }
-    }
-
     /// Inserts an entry with options, in any cache.
     #[inline(never)]
     pub(crate) fn insert_on(

@@ -63,7 +63,7 @@ mod tests;
 mod visit;
 
 pub(crate) use choice::Worth;
-pub(crate) use visit::{Victim, Visit};
+pub(crate) use visit::Victim;
 
 use crate::{
     engine::index::{
@@ -239,9 +239,39 @@ impl Policy {
         now.wrapping_add(bonus) % STAMPS
     }
 
+    /// Begins the stay of a new entry in a slot that its insert has claimed, given its ghost.
+    #[inline(always)]
+    pub(crate) fn welcome(
+        &self,
+        state: &PolicyState,
+        index: &Index,
+        claim: Claim<'_>,
+        ghost: Option<Ghost>,
+    ) {
+        let is_segmented = self.rules == EvictionPolicy::SegmentedLru;
+        if is_segmented && ghost.is_none() && !self.is_warming_up(state) {
+            let fresh = Standing { segment: Segment::Probation, uses: 0, merit: 0 };
+            self.enter(state, index, &claim, fresh);
+        } else {
+            self.welcome_back(state, index, claim, ghost);
+        }
+    }
+
+    /// Does what [`Policy::welcome`] does, for entries that may go to protected.
+    #[inline(never)]
+    fn welcome_back(
+        &self,
+        state: &PolicyState,
+        index: &Index,
+        claim: Claim<'_>,
+        ghost: Option<Ghost>,
+    ) {
+        self.enter(state, index, &claim, self.admit(state, ghost));
+    }
+
     /// Returns the standing of a new key, given its ghost.
     #[inline(always)]
-    pub(crate) fn admit(&self, state: &PolicyState, ghost: Option<Ghost>) -> Standing {
+    fn admit(&self, state: &PolicyState, ghost: Option<Ghost>) -> Standing {
         let fresh = Standing { segment: Segment::Protected, uses: 0, merit: 0 };
         if self.rules != EvictionPolicy::SegmentedLru {
             return fresh;

@@ -44,6 +44,8 @@ use crate::{
     sync::{AtomicU32, AtomicU64, Ordering},
     testing::plant::{Bug, planted},
 };
+#[cfg(not(larder_loom))]
+use std::ptr;
 
 /// The capacity of a magazine: with its counts it fills eight cache lines.
 #[cfg(not(larder_loom))]
@@ -108,6 +110,34 @@ impl Head {
 
     fn moved_to(self, magazine: u32) -> Self {
         Head((self.0 >> 32).wrapping_add(1) << 32 | u64::from(magazine))
+    }
+}
+
+/// Copies words by ordinary accesses, which compilers merge.
+///
+/// # Safety
+///
+/// No other thread writes `from`, and none accesses the words of `to` that are written.
+#[cfg(not(larder_loom))]
+unsafe fn copy(from: &[AtomicU32], to: &[AtomicU32]) {
+    let to = &to[..from.len()];
+    // SAFETY: both slices are valid for `from.len()` words, which have the representation of a
+    // `u32` and interior mutability. The caller guarantees that there is no race, and so they do
+    // not overlap, either: `to` is written.
+    unsafe {
+        ptr::copy_nonoverlapping(
+            from.as_ptr().cast::<u32>(),
+            to.as_ptr().cast::<u32>().cast_mut(),
+            from.len(),
+        );
+    }
+}
+
+/// Copies words, as models see it.
+#[cfg(larder_loom)]
+unsafe fn copy(from: &[AtomicU32], to: &[AtomicU32]) {
+    for (from, to) in from.iter().zip(to) {
+        to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
@@ -243,11 +273,36 @@ impl Magazines {
         magazine.len.store(len, Ordering::Relaxed);
     }
 
-    /// Returns the nodes.
-    pub(crate) fn nodes(&self, held: &Held) -> impl Iterator<Item = NodeId> + '_ {
+    /// Replaces the nodes by those in two pieces, which have at most [`MAGAZINE`] together.
+    ///
+    /// # Safety
+    ///
+    /// No other thread writes the pieces.
+    pub(crate) unsafe fn fill_from(&self, held: &Held, pieces: [&[AtomicU32]; 2]) {
         let magazine = self.at(held.0);
-        let nodes = &magazine.nodes[..magazine.len.load(Ordering::Relaxed) as usize];
-        nodes.iter().map(|node| node.load(Ordering::Relaxed))
+        let [first, second] = pieces;
+        let (front, back) = magazine.nodes.split_at(first.len());
+        // SAFETY: the caller guarantees that no other thread writes the pieces, and only the holder
+        // accesses the nodes of a magazine.
+        unsafe {
+            copy(first, front);
+            copy(second, back);
+        }
+        magazine.len.store((first.len() + second.len()) as u32, Ordering::Relaxed);
+    }
+
+    /// Copies the nodes into `places`, and returns how many there are.
+    ///
+    /// # Safety
+    ///
+    /// No other thread accesses the places.
+    pub(crate) unsafe fn copy_into(&self, held: &Held, places: &[AtomicU32]) -> u32 {
+        let magazine = self.at(held.0);
+        let len = magazine.len.load(Ordering::Relaxed);
+        // SAFETY: the caller guarantees that no other thread accesses the places, and only the
+        // holder accesses the nodes of a magazine.
+        unsafe { copy(&magazine.nodes[..len as usize], places) };
+        len
     }
 
     /// Removes the last node.

@@ -62,7 +62,7 @@ use crate::{
             epoch::Number,
             magazine::{Held, MAGAZINE, Magazines, Stack},
             per_thread::PerThread,
-            thread_cache::ThreadCache,
+            thread_cache::{Retired, Taker, ThreadCache},
         },
         storage::chunked::OutOfMemory,
     },
@@ -330,32 +330,47 @@ impl Recycler {
 }
 
 impl Recycler {
-    /// Retires a node that has left the index, or never was in it, into the thread cache of the
-    /// thread with this number.
+    /// Retires a node that has left the index, or never was in it, into the cache of the thread with
+    /// this number.
     #[inline(always)]
     pub(crate) fn retire(self: &Arc<Self>, node: NodeId, number: Number, pinned: &Guard) {
-        self.retire_into(self.thread_cache(number), node, pinned);
+        self.retire_by(self.thread_cache(number), node, pinned);
     }
 
-    /// Retires a node into `thread_cache`, which is the calling thread's, if it has one.
+    /// Retires a node into `own`, the calling thread's cache, if it has one.
     #[inline(always)]
-    pub(crate) fn retire_into(
+    pub(crate) fn retire_by(
         self: &Arc<Self>,
-        thread_cache: Option<&ThreadCache>,
+        own: Option<&ThreadCache>,
         node: NodeId,
         pinned: &Guard,
     ) {
-        if planted(Bug::NoGrace) {
-            return self.retire_alone(node, |held| self.hand_back(held));
-        }
-        let Some(thread_cache) = thread_cache else {
+        let Some(own) = own else {
             return self.retire_alone(node, |held| self.defer(held, pinned));
         };
-        let retired = thread_cache.retire(node);
-        step(Step::Retired);
-        if retired >= self.plan.batch {
-            self.seal(thread_cache, pinned);
+        if self.retire_into(own, node) == Retired::Unsealed {
+            self.seal_own(own, pinned);
         }
+    }
+
+    /// Retires a node into the calling thread's cache.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn retire_into(&self, own: &ThreadCache, node: NodeId) -> Retired {
+        if planted(Bug::NoGrace) {
+            self.retire_alone(node, |held| self.hand_back(held));
+            return Retired::Kept;
+        }
+        let retired = own.retire(node, self.plan.batch);
+        step(Step::Retired);
+        retired
+    }
+
+    /// Seals a batch of the calling thread's cache.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn seal_own(self: &Arc<Self>, own: &ThreadCache, pinned: &Guard) {
+        self.seal(own, pinned, Taker::Owner);
     }
 
     /// Retires a node without a thread cache, as a batch of one.
@@ -376,13 +391,13 @@ impl Recycler {
     pub(crate) fn seal_all(self: &Arc<Self>, pinned: &Guard) -> u32 {
         self.thread_caches
             .iter()
-            .map(|thread_cache| u32::from(self.seal(thread_cache, pinned)))
+            .map(|thread_cache| u32::from(self.seal(thread_cache, pinned, Taker::Another)))
             .sum()
     }
 
     #[cold]
     #[inline(never)]
-    fn seal(self: &Arc<Self>, thread_cache: &ThreadCache, pinned: &Guard) -> bool {
+    fn seal(self: &Arc<Self>, thread_cache: &ThreadCache, pinned: &Guard, taker: Taker) -> bool {
         // Before this process relies on the collector, which the pins of its parent's threads may
         // hold up.
         fork::catch_up();
@@ -393,7 +408,7 @@ impl Recycler {
         // time.
         let Some(held) = self.magazines.hold_empty() else { return false };
         // Each node was unlinked before it was retired, so before the grace period begins.
-        let taken = thread_cache.take_retired(&self.magazines, &held);
+        let taken = thread_cache.take_retired(&self.magazines, &held, taker);
         if taken {
             step(Step::BatchTaken);
             self.defer(held, pinned);

@@ -25,7 +25,8 @@
 //! slots, and that they were unlinked before. Taking is AcqRel, and the owner loads the head with
 //! Acquire before it uses a slot again: so a taker that succeeds has read its slots before they are
 //! written again. A taker that read slots which were written again meanwhile fails, since the head
-//! has moved: the owner writes a slot again only after it has seen a head beyond it.
+//! has moved: the owner writes a slot again only after it has seen a head beyond it. The owner
+//! copies slots by ordinary loads, since it is the only thread to write them.
 //!
 //! # ABA
 //!
@@ -49,6 +50,24 @@ use crate::{
 
 /// The number of places of the queue: a power of two, and more than a batch.
 const QUEUE: usize = (MAGAZINE as usize + 1).next_power_of_two();
+
+/// What has become of a node that was retired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retired {
+    /// It is in the thread's cache.
+    Kept,
+    /// So, and the thread's cache has a batch that is to be sealed.
+    Unsealed,
+}
+
+/// Who takes retired nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taker {
+    /// The thread cache's owner.
+    Owner,
+    /// A thread that may not be the owner.
+    Another,
+}
 
 /// The thread cache of one thread.
 #[derive(Debug)]
@@ -107,34 +126,57 @@ impl ThreadCache {
             0,
             "a thread cache that is not used up"
         );
-        for (place, node) in self.free[1..].iter().zip(magazines.nodes(held)) {
-            place.store(node, Ordering::Relaxed);
-        }
-        self.free_len.store(magazines.len(held), Ordering::Relaxed);
+        // SAFETY: only the owner touches the free nodes.
+        let len = unsafe { magazines.copy_into(held, &self.free[1..]) };
+        self.free_len.store(len, Ordering::Relaxed);
     }
 
-    /// Adds a retired node and returns how many there are. For the owner. A node for which there
-    /// is no place is lost until the cache is dropped: that happens if there was no memory for a
-    /// batch.
+    /// Adds a retired node. For the owner. Returns whether there are `batch` nodes now, at most
+    /// [`MAGAZINE`].
     #[inline(always)]
-    pub(crate) fn retire(&self, node: NodeId) -> u32 {
+    pub(crate) fn retire(&self, node: NodeId, batch: u32) -> Retired {
         // Relaxed: only the owner writes the tail.
         let tail = self.tail.load(Ordering::Relaxed);
         // Acquire: pairs with the AcqRel in `take_retired`; the taker has read the slot before it
         // is written again below.
         let len = tail.wrapping_sub(self.head.load(Ordering::Acquire));
-        if len < QUEUE as u32 {
-            self.slot(tail).store(node, Ordering::Relaxed);
-            // Release: pairs with the Acquire in `take_retired`; the node in the slot is visible,
-            // and that it was unlinked.
-            self.tail.store(tail.wrapping_add(1), Ordering::Release);
+        if len + 1 < batch {
+            self.put(node, tail);
+            Retired::Kept
+        } else {
+            self.retire_last(node, tail, len)
         }
-        len + 1
+    }
+
+    /// Adds the last node of a batch. A node for which there is no place is lost until the cache is
+    /// dropped: that happens if there was no memory for a batch.
+    #[cold]
+    #[inline(never)]
+    fn retire_last(&self, node: NodeId, tail: u32, len: u32) -> Retired {
+        if len < QUEUE as u32 {
+            self.put(node, tail);
+        }
+        Retired::Unsealed
+    }
+
+    #[inline(always)]
+    fn put(&self, node: NodeId, tail: u32) {
+        self.slot(tail).store(node, Ordering::Relaxed);
+        // Release: pairs with the Acquire in `take_retired`; the node in the slot is visible, and
+        // that it was unlinked.
+        self.tail.store(tail.wrapping_add(1), Ordering::Release);
     }
 
     #[inline(always)]
     fn slot(&self, position: u32) -> &AtomicU32 {
         &self.retired[position as usize % QUEUE]
+    }
+
+    /// Returns the `len` slots from a position on, in two pieces.
+    fn slots(&self, position: u32, len: u32) -> [&[AtomicU32]; 2] {
+        let (from, len) = (position as usize % QUEUE, len as usize);
+        let first = len.min(QUEUE - from);
+        [&self.retired[from..from + first], &self.retired[..len - first]]
     }
 
     /// Returns whether there is nothing to take, as far as this thread can see.
@@ -143,9 +185,9 @@ impl ThreadCache {
         self.tail.load(Ordering::Relaxed) == self.head.load(Ordering::Relaxed)
     }
 
-    /// Takes retired nodes into `held`, as many as it has room for. For any thread. Returns `false`
-    /// if there are none.
-    pub(crate) fn take_retired(&self, magazines: &Magazines, held: &Held) -> bool {
+    /// Takes retired nodes into `held`, as many as it has room for. Returns `false` if there are
+    /// none.
+    pub(crate) fn take_retired(&self, magazines: &Magazines, held: &Held, taker: Taker) -> bool {
         loop {
             // Acquire: pairs with the AcqRel below; the tail that is loaded next is not behind it.
             let head = self.head.load(Ordering::Acquire);
@@ -157,8 +199,14 @@ impl ThreadCache {
             if len == 0 {
                 return false;
             }
-            let node = |i| self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
-            magazines.fill(held, (0..len).map(node));
+            match taker {
+                // SAFETY: only the owner writes the slots.
+                Taker::Owner => unsafe { magazines.fill_from(held, self.slots(head, len)) },
+                Taker::Another => {
+                    let node = |i| self.slot(head.wrapping_add(i)).load(Ordering::Relaxed);
+                    magazines.fill(held, (0..len).map(node));
+                }
+            }
             let next = head.wrapping_add(len);
             if planted(Bug::StealBlind) {
                 self.head.store(next, Ordering::Release);

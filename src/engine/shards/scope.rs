@@ -107,6 +107,17 @@ impl<'a, K, V> WriteScope<'a, K, V> {
         &self.guard
     }
 
+    /// Ends a write of a key with this hash that has left nothing for the listener.
+    #[inline(always)]
+    pub(crate) fn end_quietly(self, hash: u64) {
+        let Self { guard, mut after, .. } = self;
+        debug_assert!(after.notifications.is_empty(), "values that the listener has not heard of");
+        let common = after.common;
+        std::mem::forget(after);
+        drop(guard);
+        common.follow_write(hash);
+    }
+
     /// Returns the parts that the cache has now.
     #[inline(always)]
     pub(crate) fn parts(&self) -> PartSet {
@@ -163,10 +174,7 @@ impl<K, V> After<'_, K, V> {
         match self.dues {
             Dues::None => {}
             Dues::Debt => common.pay_if_owing(),
-            Dues::OfKey(hash) => {
-                common.pay_if_owing();
-                common.drop_dead(hash, DEAD_PER_WRITE);
-            }
+            Dues::OfKey(hash) => common.follow_write(hash),
             Dues::OfShard { id, dead } => {
                 common.pay_if_owing();
                 common.tiers.shard(id).drop_dead(dead);
@@ -197,6 +205,13 @@ impl<K, V> Common<K, V> {
         if self.may_owe() {
             self.pay_debt();
         }
+    }
+
+    /// Does the work that follows the unpin of a write, in a cache without a listener.
+    #[inline(always)]
+    pub(crate) fn follow_write(&self, hash: u64) {
+        self.pay_if_owing();
+        self.drop_dead(hash, DEAD_PER_WRITE);
     }
 
     #[inline(always)]

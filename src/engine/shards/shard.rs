@@ -16,7 +16,7 @@ use crate::{
             budget::{Credit, Credits},
             rules::{Policy, PolicyState},
         },
-        reclaim::{recycle::Recycler, thread_cache::ThreadCache},
+        reclaim::{epoch::Number, recycle::Recycler, thread_cache::ThreadCache},
         shards::{
             plan::{Growth, ShardPlan},
             scope::WriteScope,
@@ -82,6 +82,8 @@ pub(crate) struct Shard<K, V> {
     max_nodes: usize,
     /// Whether members are counted.
     counts_members: bool,
+    /// Whether entries have no weights, and the policy does not compare what they are worth.
+    evicts_what_is_due: bool,
     hot: CachePadded<Hot>,
 }
 
@@ -112,6 +114,7 @@ impl<K, V> Shard<K, V> {
             rules: plan.rules,
             planned_nodes: planned,
             max_nodes: max,
+            evicts_what_is_due: plan.rules == EvictionPolicy::SegmentedLru && !plan.weighted,
             counts_members: plan.growth == Growth::OnDemand || plan.weighted || level > 0,
             hot: CachePadded::new(Hot {
                 policy_state,
@@ -214,6 +217,13 @@ impl<K, V> Shard<K, V> {
         self.hot.is_drained.store(true, Ordering::Relaxed);
     }
 
+    /// Returns whether an insert evicts what is due: entries have no weights, and the policy does
+    /// not compare what they are worth.
+    #[inline(always)]
+    pub(crate) fn evicts_what_is_due(&self) -> bool {
+        self.evicts_what_is_due
+    }
+
     pub(crate) fn outgrown_at(&self) -> u32 {
         self.outgrown_at
     }
@@ -299,25 +309,33 @@ impl<K, V> Shard<K, V> {
         self.weights.as_ref().map_or(Ok(()), |weights| weights.ensure(index))
     }
 
-    /// Returns this thread's thread cache of nodes, if it has one.
+    /// Returns this thread's cache of nodes, if it has one.
     #[inline(always)]
     pub(crate) fn thread_cache(&self, cx: &WriteScope<'_, K, V>) -> Option<&ThreadCache> {
         self.recycler.thread_cache(cx.number())
     }
 
-    /// Takes a node from the thread's thread cache, and prefetches the next one.
+    /// Takes a node: from this thread's cache, if it has one, or from beyond it.
     #[inline(always)]
-    pub(crate) fn alloc_from(&self, thread_cache: Option<&ThreadCache>) -> Option<NodeId> {
-        let (node, next) = thread_cache?.take()?;
-        // This thread's next insert into this shard will need it.
+    pub(crate) fn alloc(&self, number: Number) -> Option<NodeId> {
+        match self.recycler.thread_cache(number).and_then(ThreadCache::take) {
+            Some(taken) => Some(self.taken(taken)),
+            None => self.alloc_beyond_thread_cache(number),
+        }
+    }
+
+    /// Returns the node that was taken from this thread's cache, and prefetches the next one, which
+    /// the thread's next insert into this shard will need.
+    #[inline(always)]
+    pub(crate) fn taken(&self, (node, next): (NodeId, NodeId)) -> NodeId {
         self.nodes.prefetch(next);
-        Some(node)
+        node
     }
 
     #[cold]
     #[inline(never)]
-    pub(crate) fn alloc_beyond_thread_cache(&self, cx: &WriteScope<'_, K, V>) -> Option<NodeId> {
-        self.recycler.alloc_beyond_thread_cache(cx.number(), |index| self.ensure(index))
+    pub(crate) fn alloc_beyond_thread_cache(&self, number: Number) -> Option<NodeId> {
+        self.recycler.alloc_beyond_thread_cache(number, |index| self.ensure(index))
     }
 
     /// Moves the entry out of a node that this thread has filled and never published. Then the

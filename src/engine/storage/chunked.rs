@@ -211,6 +211,13 @@ impl<T: Element> Chunked<T> {
         }
     }
 
+    /// Returns the address of element `i`, if it is in the first chunk. Returns any address
+    /// otherwise.
+    #[inline(always)]
+    pub(crate) fn first_at(&self, i: usize) -> *const T {
+        self.first.as_ptr().wrapping_add(i)
+    }
+
     /// Returns the address of element `i`, if it has storage.
     #[inline(always)]
     pub(crate) fn find(&self, i: usize) -> Option<NonNull<T>> {

@@ -77,14 +77,11 @@ impl<K, V> Nodes<K, V> {
         unsafe { self.0.get(node as usize - 1).as_ref() }
     }
 
-    /// Prefetches the cache line of a node, if the number has storage.
+    /// Prefetches the cache line of a node, if the number is one of those planned for. Prefetches
+    /// any other line otherwise.
     #[inline(always)]
     pub(crate) fn prefetch(&self, node: NodeId) {
-        if let Some(node) = self.0.find((node as usize).wrapping_sub(1)) {
-            // SAFETY: chunks never move, and are freed only when `self` is dropped; any bytes are
-            // a valid node.
-            prefetch(unsafe { node.as_ref() });
-        }
+        prefetch(self.0.first_at((node as usize).wrapping_sub(1)));
     }
 
     /// Writes an entry into an owned node.

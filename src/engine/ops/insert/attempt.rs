@@ -98,10 +98,17 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                 }
                 continue;
             }
-            if shard.is_closed(cx, control) {
+            if shard.is_closed(cx.common(), control) {
                 return self.sealed();
             }
-            match shard.add(cx, target, self.node, (home, control), self.room.take()) {
+            match shard.add(
+                cx,
+                target,
+                self.node,
+                (home, control),
+                shard.thread_cache(cx),
+                self.room.take(),
+            ) {
                 Adding::Done => {
                     let node = self.node;
                     std::mem::forget(self);
@@ -174,7 +181,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         let is_renewed = self.is_unchanged && self.condition.is_to_replace(shard, found);
         std::mem::forget(self);
         if !is_renewed {
-            return shard.updated(shard.thread_cache(cx), cx, found, node);
+            return shard.updated(cx, (shard.index.loc(found), found.word), node);
         }
         let loc = shard.index.loc(found);
         shard.index.forget(loc, found.word, Departure::Node);

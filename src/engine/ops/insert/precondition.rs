@@ -44,32 +44,6 @@ impl<K, V> From<IfPresent> for Precondition<'_, K, V> {
     }
 }
 
-/// A precondition whose type selects the code of the write. [`IfPresent`] selects the plain path,
-/// which leaves out the steps for parts that the cache did not have after the thread pinned.
-pub(crate) trait Condition<K, V>: Copy {
-    const IS_PLAIN: bool;
-
-    fn full(&self) -> Precondition<'_, K, V>;
-}
-
-impl<K, V> Condition<K, V> for IfPresent {
-    const IS_PLAIN: bool = true;
-
-    #[inline(always)]
-    fn full(&self) -> Precondition<'_, K, V> {
-        (*self).into()
-    }
-}
-
-impl<K, V> Condition<K, V> for Precondition<'_, K, V> {
-    const IS_PLAIN: bool = false;
-
-    #[inline(always)]
-    fn full(&self) -> Precondition<'_, K, V> {
-        *self
-    }
-}
-
 impl<K, V> Precondition<'_, K, V> {
     /// Returns whether the condition is met by what was found. For a load, the last check has to
     /// come after the node has its birth: `groups.rs`.

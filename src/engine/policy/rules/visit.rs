@@ -6,7 +6,7 @@ use super::{
 };
 use crate::engine::index::{
     hints::{Segment, Standing},
-    sets::{Index, Loc, Set},
+    sets::{Home, Index, Loc, Set},
     word::{SLOTS, Word},
 };
 use std::{cmp::Reverse, sync::atomic::Ordering::Relaxed};
@@ -18,6 +18,13 @@ pub(crate) struct Victim {
     /// What its slot held when it was looked at.
     pub(crate) word: Word,
     pub(crate) standing: Standing,
+}
+
+/// The first member of a set that is due, and the slots of the others that are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstDue {
+    pub(crate) member: Victim,
+    rest: u32,
 }
 
 /// A look at one set.
@@ -59,6 +66,39 @@ impl Policy {
         Visit { policy: self, state, index, number, set, times, members, due, spared: 0 }
     }
 
+    /// Returns the first of the members of a set that are due, among `members`, a bit per slot.
+    #[inline(always)]
+    pub(crate) fn first_due(
+        &self,
+        state: &PolicyState,
+        index: &Index,
+        home: Home<'_>,
+        members: u32,
+    ) -> Option<FirstDue> {
+        let Due { probation, protected } = due(home.hints(), members, self.times(state));
+        let slots = if probation != 0 { probation } else { protected };
+        if slots == 0 {
+            return None;
+        }
+        let (set, slot) = (index.number(home), slots.trailing_zeros() as usize);
+        let (word, standing) = (home.word(slot), home.hints().standing(slot));
+        let rest = (probation | protected) & !(1 << slot);
+        let member = Victim { loc: Loc::new(set, slot), word, standing };
+        word.is_member().then_some(FirstDue { member, rest })
+    }
+
+    /// Takes the newcomer that leaves the ring. `None` also while probation is not small.
+    #[inline(always)]
+    pub(crate) fn next_newcomer(&self, state: &PolicyState, index: &Index) -> Option<Victim> {
+        if state.target.load(Relaxed) >= self.target_small {
+            return None;
+        }
+        let loc = Loc(state.newcomers.take()?);
+        let (word, standing) = (index.word(loc), index.hints(loc).standing(loc.slot()));
+        let is_newcomer = standing.segment == Segment::Probation && word.is_member();
+        is_newcomer.then_some(Victim { loc, word, standing })
+    }
+
     /// Returns the newcomer that leaves the ring, if it has to go, or the rival that goes in its
     /// place. `None` also while probation is not small.
     #[inline]
@@ -68,24 +108,17 @@ impl Policy {
         index: &Index,
         stays: &impl Fn(Word) -> bool,
     ) -> Option<Victim> {
-        if state.target.load(Relaxed) >= self.target_small {
-            return None;
-        }
-        let loc = Loc(state.newcomers.take()?);
-        let (word, standing) = (index.word(loc), index.hints(loc).standing(loc.slot()));
-        if standing.segment == Segment::Protected || !word.is_member() {
-            return None;
-        }
-        let member = Victim { loc, word, standing };
-        if standing.uses == 0 && standing.merit == 0 && !stays(word) {
-            Some(member)
+        let newcomer = self.next_newcomer(state, index)?;
+        if newcomer.standing.is_expendable() && !stays(newcomer.word) {
+            Some(newcomer)
         } else {
-            self.judge_newcomer(state, index, member, stays)
+            self.judge_newcomer(state, index, newcomer, stays)
         }
     }
 
+    /// Judges a newcomer as if it were due. Returns the member that goes, if one does.
     #[inline(never)]
-    fn judge_newcomer(
+    pub(crate) fn judge_newcomer(
         &self,
         state: &PolicyState,
         index: &Index,
@@ -95,6 +128,16 @@ impl Policy {
         let mut visit = self.visit(state, index, member.loc.set());
         let verdict = visit.judge(member, stays);
         visit.sentence(member, verdict)
+    }
+}
+
+impl FirstDue {
+    /// Remembers the set as crowded if more of its members are due.
+    #[inline(always)]
+    pub(crate) fn leave_rest(&self, policy: &Policy, state: &PolicyState) {
+        if self.rest != 0 {
+            policy.note_crowded(state, self.member.loc.set());
+        }
     }
 }
 
@@ -201,7 +244,7 @@ impl Visit<'_> {
                 None if uses == 0 => return Verdict::Goes,
                 None => (Standing { uses: uses - 1, merit, segment }, Verdict::Stays),
             },
-            _ if uses == 0 => return Verdict::Goes,
+            _ if member.standing.is_expendable() => return Verdict::Goes,
             _ => (Standing { uses: uses - 1, merit, segment }, Verdict::Stays),
         };
         self.policy.spare(self.state, self.index, member.loc, member.standing.merit, next);
