@@ -1,7 +1,8 @@
 //! Which key is where: the sets of one shard, and what the policy keeps beside them.
 //!
 //! - `sets.rs`: the protocol of slots and control words; one copy per key
-//! - `sets/control.rs`: the steps on control words; `sets/walk.rs`: walks over all sets
+//! - `sets/slots.rs`, `sets/control.rs`: the steps on slots and on control words
+//! - `sets/walk.rs`: walks over all sets
 //! - `word.rs`: what a slot and a control word say, packed
 //! - `scan.rs`: the vector compare of a set's slots
 //! - `hints.rs`, `ghosts.rs`: the second line of a set, which no answer depends on

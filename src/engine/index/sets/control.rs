@@ -1,15 +1,16 @@
-//! The steps on control words: settling, bumping, sealing and forgetting. The reasons why they are
+//! The steps on control words: settling, deciding, bumping, sealing and forgetting. The reasons why they are
 //! right are in the header of `sets.rs`, "One copy per key" and "Stale control words".
 
-use super::{Departure, Home, Index, Loc};
+use super::{Claim, Departure, Home, Index, Loc};
 use crate::{
-    engine::index::word::{Control, Kind, NodeId, Word},
+    engine::index::word::{Control, Kind, NodeId, Place, Word},
     sync::Ordering,
     testing::{
         hooks::{Step, step},
         plant::{Bug, planted},
     },
 };
+use std::ptr;
 
 impl Index {
     /// Returns the control word of a set.
@@ -51,6 +52,29 @@ impl Index {
             // Failure: another thread has published it.
             let _ = set.swap(place.slot, word, word.into_member(), Ordering::AcqRel);
         }
+    }
+
+    /// Decides an insert (step 5) that found its key absent after it had read `control`. Returns
+    /// `false` if the control word has changed since.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn decide(home: Home<'_>, control: Control, claim: &Claim<'_>) -> bool {
+        if planted(Bug::SkipDecide) {
+            return true;
+        }
+        debug_assert!(!control.is_sealed(), "a decision in a sealed set");
+        let displaced = !ptr::eq(claim.set, home.set) && !planted(Bug::DisplacedUncounted);
+        let decided = control.decide(claim.node, Place { slot: claim.slot, displaced });
+        let (old, new) = (control.bits(), decided.bits());
+        let word = &home.set.control;
+        // AcqRel: pairs with the Acquire in `Set::control`; what this thread has seen published,
+        // and its own claim, are visible with the decision.
+        // Failure, Relaxed: the insert reads the word again.
+        let decided = word.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if decided {
+            step(Step::Decided);
+        }
+        decided
     }
 
     /// Makes every insert that has read the control word of `home`, and has not decided, look
