@@ -14,7 +14,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::load::workload::{self, COINS, Dist, SEQUENCE};
-use crate::output::progress;
+use crate::output::progress::{Progress, Work};
 use crate::output::table::{Table, thousands};
 use crate::peers::{Peer, PeerId, Visit, hasher};
 use crate::throughput::prefill;
@@ -162,8 +162,24 @@ fn observe<P: Peer<u64, u64>>(cache: &P, load: &Load, rate: u32, duration: Durat
     Observed { gets, inserts, rate: done as f64 / begin.elapsed().as_secs_f64() }
 }
 
+impl Plan {
+    fn bounded(&self) -> impl Iterator<Item = PeerId> {
+        self.peers.iter().copied().filter(|peer| peer.traits().bounded)
+    }
+
+    /// Returns how much there is to do.
+    pub(crate) fn work(&self) -> Work {
+        self.of_one() * self.bounded().count()
+    }
+
+    /// One cache: filling it, warming up, and the timetable.
+    fn of_one(&self) -> Work {
+        Work::step(f64::from(self.entries) * 400e-9 + 1.1 * self.duration.as_secs_f64())
+    }
+}
+
 /// Measures every peer that has a bound.
-pub(crate) fn run(plan: &Plan) -> Vec<Cell> {
+pub(crate) fn run(plan: &Plan, progress: &Progress) -> Vec<Cell> {
     let loads: Vec<Load> = (0..plan.threads)
         .map(|thread| {
             let mut rng = workload::rng(plan.seed, thread);
@@ -173,17 +189,11 @@ pub(crate) fn run(plan: &Plan) -> Vec<Cell> {
             Load { keys: workload::keys(&numbers), coins }
         })
         .collect();
-    let bounded = plan.peers.iter().copied().filter(|peer| peer.traits().bounded);
-    let peers: Vec<PeerId> = bounded.collect();
-    let bar = progress::bar(peers.len());
-    let mut cells = Vec::new();
-    for peer in peers {
-        bar.set_message(peer.name());
-        bar.inc(1);
-        cells.push(peer.dispatch(Watch { plan, peer, loads: &loads }));
-    }
-    bar.finish_and_clear();
-    cells
+    let measure = |peer: PeerId| {
+        progress.step(plan.of_one(), peer);
+        peer.dispatch(Watch { plan, peer, loads: &loads })
+    };
+    plan.bounded().map(measure).collect()
 }
 
 /// Gets and inserts.
@@ -272,7 +282,7 @@ mod tests {
             duration: Duration::from_millis(200),
             seed: 1,
         };
-        let cells = run(&plan);
+        let cells = run(&plan, &Progress::hidden());
         // The upper end is exact; a machine that runs other tests may fall behind.
         assert!(cells[0].achieved <= 20_200.0, "{}", cells[0].achieved);
         assert!(cells[0].get.p50 <= cells[0].get.max && cells[0].insert.max > 0);

@@ -13,7 +13,7 @@ use crate::load::workload::Dist;
 use crate::parse::{parse_count, parse_seconds, parse_threads};
 use crate::replay::{Capacity, Rows};
 use crate::summary::headline::Group;
-use crate::summary::report::Section;
+use crate::summary::report::{Effort, Section};
 use crate::throughput::{Matrix, Scenario};
 
 #[derive(Clone, Debug, Args)]
@@ -194,7 +194,7 @@ pub(super) struct TenantsArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct HeadlineArgs {
-    /// A folder with traces; a generated trace where there is none
+    /// A trace or a folder with traces; generated traces where there is none
     pub(super) traces: Option<PathBuf>,
     /// Groups of numbers [default: all]
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -209,17 +209,23 @@ pub(super) struct HeadlineArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct ReportArgs {
-    /// The folder to write to
+    /// The folder to write to: a new one, an empty one, or one with an earlier report, which goes
     pub(super) folder: PathBuf,
-    /// A folder with traces; a generated trace where there is none
+    /// A trace or a folder with traces; generated traces where there is none
     #[arg(long)]
     pub(super) traces: Option<PathBuf>,
-    /// Sections [default: all]
+    /// Sections [default: all, with --quick those of the README]
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(super) only: Vec<Section>,
-    /// Minutes instead of hours: smaller matrix, shorter traces
+    /// Minutes instead of hours: the README's tables, with fewer rounds
     #[arg(long)]
     pub(super) quick: bool,
+    /// Run every step, with so few operations that the numbers mean nothing
+    #[arg(long, conflicts_with = "quick")]
+    pub(super) least: bool,
+    /// Print the sections and how long they take, by estimate, and measure nothing
+    #[arg(long)]
+    pub(super) plan: bool,
 }
 
 impl LatencyArgs {
@@ -232,6 +238,16 @@ impl LatencyArgs {
             inserts: self.inserts,
             duration: self.seconds,
             seed: common.seed,
+        }
+    }
+}
+
+impl ReportArgs {
+    pub(super) fn effort(&self) -> Effort {
+        match (self.quick, self.least) {
+            (true, _) => Effort::Quick,
+            (_, true) => Effort::Least,
+            _ => Effort::Full,
         }
     }
 }

@@ -17,12 +17,13 @@ use self::args::{
 use crate::alone::{expiry, growth, kinds, memo, sizes, telemetry, tenants};
 use crate::load::trace::{self, Trace};
 use crate::memory::{self, bound};
+use crate::output::progress::Progress;
 use crate::output::table::Table;
 use crate::output::versions;
 use crate::peers::PeerId;
 use crate::replay::{self, Rows};
 use crate::summary::headline::{self, Group, Speed};
-use crate::summary::report::{self, Section};
+use crate::summary::report;
 use crate::{latency, throughput};
 
 /// Measures larder beside its peers.
@@ -84,7 +85,7 @@ enum Command {
     /// One cache's memory, for `memory`, which starts this once for each
     #[command(hide = true)]
     Weigh(memory::Weigh),
-    /// Everything: a Markdown file with tables and plots, and the numbers as JSON
+    /// A page with tables and pictures, and the numbers as JSON: the README's, or all there are
     Report(ReportArgs),
 }
 
@@ -93,7 +94,8 @@ impl Cli {
         let Self { common, command } = self;
         match command {
             Command::Throughput(args) => {
-                let cells = throughput::run(&args.matrix(&common));
+                let matrix = args.matrix(&common);
+                let cells = throughput::run(&matrix, &Progress::new(matrix.work()));
                 common.show(&cells, &throughput::tables(&cells))
             }
             Command::Sizes(SizesArgs { keys, lookups }) => {
@@ -139,14 +141,15 @@ impl Cli {
             }
             Command::Latency(args) => {
                 let plan = args.plan(&common);
-                let cells = latency::run(&plan);
+                let cells = latency::run(&plan, &Progress::new(plan.work()));
                 common.show(&cells, &latency::tables(&cells, &plan))
             }
             Command::Replay(args) => replay(&common, &args),
             Command::Memory(args) => {
                 let (peers, seed) = (common.peers(), common.seed);
                 let MemoryArgs { entries, kinds } = args;
-                let cells = memory::run(&memory::Matrix { kinds, entries, peers, seed })?;
+                let matrix = memory::Matrix { kinds, entries, peers, seed };
+                let cells = memory::run(&matrix, &Progress::new(matrix.work()))?;
                 common.show(&cells, &memory::tables(&cells))
             }
             Command::Bound(args) => {
@@ -157,7 +160,7 @@ impl Cli {
                     duration: args.seconds,
                     seed: common.seed,
                 };
-                let cells = bound::run(&plan);
+                let cells = bound::run(&plan, &Progress::new(plan.work()));
                 common.show(&cells, &bound::tables(&cells, &plan))
             }
             Command::Headline(args) => headline(&common, &args),
@@ -167,17 +170,19 @@ impl Cli {
                 Ok(())
             }
             Command::Report(args) => {
-                let mut sections = Section::value_variants().to_vec();
-                choose(&mut sections, &args.only);
                 let plan = report::Plan {
+                    effort: args.effort(),
                     folder: args.folder,
                     traces: args.traces,
-                    sections,
-                    peers: common.peers(),
+                    sections: args.only,
+                    peers: common.chosen(),
                     seed: common.seed,
-                    quick: args.quick,
                 };
-                println!("{}", report::run(&plan)?.display());
+                if args.plan {
+                    print!("{}", report::outline(&plan)?.terminal());
+                } else {
+                    println!("{}", report::run(&plan)?.display());
+                }
                 Ok(())
             }
         }
@@ -201,8 +206,14 @@ fn headline(common: &Common, args: &HeadlineArgs) -> Result<()> {
     for group in groups {
         match group {
             Group::Speed => {
-                let (rounds, ops) = (args.rounds as usize, args.ops as usize);
-                let speed = Speed::measure(&peers, rounds, ops, seed);
+                let plan = headline::SpeedPlan {
+                    rows: headline::Rows::All,
+                    peers: peers.clone(),
+                    rounds: args.rounds as usize,
+                    ops: args.ops as usize,
+                    seed,
+                };
+                let speed = Speed::measure(&plan, &Progress::new(plan.work()));
                 add("speed", serde_json::to_value(&speed)?, speed.tables());
             }
             Group::Hits => {
@@ -213,12 +224,17 @@ fn headline(common: &Common, args: &HeadlineArgs) -> Result<()> {
                     threads: Some(4),
                     seed,
                 };
-                let rows = replay::run(&plan, &load(args.traces.as_deref(), seed)?);
+                let traces = load(args.traces.as_deref(), seed)?;
+                let rows = replay::run(&plan, &traces, &Progress::new(plan.work(&traces)));
                 add("hits", serde_json::to_value(&rows)?, replay::tables(&rows, plan.threads));
             }
             Group::Memory => {
-                let bytes = memory::run(&headline::memory(&peers, seed))?;
-                let counts = bound::run(&headline::bound(&peers, seed));
+                let matrix = headline::memory(&peers, seed);
+                let plan = headline::bound(&peers, Duration::from_secs(1), seed);
+                let progress = Progress::new(matrix.work() + plan.work());
+                let bytes = memory::run(&matrix, &progress)?;
+                let counts = bound::run(&plan, &progress);
+                drop(progress);
                 let value = serde_json::json!({ "bytes": bytes, "counts": counts });
                 add("memory", value, vec![headline::memory_table(&bytes, &counts)]);
             }
@@ -246,7 +262,7 @@ fn replay(common: &Common, args: &ReplayArgs) -> Result<()> {
         threads,
         seed: common.seed,
     };
-    let rows = replay::run(&plan, &traces);
+    let rows = replay::run(&plan, &traces, &Progress::new(plan.work(&traces)));
     anyhow::ensure!(!rows.is_empty(), "none of the traces belongs to the chosen rows");
     common.show(&rows, &replay::tables(&rows, threads))?;
     if !common.json {
@@ -261,11 +277,14 @@ fn replay(common: &Common, args: &ReplayArgs) -> Result<()> {
 }
 
 impl Common {
-    /// The chosen peers, none twice.
+    /// The chosen peers, or all.
     fn peers(&self) -> Vec<PeerId> {
-        if self.peers.is_empty() {
-            return PeerId::all();
-        }
+        let chosen = self.chosen();
+        if chosen.is_empty() { PeerId::all() } else { chosen }
+    }
+
+    /// The chosen peers, none twice.
+    fn chosen(&self) -> Vec<PeerId> {
         let mut chosen = Vec::new();
         for &peer in &self.peers {
             if !chosen.contains(&peer) {

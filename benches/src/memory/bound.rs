@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::output::progress;
+use crate::output::progress::{Progress, Work};
 use crate::output::table::{Table, thousands};
 use crate::peers::{Peer, PeerId, Visit, hasher, present};
 
@@ -115,20 +115,33 @@ fn storm<P: Peer<u64, u64>>(cache: &P, plan: &Plan, capacity: u32) -> Storm {
     Storm { samples, most_above, rest_above: above(), inserts }
 }
 
+impl Plan {
+    fn bounded(&self) -> impl Iterator<Item = PeerId> {
+        self.peers.iter().copied().filter(|peer| peer.traits().bounded)
+    }
+
+    /// Returns how much there is to do.
+    pub(crate) fn work(&self) -> Work {
+        let of_peer: Work = self.capacities.iter().map(|&capacity| self.of_one(capacity)).sum();
+        of_peer * self.bounded().count()
+    }
+
+    /// One cache: filling it and looking each key up, the storm, which most have.
+    fn of_one(&self, capacity: u32) -> Work {
+        Work::step(f64::from(capacity) * 1e-6 + self.duration.as_secs_f64())
+    }
+}
+
 /// Measures every peer that has a bound.
-pub(crate) fn run(plan: &Plan) -> Vec<Cell> {
-    let bounded = plan.peers.iter().copied().filter(|peer| peer.traits().bounded);
-    let peers: Vec<PeerId> = bounded.collect();
-    let bar = progress::bar(peers.len() * plan.capacities.len());
+pub(crate) fn run(plan: &Plan, progress: &Progress) -> Vec<Cell> {
     let mut cells = Vec::new();
     for &capacity in &plan.capacities {
-        for &peer in &peers {
-            bar.set_message(format!("{peer} @{capacity}"));
-            bar.inc(1);
+        for peer in plan.bounded() {
+            let entries = thousands(capacity.into());
+            progress.step(plan.of_one(capacity), format!("bound of {entries} entries: {peer}"));
             cells.push(peer.dispatch(Probe { plan, peer, capacity }));
         }
     }
-    bar.finish_and_clear();
     cells
 }
 
@@ -180,7 +193,7 @@ mod tests {
             duration: Duration::from_millis(20),
             seed: 1,
         };
-        let cells = run(&plan);
+        let cells = run(&plan, &Progress::hidden());
         assert_eq!(cells.len(), 4, "the map has no bound");
         for cell in cells.iter().filter(|cell| cell.peer == PeerId::MutexLru) {
             assert_eq!(cell.kept, u64::from(cell.capacity));

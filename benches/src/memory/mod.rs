@@ -17,7 +17,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::load::data::{Key, Kind, Value};
-use crate::output::progress;
+use crate::output::progress::{Progress, Work};
 use crate::output::table::{Table, thousands};
 use crate::parse::parse_count;
 use crate::peers::{Peer, PeerId, Visit, hasher, held};
@@ -131,21 +131,32 @@ impl<K: Key, V: Value> Visit<K, V> for Weigh {
     }
 }
 
+impl Matrix {
+    /// Returns how much there is to do.
+    pub(crate) fn work(&self) -> Work {
+        let of_peer: Work = self.entries.iter().map(|&capacity| of_one(capacity)).sum();
+        of_peer * (self.kinds.len() * self.peers.len())
+    }
+}
+
+/// One cache: starting this program, five times as many inserts as fit, counting.
+fn of_one(capacity: u32) -> Work {
+    Work::step(0.05 + f64::from(capacity) * 4e-6)
+}
+
 /// Measures the whole matrix.
-pub(crate) fn run(matrix: &Matrix) -> Result<Vec<Cell>> {
+pub(crate) fn run(matrix: &Matrix, progress: &Progress) -> Result<Vec<Cell>> {
     let Matrix { kinds, entries, peers, seed } = matrix;
-    let bar = progress::bar(kinds.len() * entries.len() * peers.len());
     let mut cells = Vec::new();
     for &kind in kinds {
         for &capacity in entries {
             for &peer in peers {
-                bar.set_message(peer.name());
-                bar.inc(1);
+                let entries = thousands(capacity.into());
+                progress.step(of_one(capacity), format!("bytes of {entries} entries: {peer}"));
                 cells.push(Weigh { kind, capacity, peer, seed: *seed }.alone()?);
             }
         }
     }
-    bar.finish_and_clear();
     Ok(cells)
 }
 

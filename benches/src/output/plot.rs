@@ -1,27 +1,13 @@
-//! Line plots as SVG files.
-
-use std::path::Path;
+//! Line plots as SVG.
 
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
+use super::style::Style;
+
 /// The size of a plot, and of the part at its right that names the lines.
 const SIZE: (u32, u32) = (900, 520);
 const LEGEND: u32 = 190;
-
-/// One colour for each place in a list of caches; the first is drawn thicker.
-const COLOURS: [RGBColor; 10] = [
-    RGBColor(0xd6, 0x27, 0x28),
-    RGBColor(0x1f, 0x77, 0xb4),
-    RGBColor(0xff, 0x7f, 0x0e),
-    RGBColor(0xe7, 0xa1, 0x6b),
-    RGBColor(0x2c, 0xa0, 0x2c),
-    RGBColor(0x94, 0x67, 0xbd),
-    RGBColor(0x17, 0xbe, 0xcf),
-    RGBColor(0x8c, 0x56, 0x4b),
-    RGBColor(0x7f, 0x7f, 0x7f),
-    RGBColor(0x22, 0x22, 0x22),
-];
 
 /// A plot of lines over a logarithmic axis.
 pub(crate) struct Plot {
@@ -36,14 +22,16 @@ pub(crate) struct Plot {
 /// One line.
 pub(crate) struct Line {
     pub(crate) name: String,
+    pub(crate) style: Style,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
 impl Plot {
-    /// Writes the plot.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let drawn = self.draw(path);
-        drawn.map_err(|error| anyhow!("cannot write the plot {}: {error}", path.display()))
+    /// Returns the plot as SVG.
+    pub(crate) fn svg(&self) -> Result<String> {
+        let mut svg = String::new();
+        self.draw(&mut svg).map_err(|error| anyhow!("cannot draw {}: {error}", self.title))?;
+        Ok(svg)
     }
 
     /// The lines in drawn coordinates.
@@ -54,10 +42,10 @@ impl Plot {
         })
     }
 
-    fn draw(&self, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-        let root = SVGBackend::new(path, SIZE).into_drawing_area();
+    fn draw(&self, svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+        let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
-        let (left, right) = root.split_horizontally(SIZE.0 - LEGEND);
+        let (left, _) = root.split_horizontally(SIZE.0 - LEGEND);
 
         let points = || self.scaled().flat_map(|(_, points)| points);
         let low = points().map(|(x, _)| x).fold(f64::INFINITY, f64::min);
@@ -77,7 +65,9 @@ impl Plot {
             .configure_mesh()
             .x_desc(self.x)
             .y_desc(self.y)
-            .x_labels(if self.base == 2.0 { (high - low).round() as usize + 1 } else { 6 })
+            .axis_desc_style(("sans-serif", 16))
+            // Powers of the base.
+            .x_labels((high - low).round() as usize + 1)
             .x_label_formatter(&|x| label(self.base.powf(*x)))
             .y_label_formatter(&|y| label(*y))
             .light_line_style(WHITE)
@@ -85,25 +75,23 @@ impl Plot {
         // The first line last, so that it is on top.
         let lines: Vec<_> = self.scaled().enumerate().collect();
         for (nth, (line, points)) in lines.into_iter().rev() {
-            let style = style(nth);
-            chart.draw_series(LineSeries::new(points.iter().copied(), style))?;
-            let dots = points.iter().map(|&point| Circle::new(point, 3, style.filled()));
-            chart.draw_series(dots)?;
-            let y = 50 + 24 * nth as i32;
-            right.draw(&PathElement::new([(8, y), (36, y)], style))?;
-            right.draw(&Text::new(line.name.clone(), (44, y - 7), ("sans-serif", 15)))?;
+            chart.draw_series(LineSeries::new(points.iter().copied(), line.style.line()))?;
+            for point in &points {
+                line.style.draw(&root, chart.plotting_area().map_coordinate(point))?;
+            }
+            let (x, y) = (SIZE.0 - LEGEND, 50 + 24 * nth as i32);
+            let x = x as i32;
+            root.draw(&PathElement::new([(x + 8, y), (x + 36, y)], line.style.line()))?;
+            line.style.draw(&root, (x + 22, y))?;
+            root.draw(&Text::new(line.name.clone(), (x + 44, y - 7), ("sans-serif", 15)))?;
         }
         root.present()?;
         Ok(())
     }
 }
 
-fn style(nth: usize) -> ShapeStyle {
-    COLOURS[nth % COLOURS.len()].stroke_width(if nth == 0 { 3 } else { 2 })
-}
-
 /// A number with as many digits as an axis needs.
-fn label(value: f64) -> String {
+pub(super) fn label(value: f64) -> String {
     match value {
         v if v >= 1e6 => format!("{:.1}M", v / 1e6),
         v if v >= 1e4 => format!("{:.0}k", v / 1e3),
@@ -115,13 +103,14 @@ fn label(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::style::Mark;
     use super::*;
 
     #[test]
     fn a_plot_names_its_axes_and_lines() {
-        let path = std::env::temp_dir().join(format!("larder-bench-{}.svg", std::process::id()));
         let line = |name: &str, points: &[(f64, f64)]| Line {
             name: name.to_owned(),
+            style: Style::new(0xd62728, Mark::Disc),
             points: points.to_vec(),
         };
         let mut plot = Plot {
@@ -134,15 +123,13 @@ mod tests {
                 line("another", &[(1.0, 20.0), (2.0, 25.0)]),
             ],
         };
-        plot.write(&path).unwrap();
-        let svg = std::fs::read_to_string(&path).unwrap();
+        let svg = plot.svg().unwrap();
         for part in ["Reads", "threads", "M operations/s", "one", "another", "polyline"] {
             assert!(svg.contains(part), "{part}");
         }
         // A single point, and none.
         plot.lines = vec![line("one", &[(1.0, 30.0)]), line("absent", &[])];
-        plot.write(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
+        plot.svg().unwrap();
     }
 
     #[test]

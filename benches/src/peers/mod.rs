@@ -22,6 +22,7 @@ use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
 use crate::load::data::{Key, Value};
+use crate::output::style::{Mark, Style};
 use crate::output::table::thousands;
 
 /// The hasher that every peer gets which takes one.
@@ -173,6 +174,26 @@ impl PeerId {
         }
     }
 
+    /// How pictures show it.
+    pub(crate) const fn style(self) -> Style {
+        match self {
+            Self::Larder => Style::new(0xd62728, Mark::Disc),
+            Self::LarderTtl => Style::new(0xd62728, Mark::Square),
+            Self::LarderTti => Style::new(0xd62728, Mark::Triangle),
+            Self::LarderWeighed => Style::new(0xd62728, Mark::Diamond),
+            Self::LarderListened => Style::new(0xd62728, Mark::Cross),
+            Self::QuickCache => Style::new(0x1f77b4, Mark::Square),
+            Self::Moka => Style::new(0xff7f0e, Mark::Diamond),
+            Self::MiniMoka => Style::new(0x8c564b, Mark::Triangle),
+            Self::Foyer => Style::new(0x2ca02c, Mark::Triangle),
+            Self::TinyUfo => Style::new(0x9467bd, Mark::Square),
+            Self::Scc => Style::new(0x222222, Mark::Diamond),
+            Self::Stretto => Style::new(0x17becf, Mark::Disc),
+            Self::MutexLru => Style::new(0x7f7f7f, Mark::Square),
+            Self::Papaya => Style::new(0xbcbd22, Mark::Cross),
+        }
+    }
+
     /// The crate behind it.
     pub(crate) fn package(self) -> &'static str {
         match self {
@@ -295,6 +316,13 @@ mod tests {
             peer.dispatch::<u64, u64, _>(Contract);
             peer.dispatch::<String, std::sync::Arc<[u8]>, _>(Contract);
         }
+    }
+
+    #[test]
+    fn no_two_peers_look_alike() {
+        let peers = PeerId::value_variants();
+        let styles: std::collections::HashSet<_> = peers.iter().map(|peer| peer.style()).collect();
+        assert_eq!(styles.len(), peers.len());
     }
 
     const KEYS: u64 = 3_000;

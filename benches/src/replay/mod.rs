@@ -11,7 +11,7 @@ pub(crate) use self::rows::{Capacity, Rows};
 
 use self::drive::Drive;
 use crate::load::trace::{self, Trace};
-use crate::output::progress;
+use crate::output::progress::{Progress, Work};
 use crate::output::stats::percent;
 use crate::output::table::{Table, thousands};
 use crate::peers::PeerId;
@@ -89,28 +89,25 @@ impl Ratio {
 }
 
 /// Replays every trace with every capacity through every peer.
-pub(crate) fn run(plan: &Plan, traces: &[Trace]) -> Vec<Row> {
+pub(crate) fn run(plan: &Plan, traces: &[Trace], progress: &Progress) -> Vec<Row> {
     let capacities: Vec<Vec<usize>> = traces.iter().map(|trace| plan.capacities(trace)).collect();
-    let peers: Vec<PeerId> =
-        plan.peers.iter().copied().filter(|peer| peer.traits().bounded).collect();
-    let rows = capacities.iter().map(Vec::len).sum::<usize>();
-    let bar = progress::bar(rows * (peers.len() + 2));
-    let mut table = Vec::with_capacity(rows);
+    let peers: Vec<PeerId> = plan.bounded().collect();
+    let mut table = Vec::new();
     for (trace, capacities) in traces.iter().zip(&capacities) {
         let accesses = &trace.accesses[..];
         let total = accesses.len() as u64;
         let next = belady::next_uses(accesses, trace.keys);
         for &capacity in capacities {
-            let step = |what: &str| {
-                bar.set_message(format!("{} @{capacity}: {what}", trace.name));
-                bar.inc(1);
+            let step = |work: Work, what: &str| {
+                let capacity = thousands(capacity as u64);
+                progress.step(work, format!("{} @{capacity}: {what}", trace.name));
             };
-            step("LRU");
+            step(simulation(trace), "LRU");
             let lru = percent(lru::hits(accesses, trace.keys, capacity), total);
-            step("optimum");
+            step(simulation(trace), "optimum");
             let optimum = percent(belady::hits(accesses, trace.keys, &next, capacity), total);
             let ratios = peers.iter().map(|&peer| {
-                step(peer.name());
+                step(plan.of_one(trace), peer.name());
                 if peer.traits().cannot_evict(capacity).is_some() {
                     return Ratio { peer, one_thread: None, threads: None, held: None };
                 }
@@ -137,11 +134,35 @@ pub(crate) fn run(plan: &Plan, traces: &[Trace]) -> Vec<Row> {
             });
         }
     }
-    bar.finish_and_clear();
     table
 }
 
+/// LRU, or the optimum.
+fn simulation(trace: &Trace) -> Work {
+    Work::step(trace.accesses.len() as f64 * 100e-9)
+}
+
 impl Plan {
+    fn bounded(&self) -> impl Iterator<Item = PeerId> {
+        self.peers.iter().copied().filter(|peer| peer.traits().bounded)
+    }
+
+    /// Returns how much there is to do.
+    pub(crate) fn work(&self, traces: &[Trace]) -> Work {
+        let peers = self.bounded().count();
+        let of_trace = |trace: &Trace| {
+            let row = simulation(trace) * 2 + self.of_one(trace) * peers;
+            row * self.capacities(trace).len()
+        };
+        traces.iter().map(of_trace).sum()
+    }
+
+    /// One cache: the replay with one thread, and the one with several.
+    fn of_one(&self, trace: &Trace) -> Work {
+        let access = if self.threads.is_some() { 1_500e-9 } else { 300e-9 };
+        Work::step(trace.accesses.len() as f64 * access)
+    }
+
     fn capacities(&self, trace: &Trace) -> Vec<usize> {
         if self.capacities.is_empty() {
             return self.rows.capacities(trace);
@@ -321,7 +342,9 @@ mod tests {
             threads: Some(2),
             seed: 1,
         };
-        let rows = run(&plan, &[trace]);
+        let (traces, progress) = ([trace], Progress::hidden());
+        let rows = run(&plan, &traces, &progress);
+        assert_eq!(progress.begun(), plan.work(&traces).steps);
         assert_eq!(rows.len(), 2);
         for row in &rows {
             assert!(row.lru <= row.optimum);

@@ -17,7 +17,7 @@ use self::plan::{Plan, Setting};
 use self::scenario::Tally;
 use crate::load::data::{Key, Kind, Value};
 use crate::load::workload::Dist;
-use crate::output::progress;
+use crate::output::progress::{Progress, Work};
 use crate::output::stats::{Spread, percent};
 use crate::output::table::{Table, thousands};
 use crate::peers::PeerId;
@@ -86,16 +86,23 @@ impl Matrix {
         }
     }
 
-    /// Ten million entries, with one kind of keys, one distribution and few rounds: each begins with
-    /// filling the caches, which takes seconds for each of them.
-    pub(crate) fn large(self) -> Self {
+    /// Returns the same for very many entries, with one kind of keys, one distribution and few
+    /// rounds: each begins with filling the caches, which takes seconds for each of them.
+    pub(crate) fn large(self, entries: u32) -> Self {
         Self {
             kinds: vec![Kind::U64],
             dists: vec![Dist::Zipf],
-            entries: vec![10_000_000],
-            rounds: 3,
+            entries: vec![entries],
+            rounds: self.rounds.min(3),
             ..self
         }
+    }
+
+    /// Returns how much there is to do.
+    pub(crate) fn work(&self) -> Work {
+        let settings = self.settings();
+        let once: Work = settings.iter().map(|(kind, setting)| setting.work(*kind)).sum();
+        once * (self.rounds * self.peers.len())
     }
 
     /// The settings in the order of the tables, threads innermost.
@@ -130,14 +137,16 @@ fn thread_counts() -> Vec<usize> {
 }
 
 /// Measures the whole matrix.
-pub(crate) fn run(matrix: &Matrix) -> Vec<Cell> {
-    let settings = matrix.settings();
-    let bar = progress::bar(settings.len() * matrix.rounds * matrix.peers.len());
+pub(crate) fn run(matrix: &Matrix, progress: &Progress) -> Vec<Cell> {
     let mut cells = Vec::new();
-    for (kind, setting) in settings {
+    for (kind, setting) in matrix.settings() {
         let step = |peer: PeerId| {
-            bar.set_message(format!("{}: {peer}", setting.scenario.describe()));
-            bar.inc(1);
+            let Setting { scenario, entries, threads, .. } = setting;
+            let (what, entries) = (scenario.describe(), thousands(entries.into()));
+            let threads =
+                if threads == 1 { "1 thread".into() } else { format!("{threads} threads") };
+            let what = format!("{what}, {entries} entries, {threads}: {peer}");
+            progress.step(setting.work(kind), what);
         };
         let samples = match kind {
             Kind::U64 => rounds::<u64, u64>(matrix, setting, step),
@@ -145,7 +154,6 @@ pub(crate) fn run(matrix: &Matrix) -> Vec<Cell> {
         };
         cells.extend(summarize(matrix, kind, setting, &samples));
     }
-    bar.finish_and_clear();
     cells
 }
 
@@ -323,7 +331,9 @@ mod tests {
             ops: 400,
             ..Matrix::new(PeerId::all(), 1, true)
         };
-        let cells = run(&matrix);
+        let progress = Progress::hidden();
+        let cells = run(&matrix, &progress);
+        assert_eq!(progress.begun(), matrix.work().steps);
         assert_eq!(cells.len(), 10 * 2 * 2 * PeerId::all().len());
         for cell in &cells {
             let unbounded = cell.scenario.evicts() && !cell.peer.traits().bounded;

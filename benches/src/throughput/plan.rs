@@ -2,8 +2,9 @@
 
 use super::measure::PROBE;
 use super::scenario::Scenario;
-use crate::load::data::Key;
+use crate::load::data::{Key, Kind};
 use crate::load::workload::{self, Dist, SEQUENCE};
+use crate::output::progress::Work;
 
 /// Which measurement, apart from the caches that it compares.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,27 @@ pub(crate) struct Setting {
     /// Operations of each thread in one round.
     pub(crate) ops: usize,
     pub(crate) seed: u64,
+}
+
+impl Setting {
+    /// One round of one cache, for a mean of all caches.
+    pub(super) fn work(&self, kind: Kind) -> Work {
+        let operations = f64::from(self.entries) + (self.ops + self.warm()) as f64;
+        let of_one = match kind {
+            Kind::U64 => 300e-9,
+            Kind::String => 450e-9,
+        };
+        Work::step(operations * of_one + 0.002)
+    }
+
+    /// Operations of each thread before the clock starts.
+    ///
+    /// What is measured is a cache that has been at work for a while. Where keys come and go, the
+    /// policies sort out what to keep besides the most frequent ones, which the prefill left. Where
+    /// all stay, each has been used before: caches that count uses up to a limit write less then.
+    fn warm(&self) -> usize {
+        if self.scenario.evicts() { (self.ops / 4).max(1_000) } else { self.ops }
+    }
 }
 
 /// The keys of one thread.
@@ -47,10 +69,7 @@ impl<K: Key> Plan<K> {
         } else {
             entries as usize + entries as usize / 4 + 256
         };
-        // What is measured is a cache that has been at work for a while. Where keys come and go, the
-        // policies sort out what to keep besides the most frequent ones, which the prefill left. Where
-        // all stay, each has been used before: caches that count uses up to a limit write less then.
-        let warm = if scenario.evicts() { (ops / 4).max(1_000) } else { ops };
+        let warm = setting.warm();
         let total = PROBE + warm + ops;
         let threads =
             (0..setting.threads).map(|thread| Self::thread(&setting, thread, total)).collect();

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-pub(crate) use self::speed::Speed;
+pub(crate) use self::speed::{Plan as SpeedPlan, Rows, Speed, THREADS};
 use crate::load::data::Kind;
-
 use crate::memory::{self, bound};
 use crate::output::table::{Table, thousands};
 use crate::peers::PeerId;
@@ -35,6 +34,10 @@ pub(crate) const PEERS: [PeerId; 7] = [
     PeerId::TinyUfo,
     PeerId::MiniMoka,
 ];
+
+/// Those of them whose speed the README shows.
+pub(crate) const FASTEST: [PeerId; 5] =
+    [PeerId::Larder, PeerId::QuickCache, PeerId::Scc, PeerId::Moka, PeerId::Foyer];
 
 /// Bytes and counts in one table, peers down.
 pub(crate) fn memory_table(bytes: &[memory::Cell], counts: &[bound::Cell]) -> Table {
@@ -85,12 +88,12 @@ const CAPACITIES: [u32; 3] = [5_000, 100_000, 1_000_000];
 const STORM: u32 = 100_000;
 
 /// The bound at these capacities, with a storm of four threads.
-pub(crate) fn bound(peers: &[PeerId], seed: u64) -> bound::Plan {
+pub(crate) fn bound(peers: &[PeerId], duration: Duration, seed: u64) -> bound::Plan {
     bound::Plan {
         peers: peers.to_vec(),
         capacities: CAPACITIES.to_vec(),
         threads: 4,
-        duration: Duration::from_secs(1),
+        duration,
         seed,
     }
 }

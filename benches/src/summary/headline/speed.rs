@@ -6,6 +6,7 @@ use super::grouped;
 use crate::load::data::Kind;
 use crate::load::workload::Dist;
 use crate::output::machine::load_average;
+use crate::output::progress::{Progress, Work};
 use crate::output::table::Table;
 use crate::peers::PeerId;
 use crate::throughput::{self, Cell, Matrix, Scenario};
@@ -13,14 +14,34 @@ use crate::throughput::{self, Cell, Matrix, Scenario};
 /// The entries of rows that do not name a number.
 const ENTRIES: u32 = 100_000;
 
+/// The numbers of threads.
+pub(crate) const THREADS: [usize; 2] = [1, 2];
+
 /// So few that they fit into the processor's first cache.
 const FEW: u32 = 1_000;
 
 /// A capacity that no cache rounds up.
 const POWER_OF_TWO: u32 = 1 << 17;
 
+/// Which rows are measured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Rows {
+    All,
+    /// Those that the README shows.
+    Readme,
+}
+
+impl Rows {
+    fn list(self) -> &'static [(&'static [Scenario], u32)] {
+        match self {
+            Self::All => &ALL,
+            Self::Readme => &README,
+        }
+    }
+}
+
 /// Scenarios and their numbers of entries, in the order of the rows.
-const ROWS: [(&[Scenario], u32); 3] = [
+const ALL: [(&[Scenario], u32); 3] = [
     (&[Scenario::Read], FEW),
     (
         &[
@@ -37,8 +58,54 @@ const ROWS: [(&[Scenario], u32); 3] = [
     (&[Scenario::Aside, Scenario::Mixed50, Scenario::Insert, Scenario::InsertNew], POWER_OF_TWO),
 ];
 
+const README: [(&[Scenario], u32); 3] = [
+    (&[Scenario::Read], FEW),
+    (
+        &[
+            Scenario::Read,
+            Scenario::Aside,
+            Scenario::Mixed50,
+            Scenario::Insert,
+            Scenario::InsertNew,
+        ],
+        ENTRIES,
+    ),
+    (&[Scenario::Aside], POWER_OF_TWO),
+];
+
 /// The peers beside which the ratio of the speeds is shown.
 const RATIOS: [PeerId; 2] = [PeerId::QuickCache, PeerId::Scc];
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) rows: Rows,
+    pub(crate) peers: Vec<PeerId>,
+    pub(crate) rounds: usize,
+    pub(crate) ops: usize,
+    pub(crate) seed: u64,
+}
+
+impl Plan {
+    /// Returns how much there is to do.
+    pub(crate) fn work(&self) -> Work {
+        self.matrices().map(|matrix| matrix.work()).sum()
+    }
+
+    fn matrices(&self) -> impl Iterator<Item = Matrix> {
+        self.rows.list().iter().map(|&(scenarios, entries)| Matrix {
+            scenarios: scenarios.to_vec(),
+            kinds: vec![Kind::U64],
+            dists: vec![Dist::Zipf],
+            entries: vec![entries],
+            threads: THREADS.to_vec(),
+            peers: self.peers.clone(),
+            rounds: self.rounds,
+            ops: self.ops,
+            seed: self.seed,
+        })
+    }
+}
 
 /// Nanoseconds per operation with u64 keys, Zipf, one thread and two.
 #[derive(Clone, Debug, Serialize)]
@@ -49,22 +116,9 @@ pub(crate) struct Speed {
 }
 
 impl Speed {
-    pub(crate) fn measure(peers: &[PeerId], rounds: usize, ops: usize, seed: u64) -> Self {
+    pub(crate) fn measure(plan: &Plan, progress: &Progress) -> Self {
         let before = load_average();
-        let mut cells = Vec::new();
-        for (scenarios, entries) in ROWS {
-            cells.extend(throughput::run(&Matrix {
-                scenarios: scenarios.to_vec(),
-                kinds: vec![Kind::U64],
-                dists: vec![Dist::Zipf],
-                entries: vec![entries],
-                threads: vec![1, 2],
-                peers: peers.to_vec(),
-                rounds,
-                ops,
-                seed,
-            }));
-        }
+        let cells = plan.matrices().flat_map(|matrix| throughput::run(&matrix, progress)).collect();
         Self { cells, load_average: [before, load_average()] }
     }
 
@@ -276,7 +330,7 @@ mod tests {
     #[test]
     fn scc_holds_as_many_as_asked_for_where_that_is_a_power_of_two_and_a_third_more_where_not() {
         let held = |entries, peer| {
-            let cells = throughput::run(&Matrix {
+            let matrix = Matrix {
                 scenarios: vec![Scenario::InsertNew],
                 entries: vec![entries],
                 threads: vec![1],
@@ -286,7 +340,8 @@ mod tests {
                 rounds: 1,
                 ops: 50_000,
                 seed: 1,
-            });
+            };
+            let cells = throughput::run(&matrix, &Progress::hidden());
             cells[0].held.unwrap()
         };
         assert_eq!([held(3_000, PeerId::Scc), held(4_096, PeerId::Scc)], [4_096; 2]);
