@@ -118,7 +118,7 @@ fn mistakes_are_told_with_their_places() {
             "environment variable LARDER_HEALTH_WINDOW: health_window: there is no such setting; did \
              you mean LARDER_HEALTH__WINDOW? Allowed are two underscores between section and setting",
             "environment variable LARDER_HEALTH__MEMORY__CRITICAL: health.memory.critical: \"95 %\" \
-             does not fit: it is no number; allowed is a number from 0.0 to 1.0",
+             does not fit: it is not a number; allowed is a number from 0.0 to 1.0",
             "environment variable LARDER_URL__HEALTH__HIT_RATIO__DEGRADED: \
              url.health.hit_ratio.degraded: \"2\" is out of range; allowed are 0.0 to 1.0",
         ]

@@ -90,15 +90,15 @@ fn wrong_types() {
 fn values_that_say_nothing() {
     assert_eq!(
         mistake("[url]\nttl = '5 parsecs'"),
-        "larder.toml:2:7: url.ttl: '5 parsecs' does not fit: \"parsecs\" is no unit of it; allowed \
+        "larder.toml:2:7: url.ttl: '5 parsecs' does not fit: \"parsecs\" is not a known unit; allowed \
          is a duration such as \"1h 30m\" (units: ms, s, m, h, d, w), or \"none\""
     );
     assert_eq!(
         mistake("[url]\nexpiry = 'never'"),
-        "larder.toml:2:10: url.expiry: 'never' does not fit: it is none of them; \
+        "larder.toml:2:10: url.expiry: 'never' does not fit: it is not one of them; \
          allowed is one of \"after_write\", \"after_access\""
     );
-    assert!(mistake("[url]\nmax_bytes = '64 MiBs'").contains("\"MiBs\" is no unit of it"));
+    assert!(mistake("[url]\nmax_bytes = '64 MiBs'").contains("\"MiBs\" is not a known unit"));
     assert!(mistake("[url]\nmax_bytes = '99999999 TiB'").contains("it is too large"));
     assert!(mistake("[url]\nmax_entries = -1").contains("-1 does not fit: it is negative"));
     assert!(mistake("[url]\nmax_entries = 99999999999999999999").contains("it is too large"));
@@ -110,7 +110,7 @@ fn values_that_say_nothing() {
 fn names_that_no_cache_can_have() {
     assert_eq!(
         mistake("[caches.url]\nttl = '1m'"),
-        "larder.toml:1:9: caches.url: \"url\" does not fit: it is no name for a cache of your own; \
+        "larder.toml:1:9: caches.url: \"url\" does not fit: it is not a valid name for a named cache; \
          allowed is any name but those of the five kinds, which have sections of their own"
     );
     assert!(mistake("[caches.Reports]").contains("allowed is 1 to 64 of a-z"));
@@ -192,12 +192,12 @@ fn variables_are_called_by_their_names() {
     assert!(one("LARDER_URLS__TTL", "5m").contains("did you mean url?"));
     assert!(one("LARDER_URL__", "5m").contains("there is no such setting"));
     assert!(one("LARDER_CACHES__X", "5m").contains("allowed is a section"));
-    assert!(one("LARDER_CACHES__7__TTL", "5m").contains("it is no name"));
+    assert!(one("LARDER_CACHES__7__TTL", "5m").contains("it is not a valid name"));
     assert!(one("LARDER_URL__TTL__SECONDS", "5").contains("is a text; allowed is a duration"));
     assert!(one("LARDER_MEMORY__ENABLED", "yes").contains("allowed is true or false"));
     assert!(one("LARDER_URL__TTL", "").contains("it is empty"));
     assert!(one("LARDER_URL__MAX_ENTRIES", "").contains("it is empty"));
-    assert!(one("LARDER_URL__MAX_ENTRIES", "1e3").contains("it is no whole number"));
+    assert!(one("LARDER_URL__MAX_ENTRIES", "1e3").contains("it is not a whole number"));
 }
 
 #[cfg(unix)]
@@ -210,8 +210,8 @@ fn variables_that_are_no_text() {
         let variable = (OsString::from(name), garbled.clone());
         ManagerConfig::builder().variables([variable]).build()
     };
-    assert!(read("LARDER_URL__TTL").unwrap_err().to_string().contains("it is no Unicode"));
-    // Of others nobody cares.
+    assert!(read("LARDER_URL__TTL").unwrap_err().to_string().contains("it is not Unicode"));
+    // Other variables may have any value.
     assert!(read("EDITOR").is_ok());
     let named = ManagerConfig::builder().variables([(garbled.clone(), garbled)]).build();
     assert!(named.is_ok());

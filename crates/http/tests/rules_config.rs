@@ -302,7 +302,7 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "[http]\nscheme = 'gopher'",
-            "2:10: http.scheme: 'gopher' does not fit: it is none of them; allowed is \"http\", \"https\" or \"none\"",
+            "2:10: http.scheme: 'gopher' does not fit: it is not one of them; allowed is \"http\", \"https\" or \"none\"",
         ),
         (
             "[http]\nbuilt_in_rules = 'no'",
@@ -348,7 +348,7 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "[http.rules.urls]\ncache = 'Url'",
-            "2:9: http.rules.urls.cache: \"Url\" does not fit: it is no name for a cache; allowed is 1 to 64 of a-z, \
+            "2:9: http.rules.urls.cache: \"Url\" does not fit: it is not a valid cache name; allowed is 1 to 64 of a-z, \
              0-9, '_', '-' and '.', the first of them a letter",
         ),
         (
@@ -358,7 +358,7 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "[http.rules.urls]\nttl = '5 parsecs'",
-            "2:7: http.rules.urls.ttl: '5 parsecs' does not fit: \"parsecs\" is no unit of it; allowed is a duration \
+            "2:7: http.rules.urls.ttl: '5 parsecs' does not fit: \"parsecs\" is not a known unit; allowed is a duration \
              such as \"1h 30m\" (units: ms, s, m, h, d, w), or \"none\"",
         ),
         (

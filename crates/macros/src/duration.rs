@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
             return Err(format!("{unit:?} is no unit of time; there are ms, s, m, h, d and w"));
         };
         let Some((whole, part)) = parts(number, *millis) else {
-            return Err(format!("{number:?} is no number"));
+            return Err(format!("{number:?} is not a number"));
         };
         let whole = whole.parse().ok().and_then(|n: u64| n.checked_mul(*millis));
         let sum = whole.and_then(|whole| whole.checked_add(part)?.checked_add(total));
@@ -97,9 +97,9 @@ mod tests {
             ("5 fortnights", "no unit of time"),
             ("0s", "no time at all"),
             ("0.0001s", "no time at all"),
-            ("1.2.3s", "is no number"),
-            (".5h", "is no number"),
-            ("1.h", "is no number"),
+            ("1.2.3s", "is not a number"),
+            (".5h", "is not a number"),
+            ("1.h", "is not a number"),
             ("99999999999w", "too long"),
             ("99999999999999999999999s", "too long"),
         ] {

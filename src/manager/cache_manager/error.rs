@@ -87,7 +87,7 @@ impl fmt::Display for ManagerError {
         match self {
             Self::Name { name } => write!(
                 f,
-                "{name:?} is no name for a cache; allowed are 1 to 64 of a-z, 0-9, '_', '-' and '.', \
+                "{name:?} is not a valid cache name; allowed are 1 to 64 of a-z, 0-9, '_', '-' and '.', \
                  the first of them a letter"
             ),
             Self::Exists { name } => write!(f, "there is a cache called {name:?} already"),

@@ -185,7 +185,7 @@ impl ConfigBuilder {
                     place: Place::Program,
                     field: format!("caches.{name}"),
                     value: format!("{name:?}"),
-                    reason: "it is no name for a cache of your own".to_owned(),
+                    reason: "it is not a valid name for a named cache".to_owned(),
                     allowed: allowed.to_owned(),
                 });
             }

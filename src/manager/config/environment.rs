@@ -41,7 +41,7 @@ pub(super) fn read(
                 place,
                 field: path.join("."),
                 value: format!("{:?}", value.to_string_lossy()),
-                reason: "it is no Unicode".to_owned(),
+                reason: "it is not Unicode".to_owned(),
                 allowed: "text".to_owned(),
             });
             continue;

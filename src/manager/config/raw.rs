@@ -72,7 +72,7 @@ impl Raw {
                 IntErrorKind::PosOverflow => "it is too large",
                 IntErrorKind::Empty => "it is empty",
                 _ if digits.starts_with('-') => "it is negative",
-                _ => "it is no whole number",
+                _ => "it is not a whole number",
             };
             Unfit::Value(reason.to_owned())
         })
@@ -90,7 +90,7 @@ impl Raw {
             Self::Word(word) => word.trim(),
             _ => return Err(Unfit::Type),
         };
-        digits.parse().map_err(|_| Unfit::Value("it is no number".to_owned()))
+        digits.parse().map_err(|_| Unfit::Value("it is not a number".to_owned()))
     }
 
     pub(super) fn boolean(&self) -> Result<bool, Unfit> {
@@ -129,7 +129,9 @@ impl Raw {
     pub(super) fn one_of<T: Copy>(&self, names: &[(&str, T)]) -> Result<T, Unfit> {
         let text = self.text()?;
         let found = names.iter().find(|(name, _)| *name == text);
-        found.map(|(_, value)| *value).ok_or_else(|| Unfit::Value("it is none of them".to_owned()))
+        found
+            .map(|(_, value)| *value)
+            .ok_or_else(|| Unfit::Value("it is not one of them".to_owned()))
     }
 }
 

@@ -15,9 +15,9 @@ pub(super) enum UnitError {
     NoNumber(String),
     #[error("{0:?} has no unit")]
     NoUnit(String),
-    #[error("{0:?} is no unit of it")]
+    #[error("{0:?} is not a known unit")]
     UnknownUnit(String),
-    #[error("{0:?} is one thing too many")]
+    #[error("{0:?} is unexpected")]
     TooMany(String),
     #[error("it is too large")]
     TooLarge,

@@ -198,7 +198,7 @@ impl<'a> Compiler<'a> {
         if let CacheRef::Named(name) = &self.rule.cache
             && !is_name(name)
         {
-            self.problem("cache", format!("{name:?}"), "it is no name for a cache", NAMES);
+            self.problem("cache", format!("{name:?}"), "it is not a valid cache name", NAMES);
         }
         self.rule.cache.clone()
     }

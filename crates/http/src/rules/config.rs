@@ -181,7 +181,7 @@ impl<'s> Reader<'s, '_> {
             "http" => Some(Scheme::HTTP),
             "https" => Some(Scheme::HTTPS),
             "none" => None,
-            _ => return Err(Box::new(setting.unfit("it is none of them", SCHEMES))),
+            _ => return Err(Box::new(setting.unfit("it is not one of them", SCHEMES))),
         };
         Ok(())
     }

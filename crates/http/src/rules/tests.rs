@@ -302,7 +302,7 @@ fn all_mistakes_are_told_at_once() {
         (Rule::new("/").named("R"), "name: \"R\" does not fit: it is no name for a rule"),
         (
             rule("/").cache("no such name"),
-            "cache: \"no such name\" does not fit: it is no name for a cache",
+            "cache: \"no such name\" does not fit: it is not a valid cache name",
         ),
         (rule("/").ttl(seconds(0)), "ttl: 0ns does not fit: it is out of range"),
         (rule("/").ttl(Duration::from_millis(999)), "ttl: 999ms does not fit: it is out of range"),

@@ -141,7 +141,7 @@ pub(super) fn cache(name: &Ident, input: ParseStream<'_>) -> Result<String> {
         Err(Error::new(
             text.span(),
             format!(
-                "{name:?} is no name for a cache; allowed are 1 to 64 of a-z, 0-9, `_`, `-` and `.`, \
+                "{name:?} is not a valid cache name; allowed are 1 to 64 of a-z, 0-9, `_`, `-` and `.`, \
                  the first of them a letter"
             ),
         ))

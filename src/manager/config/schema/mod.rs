@@ -94,7 +94,7 @@ fn unfit_name(subject: &Subject<'_>, name: &str, allowed: &str) -> Box<ConfigPro
         place: subject.name_place.clone(),
         field: subject.path.join("."),
         value: format!("{name:?}"),
-        reason: "it is no name for a cache of your own".to_owned(),
+        reason: "it is not a valid name for a named cache".to_owned(),
         allowed: allowed.to_owned(),
     })
 }
