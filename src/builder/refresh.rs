@@ -1,7 +1,7 @@
 //! Values that are old, or about to be.
 
 use super::CacheBuilder;
-use crate::{engine::load::refresh::Freshness, process::pool};
+use crate::{engine::load::refresh::RefreshRules, process::pool};
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 /// # Old values
@@ -127,7 +127,7 @@ where
         self
     }
 
-    fn freshness(&mut self) -> &mut Freshness<K, V> {
+    fn freshness(&mut self) -> &mut RefreshRules<K, V> {
         self.settings.lifetimes.freshness.get_or_insert_default()
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     Cache,
     compute::ops::compute::{CompResult, Op},
     engine::{ops::compute::Decision, storage::nodes},
-    loading::{Always, Fallible, Lookup, Optional, Question},
+    loading::{Always, Ask, Fallible, Lookup, Optional, Question, run},
 };
 mod detached;
 mod future;
@@ -289,13 +289,13 @@ where
     /// The key, the answer, and whether it comes from `init`.
     fn get_or_load<A: Question<V>>(self, init: impl FnOnce() -> A::Loaded) -> (K, A::Answer, bool) {
         let Self { cache, key } = self;
-        let old = match cache.lookup(&key) {
+        let old = match cache.lookup(cache.engine(), &key) {
             Lookup::Found(value) => {
                 // Not behind the result: if that panics, the result would be leaked.
                 drop(init);
                 return (key.into_owned(), A::found(value), false);
             }
-            Lookup::Old(value, refresh) => Some((value, refresh)),
+            Lookup::Old(lead) => Some(lead),
             Lookup::Absent => None,
         };
         let (owned, mut is_fresh) = (Q::to_owned(&key), false);
@@ -306,7 +306,7 @@ where
             loaded
         };
         let answer = match old {
-            Some((value, refresh)) => cache.load_anew::<A>(key, init, value, refresh),
+            Some(lead) => run(Ask::<_, K, V, A, _>::new(cache, key), lead, init),
             None => cache.load::<A>(key, init),
         };
         (owned, answer, is_fresh)

@@ -1,38 +1,16 @@
-//! Loading in tasks of their own, which callers wait for.
-//!
-//! The caller that gets the lead of a load hands it, with its loader, to a task
-//! (`engine/handed.rs`), and follows that through a slot (`detached/slot.rs`). It is none of those
-//! who wait at the flight, since it could not take over: its loader is gone. The task ends in one
-//! of three ways, and all others who wait hear of it by the flight:
-//!
-//! - The loader has ended: its outcome is stored and landed, and the answer goes into the slot.
-//! - The loader has panicked: the flight is abandoned, and the panic goes on in the caller, if it
-//!   is still there.
-//! - The task is dropped, by its runtime or by the spawner: the flight is abandoned, and the loader
-//!   goes back to the caller, which asks anew and runs it in place, should it lead again.
-
-pub(crate) mod slot;
-mod task;
+//! Loading in tasks of their own, which callers wait for: `driver/detached.rs`.
 
 use super::{
-    Always, Asking, ByRef, Fallible, Inquiry, Optional, Own, Question, Wanted, seeking::Seeking,
-    without,
+    driver::{Detached, Seeking},
+    question::{Always, Ask, ByRef, Fallible, Optional, Own, Question, Wanted},
 };
-use crate::Cache;
+use crate::{Cache, process::spawner::Spawner};
 use equivalent::Equivalent;
-use pin_project_lite::pin_project;
-use slot::End;
 use std::{
     future::Future,
     hash::{BuildHasher, Hash},
-    mem,
-    ops::ControlFlow,
-    panic::resume_unwind,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
 };
-use task::{AnswerSlot, Task};
 
 /// # Loading in tasks
 ///
@@ -96,7 +74,7 @@ where
     where
         F: Future<Output = V> + Send + 'static,
     {
-        Detached::<_, _, _, Always, _, _>::new(self, Own(key), init)
+        self.detached::<Always, _, _>(Own(key), init)
     }
 
     /// [`get_with_detached`](Cache::get_with_detached) with a borrowed key, which is made owned
@@ -110,7 +88,7 @@ where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
         F: Future<Output = V> + Send + 'static,
     {
-        Detached::<_, _, _, Always, _, _>::new(self, ByRef(key), init)
+        self.detached::<Always, _, _>(ByRef(key), init)
     }
 
     /// [`get_with_detached`](Cache::get_with_detached) with a loader that may fail.
@@ -143,7 +121,7 @@ where
         E: Send + Sync + 'static,
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
-        Detached::<_, _, _, Fallible<E>, _, _>::new(self, Own(key), init)
+        self.detached::<Fallible<E>, _, _>(Own(key), init)
     }
 
     /// [`try_get_with_detached`](Cache::try_get_with_detached) with a borrowed key, which is made
@@ -166,7 +144,7 @@ where
         E: Send + Sync + 'static,
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
-        Detached::<_, _, _, Fallible<E>, _, _>::new(self, ByRef(key), init)
+        self.detached::<Fallible<E>, _, _>(ByRef(key), init)
     }
 
     /// [`get_with_detached`](Cache::get_with_detached) with a loader that may have nothing, which
@@ -183,7 +161,7 @@ where
     where
         F: Future<Output = Option<V>> + Send + 'static,
     {
-        Detached::<_, _, _, Optional, _, _>::new(self, Own(key), init)
+        self.detached::<Optional, _, _>(Own(key), init)
     }
 
     /// [`optionally_get_with_detached`](Cache::optionally_get_with_detached) with a borrowed key,
@@ -201,155 +179,28 @@ where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
         F: Future<Output = Option<V>> + Send + 'static,
     {
-        Detached::<_, _, _, Optional, _, _>::new(self, ByRef(key), init)
+        self.detached::<Optional, _, _>(ByRef(key), init)
+    }
+
+    /// Returns a future that looks a key up first.
+    pub(crate) fn detached<A: Question<V>, W: Wanted<K>, F: Future<Output = A::Loaded>>(
+        &self,
+        key: W,
+        init: F,
+    ) -> Detached<'_, Ask<&Self, K, V, A, W>, F> {
+        let seeking = Seeking::new(Ask::new(self, key));
+        Detached::new(self.engine(), assert_spawner(self), seeking, init)
     }
 }
 
-pin_project! {
-    /// A question of kind `A` about a key `W`, with a loader `F` for the answer that runs in a
-    /// task.
-    pub(crate) struct Detached<'c, K, V, S, A, W, F>
-    where
-        A: Question<V>,
-    {
-        // Nothing in it is pinned: the loader is not polled before it is in a box.
-        stage: Stage<'c, K, V, S, A, W, F>,
-        is_fresh: bool,
-    }
-}
-
-enum Stage<'c, K, V, S, A: Question<V>, W, F> {
-    Seeking(Seeking<'c, K, V, S, W>, F),
-    /// The loader is with a task.
-    Following(AnswerSlot<A::Answer, F>, &'c Cache<K, V, S>, W),
-    /// The task has come to nothing.
-    InPlace(Asking<'c, K, V, S, A, W, Pin<Box<F>>>),
-    Over,
-}
-
-impl<'c, K, V, S, A, W, F> Detached<'c, K, V, S, A, W, F>
-where
-    K: Hash + Eq,
-    V: Clone,
-    S: BuildHasher,
-    A: Question<V>,
-    W: Wanted<K>,
-{
-    /// Looks the key up first.
-    pub(crate) fn new(cache: &'c Cache<K, V, S>, key: W, init: F) -> Self {
-        assert_spawner(cache);
-        Self { stage: Stage::Seeking(Seeking::new(cache, key), init), is_fresh: false }
-    }
-
-    /// The caller has looked the key up.
-    #[cfg(feature = "manager")]
-    pub(crate) fn of_absent(cache: &'c Cache<K, V, S>, key: W, init: F) -> Self {
-        assert_spawner(cache);
-        Self { stage: Stage::Seeking(Seeking::of_absent(cache, key), init), is_fresh: false }
-    }
-}
-
-/// Panics if loads of the cache cannot be detached.
-pub(crate) fn assert_spawner<K, V, S>(cache: &Cache<K, V, S>) {
-    assert!(
-        cache.spawner().is_some(),
-        "a detached load needs a spawner, and the cache has none: say `.spawner(..)` to its builder, \
-         or call the method with `_async`"
-    );
-}
-
-impl<K, V, S, A, W, F> Future for Detached<'_, K, V, S, A, W, F>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Clone + Send + Sync + 'static,
-    S: BuildHasher,
-    A: Question<V, Answer: Send> + 'static,
-    W: Wanted<K>,
-    F: Future<Output = A::Loaded> + Send + 'static,
-{
-    type Output = A::Answer;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<A::Answer> {
-        let this = self.project();
-        let stage = this.stage;
-        loop {
-            match mem::replace(stage, Stage::Over) {
-                Stage::Seeking(mut seeking, init) => match seeking.poll::<A>(context) {
-                    Poll::Pending => {
-                        *stage = Stage::Seeking(seeking, init);
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(ControlFlow::Break(answer)) => {
-                        return Poll::Ready(without((seeking, init), answer));
-                    }
-                    Poll::Ready(ControlFlow::Continue(lead)) => {
-                        let hash = seeking.hash();
-                        let Seeking { cache, key, .. } = seeking;
-                        let slot = Task::<K, V, A, F>::start(cache, hash, &key, lead, init);
-                        *stage = Stage::Following(slot, cache, key);
-                    }
-                },
-                Stage::Following(slot, cache, key) => match slot.poll(context) {
-                    Poll::Pending => {
-                        *stage = Stage::Following(slot, cache, key);
-                        return Poll::Pending;
-                    }
-                    Poll::Ready(End::Answer((answer, is_fresh))) => {
-                        *this.is_fresh = is_fresh;
-                        return Poll::Ready(answer);
-                    }
-                    Poll::Ready(End::Panic(payload)) => resume_unwind(payload),
-                    Poll::Ready(End::Dropped(init)) => {
-                        *stage = Stage::InPlace(Asking::new(cache, key, init));
-                    }
-                },
-                Stage::InPlace(mut asking) => {
-                    let polled = Pin::new(&mut asking).poll(context);
-                    *this.is_fresh = asking.is_fresh();
-                    if polled.is_pending() {
-                        *stage = Stage::InPlace(asking);
-                    }
-                    return polled;
-                }
-                Stage::Over => panic!("a load was polled after its end"),
-            }
-        }
-    }
-}
-
-impl<K, V, S, A, W, F> Inquiry for Detached<'_, K, V, S, A, W, F>
-where
-    K: Hash + Eq,
-    V: Clone,
-    S: BuildHasher,
-    A: Question<V>,
-    W: Wanted<K>,
-{
-    type Key = K;
-    type Value = V;
-    type Question = A;
-    type Wanted = W;
-
-    fn key(&self) -> Option<&W> {
-        match &self.stage {
-            Stage::Seeking(seeking, _) => Some(&seeking.key),
-            Stage::Following(_, _, key) => Some(key),
-            Stage::InPlace(asking) => asking.key(),
-            Stage::Over => None,
-        }
-    }
-
-    fn is_fresh(&self) -> bool {
-        self.is_fresh
-    }
-
-    fn look(self: Pin<&mut Self>) -> Option<(W, V)> {
-        let stage = self.project().stage;
-        let Stage::Seeking(seeking, _) = stage else { return None };
-        let value = seeking.look()?;
-        match mem::replace(stage, Stage::Over) {
-            Stage::Seeking(seeking, _) => Some((seeking.key, value)),
-            _ => unreachable!("as above"),
-        }
-    }
+/// Returns the spawner of a cache.
+///
+/// # Panics
+///
+/// Panics if there is none: loads of the cache cannot be detached.
+pub(crate) fn assert_spawner<K, V, S>(cache: &Cache<K, V, S>) -> &Spawner {
+    cache.spawner().expect(
+        "a detached load needs a spawner, and the cache has none: say `.spawner(..)` to its \
+         builder, or call the method with `_async`",
+    )
 }

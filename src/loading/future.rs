@@ -1,6 +1,9 @@
 //! Loading in futures, of any runtime or none.
 
-use super::{Always, ByRef, Fallible, Optional, Own, asking::Asking};
+use super::{
+    driver::{Asking, Seeking},
+    question::{Always, Ask, ByRef, Fallible, Optional, Own, Question, Wanted},
+};
 use crate::Cache;
 use equivalent::Equivalent;
 use std::{
@@ -42,7 +45,7 @@ where
     ///
     /// If `init` does, or loads the same key.
     pub fn get_with_async(&self, key: K, init: impl Future<Output = V>) -> impl Future<Output = V> {
-        Asking::<_, _, _, Always, _, _>::new(self, Own(key), init)
+        self.asking::<Always, _, _>(Own(key), init)
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a borrowed key, which is made owned only if
@@ -67,7 +70,7 @@ where
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        Asking::<_, _, _, Always, _, _>::new(self, ByRef(key), init)
+        self.asking::<Always, _, _>(ByRef(key), init)
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a loader that may fail.
@@ -96,7 +99,7 @@ where
     where
         E: Send + Sync + 'static,
     {
-        Asking::<_, _, _, Fallible<E>, _, _>::new(self, Own(key), init)
+        self.asking::<Fallible<E>, _, _>(Own(key), init)
     }
 
     /// [`try_get_with_async`](Cache::try_get_with_async) with a borrowed key, which is made owned
@@ -126,7 +129,7 @@ where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
         E: Send + Sync + 'static,
     {
-        Asking::<_, _, _, Fallible<E>, _, _>::new(self, ByRef(key), init)
+        self.asking::<Fallible<E>, _, _>(ByRef(key), init)
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a loader that may have nothing. `None` goes
@@ -148,7 +151,7 @@ where
         key: K,
         init: impl Future<Output = Option<V>>,
     ) -> impl Future<Output = Option<V>> {
-        Asking::<_, _, _, Optional, _, _>::new(self, Own(key), init)
+        self.asking::<Optional, _, _>(Own(key), init)
     }
 
     /// [`optionally_get_with_async`](Cache::optionally_get_with_async) with a borrowed key, which
@@ -173,6 +176,15 @@ where
     where
         Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized,
     {
-        Asking::<_, _, _, Optional, _, _>::new(self, ByRef(key), init)
+        self.asking::<Optional, _, _>(ByRef(key), init)
+    }
+
+    /// Returns a future that looks a key up first.
+    pub(crate) fn asking<A: Question<V>, W: Wanted<K>, F: Future<Output = A::Loaded>>(
+        &self,
+        key: W,
+        init: F,
+    ) -> Asking<'_, Ask<&Self, K, V, A, W>, F> {
+        Asking::new(self.engine(), Seeking::new(Ask::new(self, key)), init)
     }
 }

@@ -9,10 +9,10 @@ use crate::{
         invalidate::tags::Tags,
         load::{
             fill::{Filled, Timer},
-            handed::HandedLead,
+            handed::{HandedLead, Holder},
+            lead::Lead,
         },
         ops::insert::EntryOptions,
-        storage::nodes::Entry,
         time::lifetimes::Ttl,
     },
 };
@@ -80,40 +80,17 @@ pub struct LoadGuard<K, V, S = RandomState>(Box<Parts<K, V, S>>);
 
 /// In a box, since a guard is the error of a result, which is moved about.
 struct Parts<K, V, S> {
-    // Dropped before the value that it was to replace, for which nobody is to wait.
-    lead: Lead<K, V>,
+    lead: HandedLead<K, V>,
     cache: WeakCache<K, V, S>,
     timer: Timer,
-    old: Option<V>,
-}
-
-/// A lead that is passed on when it is dropped.
-struct Lead<K, V>(Option<HandedLead<K, V>>);
-
-impl<K, V> Lead<K, V> {
-    fn get(&self) -> &HandedLead<K, V> {
-        self.0.as_ref().expect("it has not ended")
-    }
-
-    fn take(mut self) -> HandedLead<K, V> {
-        self.0.take().expect("it has not ended")
-    }
-}
-
-impl<K, V> Drop for Lead<K, V> {
-    fn drop(&mut self) {
-        if let Some(lead) = self.0.take() {
-            lead.pass_on();
-        }
-    }
 }
 
 impl<K, V, S> LoadGuard<K, V, S> {
-    /// For a load that begins now, and the value that it is to replace, if there is one.
-    pub(super) fn new(cache: &Cache<K, V, S>, lead: HandedLead<K, V>, old: Option<V>) -> Self {
+    /// For a load that begins now.
+    pub(super) fn new(cache: &Cache<K, V, S>, lead: Lead<'_, K, V>) -> Self {
         let timer = cache.engine().start_timer();
-        let (lead, cache) = (Lead(Some(lead)), cache.downgrade());
-        Self(Box::new(Parts { lead, cache, timer, old }))
+        let (lead, cache) = (lead.hand_over(Holder::Caller), cache.downgrade());
+        Self(Box::new(Parts { lead, cache, timer }))
     }
 
     /// The key that is loaded.
@@ -124,7 +101,7 @@ impl<K, V, S> LoadGuard<K, V, S> {
     /// ```
     #[must_use]
     pub fn key(&self) -> &K {
-        self.0.lead.get().key()
+        self.0.lead.key()
     }
 
     /// The value that is there, was not accepted, and is to be replaced; `None` if the key was
@@ -140,7 +117,7 @@ impl<K, V, S> LoadGuard<K, V, S> {
     /// ```
     #[must_use]
     pub fn old_value(&self) -> Option<&V> {
-        self.0.old.as_ref()
+        self.0.lead.old()
     }
 
     /// Whether it is known already that what is inserted would not be stored: the key has been
@@ -155,7 +132,7 @@ impl<K, V, S> LoadGuard<K, V, S> {
     /// ```
     #[must_use]
     pub fn is_superseded(&self) -> bool {
-        self.0.lead.get().is_superseded()
+        self.0.lead.is_superseded()
     }
 
     /// How long the load has taken so far, by the cache's clock.
@@ -273,25 +250,22 @@ where
 
     /// Stores the value and lands. What has a destructor is dropped after that.
     pub(crate) fn insert_on(self, value: V, options: &EntryOptions) -> LoadOutcome {
-        let Parts { lead, timer, old, .. } = *self.0;
-        let lead = lead.take();
-        let (hash, entry) = (lead.hash(), Entry { key: lead.key().clone(), value });
-        let landed = lead.take_up(|engine, lead| {
-            let took = timer.stop();
+        let Parts { lead, timer, .. } = *self.0;
+        let stored = lead.take_up(|lead| {
+            let (engine, took) = (lead.engine(), timer.stop());
             engine.count_load(took.wall, false);
-            engine.conclude([hash], |unused| {
-                lead.land(engine, (hash, entry), options, took.by_clock, unused)
+            engine.conclude([lead.hash()], |unused| {
+                lead.store(K::clone, value, options, took.by_clock, unused)
             })
         });
-        drop(old);
-        landed.map_or(LoadOutcome::Rejected, |(filled, _)| filled.into())
+        stored.map_or(LoadOutcome::Rejected, |(filled, _)| filled.into())
     }
 }
 
 impl<K, V, S> fmt::Debug for LoadGuard<K, V, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoadGuard")
-            .field("replaces", &self.0.old.is_some())
+            .field("replaces", &self.old_value().is_some())
             .field("superseded", &self.is_superseded())
             .finish_non_exhaustive()
     }

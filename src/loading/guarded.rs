@@ -1,23 +1,16 @@
 //! From a key to its value, or to a guard for the caller that is to load it.
 
-use super::{LoadGuard, Own, Wanted, refresh::Lookup};
-use crate::{
-    Cache,
-    engine::{
-        load::handed::HandedLead,
-        singleflight::{
-            flight::{Boarding, Leader, Outcome, Turn, Waiter},
-            parker::block_on,
-        },
-    },
+use super::{
+    LoadGuard,
+    driver::{Joined, Seeking},
+    question::{Ask, ByHand, Own, Wanted},
 };
-use equivalent::Equivalent;
+use crate::Cache;
 use std::{
     future::Future,
     hash::{BuildHasher, Hash},
-    mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 /// # Loading by hand
@@ -184,23 +177,28 @@ where
 pub(crate) type Found<K, V, S> = Result<V, LoadGuard<K, V, S>>;
 
 /// A key `W` whose value is sought, if `P` accepts it, or a guard for it.
-pub(crate) struct Guarded<'c, K, V, S, W, P> {
-    cache: &'c Cache<K, V, S>,
-    key: W,
-    accept: P,
-    stage: Stage<'c, K, V>,
+pub(crate) struct Guarded<'c, K, V, S, W, P>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+    W: Wanted<K>,
+    P: Fn(&V) -> bool,
+{
+    seeking: Seeking<'c, Accepting<'c, K, V, S, W, P>>,
 }
 
-// Nothing in it is pinned.
-impl<K, V, S, W, P> Unpin for Guarded<'_, K, V, S, W, P> {}
+type Accepting<'c, K, V, S, W, P> = Ask<&'c Cache<K, V, S>, K, V, ByHand, W, P>;
 
-enum Stage<'c, K, V> {
-    Unasked,
-    /// The key was found absent or with a value that was not accepted, or a load was waited for in
-    /// vain.
-    Absent,
-    Waiting(Waiter<'c, K, V>),
-    Over,
+// Nothing in it is pinned.
+impl<K, V, S, W, P> Unpin for Guarded<'_, K, V, S, W, P>
+where
+    K: Hash + Eq,
+    V: Clone,
+    S: BuildHasher,
+    W: Wanted<K>,
+    P: Fn(&V) -> bool,
+{
 }
 
 impl<'c, K, V, S, W, P> Guarded<'c, K, V, S, W, P>
@@ -213,71 +211,27 @@ where
 {
     /// Looks the key up first.
     fn new(cache: &'c Cache<K, V, S>, key: W, accept: P) -> Self {
-        Self { cache, key, accept, stage: Stage::Unasked }
+        Self { seeking: Seeking::new(Ask::accepting(cache, key, accept)) }
     }
 
     /// The caller has looked the key up.
     #[cfg(feature = "manager")]
     pub(crate) fn of_absent(cache: &'c Cache<K, V, S>, key: W, accept: P) -> Self {
-        Self { cache, key, accept, stage: Stage::Absent }
-    }
-
-    /// Looks the key up, if that was not done yet.
-    fn look(&mut self) -> Option<Found<K, V, S>> {
-        let Stage::Unasked = self.stage else { return None };
-        // If this panics, there is nothing to go on with.
-        self.stage = Stage::Over;
-        match self.cache.lookup(&self.key) {
-            Lookup::Found(value) if (self.accept)(&value) => return Some(Ok(value)),
-            Lookup::Old(old, refresh) => {
-                let lead = refresh.hand_over();
-                return Some(Err(LoadGuard::new(self.cache, lead, Some(old))));
-            }
-            Lookup::Absent | Lookup::Found(_) => self.stage = Stage::Absent,
-        }
-        None
+        Self { seeking: Seeking::of_absent(Ask::accepting(cache, key, accept)) }
     }
 
     /// Waits, if that is what is to be done, in this thread.
     pub(crate) fn wait(mut self) -> Found<K, V, S> {
-        self.look().unwrap_or_else(|| block_on(self))
+        let joined = self.seeking.wait(self.seeking.request.cache.engine());
+        self.found(joined)
     }
 
-    /// The value or guard that a turn leads to; `None` to start anew.
-    fn next(&self, turn: Turn<'c, K, V>) -> Option<Found<K, V, S>> {
-        match turn {
-            Turn::Over(flight) => match flight.outcome()? {
-                Outcome::Value(value) => Some(Ok(value.clone())),
-                Outcome::Nothing | Outcome::Error(_) => None,
-            },
-            Turn::Lead(leader) => Some(self.lead(leader)),
+    fn found(&self, joined: Joined<'c, Accepting<'c, K, V, S, W, P>>) -> Found<K, V, S> {
+        match joined {
+            Joined::Done(value) => Ok(value),
+            Joined::Lead(lead) => Err(LoadGuard::new(self.seeking.request.cache, lead)),
+            Joined::Alone(alone) => match alone {},
         }
-    }
-
-    /// The load has been posted: what is there now is what it may replace.
-    fn lead(&self, leader: Leader<'c, K, V>) -> Found<K, V, S> {
-        let (cache, hash) = (self.cache, self.hash());
-        let eq = |other: &K| self.key.borrowed().equivalent(other);
-        let found = cache.engine().peek_at(hash, eq, |entry| entry.value.clone());
-        let (lead, old) = match found {
-            // Somebody may have stored it between the lookup and the boarding.
-            Some((value, _)) if (self.accept)(&value) => {
-                let Outcome::Value(value) = leader.land(Outcome::Value(value)) else {
-                    unreachable!("what has landed comes back")
-                };
-                return Ok(value);
-            }
-            Some((old, node_ref)) => (
-                HandedLead::of_present(cache.engine(), leader, hash, node_ref).in_guard(),
-                Some(old),
-            ),
-            None => (HandedLead::of_absent(cache.engine(), leader, hash).in_guard(), None),
-        };
-        Err(LoadGuard::new(cache, lead, old))
-    }
-
-    fn hash(&self) -> u64 {
-        self.cache.hash(self.key.borrowed())
     }
 }
 
@@ -293,31 +247,7 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
-        if let Some(found) = this.look() {
-            return Poll::Ready(found);
-        }
-        loop {
-            let turn = match mem::replace(&mut this.stage, Stage::Over) {
-                Stage::Absent => match this.cache.board(this.hash(), &this.key) {
-                    Boarding::Lead(leader) => Turn::Lead(leader),
-                    Boarding::Wait(waiter) => {
-                        this.stage = Stage::Waiting(waiter);
-                        continue;
-                    }
-                },
-                Stage::Waiting(mut waiter) => match Pin::new(&mut waiter).poll(context) {
-                    Poll::Ready(turn) => turn,
-                    Poll::Pending => {
-                        this.stage = Stage::Waiting(waiter);
-                        return Poll::Pending;
-                    }
-                },
-                Stage::Unasked | Stage::Over => panic!("a load was polled after its end"),
-            };
-            if let Some(found) = this.next(turn) {
-                return Poll::Ready(found);
-            }
-            this.stage = Stage::Absent;
-        }
+        let joined = ready!(this.seeking.poll(this.seeking.request.cache.engine(), context));
+        Poll::Ready(this.found(joined))
     }
 }

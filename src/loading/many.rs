@@ -6,23 +6,22 @@
 //! others. While it waits it leads nothing; if it is offered a lead then, it loads that key by
 //! itself and at once.
 
-use super::{Lead, Optional, Own, Question, land, refresh::Lookup, without};
+use super::{
+    driver::{Conclude, Joined, Lookup, Seeking, without},
+    question::{Ask, Optional, Own},
+};
 use crate::{
     Cache,
-    engine::singleflight::{
-        flight::{Boarding, Outcome, Turn, Waiter},
-        reentrancy::Leading,
-    },
+    engine::{load::lead::Lead, singleflight::reentrancy::Leading},
 };
 use std::{
     future::{Future, poll_fn},
     hash::{BuildHasher, Hash},
-    ops::ControlFlow,
     pin::pin,
     time::Duration,
 };
 
-/// A key that is loaded, and the place of its answer.
+/// A key that is absent.
 struct Wish<K> {
     hash: u64,
     key: K,
@@ -30,15 +29,31 @@ struct Wish<K> {
     place: usize,
 }
 
-/// What one call of the loader is for.
-type Led<'c, K, V> = Vec<(Wish<K>, Lead<'c, K, V>)>;
+/// The request for one key.
+type One<'c, K, V, S> = Ask<&'c Cache<K, V, S>, K, V, Optional, Own<K>>;
+
+/// A key that is waited for, and the place of its answer.
+type Waiting<'c, K, V, S> = (usize, Seeking<'c, One<'c, K, V, S>>);
+
+/// A key that the loader is called for, and the place of its answer.
+struct Led<'c, K, V, S> {
+    place: usize,
+    request: One<'c, K, V, S>,
+    lead: Lead<'c, K, V>,
+}
+
+impl<K, V, S> Led<'_, K, V, S> {
+    fn key(&self) -> &K {
+        &self.request.key.0
+    }
+}
 
 /// This thread runs the loads of a batch. They end in the reverse of their order.
 struct LeadingAll(Vec<Leading>);
 
 impl LeadingAll {
-    fn new<K, V>(led: &Led<'_, K, V>) -> Self {
-        Self(led.iter().map(|(_, lead)| lead.leading()).collect())
+    fn new<K, V, S>(led: &[Led<'_, K, V, S>]) -> Self {
+        Self(led.iter().map(|led| led.lead.leading()).collect())
     }
 }
 
@@ -49,14 +64,19 @@ impl Drop for LeadingAll {
 }
 
 /// A batch on its way.
-struct Batch<'c, K, V, S> {
+struct Batch<'c, K, V, S>
+where
+    K: Hash + Eq + Clone,
+    V: Clone,
+    S: BuildHasher,
+{
     cache: &'c Cache<K, V, S>,
     answers: Vec<Option<V>>,
     /// The place of each key that was asked for before, and that of its answer.
     repeated: Vec<(usize, usize)>,
-    wishes: Vec<Wish<K>>,
-    led: Led<'c, K, V>,
-    waiting: Vec<(Wish<K>, Waiter<'c, K, V>)>,
+    /// What the next call of the loader is for.
+    led: Vec<Led<'c, K, V, S>>,
+    waiting: Vec<Waiting<'c, K, V, S>>,
 }
 
 impl<'c, K, V, S> Batch<'c, K, V, S>
@@ -65,46 +85,40 @@ where
     V: Clone,
     S: BuildHasher,
 {
+    /// Looks the keys up, and joins the loads of those that are absent: finds out what this batch
+    /// is to load, and for what it is to wait.
     fn new(cache: &'c Cache<K, V, S>, keys: impl IntoIterator<Item = K>) -> Self {
-        let mut batch = Self {
-            cache,
-            answers: Vec::new(),
-            repeated: Vec::new(),
-            wishes: Vec::new(),
-            led: Vec::new(),
-            waiting: Vec::new(),
-        };
+        let (answers, repeated, led, waiting) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut batch = Self { cache, answers, repeated, led, waiting };
+        let mut wishes = Vec::new();
         // All of them first: the iterator is the user's code, and must not run while flights are
         // posted that only this thread will end.
         let keys: Vec<_> = keys.into_iter().collect();
         for (place, key) in keys.into_iter().enumerate() {
             let key = Own(key);
-            let answer = match cache.lookup(&key) {
-                Lookup::Found(value) => Some(value),
-                Lookup::Absent => {
-                    batch.wishes.push(batch.wish(key, place));
-                    None
-                }
-                Lookup::Old(value, refresh) => {
-                    batch.led.push((batch.wish(key, place), Lead::Old(value, refresh)));
-                    None
-                }
-            };
-            batch.answers.push(answer);
+            let found = cache.lookup(cache.engine(), &key);
+            batch.answers.push(None);
+            match found {
+                Lookup::Found(value) => batch.answers[place] = Some(value),
+                Lookup::Absent => wishes.push(Wish { hash: cache.hash(&key.0), key: key.0, place }),
+                Lookup::Old(lead) => batch.lead(place, Ask::new(cache, key), lead),
+            }
         }
-        batch.find_repeated();
+        for Wish { key, place, .. } in batch.without_repeated(wishes) {
+            let mut seeking = Seeking::of_absent(Ask::new(cache, Own(key)));
+            match seeking.step(cache.engine()) {
+                Some(joined) => batch.joined(place, seeking, joined),
+                None => batch.waiting.push((place, seeking)),
+            }
+        }
         batch
     }
 
-    fn wish(&self, Own(key): Own<K>, place: usize) -> Wish<K> {
-        Wish { hash: self.cache.hash(&key), key, place }
-    }
-
-    /// Leaves one wish per key. (An old value is found once, as old: then its flight is posted.)
-    fn find_repeated(&mut self) {
-        self.wishes.sort_by_key(|wish| (wish.hash, wish.place));
-        let mut distinct: Vec<Wish<K>> = Vec::with_capacity(self.wishes.len());
-        for wish in self.wishes.drain(..) {
+    /// Returns one wish per key. (An old value is found once, as old: then its flight is posted.)
+    fn without_repeated(&mut self, mut wishes: Vec<Wish<K>>) -> Vec<Wish<K>> {
+        wishes.sort_by_key(|wish| (wish.hash, wish.place));
+        let mut distinct: Vec<Wish<K>> = Vec::with_capacity(wishes.len());
+        for wish in wishes {
             let mut same_hash = distinct.iter().rev().take_while(|first| first.hash == wish.hash);
             match same_hash.find(|first| first.key == wish.key) {
                 Some(first) => self.repeated.push((wish.place, first.place)),
@@ -112,32 +126,30 @@ where
             }
         }
         distinct.sort_by_key(|wish| wish.place);
-        self.wishes = distinct;
+        distinct
     }
 
-    /// Finds out what this batch is to load, and for what it is to wait.
-    fn board(&mut self) {
-        for wish in std::mem::take(&mut self.wishes) {
-            match self.cache.board(wish.hash, &Own(wish.key.clone())) {
-                Boarding::Wait(waiter) => self.waiting.push((wish, waiter)),
-                Boarding::Lead(leader) => self.turn(wish, Turn::Lead(leader)),
-            }
-        }
+    fn lead(&mut self, place: usize, request: One<'c, K, V, S>, lead: Lead<'c, K, V>) {
+        self.led.push(Led { place, request, lead });
     }
 
     /// Goes on with a key for which the batch need not wait any more.
-    fn turn(&mut self, wish: Wish<K>, turn: Turn<'c, K, V>) {
-        let key = Own(wish.key.clone());
-        match self.cache.next::<Optional, _>(wish.hash, &key, turn) {
-            ControlFlow::Break(answer) => self.answers[wish.place] = answer,
-            ControlFlow::Continue(Some(leader)) => self.led.push((wish, Lead::Absent(leader))),
-            ControlFlow::Continue(None) => self.wishes.push(wish),
+    fn joined(
+        &mut self,
+        place: usize,
+        seeking: Seeking<'c, One<'c, K, V, S>>,
+        joined: Joined<'c, One<'c, K, V, S>>,
+    ) {
+        match joined {
+            Joined::Done(answer) => self.answers[place] = answer,
+            Joined::Lead(lead) => self.lead(place, seeking.request, lead),
+            Joined::Alone(alone) => match alone {},
         }
     }
 
     /// The keys that the loader is to be called for, if there are any.
     fn to_load(&self) -> Option<Vec<K>> {
-        let keys: Vec<_> = self.led.iter().map(|(wish, _)| wish.key.clone()).collect();
+        let keys: Vec<_> = self.led.iter().map(|led| led.key().clone()).collect();
         (!keys.is_empty()).then_some(keys)
     }
 
@@ -146,46 +158,27 @@ where
         // Its keys come in any order.
         let mut values: Vec<Option<V>> = self.led.iter().map(|_| None).collect();
         let mut by_hash: Vec<_> = (0..self.led.len()).collect();
-        by_hash.sort_by_key(|&at| self.led[at].0.hash);
+        let hash_at = |at: usize| self.led[at].lead.hash();
+        by_hash.sort_by_key(|&at| hash_at(at));
         // Values that nobody asked for are dropped when the flights have landed: they may have
         // destructors.
         let mut unasked = Vec::new();
         for (key, value) in loaded {
             let hash = self.cache.hash(&key);
-            let from = by_hash.partition_point(|&at| self.led[at].0.hash < hash);
-            let mut same_hash =
-                by_hash[from..].iter().take_while(|&&at| self.led[at].0.hash == hash);
-            let unused = match same_hash.find(|&&at| self.led[at].0.key == key) {
+            let from = by_hash.partition_point(|&at| hash_at(at) < hash);
+            let mut same_hash = by_hash[from..].iter().take_while(|&&at| hash_at(at) == hash);
+            let unused = match same_hash.find(|&&at| *self.led[at].key() == key) {
                 Some(&at) => values[at].replace(value),
                 None => Some(value),
             };
             unasked.push((key, unused));
         }
         let led = std::mem::take(&mut self.led);
-        let hashes: Vec<_> = led.iter().map(|(wish, _)| wish.hash).collect();
-        let (cache, answers) = (self.cache, &mut self.answers);
-        let mut replaced = Vec::new();
-        cache.engine().conclude(hashes, |unused| {
-            for ((Wish { hash, key, place }, lead), value) in led.into_iter().zip(values) {
-                let outcome = Optional::outcome(value);
-                answers[place] = match lead {
-                    Lead::Absent(leader) => land::<Optional, _, _>(
-                        cache.engine(),
-                        hash,
-                        Own(key),
-                        leader,
-                        outcome,
-                        took,
-                        unused,
-                    ),
-                    Lead::Old(old, refresh) => match refresh.land(|| key, outcome, took, unused) {
-                        Outcome::Value(value) => {
-                            replaced.push(old);
-                            Some(value)
-                        }
-                        Outcome::Nothing | Outcome::Error(_) => Some(old),
-                    },
-                };
+        let hashes: Vec<_> = led.iter().map(|led| led.lead.hash()).collect();
+        let answers = &mut self.answers;
+        self.cache.engine().conclude(hashes, |unused| {
+            for (Led { place, request, lead }, value) in led.into_iter().zip(values) {
+                answers[place] = request.conclude(lead, value, took, unused);
             }
         });
     }
@@ -276,18 +269,13 @@ where
         I: IntoIterator<Item = (K, V)>,
     {
         let mut batch = Batch::new(self, keys);
-        loop {
-            batch.board();
+        batch.load(&mut init);
+        for (place, mut seeking) in std::mem::take(&mut batch.waiting) {
+            let joined = seeking.wait(self.engine());
+            batch.joined(place, seeking, joined);
             batch.load(&mut init);
-            for (wish, waiter) in std::mem::take(&mut batch.waiting) {
-                let turn = Boarding::Wait(waiter).turn_blocking();
-                batch.turn(wish, turn);
-                batch.load(&mut init);
-            }
-            if batch.wishes.is_empty() {
-                return without(init, batch.into_answers());
-            }
         }
+        without(init, batch.into_answers())
     }
 
     /// [`get_many_with`](Cache::get_many_with) with a loader whose calls are futures.
@@ -312,17 +300,12 @@ where
         I: IntoIterator<Item = (K, V)>,
     {
         let mut batch = Batch::new(self, keys);
-        loop {
-            batch.board();
+        batch.load_async(&mut init).await;
+        for (place, mut seeking) in std::mem::take(&mut batch.waiting) {
+            let joined = poll_fn(|context| seeking.poll(self.engine(), context)).await;
+            batch.joined(place, seeking, joined);
             batch.load_async(&mut init).await;
-            for (wish, waiter) in std::mem::take(&mut batch.waiting) {
-                let turn = Boarding::Wait(waiter).turn().await;
-                batch.turn(wish, turn);
-                batch.load_async(&mut init).await;
-            }
-            if batch.wishes.is_empty() {
-                return batch.into_answers();
-            }
         }
+        batch.into_answers()
     }
 }

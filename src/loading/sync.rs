@@ -1,17 +1,13 @@
 //! Loading in threads.
 
 use super::{
-    Always, ByRef, Fallible, Optional, Own, Question, Wanted, conclude, refresh::Lookup, refreshed,
-    without,
+    driver::{Lookup, Seeking, load, run, without},
+    question::{Always, Ask, ByRef, Fallible, Optional, Own, Question, Wanted},
 };
-use crate::{
-    Cache,
-    engine::{load::refresh::Refresh, singleflight::flight::Outcome},
-};
+use crate::Cache;
 use equivalent::Equivalent;
 use std::{
     hash::{BuildHasher, Hash},
-    ops::ControlFlow,
     sync::Arc,
 };
 
@@ -193,32 +189,29 @@ where
         key: impl Wanted<K>,
         init: impl FnOnce() -> A::Loaded,
     ) -> A::Answer {
-        match self.lookup(&key) {
-            Lookup::Found(value) => without((key, init), A::found(value)),
-            Lookup::Absent => self.load::<A>(key, init),
-            Lookup::Old(value, refresh) => self.load_anew::<A>(key, init, value, refresh),
+        if self.engine().refreshes() {
+            return self.ask_aged::<A>(key, init);
+        }
+        match self.get(key.borrowed()) {
+            Some(value) => without((key, init), A::found(value)),
+            None => self.load::<A>(key, init),
         }
     }
 
-    #[cold]
     #[inline(never)]
-    pub(crate) fn load_anew<A: Question<V>>(
+    fn ask_aged<A: Question<V>>(
         &self,
         key: impl Wanted<K>,
         init: impl FnOnce() -> A::Loaded,
-        old: V,
-        refresh: Refresh<'_, K, V>,
     ) -> A::Answer {
-        let stopwatch = self.engine().time_load();
-        let loaded = {
-            let _leading = refresh.leading();
-            stopwatch.watch(init)
-        };
-        let outcome = A::outcome(loaded);
-        let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        refreshed::<A, _, _>(key, old, refresh, outcome, took)
+        match self.lookup(self.engine(), &key) {
+            Lookup::Found(value) => without((key, init), A::found(value)),
+            Lookup::Absent => self.load::<A>(key, init),
+            Lookup::Old(lead) => run(Ask::<_, K, V, A, _>::new(self, key), lead, init),
+        }
     }
 
+    /// Answers a question about a key that was looked up and not found.
     #[cold]
     #[inline(never)]
     pub(crate) fn load<A: Question<V>>(
@@ -226,22 +219,7 @@ where
         key: impl Wanted<K>,
         init: impl FnOnce() -> A::Loaded,
     ) -> A::Answer {
-        let hash = self.hash(key.borrowed());
-        let leader = loop {
-            let turn = self.board(hash, &key).turn_blocking();
-            match self.next::<A, _>(hash, &key, turn) {
-                ControlFlow::Break(answer) => return without((key, init), answer),
-                ControlFlow::Continue(Some(leader)) => break leader,
-                ControlFlow::Continue(None) => {}
-            }
-        };
-        let stopwatch = self.engine().time_load();
-        let loaded = {
-            let _leading = leader.leading();
-            stopwatch.watch(init)
-        };
-        let outcome = A::outcome(loaded);
-        let took = stopwatch.stop(matches!(outcome, Outcome::Error(_)));
-        conclude::<A, _, _>(self.engine(), hash, key, leader, outcome, took)
+        let ask = Ask::<_, K, V, A, _>::new(self, key);
+        load(self.engine(), Seeking::of_absent(ask), init)
     }
 }

@@ -52,13 +52,14 @@ mod observability;
 mod settings;
 mod view;
 
+pub use crate::engine::time::soft::Freshness;
 pub use cache_manager::{
     builder::CacheManagerBuilder,
     error::{ManagerError, UnknownCache},
     global::{AlreadySet, get_cache, global, set_global},
     manager::CacheManager,
 };
-pub use entries::{key::Key, namespace::Namespace, value::Freshness};
+pub use entries::{key::Key, namespace::Namespace};
 pub use managed_cache::{
     apply::ApplyError,
     cache::{CacheMemory, ManagedCache},
@@ -81,10 +82,11 @@ pub(crate) use {
     entries::{
         hashing::Tag,
         key::{Query, StoredKey},
-        value::{Held, REFERENCES, StoredValue, Times},
+        value::{Held, REFERENCES, StoredValue},
     },
     managed_cache::cache::Entries,
     observability::telemetry,
+    view::lazy::{Followed, Lazy},
 };
 
 #[cfg(feature = "macros")]

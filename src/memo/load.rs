@@ -4,52 +4,47 @@
 //! steps: [`look_up`] borrows the key only during the call; after a miss it returns a [`Turn`],
 //! which owns its key, so that the arguments can be moved.
 //!
-//! Loads are those of the engine (`engine/singleflight/`): one per key, superseded by every
-//! invalidation of the key or of a tag meanwhile. The results of a function have two more times:
-//! after `fresh_until` a result is returned only if the function fails; after `refresh_at` one of
-//! the callers loads it again. In both cases the load *replaces* the old result, as a refresh does
+//! Loads are those of `loading/driver/`: one per key, superseded by every invalidation of the key or
+//! of a tag meanwhile. A [`Turn`] is a request that may start from an old result: one that is due, or
+//! that is stale and returned only if the function fails. The load *replaces* it, as a refresh does
 //! (`engine/load/fill.rs`).
-
-mod detached;
-mod future;
 
 use super::{
     function::{Declared, Function, Home},
-    shape::{Form, Shape},
+    shape::Shape,
     tables::{self, Table},
     writes,
 };
 use crate::{
     engine::{
         invalidate::tags::Tags,
-        load::refresh::REST,
-        ops::insert::{EntryOptions, Load},
+        ops::insert::EntryOptions,
         shards::{stats::Event, tiers::NodeRef},
-        singleflight::flight::{Boarding, Leader, Outcome, Turn as Flown},
-        storage::nodes::Entry,
-        time::lifetimes::Ttl,
+        time::{
+            lifetimes::Ttl,
+            soft::{Freshness, SoftTimes},
+        },
+    },
+    loading::driver::{
+        Asking, Conclude, Detach, Detached, Engine, Lead, Lookup, LookupOf, Outcome, Request,
+        Seeking, Unused, load, polling::Map,
     },
     manager::{
-        Held, Key, Query, REFERENCES, StoredKey, StoredValue, Tag, Times,
+        Followed, Held, Key, Lazy, Query, REFERENCES, StoredKey, StoredValue, Tag,
         telemetry::{self, LoadSpan},
     },
-    process::clock::NEVER,
     types::chance,
 };
 use std::{
     fmt,
     future::Future,
     hash::{BuildHasher, RandomState},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    marker::PhantomData,
     time::{Duration, Instant},
 };
 
-/// A result in its stored form.
-pub(super) struct Kept<V> {
-    value: V,
-    fresh_until: u64,
-    refresh_at: AtomicU64,
-}
+/// A result in its stored form: another type than the values of views.
+pub(super) struct Kept<V>(V);
 
 /// The outcome of [`look_up`].
 #[derive(Debug)]
@@ -68,15 +63,16 @@ pub struct Turn<S: Shape> {
     /// The bytes that the key takes.
     bytes: usize,
     tags: Tags,
-    start: Start<S::Value>,
+    start: Start,
+    shape: PhantomData<fn() -> S>,
 }
 
 /// What a load starts from.
-pub(super) enum Start<V> {
+pub(super) enum Start {
     /// There is no result.
     Absent,
     /// A result that one caller is to load again.
-    Old(V, NodeRef),
+    Old(StoredValue, NodeRef),
     /// The load is to replace any result.
     Forced,
     /// The call is within a write of what it reads: a stored result may be older than the write,
@@ -96,7 +92,7 @@ pub fn look_up<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> 
     let found = home.entries.get_ref(&query, |stored| {
         // Cheap, since the thread is pinned already.
         home.count(Event::Hit);
-        kept::<S>(stored).value.clone()
+        value_of::<S>(stored)
     });
     match found {
         Some(value) => Looked::Found(S::join(value)),
@@ -111,17 +107,19 @@ fn look_up_aged<S: Shape, Q: Key>(function: &'static Function, key: &Q) -> Looke
     let entries = &home.entries;
     let eq = |other: &StoredKey| equivalent::Equivalent::equivalent(&query, other);
     let found = entries.engine().get_at(entries.hash(&query), eq, |entry| {
-        let kept = kept::<S>(&entry.value);
-        let fresh = !home.clock.is_past(kept.fresh_until);
-        fresh.then(|| (kept.value.clone(), home.clock.is_past(kept.refresh_at.load(Relaxed))))
+        match held::<S>(&entry.value).times.freshness(&home.clock) {
+            Freshness::Fresh => Some(Ok(value_of::<S>(&entry.value))),
+            Freshness::Due => Some(Err(entry.value.clone())),
+            Freshness::Stale => None,
+        }
     });
     match found {
-        Some((Some((value, false)), _)) => {
+        Some((Some(Ok(value)), _)) => {
             home.count(Event::Hit);
             Looked::Found(S::join(value))
         }
-        Some((Some((value, true)), node_ref)) => {
-            Looked::Missing(Turn::new(function, query, Start::Old(value, node_ref)))
+        Some((Some(Err(stored)), node_ref)) => {
+            Looked::Missing(Turn::new(function, query, Start::Old(stored, node_ref)))
         }
         Some((None, _)) | None => Looked::Missing(Turn::missing(function, query, Start::Absent)),
     }
@@ -136,12 +134,8 @@ pub fn peek<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Opt
     let home = function.home();
     let query = query::<S, Q>(home, key);
     let entries = &home.entries;
-    let eq = |other: &StoredKey| equivalent::Equivalent::equivalent(&query, other);
-    let fresh = |entry: &Entry<StoredKey, StoredValue>| {
-        let kept = kept::<S>(&entry.value);
-        (!home.clock.is_past(kept.fresh_until)).then(|| kept.value.clone())
-    };
-    entries.engine().peek(entries.hash(&query), eq, fresh).flatten().map(S::join)
+    let found = entries.peek(&query)?;
+    is_fresh::<S>(home, &found).then(|| S::join(value_of::<S>(&found)))
 }
 
 /// Removes the result of a call, and supersedes its load. Returns whether there was a result.
@@ -180,8 +174,18 @@ pub(super) fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, 
 }
 
 #[inline(always)]
-fn kept<S: Shape>(stored: &StoredValue) -> &Kept<S::Value> {
-    &stored.held::<Kept<S::Value>>().expect("the key says of what type its value is").value
+fn held<S: Shape>(stored: &StoredValue) -> &Held<Kept<S::Value>> {
+    stored.held().expect("the key says of what type its value is")
+}
+
+#[inline(always)]
+fn value_of<S: Shape>(stored: &StoredValue) -> S::Value {
+    held::<S>(stored).value.0.clone()
+}
+
+/// Whether a result is not past its time, and kept for want of better only.
+fn is_fresh<S: Shape>(home: &Home, stored: &StoredValue) -> bool {
+    held::<S>(stored).times.freshness(&home.clock) != Freshness::Stale
 }
 
 /// Returns the outcome of a run, for telemetry.
@@ -193,20 +197,36 @@ fn outcome<S: Shape>(split: &Result<S::Value, S::Rest>) -> telemetry::Outcome {
     }
 }
 
-/// The lead of a load.
-struct Lead<V> {
-    leader: Leader<'static, StoredKey, StoredValue>,
-    /// The old result and its node.
-    old: Option<(V, NodeRef)>,
+/// Runs a function, and counts that.
+fn run_once<S: Shape>(
+    function: &'static Function,
+    run: impl FnOnce() -> S::Output,
+) -> Result<S::Value, S::Rest> {
+    let started = Instant::now();
+    let split = span(function).run(|| S::split(run()), outcome::<S>);
+    function.home().count_load(started.elapsed(), S::FAILS && split.is_err());
+    split
 }
 
-/// The next step of a turn.
-enum Next<S: Shape> {
-    Done(S::Output),
-    Lead(Lead<S::Value>),
-    /// Run the function for this caller only: the function has no single flight, or the call is
-    /// within a write.
-    Alone,
+/// The same for one that returns a future.
+fn run_async<S: Shape, F: Future<Output = S::Output>>(
+    function: &'static Function,
+    run: F,
+) -> impl Future<Output = Result<S::Value, S::Rest>> + use<S, F> {
+    Lazy::new(run, move |run| {
+        let started = Instant::now();
+        let run = Followed::new(Map::new(run, S::split), span(function), outcome::<S>);
+        Map::new(run, move |split| {
+            function.home().count_load(started.elapsed(), S::FAILS && split.is_err());
+            split
+        })
+    })
+}
+
+/// What a subscriber is to know of a run.
+fn span(function: &'static Function) -> LoadSpan {
+    let Declared { name, ttl, .. } = *function.declared();
+    LoadSpan::new(&function.home().cache, Some(name), ttl)
 }
 
 impl<S: Shape> Turn<S> {
@@ -215,7 +235,7 @@ impl<S: Shape> Turn<S> {
     pub(super) fn missing<Q: Key>(
         function: &'static Function,
         query: Query<'_, Q, Kept<S::Value>>,
-        start: Start<S::Value>,
+        start: Start,
     ) -> Self {
         function.home().count(Event::Miss);
         Self::new(function, query, start)
@@ -224,11 +244,11 @@ impl<S: Shape> Turn<S> {
     fn new<Q: Key>(
         function: &'static Function,
         query: Query<'_, Q, Kept<S::Value>>,
-        start: Start<S::Value>,
+        start: Start,
     ) -> Self {
         let hash = function.home().entries.hash(&query);
         let (key, bytes) = (query.to_stored(), query.bytes());
-        Self { function, key, hash, bytes, tags: Tags::NONE, start }
+        Self { function, key, hash, bytes, tags: Tags::NONE, start, shape: PhantomData }
     }
 
     /// Adds tags and tables to the loaded result.
@@ -254,222 +274,43 @@ impl<S: Shape> Turn<S> {
         keep: impl FnOnce(&S::Value) -> bool,
         run: impl FnOnce() -> S::Output,
     ) -> S::Output {
-        let lead = loop {
-            let board = match self.refresh() {
-                Some(next) => next,
-                None => self.next(self.board().map(Boarding::turn_blocking)),
-            };
-            match board {
-                Some(Next::Done(output)) => return output,
-                Some(Next::Alone) => return self.alone(run),
-                Some(Next::Lead(lead)) => break lead,
-                None => {}
-            }
-        };
-        let started = Instant::now();
-        let stopwatch = self.home().entries.engine().time_load();
-        let split = {
-            let _leading = lead.leader.leading();
-            stopwatch.watch(|| self.span().run(|| S::split(run()), outcome::<S>))
-        };
-        let took = stopwatch.stop(S::FAILS && split.is_err());
-        self.end(lead, split, keep, started, took)
+        let function = self.function;
+        load(self.engine(), self.seeking(keep), || run_once::<S>(function, run))
+    }
+
+    /// [`load`](Self::load) in a future, which runs `run` itself.
+    pub fn load_async(
+        self,
+        keep: impl FnOnce(&S::Value) -> bool,
+        run: impl Future<Output = S::Output>,
+    ) -> impl Future<Output = S::Output> {
+        let function = self.function;
+        Asking::new(self.engine(), self.seeking(keep), run_async::<S, _>(function, run))
     }
 
     fn home(&self) -> &'static Home {
         self.function.home()
     }
 
-    /// Opens the span of a run.
-    fn span(&self) -> LoadSpan {
-        let Declared { name, ttl, .. } = *self.function.declared();
-        LoadSpan::new(&self.home().cache, Some(name), ttl)
+    fn engine(&self) -> &'static Engine<StoredKey, StoredValue> {
+        self.home().entries.engine()
     }
 
-    fn eq(&self) -> impl Fn(&StoredKey) -> bool + '_ {
-        |other| self.key == *other
+    fn seeking<C: FnOnce(&S::Value) -> bool>(self, keep: C) -> Seeking<'static, Call<S, C>> {
+        Seeking::new(Call { turn: self, keep })
     }
 
-    /// If there is an old result, returns it, or the lead of the load that replaces it.
-    #[allow(clippy::option_option)]
-    fn refresh(&self) -> Option<Option<Next<S>>> {
-        let Start::Old(value, node_ref) = &self.start else { return None };
-        let engine = self.home().entries.engine();
-        Some(Some(
-            match engine.post_refresh(self.hash, &self.eq(), &|| self.key.clone(), *node_ref) {
-                Some((leader, _)) => {
-                    self.home().count(Event::Miss);
-                    Next::Lead(Lead { leader, old: Some((value.clone(), *node_ref)) })
-                }
-                None => {
-                    self.home().count(Event::Hit);
-                    Next::Done(S::join(value.clone()))
-                }
-            },
-        ))
-    }
-
-    /// Joins the load of the key; `None` for a call that runs the function alone.
-    fn board(&self) -> Option<Boarding<'static, StoredKey, StoredValue>> {
-        if matches!(self.start, Start::Within) {
-            return None;
-        }
-        let engine = self.home().entries.engine();
-        let boarding = engine.board(self.hash, &self.eq(), &|| self.key.clone());
-        let waits = matches!(boarding, Boarding::Wait(_));
-        (!waits || self.function.declared().single_flight).then_some(boarding)
-    }
-
-    /// Returns the next step after a turn; `None` to start again.
-    fn next(&self, turn: Option<Flown<'static, StoredKey, StoredValue>>) -> Option<Next<S>> {
-        let Some(turn) = turn else { return Some(Next::Alone) };
-        match turn {
-            Flown::Over(flight) => Some(Next::Done(match flight.outcome()? {
-                Outcome::Value(stored) => S::join(kept::<S>(stored).value.clone()),
-                Outcome::Error(shared) => S::rest(S::shared(shared)?),
-                Outcome::Nothing => return None,
-            })),
-            Flown::Lead(leader) => Some(self.lead(leader)),
-        }
-    }
-
-    fn lead(&self, leader: Leader<'static, StoredKey, StoredValue>) -> Next<S> {
-        let home = self.home();
-        let found =
-            home.entries.engine().peek_at(self.hash, self.eq(), |entry| entry.value.clone());
-        let Some((stored, node_ref)) = found else { return Next::Lead(Lead { leader, old: None }) };
-        let kept = kept::<S>(&stored);
-        let value = kept.value.clone();
-        // Another caller may have stored it between the lookup and the boarding.
-        if !home.clock.is_past(kept.fresh_until) && !matches!(self.start, Start::Forced) {
-            leader.land(Outcome::Value(stored));
-            return Next::Done(S::join(value));
-        }
-        Next::Lead(Lead { leader, old: Some((value, node_ref)) })
-    }
-
-    fn alone(&self, run: impl FnOnce() -> S::Output) -> S::Output {
-        let started = Instant::now();
-        let split = self.span().run(|| S::split(run()), outcome::<S>);
-        self.ran_alone(started, split)
-    }
-
-    fn ran_alone(&self, started: Instant, split: Result<S::Value, S::Rest>) -> S::Output {
-        self.home().count_load(started.elapsed(), S::FAILS && split.is_err());
-        split.map_or_else(S::rest, S::join)
-    }
-
-    /// Stores the loaded result, and hands it to the waiting callers.
-    fn end(
-        self,
-        lead: Lead<S::Value>,
-        split: Result<S::Value, S::Rest>,
-        keep: impl FnOnce(&S::Value) -> bool,
-        started: Instant,
-        took: Duration,
-    ) -> S::Output {
-        self.end_with(lead, split, keep, started, took, |output| output)
-    }
-
-    /// [`end`](Self::end) with `answer`, which is called when the load has landed, before listeners
-    /// are notified of the removals.
-    fn end_with<R>(
-        self,
-        lead: Lead<S::Value>,
-        split: Result<S::Value, S::Rest>,
-        keep: impl FnOnce(&S::Value) -> bool,
-        started: Instant,
-        took: Duration,
-        answer: impl FnOnce(S::Output) -> R,
-    ) -> R {
-        let home = self.home();
-        home.count_load(started.elapsed(), S::FAILS && split.is_err());
-        let engine = home.entries.engine();
-        let land = |unused: &mut _| answer(self.land(lead, split, keep, took, unused));
-        engine.conclude([self.hash], land)
-    }
-
-    fn land(
-        &self,
-        lead: Lead<S::Value>,
-        split: Result<S::Value, S::Rest>,
-        keep: impl FnOnce(&S::Value) -> bool,
-        took: Duration,
-        unused: &mut Vec<Entry<StoredKey, StoredValue>>,
-    ) -> S::Output {
-        let home = self.home();
-        match split {
-            Ok(value) => {
-                let (stored, ttl) = self.store(value.clone(), took);
-                if !keep(&value) {
-                    self.forget(&lead);
-                } else if !lead.leader.post().is_superseded() {
-                    let entries = &home.entries;
-                    entries.start_maintenance();
-                    let entry = Entry { key: self.key.clone(), value: stored.clone() };
-                    let load = Load {
-                        post: lead.leader.post(),
-                        replaces: lead.old.as_ref().map(|(_, node_ref)| *node_ref),
-                        options: &EntryOptions { ttl, tags: self.tags },
-                        took,
-                    };
-                    entries.engine().fill(self.hash, entry, load, unused);
-                }
-                lead.leader.land(Outcome::Value(stored));
-                S::join(value)
-            }
-            Err(rest) => match lead {
-                Lead { leader, old: Some((value, _)) }
-                    if S::FAILS && !matches!(self.start, Start::Forced) =>
-                {
-                    self.rest();
-                    leader.land(Outcome::Value(self.store(value.clone(), took).0));
-                    S::join(value)
-                }
-                lead => {
-                    if !S::FAILS {
-                        self.forget(&lead);
-                    }
-                    match S::share(&rest) {
-                        Some(shared) => drop(lead.leader.land(Outcome::Error(shared))),
-                        // Errors that cannot be shared: the next waiting caller runs the
-                        // function, one at a time.
-                        None => drop(lead.leader),
-                    }
-                    S::rest(rest)
-                }
-            },
-        }
-    }
-
-    /// Removes the old result.
-    fn forget(&self, lead: &Lead<S::Value>) {
-        if lead.old.is_some() {
-            self.home().entries.engine().remove_loaded(self.hash, self.eq());
-        }
-    }
-
-    /// Postpones the next refresh of an old result, after a failure.
-    fn rest(&self) {
-        let home = self.home();
-        let rested = home.clock.deadline_after(REST);
-        home.entries.engine().peek(self.hash, self.eq(), |entry| {
-            kept::<S>(&entry.value).refresh_at.store(rested, Relaxed);
-        });
-    }
-
+    /// A value as it is stored, and how long it is.
     fn store(&self, value: S::Value, took: Duration) -> (StoredValue, Ttl) {
         let home = self.home();
-        let Declared { ttl, jitter, refresh, stale_if_error, .. } = *self.function.declared();
-        let own = ttl.is_some() || jitter.is_some() || stale_if_error.is_some();
-        let after = |duration: Option<Duration>| {
-            duration.map_or(NEVER, |duration| home.clock.deadline_after(duration))
-        };
-        let (mut fresh_until, mut stored_for) = (NEVER, Ttl::ByRule);
-        if own {
+        let Declared { ttl, jitter, refresh, stale_if_error: grace, .. } =
+            *self.function.declared();
+        let mut times = SoftTimes { stale_after: None, due_after: refresh };
+        let mut stored_for = Ttl::ByRule;
+        if ttl.is_some() || jitter.is_some() || grace.is_some() {
             let settings = home.cache.settings();
             // Without grace, an idle time stays with the cache's rules; a grace needs a deadline.
-            let by_settings = match stale_if_error {
+            let by_settings = match grace {
                 Some(_) => settings.time_to_live,
                 None => settings.limits().0,
             };
@@ -477,18 +318,196 @@ impl<S: Shape> Turn<S> {
                 // Random bits: each `RandomState` has other keys.
                 let bits = RandomState::new().hash_one(0);
                 let ttl = chance::jittered(ttl, jitter.unwrap_or(settings.jitter), bits);
-                if let Some(grace) = stale_if_error {
-                    fresh_until = home.clock.deadline_after(ttl);
-                    stored_for = Ttl::For(ttl.saturating_add(grace));
-                } else {
-                    stored_for = Ttl::For(ttl);
-                }
+                times.stale_after = grace.map(|_| ttl);
+                stored_for = Ttl::For(ttl.saturating_add(grace.unwrap_or_default()));
             }
         }
-        let refresh_at = AtomicU64::new(after(refresh));
         let bytes = self.bytes + REFERENCES + size_of::<Held<Kept<S::Value>>>();
-        let held = Held { value: Kept { value, fresh_until, refresh_at }, times: Times::NEVER };
+        let held = Held { value: Kept(value), times: times.begin(&home.clock) };
         (StoredValue::new(held, bytes, took), stored_for)
+    }
+}
+
+impl<S: Shape<Output: Send> + 'static> Turn<S> {
+    /// [`load`](Self::load) with `run` in a task.
+    ///
+    /// # Panics
+    ///
+    /// If the cache has no spawner.
+    pub fn load_detached<C, F>(self, keep: C, run: F) -> impl Future<Output = S::Output>
+    where
+        C: FnOnce(&S::Value) -> bool + Send + 'static,
+        F: Future<Output = S::Output> + Send + 'static,
+    {
+        let spawner = self.home().entries.spawner().expect(
+            "a function with `detached` needs a spawner, and the manager has none: give one to its \
+             builder, by `.spawner(..)`, and the manager to `larder::manager::set_global`",
+        );
+        let function = self.function;
+        Detached::new(self.engine(), spawner, self.seeking(keep), run_async::<S, _>(function, run))
+    }
+}
+
+/// A turn, and whether its result is to be kept: the request of a call.
+struct Call<S: Shape, C> {
+    turn: Turn<S>,
+    keep: C,
+}
+
+impl<S: Shape, C> Call<S, C> {
+    fn is_forced(&self) -> bool {
+        matches!(self.turn.start, Start::Forced)
+    }
+}
+
+impl<S: Shape, C: FnOnce(&S::Value) -> bool> Conclude for Call<S, C> {
+    type Key = StoredKey;
+    type Value = StoredValue;
+    type Loaded = Result<S::Value, S::Rest>;
+    type Answer = S::Output;
+
+    fn has_value(loaded: &Self::Loaded) -> bool {
+        loaded.is_ok()
+    }
+
+    fn has_failed(loaded: &Self::Loaded) -> bool {
+        S::FAILS && loaded.is_err()
+    }
+
+    fn conclude(
+        self,
+        mut lead: Lead<'_, StoredKey, StoredValue>,
+        loaded: Self::Loaded,
+        took: Duration,
+        unused: &mut Unused<StoredKey, StoredValue>,
+    ) -> S::Output {
+        let (is_forced, Self { turn, keep }) = (self.is_forced(), self);
+        let old = lead.take_old();
+        // There is no such result any more.
+        let forget = |lead: &Lead<'_, _, _>| {
+            if old.is_some() {
+                lead.engine().remove_loaded(turn.hash, |key| *key == turn.key);
+            }
+        };
+        match loaded {
+            Ok(value) => {
+                let (stored, ttl) = turn.store(value.clone(), took);
+                if keep(&value) {
+                    turn.home().entries.start_maintenance();
+                    let options = EntryOptions { ttl, tags: turn.tags };
+                    lead.store(StoredKey::clone, stored, &options, took, unused);
+                } else {
+                    forget(&lead);
+                    lead.land(Outcome::Value(stored));
+                }
+                S::join(value)
+            }
+            Err(rest) => match &old {
+                Some(old) if S::FAILS && !is_forced => {
+                    let value = value_of::<S>(old);
+                    // The next refresh is put off.
+                    held::<S>(old).times.rest(&turn.home().clock);
+                    lead.land(Outcome::Value(turn.store(value.clone(), took).0));
+                    S::join(value)
+                }
+                _ => {
+                    if !S::FAILS {
+                        forget(&lead);
+                    }
+                    match S::share(&rest) {
+                        Some(shared) => drop(lead.land(Outcome::Error(shared))),
+                        // Each caller needs a rest of its own, so the next of them runs the
+                        // function, and no more than one at a time.
+                        None => drop(lead),
+                    }
+                    S::rest(rest)
+                }
+            },
+        }
+    }
+}
+
+impl<S: Shape, C: FnOnce(&S::Value) -> bool> Request for Call<S, C> {
+    type Alone = ();
+
+    const REFRESHES: bool = false;
+
+    fn hash(&self) -> u64 {
+        self.turn.hash
+    }
+
+    fn is(&self, key: &StoredKey) -> bool {
+        self.turn.key == *key
+    }
+
+    fn to_key(&self) -> StoredKey {
+        self.turn.key.clone()
+    }
+
+    fn into_key(self) -> StoredKey {
+        self.turn.key
+    }
+
+    /// If there is an old result: finds out who is to load it anew.
+    fn look<'c>(&self, engine: &'c Engine<StoredKey, StoredValue>) -> LookupOf<'c, Self> {
+        let Start::Old(old, node_ref) = &self.turn.start else { return Lookup::Absent };
+        let (home, hash) = (self.turn.home(), self.turn.hash);
+        let (eq, key) = (|key: &StoredKey| self.is(key), || self.to_key());
+        match engine.post_refresh(hash, &eq, &key, *node_ref, Self::REFRESHES) {
+            Some(mut lead) => {
+                home.count(Event::Miss);
+                lead.set_old(old.clone());
+                Lookup::Old(lead)
+            }
+            None => {
+                home.count(Event::Hit);
+                Lookup::Found(old.clone())
+            }
+        }
+    }
+
+    fn accepts(&self, stored: &StoredValue) -> bool {
+        !self.is_forced() && is_fresh::<S>(self.turn.home(), stored)
+    }
+
+    fn found(&self, stored: StoredValue) -> S::Output {
+        S::join(value_of::<S>(&stored))
+    }
+
+    fn answer(&self, outcome: Outcome<StoredValue>) -> Option<S::Output> {
+        match outcome {
+            Outcome::Value(stored) => Some(self.found(stored)),
+            Outcome::Error(shared) => S::shared(&shared).map(S::rest),
+            Outcome::Nothing => None,
+        }
+    }
+
+    /// Within a write.
+    fn alone(&self) -> Option<()> {
+        matches!(self.turn.start, Start::Within).then_some(())
+    }
+
+    /// If the calls of the function do not wait for one another.
+    fn alone_instead_of_waiting(&self) -> Option<()> {
+        (!self.turn.function.declared().single_flight).then_some(())
+    }
+
+    fn conclude_alone(self, (): (), loaded: Self::Loaded) -> S::Output {
+        loaded.map_or_else(S::rest, S::join)
+    }
+}
+
+impl<S: Shape, C: FnOnce(&S::Value) -> bool> Detach for Call<S, C> {
+    type Stays = ();
+    type Sent = Self;
+    type Again = Self;
+
+    fn send(self) -> ((), Self) {
+        ((), self)
+    }
+
+    fn again((): (), call: Self) -> Self {
+        call
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     engine::{
         Engine,
         index::word::Layout,
-        load::refresh::Begun,
+        ops::insert::EntryOptions,
         shards::{
             listener::Listener,
             plan::{Growth, Plan, ShardPlan},
@@ -139,10 +139,12 @@ pub fn refresh<S: BuildHasher>(
 ) -> Option<u32> {
     let (hash, eq) = (cache.hash(&key), |other: &u32| *other == key);
     let node = cache.engine().node_of(hash, eq)?;
-    let Begun::Here(refresh) = cache.engine().refresh(hash, &eq, &|| key, node) else {
-        return None;
-    };
-    match refresh.conclude(|| key, Outcome::Value(init()), Duration::ZERO) {
+    let lead = cache.engine().refresh(hash, &eq, &|| key, node)?;
+    let (outcome, options) = (Outcome::Value(init()), &EntryOptions::BY_RULE);
+    let landed = cache.engine().conclude([hash], |unused| {
+        lead.finish(u32::clone, outcome, options, Duration::ZERO, unused)
+    });
+    match landed {
         Outcome::Value(value) => Some(value),
         Outcome::Nothing | Outcome::Error(_) => None,
     }

@@ -1,7 +1,7 @@
 //! The same with loads in tasks of their own.
 
 use super::{Entry, EntrySelector, future::OrInsert};
-use crate::loading::{Always, Detached, Fallible, Optional, polling::Map};
+use crate::loading::{Always, Fallible, Optional, polling::Map};
 use equivalent::Equivalent;
 use std::{
     borrow::Borrow,
@@ -47,7 +47,7 @@ where
         F: Future<Output = V> + Send + 'static,
     {
         Map::new(
-            OrInsert::new(Detached::<_, _, _, Always, _, _>::new(self.cache, self.key, init)),
+            OrInsert::new(self.cache.detached::<Always, _, _>(self.key, init)),
             |(key, value, is_fresh)| Entry::new(key, value, is_fresh),
         )
     }
@@ -83,7 +83,7 @@ where
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
         Map::new(
-            OrInsert::new(Detached::<_, _, _, Fallible<E>, _, _>::new(self.cache, self.key, init)),
+            OrInsert::new(self.cache.detached::<Fallible<E>, _, _>(self.key, init)),
             |(key, answer, is_fresh)| answer.map(|value| Entry::new(key, value, is_fresh)),
         )
     }
@@ -101,7 +101,7 @@ where
         F: Future<Output = Option<V>> + Send + 'static,
     {
         Map::new(
-            OrInsert::new(Detached::<_, _, _, Optional, _, _>::new(self.cache, self.key, init)),
+            OrInsert::new(self.cache.detached::<Optional, _, _>(self.key, init)),
             |(key, answer, is_fresh)| answer.map(|value| Entry::new(key, value, is_fresh)),
         )
     }

@@ -3,7 +3,10 @@
 use super::{Entry, EntrySelector, follow};
 use crate::{
     compute::ops::compute::{CompResult, Op},
-    loading::{Always, Asking, Fallible, Inquiry, Optional, Question, Wanted, polling::Map},
+    loading::{
+        Always, Fallible, Optional,
+        driver::{Conclude, Inquiry, Request, polling::Map},
+    },
     types::version::Version,
 };
 use equivalent::Equivalent;
@@ -51,7 +54,7 @@ where
         init: impl Future<Output = V>,
     ) -> impl Future<Output = Entry<K, V>> {
         Map::new(
-            OrInsert::new(Asking::<_, _, _, Always, _, _>::new(self.cache, self.key, init)),
+            OrInsert::new(self.cache.asking::<Always, _, _>(self.key, init)),
             |(key, value, is_fresh)| Entry::new(key, value, is_fresh),
         )
     }
@@ -82,7 +85,7 @@ where
         E: Send + Sync + 'static,
     {
         Map::new(
-            OrInsert::new(Asking::<_, _, _, Fallible<E>, _, _>::new(self.cache, self.key, init)),
+            OrInsert::new(self.cache.asking::<Fallible<E>, _, _>(self.key, init)),
             |(key, answer, is_fresh)| answer.map(|value| Entry::new(key, value, is_fresh)),
         )
     }
@@ -105,7 +108,7 @@ where
         init: impl Future<Output = Option<V>>,
     ) -> impl Future<Output = Option<Entry<K, V>>> {
         Map::new(
-            OrInsert::new(Asking::<_, _, _, Optional, _, _>::new(self.cache, self.key, init)),
+            OrInsert::new(self.cache.asking::<Optional, _, _>(self.key, init)),
             |(key, answer, is_fresh)| answer.map(|value| Entry::new(key, value, is_fresh)),
         )
     }
@@ -243,9 +246,12 @@ pin_project! {
         #[pin]
         inquiry: I,
         // Once the key is known to be absent, or its value to be old.
-        key: Option<I::Key>,
+        key: Option<KeyOf<I>>,
     }
 }
+
+type KeyOf<I> = <<I as Inquiry>::Request as Conclude>::Key;
+type AnswerOf<I> = <<I as Inquiry>::Request as Conclude>::Answer;
 
 impl<I: Inquiry> OrInsert<I> {
     pub(super) fn new(inquiry: I) -> Self {
@@ -253,22 +259,20 @@ impl<I: Inquiry> OrInsert<I> {
     }
 }
 
-/// What a question of this kind is answered.
-type Answer<I> = <<I as Inquiry>::Question as Question<<I as Inquiry>::Value>>::Answer;
-
-impl<I: Inquiry + Future<Output = Answer<I>>> Future for OrInsert<I> {
-    type Output = (I::Key, Answer<I>, bool);
+impl<I: Inquiry + Future<Output = AnswerOf<I>>> Future for OrInsert<I> {
+    type Output = (KeyOf<I>, AnswerOf<I>, bool);
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Some((key, value)) = this.inquiry.as_mut().look() {
-            return Poll::Ready((key.into_key(), I::Question::found(value), false));
+        if let Some((request, value)) = this.inquiry.as_mut().look() {
+            let answer = request.found(value);
+            return Poll::Ready((request.into_key(), answer, false));
         }
-        if let (None, Some(key)) = (&this.key, this.inquiry.key()) {
-            *this.key = Some(key.to_key());
+        if let (None, Some(request)) = (&this.key, this.inquiry.request()) {
+            *this.key = Some(request.to_key());
         }
         let answer = ready!(this.inquiry.as_mut().poll(context));
         let key = this.key.take().expect("it was there before the answer");
-        Poll::Ready((key, answer, this.inquiry.is_fresh()))
+        Poll::Ready((key, answer, this.inquiry.has_loaded()))
     }
 }

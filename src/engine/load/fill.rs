@@ -74,11 +74,10 @@ use crate::{
             stats::Event,
         },
         singleflight::{
-            flight::{Boarding, Flight, Leader, Waiter},
+            flight::Flight,
             flights::Boarded,
             load_times::{BUCKETS, LoadTimes},
             outbox::Hold,
-            reentrancy,
         },
         storage::{nodes::Entry, parts::Part},
     },
@@ -86,7 +85,6 @@ use crate::{
         clock::{Clock, Reading},
         fork,
     },
-    sync::Arc,
     testing::plant::{Bug, planted},
 };
 use crossbeam_epoch::Guard;
@@ -100,6 +98,12 @@ pub(crate) enum Filled {
     Superseded,
     /// There was no room for the value.
     Rejected,
+}
+
+/// What is dropped when the loads of a thread have landed. Destructors are user code.
+pub(crate) struct Unused<K, V> {
+    pub(crate) entries: Vec<Entry<K, V>>,
+    pub(crate) values: Vec<V>,
 }
 
 impl<K, V> Common<K, V> {
@@ -118,32 +122,9 @@ impl<K, V> Engine<K, V> {
         self.common.flights.supersede_all(&pin.guard, &|hash| self.common.bump(hash));
     }
 
-    /// Returns a place in the load of the key that `eq` accepts: in the load that is under way, or
-    /// in a new one, which the caller leads.
-    ///
-    /// # Panics
-    ///
-    /// Panics if this thread is running that very load.
+    /// Returns the load of the key that `eq` accepts: the one that is under way, or a new one, which
+    /// the caller leads.
     #[cold]
-    pub(crate) fn board(
-        &self,
-        hash: u64,
-        eq: &dyn Fn(&K) -> bool,
-        key: &dyn Fn() -> K,
-    ) -> Boarding<'_, K, V> {
-        match self.post(hash, eq, key) {
-            Boarded::Posted(flight) => Boarding::Lead(Leader::new(&self.common.flights, flight)),
-            Boarded::Joined(flight) => {
-                assert!(
-                    !reentrancy::leads(Arc::as_ptr(&flight).cast()),
-                    "recursive load: the loader of a key asked the cache to load the same key, \
-                     and would have waited for itself"
-                );
-                Boarding::Wait(Waiter::new(&self.common.flights, flight))
-            }
-        }
-    }
-
     pub(crate) fn post(
         &self,
         hash: u64,
@@ -164,15 +145,15 @@ impl<K, V> Engine<K, V> {
 
     /// Runs `land`, which stores loaded values and lands their flights. User code that follows from
     /// that runs after `land` has returned: listeners, and the destructors of dead entries and of
-    /// the entries that `land` leaves in its argument. Until `land` has returned, other threads may
-    /// be waiting for this one.
+    /// what `land` leaves in its argument. Until `land` has returned, other threads may be waiting
+    /// for this one.
     pub(crate) fn conclude<R>(
         &self,
         hashes: impl IntoIterator<Item = u64>,
-        land: impl FnOnce(&mut Vec<Entry<K, V>>) -> R,
+        land: impl FnOnce(&mut Unused<K, V>) -> R,
     ) -> R {
         let hold = (!planted(Bug::ToldTooSoon)).then(Hold::new);
-        let mut unused = Vec::new();
+        let mut unused = Unused { entries: Vec::new(), values: Vec::new() };
         let landed = land(&mut unused);
         drop(hold);
         drop(unused);
@@ -183,14 +164,14 @@ impl<K, V> Engine<K, V> {
         landed
     }
 
-    /// Stores a loaded value. Called within [`conclude`](Engine::conclude), which drops the entries
-    /// that this function leaves in `unused`.
+    /// Stores a loaded value. Called within [`conclude`](Engine::conclude), which drops what
+    /// this function leaves in `unused`.
     pub(crate) fn fill(
         &self,
         hash: u64,
         entry: Entry<K, V>,
         load: Load<'_, K, V>,
-        unused: &mut Vec<Entry<K, V>>,
+        unused: &mut Unused<K, V>,
     ) -> Filled
     where
         K: Eq,
@@ -213,9 +194,9 @@ impl<K, V> Engine<K, V> {
             written.into_inserted()
         };
         let filled = attempt(entry).or_else(|entry| {
-            self.retry_exhausted(hash, entry, &mut |dead| unused.push(dead), &mut attempt)
+            self.retry_exhausted(hash, entry, &mut |dead| unused.entries.push(dead), &mut attempt)
         });
-        unused.extend(unstored);
+        unused.entries.extend(unstored);
         match filled {
             Ok(Inserted::Added | Inserted::Updated) => Filled::Stored,
             Ok(Inserted::Rejected) => Filled::Rejected,
@@ -225,9 +206,9 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Rejects a loaded entry. If the key is present, another thread has written it, and it stays.
-    fn reject_loaded(&self, entry: Entry<K, V>, unused: &mut Vec<Entry<K, V>>) -> Filled {
+    fn reject_loaded(&self, entry: Entry<K, V>, unused: &mut Unused<K, V>) -> Filled {
         self.common.counters.count(pin().number, Event::Rejection);
-        unused.extend(self.common.tell_rejected(entry));
+        unused.entries.extend(self.common.tell_rejected(entry));
         Filled::Rejected
     }
 
@@ -246,7 +227,12 @@ impl<K, V> Engine<K, V> {
 
     /// Starts a stopwatch for a loader.
     pub(crate) fn time_load(&self) -> Stopwatch<'_, K, V> {
-        Stopwatch { engine: self, timer: self.start_timer() }
+        self.resume(self.start_timer())
+    }
+
+    /// Returns a stopwatch for a loader that began when the timer was started.
+    pub(crate) fn resume(&self, timer: Timer) -> Stopwatch<'_, K, V> {
+        Stopwatch { engine: self, timer }
     }
 
     /// Starts a timer for a loader that may outlive the cache.
@@ -309,6 +295,11 @@ pub(crate) struct Stopwatch<'e, K, V> {
 }
 
 impl<K, V> Stopwatch<'_, K, V> {
+    /// Returns the timer, for a loader that is polled again later.
+    pub(crate) fn pause(self) -> Timer {
+        self.timer
+    }
+
     /// Runs the loader's code. A panic counts as a failed load.
     pub(crate) fn watch<R>(&self, f: impl FnOnce() -> R) -> R {
         struct Unwinding<'s, 'e, K, V>(&'s Stopwatch<'e, K, V>);

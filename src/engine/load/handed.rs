@@ -1,10 +1,9 @@
 //! A lead without a lifetime: handed to a task, which its leader does not wait for, or to the
-//! caller, in a guard.
+//! caller, in a guard; or that of a refresh job.
 //!
-//! It knows the cache weakly, as a refresh job does (`refresh_job.rs`): a cache ends with its last
-//! handle. One that is dropped before it was taken up again abandons the flight (`flight.rs`), to
-//! all waiters. A guard passes its lead on instead, to one of them, as a leader that is dropped
-//! does.
+//! It knows the cache weakly, and holds it neither while it waits nor while a loader runs: a cache
+//! ends with its last handle. One that is dropped before it was taken up again ends the load as its
+//! [`Holder`] says.
 //!
 //! The thread that takes it up got it from the thread that has posted the flight. So what it looks
 //! at happens after the fence of the posting, as if that thread looked (`flights.rs`, "Orderings").
@@ -12,18 +11,15 @@
 use crate::{
     engine::{
         Engine,
-        invalidate::tags::Tags,
         load::{
-            fill::{Filled, Timer},
-            refresh::Refresh,
+            fill::Timer,
+            lead::{Lead, Replaced},
         },
-        ops::insert::{EntryOptions, Load},
-        shards::{common::Common, tiers::NodeRef},
+        shards::common::Common,
         singleflight::{
-            flight::{Flight, Leader, Outcome},
+            flight::{Flight, Leader},
             reentrancy::Leading,
         },
-        storage::nodes::Entry,
     },
     sync::{Arc, Weak},
 };
@@ -33,73 +29,45 @@ use std::{fmt, time::Duration};
 pub(crate) struct HandedLead<K, V> {
     cache: Weak<Common<K, V>>,
     flight: Arc<Flight<K, V>>,
-    hash: u64,
-    /// The entry to be replaced and the tags of the new one, if it is a refresh.
-    replaces: Option<(NodeRef, Tags)>,
+    replaces: Option<Replaced>,
     taken_up: bool,
     holder: Holder,
+    // Dropped after the flight is left.
+    old: Option<V>,
 }
 
 /// The owner of a handed lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holder {
-    /// A task, whose work on the cache is background work (`background.rs`).
+pub(crate) enum Holder {
+    /// A task, whose work on the cache is background work (`background.rs`). If it is dropped, it
+    /// abandons the flight to all waiters, so that one that is not polled any more keeps no other
+    /// waiting.
     Task,
-    /// A caller, which holds it in a guard.
+    /// A caller, which holds it in a guard. If it is dropped, it passes the lead on to a waiter.
     Caller,
-}
-
-/// A handed lead that was taken up again.
-#[derive(Debug)]
-pub(crate) enum TakenUp<'e, K, V> {
-    Absent(Leader<'e, K, V>),
-    Old(Refresh<'e, K, V>),
+    /// A refresh job that has not begun. The lead is vacant: the refresh job has to take it, and a waiter
+    /// may come first. If it is dropped, it declines the lead.
+    RefreshJob,
 }
 
 impl<K, V> HandedLead<K, V> {
     pub(crate) fn new(
-        engine: &Engine<K, V>,
-        lead: Leader<'_, K, V>,
-        hash: u64,
-        replaces: Option<(NodeRef, Tags)>,
+        cache: Weak<Common<K, V>>,
+        flight: Arc<Flight<K, V>>,
+        replaces: Option<Replaced>,
+        old: Option<V>,
+        holder: Holder,
     ) -> Self {
-        let cache = Arc::downgrade(&engine.common);
-        Self {
-            cache,
-            flight: lead.hand_over(),
-            hash,
-            replaces,
-            taken_up: false,
-            holder: Holder::Task,
-        }
-    }
-
-    pub(crate) fn of_absent(engine: &Engine<K, V>, lead: Leader<'_, K, V>, hash: u64) -> Self {
-        Self::new(engine, lead, hash, None)
-    }
-
-    /// Makes a lead that replaces the entry at `node_ref` with one that has tags of its own.
-    pub(crate) fn of_present(
-        engine: &Engine<K, V>,
-        lead: Leader<'_, K, V>,
-        hash: u64,
-        node_ref: NodeRef,
-    ) -> Self {
-        Self::new(engine, lead, hash, Some((node_ref, Tags::NONE)))
-    }
-
-    /// Makes the lead that of a guard.
-    pub(crate) fn in_guard(mut self) -> Self {
-        self.holder = Holder::Caller;
-        self
+        Self { cache, flight, replaces, taken_up: false, holder, old }
     }
 
     pub(crate) fn key(&self) -> &K {
         self.flight.key()
     }
 
-    pub(crate) fn hash(&self) -> u64 {
-        self.hash
+    /// Returns the value that is to be replaced, if there is one.
+    pub(crate) fn old(&self) -> Option<&V> {
+        self.old.as_ref()
     }
 
     /// Returns whether a write of the key has superseded the load.
@@ -107,15 +75,22 @@ impl<K, V> HandedLead<K, V> {
         self.flight.is_superseded()
     }
 
-    /// Leaves the lead to the next waiter.
-    pub(crate) fn pass_on(self) {
-        self.take_up(|_, lead| drop(lead));
-    }
-
     /// Starts to measure the loader's time. Returns `None` if the cache no longer exists.
     pub(crate) fn timer(&self) -> Option<Timer> {
-        let engine = Engine::engine_of(&self.cache)?;
-        Some(Timer::start(&engine.common.lifetimes.clock))
+        Some(Engine::engine_of(&self.cache)?.start_timer())
+    }
+
+    /// Takes the lead for a refresh job, and starts to measure its time. Returns `None` if there is
+    /// nothing to do.
+    pub(crate) fn begin(&mut self) -> Option<Timer> {
+        let timer = self.timer()?;
+        if self.flight.take_lead() {
+            self.holder = Holder::Task;
+            Some(timer)
+        } else {
+            self.taken_up = true;
+            None
+        }
     }
 
     /// Notes that this thread leads the flight. The caller keeps the result while the loader runs.
@@ -131,57 +106,12 @@ impl<K, V> HandedLead<K, V> {
     }
 
     /// Calls `f` with the lead. Returns `None` if the cache no longer exists.
-    pub(crate) fn take_up<R>(
-        mut self,
-        f: impl FnOnce(&Engine<K, V>, TakenUp<'_, K, V>) -> R,
-    ) -> Option<R> {
+    pub(crate) fn take_up<R>(mut self, f: impl FnOnce(Lead<'_, K, V>) -> R) -> Option<R> {
         let engine = Engine::engine_of(&self.cache)?;
         let _work = (self.holder == Holder::Task).then(|| engine.common.background.work());
         self.taken_up = true;
         let leader = Leader::new(&engine.common.flights, Arc::clone(&self.flight));
-        let lead = match self.replaces {
-            None => TakenUp::Absent(leader),
-            Some((node_ref, tags)) => {
-                TakenUp::Old(Refresh::new(&engine, leader, self.hash, node_ref, tags))
-            }
-        };
-        Some(f(&engine, lead))
-    }
-}
-
-impl<K, V> TakenUp<'_, K, V> {
-    /// Stores a value with these options, hands it to the waiters, and returns it. Call within
-    /// [`conclude`](Engine::conclude).
-    pub(crate) fn land(
-        self,
-        engine: &Engine<K, V>,
-        (hash, entry): (u64, Entry<K, V>),
-        options: &EntryOptions,
-        took: Duration,
-        unused: &mut Vec<Entry<K, V>>,
-    ) -> (Filled, Outcome<V>)
-    where
-        K: Eq,
-        V: Clone,
-    {
-        let value = entry.value.clone();
-        let (post, replaces) = match &self {
-            TakenUp::Absent(leader) => (leader.post(), None),
-            TakenUp::Old(refresh) => (refresh.post(), Some(refresh.node_ref())),
-        };
-        let filled = match post.is_superseded() {
-            true => {
-                unused.push(entry);
-                Filled::Superseded
-            }
-            false => engine.fill(hash, entry, Load { post, replaces, options, took }, unused),
-        };
-        let outcome = Outcome::Value(value);
-        let landed = match self {
-            TakenUp::Absent(leader) => leader.land(outcome),
-            TakenUp::Old(refresh) => refresh.end(outcome, false),
-        };
-        (filled, landed)
+        Some(f(Lead::new(&engine, leader, self.replaces, self.old.take())))
     }
 }
 
@@ -192,16 +122,21 @@ impl<K, V> Drop for HandedLead<K, V> {
         }
         // Without a cache there are no waiters and no counters left.
         let Some(engine) = Engine::engine_of(&self.cache) else { return };
-        let _work = (self.holder == Holder::Task).then(|| engine.common.background.work());
-        if let Some((node_ref, _)) = self.replaces {
-            engine.count_refresh(node_ref, true);
+        let _work = (self.holder != Holder::Caller).then(|| engine.common.background.work());
+        if let Some(replaced) = self.replaces.filter(|replaced| replaced.counts) {
+            engine.count_refresh(replaced.node_ref, true);
         }
-        self.flight.abandon_to_all(&engine.common.flights);
+        let flights = &engine.common.flights;
+        match self.holder {
+            Holder::Task => self.flight.abandon_to_all(flights),
+            Holder::Caller => drop(Leader::new(flights, Arc::clone(&self.flight))),
+            Holder::RefreshJob => self.flight.decline(flights),
+        }
     }
 }
 
 impl<K, V> fmt::Debug for HandedLead<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HandedLead").field("flight", &self.flight).finish_non_exhaustive()
+        f.debug_struct("HandedLead").field("holder", &self.holder).finish_non_exhaustive()
     }
 }

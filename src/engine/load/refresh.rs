@@ -20,7 +20,7 @@
 //!
 //! # When a value needs a refresh
 //!
-//! - *By age*: the value was written longer than [`Freshness::after`] ago.
+//! - *By age*: the value was written longer than [`RefreshRules::after`] ago.
 //! - *By chance*: early recomputation as in XFetch (Vattani, Chierichetti, Lowenstein, "Optimal
 //!   Probabilistic Cache Stampede Prevention", VLDB 2015). With a load time `l`, a factor `b` and
 //!   `u` uniform in (0, 1], an entry counts as expired if its remaining time is less than `l * b *
@@ -34,21 +34,24 @@ use crate::{
     engine::{
         Engine, Located,
         index::word::NodeId,
-        invalidate::tags::Tags,
-        load::{handed::HandedLead, refresh_job::RefreshJob},
-        ops::insert::{EntryOptions, Load},
+        load::{
+            lead::{Lead, Replaced},
+            refresh_job::RefreshJob,
+        },
         reclaim::epoch::pin,
         shards::{common::Common, shard::Shard, stats::Event, tiers::NodeRef},
         singleflight::{
-            flight::{Flight, Leader, Outcome},
-            flights::{Boarded, Post},
-            reentrancy::Leading,
+            flight::{Leader, Outcome},
+            flights::Boarded,
         },
         storage::nodes::Entry,
-        time::lifetimes::Life,
+        time::{
+            lifetimes::Life,
+            soft::{Freshness, REST},
+        },
     },
     process::{
-        clock::{Clock, DEAD, Until},
+        clock::{Clock, DEAD, NEVER, Until},
         pool::{self, Job},
     },
     sync::{Arc, Weak, thread_local},
@@ -62,8 +65,6 @@ use std::{
     time::Duration,
 };
 
-/// The time for which a failed refresh is not tried again.
-pub(crate) const REST: Duration = Duration::from_secs(1);
 /// An upper bound of `-ln u` for each `u` of [`random_unit`], which is at least 2^-53.
 const FARTHEST: f64 = 36.8;
 
@@ -75,7 +76,7 @@ type Same<V> = dyn Fn(&V, &V) -> bool + Send + Sync;
 pub(crate) type Executor = dyn Fn(Job) + Send + Sync;
 
 /// When and how values are refreshed.
-pub(crate) struct Freshness<K, V> {
+pub(crate) struct RefreshRules<K, V> {
     /// The age from which a value needs a refresh, if there is one.
     after: Option<Duration>,
     /// The factor `b` of refreshes by chance; 0.0 for none.
@@ -86,13 +87,13 @@ pub(crate) struct Freshness<K, V> {
     executor: Option<Box<Executor>>,
 }
 
-impl<K, V> Default for Freshness<K, V> {
+impl<K, V> Default for RefreshRules<K, V> {
     fn default() -> Self {
         Self { after: None, beta: 0.0, same: None, send: None, executor: None }
     }
 }
 
-impl<K, V> Freshness<K, V> {
+impl<K, V> RefreshRules<K, V> {
     pub(crate) fn set_after(
         &mut self,
         after: Duration,
@@ -107,8 +108,9 @@ impl<K, V> Freshness<K, V> {
     }
 
     fn has_need(&self, clock: &Clock, life: Life, load: Duration, rested: u64) -> bool {
-        let is_old = |after| clock.is_past(life.written.saturating_add(clock.units(after)));
-        (self.after.is_some_and(is_old) || self.is_early(clock, life.deadline, load))
+        let due_at = |after| life.written.saturating_add(clock.units(after));
+        let freshness = Freshness::of(clock, NEVER, self.after.map_or(NEVER, due_at));
+        (freshness == Freshness::Due || self.is_early(clock, life.deadline, load))
             && clock.is_past(rested)
     }
 
@@ -127,9 +129,9 @@ impl<K, V> Freshness<K, V> {
     }
 }
 
-impl<K, V> fmt::Debug for Freshness<K, V> {
+impl<K, V> fmt::Debug for RefreshRules<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Freshness")
+        f.debug_struct("RefreshRules")
             .field("after", &self.after)
             .field("beta", &self.beta)
             .finish_non_exhaustive()
@@ -151,15 +153,6 @@ pub(crate) enum Need {
     Nothing,
     /// The value of this node needs one.
     Refresh(NodeRef),
-}
-
-/// The result of [`Engine::refresh`].
-#[derive(Debug)]
-pub(crate) enum Begun<'e, K, V> {
-    /// The caller has nothing to do.
-    NotHere,
-    /// The caller has to run the refresh.
-    Here(Refresh<'e, K, V>),
 }
 
 impl<K, V> Engine<K, V> {
@@ -226,7 +219,8 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Begins to refresh the value at `node_ref`: by a refresh job if the cache has a loader for
-    /// it, otherwise by the caller. Does nothing if the key has a load already, or another node.
+    /// it. Otherwise by the caller, which gets the lead. Does nothing if the key has a load already,
+    /// or another node.
     #[cold]
     pub(crate) fn refresh(
         &self,
@@ -234,35 +228,36 @@ impl<K, V> Engine<K, V> {
         eq: &dyn Fn(&K) -> bool,
         key: &dyn Fn() -> K,
         node_ref: NodeRef,
-    ) -> Begun<'_, K, V> {
-        let posted = self.post_refresh(hash, eq, key, node_ref);
-        let Some((lead, tags)) = posted else { return Begun::NotHere };
+    ) -> Option<Lead<'_, K, V>> {
+        let lead = self.post_refresh(hash, eq, key, node_ref, true)?;
         let freshness = self.common.lifetimes.freshness.as_deref();
         let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
-            return Begun::Here(Refresh::new(self, lead, hash, node_ref, tags));
+            return Some(lead);
         };
-        let job = RefreshJob::new(&self.common, lead.step_back(), hash, node_ref, tags);
+        let job = RefreshJob::new(lead);
         // A panic of the executor does not concern the caller, which has its value.
         let _ = pool::caught(|| send(job, freshness.executor.as_deref()));
-        Begun::NotHere
+        None
     }
 
-    /// Posts a load that replaces the value at `node_ref`. Returns its lead and the tags of that
-    /// value, or `None` if the key has a load already, or another node.
+    /// Posts a load that replaces the value at `node_ref`, and that counts as a refresh if `counts`.
+    /// Returns its lead, or `None` if the key has a load already, or another node.
     pub(crate) fn post_refresh(
         &self,
         hash: u64,
         eq: &dyn Fn(&K) -> bool,
         key: &dyn Fn() -> K,
         node_ref: NodeRef,
-    ) -> Option<(Leader<'_, K, V>, Tags)> {
-        let lead = match self.post(hash, eq, key) {
+        counts: bool,
+    ) -> Option<Lead<'_, K, V>> {
+        let leader = match self.post(hash, eq, key) {
             Boarded::Joined(_) => return None,
             Boarded::Posted(flight) => Leader::new(&self.common.flights, flight),
         };
         let pin = pin();
-        let there = self.find_live(&pin, hash, eq)?;
-        (there.node_ref() == node_ref).then(|| (lead, there.shard.births.tags(node_ref.node)))
+        let there = self.find_live(&pin, hash, eq).filter(|there| there.node_ref() == node_ref)?;
+        let tags = there.shard.births.tags(node_ref.node);
+        Some(Lead::new(self, leader, Some(Replaced { node_ref, tags, counts }), None))
     }
 
     /// Returns where a key's value is.
@@ -328,141 +323,6 @@ impl<K, V> Engine<K, V> {
             deadline == DEAD || lifetimes.clock.is_past(deadline.saturating_add(lifetimes.grace));
         // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
         (!gone).then(|| unsafe { shard.nodes.with(found.node, f) })
-    }
-}
-
-/// The lead of a refresh that the caller runs. If it is dropped before it has ended, the refresh
-/// has failed.
-pub(crate) struct Refresh<'e, K, V> {
-    engine: &'e Engine<K, V>,
-    hash: u64,
-    node_ref: NodeRef,
-    /// The tags of the value being refreshed, inherited by the new one so that an invalidation of
-    /// these tags still reaches it.
-    tags: Tags,
-    lead: Option<Leader<'e, K, V>>,
-}
-
-impl<'e, K, V> Refresh<'e, K, V> {
-    pub(crate) fn new(
-        engine: &'e Engine<K, V>,
-        lead: Leader<'e, K, V>,
-        hash: u64,
-        node_ref: NodeRef,
-        tags: Tags,
-    ) -> Self {
-        Self { engine, hash, node_ref, tags, lead: Some(lead) }
-    }
-
-    fn lead(&self) -> &Leader<'_, K, V> {
-        self.lead.as_ref().expect("it has not ended")
-    }
-
-    pub(crate) fn post(&self) -> &Post<Flight<K, V>> {
-        self.lead().post()
-    }
-
-    pub(crate) fn node_ref(&self) -> NodeRef {
-        self.node_ref
-    }
-
-    /// Notes that this thread leads the flight. The caller keeps the result while the loader runs.
-    pub(crate) fn leading(&self) -> Leading {
-        self.lead().leading()
-    }
-
-    /// Turns this into a lead without a lifetime, for a task.
-    pub(crate) fn hand_over(mut self) -> HandedLead<K, V> {
-        let lead = self.lead.take().expect("it has not ended");
-        HandedLead::new(self.engine, lead, self.hash, Some((self.node_ref, self.tags)))
-    }
-
-    /// Stores the value, if there is one, and ends the flight.
-    pub(crate) fn conclude(
-        self,
-        key: impl FnOnce() -> K,
-        outcome: Outcome<V>,
-        took: Duration,
-    ) -> Outcome<V>
-    where
-        K: Eq,
-        V: Clone,
-    {
-        let engine = self.engine;
-        engine.conclude([self.hash], |unused| self.land(key, outcome, took, unused))
-    }
-
-    /// Like [`Refresh::conclude`], for a caller that concludes several loads at once.
-    pub(crate) fn land(
-        self,
-        key: impl FnOnce() -> K,
-        outcome: Outcome<V>,
-        took: Duration,
-        unused: &mut Vec<Entry<K, V>>,
-    ) -> Outcome<V>
-    where
-        K: Eq,
-        V: Clone,
-    {
-        let failed = !matches!(outcome, Outcome::Value(_));
-        // `rest` is dropped after the load has landed, since destructors are user code.
-        let (outcome, rest) = match outcome {
-            Outcome::Value(value) => {
-                if !self.lead().post().is_superseded() {
-                    let entry = Entry { key: key(), value: value.clone() };
-                    let load = Load {
-                        post: self.lead().post(),
-                        replaces: Some(self.node_ref),
-                        options: &EntryOptions { tags: self.tags, ..EntryOptions::BY_RULE },
-                        took,
-                    };
-                    self.engine.fill(self.hash, entry, load, unused);
-                }
-                (Outcome::Value(value), None)
-            }
-            Outcome::Error(error) => {
-                let (key, hash) = (key(), self.hash);
-                let eq = |other: &K| *other == key;
-                let past = self.engine.or_past(hash, eq, &error, |it| it.value.clone());
-                (past, Some((key, error)))
-            }
-            Outcome::Nothing => (Outcome::Nothing, None),
-        };
-        let landed = self.end(outcome, failed);
-        drop(rest);
-        landed
-    }
-
-    /// Ends the flight.
-    pub(crate) fn end(mut self, outcome: Outcome<V>, failed: bool) -> Outcome<V>
-    where
-        V: Clone,
-    {
-        let lead = self.lead.take().expect("it has not ended");
-        self.engine.count_refresh(self.node_ref, failed);
-        match outcome {
-            Outcome::Nothing => {
-                // A caller waits only if the old value is gone meanwhile, and has a loader of its
-                // own.
-                drop(lead);
-                Outcome::Nothing
-            }
-            outcome => lead.land(outcome),
-        }
-    }
-}
-
-impl<K, V> Drop for Refresh<'_, K, V> {
-    fn drop(&mut self) {
-        if self.lead.is_some() {
-            self.engine.count_refresh(self.node_ref, true);
-        }
-    }
-}
-
-impl<K, V> fmt::Debug for Refresh<'_, K, V> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refresh").field("node_ref", &self.node_ref).finish_non_exhaustive()
     }
 }
 

@@ -62,8 +62,7 @@ use crate::{
         reclaim::epoch::pin,
         singleflight::{
             flights::{Flights, Post},
-            parker::block_on,
-            reentrancy::Leading,
+            reentrancy::{self, Leading},
         },
     },
     sync::{Arc, Mutex, MutexGuard, OnceLock},
@@ -166,11 +165,6 @@ impl<K, V> Flight<K, V> {
         self.post.is_superseded()
     }
 
-    /// Returns the outcome, or `None` if the flight is not over or was abandoned.
-    pub(crate) fn outcome(&self) -> Option<&Outcome<V>> {
-        self.outcome.get()
-    }
-
     fn waiting_line(&self) -> MutexGuard<'_, WaitQueue> {
         self.waiting_line.lock().expect("nothing panics under the lock")
     }
@@ -243,40 +237,6 @@ impl<K, V> fmt::Debug for Flight<K, V> {
     }
 }
 
-/// The role of a caller in a load.
-#[derive(Debug)]
-pub(crate) enum Boarding<'e, K, V> {
-    Lead(Leader<'e, K, V>),
-    Wait(Waiter<'e, K, V>),
-}
-
-impl<'e, K, V> Boarding<'e, K, V> {
-    /// Waits, if the role is to wait, by blocking this thread.
-    pub(crate) fn turn_blocking(self) -> Turn<'e, K, V> {
-        match self {
-            Boarding::Lead(leader) => Turn::Lead(leader),
-            Boarding::Wait(waiter) => block_on(waiter),
-        }
-    }
-
-    /// Waits, if the role is to wait.
-    pub(crate) async fn turn(self) -> Turn<'e, K, V> {
-        match self {
-            Boarding::Lead(leader) => Turn::Lead(leader),
-            Boarding::Wait(waiter) => waiter.await,
-        }
-    }
-}
-
-/// The result of waiting.
-#[derive(Debug)]
-pub(crate) enum Turn<'e, K, V> {
-    /// The caller has to load.
-    Lead(Leader<'e, K, V>),
-    /// The flight is over. If it has no outcome, the caller has to start anew.
-    Over(Arc<Flight<K, V>>),
-}
-
 /// The lead of a flight. Abandons the flight when it is dropped before it has landed.
 #[derive(Debug)]
 pub(crate) struct Leader<'e, K, V> {
@@ -289,6 +249,10 @@ pub(crate) struct Leader<'e, K, V> {
 impl<'e, K, V> Leader<'e, K, V> {
     pub(crate) fn new(flights: &'e Flights<Flight<K, V>>, flight: Arc<Flight<K, V>>) -> Self {
         Self { flights, flight, landed: false }
+    }
+
+    pub(crate) fn key(&self) -> &K {
+        &self.flight.key
     }
 
     pub(crate) fn post(&self) -> &Post<Flight<K, V>> {
@@ -304,13 +268,6 @@ impl<'e, K, V> Leader<'e, K, V> {
     pub(crate) fn hand_over(mut self) -> Arc<Flight<K, V>> {
         self.landed = true;
         Arc::clone(&self.flight)
-    }
-
-    /// Wakes all waiters and leaves the lead to the one that comes first.
-    #[cfg(feature = "macros")]
-    pub(crate) fn abandon_to_all(self) {
-        let flights = self.flights;
-        self.hand_over().abandon_to_all(flights);
     }
 
     /// Leaves the lead to the refresh job that the caller sends, or to a waiter, whichever comes
@@ -350,6 +307,16 @@ impl<'e, K, V> Leader<'e, K, V> {
     }
 }
 
+impl<K, V: Clone> Leader<'_, K, V> {
+    /// [`Leader::land`] with a value.
+    pub(crate) fn land_value(self, value: V) -> V {
+        match self.land(Outcome::Value(value)) {
+            Outcome::Value(value) => value,
+            Outcome::Nothing | Outcome::Error(_) => unreachable!("what has landed comes back"),
+        }
+    }
+}
+
 impl<K, V> Drop for Leader<'_, K, V> {
     fn drop(&mut self) {
         if !self.landed {
@@ -373,7 +340,8 @@ fn pass_on<K, V>(
     }
 }
 
-/// A future that waits for another caller's load, or for its turn to load.
+/// A future that waits for another caller's load, or for its turn to load. Returns the lead if the
+/// caller has to load, or `None` when the flight is over: then [`Waiter::outcome`] is its outcome.
 #[derive(Debug)]
 pub(crate) struct Waiter<'e, K, V> {
     flights: &'e Flights<Flight<K, V>>,
@@ -383,15 +351,30 @@ pub(crate) struct Waiter<'e, K, V> {
 }
 
 impl<'e, K, V> Waiter<'e, K, V> {
+    /// Returns a waiter for a flight.
+    ///
+    /// # Panics
+    ///
+    /// Panics if this thread is running that very load.
     pub(crate) fn new(flights: &'e Flights<Flight<K, V>>, flight: Arc<Flight<K, V>>) -> Self {
+        assert!(
+            !reentrancy::leads(Arc::as_ptr(&flight).cast()),
+            "recursive load: the loader of a key asked the cache to load the same key, and would \
+             have waited for itself"
+        );
         Self { flights, flight, waiter: None }
+    }
+
+    /// Returns the outcome of the flight, or `None` if it is not over or was abandoned.
+    pub(crate) fn outcome(&self) -> Option<&Outcome<V>> {
+        self.flight.outcome.get()
     }
 }
 
 impl<'e, K, V> Future for Waiter<'e, K, V> {
-    type Output = Turn<'e, K, V>;
+    type Output = Option<Leader<'e, K, V>>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Turn<'e, K, V>> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let waker = context.waker().clone();
         let mut waiting_line = this.flight.waiting_line();
@@ -412,20 +395,20 @@ impl<'e, K, V> Future for Waiter<'e, K, V> {
                 if !planted(Bug::OverSilent) {
                     wake_all(others);
                 }
-                Poll::Ready(Turn::Over(Arc::clone(&this.flight)))
+                Poll::Ready(None)
             }
             Stage::Vacant => {
                 waiting_line.stage = Stage::Led;
                 let own = this.waiter.take().and_then(|waiter| waiting_line.leave(waiter));
                 drop(waiting_line);
                 drop(own);
-                Poll::Ready(Turn::Lead(Leader::new(this.flights, Arc::clone(&this.flight))))
+                Poll::Ready(Some(Leader::new(this.flights, Arc::clone(&this.flight))))
             }
             Stage::Over => {
                 drop(waiting_line);
                 this.waiter = None;
                 this.flight.end_post(this.flights);
-                Poll::Ready(Turn::Over(Arc::clone(&this.flight)))
+                Poll::Ready(None)
             }
         }
     }

@@ -88,6 +88,10 @@ pub(crate) struct Post<T> {
 }
 
 impl<T> Post<T> {
+    pub(crate) fn hash(&self) -> u64 {
+        self.hash
+    }
+
     /// Returns whether a write of the key has superseded the load, so that its value must not be
     /// stored.
     #[inline]

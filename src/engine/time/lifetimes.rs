@@ -1,7 +1,7 @@
 //! How long the entries of a cache live: the rules, and what they come to for one entry.
 
 use crate::{
-    engine::{load::refresh::Freshness, storage::nodes::Entry, time::timing::Extent},
+    engine::{load::refresh::RefreshRules, storage::nodes::Entry, time::timing::Extent},
     process::clock::{Clock, DEAD, NEVER, PAST, Reading, Until},
     sync::{Ordering::Relaxed, SettingU64},
     types::{chance, expiry::Expiry},
@@ -21,7 +21,7 @@ pub(crate) struct Lifetimes<K, V> {
     /// value.
     pub(crate) grace: u64,
     /// When a value is loaded again before its time is over, if at all.
-    pub(crate) freshness: Option<Box<Freshness<K, V>>>,
+    pub(crate) freshness: Option<Box<RefreshRules<K, V>>>,
 }
 
 /// Whether entries have times by rule.

@@ -1,39 +1,13 @@
 //! Values of any type in one cache.
 
-use crate::{process::clock::NEVER, sync::Arc};
+use crate::{engine::time::soft::Moments, sync::Arc};
 use std::{any::Any, fmt, time::Duration};
 
-/// How old a value is, compared with the soft times of its [`View`](crate::manager::View).
-///
-/// Lookups return values of any freshness until they expire.
-/// [`View::get_aged`](crate::manager::View::get_aged) returns the freshness as well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Freshness {
-    /// Before the soft times of the view.
-    Fresh,
-    /// Past [`with_refresh`](crate::manager::View::with_refresh): to be loaded again in the
-    /// background.
-    Due,
-    /// Past [`with_soft_ttl`](crate::manager::View::with_soft_ttl): to be used only if no newer
-    /// value can be had.
-    Stale,
-}
-
-/// When a value becomes stale and when it becomes due, by its cache's clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Times {
-    pub(crate) stale_at: u64,
-    pub(crate) due_at: u64,
-}
-
-impl Times {
-    pub(crate) const NEVER: Times = Times { stale_at: NEVER, due_at: NEVER };
-}
-
+/// A value and its times.
 #[derive(Debug)]
 pub(crate) struct Held<V> {
     pub(crate) value: V,
-    pub(crate) times: Times,
+    pub(crate) times: Moments,
 }
 
 /// The bytes of the allocations of a key and a value beside these: two reference counts each, the

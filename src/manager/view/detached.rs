@@ -94,7 +94,7 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
         Q: KeyOf<T> + ?Sized,
         F: Future<Output = Loaded<A, V>> + Send + 'static,
     {
-        assert_spawner(&self.entries);
+        let spawner = assert_spawner(&self.entries);
         Lazy::new(init, move |init| {
             let query = self.query(key);
             if let Some(value) = self.get_held(query, |held| held.value.clone()) {
@@ -110,8 +110,8 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
                     })
                 })
             });
-            let detached =
-                Detached::<_, _, _, A, _, _>::of_absent(&self.entries, self.request(query), init);
+            let (engine, seeking) = (self.entries.engine(), self.seeking::<A, _>(query));
+            let detached = Detached::new(engine, spawner, seeking, init);
             FoundOr::Else { future: Map::new(detached, |answer| A::taken(&answer)) }
         })
     }

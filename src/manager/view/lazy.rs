@@ -13,7 +13,7 @@ pin_project! {
     /// A future that `make` creates at the first poll, from a value that is held until then.
     #[project = LazyStage]
     #[project_replace = LazyWas]
-    pub(super) enum Lazy<T, M, F> {
+    pub(crate) enum Lazy<T, M, F> {
         Unpolled { value: T, make: M },
         Polled { #[pin] future: F },
         Making,
@@ -21,7 +21,7 @@ pin_project! {
 }
 
 impl<T, M: FnOnce(T) -> F, F: Future> Lazy<T, M, F> {
-    pub(super) fn new(value: T, make: M) -> Self {
+    pub(crate) fn new(value: T, make: M) -> Self {
         Self::Unpolled { value, make }
     }
 }
@@ -45,7 +45,7 @@ impl<T, M: FnOnce(T) -> F, F: Future> Future for Lazy<T, M, F> {
 pin_project! {
     /// An answer that is known, or a future of it.
     #[project = FoundStage]
-    pub(super) enum FoundOr<T, F> {
+    pub(crate) enum FoundOr<T, F> {
         Found { answer: Option<T> },
         Else { #[pin] future: F },
     }
@@ -66,7 +66,7 @@ impl<T, F: Future<Output = T>> Future for FoundOr<T, F> {
 
 pin_project! {
     /// A load that runs in its span.
-    pub(super) struct Followed<F, O> {
+    pub(crate) struct Followed<F, O> {
         // Dropped before its span.
         #[pin]
         load: F,
@@ -76,7 +76,7 @@ pin_project! {
 }
 
 impl<F: Future, O: Fn(&F::Output) -> Outcome> Followed<F, O> {
-    pub(super) fn new(load: F, span: LoadSpan, outcome: O) -> Self {
+    pub(crate) fn new(load: F, span: LoadSpan, outcome: O) -> Self {
         Self { load, span: Some(span), outcome }
     }
 }

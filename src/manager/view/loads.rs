@@ -6,12 +6,13 @@ use super::{
 };
 use crate::{
     engine::{load::fill::Timer, time::lifetimes::Ttl},
-    loading::{Always, Asking, Fallible, Optional, Question, polling::Map},
+    loading::{Always, Ask, Asking, Fallible, Optional, Question, Seeking, polling::Map},
     manager::{
         entries::{
-            key::{LoadRequest, Query},
+            key::{LoadRequest, Query, StoredKey},
             value::StoredValue,
         },
+        managed_cache::cache::Entries,
         observability::telemetry::{LoadSpan, Outcome},
     },
 };
@@ -195,8 +196,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
                     A::store(loaded, |value| self.stored(query, value, timer.stop().by_clock))
                 })
             });
-            let asking =
-                Asking::<_, _, _, A, _, _>::of_absent(&self.entries, self.request(query), init);
+            let asking = Asking::new(self.entries.engine(), self.seeking::<A, _>(query), init);
             FoundOr::Else { future: Map::new(asking, |answer| A::taken(&answer)) }
         })
     }
@@ -221,6 +221,14 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         LoadRequest { query, options: self.options }
     }
 
+    /// A request for a key that was looked up and not found.
+    pub(super) fn seeking<'v, 'q, A: Kind<V>, Q: KeyOf<T> + ?Sized>(
+        &'v self,
+        query: Query<'q, Q, V>,
+    ) -> Seeking<'v, ViewAsk<'v, 'q, A, Q, V>> {
+        Seeking::of_absent(Ask::new(&self.entries, self.request(query)))
+    }
+
     #[cold]
     #[inline(never)]
     fn load<A: Kind<V>, Q: KeyOf<T> + ?Sized>(
@@ -237,6 +245,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 }
 
+/// A question about a view's key, as one about that of its cache.
+pub(super) type ViewAsk<'v, 'q, A, Q, V> =
+    Ask<&'v Entries, StoredKey, StoredValue, A, LoadRequest<'q, Q, V>>;
 pub(super) type Loaded<A, V> = <A as Question<V>>::Loaded;
 pub(super) type Answer<A, V> = <A as Question<V>>::Answer;
 

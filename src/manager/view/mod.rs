@@ -16,7 +16,7 @@ mod detached;
 mod django;
 mod guards;
 mod keys;
-mod lazy;
+pub(super) mod lazy;
 mod loads;
 mod operations;
 mod versions;
@@ -30,7 +30,10 @@ use crate::{
     engine::{
         ops::insert::{EntryOptions, IfPresent, Inserted},
         storage::nodes::Entry,
-        time::lifetimes::Ttl,
+        time::{
+            lifetimes::Ttl,
+            soft::{Moments, SoftTimes},
+        },
     },
     manager::{
         Freshness, ManagedCache, Namespace,
@@ -38,7 +41,7 @@ use crate::{
             hashing::Tag,
             key::Query,
             namespace::Space,
-            value::{Held, REFERENCES, StoredValue, Times},
+            value::{Held, REFERENCES, StoredValue},
         },
         managed_cache::cache::Entries,
     },
@@ -75,8 +78,7 @@ pub struct View<V, T = AnyKey> {
     /// `None`: the current version of the namespace.
     version: Option<u64>,
     options: EntryOptions,
-    soft_ttl: Option<Duration>,
-    refresh: Option<Duration>,
+    soft: SoftTimes,
     heap: Option<fn(&V) -> usize>,
     values: PhantomData<fn(T) -> V>,
 }
@@ -97,8 +99,7 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             namespace,
             version: None,
             options: EntryOptions::BY_RULE,
-            soft_ttl: None,
-            refresh: None,
+            soft: SoftTimes::default(),
             heap: None,
             values: PhantomData,
         }
@@ -122,15 +123,14 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 impl<V, T> View<V, T> {
     /// Returns this view for other types of keys.
     fn with_keys<U>(&self) -> View<V, U> {
-        let Self { version, options, soft_ttl, refresh, heap, .. } = *self;
+        let Self { version, options, soft, heap, .. } = *self;
         View {
             entries: self.entries.clone(),
             cache: self.cache.clone(),
             namespace: self.namespace.clone(),
             version,
             options,
-            soft_ttl,
-            refresh,
+            soft,
             heap,
             values: PhantomData,
         }
@@ -202,14 +202,14 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// `duration`, and stay until they expire.
     #[must_use]
     pub fn with_soft_ttl(self, duration: Duration) -> Self {
-        Self { soft_ttl: Some(duration), ..self }
+        Self { soft: SoftTimes { stale_after: Some(duration), ..self.soft }, ..self }
     }
 
     /// Returns this view with a refresh time: its values are [due](Freshness::Due) after
     /// `duration`.
     #[must_use]
     pub fn with_refresh(self, duration: Duration) -> Self {
-        Self { refresh: Some(duration), ..self }
+        Self { soft: SoftTimes { due_after: Some(duration), ..self.soft }, ..self }
     }
 
     /// Returns this view with a function that returns the bytes a value owns on the heap. They
@@ -334,25 +334,12 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         StoredValue::new(held, bytes, took)
     }
 
-    fn times(&self) -> Times {
-        if self.soft_ttl.is_none() && self.refresh.is_none() {
-            return Times::NEVER;
-        }
-        let clock = &self.entries.engine().lifetimes().clock;
-        let after = |duration: Option<Duration>| {
-            duration
-                .map_or(Times::NEVER.due_at, |duration| clock.deadline_from(clock.read(), duration))
-        };
-        Times { stale_at: after(self.soft_ttl), due_at: after(self.refresh) }
+    fn times(&self) -> Moments {
+        self.soft.begin(&self.entries.engine().lifetimes().clock)
     }
 
-    fn freshness(&self, times: Times) -> Freshness {
-        let clock = &self.entries.engine().lifetimes().clock;
-        match () {
-            () if clock.is_past(times.stale_at) => Freshness::Stale,
-            () if clock.is_past(times.due_at) => Freshness::Due,
-            () => Freshness::Fresh,
-        }
+    fn freshness(&self, held: &Held<V>) -> Freshness {
+        held.times.freshness(&self.entries.engine().lifetimes().clock)
     }
 
     fn value_of(stored: &StoredValue) -> V {

@@ -74,7 +74,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     #[inline]
     pub fn get_aged<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> Option<(V, Freshness)> {
-        self.get_held(self.query(key), |held| (held.value.clone(), self.freshness(held.times)))
+        self.get_held(self.query(key), |held| (held.value.clone(), self.freshness(held)))
     }
 
     /// Returns the values of several keys, in the order of the keys. Each counts like

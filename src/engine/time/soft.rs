@@ -1,0 +1,91 @@
+//! The softer times of an entry: what it is before it expires.
+//!
+//! Caches with rules for refreshes, views and cached functions share this. An entry is *fresh*, then
+//! perhaps *due*, and *stale* past its soft time, until it expires. Where the times are kept differs:
+//! the engine derives them from when an entry was written (`load/refresh.rs`), the values of the
+//! manager's caches have them beside the value. An entry that was invalidated is not stale: it is
+//! gone.
+
+use crate::{
+    process::clock::{Clock, NEVER},
+    sync::{AtomicU64, Ordering::Relaxed},
+};
+use std::time::Duration;
+
+/// The time for which a failed refresh is not tried again.
+pub(crate) const REST: Duration = Duration::from_secs(1);
+
+/// How old a value is, compared with the soft times of its [`View`](crate::manager::View).
+///
+/// Lookups return values of any freshness until they expire.
+/// [`View::get_aged`](crate::manager::View::get_aged) returns the freshness as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Freshness {
+    /// Before the soft times of the view.
+    Fresh,
+    /// Past [`with_refresh`](crate::manager::View::with_refresh): to be loaded again in the
+    /// background.
+    Due,
+    /// Past [`with_soft_ttl`](crate::manager::View::with_soft_ttl): to be used only if no newer
+    /// value can be had.
+    Stale,
+}
+
+impl Freshness {
+    /// Returns how good an entry is that is due and stale from these times of the clock.
+    pub(crate) fn of(clock: &Clock, stale_at: u64, due_at: u64) -> Self {
+        if clock.is_past(stale_at) {
+            Self::Stale
+        } else if clock.is_past(due_at) {
+            Self::Due
+        } else {
+            Self::Fresh
+        }
+    }
+}
+
+/// The softer times that entries are given, counted from their writing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SoftTimes {
+    pub(crate) stale_after: Option<Duration>,
+    pub(crate) due_after: Option<Duration>,
+}
+
+/// The softer times of one entry, as times of its cache's clock.
+#[derive(Debug)]
+pub(crate) struct Moments {
+    stale_at: u64,
+    due_at: AtomicU64,
+}
+
+impl SoftTimes {
+    /// Returns the moments of an entry that is written now.
+    pub(crate) fn begin(self, clock: &Clock) -> Moments {
+        let after = |duration: Option<Duration>| {
+            duration.map_or(NEVER, |duration| clock.deadline_after(duration))
+        };
+        let (stale_at, due_at) = (after(self.stale_after), after(self.due_after));
+        Moments { stale_at, due_at: AtomicU64::new(due_at) }
+    }
+}
+
+impl Moments {
+    pub(crate) fn freshness(&self, clock: &Clock) -> Freshness {
+        // Relaxed: a time, which orders nothing.
+        Freshness::of(clock, self.stale_at, self.due_at.load(Relaxed))
+    }
+
+    /// Puts the next refresh off, after one that has failed.
+    #[cfg(feature = "macros")]
+    pub(crate) fn rest(&self, clock: &Clock) {
+        // Relaxed: as above.
+        self.due_at.store(clock.deadline_after(REST), Relaxed);
+    }
+}
+
+impl Clone for Moments {
+    fn clone(&self) -> Self {
+        // Relaxed: as above.
+        Self { stale_at: self.stale_at, due_at: AtomicU64::new(self.due_at.load(Relaxed)) }
+    }
+}
