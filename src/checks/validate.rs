@@ -81,8 +81,9 @@ impl<K: Eq, V> Shard<K, V> {
                     let home = loc.home(word);
                     let home_of_hash = self.index.home(hash);
                     assert_eq!(self.index.number(home_of_hash), home, "away from home: {loc:?}");
-                    let probe = layout.probe(hash, word.is_displaced());
-                    assert_eq!(probe.node_of(word), Some(node), "a wrong tag");
+                    let at_home = layout.probe(hash);
+                    let probe = if word.is_displaced() { at_home.next_door() } else { at_home };
+                    assert_eq!(probe.node_of(word, 0), Some(node), "a wrong tag");
                     displaced[home] += u64::from(word.is_displaced());
                     let found = self.index.find(home_of_hash, hash, |other| {
                         // SAFETY: as above.

@@ -21,8 +21,8 @@ pub(crate) const MERIT_MAX: u8 = 3;
 /// Stamps are the policy's clocks modulo this.
 pub(crate) const STAMPS: u8 = 128;
 
-const USES: u8 = USES_MAX;
-const MERIT_SHIFT: u32 = 2;
+/// The uses are the highest bits, so that the largest numbers are those with [`USES_MAX`] uses.
+const USES_SHIFT: u32 = 6;
 const PROTECTED: u8 = STAMPS;
 
 /// Which of the two segments an entry is or was in.
@@ -69,7 +69,7 @@ impl Standing {
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Hints {
-    /// Merit and uses: `0000 mmuu`.
+    /// Uses and merit: `uu00 00mm`.
     worth: [AtomicU8; SLOTS],
     /// Segment and stamp: `psss ssss`.
     stay: [AtomicU8; SLOTS],
@@ -135,8 +135,8 @@ impl Hints {
     pub(crate) fn touch(&self, slot: usize) {
         let worth = self.worth(slot);
         let seen = worth.load(Relaxed);
-        if seen & USES < USES_MAX {
-            worth.store(seen + 1, Relaxed);
+        if seen < USES_MAX << USES_SHIFT {
+            worth.store(seen + (1 << USES_SHIFT), Relaxed);
         }
     }
 
@@ -145,8 +145,8 @@ impl Hints {
         let (worth, stay) = (self.worth(slot).load(Relaxed), self.stay(slot).load(Relaxed));
         Standing {
             segment: if stay & PROTECTED == 0 { Segment::Probation } else { Segment::Protected },
-            uses: worth & USES,
-            merit: worth >> MERIT_SHIFT & MERIT_MAX,
+            uses: worth >> USES_SHIFT,
+            merit: worth & MERIT_MAX,
         }
     }
 
@@ -161,7 +161,7 @@ impl Hints {
     #[inline(always)]
     pub(crate) fn begin(&self, slot: usize, standing: Standing, stamp: u8) {
         let segment = if standing.segment == Segment::Protected { PROTECTED } else { 0 };
-        self.worth(slot).store(standing.merit << MERIT_SHIFT | standing.uses, Relaxed);
+        self.worth(slot).store(standing.uses << USES_SHIFT | standing.merit, Relaxed);
         self.stay(slot).store(segment | stamp & (STAMPS - 1), Relaxed);
     }
 }

@@ -87,7 +87,7 @@
 //! - `Member(n)` or `Tentative(n)` read and compared later is the same incarnation of n; its key is
 //!   the same. So what is ousted is the entry that was chosen, perhaps with more uses by now.
 //! - A control word read and compared later stands for the same decisions: each decision raises the
-//!   version and takes a node, no node is recycled twice during one pin, and there are 2^30
+//!   version and takes a node, no node is recycled twice during one pin, and there are 2^31
 //!   versions, more than twice the 2^20 nodes. A bump ([`Index::bump`]) raises the version, too,
 //!   and takes no node: but a thread bumps at most once for each load that was under way, and no
 //!   post of such a load is freed during the pin.
@@ -105,7 +105,7 @@ mod walk;
 use super::hints::{Hints, Standing};
 use crate::{
     engine::index::{
-        prefetch::prefetch,
+        prefetch::{added_up, prefetch},
         scan::Line,
         word::{Control, Layout, NodeId, SLOTS, Word},
     },
@@ -322,8 +322,8 @@ impl Index {
         Self { sets, layout }
     }
 
-    pub(crate) fn layout(&self) -> Layout {
-        self.layout
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
@@ -334,17 +334,17 @@ impl Index {
         self.sets.len()
     }
 
-    /// Returns the home set of a hash: its middle 32 bits, scaled to the number of sets.
+    /// Returns the home set of a hash: its bits below the 16 highest, scaled to the number of sets.
     #[inline(always)]
     pub(crate) fn home(&self, hash: u64) -> Home<'_> {
-        let bits = u64::from((hash >> 16) as u32);
-        Home { set: self.set(((bits * self.sets.len() as u64) >> 32) as usize) }
+        let scaled = u128::from(hash << 16) * self.sets.len() as u128;
+        Home { set: self.set((scaled >> 64) as usize) }
     }
 
     /// Returns the home set of a hash and prefetches its lines.
     #[inline(always)]
     pub(crate) fn prefetched_home(&self, hash: u64) -> Home<'_> {
-        let home = self.home(hash);
+        let home = Home { set: added_up(self.home(hash).set) };
         home.prefetch();
         home
     }
@@ -406,35 +406,50 @@ impl Index {
     }
 
     /// Looks for a key with this hash for whose node `eq` holds.
-    #[inline(always)]
+    #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn find<'i>(
         &'i self,
         home: Home<'i>,
         hash: u64,
-        mut eq: impl FnMut(NodeId) -> bool,
+        eq: impl FnMut(NodeId) -> bool,
     ) -> Option<Found<'i>> {
-        self.find_at(home, hash, |node| eq(node).then_some(())).map(|(found, ())| found)
+        self.find_among(home, hash, || 0, eq)
     }
 
-    /// Looks for a key with this hash for whose node `read` returns `Some`, and returns that, too.
+    /// Looks for a key with this hash for whose node `eq` holds, which is likely to be among the
+    /// first `likely` nodes. These exist ([`Probe::node_of`]).
+    #[inline(always)]
+    pub(crate) fn find_among<'i>(
+        &'i self,
+        home: Home<'i>,
+        hash: u64,
+        likely: impl Fn() -> usize,
+        mut eq: impl FnMut(NodeId) -> bool,
+    ) -> Option<Found<'i>> {
+        self.find_at(home, hash, likely, |node| eq(node).then_some(())).map(|(found, ())| found)
+    }
+
+    /// Like [`Index::find_among`], for a key for whose node `read` returns `Some`. Returns that, too.
     #[inline(always)]
     pub(crate) fn find_at<'i, T>(
         &'i self,
         home: Home<'i>,
         hash: u64,
+        likely: impl Fn() -> usize,
         mut read: impl FnMut(NodeId) -> Option<T>,
     ) -> Option<(Found<'i>, T)> {
         let mut set = home.set;
+        let mut probe = self.layout.probe(hash);
         let mut displaced = false;
         loop {
-            let probe = self.layout.probe(hash, displaced);
             let mut matches = set.line().matches(probe);
             while matches != 0 {
                 let slot = matches.trailing_zeros() as usize;
                 matches &= matches - 1;
-                // The scan is Relaxed; this Acquire load makes the node's content visible.
+                // The scan is Relaxed; this Acquire load makes the node's content visible. `likely`
+                // comes after it, like what `read` reads, so that the compiler reads both once.
                 let word = set.word(slot);
-                if let Some(node) = probe.node_of(word)
+                if let Some(node) = probe.node_of(word, likely())
                     && let Some(read) = read(node)
                 {
                     return Some((Found { set, slot, word, node }, read));
@@ -444,7 +459,7 @@ impl Index {
             if displaced || home.control().displaced() == 0 {
                 return None;
             }
-            set = self.neighbour(set);
+            (set, probe) = (self.neighbour(set), probe.next_door());
             displaced = true;
         }
     }

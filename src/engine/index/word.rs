@@ -13,13 +13,14 @@
 //! ```
 //!
 //! `d` says that the key's home is the neighbouring set. `tag` takes what the shard's node numbers
-//! leave of 30 bits: see [`Layout`]. Node numbers begin with 1, so a tentative word is never 0.
+//! leave of 30 bits ([`Layout`]), and is the bits of the hash at the same place. Node numbers begin
+//! with 1, so a tentative word is never 0.
 //!
 //! # Control word, 64 bits
 //!
 //! ```text
-//!  63 ......... 34 |   33   | 32 ...... 25 | 24 ... 20 | 19 ... 0
-//!    version 30      sealed   displaced 8    place 5     node 20
+//!  63 ......... 33 |   32   | 31 ...... 25 | 24 ... 20 | 19 ... 0
+//!    version 31      sealed   displaced 7    place 5     node 20
 //! ```
 //!
 //! The last insert that was decided in this set (`node` at `place`, or none), how many keys of
@@ -42,97 +43,120 @@ pub(crate) const NODE_BITS_MAX: u32 = 20;
 const MEMBER: u32 = 1 << 31;
 const DISPLACED: u32 = 1 << 30;
 const PAYLOAD: u32 = DISPLACED - 1;
-/// The number of bits of a hash that a ghost keeps, if slots keep as many.
-const GHOST_TAG_BITS: u32 = 13;
+/// The lowest bit of a hash that a ghost keeps. The highest is the highest of a tag.
+const GHOST_SHIFT: u32 = 17;
 
 /// How a shard splits the payload bits between tag and node number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(align(16))]
 pub(crate) struct Layout {
-    node_bits: u32,
-    node_mask: u32,
-    /// The bits of a word that have to match: kind, displacement and tag. Kept beside `node_mask`,
-    /// since each hit uses both masks.
-    probe_mask: u32,
-    ghost_mask: u32,
+    /// The bits of a word that have to match: kind, displacement and tag. Four times, as a vector,
+    /// since each lookup uses it as one.
+    probe_mask: [u32; 4],
+    tag_mask: u32,
+    /// The bits of a tag that a ghost keeps, from [`GHOST_SHIFT`] on. No more than a slot keeps,
+    /// since a thread that evicts an entry has only its word.
+    ghost_mask: u16,
 }
 
 impl Layout {
     /// Returns the layout for node numbers up to `max_node`; `None` if they do not fit.
     pub(crate) fn for_nodes(max_node: NodeId) -> Option<Self> {
         let node_bits = (NodeId::BITS - max_node.leading_zeros()).max(1);
-        let node_mask = (1 << node_bits) - 1;
-        let probe_mask = !node_mask;
-        // No more than a slot keeps, since a thread that evicts an entry has only its word.
-        let ghost_bits = GHOST_TAG_BITS.min(PAYLOAD.count_ones().saturating_sub(node_bits));
-        let ghost_mask = (1 << ghost_bits) - 1;
+        let probe_mask = !((1 << node_bits) - 1);
+        let tag_mask = probe_mask & PAYLOAD;
+        let ghost_mask = (tag_mask >> GHOST_SHIFT) as u16;
         (node_bits <= NODE_BITS_MAX).then_some(Self {
-            node_bits,
-            node_mask,
-            probe_mask,
+            probe_mask: [probe_mask; 4],
+            tag_mask,
             ghost_mask,
         })
     }
 
-    /// Returns the bits of the hash that slots keep, at their place in a word.
     #[inline(always)]
-    fn tag(self, hash: u64) -> u32 {
-        ((hash as u32) << self.node_bits) & PAYLOAD
+    fn node_mask(&self) -> u32 {
+        !self.probe_mask[0]
     }
 
-    /// Returns what a member word with this hash is compared with, and under which mask.
+    /// Returns the bits of the hash that slots keep, at their place in a word.
     #[inline(always)]
-    pub(crate) fn probe(self, hash: u64, displaced: bool) -> Probe {
-        let displaced = if displaced { DISPLACED } else { 0 };
-        Probe { mask: self.probe_mask, want: MEMBER | displaced | self.tag(hash) }
+    fn tag(&self, hash: u64) -> u32 {
+        hash as u32 & self.tag_mask
+    }
+
+    /// Returns what a member word with this hash, of a key in its home set, is compared with, and
+    /// under which mask.
+    #[inline(always)]
+    pub(crate) fn probe(&self, hash: u64) -> Probe<'_> {
+        Probe { mask: &self.probe_mask, want: MEMBER | self.tag(hash) }
     }
 
     /// Returns the part of a hash that a ghost keeps.
     #[inline(always)]
-    pub(crate) fn ghost_tag(self, hash: u64) -> u16 {
-        (hash as u32 & self.ghost_mask) as u16
+    pub(crate) fn ghost_tag(&self, hash: u64) -> u16 {
+        (hash as u32 >> GHOST_SHIFT) as u16 & self.ghost_mask
     }
 
     /// Returns the part of the hash that a ghost keeps, of the key whose member word this is.
     #[inline(always)]
-    pub(crate) fn ghost_tag_of(self, word: Word) -> u16 {
-        (word.0 >> self.node_bits & self.ghost_mask) as u16
+    pub(crate) fn ghost_tag_of(&self, word: Word) -> u16 {
+        (word.0 >> GHOST_SHIFT) as u16 & self.ghost_mask
     }
 
     #[inline(always)]
-    pub(crate) fn tentative(self, hash: u64, node: NodeId, displaced: bool) -> Word {
-        debug_assert!(node != 0 && node <= self.node_mask, "node number out of range");
+    pub(crate) fn tentative(&self, hash: u64, node: NodeId, displaced: bool) -> Word {
+        debug_assert!(node != 0 && node <= self.node_mask(), "node number out of range");
         Word(if displaced { DISPLACED } else { 0 } | self.tag(hash) | node)
     }
 
     #[inline(always)]
-    pub(crate) fn node(self, word: Word) -> NodeId {
-        word.0 & self.node_mask
+    pub(crate) fn node(&self, word: Word) -> NodeId {
+        word.0 & self.node_mask()
     }
 
     /// Returns the member word of the same key with another node.
     #[inline(always)]
-    pub(crate) fn with_node(self, word: Word, node: NodeId) -> Word {
-        Word(word.0 & self.probe_mask | node)
+    pub(crate) fn with_node(&self, word: Word, node: NodeId) -> Word {
+        Word(word.0 & self.probe_mask[0] | node)
     }
 }
 
 /// A compare value and its mask: one `and` and one compare per slot.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Probe {
-    pub(crate) mask: u32,
+pub(crate) struct Probe<'l> {
+    /// The mask, four times.
+    pub(crate) mask: &'l [u32; 4],
     pub(crate) want: u32,
 }
 
-impl Probe {
-    pub(crate) const FREE: Probe = Probe { mask: u32::MAX, want: Word::FREE.0 };
+impl Probe<'_> {
+    pub(crate) const FREE: Probe<'static> = Probe { mask: &[u32::MAX; 4], want: Word::FREE.0 };
+
+    /// Returns the probe for the same key in the neighbour of its home set.
+    #[inline(always)]
+    pub(crate) fn next_door(self) -> Self {
+        debug_assert!(self.want & DISPLACED == 0, "next door already");
+        // Not by `|`: the compiler would keep the tag beside what was made of it.
+        Probe { want: self.want.wrapping_add(DISPLACED), ..self }
+    }
 
     /// Returns the node of a word, if the word matches.
+    ///
+    /// The first `likely` nodes exist, and if the node is one of these, one compare says that the
+    /// word matches: any other bit makes the number larger than theirs.
     #[inline(always)]
-    pub(crate) fn node_of(self, word: Word) -> Option<NodeId> {
+    pub(crate) fn node_of(self, word: Word, likely: usize) -> Option<NodeId> {
         // The bits that match cancel out, so the node number is left of a word that matches.
         let rest = word.0 ^ self.want;
-        (rest & self.mask == 0).then_some(rest)
+        debug_assert!(likely < 1 << self.mask[0].trailing_zeros(), "more nodes than numbers");
+        (is_among(rest, likely) || rest & self.mask[0] == 0).then_some(rest)
     }
+}
+
+/// Returns whether a node is among the first `count`, whose numbers are from 1 on.
+#[inline(always)]
+pub(crate) fn is_among(node: NodeId, count: usize) -> bool {
+    (node.wrapping_sub(1) as usize) < count
 }
 
 /// What one slot held at one moment.
@@ -211,10 +235,10 @@ const CTL_PLACE_SHIFT: u32 = 20;
 const CTL_PLACE_DISPLACED: u64 = 1 << 24;
 const CTL_DISPLACED_SHIFT: u32 = 25;
 const CTL_DISPLACED_ONE: u64 = 1 << CTL_DISPLACED_SHIFT;
-const CTL_SEALED: u64 = 1 << 33;
-const CTL_VERSION_ONE: u64 = 1 << 34;
+const CTL_SEALED: u64 = 1 << 32;
+const CTL_VERSION_ONE: u64 = 1 << 33;
 /// The maximum count of displaced keys. A set that has reached it displaces no more.
-const CTL_DISPLACED_MAX: u64 = 0xFF;
+const CTL_DISPLACED_MAX: u64 = 0x7F;
 
 /// What a set's control word held at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,20 +352,23 @@ mod tests {
             let word = layout.tentative(hash, node, displaced);
             assert_eq!(word.kind(), Kind::Tentative);
             assert_eq!((layout.node(word), word.is_displaced()), (node, displaced));
-            let probe = layout.probe(hash, displaced);
-            assert_eq!(probe.node_of(word), None, "readers must not see it");
+            let (home, next_door) = (layout.probe(hash), layout.probe(hash).next_door());
+            let (probe, elsewhere) = if displaced { (next_door, home) } else { (home, next_door) };
+            let likely = rng.random_range(0..=max) as usize;
+            assert_eq!(probe.node_of(word, likely), None, "readers must not see it");
+            assert_eq!(probe.node_of(Word::FREE, likely), None);
 
             let member = word.into_member();
             assert_eq!(member.kind(), Kind::Member);
-            assert_eq!(probe.node_of(member), Some(node));
-            assert_eq!(layout.probe(hash, !displaced).node_of(member), None);
+            assert_eq!(probe.node_of(member, likely), Some(node));
+            assert_eq!(elsewhere.node_of(member, likely), None);
             assert_eq!(layout.node(member), node);
             assert_eq!(layout.ghost_tag_of(member), layout.ghost_tag(hash));
 
             let other = rng.random_range(1..=max);
             let replaced = layout.with_node(member, other);
             assert_eq!((layout.node(replaced), replaced.is_displaced()), (other, displaced));
-            assert_eq!(probe.node_of(replaced), Some(other));
+            assert_eq!(probe.node_of(replaced, likely), Some(other));
         }
     }
 
@@ -360,7 +387,7 @@ mod tests {
             let before = control;
             control = control.decide(round, place);
             assert_eq!(control.decided(), Some((round, place)));
-            assert_ne!(control.bits() >> 34, before.bits() >> 34, "the version moves");
+            assert_ne!(control.bits() >> 33, before.bits() >> 33, "the version moves");
         }
         assert_eq!(control.displaced(), 10);
         let same = control.forget(7, false);
@@ -371,19 +398,19 @@ mod tests {
 
     #[test]
     fn the_version_wraps_without_touching_its_neighbours() {
-        let control = Control::from_bits(u64::MAX << 34);
+        let control = Control::from_bits(u64::MAX << 33);
         let next = control.decide(5, Place { slot: 1, displaced: false });
         assert_eq!(next.decided(), Some((5, Place { slot: 1, displaced: false })));
-        assert_eq!((next.bits() >> 34, next.displaced()), (0, 0));
+        assert_eq!((next.bits() >> 33, next.displaced()), (0, 0));
         let bumped = next.bump();
-        assert_eq!((bumped.bits() >> 34, bumped.decided()), (1, next.decided()));
-        assert_eq!(Control::from_bits(u64::MAX << 34).bump().bits(), 0);
+        assert_eq!((bumped.bits() >> 33, bumped.decided()), (1, next.decided()));
+        assert_eq!(Control::from_bits(u64::MAX << 33).bump().bits(), 0);
     }
 
     #[test]
     fn a_seal_stays() {
         let place = Place { slot: 3, displaced: true };
-        let open = Control::from_bits(u64::MAX << 34).decide(5, place);
+        let open = Control::from_bits(u64::MAX << 33).decide(5, place);
         assert!(!open.is_sealed());
         let sealed = open.seal();
         assert_eq!((sealed.decided(), sealed.displaced()), (open.decided(), open.displaced()));

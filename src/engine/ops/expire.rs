@@ -98,6 +98,10 @@ impl<K, V> Shard<K, V> {
     pub(crate) fn timing_by_rule(&self, common: &Common<K, V>) -> Result<&Timing, OutOfMemory> {
         let lifetimes = &common.lifetimes;
         let timing = common.parts.make(Part::Times, &self.timing, || {
+            // Before Times, so that a lookup that finds the bit of Times finds this one.
+            if !lifetimes.clock.gives_leases() {
+                common.parts.announce(Part::Clocked);
+            }
             let (planned, max) = (self.planned_nodes(), self.max_nodes());
             let (clock, span) = (&lifetimes.clock, lifetimes.span());
             Timing::new(planned, max, clock, span, lifetimes.extent())
@@ -148,31 +152,11 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Returns whether the deadline of a node that was found in the index has not come. Then this
-    /// is a read, which may postpone the deadline. Otherwise the deadline is not marked past here.
+    /// Returns whether this thread knows, without asking the clock, that the deadline of a node that
+    /// was found in the index has not come. For caches whose clock gives leases.
     #[inline(always)]
-    pub(crate) fn read_in_time(&self, common: &Common<K, V>, node: NodeId) -> bool {
-        let Some(timing) = self.timing.get() else { return true };
-        // A read that may postpone the deadline needs the time.
-        let postpones = common.parts.now().has(Part::Reads);
-        (!postpones && timing.surely_lives(node)) || self.read_by_clock(common, node)
-    }
-
-    /// Decides [`Shard::read_in_time`] by the clock. Out of line, and takes no values that its
-    /// caller has read, so that hits that do not come here keep none for it.
-    #[cold]
-    #[inline(never)]
-    fn read_by_clock(&self, common: &Common<K, V>, node: NodeId) -> bool {
-        let Some(timing) = self.timing.get() else { return true };
-        let Verdict::Live(reading) = timing.judge(&common.lifetimes.clock, node) else {
-            return false;
-        };
-        if common.parts.now().has(Part::Reads) {
-            self.on_read(common, timing, node, reading);
-        } else {
-            timing.renew_lease(&common.lifetimes.clock);
-        }
-        true
+    pub(crate) fn surely_lives(&self, node: NodeId) -> bool {
+        self.timing.get().is_none_or(|timing| timing.surely_lives(node))
     }
 
     /// Returns whether the entry of a node that was found in the index is neither expired nor

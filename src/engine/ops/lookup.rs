@@ -59,8 +59,8 @@ pub(crate) trait Sought<'c, K, V>: Copy {
 enum Glance<'s, K, V> {
     Miss,
     Hit(Located<'s, K, V>),
-    /// The deadline of the entry has come. Neither a hit nor a miss was counted.
-    Past,
+    /// The clock has to decide whether the deadline of the entry has come. Nothing was counted.
+    Unsure,
 }
 
 impl<K, V> Common<K, V> {
@@ -79,12 +79,10 @@ impl<K, V> Common<K, V> {
             self.counters.count(pin.number, Event::Miss);
             return Glance::Miss;
         };
-        // A hint. Counted before the look at the deadline, so that the slot's place need not be
-        // kept across it.
-        Index::touch(found);
-        if TIMED && !shard.read_in_time(self, found.node) {
-            return Glance::Past;
+        if TIMED && !shard.surely_lives(found.node) {
+            return Glance::Unsure;
         }
+        Index::touch(found);
         self.counters.count(pin.number, Event::Hit);
         Glance::Hit(Located { shard, found, reading: None, entry })
     }
@@ -134,7 +132,7 @@ impl<K, V> Engine<K, V> {
         Self::get_in_first::<false, R>(sought, f)
     }
 
-    /// [`Engine::get`] in a cache whose entries may have deadlines, which reads may postpone.
+    /// [`Engine::get`] in a cache whose entries may have deadlines, and whose lookups go by leases.
     #[inline(never)]
     fn get_in_time<'c, R>(
         sought: impl Sought<'c, K, V>,
@@ -156,21 +154,38 @@ impl<K, V> Engine<K, V> {
         K: 'c,
         V: 'c,
     {
-        let common = &*sought.engine().common;
         let hash = sought.hash();
         // Before the pin, whose locked instruction takes about as long as the line.
-        let shard = common.tiers.first(hash);
+        let shard = sought.engine().first_tier(hash);
         let home = shard.index.prefetched_home(hash);
         let pin = pin();
+        let common = &*sought.engine().common;
         match common.glance::<TIMED>(&pin, shard, home, hash, |key| sought.is(key)) {
             Glance::Miss => None,
             Glance::Hit(located) => Some(located.with(f)),
-            Glance::Past => Self::get_by_detour(sought, f),
+            Glance::Unsure => {
+                drop(pin);
+                Self::get_by_clock(sought, f)
+            }
         }
     }
 
-    /// [`Engine::get`] in a cache with groups or more than one tier, or after a glance found an
-    /// entry whose deadline has come.
+    /// [`Engine::get`] after a glance at an entry of which this thread's lease says nothing.
+    #[cold]
+    #[inline(never)]
+    fn get_by_clock<'c, R>(
+        sought: impl Sought<'c, K, V>,
+        f: impl FnOnce(&Entry<K, V>) -> R,
+    ) -> Option<R>
+    where
+        K: 'c,
+        V: 'c,
+    {
+        sought.engine().common.lifetimes.clock.renew_lease();
+        Self::get_by_detour(sought, f)
+    }
+
+    /// [`Engine::get`] in any cache. Called for one with a part of [`PartSet::OF_DETOURS`].
     #[inline(never)]
     fn get_by_detour<'c, R>(
         sought: impl Sought<'c, K, V>,
@@ -180,7 +195,7 @@ impl<K, V> Engine<K, V> {
         K: 'c,
         V: 'c,
     {
-        // Before the pin, since hashing is user code. (A glance before this still holds its pin.)
+        // Before the pin, since hashing is user code.
         let hash = sought.hash();
         let pin = pin();
         let located = sought.engine().find(&pin, hash, |key| sought.is(key));
@@ -202,7 +217,7 @@ impl<K, V> Engine<K, V> {
             match common.glance::<true>(pin, shard, home, hash, &mut eq) {
                 Glance::Miss => return None,
                 Glance::Hit(located) => return Some(located.entry),
-                Glance::Past => {}
+                Glance::Unsure => common.lifetimes.clock.renew_lease(),
             }
         }
         self.find(pin, hash, eq).map(|located| located.entry)

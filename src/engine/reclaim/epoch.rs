@@ -18,6 +18,7 @@
 //! right whenever it succeeds. Lock-free: a failed swap is another thread's success.
 
 use crossbeam_epoch::{Collector, Guard, LocalHandle};
+use std::hint;
 
 /// The maximum number of living threads that have a number.
 #[cfg(not(larder_loom))]
@@ -30,13 +31,17 @@ pub(crate) const MAX_THREADS: u32 = 4;
 ///
 /// It is kept as a place in chunks, since counters are stored like that: each chunk has as many
 /// places as all before it together, and finding a thread's counters on a hit takes no arithmetic.
-/// The chunk is the lower half of the word, the place within it the upper half: with both in one
-/// word, a [`Pin`] is two words and stays in registers.
+/// The chunk is the lower half of the word, the place within it, times [`UNIT`], the upper half:
+/// with both in one word, a [`Pin`] is two words and stays in registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number(u64);
 
 /// The number of places of the first chunk: one, since many caches are used by one thread.
 const FIRST_CHUNK: usize = if cfg!(larder_loom) { 4 } else { 1 };
+
+/// The size of which those of most values are a multiple, in bytes: then finding a thread's value
+/// takes no multiplication.
+const UNIT: usize = 128;
 
 /// Returns the number of places of a chunk.
 pub(crate) fn chunk_len(chunk: usize) -> usize {
@@ -50,7 +55,7 @@ impl Number {
     const NONE: Number = Number::at(CHUNKS as u32, 0);
 
     const fn at(chunk: u32, place: u32) -> Self {
-        Number((place as u64) << 32 | chunk as u64)
+        Number((place as u64 * UNIT as u64) << 32 | chunk as u64)
     }
 
     fn new(number: u32) -> Self {
@@ -70,15 +75,21 @@ impl Number {
     }
 
     fn number(self) -> Option<u32> {
-        let (chunk, place) = self.place();
-        (self != Self::NONE).then(|| Self::first_of(chunk as u32) + place as u32)
+        let place = self.offset(1) as u32;
+        (self != Self::NONE).then(|| Self::first_of(self.chunk() as u32) + place)
     }
 
-    /// Returns the chunk, at most [`CHUNKS`], and the place within it, less than the chunk's
-    /// length.
+    /// Returns the chunk, at most [`CHUNKS`].
     #[inline(always)]
-    pub(crate) fn place(self) -> (usize, usize) {
-        (self.0 as u32 as usize, (self.0 >> 32) as usize)
+    pub(crate) fn chunk(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    /// Returns the place within the chunk, which is less than the chunk's length, times `size`.
+    #[inline(always)]
+    pub(crate) fn offset(self, size: usize) -> usize {
+        let units = (self.0 >> 32) as usize;
+        if size.is_multiple_of(UNIT) { units * (size / UNIT) } else { units / UNIT * size }
     }
 }
 
@@ -315,16 +326,25 @@ pub(crate) struct Pin {
 pub(crate) fn pin() -> Pin {
     // Returns a guard and takes no closure: the captures of a closure that a cold path may call,
     // too, would all be kept in memory.
-    match registered() {
-        Some(local) => local.pin(),
-        None => pin_unregistered(),
-    }
+    let pin = match registered() {
+        // The check lets the compiler leave out, in `LocalHandle::pin`, what only a guard within
+        // another one needs.
+        Some(local) if !local.handle.is_pinned() => local.pin(),
+        _ => pin_seldom(),
+    };
+    // SAFETY: a guard without a collector comes from `crossbeam_epoch::unprotected` only.
+    unsafe { hint::assert_unchecked(pin.guard.collector().is_some()) };
+    pin
 }
 
+/// Pins a thread that is pinned already, or that is not registered.
 #[cold]
 #[inline(never)]
-fn pin_unregistered() -> Pin {
-    register(Local::pin).unwrap_or_else(pin_past_destruction)
+fn pin_seldom() -> Pin {
+    match registered() {
+        Some(local) => local.pin(),
+        None => register(Local::pin).unwrap_or_else(pin_past_destruction),
+    }
 }
 
 /// Pins a thread whose thread-local values have been destroyed: without a number, and with a
@@ -375,15 +395,18 @@ mod numbers {
 
     #[cfg(test)]
     mod tests {
-        use super::super::{CHUNKS, MAX_THREADS, Number, chunk_len};
+        use super::super::{CHUNKS, MAX_THREADS, Number, UNIT, chunk_len};
 
         #[test]
         fn every_number_has_a_place_of_its_own() {
             let mut seen = std::collections::HashSet::new();
             for number in 0..MAX_THREADS {
-                let (chunk, place) = Number::new(number).place();
+                let (chunk, place) = (Number::new(number).chunk(), Number::new(number).offset(1));
                 assert!(chunk < CHUNKS && place < chunk_len(chunk), "number {number}");
                 assert!(seen.insert((chunk, place)), "number {number}");
+                for size in [UNIT, 8 * UNIT, 24] {
+                    assert_eq!(Number::new(number).offset(size), place * size, "number {number}");
+                }
                 assert_eq!(Number::new(number).number(), Some(number));
             }
             assert_eq!(Number::NONE.number(), None);

@@ -37,18 +37,27 @@ impl<T: Element + Send + Sync> PerThread<T> {
     /// if there is no memory for it.
     #[inline(always)]
     pub(crate) fn of(&self, number: Number) -> Option<&T> {
-        let (chunk, place) = number.place();
+        self.found(number).or_else(|| self.added(number))
+    }
+
+    /// Returns the value of the thread with this number, if it exists.
+    #[inline(always)]
+    pub(crate) fn found(&self, number: Number) -> Option<&T> {
         // SAFETY: a number's chunk is at most `CHUNKS`, and there are `CHUNKS + 1`.
-        let start = unsafe { self.chunks.get_unchecked(chunk) };
+        let start = unsafe { self.chunks.get_unchecked(number.chunk()) };
         // Acquire: pairs with the AcqRel in `add_chunk`; the chunk's zeros are visible.
-        let start =
-            NonNull::new(start.load(Ordering::Acquire)).or_else(|| self.add_chunk(chunk))?;
+        let start = NonNull::new(start.load(Ordering::Acquire))?;
         // SAFETY: a published chunk has `chunk_len` values and is freed only when `self` is
         // dropped; the place of a number is less than `chunk_len` of its chunk.
-        Some(unsafe { start.add(place).as_ref() })
+        Some(unsafe { start.byte_add(number.offset(size_of::<T>())).as_ref() })
     }
 
     #[cold]
+    fn added(&self, number: Number) -> Option<&T> {
+        self.add_chunk(number.chunk())?;
+        self.found(number)
+    }
+
     fn add_chunk(&self, chunk: usize) -> Option<NonNull<T>> {
         if chunk == CHUNKS {
             return None;

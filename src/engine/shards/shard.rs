@@ -245,7 +245,8 @@ impl<K, V> Shard<K, V> {
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Found<'s>> {
-        self.index.find(home, hash, |node| {
+        let planned = || self.nodes.planned();
+        self.index.find_among(home, hash, planned, |node| {
             // SAFETY: the index read `node` from a member word with Acquire under this pin, so its
             // entry is initialised, and is not written or dropped before the pin ends.
             unsafe { self.nodes.with(node, |entry| eq(&entry.key)) }
@@ -264,7 +265,8 @@ impl<K, V> Shard<K, V> {
         if planted(Bug::SealedOverlooked) && home.control().is_sealed() {
             return None;
         }
-        self.index.find_at(home, hash, |node| {
+        let planned = || self.nodes.planned();
+        self.index.find_at(home, hash, planned, |node| {
             if cfg!(larder_loom) {
                 // With `with`, models see how long the key is read.
                 // SAFETY: `node` was read from a member word with Acquire under this pin, as below.
@@ -275,9 +277,23 @@ impl<K, V> Shard<K, V> {
             // SAFETY: the index read `node` from a member word with Acquire under this pin, so its
             // entry is initialised, and is not written or dropped before the pin ends, from which
             // the reference borrows.
-            let entry = unsafe { self.nodes.get(node) };
+            let entry = unsafe {
+                if self.nodes.is_planned(node) { self.nodes.get(node) } else { self.spare(node) }
+            };
             eq(&entry.key).then_some(entry)
         })
+    }
+
+    /// Calls [`Nodes::get`] for a node that is not one of those planned for, out of line.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Nodes::get`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn spare(&self, node: NodeId) -> &Entry<K, V> {
+        // SAFETY: as the caller guarantees.
+        unsafe { self.nodes.get(node) }
     }
 
     /// Returns the weight of a node that is or was in the index.

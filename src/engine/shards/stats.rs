@@ -65,6 +65,16 @@ pub(crate) const EVENTS: usize = 15;
 #[derive(Debug)]
 struct Counts(CachePadded<[AtomicU64; EVENTS]>);
 
+impl Counts {
+    #[inline(always)]
+    fn add(&self, event: Event, n: u64) {
+        let counter = &self.0[event as usize];
+        // Relaxed, not a read-modify-write: only the owner of this number writes here, and owners
+        // hand the number on by Release and Acquire.
+        counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+}
+
 // SAFETY: an array of atomic integers, and padding; all zeros are a valid value.
 unsafe impl Element for Counts {
     #[cfg(larder_loom)]
@@ -99,14 +109,22 @@ impl Counters {
     /// Counts `n` events for the thread of this number.
     #[inline(always)]
     pub(crate) fn add(&self, number: Number, event: Event, n: u64) {
-        let Some(counts) = self.per_thread.of(number) else { return self.add_shared(event, n) };
-        let counter = &counts.0[event as usize];
-        // Relaxed, not a read-modify-write: only the owner of this number writes here, and owners
-        // hand the number on by Release and Acquire.
-        counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+        match self.per_thread.found(number) {
+            Some(counts) => counts.add(event, n),
+            None => self.add_seldom(number, event, n),
+        }
     }
 
+    /// Counts for a thread that has not counted before, or that has no counters of its own.
     #[cold]
+    #[inline(never)]
+    fn add_seldom(&self, number: Number, event: Event, n: u64) {
+        match self.per_thread.of(number) {
+            Some(counts) => counts.add(event, n),
+            None => self.add_shared(event, n),
+        }
+    }
+
     fn add_shared(&self, event: Event, n: u64) {
         // Relaxed: several threads count here, and the read-modify-write loses none.
         self.shared[event as usize].fetch_add(n, Ordering::Relaxed);

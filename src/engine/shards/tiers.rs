@@ -110,7 +110,7 @@ mod numbers;
 
 use crate::{
     engine::{
-        index::word::NodeId,
+        index::{prefetch::added_up, word::NodeId},
         shards::{
             common::Common,
             plan::{Growth, PAIRS_MAX, Plan},
@@ -218,7 +218,7 @@ impl<K, V> Tiers<K, V> {
     pub(crate) fn first(&self, hash: u64) -> &Shard<K, V> {
         let place = (hash >> 48) as usize & self.mask;
         // SAFETY: the mask is one less than the number of shards, so `place` is less than that.
-        unsafe { self.first.get_unchecked(place) }
+        added_up(unsafe { self.first.get_unchecked(place) })
     }
 
     /// Returns an added tier, if there is one with this number.

@@ -150,6 +150,12 @@ impl<T: Element> Chunked<T> {
         first_len.checked_mul(size_of::<T>())
     }
 
+    /// Returns the number of elements of the first chunk.
+    #[inline(always)]
+    pub(crate) fn first_len(&self) -> usize {
+        self.first_len
+    }
+
     /// Returns the number of an element's chunk, and its place in it. Both count from the end of
     /// the first chunk.
     fn locate(&self, i: usize) -> (usize, usize) {
@@ -225,13 +231,14 @@ impl<T: Element> Chunked<T> {
             // SAFETY: `i` is within the first chunk.
             Some(unsafe { self.first.add(i) })
         } else {
-            self.find_spilled(i - self.first_len)
+            self.find_spilled(i)
         }
     }
 
+    /// Like [`Chunked::find`], for an element behind the first chunk.
     #[cold]
     fn find_spilled(&self, i: usize) -> Option<NonNull<T>> {
-        let (chunk, place) = self.spilled(i)?;
+        let (chunk, place) = self.spilled(i - self.first_len)?;
         // SAFETY: `place` is within the chunk.
         Some(unsafe { chunk.add(place) })
     }

@@ -9,7 +9,10 @@
 
 use crate::{
     engine::{
-        index::{prefetch::prefetch, word::NodeId},
+        index::{
+            prefetch::prefetch,
+            word::{NodeId, is_among},
+        },
         storage::chunked::{Chunked, Element, OutOfMemory},
     },
     sync::UnsafeCell,
@@ -58,6 +61,19 @@ impl<K, V> Nodes<K, V> {
         Chunked::<Node<K, V>>::bytes(planned)
     }
 
+    /// Returns the number of nodes that have storage from the beginning: those with the lowest
+    /// numbers.
+    #[inline(always)]
+    pub(crate) fn planned(&self) -> usize {
+        self.0.first_len()
+    }
+
+    /// Returns whether a node is one of [`Nodes::planned`].
+    #[inline(always)]
+    pub(crate) fn is_planned(&self, node: NodeId) -> bool {
+        is_among(node, self.planned())
+    }
+
     /// Makes sure that the `index`-th node (number `index + 1`) has storage.
     pub(crate) fn ensure(&self, index: usize) -> Result<(), OutOfMemory> {
         self.0.ensure(index)
@@ -74,7 +90,7 @@ impl<K, V> Nodes<K, V> {
     unsafe fn node(&self, node: NodeId) -> &Node<K, V> {
         // SAFETY: the recycler ensures storage before it hands a number out, and that happens
         // before each use of the number.
-        unsafe { self.0.get(node as usize - 1).as_ref() }
+        unsafe { self.0.get((node - 1) as usize).as_ref() }
     }
 
     /// Prefetches the cache line of a node, if the number is one of those planned for. Prefetches

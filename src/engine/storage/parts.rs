@@ -14,6 +14,8 @@
 //! Times        a shard has deadlines       by rule, when the cache is built; or by the first entry
 //!                                          that gets an end, before it gets it (`expire.rs`)
 //! Reads        reads move deadlines        with the cache; or before the first such rule is set
+//! Clocked      lookups ask the clock,      before Times (`expire.rs`)
+//!              since it gives no leases
 //! Groups       births and tags             before they are announced (`sweep.rs`, `groups.rs`)
 //! Generations  a shard counts them         before one is read to be handed out (`generations.rs`)
 //! Grown        more than the first tier  before the height is raised (`tiers.rs`)
@@ -50,6 +52,8 @@
 //!   the first tier, the key was absent then, or was removed from the first tier since; keys do not
 //!   change tiers. So there was a moment without it.
 //! - *Reads.* A rule holds for operations that begin after it was set.
+//! - *Clocked.* Whatever a lease says of a deadline that the lookup meets nevertheless, the entry
+//!   counts as live by the argument for *Times*, or the clock is asked.
 //!
 //! *A writer* may work on what other threads have made since it began: an entry that it finds, a
 //! node that it is given. Therefore it reads the word more than once:
@@ -98,6 +102,8 @@ pub(crate) enum Part {
     Listener = 1 << 7,
     /// Entries have weights, or costs.
     Weights = 1 << 8,
+    /// Lookups compare deadlines with the clock itself, not with a lease.
+    Clocked = 1 << 9,
 }
 
 /// A set of parts.
@@ -109,8 +115,11 @@ impl PartSet {
     pub(crate) const OF_LOOKUPS: PartSet =
         PartSet(Part::Times as u32 | Part::Groups as u32 | Part::Grown as u32);
 
-    /// Those for which a lookup has to do more than to look at the deadline of what it finds.
-    pub(crate) const OF_DETOURS: PartSet = PartSet(Part::Groups as u32 | Part::Grown as u32);
+    /// Parts for which a lookup in a cache with deadlines has to do more than to compare that of
+    /// what it finds with its thread's lease.
+    pub(crate) const OF_DETOURS: PartSet = PartSet(
+        Part::Groups as u32 | Part::Grown as u32 | Part::Reads as u32 | Part::Clocked as u32,
+    );
 
     /// Parts for which work may be due when a write begins.
     pub(crate) const OF_UPKEEP: PartSet = Self::OF_LOOKUPS;

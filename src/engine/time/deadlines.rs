@@ -145,7 +145,7 @@ impl Deadlines {
     /// Makes sure that a node has a word; without one it has no deadline.
     #[inline(always)]
     pub(crate) fn ensure(&self, node: NodeId) -> Result<(), OutOfMemory> {
-        self.0.ensure(node as usize - 1)
+        self.0.ensure((node - 1) as usize)
     }
 
     pub(crate) fn allocated_bytes(&self) -> usize {
@@ -156,7 +156,7 @@ impl Deadlines {
     fn timer(&self, node: NodeId) -> Option<&Timer> {
         // SAFETY: chunks never move, and are freed only when `self` is dropped; elements are
         // atomic integers, so shared access is sound.
-        self.0.find(node as usize - 1).map(|timer| unsafe { timer.as_ref() })
+        self.0.find((node - 1) as usize).map(|timer| unsafe { timer.as_ref() })
     }
 
     #[inline(always)]
@@ -202,8 +202,14 @@ impl Deadlines {
     /// for one that was claimed.
     #[inline(always)]
     pub(crate) fn load(&self, node: NodeId) -> u64 {
+        !self.complement(node)
+    }
+
+    /// Returns the complement of what [`Deadlines::load`] returns.
+    #[inline(always)]
+    pub(crate) fn complement(&self, node: NodeId) -> u64 {
         // Relaxed: finding the node in the index was the Acquire.
-        self.word(node).map_or(NEVER, |word| !word.load(Ordering::Relaxed))
+        self.word(node).map_or(!NEVER, |word| word.load(Ordering::Relaxed))
     }
 
     /// Returns the deadline of a node, for a caller that is about to move it.

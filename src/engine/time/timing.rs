@@ -144,8 +144,6 @@ pub(crate) struct Timing {
     max_nodes: usize,
     /// How long entries live whose details were not noted, in units of the clock.
     span: u64,
-    /// Whether hits may go by their threads' leases.
-    gives_leases: bool,
     /// Whether an entry has, or may have, an end that its deadline does not say.
     has_ends: AtomicBool,
     pub(crate) wheel: Wheel,
@@ -168,7 +166,6 @@ impl Timing {
             planned,
             max_nodes,
             span,
-            gives_leases: clock.gives_leases(),
             has_ends: AtomicBool::new(false),
             wheel: Wheel::new(planned, max_nodes, clock.scale(), clock.now())?,
         })
@@ -341,18 +338,10 @@ impl Timing {
     }
 
     /// Returns whether this thread knows, without asking the clock (`lease.rs`), that the deadline
-    /// of a node that was found in the index has not come.
+    /// of a node that was found in the index has not come. For clocks that give leases.
     #[inline(always)]
     pub(crate) fn surely_lives(&self, node: NodeId) -> bool {
-        self.gives_leases && lease::covers(self.deadlines.load(node))
-    }
-
-    /// Renews this thread's lease, if hits may go by leases.
-    #[inline]
-    pub(crate) fn renew_lease(&self, clock: &Clock) {
-        if self.gives_leases {
-            clock.renew_lease();
-        }
+        lease::covers(self.deadlines.complement(node))
     }
 
     /// Returns what the clock says of the deadline of a node that was found in the index. A past

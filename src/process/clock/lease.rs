@@ -15,6 +15,8 @@
 //! lease    at, time: what the counter said, and what the clock said after that
 //! ```
 //!
+//! The time is kept as its complement, since deadlines are, too (`deadlines.rs`).
+//!
 //! Both words belong to one thread, and no other thread reads or writes them. There is nothing to
 //! order. If the processor reads the counter a little earlier or later than the program says, the
 //! difference is a part of a microsecond.
@@ -43,8 +45,8 @@
 //!   life of the machine.
 //! - *The process forks.* The child has to notice that it is another process when it first needs
 //!   the time (`fork.rs`). So the handler ends its lease.
-//! - *A cache has a manual clock.* It uses no leases (`timing.rs`), which are times of the system's
-//!   clock.
+//! - *A cache has a manual clock.* It uses no leases (`Part::Clocked` in `parts.rs`), which are
+//!   times of the system's clock.
 
 use crate::process::clock::NEVER;
 use std::cell::Cell;
@@ -57,23 +59,29 @@ const TERM: u64 = 1 << 18;
 struct Lease {
     /// What the counter said before the clock was read.
     at: Cell<u64>,
-    /// What the clock said, in its units.
+    /// The complement of what the clock said, in its units.
     time: Cell<u64>,
 }
 
 impl Lease {
     const fn none() -> Self {
-        Self { at: Cell::new(0), time: Cell::new(NEVER) }
+        Self { at: Cell::new(0), time: Cell::new(!NEVER) }
     }
 
     #[inline(always)]
+    fn is_over(&self, counter: u64) -> bool {
+        counter.wrapping_sub(self.at.get()) >= TERM
+    }
+
+    /// Takes the complement of a deadline.
+    #[inline(always)]
     fn covers(&self, deadline: u64, counter: u64) -> bool {
-        counter.wrapping_sub(self.at.get()) < TERM && deadline > self.time.get()
+        !self.is_over(counter) && deadline < self.time.get()
     }
 
     fn begin(&self, at: u64, time: u64) {
         self.at.set(at);
-        self.time.set(time);
+        self.time.set(!time);
     }
 }
 
@@ -81,11 +89,16 @@ thread_local! {
     static LEASE: Lease = const { Lease::none() };
 }
 
-/// Returns whether this thread knows that a deadline of the system's clock has not come, or came
-/// within a term.
+/// Returns whether this thread knows that a deadline of the system's clock, of which it takes the
+/// complement, has not come, or came within a term.
 #[inline(always)]
 pub(crate) fn covers(deadline: u64) -> bool {
     LEASE.with(|lease| lease.covers(deadline, counter::read()))
+}
+
+/// Returns whether this thread's lease is over.
+pub(crate) fn is_over() -> bool {
+    LEASE.with(|lease| lease.is_over(counter::read()))
 }
 
 /// Begins a lease with the time that `read` returns.
@@ -141,16 +154,19 @@ mod tests {
     #[test]
     fn a_lease_covers_later_deadlines_until_its_term_is_over() {
         let lease = Lease::none();
-        assert!(!lease.covers(NEVER, 0) && !lease.covers(NEVER, TERM));
+        assert!(!lease.covers(!NEVER, 0) && !lease.covers(!NEVER, TERM));
         for at in [0, 1_000, u64::MAX - 1, u64::MAX] {
             lease.begin(at, 50);
             for since in [0, 1, TERM - 1] {
                 let counter = at.wrapping_add(since);
-                assert!(lease.covers(51, counter) && lease.covers(NEVER, counter), "{at} {since}");
-                assert!(!lease.covers(50, counter), "{at} {since}");
+                assert!(
+                    lease.covers(!51, counter) && lease.covers(!NEVER, counter),
+                    "{at} {since}"
+                );
+                assert!(!lease.covers(!50, counter), "{at} {since}");
             }
             for since in [TERM, TERM + 1, u64::MAX / 2, u64::MAX] {
-                assert!(!lease.covers(NEVER, at.wrapping_add(since)), "{at} {since}");
+                assert!(!lease.covers(!NEVER, at.wrapping_add(since)), "{at} {since}");
             }
         }
     }
@@ -162,16 +178,16 @@ mod tests {
         while begun.elapsed() < Duration::from_millis(1) {
             std::hint::spin_loop();
         }
-        assert!(!is_trusted() || !covers(NEVER));
+        assert!(!is_trusted() || !covers(!NEVER));
     }
 
     #[test]
     fn a_child_of_a_fork_has_no_lease() {
         // Repeats if this thread was interrupted for longer than a term.
-        while is_trusted() && !covers(51) {
+        while is_trusted() && !covers(!51) {
             renew(|| 50);
         }
         system::distrust();
-        assert!(!covers(NEVER));
+        assert!(!covers(!NEVER));
     }
 }

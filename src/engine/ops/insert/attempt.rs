@@ -215,7 +215,8 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
         // SAFETY: this thread has filled the node and owns it, so no other thread writes or drops
         // its entry.
         let own = unsafe { nodes.get(self.node) };
-        self.shard.index.find(home, self.target.hash, |node| {
+        let planned = || nodes.planned();
+        self.shard.index.find_among(home, self.target.hash, planned, |node| {
             // SAFETY: the index read `node` from a member word with Acquire under this pin, so its
             // entry is initialised, and is not written or dropped before the pin ends.
             unsafe { nodes.with(node, |entry| entry.key == own.key) }
