@@ -294,9 +294,9 @@ impl<K, V> Shard<K, V> {
         if entries(other) > self.entries() { other } else { self.id() }
     }
 
-    /// Returns whether a key goes to the tier above, since no slot of its home is free. Adds that
-    /// tier if unused credits are left and the shard has half of the entries with which it is
-    /// outgrown (`tiers.rs`).
+    /// Returns whether a key goes to the tier above, since no slot of its home or next door is
+    /// free. Adds that tier if unused credits are left and the shard has half of the entries with
+    /// which it is outgrown (`tiers.rs`).
     #[cold]
     pub(crate) fn is_outgrown(&self, cx: &WriteScope<'_, K, V>, hash: u64, source: Source) -> bool {
         let crowded = self.entries() >= self.outgrown_at() / 2 && source == Source::Unused;

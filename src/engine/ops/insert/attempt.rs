@@ -119,13 +119,13 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
                     let (claim, source) = (room.claim, room.source);
                     let room = self.room.insert(room);
                     if claim.is_none() {
+                        room.claim = index.claim_next_door(home, target.hash, self.node);
+                    }
+                    if room.claim.is_none() {
                         if shard.is_outgrown(cx, target.hash, source) {
                             return self.sealed();
                         }
-                        // A slot next door, or that of an entry.
-                        let next_door = index.claim_next_door(home, target.hash, self.node);
-                        room.claim =
-                            next_door.or_else(|| shard.oust_nearest(cx, target, home, self.node));
+                        room.claim = shard.oust_nearest(cx, target, home, self.node);
                         if room.claim.is_none() {
                             return self.rejected();
                         }

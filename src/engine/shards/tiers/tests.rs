@@ -90,6 +90,30 @@ fn fill(engine: &Engine<u64, u64>, keys: Range<u64>) {
     }
 }
 
+/// The set next door has room for the keys that a set cannot hold. Only when both are full does a
+/// key need another tier.
+#[test]
+fn a_cache_grows_when_a_pair_of_sets_is_full_and_not_when_one_is() {
+    let engine = light(100, |below, _| Ok(below.clone()));
+    let shard = engine.common.tiers.first(0);
+    let half = shard.outgrown_at() / 2;
+    let sets = shard.index.len() as u64;
+    let insert = |set: u64, keys: Range<u64>| {
+        for key in keys {
+            let hash = ((set << 32) / sets + 1 + key) << 16;
+            engine.insert(hash, Entry { key: set << 32 | key, value: key }, IfPresent::Replace);
+        }
+    };
+    let pair = 2 * SLOTS as u64;
+    (2..sets).for_each(|set| insert(set, 0..u64::from(half).div_ceil(sets - 2)));
+    assert!(half <= shard.entries() && shard.entries() + (pair as u32) < shard.outgrown_at());
+    insert(0, 0..pair);
+    assert_eq!(engine.common.tiers.height(), 0, "the keys have room next door");
+    insert(0, pair..pair + 1);
+    assert_eq!(engine.common.tiers.height(), 1, "no slot is left");
+    assert_eq!(engine.totals().0[Event::Eviction as usize], 0);
+}
+
 /// Planning takes longer than inserting.
 #[test]
 fn a_tier_that_cannot_be_had_is_not_planned_with_each_insert() {
