@@ -79,6 +79,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("ReadyOnce", "wheel", "who_comes_late_leaves_the_next_lap_alone"),
     ("VacatedLate", "wheel", "who_sleeps_wakes_in_time"),
     ("SealSkipped", "tiers", "two_inserts_one_of_which_knows_of_a_tier"),
+    ("SkipSettle", "tiers", "two_inserts_one_of_which_knows_of_a_tier"),
     ("SealedOverlooked", "tiers", "a_seal_hides_nothing_from_a_lookup"),
     ("RemoveFirstOnly", "tiers", "insert_against_remove_above_the_first_tier"),
     ("MovedOutRetired", "tiers", "an_insert_that_goes_up_against_a_removal"),

@@ -20,7 +20,7 @@ use crate::{
         shards::{
             plan::{Growth, ShardPlan},
             scope::WriteScope,
-            tiers::NodeRef,
+            tiers::{NodeRef, counts_down},
         },
         storage::{
             chunked::{OutOfMemory, zeroed},
@@ -32,12 +32,15 @@ use crate::{
         },
         time::timing::Timing,
     },
-    sync::{Arc, AtomicBool, AtomicU32, Ordering},
+    sync::{Arc, AtomicU32, Ordering},
     testing::plant::{Bug, planted},
     types::{eviction::EvictionPolicy, removal::RemovalCause},
 };
 use crossbeam_epoch::Guard;
 use crossbeam_utils::CachePadded;
+
+/// The number of times per set that a shard is taken for empty after a sweep that found nothing.
+const QUESTIONS_PER_SET: usize = 16;
 
 /// The values that the inserts of all threads write, on cache lines of their own.
 #[derive(Debug)]
@@ -45,13 +48,14 @@ struct Hot {
     policy_state: PolicyState,
     credits: Credits,
     /// The number of members, if they are counted. An insert that another thread has settled may be
-    /// removed before its own thread counts it; then the count is below zero (it wraps) for that
-    /// time.
+    /// removed before its own thread counts it; then the count is one less for that time, and may
+    /// wrap.
     members: AtomicU32,
     /// The number of evictions for this shard since the cache has grown.
     ticks: AtomicU32,
-    /// Whether a sweep of all sets has found nothing to evict while there was a tier above.
-    is_drained: AtomicBool,
+    /// How many times more the shard will be taken for empty, since a sweep of all sets has found
+    /// nothing to evict while there was a tier above.
+    drained: AtomicU32,
 }
 
 /// A part of a tier: the keys that some bits of their hashes assign to it.
@@ -121,7 +125,7 @@ impl<K, V> Shard<K, V> {
                 credits: Credits::new(),
                 members: AtomicU32::new(0),
                 ticks: AtomicU32::new(0),
-                is_drained: AtomicBool::new(false),
+                drained: AtomicU32::new(0),
             }),
         })
     }
@@ -174,14 +178,15 @@ impl<K, V> Shard<K, V> {
     /// Returns roughly how many entries there are, or 0 if members are not counted.
     #[inline(always)]
     pub(crate) fn entries(&self) -> u32 {
-        // Relaxed: an estimate, for decisions about growth and eviction.
-        self.hot.members.load(Ordering::Relaxed)
+        // Relaxed: an estimate, for decisions about growth and eviction. A count that has wrapped
+        // stands for none: there are fewer than 2^31 nodes.
+        (self.hot.members.load(Ordering::Relaxed) as i32).max(0) as u32
     }
 
     /// Returns the number of entries, if members are counted.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
     pub(crate) fn counted_members(&self) -> Option<u32> {
-        self.counts_members.then(|| self.entries())
+        self.counts_members.then(|| self.hot.members.load(Ordering::Relaxed))
     }
 
     /// Counts an entry that was added.
@@ -204,17 +209,16 @@ impl<K, V> Shard<K, V> {
 
     /// Returns whether the shard seems to have no entries. A hint.
     pub(crate) fn is_drained(&self) -> bool {
-        if self.counts_members {
-            self.entries() == 0
-        } else {
-            // Relaxed: a hint.
-            self.hot.is_drained.load(Ordering::Relaxed)
-        }
+        if self.counts_members { self.entries() == 0 } else { counts_down(&self.hot.drained) }
     }
 
+    /// Notes that a sweep of all sets has found nothing to evict. An insert that does not know of
+    /// the tier above may still add an entry, so the shard is swept again, after so many questions
+    /// that the sweeps cost little.
     pub(crate) fn note_drained(&self) {
+        let questions = (self.index.len() * QUESTIONS_PER_SET) as u32;
         // Relaxed: a hint.
-        self.hot.is_drained.store(true, Ordering::Relaxed);
+        self.hot.drained.store(questions, Ordering::Relaxed);
     }
 
     /// Returns whether an insert evicts what is due: entries have no weights, and the policy does

@@ -13,8 +13,8 @@
 //!         then height: h -> h + 1        any thread that finds a tier above the height
 //! make    shard of a tier:               any thread that needs the shard; before a home below is
 //!         null -> shard                  sealed for it
-//! seal    control word of a home set:    an insert or a computation that knows of a tier above,
-//!         open -> sealed                 from a word that it has settled
+//! seal    control word of a home set:    an insert or a computation that knows of a tier above
+//!         open -> sealed
 //! decide  fails on a sealed word         `sets.rs`, step 5
 //! ```
 //!
@@ -24,11 +24,12 @@
 //! # One copy per key
 //!
 //! An insert goes up from the first tier. In each tier below the top, as far as it knows the tiers,
-//! it seals the key's home and then looks for the key. If the key is there, the insert replaces it
-//! there and is done. If not, the key is not in this tier *and never will be again*: each insert
-//! that was decided before the seal was published before the look, and none is decided after it. On
-//! the top tier the insert follows the six steps of `sets.rs`. So at the moment of a decision in
-//! tier f
+//! it seals the key's home, settles it, and then looks for the key. If the key is there, the insert
+//! replaces it there and is done. If not, the key is not in this tier *and never will be again*: no
+//! insert is decided after the seal, and each that was decided before it was published before the
+//! look. (A sealed word goes on naming the insert that was decided last, which settling publishes;
+//! each earlier one was settled before the next decision.) On the top tier the insert follows the
+//! six steps of `sets.rs`. So at the moment of a decision in tier f
 //!
 //! - no tier below has the key: its homes there are sealed, and the key was not there;
 //! - no tier above has the key: otherwise its home on f would be sealed, and the decision would
@@ -110,7 +111,7 @@ mod numbers;
 
 use crate::{
     engine::{
-        index::{prefetch::added_up, word::NodeId},
+        index::{prefetch::added_up, sets::Index, word::NodeId},
         shards::{
             common::Common,
             plan::{Growth, PAIRS_MAX, Plan},
@@ -397,7 +398,7 @@ impl<K, V> Common<K, V> {
             for level in 0..=top {
                 let Some(shard) = self.tiers.shard_on(level, hash) else { break };
                 if level < top && !planted(Bug::SealSkipped) {
-                    shard.index.seal(shard.index.home(hash));
+                    Index::seal(shard.index.home(hash));
                 }
                 if level < top && planted(Bug::BelowUnlooked) {
                     continue;
@@ -430,7 +431,7 @@ impl<K, V> Common<K, V> {
 }
 
 /// Lowers a hint by one, and returns whether it was above zero. Two threads may count as one.
-fn counts_down(hint: &AtomicU32) -> bool {
+pub(crate) fn counts_down(hint: &AtomicU32) -> bool {
     // Relaxed, not a read-modify-write: a hint.
     let left = hint.load(Ordering::Relaxed);
     if left > 0 {

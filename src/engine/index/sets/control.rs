@@ -98,13 +98,12 @@ impl Index {
         }
     }
 
-    /// Ends all decisions in the set `home`. When this returns, every insert that was decided there
-    /// is published (`tiers.rs`).
-    pub(crate) fn seal(&self, home: Home<'_>) {
+    /// Ends all decisions in the set `home`. The last insert that was decided there may not be
+    /// published yet: the sealed word names it, so a write settles it before it looks (`tiers.rs`).
+    pub(crate) fn seal(home: Home<'_>) {
         let word = &home.set.control;
         loop {
-            // Not needed for one copy per key, since each write settles again before it looks.
-            let control = self.settled(home);
+            let control = home.control();
             if control.is_sealed() {
                 return;
             }
@@ -143,8 +142,8 @@ impl Index {
             }
             // AcqRel: pairs with the Acquire in `Set::control`; a thread that reads the new word
             // sees what this thread has seen published.
-            // Failure, Acquire: more than is needed, since the word is only compared again.
-            match word.compare_exchange(now.bits(), new.bits(), Ordering::AcqRel, Ordering::Acquire)
+            // Failure, Relaxed: the word is only compared again.
+            match word.compare_exchange(now.bits(), new.bits(), Ordering::AcqRel, Ordering::Relaxed)
             {
                 Ok(_) => return if now == control { new } else { control },
                 Err(bits) => now = Control::from_bits(bits),

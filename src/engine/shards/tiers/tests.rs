@@ -4,13 +4,17 @@ use crate::{
         index::word::SLOTS,
         ops::{
             compute::{Computed, Decision},
-            insert::IfPresent,
+            insert::{EntryOptions, IfPresent, Inserted, Precondition, Target, Written},
         },
         shards::{
             plan::{Growth, Plan},
+            scope::{Dues, WriteScope},
             stats::Event,
         },
-        storage::{nodes::Entry, weights::Weigher},
+        storage::{
+            nodes::Entry,
+            weights::{Price, Weigher},
+        },
         time::lifetimes::Lifetimes,
     },
     process::clock::Clock,
@@ -141,6 +145,36 @@ fn a_cache_that_cannot_grow_gives_entries_up_for_others() {
         latest.filter(is_there).count() > 900
     };
     assert!((0..1_000).any(stays), "what comes is rejected");
+}
+
+/// An insert that does not know of the tier above may come when the one below has been found empty.
+#[test]
+fn an_entry_that_comes_to_an_emptied_tier_is_evicted_in_time() {
+    let plan = Plan::new::<u64, u64>(100, Some(1), 1).expect("memory");
+    let lifetimes = Lifetimes::endless(Clock::default());
+    let engine = Engine::new(&plan, None, None, None, lifetimes).expect("memory");
+    let first = engine.common.tiers.first(0);
+    let of_first_set = |hash: u64| first.index.number(first.index.home(hash)) == 0;
+    let fill = |keys: Range<u64>| {
+        for key in keys.filter(|&key| !of_first_set(hash(key))) {
+            engine.insert(hash(key), Entry { key, value: key }, IfPresent::Replace);
+        }
+    };
+    fill(0..100);
+    engine.resize(1_000).expect("memory");
+    fill(100..20_000);
+    assert!(first.is_drained(), "all of it is evicted");
+
+    let stray = (0..).find(|&key| of_first_set(hash(key))).expect("one of them");
+    let cx = WriteScope::new(&engine.common, Dues::None);
+    let target = Target { hash: hash(stray), price: Price::UNIT };
+    let entry = Entry { key: stray, value: 0 };
+    let written = first.write(&cx, target, &EntryOptions::BY_RULE, entry, Precondition::Any);
+    drop(cx);
+    assert!(matches!(written, Written::Done(Inserted::Added, _)), "{written:?}");
+    fill(20_000..40_000);
+    assert!(engine.peek(hash(stray), |&key| key == stray, |_| ()).is_none());
+    assert_eq!(engine.residents(), 1_000);
 }
 
 /// The same without weights: a cache without a bound for which no more memory can be had.
