@@ -1,7 +1,7 @@
 //! What is invalidated together: `src/engine/invalidate/groups.rs`.
 //!
-//! Nothing is evicted and nothing recycled. There is one pair of sets, so a round of the sweep is one
-//! step.
+//! Nothing is evicted and nothing recycled. There is one pair of sets, so a round of the sweep is
+//! one step.
 #![cfg(larder_loom)]
 
 use larder::doors::{self, Tiny};
@@ -17,7 +17,7 @@ fn unaware() -> TinyCache {
     Tiny { capacity: 4, sets: 2, nodes: 10, batch: 100 }.cache(Placed)
 }
 
-/// A cache that knows of births, where nothing is stale.
+/// A cache that knows of births, where nothing is invalidated.
 fn disarmed() -> TinyCache {
     let cache = unaware();
     cache.insert_tagged(B, 0, [TAG]).expect("one tag");
@@ -27,7 +27,7 @@ fn disarmed() -> TinyCache {
     cache
 }
 
-/// The same with a stale entry.
+/// The same with an invalidated entry.
 fn armed() -> TinyCache {
     let cache = disarmed();
     cache.insert(A, 0);
@@ -137,7 +137,7 @@ fn invalidate_and_sweep(cache: &TinyCache) -> Option<u32> {
     None
 }
 
-/// What was taken for stale by who inserted it is not found later.
+/// What the thread that inserted it has found invalidated is not found later.
 fn it_stays_away<const N: usize>(cache: &TinyCache, found: [Option<u32>; N]) {
     let [found, left] = [found[0], cache.peek(&A)];
     assert!(found.is_some() || left.is_none(), "it came back");
@@ -170,9 +170,9 @@ fn the_first_invalidation_against_an_insert() {
     model(2, unaware, [insert_and_look, invalidate_and_sweep], it_stays_away);
 }
 
-/// A stale entry is swept, or replaced, once.
+/// An invalidated entry is swept, or replaced, once.
 #[test]
-fn a_sweep_against_an_add_over_a_stale_entry() {
+fn a_sweep_against_an_add_over_an_invalidated_entry() {
     let add = |cache: &TinyCache| cache.add(A, 1);
     let sweep = |cache: &TinyCache| {
         doors::sweep(cache);
@@ -187,7 +187,7 @@ fn a_sweep_against_an_add_over_a_stale_entry() {
 }
 
 #[test]
-fn two_adds_over_a_stale_entry() {
+fn two_adds_over_an_invalidated_entry() {
     model(3, armed, [|cache| cache.add(A, 1), |cache| cache.add(A, 2)], |cache, added| {
         let winner = match added {
             [true, false] => 1,

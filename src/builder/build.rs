@@ -74,7 +74,7 @@ impl<K, V, S> CacheBuilder<K, V, S> {
         if !(0.0..=1.0).contains(&jitter) {
             return Err(BuildError::Jitter { jitter: jitter.to_string() });
         }
-        if let Some(beta) = lifetimes.freshness.as_ref().map(|freshness| freshness.beta)
+        if let Some(beta) = lifetimes.refresh_rules.as_ref().map(|refresh_rules| refresh_rules.beta)
             && !(0.0..f64::INFINITY).contains(&beta)
         {
             return Err(BuildError::EarlyRefresh { beta: beta.to_string() });

@@ -81,7 +81,7 @@ where
     /// ```
     #[must_use]
     pub fn early_refresh(mut self, beta: f64) -> Self {
-        self.freshness().beta = beta;
+        self.refresh_rules().beta = beta;
         self.maintained()
     }
 
@@ -123,12 +123,12 @@ where
         mut self,
         same: impl Fn(&V, &V) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.freshness().same = Some(Box::new(same));
+        self.refresh_rules().same = Some(Box::new(same));
         self
     }
 
-    fn freshness(&mut self) -> &mut RefreshRules<K, V> {
-        self.settings.lifetimes.freshness.get_or_insert_default()
+    fn refresh_rules(&mut self) -> &mut RefreshRules<K, V> {
+        self.settings.lifetimes.refresh_rules.get_or_insert_default()
     }
 }
 
@@ -201,7 +201,7 @@ where
         loader: impl Fn(&K) -> Option<V> + Send + Sync + 'static,
     ) -> Self {
         let loader = Arc::new(loader);
-        self.freshness().set_after(duration, move |refresh, executor| {
+        self.refresh_rules().set_after(duration, move |refresh, executor| {
             let loader = Arc::clone(&loader);
             let job = Box::new(move || refresh.run(&*loader));
             match executor {
@@ -251,7 +251,7 @@ where
         F: Future<Output = Option<V>> + Send + 'static,
     {
         let loader = Arc::new(loader);
-        self.freshness().set_after(duration, move |refresh, _| {
+        self.refresh_rules().set_after(duration, move |refresh, _| {
             let loader = Arc::clone(&loader);
             spawn(Box::pin(async move { refresh.run_async(&*loader).await }));
         });
@@ -278,7 +278,7 @@ where
         mut self,
         run: impl Fn(Box<dyn FnOnce() + Send>) + Send + Sync + 'static,
     ) -> Self {
-        self.freshness().set_executor(run);
+        self.refresh_rules().set_executor(run);
         self
     }
 }

@@ -44,8 +44,8 @@ impl<K: Eq, V> Engine<K, V> {
         if let Some(groups) = self.common.groups.get()
             && !groups.is_armed()
         {
-            let stale = self.common.stale_by(groups);
-            assert_eq!(stale, 0, "disarmed, with stale entries");
+            let invalidated = self.common.invalidated_by(groups);
+            assert_eq!(invalidated, 0, "disarmed, with invalidated entries");
         }
         let totals = self.common.counters.totals();
         let total = |event| totals[event as usize];
@@ -100,7 +100,7 @@ impl<K: Eq, V> Shard<K, V> {
         for (home, &displaced) in displaced.iter().enumerate() {
             let control = self.index.control(home);
             assert_eq!(control.displaced(), displaced, "keys of set {home} next door");
-            // Others may be stale.
+            // Others may be invalidated.
             if let Some((node, place)) = control.decided()
                 && place.displaced
             {

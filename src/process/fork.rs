@@ -25,7 +25,7 @@
 //! (`wheel.rs`).
 //!
 //! The first sweep in the child looks at all entries again: an insert that another thread had under
-//! way may have left one that an invalidation had made stale before (`groups.rs`).
+//! way may have left one that had been invalidated before (`groups.rs`).
 //!
 //! Loads know in which process they began: no thread of a child waits for a leader that stayed
 //! behind (`fill.rs`).

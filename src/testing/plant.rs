@@ -69,10 +69,10 @@ pub(crate) enum Bug {
     DisarmLatest,
     /// The cache is disarmed before all threads know of births.
     ColumnUnannounced,
-    /// An `add` that has found a stale entry replaces the live one that took its place.
+    /// An `add` that has found an invalidated entry replaces the live one that took its place.
     AddReplaces,
-    /// An `add` keeps a stale entry that it finds.
-    StaleKept,
+    /// An `add` keeps an invalidated entry that it finds.
+    InvalidatedKept,
     /// A load is posted although the walk after a failed swap has found another.
     PostBlind,
     /// A write that supersedes a load does not bump the control word.

@@ -126,7 +126,7 @@ pub fn sweep_once<K, V, S>(cache: &Cache<K, V, S>) {
     }
 }
 
-/// Whether lookups look for stale entries.
+/// Whether lookups look for invalidated entries.
 pub fn is_armed<K, V, S>(cache: &Cache<K, V, S>) -> bool {
     cache.engine().common.watch().is_some()
 }

@@ -1,10 +1,10 @@
-//! Invalidating many entries at once, in O(1): what was born before an invalidation is stale.
+//! Invalidating many entries at once, in O(1): what was born before an invalidation is gone.
 //!
 //! Each node has a *birth*, and up to eight *tags*, in a column beside key and value. An
 //! invalidation takes the next *stamp* and writes it to `valid_from`, or to the place of a tag. An
-//! entry is *stale* if its birth is less than `valid_from`, or than the stamp of one of its tags. A
-//! lookup that finds a stale entry treats it as absent. A sweep removes stale entries later; when
-//! it has seen all sets, births need not be looked at any more.
+//! entry is *invalidated* if its birth is less than `valid_from`, or than the stamp of one of its
+//! tags. A lookup that finds an invalidated entry treats it as absent. A sweep removes invalidated
+//! entries later; when it has seen all sets, births need not be looked at any more.
 //!
 //! All of it comes with the first insert that has tags, or the first invalidation of everything.
 //! Until then an operation pays one load of a pointer, and a node that was published before has
@@ -23,9 +23,9 @@
 //! ```
 //!
 //! The cache is *armed* while `progress` is not at the end of the round `begun`. A round that
-//! starts is named after `done`. A step of it removes the stale entries of a few pairs of sets and
-//! then moves the position on. Several threads may do the same step, and one that stops blocks no
-//! other.
+//! starts is named after `done`. A step of it removes the invalidated entries of a few pairs of
+//! sets and then moves the position on. Several threads may do the same step, and one that stops
+//! blocks no other.
 //!
 //! An operation looks whether the cache is armed *before* it looks for its key, and at births only
 //! if it was. (After would be too late: the entry that it found may have been swept in between.)
@@ -46,19 +46,19 @@
 //!
 //! *What is inserted afterwards is returned.* Its birth is at least n.
 //!
-//! *What one thread has taken for stale no other thread finds later.* Stamps are read with Acquire,
-//! so a thread that has seen one has seen `begun` go up, and all threads are armed until a round
-//! has begun after `done` went up, too.
+//! *What one thread has found invalidated no other thread finds later.* Stamps are read with
+//! Acquire, so a thread that has seen one has seen `begun` go up, and all threads are armed until a
+//! round has begun after `done` went up, too.
 //!
 //! # Overlapping inserts
 //!
-//! An insert may read `begun`, and publish after the sweep has passed its set. Its entry is stale
-//! when it is published, and would come back when the cache is disarmed. So an insert looks again
-//! after it has published, and removes its entry if that is stale by then. Between its publication
-//! and its second look is a SeqCst fence, as between the sweep's look at `progress` and its look at
-//! slots: if the sweep has not seen the entry, the insert sees the stamp. The entry may be found
-//! for a moment before it goes: the insert has not returned, so it may count as after the
-//! invalidation, and as evicted then.
+//! An insert may read `begun`, and publish after the sweep has passed its set. Its entry is
+//! invalidated when it is published, and would come back when the cache is disarmed. So an insert
+//! looks again after it has published, and removes its entry if that is invalidated by then.
+//! Between its publication and its second look is a SeqCst fence, as between the sweep's look at
+//! `progress` and its look at slots: if the sweep has not seen the entry, the insert sees the
+//! stamp. The entry may be found for a moment before it goes: the insert has not returned, so it
+//! may count as after the invalidation, and as evicted then.
 //!
 //! A child of `fork` has no thread for the second look of an insert that another thread of its
 //! parent had under way. A plain insert that never returns may count as after any invalidation. But
@@ -78,15 +78,15 @@
 //! # Computations
 //!
 //! An entry that a computation makes of another one inherits its birth: an invalidation of
-//! everything that comes between the computation's look and its swap makes both stale, or neither.
+//! everything that comes between the computation's look and its swap invalidates both, or neither.
 //! So the computation is ordered before it, and its result is gone. (Unless the result has tags,
 //! and other ones than the entry had. Then it has a birth of its own, since there may be older
 //! stamps of these tags.)
 //!
 //! An invalidation of a tag that the new entry does not have is different. The computation checks
-//! once more that its entry is not stale before it swaps it. If the entry becomes stale between
-//! that check and the swap, a thread may find the key absent, and later find the computation's
-//! result.
+//! once more that its entry is not invalidated before it swaps it. If the entry is invalidated
+//! between that check and the swap, a thread may find the key absent, and later find the
+//! computation's result.
 //!
 //! # Loads in flight
 //!
@@ -217,7 +217,7 @@ pub(crate) struct Groups {
     tags: OnceBox<Box<[AtomicU64]>>,
 }
 
-/// The groups, if there may have been stale entries when the operation began.
+/// The groups, if there may have been invalidated entries when the operation began.
 pub(crate) type Watch<'a> = Option<&'a Groups>;
 
 /// A step of the sweep that has to be done.
@@ -256,7 +256,7 @@ impl Groups {
         round << POSITION_BITS | position
     }
 
-    /// Returns whether there may be stale entries. Call before the look at the index.
+    /// Returns whether there may be invalidated entries. Call before the look at the index.
     #[inline(always)]
     pub(crate) fn is_armed(&self) -> bool {
         // Acquire: pairs with the AcqRel in `advance`; if a round has ended, what its sweep did is
@@ -266,12 +266,12 @@ impl Groups {
         progress != Self::pack(self.begun.load(Ordering::Acquire), END)
     }
 
-    /// Makes every entry stale that exists when the call begins.
+    /// Invalidates every entry that exists when the call begins.
     pub(crate) fn invalidate_all(&self) {
         self.invalidate(&self.valid_from);
     }
 
-    /// Makes every entry with this tag stale that exists when the call begins. Returns `false` if
+    /// Invalidates every entry with this tag that exists when the call begins. Returns `false` if
     /// no entry has ever had a tag.
     pub(crate) fn invalidate_tag(&self, tag: Place) -> bool {
         // An insert with tags makes the table before it publishes.
@@ -284,7 +284,8 @@ impl Groups {
         // AcqRel: pairs with the Acquires in `is_armed` and `stamp`; a later lookup is armed, and a
         // later birth is at least this stamp.
         let stamp = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
-        // AcqRel: pairs with the Acquires in `is_stale`; a thread that sees the stamp sees `begun`.
+        // AcqRel: pairs with the Acquires in `is_invalidated`; a thread that sees the stamp sees
+        // `begun`.
         place.fetch_max(stamp, Ordering::AcqRel);
         // AcqRel: pairs with the Acquire in `next_step`; a round named after this sees the stamp.
         self.done.fetch_add(1, Ordering::AcqRel);
@@ -339,9 +340,9 @@ impl Groups {
         }
     }
 
-    /// Returns whether the entry of a node that was found in the index is stale.
+    /// Returns whether the entry of a node that was found in the index is invalidated.
     #[inline(never)]
-    pub(crate) fn is_stale(&self, births: &Births, node: NodeId) -> bool {
+    pub(crate) fn is_invalidated(&self, births: &Births, node: NodeId) -> bool {
         let birth = births.of(node);
         // Acquire: pairs with the AcqRel in `invalidate`; having seen a stamp, this thread stays
         // armed until a later round.
@@ -370,7 +371,7 @@ impl Groups {
             fence(Ordering::SeqCst);
         }
         // Acquire: pairs with the AcqRel in `invalidate`; the fence above orders it.
-        births.of(node) == self.begun.load(Ordering::Acquire) || !self.is_stale(births, node)
+        births.of(node) == self.begun.load(Ordering::Acquire) || !self.is_invalidated(births, node)
     }
 
     /// Returns whether there is no step to be done. Cheap, but the answer may be out of date.
@@ -406,8 +407,8 @@ impl Groups {
         }
     }
 
-    /// Finishes a step: its sets hold nothing that was stale when the round began. `pairs` is the
-    /// number of pairs of sets, read after the step began.
+    /// Finishes a step: its sets hold nothing that was invalidated when the round began. `pairs` is
+    /// the number of pairs of sets, read after the step began.
     pub(crate) fn finish(&self, step: &Step, pairs: u64) {
         let next = step.progress + 1;
         let ends = next & POSITION_MAX >= pairs;

@@ -16,7 +16,7 @@
 //!
 //! The new entry has the tags of the old one, which are read in that second look. A tag that is
 //! invalidated later takes the new entry along, or supersedes its load; one that was invalidated
-//! before has made the old entry stale, and then the second look finds nothing.
+//! before has invalidated the old entry, and then the second look finds nothing.
 //!
 //! # When a value needs a refresh
 //!
@@ -159,7 +159,7 @@ impl<K, V> Engine<K, V> {
     /// Returns whether values are ever refreshed.
     #[inline(always)]
     pub(crate) fn refreshes(&self) -> bool {
-        self.common.lifetimes.freshness.is_some()
+        self.common.lifetimes.refresh_rules.is_some()
     }
 
     /// Like [`Engine::get`]; also returns whether the entry needs a refresh.
@@ -208,19 +208,19 @@ impl<K, V> Engine<K, V> {
 
     fn need(&self, shard: &Shard<K, V>, node: NodeId) -> Need {
         let lifetimes = &self.common.lifetimes;
-        let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) else {
+        let (Some(rules), Some(timing)) = (&lifetimes.refresh_rules, shard.timing.get()) else {
             return Need::Nothing;
         };
         let (life, load) = (timing.life(node), timing.load(node));
-        match freshness.has_need(&lifetimes.clock, life, load, timing.rested(node)) {
+        match rules.has_need(&lifetimes.clock, life, load, timing.rested(node)) {
             true => Need::Refresh(shard.node_ref(node)),
             false => Need::Nothing,
         }
     }
 
     /// Begins to refresh the value at `node_ref`: by a refresh job if the cache has a loader for
-    /// it. Otherwise by the caller, which gets the lead. Does nothing if the key has a load already,
-    /// or another node.
+    /// it. Otherwise by the caller, which gets the lead. Does nothing if the key has a load
+    /// already, or another node.
     #[cold]
     pub(crate) fn refresh(
         &self,
@@ -230,18 +230,18 @@ impl<K, V> Engine<K, V> {
         node_ref: NodeRef,
     ) -> Option<Lead<'_, K, V>> {
         let lead = self.post_refresh(hash, eq, key, node_ref, true)?;
-        let freshness = self.common.lifetimes.freshness.as_deref();
-        let Some((freshness, send)) = freshness.and_then(|f| Some((f, f.send.as_ref()?))) else {
+        let rules = self.common.lifetimes.refresh_rules.as_deref();
+        let Some((rules, send)) = rules.and_then(|f| Some((f, f.send.as_ref()?))) else {
             return Some(lead);
         };
         let job = RefreshJob::new(lead);
         // A panic of the executor does not concern the caller, which has its value.
-        let _ = pool::caught(|| send(job, freshness.executor.as_deref()));
+        let _ = pool::caught(|| send(job, rules.executor.as_deref()));
         None
     }
 
-    /// Posts a load that replaces the value at `node_ref`, and that counts as a refresh if `counts`.
-    /// Returns its lead, or `None` if the key has a load already, or another node.
+    /// Posts a load that replaces the value at `node_ref`, and that counts as a refresh if
+    /// `counts`. Returns its lead, or `None` if the key has a load already, or another node.
     pub(crate) fn post_refresh(
         &self,
         hash: u64,
@@ -281,8 +281,8 @@ impl<K, V> Engine<K, V> {
         counters.count(number, Event::RefreshFailure);
         let lifetimes = &self.common.lifetimes;
         let shard = self.common.tiers.shard(node_ref.shard);
-        if let (Some(freshness), Some(timing)) = (&lifetimes.freshness, shard.timing.get()) {
-            timing.rest(node_ref.node, freshness.rest(&lifetimes.clock));
+        if let (Some(rules), Some(timing)) = (&lifetimes.refresh_rules, shard.timing.get()) {
+            timing.rest(node_ref.node, rules.rest(&lifetimes.clock));
         }
     }
 
@@ -315,7 +315,7 @@ impl<K, V> Engine<K, V> {
         // Before the look at the index, as in every lookup (`groups.rs`).
         let watch = self.common.watch();
         let Located { shard, found, .. } = self.find_any(&pin, hash, eq)?;
-        if watch.is_some_and(|groups| groups.is_stale(&shard.births, found.node)) {
+        if watch.is_some_and(|groups| groups.is_invalidated(&shard.births, found.node)) {
             return None;
         }
         let deadline = shard.timing.get()?.expiry(found.node);

@@ -6,7 +6,7 @@
 //! happens to the key.
 //!
 //! 1. Pin, and settle the control word of the key's home (`sets.rs`, steps 1 and 2).
-//! 2. Look for the key. An entry that is expired or stale counts as absent.
+//! 2. Look for the key. An entry that is expired or invalidated counts as absent.
 //! 3. Run the closure. Nothing has been taken or changed before, so the closure may panic, and no
 //!    thread waits for it. If the closure keeps the key as it is, the computation ends here.
 //! 4. Supersede the loads of the key (`fill.rs`).
@@ -119,7 +119,7 @@ struct Observed<'i> {
     /// The control word of `home`, read before the look for the key.
     control: Control,
     found: Option<Found<'i>>,
-    /// Whether the entry that was found is expired or stale, so that the closure gets none.
+    /// Whether the entry that was found is expired or invalidated, so that the closure gets none.
     is_past: bool,
 }
 

@@ -35,7 +35,7 @@ pub(crate) enum Standing {
     Live,
     /// The deadline has come, and the entry counts as absent.
     Expired,
-    /// The entry is stale (`groups.rs`), and counts as absent.
+    /// The entry is invalidated (`groups.rs`), and counts as absent.
     Invalidated,
 }
 
@@ -135,7 +135,7 @@ impl<K, V> Shard<K, V> {
         watch: Watch<'_>,
         node: NodeId,
     ) -> (Standing, Option<Reading>) {
-        if watch.is_some_and(|groups| groups.is_stale(&self.births, node)) {
+        if watch.is_some_and(|groups| groups.is_invalidated(&self.births, node)) {
             return (Standing::Invalidated, None);
         }
         let Some(timing) = self.timing.get() else { return (Standing::Live, None) };
@@ -160,14 +160,14 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Returns whether the entry of a node that was found in the index is neither expired nor
-    /// stale. If it is expired, its deadline is marked past.
+    /// invalidated. If it is expired, its deadline is marked past.
     #[inline(always)]
     pub(crate) fn is_live(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> bool {
         self.standing(common, watch, node) == Standing::Live
     }
 
     /// Returns the cause for which the value of a node leaves: `cause`, unless it was expired or
-    /// stale.
+    /// invalidated.
     #[inline(always)]
     pub(crate) fn cause(
         &self,

@@ -13,9 +13,9 @@
 //! 5. begins again at step 1, with the node in hand, if step 4 has failed.
 //!
 //! The first attempt is a straight line: `insert/plain.rs` in a cache without parts with which a
-//! write has more to do, else [`Shard::put`]. Further attempts are a loop (`insert/attempt.rs`). There, an
-//! [`Attempt`] holds what was taken (a node, a credit, a claimed slot), and gives it back if the
-//! write is not done, also if comparing keys panics.
+//! write has more to do, else [`Shard::put`]. Further attempts are a loop (`insert/attempt.rs`).
+//! There, an [`Attempt`] holds what was taken (a node, a credit, a claimed slot), and gives it back
+//! if the write is not done, also if comparing keys panics.
 //!
 //! If the key is not in this tier and cannot be added there, the write goes up (`tiers.rs`).
 
@@ -285,7 +285,8 @@ impl<K: Eq, V> Shard<K, V> {
     }
 
     /// Tries to add a key that was not found after `control` was read, with the room in hand, if
-    /// there is one. `own` is this thread's cache of nodes. Runs no user code and does not unwind, so what it takes needs no guard.
+    /// there is one. `own` is this thread's cache of nodes. Runs no user code and does not unwind,
+    /// so what it takes needs no guard.
     #[inline(always)]
     fn add<'i>(
         &'i self,
@@ -375,7 +376,7 @@ impl<K: Eq, V> Shard<K, V> {
         if cause == RemovalCause::Replaced {
             return Written::Done(Inserted::Updated, node);
         }
-        // The key counted as absent: its old entry was expired or stale.
+        // The key counted as absent: its old entry was expired or invalidated.
         cx.count(Event::Insert);
         Written::Done(Inserted::Added, node)
     }

@@ -248,7 +248,8 @@ impl<K, V> Engine<K, V> {
         Some(located)
     }
 
-    /// Looks a key up without counting the use. An entry that is expired or stale counts as absent.
+    /// Looks a key up without counting the use. An entry that is expired or invalidated counts as
+    /// absent.
     #[inline(always)]
     pub(crate) fn find_live<'s>(
         &'s self,
@@ -294,7 +295,7 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Looks a key up without counting the use, also if its entry is expired or stale.
+    /// Looks a key up without counting the use, also if its entry is expired or invalidated.
     pub(crate) fn find_any<'s>(
         &'s self,
         pin: &'s Pin,

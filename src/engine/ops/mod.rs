@@ -10,7 +10,7 @@
 //! - `compute.rs`: a key's value computed from the one that is there
 //! - `versions.rs`: versions, and writes that depend on them
 //! - `expire.rs`: whether an entry is live, touches, and the removal of expired ones
-//! - `sweep.rs`: invalidations, and the removal of stale entries
+//! - `sweep.rs`: invalidations, and the removal of invalidated entries
 
 pub(crate) mod compute;
 pub(crate) mod expire;

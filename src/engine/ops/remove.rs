@@ -31,7 +31,7 @@ use crate::{
 enum Taken<R> {
     /// The shard does not have the key.
     Nothing,
-    /// The entry was removed, and was expired or stale.
+    /// The entry was removed, and was expired or invalidated.
     Past,
     /// The entry was removed.
     Entry(R),
@@ -55,7 +55,7 @@ impl<K, V> Engine<K, V> {
 
 impl<K, V> Common<K, V> {
     /// Removes a key from the tier in which it is. `take` gets the entry. Returns `None` if the
-    /// key was absent, or its entry expired or stale.
+    /// key was absent, or its entry expired or invalidated.
     pub(crate) fn remove<R>(
         &self,
         cx: &WriteScope<'_, K, V>,
@@ -167,8 +167,8 @@ impl<K, V> Shard<K, V> {
         self.finish_removal(cx, loc, word, cause)
     }
 
-    /// Like [`Shard::finish_removal`], but returns the credit, which goes to another entry. `own` is
-    /// this thread's cache of nodes.
+    /// Like [`Shard::finish_removal`], but returns the credit, which goes to another entry. `own`
+    /// is this thread's cache of nodes.
     #[inline(always)]
     pub(crate) fn finish_removal_with_credit(
         &self,

@@ -1,6 +1,6 @@
-//! Groups in the operations: invalidations, and the removal of stale entries.
+//! Groups in the operations: invalidations, and the removal of invalidated entries.
 //!
-//! Why no stale entry is returned is argued in `groups.rs`.
+//! Why no invalidated entry is returned is argued in `groups.rs`.
 
 use crate::{
     engine::{
@@ -36,7 +36,7 @@ fn announce(groups: &Groups) {
 }
 
 impl<K, V> Common<K, V> {
-    /// Returns the groups, if there may be stale entries. Call before the look at the index.
+    /// Returns the groups, if there may be invalidated entries. Call before the look at the index.
     #[inline(always)]
     pub(crate) fn watch(&self) -> Watch<'_> {
         self.groups.get().filter(|groups| groups.is_armed())
@@ -55,7 +55,8 @@ impl<K, V> Common<K, V> {
         self.groups_made().and_then(Groups::ensure_tags).is_ok()
     }
 
-    /// Removes stale entries, in at most `budget` steps. Subtracts the steps that it has made.
+    /// Removes invalidated entries, in at most `budget` steps. Subtracts the steps that it has
+    /// made.
     pub(crate) fn sweep(&self, budget: &mut u64) -> Advance {
         let Some(groups) = self.groups.get() else { return Advance::Done };
         groups.note_fork(fork::process());
@@ -90,7 +91,7 @@ impl<K, V> Common<K, V> {
             for set in first..first + 2 {
                 let Some(members) = shard.index.members_of(set) else { break };
                 for found in members {
-                    if groups.is_stale(&shard.births, found.node) {
+                    if groups.is_invalidated(&shard.births, found.node) {
                         let loc = shard.index.loc(found);
                         shard.take_out(cx, loc, found.node, RemovalCause::Invalidated);
                     }

@@ -44,7 +44,7 @@ pub(crate) struct WriteScope<'a, K, V> {
     guard: Guard,
     number: Number,
     after: After<'a, K, V>,
-    /// The groups, if there may be stale entries. Read before the look at the index.
+    /// The groups, if there may be invalidated entries. Read before the look at the index.
     pub(crate) watch: Watch<'a>,
 }
 
@@ -70,7 +70,7 @@ pub(crate) enum Dues {
 }
 
 impl<'a, K, V> WriteScope<'a, K, V> {
-    /// Pins the thread, and looks whether there may be stale entries.
+    /// Pins the thread, and looks whether there may be invalidated entries.
     #[inline(always)]
     pub(crate) fn new(common: &'a Common<K, V>, dues: Dues) -> Self {
         Self::pinned(pin(), common, dues)
@@ -270,8 +270,8 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Removes some expired and stale entries, if the cache is not registered with the maintenance
-    /// thread.
+    /// Removes some expired and invalidated entries, if the cache is not registered with the
+    /// maintenance thread.
     #[cold]
     fn do_upkeep(&self, hash: u64) {
         let shard = self.first_tier(hash);

@@ -47,7 +47,7 @@
 //! - *Groups.* The lookup is ordered before the first invalidation, like one that finds no groups:
 //!   see `groups.rs`, which requires that the look whether the cache is armed comes before the look
 //!   at the index. A thread that has learned of the invalidation, or of a thread that has taken the
-//!   entry for stale, does not miss the bit.
+//!   entry for invalidated, does not miss the bit.
 //! - *Grown.* No key was above the first tier when the lookup began. If it does not find its key in
 //!   the first tier, the key was absent then, or was removed from the first tier since; keys do not
 //!   change tiers. So there was a moment without it.

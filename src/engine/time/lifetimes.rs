@@ -21,7 +21,7 @@ pub(crate) struct Lifetimes<K, V> {
     /// value.
     pub(crate) grace: u64,
     /// When a value is loaded again before its time is over, if at all.
-    pub(crate) freshness: Option<Box<RefreshRules<K, V>>>,
+    pub(crate) refresh_rules: Option<Box<RefreshRules<K, V>>>,
 }
 
 /// Whether entries have times by rule.
@@ -180,13 +180,13 @@ impl<K, V> Lifetimes<K, V> {
             jitter: Share::none(),
             expiry: None,
             grace: 0,
-            freshness: None,
+            refresh_rules: None,
         }
     }
 
     /// Returns whether the rules contain no code of the user's.
     pub(crate) fn is_plain_data(&self) -> bool {
-        self.expiry.is_none() && self.freshness.is_none()
+        self.expiry.is_none() && self.refresh_rules.is_none()
     }
 
     /// Returns whether reads change deadlines.
@@ -250,14 +250,14 @@ impl<K, V> Lifetimes<K, V> {
             && self.to_live.is_some()
             && !self.to_idle.is_some()
             && self.expiry.is_none()
-            && self.freshness.is_none()
+            && self.refresh_rules.is_none()
             && self.jitter.get() == 0.0
             && self.grace == 0
     }
 
     /// Returns which details to note of entries whose deadlines do not say all.
     pub(crate) fn extent(&self) -> Extent {
-        if self.expiry.is_some() || self.freshness.is_some() || self.grace > 0 {
+        if self.expiry.is_some() || self.refresh_rules.is_some() || self.grace > 0 {
             Extent::All
         } else {
             Extent::Ends

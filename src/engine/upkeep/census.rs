@@ -1,15 +1,15 @@
 //! The number of entries, and their weight.
 //!
 //! *Residents* are the entries that take up room. Their number is known at any time, from credits
-//! and counters. Lookups do not find some of them: *stale* ones (`groups.rs`), and those that are
-//! *over*, whose deadline and grace are past, while no thread has removed them yet. These count as
-//! gone.
+//! and counters. Lookups do not find some of them: *invalidated* ones (`groups.rs`), and those that
+//! are *over*, whose deadline and grace are past, while no thread has removed them yet. These count
+//! as gone.
 //!
 //! Entries that are over lie in blocks that the wheel brings up by now. So only these blocks are
 //! looked at, and left to the thread that expires them. All entries are looked at, one by one, in
 //! three cases:
 //!
-//! - There may be stale entries.
+//! - There may be invalidated entries.
 //! - Another thread has blocks of the wheel in its hands: entries of these that are over do not
 //!   count, removed or not.
 //! - In a child of `fork`, until what is due has been looked at once: an entry that is due may have
@@ -45,7 +45,7 @@ impl Sum {
     }
 }
 
-/// A count of the residents that are not stale.
+/// A count of the residents that are not invalidated.
 #[derive(Clone, Copy, Debug, Default)]
 struct Census {
     there: Sum,
@@ -83,7 +83,7 @@ impl<K, V> Common<K, V> {
         let mut census = Census { counted: Counted::OneByOne, ..Census::default() };
         let watch = self.watch();
         self.for_each_member(|shard, node| {
-            if !watch.is_some_and(|groups| groups.is_stale(&shard.births, node)) {
+            if !watch.is_some_and(|groups| groups.is_invalidated(&shard.births, node)) {
                 let is_over = shard.timing.get().is_some_and(|timing| self.is_over(timing, node));
                 let sum = if is_over { &mut census.over } else { &mut census.there };
                 sum.add(shard.weight_of(node));
@@ -92,14 +92,14 @@ impl<K, V> Common<K, V> {
         census
     }
 
-    /// Returns the number of stale entries.
+    /// Returns the number of invalidated entries.
     #[cfg(any(test, fuzzing, larder_internals, larder_loom))]
-    pub(crate) fn stale_by(&self, groups: &crate::engine::invalidate::groups::Groups) -> u64 {
-        let mut stale = 0;
+    pub(crate) fn invalidated_by(&self, groups: &crate::engine::invalidate::groups::Groups) -> u64 {
+        let mut invalidated = 0;
         self.for_each_member(|shard, node| {
-            stale += u64::from(groups.is_stale(&shard.births, node));
+            invalidated += u64::from(groups.is_invalidated(&shard.births, node));
         });
-        stale
+        invalidated
     }
 
     fn for_each_member(&self, mut f: impl FnMut(&Shard<K, V>, NodeId)) {
@@ -112,8 +112,8 @@ impl<K, V> Common<K, V> {
         }
     }
 
-    /// Counts the residents without those that are over; nothing is stale. Returns `None` if other
-    /// threads are removing entries that are over.
+    /// Counts the residents without those that are over; nothing is invalidated. Returns `None` if
+    /// other threads are removing entries that are over.
     fn census_by_time(&self) -> Option<Census> {
         let wheels = || self.tiers.iter().filter_map(|shard| Some(&shard.timing.get()?.wheel));
         if wheels().any(Wheel::is_inherited) {
@@ -185,13 +185,13 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Returns the number of entries, with those that are being inserted at this moment.
-    /// O(capacity) while there may be stale ones.
+    /// O(capacity) while there may be invalidated ones.
     pub(crate) fn entries(&self) -> u64 {
         self.common.census().there.entries
     }
 
     /// Returns the weight of all entries, with those that are being inserted at this moment.
-    /// O(capacity) while there may be stale ones.
+    /// O(capacity) while there may be invalidated ones.
     pub(crate) fn weight(&self) -> u64 {
         self.common.census().there.weight
     }

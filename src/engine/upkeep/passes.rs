@@ -1,5 +1,5 @@
-//! Maintenance, in the background or on request: removing expired and stale entries, and dropping
-//! dead ones.
+//! Maintenance, in the background or on request: removing expired and invalidated entries, and
+//! dropping dead ones.
 
 use crate::{
     engine::{
@@ -175,7 +175,7 @@ impl<K, V> Common<K, V> {
         self.budget.credits().saturating_sub(unused)
     }
 
-    /// Returns the number of entries that take up room, with stale ones.
+    /// Returns the number of entries that take up room, with invalidated ones.
     pub(crate) fn residents(&self) -> u64 {
         if self.weigher.is_none() {
             return self.weight();
@@ -211,7 +211,7 @@ impl<K, V> Common<K, V> {
         if gathered.is_some() { Payment::Made } else { Payment::None }
     }
 
-    /// Removes all stale entries, and disarms the groups if pinned threads allow.
+    /// Removes all invalidated entries, and disarms the groups if pinned threads allow.
     pub(crate) fn sweep_all(&self) {
         let Some(groups) = self.groups.get() else { return };
         for _ in 0..FLUSHES_TO_DISARM {
@@ -266,8 +266,8 @@ enum Payment {
 }
 
 impl<K, V> Engine<K, V> {
-    /// Removes expired and stale entries, brings reclamation as far as pinned threads allow, and
-    /// drops all dead entries.
+    /// Removes expired and invalidated entries, brings reclamation as far as pinned threads allow,
+    /// and drops all dead entries.
     pub(crate) fn maintain(&self) {
         fork::catch_up();
         while self.common.expire(u32::MAX) == Advance::More {}

@@ -11,14 +11,14 @@ fn sweep(groups: &Groups) -> u32 {
 }
 
 #[test]
-fn a_child_of_fork_sweeps_what_the_thread_of_an_insert_has_left_stale() {
+fn a_child_of_fork_sweeps_what_the_thread_of_an_insert_has_left_invalidated() {
     let (groups, births) = (Groups::new(), Births::new(1, 1));
     groups.announce(Announcement::everybody_knows);
     groups.begin(&births, 1, Tags::NONE).expect("there is memory");
     groups.invalidate_all();
     assert!(sweep(&groups) > 0 && !groups.is_armed());
     // The entry is published now, by a thread that the child does not have.
-    assert!(groups.is_stale(&births, 1));
+    assert!(groups.is_invalidated(&births, 1));
     let parent = fork::process();
     groups.note_fork(parent);
     assert!(!groups.is_armed() && sweep(&groups) == 0);

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The condition that a key has to meet at the moment at which its entry is written. An entry that
-/// is expired or stale counts as absent.
+/// is expired or invalidated counts as absent.
 #[derive(Debug)]
 pub(crate) enum Precondition<'a, K, V> {
     /// None: the write is done in any case.
@@ -134,7 +134,7 @@ impl<K, V> Shard<K, V> {
     /// Returns whether the entry that was found counts as present.
     #[inline]
     fn keeps(&self, cx: &WriteScope<'_, K, V>, node: NodeId) -> bool {
-        planted(Bug::StaleKept) || self.is_live(cx.common(), cx.watch, node)
+        planted(Bug::InvalidatedKept) || self.is_live(cx.common(), cx.watch, node)
     }
 
     /// Returns whether a node has the entry that was seen, and the entry is still live.
@@ -147,8 +147,8 @@ impl<K, V> Shard<K, V> {
     }
 
     fn is_unchanged(&self, cx: &WriteScope<'_, K, V>, old: NodeId, new: &Entry<K, V>) -> bool {
-        let freshness = cx.common().lifetimes.freshness.as_deref();
-        freshness.and_then(|freshness| freshness.same.as_ref()).is_some_and(|same| {
+        let refresh_rules = cx.common().lifetimes.refresh_rules.as_deref();
+        refresh_rules.and_then(|refresh_rules| refresh_rules.same.as_ref()).is_some_and(|same| {
             // SAFETY: this thread is pinned, and has found the node in the index (Acquire) since.
             unsafe { self.nodes.with(old, |old| same(&old.value, &new.value)) }
         })
