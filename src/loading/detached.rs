@@ -1,4 +1,4 @@
-//! Loading in tasks of their own, which callers wait for: `driver/detached.rs`.
+//! Loads in tasks of their own, which callers wait for: `driver/detached.rs`.
 
 use super::{
     driver::{Detached, Seeking},
@@ -16,21 +16,21 @@ use std::{
 ///
 /// A future of [`get_with_async`](Cache::get_with_async) that loads runs its loader itself: if it
 /// is kept and not polled any more, all others wait; if it is dropped, because a client went away,
-/// the load is lost. The methods with `_detached` have the [spawner](crate::CacheBuilder::spawner)
-/// of the cache run the loader, in a task of its own, to its end. Their futures only wait: to drop
-/// them affects neither the load nor its other waiters.
+/// the load is lost. With the methods with `_detached`, the loader runs to its end in a task of its
+/// own, which the [spawner](crate::CacheBuilder::spawner) of the cache starts. Their futures only
+/// wait: dropping them affects neither the load nor its other waiting callers.
 ///
 /// - Loads are shared with those of all other methods. A caller that waits for a load run by a
 ///   future of `get_with_async` waits for that future.
 /// - The loader is `Send + 'static`, and so are key and value. Captures have to be moved into it
 ///   (`async move`).
-/// - A task whose loader panics ends; the panic goes on in the caller that has brought the loader,
-///   if that still waits, and one of the others loads in its place. A task that is dropped, as a
-///   runtime does that shuts down, gives its loader back to that caller, which runs it itself
+/// - A task whose loader panics ends; the panic goes on in the caller that has passed the loader,
+///   if it still waits, and one of the other callers loads in its place. A task that is dropped,
+///   for example by a runtime that shuts down, gives its loader back to that caller, which runs it
 ///   unless another caller loads.
-/// - A write of the key wins over the load, as over any. A cache ends with its last handle: then
-///   what was loaded is dropped.
-/// - The task is inside no span of the caller's, and no task-local value of its runtime is set.
+/// - A write of the key wins over the load, as over every load. A cache ends with its last handle:
+///   then the loaded value is dropped.
+/// - The task runs outside the caller's spans, and without task-local values of its runtime.
 ///
 /// ```
 /// use larder::Cache;
@@ -59,7 +59,7 @@ where
     ///     .max_capacity(10)
     ///     .spawner(|load| drop(tokio::spawn(load)))
     ///     .build();
-    /// // A client that goes away, perhaps when its load has begun; then the load goes on.
+    /// // A client that goes away, perhaps after its load has begun; the load goes on.
     /// let handle = cache.clone();
     /// let load = async move { handle.get_with_detached("four", async { 2 + 2 }).await };
     /// tokio::spawn(load).abort();
@@ -69,7 +69,7 @@ where
     ///
     /// # Panics
     ///
-    /// If the cache has no spawner; at the call. If `init` does, or loads the same key.
+    /// At the call, if the cache has no spawner. Later, if `init` panics or loads the same key.
     pub fn get_with_detached<F>(&self, key: K, init: F) -> impl Future<Output = V>
     where
         F: Future<Output = V> + Send + 'static,
@@ -95,8 +95,8 @@ where
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it with an error of the
-    /// same type. Nothing is stored then.
+    /// The error that `init` returns, or the `init` of the caller whose load this one waited for,
+    /// if its error has the same type. Then nothing is stored.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_multi_thread().build().unwrap().block_on(async {
@@ -111,7 +111,7 @@ where
     ///
     /// # Panics
     ///
-    /// As [`get_with_detached`](Cache::get_with_detached).
+    /// As for [`get_with_detached`](Cache::get_with_detached).
     pub fn try_get_with_detached<E, F>(
         &self,
         key: K,
@@ -133,7 +133,7 @@ where
     ///
     /// # Panics
     ///
-    /// As [`get_with_detached`](Cache::get_with_detached).
+    /// As for [`get_with_detached`](Cache::get_with_detached).
     pub fn try_get_with_by_ref_detached<Q, E, F>(
         &self,
         key: &Q,
@@ -147,7 +147,7 @@ where
         self.detached::<Fallible<E>, _, _>(ByRef(key), init)
     }
 
-    /// [`get_with_detached`](Cache::get_with_detached) with a loader that may have nothing, which
+    /// [`get_with_detached`](Cache::get_with_detached) with a loader that may return `None`, which
     /// is not stored.
     ///
     /// # Panics
@@ -169,7 +169,7 @@ where
     ///
     /// # Panics
     ///
-    /// As [`get_with_detached`](Cache::get_with_detached).
+    /// As for [`get_with_detached`](Cache::get_with_detached).
     pub fn optionally_get_with_by_ref_detached<Q, F>(
         &self,
         key: &Q,
@@ -197,7 +197,7 @@ where
 ///
 /// # Panics
 ///
-/// Panics if there is none: loads of the cache cannot be detached.
+/// If there is none.
 pub(crate) fn assert_spawner<K, V, S>(cache: &Cache<K, V, S>) -> &Spawner {
     cache.spawner().expect(
         "a detached load needs a spawner, and the cache has none: say `.spawner(..)` to its \

@@ -1,4 +1,4 @@
-//! Loading in futures, of any runtime or none.
+//! Loads in futures, of any runtime or none.
 
 use super::{
     driver::{Asking, Seeking},
@@ -14,24 +14,24 @@ use std::{
 
 /// # Loading in futures
 ///
-/// As the functions of the same name without `_async`, and sharing loads with them. The futures
-/// need no runtime, do nothing until they are polled, are `Send` if their parts are, and may be
-/// dropped at any time: if one is dropped while it loads, one of those who wait loads in its place.
-/// Only a future that is *kept* and not polled any more keeps others waiting: a leader that was
-/// polled once, or one branch of a `select!` whose other branch asks for the same key. The methods
-/// with `_detached` have no such limit: see [`get_with_detached`](Cache::get_with_detached).
+/// These behave as the methods of the same names without `_async`, and share loads with them. The
+/// futures need no runtime, do nothing until they are polled, are `Send` if their parts are, and
+/// may be dropped at any time: if one is dropped while it loads, one of the waiting callers loads
+/// in its place. A future that loads and is *kept* without being polled keeps others waiting: for
+/// example one branch of a `select!` whose other branch asks for the same key. The methods with
+/// `_detached` have no such limit: see [`get_with_detached`](Cache::get_with_detached).
 ///
-/// A loader that loads its own key within its own poll panics. One that waits for another task
-/// which does so waits forever; and a thread must not wait with [`get_with`](Cache::get_with) for a
-/// load that only this thread could poll.
+/// A loader that loads its own key within its own poll panics. A loader that waits for another task
+/// which loads the same key waits forever. A thread must not wait with
+/// [`get_with`](Cache::get_with) for a load that only this thread could poll.
 impl<K, V, S> Cache<K, V, S>
 where
     K: Hash + Eq + Clone,
     V: Clone,
     S: BuildHasher,
 {
-    /// The value of a key; if it is absent, that of `init`, which is then stored. `init` is not
-    /// polled if it is not needed.
+    /// Returns the value of a key; if the key is absent, stores and returns the output of `init`,
+    /// which is not polled otherwise.
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -43,7 +43,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn get_with_async(&self, key: K, init: impl Future<Output = V>) -> impl Future<Output = V> {
         self.asking::<Always, _, _>(Own(key), init)
     }
@@ -61,7 +61,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn get_with_by_ref_async<Q>(
         &self,
         key: &Q,
@@ -77,8 +77,8 @@ where
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it with an error of the
-    /// same type. Nothing is stored then; the next call loads again.
+    /// The error that `init` returns, or the `init` of the caller whose load this one waited for,
+    /// if its error has the same type. Then nothing is stored, and the next call loads again.
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -90,7 +90,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn try_get_with_async<E>(
         &self,
         key: K,
@@ -119,7 +119,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn try_get_with_by_ref_async<Q, E>(
         &self,
         key: &Q,
@@ -132,8 +132,8 @@ where
         self.asking::<Fallible<E>, _, _>(ByRef(key), init)
     }
 
-    /// [`get_with_async`](Cache::get_with_async) with a loader that may have nothing. `None` goes
-    /// to all who waited for it, too; it is not stored, so the next call asks again.
+    /// [`get_with_async`](Cache::get_with_async) with a loader that may return `None`. All callers
+    /// that waited for it get `None` as well; it is not stored, so the next call loads again.
     ///
     /// ```
     /// # futures::executor::block_on(async {
@@ -145,7 +145,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn optionally_get_with_async(
         &self,
         key: K,
@@ -167,7 +167,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     pub fn optionally_get_with_by_ref_async<Q>(
         &self,
         key: &Q,

@@ -1,7 +1,7 @@
-//! The lead of a load in the hands of the caller, who brings the value when and where it likes.
+//! Guards: the lead of a load as a value, for a caller that inserts the loaded value itself.
 //!
-//! A guard is a lead without a lifetime (`engine/handed.rs`) and a clock. How one gets it is in
-//! `guarded.rs`.
+//! A guard is a lead without a lifetime (`engine/load/handed.rs`) and a clock. `guarded.rs` has the
+//! methods that return guards.
 
 use crate::{
     Cache, RandomState, TooManyTags, WeakCache,
@@ -22,16 +22,16 @@ use std::{
     time::Duration,
 };
 
-/// What became of a value that a [`LoadGuard`] inserted. Those who waited for it have got it in any
+/// What happened to a value that a [`LoadGuard`] inserted. Waiting callers have got it in every
 /// case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LoadOutcome {
-    /// It was stored.
+    /// The value was stored.
     Stored,
-    /// It was not stored: the key has been written, removed or invalidated since the guard was
-    /// given out.
+    /// The value was not stored: the key has been written, removed or invalidated since the guard
+    /// was returned.
     Superseded,
-    /// It was not stored: there was no room for it, or the cache has been dropped.
+    /// The value was not stored: there was no room for it, or the cache has been dropped.
     Rejected,
 }
 
@@ -45,31 +45,31 @@ impl From<Filled> for LoadOutcome {
     }
 }
 
-/// The right to load the value of a key, while which others wait: comes from
-/// [`Cache::get_or_guard`] and its kin, where the rules are.
+/// The right to load the value of a key, while other callers wait; comes from
+/// [`Cache::get_or_guard`] and its variants, which state the rules.
 ///
-/// It is a value like any other: it can be kept, sent to another thread or moved into a task. What
-/// it holds are counts of references; nothing is locked. It does not keep the cache alive.
+/// A guard can be kept, sent to another thread or moved into a task. It holds reference counts and
+/// no lock. It does not keep the cache alive.
 ///
-/// [`insert`](LoadGuard::insert) stores a value and gives it to all that wait. A guard that is
-/// dropped abandons the load: one of those who wait gets a guard in its place, or loads, if it came
-/// with a loader. A guard that is *kept*, or forgotten, keeps them waiting.
+/// [`insert`](LoadGuard::insert) stores a value and gives it to all waiting callers. The drop of a
+/// guard abandons the load: one of the waiting callers gets a guard in its place, or runs its
+/// loader if it has one. A guard that is *kept* or forgotten keeps them waiting.
 ///
 /// ```
 /// use larder::{Cache, LoadOutcome};
 /// use std::thread;
 ///
 /// let pages: Cache<&str, String> = Cache::new(100);
-/// let guard = pages.get_or_guard("/").expect_err("nobody has loaded it");
+/// let guard = pages.get_or_guard("/").expect_err("absent");
 ///
 /// let waiting = thread::spawn({
 ///     let pages = pages.clone();
-///     move || pages.get_with("/", || unreachable!("somebody loads it"))
+///     move || pages.get_with("/", || unreachable!("the guard loads it"))
 /// });
 /// # while pages.stats().misses < 2 {
 /// #     thread::yield_now();
 /// # }
-/// // The value is made elsewhere.
+/// // Another thread computes the value.
 /// let maker = thread::spawn(move || guard.insert("welcome".to_owned()));
 /// assert_eq!(maker.join().unwrap(), LoadOutcome::Stored);
 /// assert_eq!(waiting.join().unwrap(), "welcome");
@@ -78,7 +78,7 @@ impl From<Filled> for LoadOutcome {
 #[must_use = "a guard that is dropped abandons its load"]
 pub struct LoadGuard<K, V, S = RandomState>(Box<Parts<K, V, S>>);
 
-/// In a box, since a guard is the error of a result, which is moved about.
+/// Boxed, since a guard is the error of a result, which is moved.
 struct Parts<K, V, S> {
     lead: HandedLead<K, V>,
     cache: WeakCache<K, V, S>,
@@ -86,14 +86,14 @@ struct Parts<K, V, S> {
 }
 
 impl<K, V, S> LoadGuard<K, V, S> {
-    /// For a load that begins now.
+    /// Creates a guard for a load that begins now.
     pub(super) fn new(cache: &Cache<K, V, S>, lead: Lead<'_, K, V>) -> Self {
         let timer = cache.engine().start_timer();
         let (lead, cache) = (lead.hand_over(Holder::Caller), cache.downgrade());
         Self(Box::new(Parts { lead, cache, timer }))
     }
 
-    /// The key that is loaded.
+    /// Returns the key that is loaded.
     ///
     /// ```
     /// let cache: larder::Cache<&str, u32> = larder::Cache::new(10);
@@ -104,8 +104,8 @@ impl<K, V, S> LoadGuard<K, V, S> {
         self.0.lead.key()
     }
 
-    /// The value that is there, was not accepted, and is to be replaced; `None` if the key was
-    /// absent. If the guard is dropped, the value stays.
+    /// Returns the present value, which was not accepted and is to be replaced; `None` if the key
+    /// was absent. If the guard is dropped, the value stays.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -120,8 +120,8 @@ impl<K, V, S> LoadGuard<K, V, S> {
         self.0.lead.old()
     }
 
-    /// Whether it is known already that what is inserted would not be stored: the key has been
-    /// written, removed or invalidated since the guard was given out. O(1).
+    /// Returns whether it is already known that an inserted value will not be stored: the key has
+    /// been written, removed or invalidated since the guard was returned. O(1).
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -135,7 +135,7 @@ impl<K, V, S> LoadGuard<K, V, S> {
         self.0.lead.is_superseded()
     }
 
-    /// How long the load has taken so far, by the cache's clock.
+    /// Returns how long the load has taken so far, by the cache's clock.
     #[cfg(feature = "manager")]
     pub(crate) fn took(&self) -> Duration {
         self.0.timer.stop().by_clock
@@ -149,8 +149,9 @@ where
     S: BuildHasher,
 {
     /// Stores the value of the key, unless the key has been written, removed or invalidated since
-    /// the guard was given out, and gives it to all that wait. As with [`Cache::insert`], the entry
-    /// has no tags, and lives as long as the cache's rules say. O(1), and O(1) for each that waits.
+    /// the guard was returned, and gives it to all waiting callers. As with [`Cache::insert`], the
+    /// entry has no tags and lives as long as the cache's rules say. O(1), and O(1) for each
+    /// waiting caller.
     ///
     /// ```
     /// use larder::{Cache, LoadOutcome};
@@ -160,7 +161,7 @@ where
     /// assert_eq!(guard.insert(4), LoadOutcome::Stored);
     /// assert_eq!(cache.get("four"), Some(4));
     ///
-    /// // What has been invalidated meanwhile may be too old.
+    /// // An invalidation meanwhile means that the value may be too old.
     /// let guard = cache.get_or_guard("five").unwrap_err();
     /// cache.invalidate("five");
     /// assert_eq!(guard.insert(5), LoadOutcome::Superseded);
@@ -170,9 +171,9 @@ where
         self.insert_on(value, &EntryOptions::BY_RULE)
     }
 
-    /// [`insert`](LoadGuard::insert) for an entry that lives for `duration`, as
-    /// [`Cache::insert_with_ttl`]. Zero: it is given to those who wait only, and what it was to
-    /// replace is removed.
+    /// [`insert`](LoadGuard::insert) for an entry that lives for `duration`, as by
+    /// [`Cache::insert_with_ttl`]. With a duration of zero, the value is only given to waiting
+    /// callers, and the value that it was to replace is removed.
     ///
     /// ```
     /// use std::time::Duration;
@@ -190,7 +191,7 @@ where
         self.insert_for(value, duration, Tags::NONE)
     }
 
-    /// [`insert`](LoadGuard::insert) for an entry with tags, as [`Cache::insert_tagged`].
+    /// [`insert`](LoadGuard::insert) for an entry with tags, as by [`Cache::insert_tagged`].
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -203,7 +204,7 @@ where
     ///
     /// # Errors
     ///
-    /// If there are more than eight tags: then the load is abandoned.
+    /// If there are more than eight tags. Then the load is abandoned.
     pub fn insert_tagged(
         self,
         value: V,
@@ -213,7 +214,7 @@ where
         Ok(self.insert_on(value, &EntryOptions { tags, ..EntryOptions::BY_RULE }))
     }
 
-    /// [`insert_tagged`](LoadGuard::insert_tagged) for an entry that lives for `duration`, as
+    /// [`insert_tagged`](LoadGuard::insert_tagged) for an entry that lives for `duration`, as by
     /// [`Cache::insert_tagged_with_ttl`].
     ///
     /// # Errors
@@ -248,7 +249,7 @@ where
         self.insert_on(value, &EntryOptions { ttl: Ttl::For(duration), tags })
     }
 
-    /// Stores the value and lands. What has a destructor is dropped after that.
+    /// Stores the value and lands. Runs destructors after that.
     pub(crate) fn insert_on(self, value: V, options: &EntryOptions) -> LoadOutcome {
         let Parts { lead, timer, .. } = *self.0;
         let stored = lead.take_up(|lead| {

@@ -1,4 +1,4 @@
-//! From a key to its value, or to a guard for the caller that is to load it.
+//! Loads by hand: from a key to its value, or to a guard for the caller that is to load it.
 
 use super::{
     LoadGuard,
@@ -17,39 +17,38 @@ use std::{
 ///
 /// Instead of running a loader, these return a [`LoadGuard`] to the caller that is to load. The
 /// caller inserts the value through it, at any time and from any thread. As with all loads there is
-/// *one per key at a time*: others that ask meanwhile, through these or through
-/// [`get_with`](Cache::get_with) and its kin, wait for what is inserted.
+/// *one per key at a time*: callers that ask meanwhile, by these methods or by
+/// [`get_with`](Cache::get_with) and its variants, wait for the inserted value.
 ///
 /// - If the key is present, and the value is accepted (`_if`), it is returned.
 /// - If the key is not being loaded, the caller gets a guard.
-/// - Otherwise the caller waits for that load, whichever method has begun it, and returns what it
-///   brings; `accept` is not asked about that. If it comes to nothing, because its guard is
-///   dropped, its loader fails or has nothing, one of those who wait gets a guard, and the others
-///   go on waiting.
-/// - A guard for a key whose value is there, and was not accepted, is to *replace* it. Until it
-///   does, lookups find the old value, which stays if the guard is dropped; a write, removal or
+/// - Otherwise the caller waits for that load, which any method may have begun, and returns its
+///   value; `accept` is not called for it. If there is none, because its guard is dropped or its
+///   loader fails or returns `None`, one of the waiting callers gets a guard, and the others go on
+///   waiting.
+/// - A guard for a key with a present value, which was not accepted, *replaces* that value. Until
+///   then, lookups find the old value, which stays if the guard is dropped; a write, removal or
 ///   eviction of it is final.
 /// - A write of the key wins, as over all loads: [`insert`](Cache::insert),
 ///   [`remove`](Cache::remove), [`invalidate`](Cache::invalidate),
 ///   [`invalidate_all`](Cache::invalidate_all), [`invalidate_tag`](Cache::invalidate_tag) of any
-///   tag, and so on. What is inserted through a guard that was given out before is not stored. A
-///   caller that has waited since before the write gets it all the same; a caller that asks after
-///   the write finds what was written, or loads.
+///   tag, and so on. A value inserted through a guard that was returned before the write is not
+///   stored. A caller that has waited since before the write gets that value nevertheless; a caller
+///   that asks after the write finds what was written, or loads.
 /// - Where values are [refreshed early](crate::CacheBuilder::early_refresh), a caller may get a
 ///   guard to replace one that would be accepted.
 ///
-/// The futures do nothing until they are polled. One that finds the key present, or not being
-/// loaded, is ready when it is first polled; so to poll it once and drop it is to *try*. One that
-/// waits may be dropped at any time: it does not keep others waiting, even if it is its turn to
-/// load.
+/// The futures do nothing until they are polled. A future that finds the key present, or not being
+/// loaded, is ready at the first poll; so polling it once and dropping it is a *try*. A future that
+/// waits may be dropped at any time: it does not keep others waiting, even if it is next to load.
 ///
 /// A thread that has a guard and calls one of the blocking methods for the same key waits for
-/// itself, forever: the cache cannot know that it is the guard's owner. So does a task that awaits
-/// one of the futures with the guard in its hands.
+/// itself, forever: the cache cannot know that it is the guard's owner. A task that has a guard and
+/// awaits one of the futures for the same key does so as well.
 ///
-/// A guard counts as a load when a value is inserted, with the time since it was given out; one
-/// that is dropped does not count. A lookup counts as usual: as a hit also if the value is there,
-/// but not accepted.
+/// A guard counts as a load when a value is inserted, with the time since the guard was returned; a
+/// dropped guard does not count. A lookup counts as usual: as a hit also if the value is present
+/// and not accepted.
 ///
 /// ```
 /// use larder::{Cache, LoadOutcome};
@@ -84,17 +83,17 @@ where
     ///
     /// # Errors
     ///
-    /// The guard, if it is for the caller to load.
+    /// The guard, if this caller is to load the value.
     ///
     /// # Panics
     ///
-    /// If it is called by the loader of that very key.
+    /// If the loader of the same key calls it.
     pub fn get_or_guard(&self, key: K) -> Result<V, LoadGuard<K, V, S>> {
         self.get_or_guard_if(key, |_| true)
     }
 
-    /// [`get_or_guard`](Cache::get_or_guard) for a value that has to be accepted: if it is not, the
-    /// guard is to replace it.
+    /// [`get_or_guard`](Cache::get_or_guard) with a condition: if `accept` returns false for the
+    /// value, the caller gets a guard to replace it.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -132,7 +131,7 @@ where
     ///
     /// # Errors
     ///
-    /// The guard, if it is for the caller to load.
+    /// The guard, if this caller is to load the value.
     ///
     /// # Panics
     ///
@@ -190,7 +189,7 @@ where
 
 type Accepting<'c, K, V, S, W, P> = Ask<&'c Cache<K, V, S>, K, V, ByHand, W, P>;
 
-// Nothing in it is pinned.
+// No field is pinned.
 impl<K, V, S, W, P> Unpin for Guarded<'_, K, V, S, W, P>
 where
     K: Hash + Eq,
@@ -209,18 +208,18 @@ where
     W: Wanted<K>,
     P: Fn(&V) -> bool,
 {
-    /// Looks the key up first.
+    /// Creates a request that looks the key up first.
     fn new(cache: &'c Cache<K, V, S>, key: W, accept: P) -> Self {
         Self { seeking: Seeking::new(Ask::accepting(cache, key, accept)) }
     }
 
-    /// The caller has looked the key up.
+    /// Creates a request whose caller has looked the key up.
     #[cfg(feature = "manager")]
     pub(crate) fn of_absent(cache: &'c Cache<K, V, S>, key: W, accept: P) -> Self {
         Self { seeking: Seeking::of_absent(Ask::accepting(cache, key, accept)) }
     }
 
-    /// Waits, if that is what is to be done, in this thread.
+    /// Waits in this thread, if there is a load to wait for.
     pub(crate) fn wait(mut self) -> Found<K, V, S> {
         let joined = self.seeking.wait(self.seeking.request.cache.engine());
         self.found(joined)

@@ -1,10 +1,10 @@
-//! Loading several keys at once.
+//! Loads of several keys at once.
 //!
-//! Each key has its own flight, which is posted before the loader runs and lands when it has run.
-//! Two batches that overlap, in whatever order, do not wait for each other: a batch posts what it
-//! can and loads that first, and only when all of its flights have landed it waits for those of
-//! others. While it waits it leads nothing; if it is offered a lead then, it loads that key by
-//! itself and at once.
+//! Each key has its own flight, which is posted before the loader runs and lands after it has run.
+//! Two batches that overlap, in any order, do not wait for each other: a batch first posts and
+//! loads the keys that no other caller loads, and waits for the flights of others only after all of
+//! its own have landed. While it waits it has no lead; if it gets one then, it loads that key alone
+//! and at once.
 
 use super::{
     driver::{Conclude, Joined, Lookup, Seeking, without},
@@ -25,7 +25,7 @@ use std::{
 struct Wish<K> {
     hash: u64,
     key: K,
-    /// Where it stands among the keys that were asked for; the first place, if there are several.
+    /// The place of the key in the request; the first, if there are several.
     place: usize,
 }
 
@@ -72,9 +72,9 @@ where
 {
     cache: &'c Cache<K, V, S>,
     answers: Vec<Option<V>>,
-    /// The place of each key that was asked for before, and that of its answer.
+    /// The places of each repeated key and of its answer.
     repeated: Vec<(usize, usize)>,
-    /// What the next call of the loader is for.
+    /// The keys of the loader's next call.
     led: Vec<Led<'c, K, V, S>>,
     waiting: Vec<Waiting<'c, K, V, S>>,
 }
@@ -91,8 +91,8 @@ where
         let (answers, repeated, led, waiting) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut batch = Self { cache, answers, repeated, led, waiting };
         let mut wishes = Vec::new();
-        // All of them first: the iterator is the user's code, and must not run while flights are
-        // posted that only this thread will end.
+        // All keys first: the iterator is the user's code, and must not run while flights are
+        // posted that only this thread can end.
         let keys: Vec<_> = keys.into_iter().collect();
         for (place, key) in keys.into_iter().enumerate() {
             let key = Own(key);
@@ -133,7 +133,7 @@ where
         self.led.push(Led { place, request, lead });
     }
 
-    /// Goes on with a key for which the batch need not wait any more.
+    /// Continues with a key for which the batch does not have to wait any more.
     fn joined(
         &mut self,
         place: usize,
@@ -147,7 +147,7 @@ where
         }
     }
 
-    /// The keys that the loader is to be called for, if there are any.
+    /// Returns the keys for the loader's next call, if there are any.
     fn to_load(&self) -> Option<Vec<K>> {
         let keys: Vec<_> = self.led.iter().map(|led| led.key().clone()).collect();
         (!keys.is_empty()).then_some(keys)
@@ -155,13 +155,13 @@ where
 
     /// Stores what the loader has returned, and ends the flights.
     fn land(&mut self, loaded: Vec<(K, V)>, took: Duration) {
-        // Its keys come in any order.
+        // The loader returns keys in any order.
         let mut values: Vec<Option<V>> = self.led.iter().map(|_| None).collect();
         let mut by_hash: Vec<_> = (0..self.led.len()).collect();
         let hash_at = |at: usize| self.led[at].lead.hash();
         by_hash.sort_by_key(|&at| hash_at(at));
-        // Values that nobody asked for are dropped when the flights have landed: they may have
-        // destructors.
+        // Values of other keys are dropped after the flights have landed, since their destructors
+        // may take long.
         let mut unasked = Vec::new();
         for (key, value) in loaded {
             let hash = self.cache.hash(&key);
@@ -183,13 +183,13 @@ where
         });
     }
 
-    /// Calls the loader for what the batch leads.
+    /// Calls the loader for the keys that the batch leads.
     fn load<I: IntoIterator<Item = (K, V)>>(&mut self, init: &mut impl FnMut(&[K]) -> I) {
         let Some(keys) = self.to_load() else { return };
         let stopwatch = self.cache.engine().time_load();
         let loaded = {
             let _leading = LeadingAll::new(&self.led);
-            // A lazy iterator loads when it is asked, so asking is part of the load.
+            // A lazy iterator loads in `next`, so the iteration is a part of the load.
             stopwatch.watch(|| init(&keys).into_iter().collect())
         };
         let took = stopwatch.stop(false);
@@ -233,14 +233,14 @@ where
     /// caller is loading are loaded in one call of `init`. O(keys · log keys), and the time of
     /// `init` or of other callers' loads.
     ///
-    /// `init` gets each such key once and returns what it has for them, as pairs in any order: a
-    /// vector, a map. A key that it leaves out has no value: nothing is stored, and all callers
-    /// that waited for it get `None`, as with [`optionally_get_with`](Cache::optionally_get_with).
-    /// Pairs with other keys are dropped.
+    /// `init` gets each such key once and returns pairs of keys and values in any order, for
+    /// example as a vector or a map. A key that it leaves out has no value: nothing is stored, and
+    /// all callers that waited for it get `None`, as by
+    /// [`optionally_get_with`](Cache::optionally_get_with). Pairs with other keys are dropped.
     ///
-    /// For the keys that others load the call waits after it has stored what it has loaded itself:
-    /// overlapping batches do not wait for each other. If such a load comes to nothing that is an
-    /// answer, `init` is called once more for its key; otherwise it is called at most once.
+    /// The call waits for keys that others load after it has stored its own values, so overlapping
+    /// batches do not wait for each other. If such a load has no outcome that answers this call,
+    /// `init` is called once more for its key; otherwise it is called at most once.
     ///
     /// ```
     /// use std::collections::HashMap;
@@ -258,7 +258,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads one of the keys. Then nothing is stored, and those who wait load
+    /// If `init` panics or loads one of the keys. Then nothing is stored, and waiting callers load
     /// for themselves.
     pub fn get_many_with<I>(
         &self,
@@ -290,7 +290,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads one of the keys.
+    /// If `init` panics or loads one of the keys.
     pub async fn get_many_with_async<I>(
         &self,
         keys: impl IntoIterator<Item = K>,

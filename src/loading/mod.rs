@@ -1,9 +1,9 @@
 //! Loading: the operations that get a value or make one, one load per key at a time.
 //!
-//! `engine/singleflight/` is the protocol, and `driver/` the way from a request to its answer. Here
-//! are the questions that one can ask (`question.rs`), in threads (`sync.rs`), in futures
-//! (`future.rs`, `detached.rs`), and about several keys at once (`many.rs`). Or without a loader
-//! (`guarded.rs`): the caller gets the lead itself (`guard.rs`).
+//! `engine/singleflight/` is the protocol, and `driver/` the way from a request to its answer. This
+//! folder has the kinds of questions (`question.rs`) and the methods that ask them: in threads
+//! (`sync.rs`), in futures (`future.rs`, `detached.rs`), about several keys at once (`many.rs`),
+//! and without a loader (`guarded.rs`), where the caller gets the lead itself (`guard.rs`).
 
 mod detached;
 pub(crate) mod driver;

@@ -1,4 +1,5 @@
-//! What can be asked of a cache about a key: a value, a value or an error, a value or nothing.
+//! The kinds of questions about a key: for a value, for a value or an error, for a value or
+//! nothing.
 
 use super::driver::{Conclude, Detach, Lookup, Request};
 use crate::{
@@ -22,7 +23,7 @@ use std::{
 
 /// A kind of question.
 pub(crate) trait Question<V> {
-    /// What its loader returns.
+    /// What the loader returns.
     type Loaded;
     type Answer;
 
@@ -31,23 +32,24 @@ pub(crate) trait Question<V> {
 
     fn outcome(loaded: Self::Loaded) -> Outcome<V>;
 
-    /// Whether the loader has brought a value.
+    /// Returns whether the loader has returned a value.
     fn is_value(loaded: &Self::Loaded) -> bool;
 
-    /// The answer if there is a value.
+    /// Returns the answer for a value.
     fn found(value: V) -> Self::Answer;
 
-    /// None if the outcome, of a load that another kind of question has led to, is no answer.
+    /// Returns the answer for an outcome; `None` if a question of another kind has led the load and
+    /// its outcome does not answer this one.
     fn answer(outcome: Outcome<V>) -> Option<Self::Answer>;
 }
 
-/// A value, always.
+/// A question for a value.
 pub(crate) enum Always {}
-/// A value or nothing.
+/// A question for a value or nothing.
 pub(crate) enum Optional {}
-/// A value or an error of type `E`.
+/// A question for a value or an error of type `E`.
 pub(crate) struct Fallible<E>(PhantomData<E>);
-/// A value that somebody else has loaded, or none: there is no loader.
+/// A question without a loader, for a value that another caller has loaded.
 pub(super) enum ByHand {}
 
 impl<V> Question<V> for Always {
@@ -147,7 +149,7 @@ impl<V> Question<V> for ByHand {
     }
 }
 
-/// A key that is loaded for.
+/// A key whose value is to be loaded.
 pub(crate) trait Wanted<K> {
     type Borrowed: Hash + Equivalent<K> + ?Sized;
 
@@ -155,7 +157,7 @@ pub(crate) trait Wanted<K> {
     fn to_key(&self) -> K;
     fn into_key(self) -> K;
 
-    /// What is to hold of the entry that is loaded.
+    /// Returns the options of the loaded entry.
     fn options(&self) -> EntryOptions {
         EntryOptions::BY_RULE
     }
@@ -252,12 +254,12 @@ pub(crate) struct Ask<C, K, V, A, W, P = Any> {
     question: PhantomData<fn() -> A>,
 }
 
-/// Says which values that are there will do.
+/// Decides which present values are accepted.
 pub(crate) trait Accept<V> {
     fn accepts(&self, value: &V) -> bool;
 }
 
-/// Any value will do.
+/// Accepts every value.
 pub(crate) struct Any;
 
 impl<V> Accept<V> for Any {

@@ -1,4 +1,4 @@
-//! Loading in threads.
+//! Loads in threads.
 
 use super::{
     driver::{Lookup, Seeking, load, run, without},
@@ -13,25 +13,26 @@ use std::{
 
 /// # Loading
 ///
-/// These get a value, or load it if it is absent: *one load per key at a time*. Callers that come
-/// while a load of their key is under way, threads and futures alike, wait for it and share what
-/// comes of it. If it comes to nothing because the loader panicked, or because the future that ran
-/// it was dropped, one of those who wait runs its own loader, and the others go on waiting. A hit
-/// costs what [`get`](Cache::get) costs; a caller that waits counts as a miss.
+/// These return a value, and load it if it is absent: *one load per key at a time*. Callers that
+/// arrive while their key is being loaded, threads and futures alike, wait for that load and share
+/// its outcome. If the loader panics, or the future that runs it is dropped, one of the waiting
+/// callers runs its own loader, and the others go on waiting. A hit costs what [`get`](Cache::get)
+/// costs; a caller that waits counts as a miss.
 ///
 /// - A write of the key while it is loaded wins: [`insert`](Cache::insert), [`add`](Cache::add),
 ///   [`remove`](Cache::remove), [`invalidate`](Cache::invalidate),
-///   [`invalidate_all`](Cache::invalidate_all), and whatever a [computation](crate::EntrySelector)
-///   changes. Those who load or wait then still get the loaded value,
-///   but it is not stored, and later callers do not get it. Writers do not wait.
+///   [`invalidate_all`](Cache::invalidate_all), and a [computation](crate::EntrySelector) that
+///   changes the key. Callers that load or wait at that time still get the loaded value, but it is
+///   not stored, and later callers do not get it. Writers do not wait.
 /// - A loader may use the cache, and load other keys. A loader that loads *its own* key panics
-///   instead of waiting for itself. (Only if it does so in its own thread, or future. Loaders in
-///   different threads that wait for each other's keys wait forever.)
-/// - The loader runs in the caller, under no lock and not pinned. Its panic goes on in its caller.
+///   instead of waiting for itself, if it does so in its own thread or future. Loaders in different
+///   threads that wait for each other's keys wait forever.
+/// - The loader runs in the caller, without a lock and without pinning. Its panic goes on in its
+///   caller.
 /// - Different questions about one key share a load if its outcome answers them. `try_get_with`
 ///   cannot use the error of a type that is not its own, nor `get_with` an error or a `None`: they
 ///   load again.
-/// - What is there, but old, may be loaded anew while it is given out: see
+/// - An old value may be loaded again while it is returned to other callers: see
 ///   [`refresh_after`](crate::CacheBuilder::refresh_after) and
 ///   [`early_refresh`](crate::CacheBuilder::early_refresh).
 /// - Keys are cloned, or made from their borrowed form, once or twice per load.
@@ -41,7 +42,7 @@ where
     V: Clone,
     S: BuildHasher,
 {
-    /// Returns the value of a key; if the key is absent, what `init` returns, which is then stored.
+    /// Returns the value of a key; if the key is absent, stores and returns what `init` returns.
     /// O(1), and the time of `init` or of another caller's load.
     ///
     /// ```
@@ -61,7 +62,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     #[inline]
     pub fn get_with(&self, key: K, init: impl FnOnce() -> V) -> V {
         self.ask::<Always>(Own(key), init)
@@ -77,7 +78,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     #[inline]
     pub fn get_with_by_ref<Q>(&self, key: &Q, init: impl FnOnce() -> V) -> V
     where
@@ -90,8 +91,8 @@ where
     ///
     /// # Errors
     ///
-    /// What `init` returns: its caller's, and that of all who waited for it with an error of the
-    /// same type. Nothing is stored then; the next call loads again.
+    /// The error that `init` returns, or the `init` of the caller whose load this one waited for,
+    /// if its error has the same type. Then nothing is stored, and the next call loads again.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -103,7 +104,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     #[inline]
     pub fn try_get_with<E>(&self, key: K, init: impl FnOnce() -> Result<V, E>) -> Result<V, Arc<E>>
     where
@@ -127,7 +128,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     #[inline]
     pub fn try_get_with_by_ref<Q, E>(
         &self,
@@ -141,8 +142,8 @@ where
         self.ask::<Fallible<E>>(ByRef(key), init)
     }
 
-    /// [`get_with`](Cache::get_with) with a loader that may have nothing. `None` goes to all who
-    /// waited for it, too; it is not stored, so the next call asks again.
+    /// [`get_with`](Cache::get_with) with a loader that may return `None`. All callers that waited
+    /// for it get `None` as well; it is not stored, so the next call loads again.
     ///
     /// ```
     /// let cache = larder::Cache::new(10);
@@ -153,7 +154,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     #[inline]
     pub fn optionally_get_with(&self, key: K, init: impl FnOnce() -> Option<V>) -> Option<V> {
         self.ask::<Optional>(Own(key), init)
@@ -170,7 +171,7 @@ where
     ///
     /// # Panics
     ///
-    /// If `init` does, or loads the same key.
+    /// If `init` panics or loads the same key.
     #[inline]
     pub fn optionally_get_with_by_ref<Q>(
         &self,

@@ -1,4 +1,4 @@
-//! A request in a future, which holds the loader once and runs it in place.
+//! A request as a future, which holds the loader once and polls it in place.
 
 use super::{EngineOf, Inquiry, Joined, Lookup, Request, Seeking, polling::poll_in_place, without};
 use crate::engine::load::fill::Timer;
@@ -13,11 +13,11 @@ pin_project! {
     /// A request with a loader `F` for its answer.
     pub(crate) struct Asking<'c, R: Request, F> {
         engine: &'c EngineOf<R>,
-        // Before the lead, so that one that has not ended is dropped before its lead is passed on
-        // to the next.
+        // Declared before the lead, so that the loader is dropped before the lead goes to the next
+        // caller.
         #[pin]
         init: Option<F>,
-        // Until there is an answer.
+        // `None` once there is an answer.
         seeking: Option<Seeking<'c, R>>,
         // While the loader runs: the lead.
         kept: Option<Joined<'c, R>>,
@@ -75,7 +75,7 @@ impl<R: Request, F: Future<Output = R::Loaded>> Future for Asking<'_, R, F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R::Answer> {
         let mut this = self.project();
         let seeking = this.seeking.as_mut().expect("a load was polled after its end");
-        // What is led is not kept in its place while the loader's code runs: a panic passes it on.
+        // The lead is taken out while the loader's code runs, so that a panic passes it on.
         let joined = match this.kept.take() {
             Some(joined) => joined,
             None => ready!(seeking.poll(this.engine, context)),
@@ -113,8 +113,7 @@ impl<R: Request, F: Future<Output = R::Loaded>> Future for Asking<'_, R, F> {
                 engine.conclude(hashes, |unused| request.conclude(lead, loaded, took, unused))
             }
         };
-        // What is left of a loader that has ended may have a destructor, for which nothing is to
-        // wait.
+        // After the end of the load: the destructor of the loader may take long.
         this.init.set(None);
         Poll::Ready(answer)
     }

@@ -1,15 +1,15 @@
-//! A request in a future whose loader runs in a task of its own, which the future follows.
+//! A request as a future whose loader runs in a task of its own, which the future waits for.
 //!
 //! The caller that gets the lead of a load hands it, with its loader, to a task
-//! (`engine/load/handed.rs`), and follows that through a slot (`slot.rs`). It is none of those who
-//! wait at the flight, since it could not take over: its loader is gone. The task ends in one of
-//! three ways, and all others who wait hear of it by the flight:
+//! (`engine/load/handed.rs`), and waits at a slot (`slot.rs`). It does not wait at the flight,
+//! since it could not take over the lead: the task has its loader. The task ends in one of three
+//! ways, of which the flight informs all other waiting callers:
 //!
 //! - The loader has ended: its outcome is stored and landed, and the answer goes into the slot.
 //! - The loader has panicked: the flight is abandoned, and the panic goes on in the caller, if it
-//!   is still there.
+//!   still waits.
 //! - The task is dropped, by its runtime or by the spawner: the flight is abandoned, and the loader
-//!   goes back to the caller, which asks anew and runs it in place, should it lead again.
+//!   goes back to the caller, which starts again, and runs the loader in place if it leads again.
 
 use super::{
     Asking, Conclude, EngineOf, Inquiry, Joined, Lead, Lookup, Request, Seeking,
@@ -33,7 +33,7 @@ pub(crate) trait Detach: Request {
     type Stays;
     /// What the task has.
     type Sent: Conclude<Key = Self::Key, Value = Self::Value, Loaded = Self::Loaded, Answer = Self::Answer>;
-    /// What asks anew if the task is dropped.
+    /// What starts again if the task is dropped.
     type Again: Request<
             Key = Self::Key,
             Value = Self::Value,
@@ -51,7 +51,7 @@ pin_project! {
     pub(crate) struct Detached<'c, R: Detach, F> {
         engine: &'c EngineOf<R>,
         spawner: &'c Spawner,
-        // Nothing in it is pinned: the loader is not polled before it is in a box.
+        // No field is pinned: the loader is boxed before it is polled.
         stage: Stage<'c, R, F>,
         has_loaded: bool,
     }
@@ -61,9 +61,9 @@ enum Stage<'c, R: Detach, F> {
     Seeking(Seeking<'c, R>, F),
     /// The lookup has found an old value.
     Leading(Lead<'c, R::Key, R::Value>, R, F),
-    /// The loader is with a task.
+    /// A task has the loader.
     Following(AnswerSlot<R::Sent, F>, R::Stays),
-    /// The caller loads alone, or the task has come to nothing.
+    /// The caller loads alone, or the task was dropped.
     InPlace(Asking<'c, R::Again, Pin<Box<F>>>),
     Over,
 }

@@ -1,12 +1,12 @@
 //! The driver of all loads: from a request to its answer.
 //!
-//! A caller looks its key up, joins the load of the key, and then waits, loads or is done. That is
-//! the same for threads, futures, tasks, batches, guards and functions with attributes, so it is
-//! here once. They differ in their [`Request`]: what it accepts, and what becomes of a loaded value.
+//! A caller looks its key up, joins the load of the key, and then waits, loads or is done. Threads,
+//! futures, tasks, batches, guards and functions with attributes share this code. They differ in
+//! their [`Request`]: which values it accepts, and what happens to a loaded value.
 //!
 //! - `seeking.rs`: from a request to an answer, or to the lead of a load
 //! - `asking.rs`: a future that runs its loader itself
-//! - `detached.rs`: a future whose loader runs in a task (`task.rs`), which it follows (`slot.rs`)
+//! - `detached.rs`: a future whose loader runs in a task (`task.rs`), which it awaits (`slot.rs`)
 //! - `polling.rs`: futures around futures
 
 mod asking;
@@ -20,7 +20,7 @@ pub(crate) use asking::Asking;
 pub(crate) use detached::{Detach, Detached};
 pub(crate) use seeking::{Joined, Seeking};
 
-/// What requests speak of.
+/// The cache and the key of requests.
 pub(crate) use crate::engine::{
     Engine,
     load::{fill::Unused, lead::Lead},
@@ -28,7 +28,7 @@ pub(crate) use crate::engine::{
 };
 use std::{pin::Pin, time::Duration};
 
-/// What becomes of what a loader returns.
+/// What happens to the result of a loader.
 pub(crate) trait Conclude: Sized {
     /// The key and the value of the cache's entries.
     type Key: Eq;
@@ -38,7 +38,7 @@ pub(crate) trait Conclude: Sized {
     /// What the caller gets.
     type Answer;
 
-    /// Returns whether the loader has brought a value.
+    /// Returns whether the loader has returned a value.
     fn has_value(loaded: &Self::Loaded) -> bool;
 
     /// Returns whether the load counts as failed.
@@ -56,7 +56,7 @@ pub(crate) trait Conclude: Sized {
 
 /// A caller's request for the value of one key.
 pub(crate) trait Request: Conclude {
-    /// What a caller knows that loads without sharing the load.
+    /// The state of a caller that loads without sharing the load.
     type Alone: Copy;
 
     /// Whether a load that replaces a value counts as a refresh.
@@ -70,15 +70,16 @@ pub(crate) trait Request: Conclude {
     /// Looks the key up for the first time.
     fn look<'c>(&self, engine: &'c EngineOf<Self>) -> LookupOf<'c, Self>;
 
-    /// Returns whether a value that is there will do.
+    /// Returns whether a present value is accepted.
     fn accepts(&self, _value: &Self::Value) -> bool {
         true
     }
 
-    /// Returns the answer that a value is.
+    /// Returns the answer for a value.
     fn found(&self, value: Self::Value) -> Self::Answer;
 
-    /// Returns the answer that the outcome of another caller's load is, or `None` if it is none.
+    /// Returns the answer for the outcome of another caller's load; `None` if it does not answer
+    /// the request.
     fn answer(&self, outcome: Outcome<Self::Value>) -> Option<Self::Answer>;
 
     /// Returns `Some` if the caller shares no load.
@@ -95,18 +96,18 @@ pub(crate) trait Request: Conclude {
     fn conclude_alone(self, alone: Self::Alone, loaded: Self::Loaded) -> Self::Answer;
 }
 
-/// A request in a future, which knows where its answer comes from.
+/// A request as a future, which knows the origin of its answer.
 pub(crate) trait Inquiry {
     type Request: Request;
 
     /// Returns the request, before the first poll.
     fn request(&self) -> Option<&Self::Request>;
 
-    /// Returns whether the loader has brought a value.
+    /// Returns whether the loader has returned a value.
     fn has_loaded(&self) -> bool;
 
-    /// Looks the key up, if that was not done yet; gives the request back with a value that is
-    /// there. Then it is answered, and is not to be polled any more.
+    /// Looks the key up, if that was not done yet, and returns the request with a present value.
+    /// Then the request is answered, and must not be polled any more.
     fn look(self: Pin<&mut Self>) -> Option<(Self::Request, ValueOf<Self::Request>)>;
 }
 
@@ -119,12 +120,12 @@ pub(crate) type LookupOf<'c, R> = Lookup<'c, <R as Conclude>::Key, ValueOf<R>>;
 pub(crate) enum Lookup<'c, K, V> {
     Absent,
     Found(V),
-    /// The caller is to load a value anew, which the lead knows.
+    /// The caller is to load an old value again, which the lead has.
     Old(Lead<'c, K, V>),
 }
 
-/// `answer`, once the rest is dropped. Left to the end of the function that returns it, a
-/// destructor that panics would leak the answer.
+/// Drops `rest` and returns `answer`. If `rest` were dropped at the end of the function that
+/// returns the answer, a destructor that panics would leak the answer.
 #[inline(always)]
 pub(super) fn without<T, A>(rest: T, answer: A) -> A {
     drop(rest);

@@ -1,8 +1,8 @@
 //! Futures that are built around a user's future and hold it once.
 //!
-//! An `async fn` keeps each argument where it was passed, and once more where it is awaited, so a
-//! future that goes through `n` of them takes `2^n` times its size. These keep it in one place,
-//! whatever they do with it; they serve wherever a loader is passed on by value.
+//! An `async fn` stores each argument where it was passed, and again where it is awaited, so a
+//! future that passes through `n` of them takes `2^n` times its size. The futures of this file
+//! store it once; they are used wherever a loader is passed on by value.
 
 use pin_project_lite::pin_project;
 use std::{
@@ -37,7 +37,7 @@ impl<F: Future, R, M: FnOnce(F::Output) -> R> Future for Map<F, M> {
     }
 }
 
-/// Polls a future in its place. If it panics it is dropped there before this unwinds.
+/// Polls a future in place. If it panics, it is dropped in place before the panic goes on.
 ///
 /// # Panics
 ///

@@ -1,5 +1,5 @@
-//! From a request to an answer that is there or that another caller's load brings, or to the lead
-//! of a load.
+//! From a request to an answer, from the cache or from another caller's load, or to the lead of a
+//! load.
 
 use super::{EngineOf, Lookup, LookupOf, Request};
 use crate::engine::{
@@ -27,15 +27,15 @@ pub(crate) struct Seeking<'c, R: Request> {
 enum Stage<'c, R: Request> {
     /// The key was not looked up.
     Unasked,
-    /// No value was found that is accepted, or what was waited for was no answer.
+    /// No accepted value was found, or the load that was waited for did not answer the request.
     Absent,
     Waiting(Waiter<'c, R::Key, R::Value>),
     Over,
 }
 
-/// Where a caller stands that need not wait.
+/// The state of a caller that does not have to wait.
 pub(crate) enum Joined<'c, R: Request> {
-    /// It has to load, for all that wait.
+    /// It has to load, for all waiting callers.
     Lead(Lead<'c, R::Key, R::Value>),
     /// It has to load, for itself.
     Alone(R::Alone),
@@ -57,7 +57,7 @@ impl<'c, R: Request> Seeking<'c, R> {
     /// Looks the key up, if that was not done yet. A value that is not accepted is absent.
     pub(crate) fn look(&mut self, engine: &'c EngineOf<R>) -> LookupOf<'c, R> {
         let Stage::Unasked = self.stage else { return Lookup::Absent };
-        // If this panics, there is nothing to go on with; neither is there if it finds something.
+        // After a panic of the lookup, and after a hit, the request is over.
         self.stage = Stage::Over;
         match self.request.look(engine) {
             Lookup::Found(value) if !self.request.accepts(&value) => {}
@@ -137,7 +137,8 @@ impl<'c, R: Request> Seeking<'c, R> {
         }
     }
 
-    /// The load has been posted: what is there now is what it may replace.
+    /// Checks the key again after the load has been posted: a value present now is the one that the
+    /// load may replace.
     fn lead(&self, engine: &'c EngineOf<R>, leader: Leader<'c, R::Key, R::Value>) -> Joined<'c, R> {
         let (request, hash) = (&self.request, self.request.hash());
         let found = engine.peek_at(hash, |key| request.is(key), |entry| entry.value.clone());

@@ -1,4 +1,4 @@
-//! Where a caller learns of the end of its task.
+//! The slot through which a caller learns of the end of its task.
 
 use std::{
     any::Any,
@@ -10,14 +10,14 @@ use std::{
 /// A panic's payload.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Where a caller learns of the end of its task: of its answer `T`, or of the loader `L`, which
-/// comes back. The lock is held for a few instructions, and no user code runs under it.
+/// The slot through which a caller learns of the end of its task: it gets the answer `T`, or the
+/// loader `L` back. The lock is held for a few instructions, and no user code runs under it.
 pub(crate) struct Slot<T, L>(Mutex<Progress<T, L>>);
 
 enum Progress<T, L> {
     Running(Option<Waker>),
     Ended(End<T, L>),
-    /// The caller knows.
+    /// The caller has the end.
     Taken,
 }
 
@@ -29,7 +29,7 @@ pub(crate) enum End<T, L> {
 }
 
 impl<T, L> Slot<T, L> {
-    /// For a task that is about to run.
+    /// Creates a slot for a task that is about to run.
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Progress::Running(None))))
     }
@@ -38,7 +38,7 @@ impl<T, L> Slot<T, L> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For the caller.
+    /// Polls for the end. Called by the caller.
     pub(crate) fn poll(&self, context: &Context<'_>) -> Poll<End<T, L>> {
         let waker = context.waker().clone();
         let mut progress = self.progress();
@@ -58,7 +58,7 @@ impl<T, L> Slot<T, L> {
         }
     }
 
-    /// For the task. What comes after an end is dropped.
+    /// Sets the end, unless there is one. Called by the task.
     pub(crate) fn end(&self, end: End<T, L>) {
         let mut progress = self.progress();
         if let Progress::Running(waker) = &mut *progress {

@@ -25,7 +25,7 @@ pub(super) type AnswerSlot<C, F> = Arc<Slot<(<C as Conclude>::Answer, bool), (C,
 
 /// A load in a task.
 pub(super) struct Task<C: Conclude, F> {
-    /// Until the loader has ended.
+    /// `None` once the loader has ended.
     request: Option<C>,
     lead: Option<HandedLead<C::Key, C::Value>>,
     loader: Option<Pin<Box<F>>>,
@@ -98,7 +98,7 @@ where
         }
     }
 
-    /// Leaves the load to the others, and the panic to the caller.
+    /// Abandons the load to the other callers, and passes the panic on to this one.
     fn fail(mut self, payload: Payload, took: Took) {
         caught(|| drop(self.loader.take()));
         if let Some(lead) = self.lead.take() {
@@ -111,7 +111,7 @@ where
 
 impl<C: Conclude, F> Drop for Task<C, F> {
     fn drop(&mut self) {
-        // In this order: the caller asks anew, and is to find the load abandoned.
+        // In this order: the caller starts again, and has to find the load abandoned.
         if let Some(lead) = self.lead.take() {
             drop(lead);
             if let (Some(request), Some(loader)) = (self.request.take(), self.loader.take()) {
