@@ -73,14 +73,18 @@ fn shown(tag: u16) -> u16 {
 }
 
 impl Ghosts<'_> {
-    /// Forgets the latest ghost with this tag, and returns it.
+    /// Returns whether there is a ghost with this tag.
     #[inline(always)]
+    pub(crate) fn has(self, tag: u16) -> bool {
+        self.matching(shown(tag)) != 0
+    }
+
+    /// Forgets the latest ghost with this tag, and returns it.
     pub(crate) fn take(self, tag: u16) -> Option<Ghost> {
         let matching = self.matching(shown(tag));
         if matching == 0 { None } else { Some(self.take_at(matching)) }
     }
 
-    #[inline(never)]
     fn take_at(self, matching: u32) -> Ghost {
         let at = matching.trailing_zeros() as usize % GHOSTS;
         let word = self.words[at].load(Relaxed);

@@ -310,8 +310,9 @@ impl<K: Eq, V> Shard<K, V> {
         if let Some(claim) = &claim {
             self.place(node, || self.index.loc_claimed(claim));
             if Index::decide(home, control, claim) {
-                let ghost = home.hints().ghosts().take(self.index.layout().ghost_tag(target.hash));
-                self.policy.welcome(self.policy_state(), &self.index, *claim, ghost);
+                let tag = self.index.layout().ghost_tag(target.hash);
+                let ghosts = home.hints().ghosts();
+                self.policy.welcome(self.policy_state(), &self.index, *claim, ghosts, tag);
                 self.count_member();
                 Index::publish(claim);
                 self.give(cx, credit.spend(target.price.weight()));

@@ -67,7 +67,7 @@ pub(crate) use visit::Victim;
 
 use crate::{
     engine::index::{
-        ghosts::{self, Ghost},
+        ghosts::{self, Ghost, Ghosts},
         hints::{MERIT_MAX, STAMPS, Segment, Standing},
         sets::{Claim, Index, Loc},
     },
@@ -239,21 +239,23 @@ impl Policy {
         now.wrapping_add(bonus) % STAMPS
     }
 
-    /// Begins the stay of a new entry in a slot that its insert has claimed, given its ghost.
+    /// Begins the stay of a new entry in a slot that its insert has claimed. Its ghost has this tag,
+    /// if it is among the `ghosts`.
     #[inline(always)]
     pub(crate) fn welcome(
         &self,
         state: &PolicyState,
         index: &Index,
         claim: Claim<'_>,
-        ghost: Option<Ghost>,
+        ghosts: Ghosts<'_>,
+        tag: u16,
     ) {
         let is_segmented = self.rules == EvictionPolicy::SegmentedLru;
-        if is_segmented && ghost.is_none() && !self.is_warming_up(state) {
+        if !ghosts.has(tag) && is_segmented && !self.is_warming_up(state) {
             let fresh = Standing { segment: Segment::Probation, uses: 0, merit: 0 };
             self.enter(state, index, &claim, fresh);
         } else {
-            self.welcome_back(state, index, claim, ghost);
+            self.welcome_back(state, index, claim, ghosts, tag);
         }
     }
 
@@ -264,9 +266,10 @@ impl Policy {
         state: &PolicyState,
         index: &Index,
         claim: Claim<'_>,
-        ghost: Option<Ghost>,
+        ghosts: Ghosts<'_>,
+        tag: u16,
     ) {
-        self.enter(state, index, &claim, self.admit(state, ghost));
+        self.enter(state, index, &claim, self.admit(state, ghosts.take(tag)));
     }
 
     /// Returns the standing of a new key, given its ghost.

@@ -330,8 +330,8 @@ impl Recycler {
 }
 
 impl Recycler {
-    /// Retires a node that has left the index, or never was in it, into the cache of the thread with
-    /// this number.
+    /// Retires a node that has left the index, or never was in it, into the cache of the thread
+    /// with this number.
     #[inline(always)]
     pub(crate) fn retire(self: &Arc<Self>, node: NodeId, number: Number, pinned: &Guard) {
         self.retire_by(self.thread_cache(number), node, pinned);

@@ -197,6 +197,7 @@ impl<K: Eq, V> Engine<K, V> {
         pin
     }
 
+    /// Makes the guard around a write that has left the straight line.
     #[inline(always)]
     fn scope(&self, hash: u64, pin: Pin) -> WriteScope<'_, K, V> {
         WriteScope::unwatched(pin, &self.common, Dues::OfKey(hash))
