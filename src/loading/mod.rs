@@ -16,8 +16,12 @@ mod sync;
 
 #[cfg(feature = "manager")]
 pub(crate) use detached::assert_spawner;
-pub(crate) use driver::{Asking, Detached, Lookup, Seeking, polling, run};
+#[cfg(feature = "manager")]
+pub(crate) use driver::{Asking, Detached, Seeking};
+pub(crate) use driver::{Lookup, polling, run};
 pub use guard::{LoadGuard, LoadOutcome};
 #[cfg(feature = "manager")]
 pub(crate) use guarded::{Found, Guarded};
-pub(crate) use question::{Always, Ask, Fallible, Optional, Question, Wanted};
+#[cfg(feature = "manager")]
+pub(crate) use question::Wanted;
+pub(crate) use question::{Always, Ask, Fallible, Optional, Question};

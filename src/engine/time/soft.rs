@@ -6,8 +6,10 @@
 //! manager's caches have them beside the value. An entry that was invalidated is not stale: it is
 //! gone.
 
+use crate::process::clock::Clock;
+#[cfg(feature = "manager")]
 use crate::{
-    process::clock::{Clock, NEVER},
+    process::clock::NEVER,
     sync::{AtomicU64, Ordering::Relaxed},
 };
 use std::time::Duration;
@@ -20,6 +22,7 @@ pub(crate) const REST: Duration = Duration::from_secs(1);
 /// Lookups return values of any freshness until they expire.
 /// [`View::get_aged`](crate::manager::View::get_aged) returns the freshness as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(not(feature = "manager"), allow(unreachable_pub, reason = "the manager exports it"))]
 pub enum Freshness {
     /// Before the soft times of the view.
     Fresh,
@@ -45,6 +48,7 @@ impl Freshness {
 }
 
 /// The softer times that entries are given, counted from their writing.
+#[cfg(feature = "manager")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SoftTimes {
     pub(crate) stale_after: Option<Duration>,
@@ -52,12 +56,14 @@ pub(crate) struct SoftTimes {
 }
 
 /// The softer times of one entry, as times of its cache's clock.
+#[cfg(feature = "manager")]
 #[derive(Debug)]
 pub(crate) struct Moments {
     stale_at: u64,
     due_at: AtomicU64,
 }
 
+#[cfg(feature = "manager")]
 impl SoftTimes {
     /// Returns the moments of an entry that is written now.
     pub(crate) fn begin(self, clock: &Clock) -> Moments {
@@ -69,6 +75,7 @@ impl SoftTimes {
     }
 }
 
+#[cfg(feature = "manager")]
 impl Moments {
     pub(crate) fn freshness(&self, clock: &Clock) -> Freshness {
         // Relaxed: a time, which orders nothing.
@@ -83,6 +90,7 @@ impl Moments {
     }
 }
 
+#[cfg(feature = "manager")]
 impl Clone for Moments {
     fn clone(&self) -> Self {
         // Relaxed: as above.
