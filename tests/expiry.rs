@@ -57,6 +57,20 @@ fn every_lookup_takes_what_is_expired_for_absent() {
 }
 
 #[test]
+fn what_a_thread_knows_of_the_systems_clock_says_nothing_of_another_clock() {
+    let system = Cache::builder().max_capacity(10).time_to_live(3_600 * SECOND).build();
+    system.insert(1, 10);
+    let (cache, clock) = timed(|builder| builder.time_to_live(SECOND));
+    // Many times, since what the thread knows is out of date within a millisecond.
+    for _ in 0..100 {
+        cache.insert(1, 10);
+        clock.advance(SECOND);
+        assert_eq!(system.get(&1), Some(10));
+        assert_eq!(cache.get(&1), None);
+    }
+}
+
+#[test]
 fn writes_take_what_is_expired_for_absent() {
     let (cache, clock) = timed(|builder| builder.time_to_live(SECOND));
     assert!(cache.add(1, 10));
