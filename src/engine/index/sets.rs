@@ -429,7 +429,8 @@ impl Index {
         self.find_at(home, hash, likely, |node| eq(node).then_some(())).map(|(found, ())| found)
     }
 
-    /// Like [`Index::find_among`], for a key for whose node `read` returns `Some`. Returns that, too.
+    /// Like [`Index::find_among`], for a key for whose node `read` returns `Some`. Returns that,
+    /// too.
     #[inline(always)]
     pub(crate) fn find_at<'i, T>(
         &'i self,

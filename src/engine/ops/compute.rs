@@ -262,7 +262,7 @@ impl<K: Eq, V> Engine<K, V> {
         hash: u64,
         eq: impl Fn(&K) -> bool,
     ) -> (&Shard<K, V>, Observed<'_>) {
-        let first = self.first_tier(hash);
+        let first = self.common.tiers.first(hash);
         let observed = first.look(cx, hash, &eq);
         let mut seen = (first, observed);
         if observed.goes_on() || self.common.tiers.has_grown() {

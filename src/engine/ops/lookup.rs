@@ -4,7 +4,7 @@ use crate::{
     engine::{
         Engine,
         index::sets::{Found, Home, Index},
-        ops::expire::Standing,
+        ops::liveness::Standing,
         reclaim::epoch::{Pin, pin},
         shards::{
             common::Common,
@@ -92,7 +92,7 @@ impl<K, V> Engine<K, V> {
     /// Prefetches the first cache line that an operation on this hash will need.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: u64) {
-        let shard = self.first_tier(hash);
+        let shard = self.common.tiers.first(hash);
         shard.index.home(hash).prefetch();
     }
 
@@ -156,7 +156,7 @@ impl<K, V> Engine<K, V> {
     {
         let hash = sought.hash();
         // Before the pin, whose locked instruction takes about as long as the line.
-        let shard = sought.engine().first_tier(hash);
+        let shard = sought.engine().common.tiers.first(hash);
         let home = shard.index.prefetched_home(hash);
         let pin = pin();
         let common = &*sought.engine().common;
@@ -270,7 +270,7 @@ impl<K, V> Engine<K, V> {
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Located<'s, K, V>> {
         let watch = if parts.has(Part::Groups) { self.common.watch() } else { None };
-        let mut shard = self.first_tier(hash);
+        let mut shard = self.common.tiers.first(hash);
         let mut level = FROM_THE_TOP;
         loop {
             let home = shard.index.prefetched_home(hash);
@@ -302,7 +302,7 @@ impl<K, V> Engine<K, V> {
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
     ) -> Option<Located<'s, K, V>> {
-        let mut shard = self.first_tier(hash);
+        let mut shard = self.common.tiers.first(hash);
         let mut level = FROM_THE_TOP;
         loop {
             let home = shard.index.prefetched_home(hash);

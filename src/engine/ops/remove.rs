@@ -46,7 +46,7 @@ impl<K, V> Engine<K, V> {
         eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
     ) -> Option<R> {
-        let shard = self.first_tier(hash);
+        let shard = self.common.tiers.first(hash);
         let home = shard.index.prefetched_home(hash);
         let cx = self.begin_write(hash);
         self.common.remove_from(&cx, (shard, home), hash, eq, take)

@@ -7,7 +7,7 @@ use crate::{
         Engine,
         index::{sets::Loc, word::NodeId},
         invalidate::{
-            groups::{Groups, Step, Watch},
+            groups::{Groups, Step},
             tags::Place,
         },
         reclaim::epoch::pin,
@@ -36,12 +36,6 @@ fn announce(groups: &Groups) {
 }
 
 impl<K, V> Common<K, V> {
-    /// Returns the groups, if there may be invalidated entries. Call before the look at the index.
-    #[inline(always)]
-    pub(crate) fn watch(&self) -> Watch<'_> {
-        self.groups.get().filter(|groups| groups.is_armed())
-    }
-
     /// Returns the groups, and makes them if they are missing.
     fn groups_made(&self) -> Result<&Groups, OutOfMemory> {
         // The bit is set first, so that a thread that pins after the grace period finds it.

@@ -84,7 +84,9 @@ impl<K: Eq, V> Engine<K, V> {
     ) -> Written<K, V> {
         // Most caches have one tier, whose sets are not sealed.
         let mut written = match self.common.tiers.has_grown() {
-            false => self.first_tier(target.hash).write(cx, target, options, entry, condition),
+            false => {
+                self.common.tiers.first(target.hash).write(cx, target, options, entry, condition)
+            }
             true => Written::Sealed(entry),
         };
         if let Written::Sealed(_) = written {
@@ -152,7 +154,7 @@ impl<K: Eq, V> Engine<K, V> {
         let exhausted = {
             let cx = WriteScope::new(&self.common, Dues::Debt);
             batch.by_ref().find_map(|(hash, entry)| {
-                let shard = self.first_tier(hash);
+                let shard = self.common.tiers.first(hash);
                 writes[shard.id()] += 1;
                 cx.supersede(hash);
                 let target = Target { hash, price: Price::UNIT };

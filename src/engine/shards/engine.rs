@@ -7,7 +7,6 @@ use crate::{
             common::Common,
             listener::Listener,
             plan::{ENTRIES_MAX, Growth, Plan},
-            shard::Shard,
             stats::Counters,
             tiers::{FACTOR, Tiers},
         },
@@ -119,12 +118,6 @@ impl<K, V> Engine<K, V> {
         self.common.budget.resize(capacity);
         self.common.pay_debt();
         Ok(())
-    }
-
-    /// Returns the shard of a hash in the first tier, where every operation begins.
-    #[inline(always)]
-    pub(crate) fn first_tier(&self, hash: u64) -> &Shard<K, V> {
-        self.common.tiers.first(hash)
     }
 
     /// Sets the time to idle of a cache whose rules may change.

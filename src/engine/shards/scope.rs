@@ -274,7 +274,7 @@ impl<K, V> Engine<K, V> {
     /// maintenance thread.
     #[cold]
     fn do_upkeep(&self, hash: u64) {
-        let shard = self.first_tier(hash);
+        let shard = self.common.tiers.first(hash);
         if shard.timing.get().is_some() && self.common.registration.get().is_none() {
             self.common.expire_some(shard);
         }

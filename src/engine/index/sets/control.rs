@@ -1,5 +1,5 @@
-//! The steps on control words: settling, deciding, bumping, sealing and forgetting. The reasons why they are
-//! right are in the header of `sets.rs`, "One copy per key" and "Stale control words".
+//! The steps on control words: settling, deciding, bumping, sealing and forgetting. The reasons why
+//! they are right are in the header of `sets.rs`, "One copy per key" and "Stale control words".
 
 use super::{Claim, Departure, Home, Index, Loc};
 use crate::{

@@ -43,7 +43,7 @@ impl<K: Eq, V> Engine<K, V> {
         if self.common.parts.now().has_any_of(PartSet::OF_WRITES) {
             return self.insert_on(hash, entry, if_present, &EntryOptions::BY_RULE);
         }
-        let shard = self.first_tier(hash);
+        let shard = self.common.tiers.first(hash);
         let home = shard.index.prefetched_home(hash);
         let mut pin = pin();
         step(Step::Pinned);
