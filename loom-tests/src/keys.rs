@@ -47,8 +47,9 @@ impl Hasher for PlacedHasher {
     }
 
     fn write_u32(&mut self, key: u32) {
-        // The set comes from the top of bits 16 to 47, the tag from the low bits.
-        let hash = u64::from(key & 1) << 47 | u64::from(key >> 1);
+        // The set comes from the top of bits 16 to 47, the tag from bits up to 29, of which those
+        // from 20 on belong to it in every shard.
+        let hash = u64::from(key & 1) << 47 | u64::from(key >> 1) << 20;
         self.0 = hash.wrapping_mul(INVERSE);
     }
 
