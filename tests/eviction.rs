@@ -3,7 +3,7 @@
 mod common;
 
 use common::validate;
-use larder::{Cache, EvictionPolicy, RandomState};
+use larder::{Cache, EvictionPolicy};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 /// Sizes between 1 and 1,000, most of them small, by key.
@@ -41,8 +41,6 @@ fn replay(
         .weigher(move |&key: &u64, _: &()| weigh(key))
         .cost(|&key, _| cost(key))
         .eviction_policy(policy)
-        // The same hashes in each run: by chance SizeAware keeps a tenth fewer in one of ten caches.
-        .hasher(RandomState::with_seeds(1, 2, 3, 4))
         .build();
     let mut result = Result { hits: 0, cost: 0 };
     for key in trace {
@@ -61,8 +59,13 @@ fn replay(
 #[test]
 fn size_aware_has_more_hits_where_sizes_differ() {
     let hits = |policy| replay(policy, 100_000, size, skewed(1, 20_000.0, 300_000)).hits as f64;
-    let (aware, segmented) = (hits(EvictionPolicy::SizeAware), hits(EvictionPolicy::SegmentedLru));
-    assert!(aware > 1.01 * segmented, "{aware} hits, and {segmented} by default");
+    let segmented = hits(EvictionPolicy::SegmentedLru);
+    // Every cache, whatever its hashes are: a few large keys are in use all the time, and none of
+    // them may be the worst of its set for ever.
+    for _ in 0..4 {
+        let aware = hits(EvictionPolicy::SizeAware);
+        assert!(aware > 1.15 * segmented, "{aware} hits, and {segmented} by default");
+    }
 }
 
 #[test]

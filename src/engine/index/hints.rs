@@ -51,6 +51,13 @@ impl Standing {
         u64::from(1 + self.uses + 3 * self.merit)
     }
 
+    /// Returns an estimate with a wider range, from 1 to 64, for entries that differ in size. With
+    /// a narrow one, a large entry that is always in use is worth less than small ones that are not.
+    #[inline]
+    pub(crate) fn wide_frequency(self) -> u64 {
+        u64::from(1 + self.uses + 20 * self.merit)
+    }
+
     /// Returns whether a member with this standing goes when its stay is over, whatever the others
     /// in its set are: it was not used, and has no merit that counts.
     #[inline(always)]

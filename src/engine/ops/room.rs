@@ -483,7 +483,7 @@ impl<K, V> Shard<K, V> {
         let frequency = standing.frequency();
         let weight = u64::from(weights.of(node).max(1));
         Worth::Points(match self.rules {
-            EvictionPolicy::SizeAware => (frequency << 32) / weight,
+            EvictionPolicy::SizeAware => (standing.wide_frequency() << 32) / weight,
             EvictionPolicy::CostAware => {
                 ((frequency * u64::from(weights.cost(node))) << 20) / weight
             }

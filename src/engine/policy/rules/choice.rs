@@ -1,7 +1,7 @@
 //! Policies that compare what entries are worth, or when they were used: among the entries of the
 //! key's pair of sets, and of the hand's if these are few, the one goes that is worth least.
 
-use super::{Policy, PolicyState, visit::Victim};
+use super::{Policy, PolicyState, step_of, visit::Victim};
 use crate::{
     engine::index::{
         hints::{STAMPS, Segment, Standing},
@@ -10,9 +10,14 @@ use crate::{
     },
     types::eviction::EvictionPolicy,
 };
+use std::sync::atomic::Ordering::Relaxed;
 
 /// One in this many evictions takes an entry that was not used, if there is one.
 const AGING: u32 = 3;
+
+/// [`EvictionPolicy::SizeAware`] divides what an entry is worth by the time for which it was not
+/// used, plus this number of steps. Otherwise small entries that were used once stay for ever.
+const YOUNG: u64 = 2;
 
 /// The least number of entries to compare, and the maximum number of pairs of sets to look at for
 /// them.
@@ -56,6 +61,10 @@ impl Policy {
             for member in members(index, pair) {
                 let Worth::Points(points) = worth(member.word, member.standing) else { continue };
                 candidates += 1;
+                let points = match self.rules {
+                    EvictionPolicy::SizeAware => points / (self.idle(state, index, member) + YOUNG),
+                    _ => points,
+                };
                 let rank = match self.rules {
                     EvictionPolicy::Lru => (true, self.recency(state, index, member)),
                     _ => (!(by_age && member.standing.uses == 0), points),
@@ -69,7 +78,7 @@ impl Policy {
         if self.rules != EvictionPolicy::Lru {
             for &pair in &pairs[..looked_at] {
                 members(index, pair).filter(|other| other.loc != victim.loc).for_each(|other| {
-                    wear_off(index, other);
+                    self.wear_off(state, index, other);
                 });
             }
         }
@@ -87,14 +96,33 @@ impl Policy {
         let age = self.times(state).age(Segment::Protected, stamp);
         u64::from(STAMPS - 1 - age)
     }
-}
 
-/// Lowers a member's counter of uses by one, after its uses have earned their merit.
-fn wear_off(index: &Index, Victim { loc, standing, .. }: Victim) {
-    let uses = standing.uses.saturating_sub(1);
-    let next = Standing { uses, merit: standing.earned(), ..standing };
-    let hints = index.hints(loc);
-    hints.begin(loc.slot(), next, hints.stamp(loc.slot()));
+    /// Returns for how long a member was not used, in steps of protected's clock.
+    fn idle(
+        &self,
+        state: &PolicyState,
+        index: &Index,
+        Victim { loc, standing, .. }: Victim,
+    ) -> u64 {
+        if standing.uses > 0 {
+            return 0;
+        }
+        let now = step_of(state.pushes[1].load(Relaxed));
+        (now.wrapping_sub(index.hints(loc).stamp(loc.slot())) % STAMPS).into()
+    }
+
+    /// Lowers a member's counter of uses by one, after its uses have earned their merit. A member
+    /// that was used is stamped with the time of this look.
+    fn wear_off(&self, state: &PolicyState, index: &Index, Victim { loc, standing, .. }: Victim) {
+        let hints = index.hints(loc);
+        let stamp = match standing.uses {
+            0 => hints.stamp(loc.slot()),
+            _ => step_of(state.pushes[1].load(Relaxed)),
+        };
+        let uses = standing.uses.saturating_sub(1);
+        let next = Standing { uses, merit: standing.earned(), ..standing };
+        hints.begin(loc.slot(), next, stamp);
+    }
 }
 
 fn members(index: &Index, home: usize) -> impl Iterator<Item = Victim> {
