@@ -3,7 +3,7 @@
 use crate::{
     Cache, TooManyTags,
     engine::{
-        invalidate::tags::{Place, TAGS_MAX, Tags},
+        invalidate::tags::{TAGS_MAX, TagSlot, Tags},
         ops::insert::{EntryOptions, IfPresent},
         storage::nodes::Entry,
         time::lifetimes::Ttl,
@@ -153,18 +153,18 @@ where
     /// # Ok::<(), larder::TooManyTags>(())
     /// ```
     pub fn invalidate_tag<T: Hash + ?Sized>(&self, tag: &T) {
-        self.engine().invalidate_tags([self.place(tag)]);
+        self.engine().invalidate_tags([self.tag_slot(tag)]);
     }
 
-    pub(crate) fn place<T: Hash + ?Sized>(&self, tag: &T) -> Place {
-        Place::of_hash(self.hash(tag))
+    pub(crate) fn tag_slot<T: Hash + ?Sized>(&self, tag: &T) -> TagSlot {
+        TagSlot::of_hash(self.hash(tag))
     }
 
     pub(crate) fn tags(
         &self,
         tags: impl IntoIterator<Item = impl Hash>,
     ) -> Result<Tags, TooManyTags> {
-        let mut tags = tags.into_iter().map(|tag| self.place(&tag));
+        let mut tags = tags.into_iter().map(|tag| self.tag_slot(&tag));
         let allowed = Tags::new(tags.by_ref().take(TAGS_MAX));
         match tags.count() {
             0 => Ok(allowed),

@@ -2,7 +2,7 @@
 
 use super::{
     driver::{Detached, Seeking},
-    question::{Always, Ask, ByRef, Fallible, Optional, Own, Question, Wanted},
+    question::{Always, Ask, ByRef, Fallible, Optional, OwnedKey, Question, Wanted},
 };
 use crate::{Cache, process::spawner::Spawner};
 use equivalent::Equivalent;
@@ -74,7 +74,7 @@ where
     where
         F: Future<Output = V> + Send + 'static,
     {
-        self.detached::<Always, _, _>(Own(key), init)
+        self.detached::<Always, _, _>(OwnedKey(key), init)
     }
 
     /// [`get_with_detached`](Cache::get_with_detached) with a borrowed key, which is made owned
@@ -121,7 +121,7 @@ where
         E: Send + Sync + 'static,
         F: Future<Output = Result<V, E>> + Send + 'static,
     {
-        self.detached::<Fallible<E>, _, _>(Own(key), init)
+        self.detached::<Fallible<E>, _, _>(OwnedKey(key), init)
     }
 
     /// [`try_get_with_detached`](Cache::try_get_with_detached) with a borrowed key, which is made
@@ -161,7 +161,7 @@ where
     where
         F: Future<Output = Option<V>> + Send + 'static,
     {
-        self.detached::<Optional, _, _>(Own(key), init)
+        self.detached::<Optional, _, _>(OwnedKey(key), init)
     }
 
     /// [`optionally_get_with_detached`](Cache::optionally_get_with_detached) with a borrowed key,

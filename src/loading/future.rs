@@ -2,7 +2,7 @@
 
 use super::{
     driver::{Asking, Seeking},
-    question::{Always, Ask, ByRef, Fallible, Optional, Own, Question, Wanted},
+    question::{Always, Ask, ByRef, Fallible, Optional, OwnedKey, Question, Wanted},
 };
 use crate::Cache;
 use equivalent::Equivalent;
@@ -45,7 +45,7 @@ where
     ///
     /// If `init` panics or loads the same key.
     pub fn get_with_async(&self, key: K, init: impl Future<Output = V>) -> impl Future<Output = V> {
-        self.asking::<Always, _, _>(Own(key), init)
+        self.asking::<Always, _, _>(OwnedKey(key), init)
     }
 
     /// [`get_with_async`](Cache::get_with_async) with a borrowed key, which is made owned only if
@@ -99,7 +99,7 @@ where
     where
         E: Send + Sync + 'static,
     {
-        self.asking::<Fallible<E>, _, _>(Own(key), init)
+        self.asking::<Fallible<E>, _, _>(OwnedKey(key), init)
     }
 
     /// [`try_get_with_async`](Cache::try_get_with_async) with a borrowed key, which is made owned
@@ -151,7 +151,7 @@ where
         key: K,
         init: impl Future<Output = Option<V>>,
     ) -> impl Future<Output = Option<V>> {
-        self.asking::<Optional, _, _>(Own(key), init)
+        self.asking::<Optional, _, _>(OwnedKey(key), init)
     }
 
     /// [`optionally_get_with_async`](Cache::optionally_get_with_async) with a borrowed key, which

@@ -8,7 +8,7 @@ use crate::{
     engine::{
         invalidate::tags::Tags,
         load::{
-            fill::{Filled, Timer},
+            fill::{Filled, LoadTimer},
             handed::{HandedLead, Holder},
             lead::Lead,
         },
@@ -82,7 +82,7 @@ pub struct LoadGuard<K, V, S = RandomState>(Box<Parts<K, V, S>>);
 struct Parts<K, V, S> {
     lead: HandedLead<K, V>,
     cache: WeakCache<K, V, S>,
-    timer: Timer,
+    timer: LoadTimer,
 }
 
 impl<K, V, S> LoadGuard<K, V, S> {

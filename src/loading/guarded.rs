@@ -3,7 +3,7 @@
 use super::{
     LoadGuard,
     driver::{Joined, Seeking},
-    question::{Ask, ByHand, Own, Wanted},
+    question::{Ask, ByHand, OwnedKey, Wanted},
 };
 use crate::Cache;
 use std::{
@@ -116,7 +116,7 @@ where
         key: K,
         accept: impl Fn(&V) -> bool,
     ) -> Result<V, LoadGuard<K, V, S>> {
-        Guarded::new(self, Own(key), accept).wait()
+        Guarded::new(self, OwnedKey(key), accept).wait()
     }
 
     /// [`get_or_guard`](Cache::get_or_guard) as a future, which waits without blocking.
@@ -140,7 +140,7 @@ where
         &self,
         key: K,
     ) -> impl Future<Output = Result<V, LoadGuard<K, V, S>>> {
-        Guarded::new(self, Own(key), |_: &V| true)
+        Guarded::new(self, OwnedKey(key), |_: &V| true)
     }
 
     /// [`get_or_guard_if`](Cache::get_or_guard_if) as a future, which waits without blocking.
@@ -168,7 +168,7 @@ where
         key: K,
         accept: impl Fn(&V) -> bool,
     ) -> impl Future<Output = Result<V, LoadGuard<K, V, S>>> {
-        Guarded::new(self, Own(key), accept)
+        Guarded::new(self, OwnedKey(key), accept)
     }
 }
 

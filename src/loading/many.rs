@@ -8,7 +8,7 @@
 
 use super::{
     driver::{Conclude, Joined, Lookup, Seeking, without},
-    question::{Ask, Optional, Own},
+    question::{Ask, Optional, OwnedKey},
 };
 use crate::{
     Cache,
@@ -30,7 +30,7 @@ struct Wish<K> {
 }
 
 /// The request for one key.
-type One<'c, K, V, S> = Ask<&'c Cache<K, V, S>, K, V, Optional, Own<K>>;
+type One<'c, K, V, S> = Ask<&'c Cache<K, V, S>, K, V, Optional, OwnedKey<K>>;
 
 /// A key that is waited for, and the place of its answer.
 type Waiting<'c, K, V, S> = (usize, Seeking<'c, One<'c, K, V, S>>);
@@ -95,7 +95,7 @@ where
         // posted that only this thread can end.
         let keys: Vec<_> = keys.into_iter().collect();
         for (place, key) in keys.into_iter().enumerate() {
-            let key = Own(key);
+            let key = OwnedKey(key);
             let found = cache.lookup(cache.engine(), &key);
             batch.answers.push(None);
             match found {
@@ -105,7 +105,7 @@ where
             }
         }
         for Wish { key, place, .. } in batch.without_repeated(wishes) {
-            let mut seeking = Seeking::of_absent(Ask::new(cache, Own(key)));
+            let mut seeking = Seeking::of_absent(Ask::new(cache, OwnedKey(key)));
             match seeking.step(cache.engine()) {
                 Some(joined) => batch.joined(place, seeking, joined),
                 None => batch.waiting.push((place, seeking)),

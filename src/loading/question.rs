@@ -163,9 +163,9 @@ pub(crate) trait Wanted<K> {
     }
 }
 
-pub(super) struct Own<K>(pub(super) K);
+pub(super) struct OwnedKey<K>(pub(super) K);
 
-impl<K: Hash + Eq + Clone> Wanted<K> for Own<K> {
+impl<K: Hash + Eq + Clone> Wanted<K> for OwnedKey<K> {
     type Borrowed = K;
 
     fn borrowed(&self) -> &K {
@@ -220,12 +220,12 @@ impl<K, Q: ToOwned<Owned = K> + Hash + Equivalent<K> + ?Sized> Wanted<K> for ByR
 }
 
 /// An owned key, and the options of the entry that is loaded for it.
-pub(crate) struct Given<K> {
+pub(crate) struct KeyWithOptions<K> {
     key: K,
     options: EntryOptions,
 }
 
-impl<K: Hash + Eq + Clone> Wanted<K> for Given<K> {
+impl<K: Hash + Eq + Clone> Wanted<K> for KeyWithOptions<K> {
     type Borrowed = K;
 
     fn borrowed(&self) -> &K {
@@ -382,12 +382,12 @@ where
     W: Wanted<K>,
 {
     type Stays = &'c Cache<K, V, S>;
-    type Sent = Ask<(), K, V, A, Given<K>>;
-    type Again = Ask<&'c Cache<K, V, S>, K, V, A, Given<K>>;
+    type Sent = Ask<(), K, V, A, KeyWithOptions<K>>;
+    type Again = Ask<&'c Cache<K, V, S>, K, V, A, KeyWithOptions<K>>;
 
     fn send(self) -> (Self::Stays, Self::Sent) {
         let options = self.key.options();
-        (self.cache, Ask::new((), Given { key: self.key.into_key(), options }))
+        (self.cache, Ask::new((), KeyWithOptions { key: self.key.into_key(), options }))
     }
 
     fn again(cache: Self::Stays, sent: Self::Sent) -> Self::Again {

@@ -2,7 +2,7 @@
 
 use super::{
     driver::{Lookup, Seeking, load, run, without},
-    question::{Always, Ask, ByRef, Fallible, Optional, Own, Question, Wanted},
+    question::{Always, Ask, ByRef, Fallible, Optional, OwnedKey, Question, Wanted},
 };
 use crate::Cache;
 use equivalent::Equivalent;
@@ -65,7 +65,7 @@ where
     /// If `init` panics or loads the same key.
     #[inline]
     pub fn get_with(&self, key: K, init: impl FnOnce() -> V) -> V {
-        self.ask::<Always>(Own(key), init)
+        self.ask::<Always>(OwnedKey(key), init)
     }
 
     /// [`get_with`](Cache::get_with) with a borrowed key, which is made owned only if it is absent.
@@ -110,7 +110,7 @@ where
     where
         E: Send + Sync + 'static,
     {
-        self.ask::<Fallible<E>>(Own(key), init)
+        self.ask::<Fallible<E>>(OwnedKey(key), init)
     }
 
     /// [`try_get_with`](Cache::try_get_with) with a borrowed key, which is made owned only if it is
@@ -157,7 +157,7 @@ where
     /// If `init` panics or loads the same key.
     #[inline]
     pub fn optionally_get_with(&self, key: K, init: impl FnOnce() -> Option<V>) -> Option<V> {
-        self.ask::<Optional>(Own(key), init)
+        self.ask::<Optional>(OwnedKey(key), init)
     }
 
     /// [`optionally_get_with`](Cache::optionally_get_with) with a borrowed key, which is made owned

@@ -82,7 +82,7 @@ pub(crate) use {
     entries::{
         hashing::Tag,
         key::{Query, StoredKey},
-        value::{Held, REFERENCES, StoredValue},
+        value::{REFERENCES, StoredValue, Timed},
     },
     managed_cache::cache::Entries,
     observability::telemetry,

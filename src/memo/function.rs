@@ -72,12 +72,12 @@ pub struct Function {
     checked: AtomicBool,
     /// The type that the function is a method of; set by the first call.
     owner: OnceLock<&'static str>,
-    home: OnceLock<Home>,
+    home: OnceLock<FunctionHome>,
 }
 
 /// The cache and the namespace of a function, and its counters.
 #[derive(Debug)]
-pub(crate) struct Home {
+pub(crate) struct FunctionHome {
     pub(crate) cache: ManagedCache,
     pub(crate) entries: Entries,
     pub(crate) namespace: Namespace,
@@ -122,7 +122,7 @@ impl Function {
     ///
     /// If the cache that the attribute names does not exist.
     #[inline(always)]
-    pub(crate) fn home(&self) -> &Home {
+    pub(crate) fn home(&self) -> &FunctionHome {
         match self.home.get() {
             Some(home) => home,
             None => self.find_home(),
@@ -131,7 +131,7 @@ impl Function {
 
     #[cold]
     #[inline(never)]
-    fn find_home(&self) -> &Home {
+    fn find_home(&self) -> &FunctionHome {
         /// Numbers the namespaces, since two functions may have the same name.
         static FUNCTIONS: AtomicU64 = AtomicU64::new(0);
         self.check_tables();
@@ -141,7 +141,7 @@ impl Function {
                 .get_cache(cache)
                 .unwrap_or_else(|error| panic!("the cached function {name}: {error}"));
             let number = FUNCTIONS.fetch_add(1, Relaxed);
-            Home {
+            FunctionHome {
                 namespace: cache.namespace(&format!("function {number} {name}")),
                 clock: cache.entries().engine().lifetimes().clock.clone(),
                 counters: Counters::new(),
@@ -194,7 +194,7 @@ impl Function {
     }
 }
 
-impl Home {
+impl FunctionHome {
     #[inline(always)]
     pub(crate) fn count(&self, event: Event) {
         self.counters.count(pin().number, event);

@@ -15,9 +15,9 @@ use std::{
     label = "is not `Hash + Eq`, or has no owned form that is `Send + Sync + 'static`",
     note = "say with `key = ..` what stands for it, or, if the result does not depend on it, leave it out with `skip(..)`"
 )]
-pub trait Argument: ToOwned<Owned = Self::Kept> + Hash + Eq {
+pub trait Argument: ToOwned<Owned = Self::OwnedForm> + Hash + Eq {
     /// The argument's owned form.
-    type Kept: Borrow<Self> + Hash + Eq + Send + Sync + 'static;
+    type OwnedForm: Borrow<Self> + Hash + Eq + Send + Sync + 'static;
 }
 
 #[diagnostic::do_not_recommend]
@@ -26,7 +26,7 @@ where
     T: ToOwned + Hash + Eq,
     T::Owned: Hash + Eq + Send + Sync + 'static,
 {
-    type Kept = T::Owned;
+    type OwnedForm = T::Owned;
 }
 
 /// A borrowed part of a key. Its stored form has the same hash.
@@ -59,9 +59,9 @@ pub fn check<T: Argument + ?Sized>(_: &T) {}
 /// cannot be one, [`OtherArgument`] has a method of the same name that compiles, so that [`check`]
 /// alone reports the error, once.
 #[derive(Debug)]
-pub struct Given<'a, T: ?Sized>(pub &'a T);
+pub struct Arg<'a, T: ?Sized>(pub &'a T);
 
-impl<'a, T: Argument + ?Sized> Given<'a, T> {
+impl<'a, T: Argument + ?Sized> Arg<'a, T> {
     /// Returns the argument as a part of a key.
     #[inline(always)]
     pub fn part(self) -> Ref<'a, T> {
@@ -71,9 +71,9 @@ impl<'a, T: Argument + ?Sized> Given<'a, T> {
 
 /// An argument that is an `Option` of a reference.
 #[derive(Debug)]
-pub struct GivenOption<'a, T: ?Sized>(pub Option<&'a T>);
+pub struct OptionArg<'a, T: ?Sized>(pub Option<&'a T>);
 
-impl<'a, T: Argument + ?Sized> GivenOption<'a, T> {
+impl<'a, T: Argument + ?Sized> OptionArg<'a, T> {
     /// Returns the argument as a part of a key.
     #[inline(always)]
     pub fn part(self) -> Optional<'a, T> {
@@ -89,19 +89,19 @@ pub trait OtherArgument: Sized {
     }
 }
 
-impl<T: ?Sized> OtherArgument for Given<'_, T> {}
+impl<T: ?Sized> OtherArgument for Arg<'_, T> {}
 
-impl<T: ?Sized> OtherArgument for GivenOption<'_, T> {}
+impl<T: ?Sized> OtherArgument for OptionArg<'_, T> {}
 
 impl<T: Argument + ?Sized> Part for Ref<'_, T> {
-    type Stored = T::Kept;
+    type Stored = T::OwnedForm;
 
     #[inline(always)]
-    fn matches(&self, stored: &T::Kept) -> bool {
+    fn matches(&self, stored: &T::OwnedForm) -> bool {
         self.0 == stored.borrow()
     }
 
-    fn to_stored(&self) -> T::Kept {
+    fn to_stored(&self) -> T::OwnedForm {
         self.0.to_owned()
     }
 }
@@ -111,14 +111,14 @@ impl<T: Argument + ?Sized> Part for Ref<'_, T> {
 pub struct Optional<'a, T: ?Sized>(Option<&'a T>);
 
 impl<T: Argument + ?Sized> Part for Optional<'_, T> {
-    type Stored = Option<T::Kept>;
+    type Stored = Option<T::OwnedForm>;
 
     #[inline(always)]
-    fn matches(&self, stored: &Option<T::Kept>) -> bool {
+    fn matches(&self, stored: &Option<T::OwnedForm>) -> bool {
         self.0 == stored.as_ref().map(Borrow::borrow)
     }
 
-    fn to_stored(&self) -> Option<T::Kept> {
+    fn to_stored(&self) -> Option<T::OwnedForm> {
         self.0.map(ToOwned::to_owned)
     }
 }
@@ -129,11 +129,11 @@ struct Owned<K>(K);
 
 /// Returns an owned value as a part of a key.
 #[inline(always)]
-pub fn owned<K: Argument<Kept = K> + Clone + Send + Sync + 'static>(part: K) -> impl Part {
+pub fn owned<K: Argument<OwnedForm = K> + Clone + Send + Sync + 'static>(part: K) -> impl Part {
     Owned(part)
 }
 
-impl<K: Argument<Kept = K> + Clone + Send + Sync + 'static> Part for Owned<K> {
+impl<K: Argument<OwnedForm = K> + Clone + Send + Sync + 'static> Part for Owned<K> {
     type Stored = K;
 
     #[inline(always)]

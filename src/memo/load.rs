@@ -10,7 +10,7 @@
 //! (`engine/load/fill.rs`).
 
 use super::{
-    function::{Declared, Function, Home},
+    function::{Declared, Function, FunctionHome},
     shape::Shape,
     tables::{self, Table},
     writes,
@@ -30,7 +30,7 @@ use crate::{
         Seeking, Unused, load, polling::Map,
     },
     manager::{
-        Followed, Held, Key, Lazy, Query, REFERENCES, StoredKey, StoredValue, Tag,
+        Followed, Key, Lazy, Query, REFERENCES, StoredKey, StoredValue, Tag, Timed,
         telemetry::{self, LoadSpan},
     },
     types::chance,
@@ -44,7 +44,7 @@ use std::{
 };
 
 /// A result in its stored form: another type than the values of views.
-pub(super) struct Kept<V>(V);
+pub(super) struct StoredResult<V>(V);
 
 /// The outcome of [`look_up`].
 #[derive(Debug)]
@@ -169,12 +169,15 @@ pub fn always<V>(_: &V) -> bool {
 }
 
 #[inline(always)]
-pub(super) fn query<'q, S: Shape, Q: Key>(home: &Home, key: &'q Q) -> Query<'q, Q, Kept<S::Value>> {
+pub(super) fn query<'q, S: Shape, Q: Key>(
+    home: &FunctionHome,
+    key: &'q Q,
+) -> Query<'q, Q, StoredResult<S::Value>> {
     Query::new(home.namespace.space(), key)
 }
 
 #[inline(always)]
-fn held<S: Shape>(stored: &StoredValue) -> &Held<Kept<S::Value>> {
+fn held<S: Shape>(stored: &StoredValue) -> &Timed<StoredResult<S::Value>> {
     stored.held().expect("the key says of what type its value is")
 }
 
@@ -184,16 +187,16 @@ fn value_of<S: Shape>(stored: &StoredValue) -> S::Value {
 }
 
 /// Whether a result is not past its time, and kept for want of better only.
-fn is_fresh<S: Shape>(home: &Home, stored: &StoredValue) -> bool {
+fn is_fresh<S: Shape>(home: &FunctionHome, stored: &StoredValue) -> bool {
     held::<S>(stored).times.freshness(&home.clock) != Freshness::Stale
 }
 
 /// Returns the outcome of a run, for telemetry.
-fn outcome<S: Shape>(split: &Result<S::Value, S::Rest>) -> telemetry::Outcome {
+fn outcome<S: Shape>(split: &Result<S::Value, S::Rest>) -> telemetry::LoadStatus {
     match split {
-        Ok(_) => telemetry::Outcome::Loaded,
-        Err(_) if S::FAILS => telemetry::Outcome::Failed,
-        Err(_) => telemetry::Outcome::Absent,
+        Ok(_) => telemetry::LoadStatus::Loaded,
+        Err(_) if S::FAILS => telemetry::LoadStatus::Failed,
+        Err(_) => telemetry::LoadStatus::Absent,
     }
 }
 
@@ -234,7 +237,7 @@ impl<S: Shape> Turn<S> {
     #[inline(never)]
     pub(super) fn missing<Q: Key>(
         function: &'static Function,
-        query: Query<'_, Q, Kept<S::Value>>,
+        query: Query<'_, Q, StoredResult<S::Value>>,
         start: Start,
     ) -> Self {
         function.home().count(Event::Miss);
@@ -243,7 +246,7 @@ impl<S: Shape> Turn<S> {
 
     fn new<Q: Key>(
         function: &'static Function,
-        query: Query<'_, Q, Kept<S::Value>>,
+        query: Query<'_, Q, StoredResult<S::Value>>,
         start: Start,
     ) -> Self {
         let hash = function.home().entries.hash(&query);
@@ -259,8 +262,8 @@ impl<S: Shape> Turn<S> {
     #[must_use]
     pub fn tagged(mut self, tags: &[String], tables: &[Table]) -> Self {
         let entries = &self.function.home().entries;
-        let tables = tables::places(tables, tags.len(), entries);
-        let tags = tags.iter().map(|tag| entries.place(&Tag::new(tag.as_str())));
+        let tables = tables::tag_slots(tables, tags.len(), entries);
+        let tags = tags.iter().map(|tag| entries.tag_slot(&Tag::new(tag.as_str())));
         self.tags = Tags::new(tags.chain(tables));
         self
     }
@@ -288,7 +291,7 @@ impl<S: Shape> Turn<S> {
         Asking::new(self.engine(), self.seeking(keep), run_async::<S, _>(function, run))
     }
 
-    fn home(&self) -> &'static Home {
+    fn home(&self) -> &'static FunctionHome {
         self.function.home()
     }
 
@@ -322,8 +325,8 @@ impl<S: Shape> Turn<S> {
                 stored_for = Ttl::For(ttl.saturating_add(grace.unwrap_or_default()));
             }
         }
-        let bytes = self.bytes + REFERENCES + size_of::<Held<Kept<S::Value>>>();
-        let held = Held { value: Kept(value), times: times.begin(&home.clock) };
+        let bytes = self.bytes + REFERENCES + size_of::<Timed<StoredResult<S::Value>>>();
+        let held = Timed { value: StoredResult(value), times: times.begin(&home.clock) };
         (StoredValue::new(held, bytes, took), stored_for)
     }
 }

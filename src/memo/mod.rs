@@ -35,7 +35,7 @@ pub mod rt {
     pub use super::{
         digest::{Digest, DigestKey, digest},
         function::{Declared, Function, FunctionStats, Registered},
-        key::{Argument, Arguments, Given, GivenOption, OtherArgument, check, of, owned},
+        key::{Arg, Argument, Arguments, OptionArg, OtherArgument, check, of, owned},
         load::{
             Looked, Turn, always, future_of, invalidate, invalidate_all, look_up, peek, refresh,
         },

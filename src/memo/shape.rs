@@ -8,9 +8,9 @@
 use std::{any::Any, fmt, marker::PhantomData, sync::Arc};
 
 /// A value that can be stored.
-pub trait Kept: Clone + Send + Sync + 'static {}
+pub trait Storable: Clone + Send + Sync + 'static {}
 
-impl<T: Clone + Send + Sync + 'static> Kept for T {}
+impl<T: Clone + Send + Sync + 'static> Storable for T {}
 
 /// Stands for the cache in bounds. The bounds are on this type, because for an unmet bound on the
 /// value rustc would suggest to borrow the value.
@@ -87,7 +87,7 @@ where
 #[derive(Debug)]
 pub struct Formed<F>(pub F);
 
-impl<F: Form<Value: Kept>> Formed<F> {
+impl<F: Form<Value: Storable>> Formed<F> {
     /// Returns the form.
     #[inline(always)]
     pub fn shape(self) -> F {
@@ -292,7 +292,7 @@ impl<T> Form for Whole<T> {
 }
 
 /// The shared form of `None`.
-struct Nothing;
+struct NoValue;
 
 impl<T> Form for Optional<T> {
     type Output = Option<T>;
@@ -316,11 +316,11 @@ impl<T> Form for Optional<T> {
     }
 
     fn share((): &()) -> Option<Shared> {
-        Some(Arc::new(Nothing))
+        Some(Arc::new(NoValue))
     }
 
     fn shared(shared: &Shared) -> Option<()> {
-        shared.is::<Nothing>().then_some(())
+        shared.is::<NoValue>().then_some(())
     }
 }
 

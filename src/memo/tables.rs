@@ -15,7 +15,7 @@
 
 use super::function::{Function, all};
 use crate::{
-    engine::invalidate::tags::{Place, TAGS_MAX},
+    engine::invalidate::tags::{TAGS_MAX, TagSlot},
     manager::Entries,
 };
 use std::collections::BTreeSet;
@@ -93,15 +93,19 @@ impl Table {
     pub(super) fn invalidate_in(&self, entries: &Entries) {
         let whole = self.prefixes().map(TableTag::whole);
         let tags = whole.chain([TableTag::under(&self.text)]);
-        entries.engine().invalidate_tags(tags.map(|tag| entries.place(&tag)));
+        entries.engine().invalidate_tags(tags.map(|tag| entries.tag_slot(&tag)));
     }
 
     /// Returns the tags of a read of the first `depth` parts of the name.
-    fn places<'a>(&'a self, depth: usize, entries: &'a Entries) -> impl Iterator<Item = Place> {
+    fn tag_slots<'a>(
+        &'a self,
+        depth: usize,
+        entries: &'a Entries,
+    ) -> impl Iterator<Item = TagSlot> {
         self.prefixes().take(depth).enumerate().map(move |(i, prefix)| {
             let is_last = i + 1 == depth;
             let tag = if is_last { TableTag::whole } else { TableTag::under };
-            entries.place(&tag(prefix))
+            entries.tag_slot(&tag(prefix))
         })
     }
 }
@@ -111,7 +115,7 @@ impl Table {
 /// # Panics
 ///
 /// If the number of tables and other tags is more than eight.
-pub(super) fn places(tables: &[Table], others: usize, entries: &Entries) -> Vec<Place> {
+pub(super) fn tag_slots(tables: &[Table], others: usize, entries: &Entries) -> Vec<TagSlot> {
     let mut depths = vec![1; tables.len()];
     let mut room = TAGS_MAX.checked_sub(others + tables.len()).expect("the attribute has counted");
     // The tables get further tags in turn, while there is room.
@@ -125,7 +129,7 @@ pub(super) fn places(tables: &[Table], others: usize, entries: &Entries) -> Vec<
         room -= given;
     }
     let pairs = tables.iter().zip(depths);
-    pairs.flat_map(|(table, depth)| table.places(depth, entries)).collect()
+    pairs.flat_map(|(table, depth)| table.tag_slots(depth, entries)).collect()
 }
 
 /// The tables that an attribute's template may mean: the one of a name, or all whose names have a

@@ -246,7 +246,7 @@ impl Part {
     fn of(rt: &TokenStream, at: Span, place: &TokenStream) -> Self {
         let rt = shown_at(rt, at);
         Self {
-            part: quote_spanned!(at=> #rt::Given(#place).part()),
+            part: quote_spanned!(at=> #rt::Arg(#place).part()),
             check: quote_spanned!(at=> #rt::check(#place);),
         }
     }
@@ -258,7 +258,7 @@ impl Part {
             Passing::OptionalReference if !argument.is_taken_apart() => {
                 let rt = shown_at(rt, at);
                 Self {
-                    part: quote_spanned!(at=> #rt::GivenOption(#name).part()),
+                    part: quote_spanned!(at=> #rt::OptionArg(#name).part()),
                     check: quote_spanned!(at=> if let ::core::option::Option::Some(__larder_part) = #name {
                         #rt::check(__larder_part);
                     }),

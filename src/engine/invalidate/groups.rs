@@ -1,7 +1,7 @@
 //! Invalidating many entries at once, in O(1): what was born before an invalidation is gone.
 //!
 //! Each node has a *birth*, and up to eight *tags*, in a column beside key and value. An
-//! invalidation takes the next *stamp* and writes it to `valid_from`, or to the place of a tag. An
+//! invalidation takes the next *stamp* and writes it to `valid_from`, or to the slot of a tag. An
 //! entry is *invalidated* if its birth is less than `valid_from`, or than the stamp of one of its
 //! tags. A lookup that finds an invalidated entry treats it as absent. A sweep removes invalidated
 //! entries later; when it has seen all sets, births need not be looked at any more.
@@ -97,7 +97,7 @@
 //! # Tags
 //!
 //! A tag is known by 16 bits of its hash, except 0, which means "no tag". Two tags may share a
-//! place; then an invalidation of one also invalidates the other's entries. That costs misses, no
+//! slot; then an invalidation of one also invalidates the other's entries. That costs misses, no
 //! more.
 //!
 //! # ABA
@@ -115,7 +115,7 @@
 use crate::{
     engine::{
         index::word::NodeId,
-        invalidate::tags::{PLACES, Place, Tags},
+        invalidate::tags::{TAG_SLOTS, TagSlot, Tags},
         storage::{
             chunked::{Chunked, Element, OutOfMemory, zeroed},
             once_box::OnceBox,
@@ -273,20 +273,20 @@ impl Groups {
 
     /// Invalidates every entry with this tag that exists when the call begins. Returns `false` if
     /// no entry has ever had a tag.
-    pub(crate) fn invalidate_tag(&self, tag: Place) -> bool {
+    pub(crate) fn invalidate_tag(&self, tag: TagSlot) -> bool {
         // An insert with tags makes the table before it publishes.
         let Some(stamps) = self.tags.get() else { return false };
         self.invalidate(&stamps[usize::from(tag.0)]);
         true
     }
 
-    fn invalidate(&self, place: &AtomicU64) {
+    fn invalidate(&self, slot: &AtomicU64) {
         // AcqRel: pairs with the Acquires in `is_armed` and `stamp`; a later lookup is armed, and a
         // later birth is at least this stamp.
         let stamp = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         // AcqRel: pairs with the Acquires in `is_invalidated`; a thread that sees the stamp sees
         // `begun`.
-        place.fetch_max(stamp, Ordering::AcqRel);
+        slot.fetch_max(stamp, Ordering::AcqRel);
         // AcqRel: pairs with the Acquire in `next_step`; a round named after this sees the stamp.
         self.done.fetch_add(1, Ordering::AcqRel);
     }
@@ -307,7 +307,7 @@ impl Groups {
 
     /// Makes the table of tags' stamps.
     pub(crate) fn ensure_tags(&self) -> Result<(), OutOfMemory> {
-        self.tags.get_or_try_make(|| zeroed(PLACES)).map(|_| ())
+        self.tags.get_or_try_make(|| zeroed(TAG_SLOTS)).map(|_| ())
     }
 
     /// Gives an owned node its tags and its birth. Call after the look for its key.
@@ -351,8 +351,8 @@ impl Groups {
         }
         self.tags.get().is_some_and(|stamps| {
             // Acquire: as above.
-            let outlived = |place: usize| birth < stamps[place].load(Ordering::Acquire);
-            births.tags(node).places().any(outlived)
+            let outlived = |slot: usize| birth < stamps[slot].load(Ordering::Acquire);
+            births.tags(node).slots().any(outlived)
         })
     }
 

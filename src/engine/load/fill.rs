@@ -231,13 +231,13 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Returns a stopwatch for a loader that began when the timer was started.
-    pub(crate) fn resume(&self, timer: Timer) -> Stopwatch<'_, K, V> {
+    pub(crate) fn resume(&self, timer: LoadTimer) -> Stopwatch<'_, K, V> {
         Stopwatch { engine: self, timer }
     }
 
     /// Starts a timer for a loader that may outlive the cache.
-    pub(crate) fn start_timer(&self) -> Timer {
-        Timer::start(&self.common.lifetimes.clock)
+    pub(crate) fn start_timer(&self) -> LoadTimer {
+        LoadTimer::start(&self.common.lifetimes.clock)
     }
 
     pub(crate) fn count_load(&self, took: Duration, failed: bool) {
@@ -257,7 +257,7 @@ impl<K, V> Engine<K, V> {
 
 /// Times a loader.
 #[derive(Debug)]
-pub(crate) struct Timer {
+pub(crate) struct LoadTimer {
     clock: Clock,
     started: Instant,
     from: Reading,
@@ -272,7 +272,7 @@ pub(crate) struct Took {
     pub(crate) by_clock: Duration,
 }
 
-impl Timer {
+impl LoadTimer {
     pub(crate) fn start(clock: &Clock) -> Self {
         Self { clock: clock.clone(), started: Instant::now(), from: clock.read() }
     }
@@ -291,12 +291,12 @@ impl Timer {
 #[derive(Debug)]
 pub(crate) struct Stopwatch<'e, K, V> {
     engine: &'e Engine<K, V>,
-    timer: Timer,
+    timer: LoadTimer,
 }
 
 impl<K, V> Stopwatch<'_, K, V> {
     /// Returns the timer, for a loader that is polled again later.
-    pub(crate) fn pause(self) -> Timer {
+    pub(crate) fn pause(self) -> LoadTimer {
         self.timer
     }
 

@@ -12,7 +12,7 @@ use crate::{
     engine::{
         Engine,
         load::{
-            fill::Timer,
+            fill::LoadTimer,
             lead::{Lead, Replaced},
         },
         shards::common::Common,
@@ -76,13 +76,13 @@ impl<K, V> HandedLead<K, V> {
     }
 
     /// Starts to measure the loader's time. Returns `None` if the cache no longer exists.
-    pub(crate) fn timer(&self) -> Option<Timer> {
+    pub(crate) fn timer(&self) -> Option<LoadTimer> {
         Some(Engine::engine_of(&self.cache)?.start_timer())
     }
 
     /// Takes the lead for a refresh job, and starts to measure its time. Returns `None` if there is
     /// nothing to do.
-    pub(crate) fn begin(&mut self) -> Option<Timer> {
+    pub(crate) fn begin(&mut self) -> Option<LoadTimer> {
         let timer = self.timer()?;
         if self.flight.take_lead() {
             self.holder = Holder::Task;

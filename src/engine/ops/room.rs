@@ -14,7 +14,7 @@ use crate::{
         },
         ops::insert::Target,
         policy::{
-            budget::{Credit, Source},
+            budget::{Credit, CreditSource},
             rules::{HAND, Victim, Worth},
         },
         reclaim::thread_cache::ThreadCache,
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Room<'i> {
     pub(crate) credit: Credit,
-    pub(crate) source: Source,
+    pub(crate) source: CreditSource,
     /// A slot, if one was claimed.
     pub(crate) claim: Option<Claim<'i>>,
     /// The slots of the home that were seen without a member, as a bit mask.
@@ -37,12 +37,12 @@ pub(crate) struct Room<'i> {
 impl<'i> Room<'i> {
     #[inline(always)]
     fn unused(credit: Credit) -> Self {
-        Room { credit, source: Source::Unused, claim: None, vacant: 0 }
+        Room { credit, source: CreditSource::Unused, claim: None, vacant: 0 }
     }
 
     #[inline(always)]
     fn evicted(credit: Credit, claim: Option<Claim<'i>>, vacant: u32) -> Self {
-        Room { credit, source: Source::Evicted, claim, vacant }
+        Room { credit, source: CreditSource::Evicted, claim, vacant }
     }
 
     /// Returns a copy. For the result of a call out of line, which is in memory: the copy, and with
@@ -241,11 +241,11 @@ impl<K, V> Shard<K, V> {
         hash: u64,
         weight: u64,
         credit: &mut Credit,
-    ) -> Option<Source> {
+    ) -> Option<CreditSource> {
         let shards = cx.common().tiers.count();
         // All shards make room for an entry that is heavy compared with the capacity of one.
         let is_heavy = weight > cx.budget().capacity() / (8 * shards as u64);
-        let mut source = Source::Unused;
+        let mut source = CreditSource::Unused;
         for turn in 0.. {
             if credit.amount() < weight {
                 credit.add(self.take(cx, weight - credit.amount()));
@@ -259,7 +259,7 @@ impl<K, V> Shard<K, V> {
             let own = || self.index.number(self.index.home(hash));
             let home = (turn == 0 && first == self.id()).then(own);
             credit.add(Self::evict_from(cx, first, shards, home)?);
-            source = Source::Evicted;
+            source = CreditSource::Evicted;
         }
         Some(source)
     }
@@ -298,8 +298,13 @@ impl<K, V> Shard<K, V> {
     /// free. Adds that tier if unused credits are left and the shard has half of the entries with
     /// which it is outgrown (`tiers.rs`).
     #[cold]
-    pub(crate) fn is_outgrown(&self, cx: &WriteScope<'_, K, V>, hash: u64, source: Source) -> bool {
-        let crowded = self.entries() >= self.outgrown_at() / 2 && source == Source::Unused;
+    pub(crate) fn is_outgrown(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        hash: u64,
+        source: CreditSource,
+    ) -> bool {
+        let crowded = self.entries() >= self.outgrown_at() / 2 && source == CreditSource::Unused;
         let is_top = cx.common().tiers.height() == self.level();
         if is_top && !(crowded && self.grow(cx)) {
             return false;
@@ -310,8 +315,8 @@ impl<K, V> Shard<K, V> {
     /// Adds a tier if there are more entries than estimated, and unused credits were left for the
     /// last one.
     #[inline(always)]
-    pub(crate) fn grow_if_crowded(&self, cx: &WriteScope<'_, K, V>, source: Source) {
-        if source == Source::Unused
+    pub(crate) fn grow_if_crowded(&self, cx: &WriteScope<'_, K, V>, source: CreditSource) {
+        if source == CreditSource::Unused
             && self.entries() > self.outgrown_at()
             && cx.common().tiers.height() == self.level()
         {

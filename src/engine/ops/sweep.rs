@@ -8,7 +8,7 @@ use crate::{
         index::{sets::Loc, word::NodeId},
         invalidate::{
             groups::{Groups, Step},
-            tags::Place,
+            tags::TagSlot,
         },
         reclaim::epoch::pin,
         shards::{
@@ -129,7 +129,7 @@ impl<K, V> Engine<K, V> {
     }
 
     /// Invalidates all entries that have one of these tags when the call begins, in O(tags).
-    pub(crate) fn invalidate_tags(&self, tags: impl IntoIterator<Item = Place>) {
+    pub(crate) fn invalidate_tags(&self, tags: impl IntoIterator<Item = TagSlot>) {
         // Once for all tags: a load that begins after this is no older than the call.
         self.supersede_loads();
         let Some(groups) = self.common.groups.get() else { return };

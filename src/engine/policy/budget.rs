@@ -160,7 +160,7 @@ pub(crate) struct Budget {
 
 /// Where a credit came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum CreditSource {
     /// No entry has used it yet, or its entry was removed.
     Unused,
     /// An entry was evicted for it.

@@ -1,7 +1,7 @@
 //! Properties of entries besides keys and values, and removing entries one by one.
 
 #[cfg(feature = "manager")]
-use crate::engine::invalidate::tags::Place;
+use crate::engine::invalidate::tags::TagSlot;
 use crate::{
     engine::{
         Engine, Located,
@@ -96,9 +96,9 @@ impl<K, V> Engine<K, V> {
         }
     }
 
-    /// Counts the entries that have a tag at this place.
+    /// Counts the entries that have a tag with this slot.
     #[cfg(feature = "manager")]
-    pub(crate) fn count_tagged(&self, tag: Place) -> u64 {
+    pub(crate) fn count_tagged(&self, tag: TagSlot) -> u64 {
         let mut count = 0;
         for shard in self.common.tiers.iter() {
             for set in 0..shard.index.len() {

@@ -1,7 +1,7 @@
 //! A request as a future, which holds the loader once and polls it in place.
 
 use super::{EngineOf, Inquiry, Joined, Lookup, Request, Seeking, polling::poll_in_place, without};
-use crate::engine::load::fill::Timer;
+use crate::engine::load::fill::LoadTimer;
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
@@ -21,7 +21,7 @@ pin_project! {
         seeking: Option<Seeking<'c, R>>,
         // While the loader runs: the lead.
         kept: Option<Joined<'c, R>>,
-        timer: Option<Timer>,
+        timer: Option<LoadTimer>,
         has_loaded: bool,
     }
 }

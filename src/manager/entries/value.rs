@@ -5,7 +5,7 @@ use std::{any::Any, fmt, time::Duration};
 
 /// A value and its times.
 #[derive(Debug)]
-pub(crate) struct Held<V> {
+pub(crate) struct Timed<V> {
     pub(crate) value: V,
     pub(crate) times: Moments,
 }
@@ -20,7 +20,7 @@ pub(crate) struct StoredValue(Arc<dyn Priced>);
 
 /// A value and its price, behind a pointer to keep entries small in the cache.
 struct Parcel<V> {
-    held: Held<V>,
+    held: Timed<V>,
     price: Price,
 }
 
@@ -44,7 +44,7 @@ impl<V: Send + Sync + 'static> Priced for Parcel<V> {
 
 impl StoredValue {
     pub(crate) fn new<V: Send + Sync + 'static>(
-        held: Held<V>,
+        held: Timed<V>,
         bytes: usize,
         took: Duration,
     ) -> Self {
@@ -56,7 +56,7 @@ impl StoredValue {
 
     /// Returns the value and its times; `None` if it is of another type, which its key rules out.
     #[inline]
-    pub(crate) fn held<V: 'static>(&self) -> Option<&Held<V>> {
+    pub(crate) fn held<V: 'static>(&self) -> Option<&Timed<V>> {
         let parcel: &dyn Any = &*self.0;
         parcel.downcast_ref::<Parcel<V>>().map(|parcel| &parcel.held)
     }

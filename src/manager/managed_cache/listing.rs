@@ -284,7 +284,7 @@ impl ManagedCache {
     /// ```
     #[must_use]
     pub fn count_tag<T: Hash + ?Sized>(&self, tag: &T) -> u64 {
-        let place = self.entries().place(&Tag::new(tag));
-        self.entries().engine().count_tagged(place)
+        let slot = self.entries().tag_slot(&Tag::new(tag));
+        self.entries().engine().count_tagged(slot)
     }
 }

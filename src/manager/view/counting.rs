@@ -4,7 +4,7 @@ use super::{KeyOf, View};
 use crate::{
     Integer,
     engine::{ops::compute::Decision, storage::nodes::Entry},
-    manager::entries::value::Held,
+    manager::entries::value::Timed,
 };
 use equivalent::Equivalent;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl<V: Integer + Send + Sync + 'static, T> View<V, T> {
                 new = held.map(|(_, held)| step(held.value));
                 match (held, new) {
                     (Some((entry, held)), Some(value)) => {
-                        let held = Held { value, times: held.times.clone() };
+                        let held = Timed { value, times: held.times.clone() };
                         let value = self.stored_held(query, held, Duration::ZERO);
                         Decision::Step(Entry { key: entry.key.clone(), value })
                     }

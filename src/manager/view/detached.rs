@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Entry,
     loading::{Always, Detached, Fallible, Optional, Question, assert_spawner, polling::Map},
-    manager::entries::value::{Held, StoredValue},
+    manager::entries::value::{StoredValue, Timed},
 };
 use std::{
     future::Future,
@@ -105,7 +105,7 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
                 let timer = view.timer();
                 Map::new(Followed::new(init, view.span(), A::load_outcome), move |loaded| {
                     A::store(loaded, |value| {
-                        let held = Held { value, times: view.times() };
+                        let held = Timed { value, times: view.times() };
                         view.stored_with(key_bytes, held, timer.stop().by_clock)
                     })
                 })

@@ -12,9 +12,9 @@ use crate::{
         entries::{
             hashing::{BuildPlaceHasher, Tag},
             key::StoredKey,
-            value::{Held, StoredValue},
+            value::{StoredValue, Timed},
         },
-        observability::telemetry::{LoadSpan, Outcome},
+        observability::telemetry::{LoadSpan, LoadStatus},
     },
 };
 use std::{fmt, future::Future, hash::Hash, time::Duration};
@@ -259,10 +259,10 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
     fn insert_on(self, value: V, options: &EntryOptions) -> LoadOutcome {
         let Parts { load, span, view, key_bytes } = *self.0;
         view.start_maintenance(options);
-        let held = Held { value, times: view.times() };
+        let held = Timed { value, times: view.times() };
         let value = view.stored_with(key_bytes, held, load.took());
         let outcome = load.insert_on(value, options);
-        span.end(Outcome::Loaded);
+        span.end(LoadStatus::Loaded);
         outcome
     }
 }

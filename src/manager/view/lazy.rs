@@ -1,7 +1,7 @@
 //! The futures of loads: created at the first poll, or run in a span. Their captures are stored
 //! once, which an `async` block does not guarantee.
 
-use crate::manager::observability::telemetry::{LoadSpan, Outcome};
+use crate::manager::observability::telemetry::{LoadSpan, LoadStatus};
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
@@ -75,13 +75,13 @@ pin_project! {
     }
 }
 
-impl<F: Future, O: Fn(&F::Output) -> Outcome> Followed<F, O> {
+impl<F: Future, O: Fn(&F::Output) -> LoadStatus> Followed<F, O> {
     pub(crate) fn new(load: F, span: LoadSpan, outcome: O) -> Self {
         Self { load, span: Some(span), outcome }
     }
 }
 
-impl<F: Future, O: Fn(&F::Output) -> Outcome> Future for Followed<F, O> {
+impl<F: Future, O: Fn(&F::Output) -> LoadStatus> Future for Followed<F, O> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {

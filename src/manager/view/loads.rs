@@ -5,7 +5,7 @@ use super::{
     lazy::{Followed, FoundOr, Lazy},
 };
 use crate::{
-    engine::{load::fill::Timer, time::lifetimes::Ttl},
+    engine::{load::fill::LoadTimer, time::lifetimes::Ttl},
     loading::{Always, Ask, Asking, Fallible, Optional, Question, Seeking, polling::Map},
     manager::{
         entries::{
@@ -13,7 +13,7 @@ use crate::{
             value::StoredValue,
         },
         managed_cache::cache::Entries,
-        observability::telemetry::{LoadSpan, Outcome},
+        observability::telemetry::{LoadSpan, LoadStatus},
     },
 };
 use std::{future::Future, sync::Arc};
@@ -209,8 +209,8 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         LoadSpan::new(&self.cache, None, ttl)
     }
 
-    pub(super) fn timer(&self) -> Timer {
-        Timer::start(&self.entries.engine().lifetimes().clock)
+    pub(super) fn timer(&self) -> LoadTimer {
+        LoadTimer::start(&self.entries.engine().lifetimes().clock)
     }
 
     pub(super) fn request<'q, Q: KeyOf<T> + ?Sized>(
@@ -253,7 +253,7 @@ pub(super) type Answer<A, V> = <A as Question<V>>::Answer;
 
 /// A kind of load of values of a view, in terms of the values that its cache stores.
 pub(super) trait Kind<V>: Question<V> + Question<StoredValue> {
-    fn load_outcome(loaded: &Loaded<Self, V>) -> Outcome;
+    fn load_outcome(loaded: &Loaded<Self, V>) -> LoadStatus;
 
     /// Converts a loader's result into the form that the cache stores.
     fn store(
@@ -266,8 +266,8 @@ pub(super) trait Kind<V>: Question<V> + Question<StoredValue> {
 }
 
 impl<V: Clone + Send + Sync + 'static> Kind<V> for Always {
-    fn load_outcome(_: &V) -> Outcome {
-        Outcome::Loaded
+    fn load_outcome(_: &V) -> LoadStatus {
+        LoadStatus::Loaded
     }
 
     fn store(loaded: V, store: impl FnOnce(V) -> StoredValue) -> StoredValue {
@@ -280,8 +280,8 @@ impl<V: Clone + Send + Sync + 'static> Kind<V> for Always {
 }
 
 impl<V: Clone + Send + Sync + 'static> Kind<V> for Optional {
-    fn load_outcome(loaded: &Option<V>) -> Outcome {
-        Outcome::of_option(loaded)
+    fn load_outcome(loaded: &Option<V>) -> LoadStatus {
+        LoadStatus::of_option(loaded)
     }
 
     fn store(loaded: Option<V>, store: impl FnOnce(V) -> StoredValue) -> Option<StoredValue> {
@@ -298,8 +298,8 @@ where
     V: Clone + Send + Sync + 'static,
     E: Send + Sync + 'static,
 {
-    fn load_outcome(loaded: &Result<V, E>) -> Outcome {
-        Outcome::of_result(loaded)
+    fn load_outcome(loaded: &Result<V, E>) -> LoadStatus {
+        LoadStatus::of_result(loaded)
     }
 
     fn store(loaded: Result<V, E>, store: impl FnOnce(V) -> StoredValue) -> Result<StoredValue, E> {

@@ -41,7 +41,7 @@ use crate::{
             hashing::Tag,
             key::Query,
             namespace::Space,
-            value::{Held, REFERENCES, StoredValue},
+            value::{REFERENCES, StoredValue, Timed},
         },
         managed_cache::cache::Entries,
     },
@@ -283,7 +283,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     fn get_held<Q: KeyOf<T> + ?Sized, R>(
         &self,
         query: Query<'_, Q, V>,
-        f: impl FnOnce(&Held<V>) -> R,
+        f: impl FnOnce(&Timed<V>) -> R,
     ) -> Option<R> {
         self.entries.get_ref(&query, |stored| stored.held().map(f)).flatten()
     }
@@ -315,22 +315,22 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         value: V,
         took: Duration,
     ) -> StoredValue {
-        self.stored_held(query, Held { value, times: self.times() }, took)
+        self.stored_held(query, Timed { value, times: self.times() }, took)
     }
 
     fn stored_held<Q: KeyOf<T> + ?Sized>(
         &self,
         query: Query<'_, Q, V>,
-        held: Held<V>,
+        held: Timed<V>,
         took: Duration,
     ) -> StoredValue {
         self.stored_with(query.bytes(), held, took)
     }
 
     /// [`stored_held`](Self::stored_held) without the key, by its size.
-    fn stored_with(&self, key_bytes: usize, held: Held<V>, took: Duration) -> StoredValue {
+    fn stored_with(&self, key_bytes: usize, held: Timed<V>, took: Duration) -> StoredValue {
         let heap = self.heap.map_or(0, |heap| heap(&held.value));
-        let bytes = (key_bytes + REFERENCES + size_of::<Held<V>>()).saturating_add(heap);
+        let bytes = (key_bytes + REFERENCES + size_of::<Timed<V>>()).saturating_add(heap);
         StoredValue::new(held, bytes, took)
     }
 
@@ -338,7 +338,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         self.soft.begin(&self.entries.engine().lifetimes().clock)
     }
 
-    fn freshness(&self, held: &Held<V>) -> Freshness {
+    fn freshness(&self, held: &Timed<V>) -> Freshness {
         held.times.freshness(&self.entries.engine().lifetimes().clock)
     }
 

@@ -8,7 +8,7 @@ use crate::{
             word::NodeId,
         },
         ops::room::Room,
-        policy::budget::{Credit, Source},
+        policy::budget::{Credit, CreditSource},
         shards::{scope::WriteScope, shard::Shard, stats::Event},
     },
     testing::plant::{Bug, planted},
@@ -191,7 +191,7 @@ impl<'a, K: Eq, V> Attempt<'a, K, V> {
     /// Makes sure that at least `weight` credits are in hand. Returns `false`, with none in hand,
     /// if there is nothing left that could be evicted.
     fn top_up(&mut self, weight: u64) -> bool {
-        let (credit, source) = (Credit::NONE, Source::Unused);
+        let (credit, source) = (Credit::NONE, CreditSource::Unused);
         let none = Room { credit, source, claim: None, vacant: 0 };
         let room = self.room.take().unwrap_or(none);
         self.room = self.shard.enlarge(self.cx, self.target, room, weight);
@@ -247,8 +247,8 @@ impl<K, V> Shard<K, V> {
                 self.give_up(cx, room);
                 return None;
             }
-            Some(Source::Evicted) => room.source = Source::Evicted,
-            Some(Source::Unused) => {}
+            Some(CreditSource::Evicted) => room.source = CreditSource::Evicted,
+            Some(CreditSource::Unused) => {}
         }
         Some(room)
     }

@@ -23,7 +23,7 @@ pub(crate) use tracing::tables;
 pub(crate) use tracing::{health_changed, pressure};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum LoadStatus {
     /// The loader returned a value.
     Loaded,
     /// The loader returned that there is no value.
@@ -32,7 +32,7 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl LoadStatus {
     pub(crate) fn of_result<T, E>(loaded: &Result<T, E>) -> Self {
         if loaded.is_ok() { Self::Loaded } else { Self::Failed }
     }
@@ -44,7 +44,11 @@ impl Outcome {
 
 impl LoadSpan {
     /// Runs a loader in the span, and ends the span.
-    pub(crate) fn run<T>(self, load: impl FnOnce() -> T, outcome: impl FnOnce(&T) -> Outcome) -> T {
+    pub(crate) fn run<T>(
+        self,
+        load: impl FnOnce() -> T,
+        outcome: impl FnOnce(&T) -> LoadStatus,
+    ) -> T {
         let loaded = self.within(load);
         self.end(outcome(&loaded));
         loaded

@@ -1,6 +1,6 @@
 //! Stands for `tracing.rs` without the feature `tracing`.
 
-use super::Outcome;
+use super::LoadStatus;
 use crate::manager::{Finding, HealthStatus, ManagedCache, memory::PressureEvent};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ impl LoadSpan {
     }
 
     #[inline(always)]
-    pub(crate) fn end(self, _: Outcome) {}
+    pub(crate) fn end(self, _: LoadStatus) {}
 }
 
 pub(crate) fn health_changed(_: Option<&str>, _: HealthStatus, _: &[Finding]) {}

@@ -5,7 +5,7 @@
 //! Fields: `cache.name`; `cache.function`, for loads of a cached function; `cache.ttl_ms`, the
 //! value's time to live; `cache.outcome`.
 
-use super::Outcome;
+use super::LoadStatus;
 use crate::manager::{Finding, HealthStatus, ManagedCache, memory::PressureEvent};
 use std::time::{Duration, Instant};
 #[cfg(feature = "macros")]
@@ -49,11 +49,11 @@ impl LoadSpan {
         self.span.in_scope(f)
     }
 
-    pub(crate) fn end(mut self, outcome: Outcome) {
+    pub(crate) fn end(mut self, outcome: LoadStatus) {
         self.outcome = match outcome {
-            Outcome::Loaded => "loaded",
-            Outcome::Absent => "absent",
-            Outcome::Failed => "failed",
+            LoadStatus::Loaded => "loaded",
+            LoadStatus::Absent => "absent",
+            LoadStatus::Failed => "failed",
         };
     }
 }
