@@ -77,20 +77,20 @@ impl<K, V, S: BuildHasher> Inner<K, V, S> {
 }
 
 /// A key that a cache is asked for.
-struct Asked<'a, K, V, S, Q: ?Sized> {
+struct SoughtKey<'a, K, V, S, Q: ?Sized> {
     inner: &'a Inner<K, V, S>,
     key: &'a Q,
 }
 
-impl<K, V, S, Q: ?Sized> Copy for Asked<'_, K, V, S, Q> {}
+impl<K, V, S, Q: ?Sized> Copy for SoughtKey<'_, K, V, S, Q> {}
 
-impl<K, V, S, Q: ?Sized> Clone for Asked<'_, K, V, S, Q> {
+impl<K, V, S, Q: ?Sized> Clone for SoughtKey<'_, K, V, S, Q> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<'a, K, V, S, Q> Sought<'a, K, V> for Asked<'a, K, V, S, Q>
+impl<'a, K, V, S, Q> Sought<'a, K, V> for SoughtKey<'a, K, V, S, Q>
 where
     S: BuildHasher,
     Q: Hash + Equivalent<K> + ?Sized,
@@ -223,7 +223,7 @@ where
     where
         Q: Hash + Equivalent<K> + ?Sized,
     {
-        Engine::get(Asked { inner: &*self.inner, key }, |entry| f(&entry.value))
+        Engine::get(SoughtKey { inner: &*self.inner, key }, |entry| f(&entry.value))
     }
 
     /// Returns the values of several keys, in the order of the keys, as [`get`](Cache::get) but

@@ -2,7 +2,7 @@
 
 use crate::engine::{
     Engine,
-    index::word::{Kind, SLOTS},
+    index::word::{SLOTS, WordKind},
     shards::{shard::Shard, stats::Event},
 };
 use std::collections::{HashMap, HashSet};
@@ -69,9 +69,9 @@ impl<K: Eq, V> Shard<K, V> {
         let mut displaced = vec![0; self.index.len()];
         for (loc, word) in self.index.words() {
             match word.kind() {
-                Kind::Free => {}
-                Kind::Tentative => panic!("an unfinished insert at {loc:?}: {word:?}"),
-                Kind::Member => {
+                WordKind::Free => {}
+                WordKind::Tentative => panic!("an unfinished insert at {loc:?}: {word:?}"),
+                WordKind::Member => {
                     let node = layout.node(word);
                     let other = nodes.insert(node, loc);
                     assert!(other.is_none(), "node {node} at {loc:?} and {other:?}");

@@ -51,15 +51,6 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Alarm(AtomicU64);
 
-/// What a writer has to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
-    /// Nothing: there will be a pass by the time that was asked for.
-    InTime,
-    /// Unpark the thread.
-    Wake,
-}
-
 impl Alarm {
     /// Returns the alarm of a task that is due by `time`.
     #[cfg(not(larder_loom))]
@@ -74,23 +65,25 @@ impl Alarm {
         Self(AtomicU64::new(time))
     }
 
-    /// Asks for a pass by `time`. Call after work was left that is due then, by a
+    /// Asks for a pass by `time`, and returns whether the caller has to unpark the thread.
+    /// Otherwise there will be a pass by then. Call after work was left that is due then, by a
     /// read-modify-write.
     #[inline]
-    pub(crate) fn ask(&self, time: u64) -> Asked {
+    #[must_use]
+    pub(crate) fn ask(&self, time: u64) -> bool {
         if !planted(Bug::AlarmUnfenced) {
             // SeqCst: pairs with the fence in `begin_pass`. If this fence comes first, the thread
             // finds the work; otherwise the load below sees its `never`, or something later.
             fence_after_swap();
         }
         // Relaxed: the fence above orders it.
-        if self.0.load(Relaxed) <= time { Asked::InTime } else { self.lower(time) }
+        self.0.load(Relaxed) > time && self.lower(time)
     }
 
     #[cold]
-    fn lower(&self, time: u64) -> Asked {
+    fn lower(&self, time: u64) -> bool {
         // Relaxed: the fence in `ask`, and the unpark that follows, order it for the thread.
-        if self.0.fetch_min(time, Relaxed) > time { Asked::Wake } else { Asked::InTime }
+        self.0.fetch_min(time, Relaxed) > time
     }
 
     /// Returns the time by which the task has to be passed. For the thread; in any other the answer

@@ -100,7 +100,7 @@ impl Reading {
 
 /// What a clock says of a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum DeadlineState {
     Past,
     /// The deadline is not past. With what [`Clock::read`] would have returned, if the clock was
     /// read.
@@ -119,7 +119,7 @@ pub(crate) enum Until {
 impl Clock {
     /// Returns whether the deadline is past.
     pub(crate) fn is_past(&self, deadline: u64) -> bool {
-        self.judge(deadline) == Verdict::Past
+        self.judge(deadline) == DeadlineState::Past
     }
 
     /// Returns whether the deadline is past, with what the clock said.
@@ -128,9 +128,9 @@ impl Clock {
     /// keeps up to date stands in for the clock: that thread, or the process, may be stopped at any
     /// time.
     #[inline(always)]
-    pub(crate) fn judge(&self, deadline: u64) -> Verdict {
+    pub(crate) fn judge(&self, deadline: u64) -> DeadlineState {
         if deadline == NEVER {
-            return Verdict::Live(None);
+            return DeadlineState::Live(None);
         }
         let (time, reading) = match &self.0 {
             Source::System => {
@@ -143,7 +143,7 @@ impl Clock {
                 (nanos + ORIGIN, Some(Reading(nanos)))
             }
         };
-        if time >= deadline { Verdict::Past } else { Verdict::Live(reading) }
+        if time >= deadline { DeadlineState::Past } else { DeadlineState::Live(reading) }
     }
 
     /// Returns how long the clock has run since its origin, as exactly as the clock decides when

@@ -18,7 +18,7 @@
 //! - The pins of threads that the child does not have are ended (`epoch.rs`); otherwise no memory
 //!   would be reclaimed any more.
 //! - The timer is started, and looks at every task.
-//! - Each pool starts a thread if jobs stand in its line (`pool.rs`).
+//! - Each pool starts a thread if jobs wait in its queue (`pool.rs`).
 //!
 //! Each wheel has all its blocks looked at before its first advance in the child: a thread of the
 //! parent may have had some in hand, or have published an entry that it had not scheduled yet
@@ -122,36 +122,36 @@ mod imp {
     static POOLS: [&Pool; 2] = [&maintenance::WORKERS_OF_ALL, &REFRESHES];
 
     /// What a thread holds while it forks.
-    struct Held {
+    struct ForkGuards {
         state: MutexGuard<'static, maintenance::State>,
-        lines: [MutexGuard<'static, pool::Line>; 2],
+        queues: [MutexGuard<'static, pool::JobQueue>; 2],
     }
 
     /// Where the thread that forks keeps its guards.
-    struct Place(UnsafeCell<Option<Held>>);
+    struct GuardCell(UnsafeCell<Option<ForkGuards>>);
 
     // SAFETY: only the thread that holds the maintainer's lock accesses the place, from before it
     // puts its guards there until it has taken them out again.
-    unsafe impl Sync for Place {}
+    unsafe impl Sync for GuardCell {}
 
-    static PLACE: Place = Place(UnsafeCell::new(None));
+    static GUARDS: GuardCell = GuardCell(UnsafeCell::new(None));
 
     extern "C" fn prepare() {
-        let held = Held { state: MAINTAINER.hold(), lines: POOLS.map(Pool::hold) };
+        let held = ForkGuards { state: MAINTAINER.hold(), queues: POOLS.map(Pool::hold) };
         // SAFETY: this thread holds the maintainer's lock, so no other thread accesses the place.
-        unsafe { *PLACE.0.get() = Some(held) };
+        unsafe { *GUARDS.0.get() = Some(held) };
     }
 
     extern "C" fn parent() {
         // SAFETY: this thread holds the maintainer's lock since `prepare`, so no other thread
         // accesses the place.
-        drop(unsafe { (*PLACE.0.get()).take() });
+        drop(unsafe { (*GUARDS.0.get()).take() });
     }
 
     extern "C" fn child() {
         // SAFETY: this is the child's only thread, and it holds the maintainer's lock since
         // `prepare`.
-        let held = unsafe { (*PLACE.0.get()).take() };
+        let held = unsafe { (*GUARDS.0.get()).take() };
         PROCESS.fetch_add(1, Relaxed);
         if let Some(collector) = COLLECTOR.get() {
             (collector.survive)();
@@ -159,8 +159,8 @@ mod imp {
         clock::system::distrust();
         if let Some(mut held) = held {
             MAINTAINER.orphan(&mut held.state);
-            for (pool, line) in POOLS.into_iter().zip(&mut held.lines) {
-                pool.orphan(line);
+            for (pool, queue) in POOLS.into_iter().zip(&mut held.queues) {
+                pool.orphan(queue);
             }
         }
     }

@@ -49,7 +49,7 @@ mod agenda;
 
 use crate::{
     process::{
-        alarm::{Alarm, Asked},
+        alarm::Alarm,
         clock::{Clock, DEAD, NEVER, Until},
         fork,
         pool::{Pool, caught},
@@ -300,7 +300,7 @@ impl Maintainer {
 
     /// Makes the timer look, by `time` of the system's clock, at what was requested.
     fn request(&'static self, time: u64) {
-        if self.alarm.ask(time) == Asked::Wake {
+        if self.alarm.ask(time) {
             self.unpark();
         }
     }
@@ -456,7 +456,7 @@ impl Registration {
     /// Takes a fence, a load and a compare if a pass is due by then already.
     #[inline]
     pub(crate) fn wake_by(&self, time: u64) {
-        if self.slot.alarm.ask(time) == Asked::Wake {
+        if self.slot.alarm.ask(time) {
             self.wake(time);
         }
     }
@@ -470,7 +470,7 @@ impl Registration {
     fn wake(&self, time: u64) {
         let Self { maintainer, slot, .. } = self;
         maintainer.requests.push(slot);
-        if maintainer.alarm.ask(wake_up_for(slot, time)) == Asked::Wake {
+        if maintainer.alarm.ask(wake_up_for(slot, time)) {
             self.unpark();
         }
     }

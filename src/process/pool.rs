@@ -1,13 +1,13 @@
 //! Threads for the user's code that runs in the background: loaders that refresh values, and passes
 //! of maintenance that tell listeners and drop values.
 //!
-//! A pool has a *line* of jobs. A thread starts when there is a job and no other thread is idle, up
-//! to a number for the whole process; beyond that, jobs stand in line. A pool with *patience*
-//! starts its first thread like that. It starts others only when no job has left the line for that
+//! A pool has a queue of jobs. A thread starts when there is a job and no other thread is idle, up
+//! to a number for the whole process; beyond that, jobs wait in the queue. A pool with *patience*
+//! starts its first thread like that. It starts others only when no job has left the queue for that
 //! long, each time at most as many as there are already: quick jobs share one thread, and jobs that
 //! block have one each. A thread that has had nothing to do for [`IDLE`] ends.
 //!
-//! The line is under a lock, which is held to put jobs in and to take them out, and never while a
+//! The queue is under a lock, which is held to put jobs in and to take them out, and never while a
 //! job runs.
 
 use std::{
@@ -34,17 +34,17 @@ pub(crate) struct Pool {
     most: usize,
     patience: Option<Duration>,
     idle_for: Duration,
-    line: Mutex<Line>,
+    queue: Mutex<JobQueue>,
     work: Condvar,
 }
 
 /// What is under the lock.
-pub(crate) struct Line {
+pub(crate) struct JobQueue {
     jobs: VecDeque<Job>,
     threads: usize,
     /// The number of these threads that wait for a job.
     idle: usize,
-    /// When a job last left the line, or came into an empty one; or when threads were started for
+    /// When a job last left the queue, or came into an empty one; or when threads were started for
     /// jobs that had waited for too long.
     moved: Option<Instant>,
 }
@@ -78,50 +78,57 @@ pub(crate) fn caught<R>(f: impl FnOnce() -> R) -> Option<R> {
 
 impl Pool {
     pub(crate) const fn new(name: &'static str, most: usize, patience: Option<Duration>) -> Self {
-        let line = Line { jobs: VecDeque::new(), threads: 0, idle: 0, moved: None };
-        Self { name, most, patience, idle_for: IDLE, line: Mutex::new(line), work: Condvar::new() }
-    }
-
-    fn line(&self) -> MutexGuard<'_, Line> {
-        // No code that holds the lock panics.
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Puts a job in line. Returns it if there is no thread and none can be started.
-    pub(crate) fn run(&'static self, job: Job) -> Option<Job> {
-        let mut line = self.line();
-        if line.jobs.is_empty() {
-            line.moved = Some(Instant::now());
+        let queue = JobQueue { jobs: VecDeque::new(), threads: 0, idle: 0, moved: None };
+        Self {
+            name,
+            most,
+            patience,
+            idle_for: IDLE,
+            queue: Mutex::new(queue),
+            work: Condvar::new(),
         }
-        line.jobs.push_back(job);
-        let wanted = line.threads == 0 || self.patience.is_none() && line.threads < self.most;
-        if line.idle >= line.jobs.len() {
+    }
+
+    fn queue(&self) -> MutexGuard<'_, JobQueue> {
+        // No code that holds the lock panics.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a job into the queue. Returns it if there is no thread and none can be started.
+    pub(crate) fn run(&'static self, job: Job) -> Option<Job> {
+        let mut queue = self.queue();
+        if queue.jobs.is_empty() {
+            queue.moved = Some(Instant::now());
+        }
+        queue.jobs.push_back(job);
+        let wanted = queue.threads == 0 || self.patience.is_none() && queue.threads < self.most;
+        if queue.idle >= queue.jobs.len() {
             self.work.notify_one();
         } else if wanted && self.spawn().is_ok() {
-            line.threads += 1;
-        } else if line.threads == 0 {
-            return line.jobs.pop_back();
+            queue.threads += 1;
+        } else if queue.threads == 0 {
+            return queue.jobs.pop_back();
         }
         None
     }
 
-    /// Starts more threads if a job has stood in line for too long. Returns after what time to call
+    /// Starts more threads if a job has been queued for too long. Returns after what time to call
     /// again; `None` if there is no need.
     pub(crate) fn relieve(&'static self) -> Option<Duration> {
         let patience = self.patience?;
-        let mut line = self.line();
-        if line.jobs.is_empty() || line.threads >= self.most {
+        let mut queue = self.queue();
+        if queue.jobs.is_empty() || queue.threads >= self.most {
             return None;
         }
-        let waited = line.moved.map_or(patience, |moved| moved.elapsed());
+        let waited = queue.moved.map_or(patience, |moved| moved.elapsed());
         if waited < patience {
             return Some(patience - waited);
         }
-        line.moved = Some(Instant::now());
-        let more = line.jobs.len().min(line.threads.max(1)).min(self.most - line.threads);
+        queue.moved = Some(Instant::now());
+        let more = queue.jobs.len().min(queue.threads.max(1)).min(self.most - queue.threads);
         for _ in 0..more {
             if self.spawn().is_ok() {
-                line.threads += 1;
+                queue.threads += 1;
             }
         }
         Some(patience)
@@ -143,19 +150,19 @@ impl Pool {
 
     /// Waits for the next job. Returns `None` if this thread has to end.
     fn next(&self) -> Option<Job> {
-        let mut line = self.line();
+        let mut queue = self.queue();
         loop {
-            if let Some(job) = line.jobs.pop_front() {
-                line.moved = Some(Instant::now());
+            if let Some(job) = queue.jobs.pop_front() {
+                queue.moved = Some(Instant::now());
                 return Some(job);
             }
-            line.idle += 1;
-            let waited = self.work.wait_timeout(line, self.idle_for);
+            queue.idle += 1;
+            let waited = self.work.wait_timeout(queue, self.idle_for);
             let (back, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-            line = back;
-            line.idle -= 1;
-            if timeout.timed_out() && line.jobs.is_empty() {
-                line.threads -= 1;
+            queue = back;
+            queue.idle -= 1;
+            if timeout.timed_out() && queue.jobs.is_empty() {
+                queue.threads -= 1;
                 return None;
             }
         }
@@ -163,23 +170,23 @@ impl Pool {
 
     /// Takes the lock for `fork.rs`, so that no other thread holds it while the guard is kept.
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
-    pub(crate) fn hold(&self) -> MutexGuard<'_, Line> {
-        self.line()
+    pub(crate) fn hold(&self) -> MutexGuard<'_, JobQueue> {
+        self.queue()
     }
 
     /// Notes, in a child of `fork`, that it has no thread except this one. Allocates nothing.
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
-    pub(crate) fn orphan(&self, line: &mut Line) {
-        line.threads = usize::from(ptr::eq(POOL.get(), self));
-        line.idle = 0;
+    pub(crate) fn orphan(&self, queue: &mut JobQueue) {
+        queue.threads = usize::from(ptr::eq(POOL.get(), self));
+        queue.idle = 0;
     }
 
-    /// Starts a thread for the jobs that stand in line, some time after [`Pool::orphan`].
+    /// Starts a thread for the jobs that are queued, some time after [`Pool::orphan`].
     #[cfg_attr(any(not(unix), larder_loom, miri), allow(dead_code, reason = "no fork is noted"))]
     pub(crate) fn revive(&'static self) {
-        let mut line = self.line();
-        if !line.jobs.is_empty() && line.threads == 0 && self.spawn().is_ok() {
-            line.threads = 1;
+        let mut queue = self.queue();
+        if !queue.jobs.is_empty() && queue.threads == 0 && self.spawn().is_ok() {
+            queue.threads = 1;
         }
     }
 }
@@ -199,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_run_beside_each_other_and_then_in_line() {
+    fn jobs_run_beside_each_other_and_then_in_turn() {
         let pool = pool(PATIENCE);
         let (begun, begins) = channel();
         let gates: Vec<_> = (0..THREADS + 2)
@@ -219,8 +226,8 @@ mod tests {
             (0..THREADS).map(|_| begins.recv_timeout(PATIENCE).unwrap()).collect();
         first.sort();
         assert_eq!(first, (0..THREADS).collect::<Vec<_>>());
-        let lengths = |line: &Line| (line.threads, line.jobs.len());
-        assert_eq!(lengths(&pool.line()), (THREADS, 2));
+        let lengths = |queue: &JobQueue| (queue.threads, queue.jobs.len());
+        assert_eq!(lengths(&pool.queue()), (THREADS, 2));
         for (finished, gate) in gates.into_iter().enumerate() {
             drop(gate);
             if finished < 2 {
@@ -237,10 +244,10 @@ mod tests {
             let ran = ran.clone();
             assert!(pool.run(Box::new(move || ran.send(()).unwrap())).is_none());
             runs.recv_timeout(PATIENCE).unwrap();
-            while pool.line().idle == 0 {
+            while pool.queue().idle == 0 {
                 thread::yield_now();
             }
-            assert_eq!(pool.line().threads, 1);
+            assert_eq!(pool.queue().threads, 1);
         }
     }
 
@@ -252,7 +259,7 @@ mod tests {
             let ran = ran.clone();
             assert!(pool.run(Box::new(move || ran.send(()).unwrap())).is_none());
             runs.recv_timeout(PATIENCE).unwrap();
-            while pool.line().threads > 0 {
+            while pool.queue().threads > 0 {
                 thread::yield_now();
             }
         }
@@ -267,7 +274,7 @@ mod tests {
             assert!(pool.run(Box::new(move || ran.send(job).unwrap())).is_none());
         }
         let order: Vec<_> = (0..100).map(|_| runs.recv_timeout(PATIENCE).unwrap()).collect();
-        assert_eq!((order, pool.line().threads), ((0..100).collect(), 1));
+        assert_eq!((order, pool.queue().threads), ((0..100).collect(), 1));
         let (open, opens) = channel::<()>();
         let opens = std::sync::Arc::new(Mutex::new(opens));
         for _ in 0..7 {
@@ -279,7 +286,7 @@ mod tests {
             pool.relieve();
             thread::yield_now();
         }
-        assert!(pool.line().threads <= 8);
+        assert!(pool.queue().threads <= 8);
         drop(open);
     }
 }

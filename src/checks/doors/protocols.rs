@@ -37,13 +37,13 @@ impl BudgetDoor {
     }
 
     /// Whether shard `own` got a credit.
-    pub fn take(&self, own: usize) -> bool {
-        self.budget.take(own, &self.credits[own], 1, |other| &self.credits[other]).amount() == 1
+    pub fn take(&self, shard: usize) -> bool {
+        self.budget.take(shard, &self.credits[shard], 1, |other| &self.credits[other]).amount() == 1
     }
 
     /// Gives a credit to shard `own`, as for an entry that was removed.
-    pub fn give(&self, own: usize) {
-        self.budget.give(own, &self.credits[own], Credit::of_removed_entry(1));
+    pub fn give(&self, shard: usize) {
+        self.budget.give(shard, &self.credits[shard], Credit::of_removed_entry(1));
     }
 
     /// Credits that nobody has taken.
@@ -80,8 +80,8 @@ impl RecyclerDoor {
     /// Takes a node that nobody else has.
     pub fn alloc(&self) -> Option<u32> {
         let number = pin().number;
-        let own = self.0.thread_cache(number).and_then(ThreadCache::take).map(|(node, _)| node);
-        own.or_else(|| self.0.alloc_beyond_thread_cache(number, |_| Ok(())))
+        let node = self.0.thread_cache(number).and_then(ThreadCache::take).map(|(node, _)| node);
+        node.or_else(|| self.0.alloc_beyond_thread_cache(number, |_| Ok(())))
     }
 
     /// Pins, and gives a node back: to be reused after a grace period.

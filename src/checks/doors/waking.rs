@@ -2,7 +2,7 @@
 
 use crate::{
     process::{
-        alarm::{Alarm, Asked},
+        alarm::Alarm,
         clock::NEVER,
         requests::{Link, Linked, Requests},
     },
@@ -25,7 +25,7 @@ impl AlarmDoor {
     /// Leaves work and asks for a pass; whether the thread has to be woken for it.
     pub fn write(&self, writer: usize, time: u64) -> bool {
         self.work[writer].store(1, Relaxed);
-        self.alarm.ask(time) == Asked::Wake
+        self.alarm.ask(time)
     }
 
     /// One pass; whose work it saw.

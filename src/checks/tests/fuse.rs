@@ -56,9 +56,9 @@ pub(super) fn with_fuse(call: Call, spared: u32, f: impl FnOnce()) -> bool {
 
 /// Counts keys and values that live.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Census(Arc<AtomicU64>);
+pub(super) struct Population(Arc<AtomicU64>);
 
-impl Census {
+impl Population {
     pub(super) fn key(&self, id: u64) -> Key {
         Key(self.person(id))
     }
@@ -73,7 +73,7 @@ impl Census {
 
     fn person(&self, id: u64) -> Person {
         self.0.fetch_add(1, Ordering::Relaxed);
-        Person { id: Box::new(id), census: self.clone() }
+        Person { id: Box::new(id), population: self.clone() }
     }
 
     pub(super) fn alive(&self) -> u64 {
@@ -85,18 +85,18 @@ impl Census {
 #[derive(Debug)]
 struct Person {
     id: Box<u64>,
-    census: Census,
+    population: Population,
 }
 
 impl Person {
     fn copy(&self) -> Self {
-        self.census.person(*self.id)
+        self.population.person(*self.id)
     }
 }
 
 impl Drop for Person {
     fn drop(&mut self) {
-        self.census.0.fetch_sub(1, Ordering::Relaxed);
+        self.population.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -3,7 +3,7 @@
 //! Afterwards the cache is valid inside, its counters add up, it takes and finds new entries, and
 //! every key and value that was ever made is dropped exactly once.
 
-use super::fuse::{Call, Census, FuseCache, Hashing, Id, with_fuse};
+use super::fuse::{Call, FuseCache, Hashing, Id, Population, with_fuse};
 use crate::{Cache, compute::ops::compute::Op};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -18,7 +18,7 @@ struct Scene {
     name: &'static str,
     /// Keys `0..entries` are inserted before.
     entries: u64,
-    act: fn(&FuseCache, &Census),
+    act: fn(&FuseCache, &Population),
     /// The calls that it is known to make: fewer, and the test would no longer test them.
     calls: &'static [Call],
 }
@@ -33,21 +33,21 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "insert, absent",
         entries: 5,
-        act: |cache, census| cache.insert(census.key(500), census.value(500)),
+        act: |cache, population| cache.insert(population.key(500), population.value(500)),
         calls: &[Hash, Eq],
     },
     Scene {
         name: "insert, present",
         entries: 5,
-        act: |cache, census| cache.insert(census.key(3), census.value(3)),
+        act: |cache, population| cache.insert(population.key(3), population.value(3)),
         calls: &[Hash, Eq],
     },
     Scene {
         name: "insert, full",
         entries: FULL,
-        act: |cache, census| {
+        act: |cache, population| {
             for id in 500..530 {
-                cache.insert(census.key(id), census.value(id));
+                cache.insert(population.key(id), population.value(id));
             }
         },
         calls: &[Hash, Eq, DropKey, DropValue],
@@ -55,9 +55,9 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "insert, many times",
         entries: 5,
-        act: |cache, census| {
+        act: |cache, population| {
             for _ in 0..30 {
-                cache.insert(census.key(3), census.value(3));
+                cache.insert(population.key(3), population.value(3));
             }
         },
         calls: &[Hash, Eq, DropKey, DropValue],
@@ -65,13 +65,13 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "add, absent",
         entries: 5,
-        act: |cache, census| _ = cache.add(census.key(500), census.value(500)),
+        act: |cache, population| _ = cache.add(population.key(500), population.value(500)),
         calls: &[Hash, Eq],
     },
     Scene {
         name: "add, present",
         entries: 5,
-        act: |cache, census| _ = cache.add(census.key(3), census.value(3)),
+        act: |cache, population| _ = cache.add(population.key(3), population.value(3)),
         calls: &[Hash, Eq, DropKey, DropValue],
     },
     Scene {
@@ -118,9 +118,9 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "invalidate, many",
         entries: FULL,
-        act: |cache, census| {
+        act: |cache, population| {
             for id in 0..30 {
-                cache.insert(census.key(600), census.value(id));
+                cache.insert(population.key(600), population.value(id));
                 assert!(cache.invalidate(&Id(600)));
             }
         },
@@ -135,7 +135,7 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "insert_many",
         entries: FULL,
-        act: |cache, census| cache.insert_many((20..60).map(|id| census.entry(id))),
+        act: |cache, population| cache.insert_many((20..60).map(|id| population.entry(id))),
         calls: &[Hash, Eq, DropKey, DropValue],
     },
     Scene {
@@ -147,19 +147,22 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "or_insert",
         entries: 5,
-        act: |cache, census| {
-            assert_eq!(cache.entry(census.key(3)).or_insert(census.value(3)).value().id(), 3);
-            assert!(cache.entry(census.key(500)).or_insert(census.value(500)).is_fresh());
+        act: |cache, population| {
+            assert_eq!(
+                cache.entry(population.key(3)).or_insert(population.value(3)).value().id(),
+                3
+            );
+            assert!(cache.entry(population.key(500)).or_insert(population.value(500)).is_fresh());
         },
         calls: &[Hash, Eq, CloneKey, CloneValue, DropKey, DropValue],
     },
     Scene {
         name: "and_compute_with, absent",
         entries: 5,
-        act: |cache, census| {
-            let entry = cache.entry(census.key(500)).and_upsert_with(|old| {
+        act: |cache, population| {
+            let entry = cache.entry(population.key(500)).and_upsert_with(|old| {
                 assert!(old.is_none());
-                census.value(500)
+                population.value(500)
             });
             assert_eq!(entry.value().id(), 500);
         },
@@ -168,24 +171,24 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "and_compute_with, present",
         entries: 5,
-        act: |cache, census| {
+        act: |cache, population| {
             let put = |old| {
                 // Not behind the result, which would be leaked.
                 drop(old);
-                Op::Put(census.value(3))
+                Op::Put(population.value(3))
             };
-            assert!(cache.entry(census.key(3)).and_compute_with(put).into_entry().is_some());
+            assert!(cache.entry(population.key(3)).and_compute_with(put).into_entry().is_some());
             let remove = |_| Op::Remove;
-            assert!(cache.entry(census.key(4)).and_compute_with(remove).into_entry().is_some());
+            assert!(cache.entry(population.key(4)).and_compute_with(remove).into_entry().is_some());
         },
         calls: &[Hash, Eq, CloneKey, CloneValue, DropKey, DropValue],
     },
     Scene {
         name: "replace, many times",
         entries: 5,
-        act: |cache, census| {
+        act: |cache, population| {
             for _ in 0..30 {
-                assert!(cache.replace(&Id(3), census.value(3)).is_some());
+                assert!(cache.replace(&Id(3), population.value(3)).is_some());
             }
         },
         calls: &[Hash, Eq, CloneKey, CloneValue, DropKey, DropValue],
@@ -193,9 +196,9 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "compare_and_swap",
         entries: 5,
-        act: |cache, census| {
+        act: |cache, population| {
             let (_, version) = cache.get_versioned(&Id(3)).expect("there");
-            cache.compare_and_swap(&Id(3), version, census.value(3)).expect("unchanged");
+            cache.compare_and_swap(&Id(3), version, population.value(3)).expect("unchanged");
         },
         calls: &[Hash, Eq, CloneKey, CloneValue],
     },
@@ -211,8 +214,8 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "get_with, present",
         entries: 5,
-        act: |cache, census| {
-            let found = cache.get_with(census.key(3), || unreachable!("it is there"));
+        act: |cache, population| {
+            let found = cache.get_with(population.key(3), || unreachable!("it is there"));
             assert_eq!(found.id(), 3);
         },
         calls: &[Hash, Eq, CloneValue, DropKey],
@@ -220,8 +223,8 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "get_with, absent",
         entries: 5,
-        act: |cache, census| {
-            let loaded = cache.get_with(census.key(500), || census.value(500));
+        act: |cache, population| {
+            let loaded = cache.get_with(population.key(500), || population.value(500));
             assert_eq!(loaded.id(), 500);
         },
         calls: &[Hash, Eq, CloneKey, CloneValue, DropKey, DropValue],
@@ -229,10 +232,10 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "get_with, superseded",
         entries: 5,
-        act: |cache, census| {
-            let loaded = cache.get_with(census.key(500), || {
-                cache.insert(census.key(500), census.value(500));
-                census.value(500)
+        act: |cache, population| {
+            let loaded = cache.get_with(population.key(500), || {
+                cache.insert(population.key(500), population.value(500));
+                population.value(500)
             });
             assert_eq!(loaded.id(), 500);
         },
@@ -241,8 +244,8 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "try_get_with, failing",
         entries: 5,
-        act: |cache, census| {
-            assert!(cache.try_get_with(census.key(500), || Err(())).is_err());
+        act: |cache, population| {
+            assert!(cache.try_get_with(population.key(500), || Err(())).is_err());
         },
         calls: &[Hash, Eq, CloneKey, DropKey],
     },
@@ -254,17 +257,17 @@ const SCENES: &[Scene] = &[
     },
 ];
 
-fn build(hashing: Hashing, shards: usize, entries: u64, census: &Census) -> FuseCache {
+fn build(hashing: Hashing, shards: usize, entries: u64, population: &Population) -> FuseCache {
     let cache = Cache::builder().max_capacity(CAPACITY).shards(shards).hasher(hashing).build();
     for id in 0..entries {
-        cache.insert(census.key(id), census.value(id));
+        cache.insert(population.key(id), population.value(id));
     }
     cache
 }
 
 /// Everything that must hold of a cache that has been through a panic, and of all values at its
 /// end.
-fn check(cache: FuseCache, census: &Census) {
+fn check(cache: FuseCache, population: &Population) {
     cache.validate();
     let mut entries = 0;
     for (key, value) in cache.iter() {
@@ -273,7 +276,7 @@ fn check(cache: FuseCache, census: &Census) {
     }
     assert_eq!(entries, cache.entry_count());
     for id in 1_000..1_040 {
-        cache.insert(census.key(id), census.value(id));
+        cache.insert(population.key(id), population.value(id));
         assert_eq!(cache.get(&Id(id)).map(|value| value.id()), Some(id), "not usable");
         assert!(id % 3 > 0 || cache.remove(&Id(id)).is_some());
     }
@@ -282,15 +285,19 @@ fn check(cache: FuseCache, census: &Census) {
     // Other tests of this process may hold the collector up for a while.
     for _ in 0..10_000 {
         cache.run_pending_tasks();
-        if census.alive() == 2 * cache.entry_count() {
+        if population.alive() == 2 * cache.entry_count() {
             break;
         }
         std::thread::yield_now();
     }
-    assert_eq!(census.alive(), 2 * cache.entry_count(), "removed entries that are never dropped");
+    assert_eq!(
+        population.alive(),
+        2 * cache.entry_count(),
+        "removed entries that are never dropped"
+    );
     cache.validate();
     drop(cache);
-    assert_eq!(census.alive(), 0, "leaked");
+    assert_eq!(population.alive(), 0, "leaked");
 }
 
 #[test]
@@ -302,10 +309,10 @@ fn a_panic_in_any_call_leaves_the_cache_usable_and_leaks_nothing() {
         {
             for call in Call::ALL {
                 for spared in 0.. {
-                    let census = Census::default();
-                    let cache = build(hashing, shards, scene.entries, &census);
-                    let blew = with_fuse(call, spared, || (scene.act)(&cache, &census));
-                    check(cache, &census);
+                    let population = Population::default();
+                    let cache = build(hashing, shards, scene.entries, &population);
+                    let blew = with_fuse(call, spared, || (scene.act)(&cache, &population));
+                    check(cache, &population);
                     if !blew {
                         break;
                     }
@@ -328,17 +335,17 @@ fn comes_late(scene: &Scene, call: Call) -> bool {
     if !matches!(call, DropKey | DropValue) {
         return false;
     }
-    let census = Census::default();
-    let cache = build(Hashing::Spread, 1, scene.entries, &census);
+    let population = Population::default();
+    let cache = build(Hashing::Spread, 1, scene.entries, &population);
     let begun = Instant::now();
     let blew = with_fuse(call, 0, || {
         while begun.elapsed() < Duration::from_secs(60) {
-            (scene.act)(&cache, &census);
+            (scene.act)(&cache, &population);
             // Slow enough for the collector: the cache is not to run out of nodes.
             thread::sleep(Duration::from_millis(5));
         }
     });
-    check(cache, &census);
+    check(cache, &population);
     blew
 }
 
@@ -348,13 +355,17 @@ fn a_panic_while_the_cache_is_dropped_leaks_nothing() {
         for call in [DropKey, DropValue] {
             let mut times = 0;
             for spared in 0.. {
-                let census = Census::default();
-                let cache = build(Hashing::Spread, shards, entries, &census);
+                let population = Population::default();
+                let cache = build(Hashing::Spread, shards, entries, &population);
                 if !with_fuse(call, spared, || drop(cache)) {
                     break;
                 }
                 times += 1;
-                assert_eq!(census.alive(), 0, "{shards} shards, {call:?} after {spared}: leaked");
+                assert_eq!(
+                    population.alive(),
+                    0,
+                    "{shards} shards, {call:?} after {spared}: leaked"
+                );
             }
             assert!(times >= entries.min(CAPACITY), "the table drops more than {times}");
         }
@@ -366,9 +377,11 @@ fn a_panic_in_what_the_caller_hands_in_leaves_the_cache_usable() {
     fn bang() -> ! {
         resume_unwind(Box::new("bang"))
     }
-    type Act = fn(&FuseCache, &Census);
+    type Act = fn(&FuseCache, &Population);
     let table: [(&str, Act); 5] = [
-        ("the loader of get_with", |cache, census| _ = cache.get_with(census.key(9), || bang())),
+        ("the loader of get_with", |cache, population| {
+            _ = cache.get_with(population.key(9), || bang())
+        }),
         ("the closure of get_ref", |cache, _| _ = cache.get_ref(&Id(3), |_| bang())),
         ("the keys of get_many", |cache, _| {
             let keys: Vec<_> = (0..100).map(Id).collect();
@@ -378,8 +391,8 @@ fn a_panic_in_what_the_caller_hands_in_leaves_the_cache_usable() {
                 }
             }));
         }),
-        ("the entries of insert_many", |cache, census| {
-            let entries = (0..100).map(|id| census.entry(id));
+        ("the entries of insert_many", |cache, population| {
+            let entries = (0..100).map(|id| population.entry(id));
             cache.insert_many(entries.inspect(|(key, _)| {
                 if key.id() == 70 {
                     bang()
@@ -393,10 +406,10 @@ fn a_panic_in_what_the_caller_hands_in_leaves_the_cache_usable() {
         }),
     ];
     for (what, act) in table {
-        let census = Census::default();
-        let cache = build(Hashing::Spread, 1, 5, &census);
-        let outcome = catch_unwind(AssertUnwindSafe(|| act(&cache, &census)));
+        let population = Population::default();
+        let cache = build(Hashing::Spread, 1, 5, &population);
+        let outcome = catch_unwind(AssertUnwindSafe(|| act(&cache, &population)));
         assert!(outcome.is_err(), "{what} did not panic");
-        check(cache, &census);
+        check(cache, &population);
     }
 }

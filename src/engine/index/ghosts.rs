@@ -61,7 +61,7 @@ pub(crate) struct Ghosts<'h> {
 
 /// What one look found, with a bit per place.
 #[derive(Debug, PartialEq, Eq)]
-struct Seen {
+struct MatchingGhosts {
     ghosts: u32,
     protected: u32,
 }
@@ -88,7 +88,7 @@ impl Ghosts<'_> {
     fn take_at(self, matching: u32) -> Ghost {
         let at = matching.trailing_zeros() as usize % GHOSTS;
         let word = self.words[at].load(Relaxed);
-        let Seen { ghosts, protected } = self.look();
+        let MatchingGhosts { ghosts, protected } = self.look();
         self.words[at].store(0, Relaxed);
         let is_protected = word & PROTECTED != 0;
         let same = ghosts & if is_protected { protected } else { !protected };
@@ -121,8 +121,8 @@ impl Ghosts<'_> {
         self.bits(|word| word & TAG == tag)
     }
 
-    fn look_portable(&self) -> Seen {
-        Seen {
+    fn look_portable(&self) -> MatchingGhosts {
+        MatchingGhosts {
             ghosts: self.bits(|word| word & TAG != 0),
             protected: self.bits(|word| word & PROTECTED != 0),
         }
@@ -143,7 +143,7 @@ impl Ghosts<'_> {
         self.matching_portable(tag)
     }
 
-    fn look(&self) -> Seen {
+    fn look(&self) -> MatchingGhosts {
         self.look_portable()
     }
 
@@ -195,9 +195,12 @@ impl Ghosts<'_> {
     }
 
     #[inline(always)]
-    fn look(&self) -> Seen {
+    fn look(&self) -> MatchingGhosts {
         let [low, high] = self.load();
-        Seen { ghosts: !self.matching(0) & ((1 << GHOSTS) - 1), protected: Self::join(low, high) }
+        MatchingGhosts {
+            ghosts: !self.matching(0) & ((1 << GHOSTS) - 1),
+            protected: Self::join(low, high),
+        }
     }
 
     #[inline(always)]

@@ -288,7 +288,7 @@ impl Set {
         debug_assert!(slot < SLOTS);
         // SAFETY: `slot` is less than `SLOTS`: slot numbers come from a mask of `SLOTS` bits
         // (`scan.rs`), from a `Loc`, which is made of such a number, from a control word, which has
-        // that of a `Place`, and from loops over all slots.
+        // that of a `DecidedSlot`, and from loops over all slots.
         unsafe { self.slots.get_unchecked(slot) }
     }
 

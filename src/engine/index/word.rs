@@ -20,10 +20,10 @@
 //!
 //! ```text
 //!  63 ......... 33 |   32   | 31 ...... 25 | 24 ... 20 | 19 ... 0
-//!    version 31      sealed   displaced 7    place 5     node 20
+//!    version 31      sealed   displaced 7    slot 5      node 20
 //! ```
 //!
-//! The last insert that was decided in this set (`node` at `place`, or none), how many keys of
+//! The last insert that was decided in this set (`node` at `slot`, or none), how many keys of
 //! this set are next door, whether nothing more is decided here (`tiers.rs`), and a version that
 //! every decision and every bump raises.
 
@@ -165,7 +165,7 @@ pub(crate) struct Word(u32);
 
 /// The kinds of [`Word`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum WordKind {
     /// No entry.
     Free,
     /// An insert in progress.
@@ -188,11 +188,11 @@ impl Word {
     }
 
     #[inline(always)]
-    pub(crate) fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> WordKind {
         match self {
-            Word::FREE => Kind::Free,
-            _ if self.is_member() => Kind::Member,
-            _ => Kind::Tentative,
+            Word::FREE => WordKind::Free,
+            _ if self.is_member() => WordKind::Member,
+            _ => WordKind::Tentative,
         }
     }
 
@@ -210,7 +210,7 @@ impl Word {
     /// Returns the member word that a tentative word becomes.
     #[inline(always)]
     pub(crate) fn into_member(self) -> Word {
-        debug_assert_eq!(self.kind(), Kind::Tentative);
+        debug_assert_eq!(self.kind(), WordKind::Tentative);
         Word(self.0 | MEMBER)
     }
 }
@@ -223,7 +223,7 @@ impl std::fmt::Debug for Word {
 
 /// A slot of a pair of sets, as seen from the home set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct DecidedSlot {
     /// Slot number within its set.
     pub(crate) slot: usize,
     /// Whether the slot is in the neighbour of the home set.
@@ -231,8 +231,8 @@ pub(crate) struct Place {
 }
 
 const CTL_NODE: u64 = (1 << NODE_BITS_MAX) - 1;
-const CTL_PLACE_SHIFT: u32 = 20;
-const CTL_PLACE_DISPLACED: u64 = 1 << 24;
+const CTL_SLOT_SHIFT: u32 = 20;
+const CTL_SLOT_DISPLACED: u64 = 1 << 24;
 const CTL_DISPLACED_SHIFT: u32 = 25;
 const CTL_DISPLACED_ONE: u64 = 1 << CTL_DISPLACED_SHIFT;
 const CTL_SEALED: u64 = 1 << 32;
@@ -258,10 +258,11 @@ impl Control {
     /// Returns the insert that the word names: the last one that was decided, if it has not been
     /// forgotten.
     #[inline]
-    pub(crate) fn decided(self) -> Option<(NodeId, Place)> {
+    pub(crate) fn decided(self) -> Option<(NodeId, DecidedSlot)> {
         let node = (self.0 & CTL_NODE) as NodeId;
-        (node != 0)
-            .then(|| (node, Place { slot: self.slot_decided(), displaced: self.names_next_door() }))
+        (node != 0).then(|| {
+            (node, DecidedSlot { slot: self.slot_decided(), displaced: self.names_next_door() })
+        })
     }
 
     /// Returns whether the word names this node, which is not 0.
@@ -273,13 +274,13 @@ impl Control {
     /// Returns the slot of the insert that the word names; 0 if it names none.
     #[inline(always)]
     pub(crate) fn slot_decided(self) -> usize {
-        (self.0 >> CTL_PLACE_SHIFT) as usize & 0xF
+        (self.0 >> CTL_SLOT_SHIFT) as usize & 0xF
     }
 
     /// Returns whether that slot is in the neighbouring set.
     #[inline(always)]
     pub(crate) fn names_next_door(self) -> bool {
-        self.0 & CTL_PLACE_DISPLACED != 0
+        self.0 & CTL_SLOT_DISPLACED != 0
     }
 
     /// Returns how many of the set's keys are next door at most.
@@ -292,15 +293,14 @@ impl Control {
         self.displaced() < CTL_DISPLACED_MAX
     }
 
-    /// Returns the word after the decision that `node` at `place` is inserted.
+    /// Returns the word after the decision that `node` in `slot` is inserted.
     #[inline]
-    pub(crate) fn decide(self, node: NodeId, place: Place) -> Control {
-        let keep = self.0 & !(CTL_NODE | 0x1F << CTL_PLACE_SHIFT);
-        let displaced = u64::from(place.displaced);
-        let slot = (place.slot as u64) << CTL_PLACE_SHIFT;
-        let place = slot | (displaced * CTL_PLACE_DISPLACED);
+    pub(crate) fn decide(self, node: NodeId, slot: DecidedSlot) -> Control {
+        let keep = self.0 & !(CTL_NODE | 0x1F << CTL_SLOT_SHIFT);
+        let displaced = u64::from(slot.displaced);
+        let slot = ((slot.slot as u64) << CTL_SLOT_SHIFT) | (displaced * CTL_SLOT_DISPLACED);
         let more = displaced * CTL_DISPLACED_ONE + CTL_VERSION_ONE;
-        Control((keep | place | u64::from(node)).wrapping_add(more))
+        Control((keep | slot | u64::from(node)).wrapping_add(more))
     }
 
     /// Returns whether nothing more is decided in this set.
@@ -326,7 +326,7 @@ impl Control {
     pub(crate) fn forget(self, node: NodeId, was_displaced: bool) -> Control {
         let mut bits = self.0;
         if bits & CTL_NODE == u64::from(node) {
-            bits &= !(CTL_NODE | 0x1F << CTL_PLACE_SHIFT);
+            bits &= !(CTL_NODE | 0x1F << CTL_SLOT_SHIFT);
         }
         if was_displaced {
             debug_assert!(self.displaced() > 0, "a displaced key that nobody counted");
@@ -350,7 +350,7 @@ mod tests {
             let (hash, node) = (rng.random::<u64>(), rng.random_range(1..=max));
             let displaced = rng.random();
             let word = layout.tentative(hash, node, displaced);
-            assert_eq!(word.kind(), Kind::Tentative);
+            assert_eq!(word.kind(), WordKind::Tentative);
             assert_eq!((layout.node(word), word.is_displaced()), (node, displaced));
             let (home, next_door) = (layout.probe(hash), layout.probe(hash).next_door());
             let (probe, elsewhere) = if displaced { (next_door, home) } else { (home, next_door) };
@@ -359,7 +359,7 @@ mod tests {
             assert_eq!(probe.node_of(Word::FREE, likely), None);
 
             let member = word.into_member();
-            assert_eq!(member.kind(), Kind::Member);
+            assert_eq!(member.kind(), WordKind::Member);
             assert_eq!(probe.node_of(member, likely), Some(node));
             assert_eq!(elsewhere.node_of(member, likely), None);
             assert_eq!(layout.node(member), node);
@@ -383,10 +383,10 @@ mod tests {
         let mut control = Control::from_bits(0);
         assert_eq!(control.decided(), None);
         for round in 1..=20u32 {
-            let place = Place { slot: round as usize % SLOTS, displaced: round % 2 == 0 };
+            let slot = DecidedSlot { slot: round as usize % SLOTS, displaced: round % 2 == 0 };
             let before = control;
-            control = control.decide(round, place);
-            assert_eq!(control.decided(), Some((round, place)));
+            control = control.decide(round, slot);
+            assert_eq!(control.decided(), Some((round, slot)));
             assert_ne!(control.bits() >> 33, before.bits() >> 33, "the version moves");
         }
         assert_eq!(control.displaced(), 10);
@@ -399,8 +399,8 @@ mod tests {
     #[test]
     fn the_version_wraps_without_touching_its_neighbours() {
         let control = Control::from_bits(u64::MAX << 33);
-        let next = control.decide(5, Place { slot: 1, displaced: false });
-        assert_eq!(next.decided(), Some((5, Place { slot: 1, displaced: false })));
+        let next = control.decide(5, DecidedSlot { slot: 1, displaced: false });
+        assert_eq!(next.decided(), Some((5, DecidedSlot { slot: 1, displaced: false })));
         assert_eq!((next.bits() >> 33, next.displaced()), (0, 0));
         let bumped = next.bump();
         assert_eq!((bumped.bits() >> 33, bumped.decided()), (1, next.decided()));
@@ -409,8 +409,8 @@ mod tests {
 
     #[test]
     fn a_seal_stays() {
-        let place = Place { slot: 3, displaced: true };
-        let open = Control::from_bits(u64::MAX << 33).decide(5, place);
+        let slot = DecidedSlot { slot: 3, displaced: true };
+        let open = Control::from_bits(u64::MAX << 33).decide(5, slot);
         assert!(!open.is_sealed());
         let sealed = open.seal();
         assert_eq!((sealed.decided(), sealed.displaced()), (open.decided(), open.displaced()));

@@ -222,7 +222,7 @@ pub(crate) type Watch<'a> = Option<&'a Groups>;
 
 /// A step of the sweep that has to be done.
 #[derive(Debug)]
-pub(crate) struct Step {
+pub(crate) struct SweepStep {
     progress: u64,
 }
 
@@ -383,7 +383,7 @@ impl Groups {
 
     /// Returns the next step of the sweep, if there is one. The caller looks at its sets after
     /// this.
-    pub(crate) fn next_step(&self) -> Option<Step> {
+    pub(crate) fn next_step(&self) -> Option<SweepStep> {
         loop {
             // Acquire: pairs with the AcqRel in `advance`; what earlier steps did is visible, and
             // `done` is read after it.
@@ -394,7 +394,7 @@ impl Groups {
                     // insert sees the stamp; otherwise the look at the sets sees its entry.
                     fence(Ordering::SeqCst);
                 }
-                return Some(Step { progress });
+                return Some(SweepStep { progress });
             }
             // Acquire: pairs with the AcqRel in `invalidate` and `everybody_knows`; the stamps of
             // all that are done are visible.
@@ -409,7 +409,7 @@ impl Groups {
 
     /// Finishes a step: its sets hold nothing that was invalidated when the round began. `pairs` is
     /// the number of pairs of sets, read after the step began.
-    pub(crate) fn finish(&self, step: &Step, pairs: u64) {
+    pub(crate) fn finish(&self, step: &SweepStep, pairs: u64) {
         let next = step.progress + 1;
         let ends = next & POSITION_MAX >= pairs;
         if planted(Bug::DisarmLatest) && ends {
@@ -434,7 +434,7 @@ impl Groups {
     }
 }
 
-impl Step {
+impl SweepStep {
     /// Returns the number of the pair of sets to look at.
     pub(crate) fn pair(&self) -> u64 {
         self.progress & POSITION_MAX

@@ -76,7 +76,7 @@ use crate::{
         singleflight::{
             flight::Flight,
             flights::Boarded,
-            load_times::{BUCKETS, LoadTimes},
+            load_times::{BUCKETS, LoadTimeHistogram},
             outbox::Hold,
         },
         storage::{nodes::Entry, parts::Part},
@@ -222,7 +222,7 @@ impl<K, V> Engine<K, V> {
     }
 
     pub(crate) fn load_times(&self) -> [u64; BUCKETS] {
-        self.common.load_times.get().map_or([0; BUCKETS], LoadTimes::counts)
+        self.common.load_times.get().map_or([0; BUCKETS], LoadTimeHistogram::counts)
     }
 
     /// Starts a stopwatch for a loader.
@@ -250,7 +250,7 @@ impl<K, V> Engine<K, V> {
         if failed {
             counters.count(number, Event::LoadFailure);
         }
-        let times = self.common.load_times.get_or_make(LoadTimes::new);
+        let times = self.common.load_times.get_or_make(LoadTimeHistogram::new);
         times.record(took);
     }
 }

@@ -114,7 +114,7 @@ enum IfExhausted {
 
 /// The result of a lookup in one tier.
 #[derive(Clone, Copy, Debug)]
-struct Observed<'i> {
+struct TierLookup<'i> {
     home: Home<'i>,
     /// The control word of `home`, read before the look for the key.
     control: Control,
@@ -123,7 +123,7 @@ struct Observed<'i> {
     is_past: bool,
 }
 
-impl<'i> Observed<'i> {
+impl<'i> TierLookup<'i> {
     fn live(self) -> Option<Found<'i>> {
         self.found.filter(|_| !self.is_past)
     }
@@ -261,7 +261,7 @@ impl<K: Eq, V> Engine<K, V> {
         cx: &WriteScope<'_, K, V>,
         hash: u64,
         eq: impl Fn(&K) -> bool,
-    ) -> (&Shard<K, V>, Observed<'_>) {
+    ) -> (&Shard<K, V>, TierLookup<'_>) {
         let first = self.common.tiers.first(hash);
         let observed = first.look(cx, hash, &eq);
         let mut seen = (first, observed);
@@ -276,7 +276,12 @@ impl<K: Eq, V> Engine<K, V> {
 }
 
 impl<K: Eq, V> Shard<K, V> {
-    fn look(&self, cx: &WriteScope<'_, K, V>, hash: u64, eq: impl Fn(&K) -> bool) -> Observed<'_> {
+    fn look(
+        &self,
+        cx: &WriteScope<'_, K, V>,
+        hash: u64,
+        eq: impl Fn(&K) -> bool,
+    ) -> TierLookup<'_> {
         let home = self.index.home(hash);
         loop {
             let control = self.index.settled(home);
@@ -285,7 +290,7 @@ impl<K: Eq, V> Shard<K, V> {
                 found.is_some_and(|found| !self.is_live(cx.common(), cx.watch, found.node));
             // If the entry was replaced before its end, the key was present throughout: look again.
             if !is_past || found.is_some_and(|found| self.index.still_names(found)) {
-                return Observed { home, control, found, is_past };
+                return TierLookup { home, control, found, is_past };
             }
         }
     }

@@ -294,13 +294,13 @@ impl<K: Eq, V> Shard<K, V> {
         target: Target,
         node: NodeId,
         (home, control): (Home<'i>, Control),
-        own: Option<&ThreadCache>,
+        thread_cache: Option<&ThreadCache>,
         in_hand: Option<Room<'i>>,
     ) -> Adding<'i> {
         let control = self.index.clear_name(home, control, node);
         let is_first = in_hand.is_none();
         let room = match in_hand {
-            None => self.room(cx, target, home, node, own),
+            None => self.room(cx, target, home, node, thread_cache),
             Some(room) => self.enlarge(cx, target, room, target.price.weight()),
         };
         let Some(Room { credit, source, claim, vacant }) = room else { return Adding::NoRoom };

@@ -3,7 +3,7 @@
 //! An entry is live unless its deadline has come (`timing.rs`) or it was invalidated together with
 //! others (`groups.rs`). An operation asks in this order: before the look at the index, whether
 //! there may be invalidated entries ([`Common::watch`]); of an entry that it has found, how that
-//! counts ([`Standing`]). A read may then postpone the deadline ([`Shard::on_read`]), and a removal
+//! counts ([`Liveness`]). A read may then postpone the deadline ([`Shard::on_read`]), and a removal
 //! tells for which cause the value leaves ([`Shard::cause`]).
 
 use crate::{
@@ -14,13 +14,13 @@ use crate::{
         storage::parts::PartSet,
         time::{extend::Extended, lifetimes::OnRead, timing::Timing},
     },
-    process::clock::{Reading, Verdict},
+    process::clock::{DeadlineState, Reading},
     types::removal::RemovalCause,
 };
 
 /// How a member of the index counts for operations that look for its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Liveness {
     Live,
     /// The deadline has come, and the entry counts as absent.
     Expired,
@@ -40,31 +40,31 @@ impl<K, V> Shard<K, V> {
     /// Returns how the entry of a node counts that was found in the index. If it is expired, that
     /// is marked past.
     #[inline(always)]
-    fn standing(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Standing {
+    fn liveness(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> Liveness {
         self.judge(common, watch, node).0
     }
 
-    /// Like [`Shard::standing`], and returns the reading of the clock, if it was read.
+    /// Like [`Shard::liveness`], and returns the reading of the clock, if it was read.
     #[inline(always)]
     pub(crate) fn judge(
         &self,
         common: &Common<K, V>,
         watch: Watch<'_>,
         node: NodeId,
-    ) -> (Standing, Option<Reading>) {
+    ) -> (Liveness, Option<Reading>) {
         if watch.is_some_and(|groups| groups.is_invalidated(&self.births, node)) {
-            return (Standing::Invalidated, None);
+            return (Liveness::Invalidated, None);
         }
-        let Some(timing) = self.timing.get() else { return (Standing::Live, None) };
+        let Some(timing) = self.timing.get() else { return (Liveness::Live, None) };
         let clock = &common.lifetimes.clock;
         match timing.judge(clock, node) {
-            Verdict::Live(reading) => (Standing::Live, reading),
+            DeadlineState::Live(reading) => (Liveness::Live, reading),
             // If it cannot be marked past, the entry has got another deadline, which has not come.
             // This thread has no reading for that one.
-            Verdict::Past => {
+            DeadlineState::Past => {
                 let is_past = |seen| clock.is_past(seen);
                 let marked = timing.mark_past(node, common.lifetimes.grace, is_past);
-                (if marked { Standing::Expired } else { Standing::Live }, None)
+                (if marked { Liveness::Expired } else { Liveness::Live }, None)
             }
         }
     }
@@ -80,7 +80,7 @@ impl<K, V> Shard<K, V> {
     /// invalidated. If it is expired, its deadline is marked past.
     #[inline(always)]
     pub(crate) fn is_live(&self, common: &Common<K, V>, watch: Watch<'_>, node: NodeId) -> bool {
-        self.standing(common, watch, node) == Standing::Live
+        self.liveness(common, watch, node) == Liveness::Live
     }
 
     /// Returns the cause for which the value of a node leaves: `cause`, unless it was expired or
@@ -93,23 +93,23 @@ impl<K, V> Shard<K, V> {
         cause: RemovalCause,
     ) -> RemovalCause {
         if cx.parts().has_any_of(PartSet::OF_STANDINGS) {
-            self.cause_by_standing(cx, node, cause)
+            self.cause_by_liveness(cx, node, cause)
         } else {
             cause
         }
     }
 
     #[inline(never)]
-    fn cause_by_standing(
+    fn cause_by_liveness(
         &self,
         cx: &WriteScope<'_, K, V>,
         node: NodeId,
         cause: RemovalCause,
     ) -> RemovalCause {
-        match self.standing(cx.common(), cx.watch, node) {
-            Standing::Live => cause,
-            Standing::Expired => RemovalCause::Expired,
-            Standing::Invalidated => RemovalCause::Invalidated,
+        match self.liveness(cx.common(), cx.watch, node) {
+            Liveness::Live => cause,
+            Liveness::Expired => RemovalCause::Expired,
+            Liveness::Invalidated => RemovalCause::Invalidated,
         }
     }
 

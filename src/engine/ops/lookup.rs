@@ -4,7 +4,7 @@ use crate::{
     engine::{
         Engine,
         index::sets::{Found, Home, Index},
-        ops::liveness::Standing,
+        ops::liveness::Liveness,
         reclaim::epoch::{Pin, pin},
         shards::{
             common::Common,
@@ -278,8 +278,8 @@ impl<K, V> Engine<K, V> {
                 if !parts.has_any_of(PartSet::OF_LOOKUPS) {
                     return Some(Located { shard, found, reading: None, entry });
                 }
-                let (standing, reading) = shard.judge(&self.common, watch, found.node);
-                if standing == Standing::Live {
+                let (liveness, reading) = shard.judge(&self.common, watch, found.node);
+                if liveness == Liveness::Live {
                     return Some(Located { shard, found, reading, entry });
                 }
                 // If the entry was replaced before its end, the key was present throughout: look

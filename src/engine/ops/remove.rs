@@ -28,7 +28,7 @@ use crate::{
 
 /// The outcome of a removal from one shard.
 #[derive(Debug)]
-enum Taken<R> {
+enum TierRemoval<R> {
     /// The shard does not have the key.
     Nothing,
     /// The entry was removed, and was expired or invalidated.
@@ -82,10 +82,10 @@ impl<K, V> Common<K, V> {
         loop {
             let take_once = |entry: &_| take.take().map(|take| take(entry));
             match shard.remove(cx, home, hash, &mut eq, take_once) {
-                Taken::Entry(taken) => return taken,
-                Taken::Past => return None,
-                Taken::Nothing if planted(Bug::RemoveFirstOnly) => return None,
-                Taken::Nothing => (level, shard) = self.tiers.next(level, hash)?,
+                TierRemoval::Entry(taken) => return taken,
+                TierRemoval::Past => return None,
+                TierRemoval::Nothing if planted(Bug::RemoveFirstOnly) => return None,
+                TierRemoval::Nothing => (level, shard) = self.tiers.next(level, hash)?,
             }
             home = shard.index.home(hash);
         }
@@ -113,10 +113,10 @@ impl<K, V> Shard<K, V> {
         hash: u64,
         mut eq: impl FnMut(&K) -> bool,
         take: impl FnOnce(&Entry<K, V>) -> R,
-    ) -> Taken<R> {
+    ) -> TierRemoval<R> {
         loop {
             let Some(found) = self.find(cx.guard(), home, hash, &mut eq) else {
-                return Taken::Nothing;
+                return TierRemoval::Nothing;
             };
             // Read before the swap: no thread finds the key after it, so an entry that ends after
             // this look was removed in time.
@@ -125,7 +125,7 @@ impl<K, V> Shard<K, V> {
                 let loc = self.index.loc(found);
                 if cause != RemovalCause::Explicit {
                     self.finish_removal(cx, loc, found.word, cause);
-                    return Taken::Past;
+                    return TierRemoval::Past;
                 }
                 // If `take` panics, `gone` gives up the credit and the node.
                 let gone = OnDrop(|| _ = self.depart_out_of_line(cx, loc, found.word, cause));
@@ -134,7 +134,7 @@ impl<K, V> Shard<K, V> {
                 let taken = unsafe { self.nodes.with(found.node, take) };
                 std::mem::forget(gone);
                 self.finish_removal(cx, loc, found.word, cause);
-                return Taken::Entry(taken);
+                return TierRemoval::Entry(taken);
             }
         }
     }
@@ -176,7 +176,7 @@ impl<K, V> Shard<K, V> {
         loc: Loc,
         word: Word,
         cause: RemovalCause,
-        own: Option<&ThreadCache>,
+        thread_cache: Option<&ThreadCache>,
     ) -> (Credit, RemovalCause) {
         self.index.forget(loc, word, Departure::Key);
         self.uncount_member();
@@ -185,7 +185,7 @@ impl<K, V> Shard<K, V> {
             return self.depart_with_parts(cx, node, cause);
         }
         cx.count(Event::of_departure(cause));
-        self.recycler.retire_by(own, node, cx.guard());
+        self.recycler.retire_by(thread_cache, node, cx.guard());
         (Credit::of_removed_entry(1), cause)
     }
 

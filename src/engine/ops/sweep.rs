@@ -7,7 +7,7 @@ use crate::{
         Engine,
         index::{sets::Loc, word::NodeId},
         invalidate::{
-            groups::{Groups, Step},
+            groups::{Groups, SweepStep},
             tags::TagSlot,
         },
         reclaim::epoch::pin,
@@ -80,7 +80,7 @@ impl<K, V> Common<K, V> {
         true
     }
 
-    fn sweep_step(&self, cx: &WriteScope<'_, K, V>, groups: &Groups, step: &Step, pairs: u64) {
+    fn sweep_step(&self, cx: &WriteScope<'_, K, V>, groups: &Groups, step: &SweepStep, pairs: u64) {
         if let Some((shard, first)) = self.tiers.pair(step.pair()) {
             for set in first..first + 2 {
                 let Some(members) = shard.index.members_of(set) else { break };

@@ -289,25 +289,25 @@ impl Budget {
         // credits elsewhere, too, and its insert evicts although these are unused.
         let [spare] = &*self.spare else { return false };
         // Relaxed, all three: hints; an insert that finds nothing unused evicts. One test of all.
-        let (own, pool) = (credits.unused(), self.pool.load(Ordering::Relaxed));
-        own | pool | spare.load(Ordering::Relaxed) == 0
+        let (unused, pool) = (credits.unused(), self.pool.load(Ordering::Relaxed));
+        unused | pool | spare.load(Ordering::Relaxed) == 0
     }
 
-    /// Takes unused credits for shard `own`: `most` of them, or as many as there are.
+    /// Takes unused credits for a shard: `most` of them, or as many as there are.
     #[inline]
     pub(crate) fn take<'a>(
         &self,
-        own: usize,
+        shard: usize,
         credits: &Credits,
         most: u64,
-        shard: impl Fn(usize) -> &'a Credits,
+        credits_of: impl Fn(usize) -> &'a Credits,
     ) -> Credit {
         let mut taken = credits.take(most);
         if taken < most {
-            taken += self.draw(own, credits, most - taken);
+            taken += self.draw(shard, credits, most - taken);
         }
         if taken < most {
-            taken += self.steal(own, credits, most - taken, shard);
+            taken += self.steal(shard, credits, most - taken, credits_of);
         }
         if taken > 0 {
             step(Step::CreditTaken);
@@ -316,7 +316,7 @@ impl Budget {
     }
 
     #[inline]
-    fn draw(&self, own: usize, credits: &Credits, most: u64) -> u64 {
+    fn draw(&self, shard: usize, credits: &Credits, most: u64) -> u64 {
         let mut pool = self.pool.load(Ordering::Relaxed);
         while pool > 0 {
             // Batches get smaller as the pool runs dry, since shards that are rarely used would
@@ -329,7 +329,7 @@ impl Budget {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             ) {
-                Ok(_) => return self.keep_rest(own, credits, batch, most),
+                Ok(_) => return self.keep_rest(shard, credits, batch, most),
                 Err(now) => pool = now,
             }
         }
@@ -339,20 +339,20 @@ impl Budget {
     #[inline]
     fn steal<'a>(
         &self,
-        own: usize,
+        shard: usize,
         credits: &Credits,
         most: u64,
-        shard: impl Fn(usize) -> &'a Credits,
+        credits_of: impl Fn(usize) -> &'a Credits,
     ) -> u64 {
         let mut taken = 0;
         for (i, word) in self.spare.iter().enumerate() {
             // Relaxed: a hint; `steal_under` reads the word again.
             if taken < most && word.load(Ordering::Relaxed) != 0 {
-                taken += self.steal_under(i, word, own, credits, most - taken, &shard);
+                taken += self.steal_under(i, word, shard, credits, most - taken, &credits_of);
             }
         }
         if taken < most && self.words.load(Ordering::Relaxed) as usize > self.spare.len() {
-            taken += self.steal_above(own, credits, most - taken, &shard);
+            taken += self.steal_above(shard, credits, most - taken, &credits_of);
         }
         taken
     }
@@ -361,14 +361,14 @@ impl Budget {
     #[cold]
     fn steal_above<'a>(
         &self,
-        own: usize,
+        shard: usize,
         credits: &Credits,
         most: u64,
-        shard: &impl Fn(usize) -> &'a Credits,
+        credits_of: &impl Fn(usize) -> &'a Credits,
     ) -> u64 {
         let words = self.spare.len()..self.words.load(Ordering::Relaxed) as usize;
         words.filter_map(|i| Some((i, self.word(i)?))).fold(0, |taken, (i, word)| {
-            taken + self.steal_under(i, word, own, credits, most - taken, shard)
+            taken + self.steal_under(i, word, shard, credits, most - taken, credits_of)
         })
     }
 
@@ -377,10 +377,10 @@ impl Budget {
         &self,
         i: usize,
         word: &AtomicU64,
-        own: usize,
+        shard: usize,
         credits: &Credits,
         most: u64,
-        shard: &impl Fn(usize) -> &'a Credits,
+        credits_of: &impl Fn(usize) -> &'a Credits,
     ) -> u64 {
         let mut taken = 0;
         let unordered = planted(Bug::SpareUnordered);
@@ -395,35 +395,35 @@ impl Budget {
             // swap sees the bit cleared.
             let order =
                 if planted(Bug::SpareRelaxed) { Ordering::Relaxed } else { Ordering::Release };
-            let stolen = shard(i * WORD_BITS + bit as usize).0.swap(0, order);
-            taken += self.keep_rest(own, credits, stolen, most - taken);
+            let stolen = credits_of(i * WORD_BITS + bit as usize).0.swap(0, order);
+            taken += self.keep_rest(shard, credits, stolen, most - taken);
         }
         taken
     }
 
     /// Takes `most` of `found` credits, and gives the rest to the shard.
     #[inline]
-    fn keep_rest(&self, own: usize, credits: &Credits, found: u64, most: u64) -> u64 {
+    fn keep_rest(&self, shard: usize, credits: &Credits, found: u64, most: u64) -> u64 {
         let taken = found.min(most);
-        self.put(own, credits, found - taken);
+        self.put(shard, credits, found - taken);
         taken
     }
 
-    /// Gives a credit to shard `own`: its entry was removed, or its insert did not happen.
+    /// Gives a credit to a shard: its entry was removed, or its insert did not happen.
     #[inline(always)]
-    pub(crate) fn give(&self, own: usize, credits: &Credits, credit: Credit) {
-        self.put(own, credits, credit.0);
+    pub(crate) fn give(&self, shard: usize, credits: &Credits, credit: Credit) {
+        self.put(shard, credits, credit.0);
     }
 
     #[inline(always)]
-    fn put(&self, own: usize, credits: &Credits, count: u64) {
+    fn put(&self, shard: usize, credits: &Credits, count: u64) {
         if count > 0 {
-            self.put_some(own, credits, count);
+            self.put_some(shard, credits, count);
         }
     }
 
     #[inline]
-    fn put_some(&self, own: usize, credits: &Credits, mut count: u64) {
+    fn put_some(&self, shard: usize, credits: &Credits, mut count: u64) {
         if self.debt() > 0 {
             count = self.repay(count);
             if count == 0 {
@@ -434,8 +434,8 @@ impl Budget {
         // before, the bit is seen cleared below.
         credits.0.fetch_add(count, Ordering::Acquire);
         // A shard is admitted before any thread can find it.
-        let Some(word) = self.word(own / WORD_BITS) else { return };
-        let bit = 1 << (own % WORD_BITS);
+        let Some(word) = self.word(shard / WORD_BITS) else { return };
+        let bit = 1 << (shard % WORD_BITS);
         // Most often the bit is set already, and the word is not written.
         // Relaxed: ordered behind the addition by its Acquire.
         if word.load(Ordering::Relaxed) & bit == 0 {

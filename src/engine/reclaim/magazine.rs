@@ -6,7 +6,7 @@
 //!
 //! # Who may touch what
 //!
-//! A magazine is either *held* by one thread, as a [`Held`], or on one stack. Only the holder
+//! A magazine is either held by one thread, as a [`HeldMagazine`], or on one stack. Only the holder
 //! writes its nodes and counts. Any thread may read the `next` of any magazine; a thread that pops
 //! from a stack does.
 //!
@@ -80,7 +80,7 @@ unsafe impl Element for Magazine {
 /// A magazine that one thread holds. It has to be pushed or released; if it is dropped, it is lost.
 #[derive(Debug)]
 #[must_use = "a magazine that is dropped is lost"]
-pub(crate) struct Held(u32);
+pub(crate) struct HeldMagazine(u32);
 
 /// The head of a stack of magazines.
 #[derive(Debug)]
@@ -180,12 +180,12 @@ impl Magazines {
     }
 
     /// Takes a magazine without nodes. Returns `None` if there is no memory for one.
-    pub(crate) fn hold_empty(&self) -> Option<Held> {
+    pub(crate) fn hold_empty(&self) -> Option<HeldMagazine> {
         self.pop(&self.empty).or_else(|| self.hold_fresh())
     }
 
     #[cold]
-    fn hold_fresh(&self) -> Option<Held> {
+    fn hold_fresh(&self) -> Option<HeldMagazine> {
         // Relaxed: checked by the compare-exchange below.
         let mut fresh = self.fresh.load(Ordering::Relaxed);
         loop {
@@ -197,14 +197,14 @@ impl Magazines {
             // thread, above. Failure, Relaxed: tries the next number.
             match self.fresh.compare_exchange(fresh, fresh + 1, Ordering::AcqRel, Ordering::Relaxed)
             {
-                Ok(_) => return Some(Held(fresh + 1)),
+                Ok(_) => return Some(HeldMagazine(fresh + 1)),
                 Err(now) => fresh = now,
             }
         }
     }
 
     /// Gives back a magazine whose nodes were taken over by the caller.
-    pub(crate) fn release(&self, held: Held) {
+    pub(crate) fn release(&self, held: HeldMagazine) {
         let magazine = self.at(held.0);
         // Relaxed, both: the push is the Release.
         magazine.len.store(0, Ordering::Relaxed);
@@ -213,7 +213,7 @@ impl Magazines {
     }
 
     /// Puts a magazine on a stack.
-    pub(crate) fn push(&self, stack: &Stack, held: Held) {
+    pub(crate) fn push(&self, stack: &Stack, held: HeldMagazine) {
         // Relaxed: the number is only stored in `next`, and checked by the compare-exchange.
         let mut head = Head(stack.0.load(Ordering::Relaxed));
         loop {
@@ -231,7 +231,7 @@ impl Magazines {
     }
 
     /// Takes the topmost magazine of a stack.
-    pub(crate) fn pop(&self, stack: &Stack) -> Option<Held> {
+    pub(crate) fn pop(&self, stack: &Stack) -> Option<HeldMagazine> {
         // Acquire, all three: pairs with the Release in `push`; `next` and the magazine's storage
         // are visible, and the last holder is done with the magazine and its nodes.
         let order =
@@ -241,7 +241,7 @@ impl Magazines {
             // Relaxed: acquired with the head, or the compare-exchange fails ("ABA").
             let next = self.at(head.magazine()).next.load(Ordering::Relaxed);
             match stack.0.compare_exchange(head.0, head.moved_to(next).0, order, order) {
-                Ok(_) => return Some(Held(head.magazine())),
+                Ok(_) => return Some(HeldMagazine(head.magazine())),
                 Err(now) => head = Head(now),
             }
         }
@@ -252,18 +252,18 @@ impl Magazines {
     // these fields, and `pop` has acquired what holders before it wrote.
 
     /// Returns the number of nodes.
-    pub(crate) fn len(&self, held: &Held) -> u32 {
+    pub(crate) fn len(&self, held: &HeldMagazine) -> u32 {
         self.at(held.0).len.load(Ordering::Relaxed)
     }
 
     /// Returns the `i`-th node.
-    pub(crate) fn node(&self, held: &Held, i: u32) -> NodeId {
+    pub(crate) fn node(&self, held: &HeldMagazine, i: u32) -> NodeId {
         debug_assert!(i < self.len(held));
         self.at(held.0).nodes[i as usize].load(Ordering::Relaxed)
     }
 
     /// Replaces the nodes by these, of which there are at most [`MAGAZINE`].
-    pub(crate) fn fill(&self, held: &Held, nodes: impl Iterator<Item = NodeId>) {
+    pub(crate) fn fill(&self, held: &HeldMagazine, nodes: impl Iterator<Item = NodeId>) {
         let magazine = self.at(held.0);
         let mut len = 0;
         for (place, node) in magazine.nodes.iter().zip(nodes) {
@@ -278,7 +278,7 @@ impl Magazines {
     /// # Safety
     ///
     /// No other thread writes the pieces.
-    pub(crate) unsafe fn fill_from(&self, held: &Held, pieces: [&[AtomicU32]; 2]) {
+    pub(crate) unsafe fn fill_from(&self, held: &HeldMagazine, pieces: [&[AtomicU32]; 2]) {
         let magazine = self.at(held.0);
         let [first, second] = pieces;
         let (front, back) = magazine.nodes.split_at(first.len());
@@ -296,7 +296,7 @@ impl Magazines {
     /// # Safety
     ///
     /// No other thread accesses the places.
-    pub(crate) unsafe fn copy_into(&self, held: &Held, places: &[AtomicU32]) -> u32 {
+    pub(crate) unsafe fn copy_into(&self, held: &HeldMagazine, places: &[AtomicU32]) -> u32 {
         let magazine = self.at(held.0);
         let len = magazine.len.load(Ordering::Relaxed);
         // SAFETY: the caller guarantees that no other thread accesses the places, and only the
@@ -306,7 +306,7 @@ impl Magazines {
     }
 
     /// Removes the last node.
-    pub(crate) fn take_last(&self, held: &Held) -> Option<NodeId> {
+    pub(crate) fn take_last(&self, held: &HeldMagazine) -> Option<NodeId> {
         let last = self.len(held).checked_sub(1)?;
         let node = self.node(held, last);
         self.at(held.0).len.store(last, Ordering::Relaxed);
@@ -314,7 +314,7 @@ impl Magazines {
     }
 
     /// Returns the next node that still holds a key and value, and counts it as dropped.
-    pub(crate) fn next_to_drop(&self, held: &Held) -> Option<NodeId> {
+    pub(crate) fn next_to_drop(&self, held: &HeldMagazine) -> Option<NodeId> {
         let magazine = self.at(held.0);
         let dropped = magazine.dropped.load(Ordering::Relaxed);
         (dropped < self.len(held)).then(|| {
@@ -324,7 +324,7 @@ impl Magazines {
     }
 
     /// Returns whether [`Magazines::next_to_drop`] has returned all nodes. If so, resets its count.
-    pub(crate) fn is_dropped(&self, held: &Held) -> bool {
+    pub(crate) fn is_dropped(&self, held: &HeldMagazine) -> bool {
         let magazine = self.at(held.0);
         let all = magazine.dropped.load(Ordering::Relaxed) == self.len(held);
         if all {

@@ -60,7 +60,7 @@ use crate::{
         index::word::NodeId,
         reclaim::{
             epoch::Number,
-            magazine::{Held, MAGAZINE, Magazines, Stack},
+            magazine::{HeldMagazine, MAGAZINE, Magazines, Stack},
             per_thread::PerThread,
             thread_cache::{Retired, Taker, ThreadCache},
         },
@@ -341,27 +341,27 @@ impl Recycler {
     #[inline(always)]
     pub(crate) fn retire_by(
         self: &Arc<Self>,
-        own: Option<&ThreadCache>,
+        cache: Option<&ThreadCache>,
         node: NodeId,
         pinned: &Guard,
     ) {
-        let Some(own) = own else {
+        let Some(cache) = cache else {
             return self.retire_alone(node, |held| self.defer(held, pinned));
         };
-        if self.retire_into(own, node) == Retired::Unsealed {
-            self.seal_own(own, pinned);
+        if self.retire_into(cache, node) == Retired::Unsealed {
+            self.seal_own(cache, pinned);
         }
     }
 
     /// Retires a node into the calling thread's cache.
     #[inline(always)]
     #[must_use]
-    pub(crate) fn retire_into(&self, own: &ThreadCache, node: NodeId) -> Retired {
+    pub(crate) fn retire_into(&self, cache: &ThreadCache, node: NodeId) -> Retired {
         if planted(Bug::NoGrace) {
             self.retire_alone(node, |held| self.hand_back(held));
             return Retired::Kept;
         }
-        let retired = own.retire(node, self.plan.batch);
+        let retired = cache.retire(node, self.plan.batch);
         step(Step::Retired);
         retired
     }
@@ -369,13 +369,13 @@ impl Recycler {
     /// Seals a batch of the calling thread's cache.
     #[cold]
     #[inline(never)]
-    pub(crate) fn seal_own(self: &Arc<Self>, own: &ThreadCache, pinned: &Guard) {
-        self.seal(own, pinned, Taker::Owner);
+    pub(crate) fn seal_own(self: &Arc<Self>, cache: &ThreadCache, pinned: &Guard) {
+        self.seal(cache, pinned, Taker::Owner);
     }
 
     /// Retires a node without a thread cache, as a batch of one.
     #[cold]
-    fn retire_alone(&self, node: NodeId, hand_on: impl FnOnce(Held)) {
+    fn retire_alone(&self, node: NodeId, hand_on: impl FnOnce(HeldMagazine)) {
         // If there is no memory for a magazine, the node is lost until the cache is dropped.
         let Some(held) = self.magazines.hold_empty() else { return };
         self.magazines.fill(&held, std::iter::once(node));
@@ -418,7 +418,7 @@ impl Recycler {
         taken
     }
 
-    fn defer(self: &Arc<Self>, held: Held, pinned: &Guard) {
+    fn defer(self: &Arc<Self>, held: HeldMagazine, pinned: &Guard) {
         let recycler = Arc::clone(self);
         // Relaxed: a count; the collector orders it before the `fetch_sub` in `hand_back`.
         self.depot.pending.fetch_add(1, Ordering::Relaxed);
@@ -427,7 +427,7 @@ impl Recycler {
         pinned.flush();
     }
 
-    fn hand_back(&self, held: Held) {
+    fn hand_back(&self, held: HeldMagazine) {
         let depot = &self.depot;
         self.magazines.push(if self.drops { &depot.dead } else { &depot.free }, held);
         // Relaxed: a hint, for `is_hopeful`.
@@ -465,7 +465,7 @@ impl Drop for Dropping {
 /// A magazine of dead nodes whose keys and values are being dropped.
 struct Dying<'a> {
     recycler: &'a Recycler,
-    held: Option<Held>,
+    held: Option<HeldMagazine>,
 }
 
 impl Dying<'_> {

@@ -41,7 +41,7 @@
 use crate::{
     engine::{
         index::word::NodeId,
-        reclaim::magazine::{Held, MAGAZINE, Magazines},
+        reclaim::magazine::{HeldMagazine, MAGAZINE, Magazines},
         storage::chunked::Element,
     },
     sync::{AtomicU32, Ordering},
@@ -120,7 +120,7 @@ impl ThreadCache {
     }
 
     /// Takes over the nodes of a magazine, while the thread cache is empty. For the owner.
-    pub(crate) fn refill(&self, magazines: &Magazines, held: &Held) {
+    pub(crate) fn refill(&self, magazines: &Magazines, held: &HeldMagazine) {
         debug_assert_eq!(
             self.free_len.load(Ordering::Relaxed),
             0,
@@ -187,7 +187,12 @@ impl ThreadCache {
 
     /// Takes retired nodes into `held`, as many as it has room for. Returns `false` if there are
     /// none.
-    pub(crate) fn take_retired(&self, magazines: &Magazines, held: &Held, taker: Taker) -> bool {
+    pub(crate) fn take_retired(
+        &self,
+        magazines: &Magazines,
+        held: &HeldMagazine,
+        taker: Taker,
+    ) -> bool {
         loop {
             // Acquire: pairs with the AcqRel below; the tail that is loaded next is not behind it.
             let head = self.head.load(Ordering::Acquire);

@@ -5,7 +5,7 @@ use crate::{
         invalidate::groups::Groups,
         policy::budget::Budget,
         shards::{listener::Listener, stats::Counters, tiers::Tiers},
-        singleflight::{flight::Flight, flights::Flights, load_times::LoadTimes},
+        singleflight::{flight::Flight, flights::Flights, load_times::LoadTimeHistogram},
         storage::{once_box::OnceBox, parts::Parts, weights::Weigher},
         time::lifetimes::Lifetimes,
     },
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Common<K, V> {
     /// A reference to itself, from which notices for the outbox are made.
-    pub(crate) own: Weak<Self>,
+    pub(crate) weak: Weak<Self>,
     pub(crate) parts: Parts,
     pub(crate) tiers: Tiers<K, V>,
     pub(crate) budget: Budget,
@@ -33,7 +33,7 @@ pub(crate) struct Common<K, V> {
     pub(crate) registration: OnceBox<Registration>,
     pub(crate) flights: Flights<Flight<K, V>>,
     /// Allocated apart, since loads write it and readers read the fields beside it.
-    pub(crate) load_times: OnceBox<LoadTimes>,
+    pub(crate) load_times: OnceBox<LoadTimeHistogram>,
     /// Made when everything is first invalidated, or a tag is first given.
     pub(crate) groups: OnceBox<Groups>,
     pub(crate) background: Background,

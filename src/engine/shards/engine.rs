@@ -52,8 +52,8 @@ impl<K, V> Engine<K, V> {
         ];
         let parts = parts.into_iter().filter_map(|(part, is_there)| is_there.then_some(part));
         let engine = Self {
-            common: Arc::new_cyclic(|own| Common {
-                own: Weak::clone(own),
+            common: Arc::new_cyclic(|weak| Common {
+                weak: Weak::clone(weak),
                 parts: Parts::new(parts),
                 tiers,
                 budget,

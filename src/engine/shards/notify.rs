@@ -155,8 +155,8 @@ impl<K, V> Common<K, V> {
 
     /// Queues a notice for the end of this thread's outermost hold.
     fn tell_later(&self, gone: Notification<K, V>) {
-        match (&self.listener, self.own.upgrade()) {
-            (Some(listener), Some(own)) => outbox::queue(listener.notice(own, gone)),
+        match (&self.listener, self.weak.upgrade()) {
+            (Some(listener), Some(common)) => outbox::queue(listener.notice(common, gone)),
             // Without a listener, an entry that was not stored is dropped here. The upgrade does
             // not fail: the thread that took a value out of the cache has a reference to the cache.
             _ => drop(self.tell(gone)),

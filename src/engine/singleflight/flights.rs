@@ -126,8 +126,8 @@ pub(crate) enum Boarded<T> {
 }
 
 /// What [`Flights::walk`] does with a post that it has visited.
-enum Visit {
-    Pass,
+enum Fate {
+    Keep,
     End,
 }
 
@@ -198,7 +198,7 @@ impl<T> Flights<T> {
                 {
                     joined = post.flight.upgrade().filter(|flight| joins(flight));
                 }
-                Visit::Pass
+                Fate::Keep
             });
             // Planted: the walk after a swap that failed does not count.
             if let Some(flight) = joined
@@ -284,7 +284,7 @@ impl<T> Flights<T> {
     ) {
         Self::walk(head, pinned, &mut |post| {
             if !meant(post) {
-                return Visit::Pass;
+                return Fate::Keep;
             }
             // Release: pairs with the Acquire in `Post::is_superseded`. `bump` orders it for fills.
             post.superseded.store(true, Ordering::Release);
@@ -294,7 +294,7 @@ impl<T> Flights<T> {
             }
             bump(post.hash);
             step(Step::Bumped);
-            Visit::End
+            Fate::End
         });
     }
 
@@ -305,7 +305,7 @@ impl<T> Flights<T> {
         // AcqRel: pairs with the Acquire loads in `walk`; a thread that finds the post ended sees
         // what the load has stored.
         post.next.fetch_or(ENDED, Ordering::AcqRel, pinned);
-        Self::walk(Self::class(table, post.hash), pinned, &mut |_| Visit::Pass);
+        Self::walk(Self::class(table, post.hash), pinned, &mut |_| Fate::Keep);
     }
 
     /// Calls `visit` for every post of a list that is not ended, unlinks those that are, and
@@ -313,7 +313,7 @@ impl<T> Flights<T> {
     fn walk<'g>(
         head: &Atomic<Post<T>>,
         pinned: &'g Guard,
-        visit: &mut dyn FnMut(&Post<T>) -> Visit,
+        visit: &mut dyn FnMut(&Post<T>) -> Fate,
     ) -> Shared<'g, Post<T>> {
         'again: loop {
             // Acquire: pairs with the AcqRel of pushes and unlinks; the first post's fields are
@@ -330,11 +330,11 @@ impl<T> Flights<T> {
                 let mut next = post.next.load(Ordering::Acquire, pinned);
                 if next.tag() != ENDED {
                     match visit(post) {
-                        Visit::Pass => {
+                        Fate::Keep => {
                             (from, at) = (&post.next, next);
                             continue;
                         }
-                        Visit::End => {
+                        Fate::End => {
                             // AcqRel: pairs with the Acquire load above, in other walks; a thread
                             // that finds the post ended sees the flag and the bump.
                             next = post.next.fetch_or(ENDED, Ordering::AcqRel, pinned);

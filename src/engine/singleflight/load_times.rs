@@ -15,9 +15,9 @@ pub(crate) fn bound(bucket: usize) -> Duration {
 
 /// The times of a cache's loads.
 #[derive(Debug)]
-pub(crate) struct LoadTimes([AtomicU64; BUCKETS]);
+pub(crate) struct LoadTimeHistogram([AtomicU64; BUCKETS]);
 
-impl LoadTimes {
+impl LoadTimeHistogram {
     pub(crate) fn new() -> Self {
         Self(array_of![AtomicU64::new(0); BUCKETS])
     }
@@ -47,7 +47,7 @@ mod tests {
         for (micros, bucket) in
             [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (1 << 25, 26), (1 << 26, 27), (u64::MAX, 27)]
         {
-            let times = LoadTimes::new();
+            let times = LoadTimeHistogram::new();
             times.record(Duration::from_micros(micros));
             let counts = times.counts();
             assert_eq!(counts.iter().sum::<u64>(), 1);

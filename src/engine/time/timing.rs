@@ -44,7 +44,7 @@ use crate::{
             wheel::Wheel,
         },
     },
-    process::clock::{Clock, DEAD, NEVER, PAST, Verdict, lease},
+    process::clock::{Clock, DEAD, DeadlineState, NEVER, PAST, lease},
     sync::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     testing::plant::{Bug, planted},
 };
@@ -347,7 +347,7 @@ impl Timing {
     /// Returns what the clock says of the deadline of a node that was found in the index. A past
     /// deadline is not marked past by that. Not inlined, so that all lookups share the code.
     #[inline(never)]
-    pub(crate) fn judge(&self, clock: &Clock, node: NodeId) -> Verdict {
+    pub(crate) fn judge(&self, clock: &Clock, node: NodeId) -> DeadlineState {
         clock.judge(self.deadlines.load(node))
     }
 

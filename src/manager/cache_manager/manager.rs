@@ -11,7 +11,7 @@ use crate::{
         observability::{
             memory_monitor::{Caches, MemoryMonitor},
             monitor::Monitor,
-            observed::Observed,
+            observed::CacheSample,
         },
     },
     process::{maintenance::Registration, spawner::Spawner},
@@ -154,7 +154,7 @@ impl CacheManager {
         named.extend(caches.iter().map(|cache| (cache.name().to_owned(), cache.clone())));
         // Unlocked first: the monitor locks its state, and lists the caches under that lock.
         drop(named);
-        caches.iter().for_each(|cache| self.0.monitor.begin(&Observed::of(cache)));
+        caches.iter().for_each(|cache| self.0.monitor.begin(&CacheSample::of(cache)));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::{
         Health, HealthThresholds, Performance, locked,
         observability::{
             memory_monitor::Caches,
-            observed::{Observation, Observed},
+            observed::{CacheSample, Observation},
         },
     },
     process::maintenance::{self, Code, Next, Task},
@@ -156,7 +156,7 @@ impl CacheManager {
 
     pub(super) fn observe(&self) {
         for cache in self.caches() {
-            self.0.monitor.begin(&Observed::of(&cache));
+            self.0.monitor.begin(&CacheSample::of(&cache));
         }
         if self.0.maintenance != Maintenance::Thread {
             return;
@@ -193,6 +193,6 @@ impl Inner {
     /// Observes the caches now, with the latest sample of the memory.
     fn observe(&self) -> Observation {
         let memory = self.memory.latest().and_then(|sample| sample.utilization);
-        Observation { caches: self.caches().iter().map(Observed::of).collect(), memory }
+        Observation { caches: self.caches().iter().map(CacheSample::of).collect(), memory }
     }
 }

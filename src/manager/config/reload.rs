@@ -169,11 +169,11 @@ impl CacheManager {
         let mut unmentioned = Vec::new();
         for cache in &caches {
             match config.cache(cache.name()) {
-                Some(settings) => changes.push(Change::new(cache, settings)),
+                Some(settings) => changes.push(CacheChange::new(cache, settings)),
                 None => unmentioned.push(cache.name().to_owned()),
             }
         }
-        let fixed: Vec<_> = changes.iter().flat_map(Change::fixed).collect();
+        let fixed: Vec<_> = changes.iter().flat_map(CacheChange::fixed).collect();
         if !fixed.is_empty() {
             return Err(ReloadError::Fixed(fixed));
         }
@@ -203,13 +203,13 @@ impl CacheManager {
 }
 
 /// A cache, its settings, and its new settings.
-struct Change<'a> {
+struct CacheChange<'a> {
     cache: &'a ManagedCache,
     old: CacheSettings,
     new: &'a CacheSettings,
 }
 
-impl<'a> Change<'a> {
+impl<'a> CacheChange<'a> {
     fn new(cache: &'a ManagedCache, new: &'a CacheSettings) -> Self {
         Self { cache, old: cache.settings(), new }
     }
@@ -240,13 +240,13 @@ impl<'a> Change<'a> {
 }
 
 /// Caches that have grown. The drop undoes it, unless [`keep`](Self::keep) is called.
-struct Grown<'a>(Vec<&'a Change<'a>>);
+struct Grown<'a>(Vec<&'a CacheChange<'a>>);
 
 impl<'a> Grown<'a> {
-    fn all(changes: &'a [Change<'a>]) -> Result<Self, ReloadError> {
+    fn all(changes: &'a [CacheChange<'a>]) -> Result<Self, ReloadError> {
         let mut grown = Self(Vec::new());
         for change in changes.iter().filter(|change| change.grows()) {
-            let Change { old, new, .. } = change;
+            let CacheChange { old, new, .. } = change;
             change.apply(&CacheSettings {
                 max_entries: new.max_entries,
                 max_bytes: new.max_bytes,

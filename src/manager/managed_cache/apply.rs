@@ -1,6 +1,6 @@
 //! Changing the settings of a cache that is in use.
 
-use super::{cache::ManagedCache, share::Share};
+use super::{cache::ManagedCache, share::CapacityShare};
 use crate::{
     ResizeError,
     manager::{CacheSettings, SettingsError, locked},
@@ -103,12 +103,12 @@ impl ManagedCache {
         Ok(())
     }
 
-    pub(crate) fn share(&self) -> Share {
+    pub(crate) fn share(&self) -> CapacityShare {
         *locked(&self.0.share)
     }
 
     /// Gives the cache this share of its configured capacity, now and after settings change.
-    pub(crate) fn set_share(&self, share: Share) -> Result<(), ResizeError> {
+    pub(crate) fn set_share(&self, share: CapacityShare) -> Result<(), ResizeError> {
         let settings = self.locked_settings();
         self.resize(share.of(settings.capacity()))?;
         *locked(&self.0.share) = share;

@@ -1,6 +1,6 @@
 //! One cache of a manager.
 
-use super::share::Share;
+use super::share::CapacityShare;
 use crate::{
     BuildError, Cache, CacheStats, Clock, EvictionPolicy, Maintenance,
     manager::{
@@ -43,7 +43,7 @@ pub(super) struct Inner {
     settings: Mutex<CacheSettings>,
     /// The share of the configured capacity that the cache has now; less than the whole while
     /// memory is short. Changed under the lock of the settings.
-    pub(super) share: Mutex<Share>,
+    pub(super) share: Mutex<CapacityShare>,
     /// Entries that were evicted because the capacity got smaller.
     pub(super) evicted_by_resize: AtomicU64,
     namespaces: Mutex<HashMap<String, Namespace>>,
@@ -123,7 +123,7 @@ impl ManagedCache {
             kind,
             cache: builder.try_build()?,
             settings: Mutex::new(settings),
-            share: Mutex::new(Share::WHOLE),
+            share: Mutex::new(CapacityShare::WHOLE),
             evicted_by_resize: AtomicU64::new(0),
             namespaces: Mutex::default(),
             namers: Namers::default(),

@@ -4,9 +4,9 @@ use std::fmt;
 
 /// A share of a cache's configured capacity, in thousandths, so that steps down and up meet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Share(u16);
+pub(crate) struct CapacityShare(u16);
 
-impl Share {
+impl CapacityShare {
     pub(crate) const WHOLE: Self = Self(1000);
 
     pub(crate) fn new(share: f64) -> Self {
@@ -36,7 +36,7 @@ impl Share {
     }
 }
 
-impl fmt::Debug for Share {
+impl fmt::Debug for CapacityShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.as_f64())
     }
@@ -48,11 +48,11 @@ mod tests {
 
     #[test]
     fn a_share_of_a_capacity_is_at_least_one() {
-        assert_eq!(Share::new(0.25).of(1000), 250);
-        assert_eq!(Share::new(0.25).of(1), 1);
-        assert_eq!(Share::new(0.25).of(0), 0);
-        assert_eq!(Share::WHOLE.of(u64::MAX), u64::MAX);
-        assert_eq!(Share::new(7.0), Share::WHOLE);
-        assert_eq!(Share::new(f64::NAN).of(10), 1);
+        assert_eq!(CapacityShare::new(0.25).of(1000), 250);
+        assert_eq!(CapacityShare::new(0.25).of(1), 1);
+        assert_eq!(CapacityShare::new(0.25).of(0), 0);
+        assert_eq!(CapacityShare::WHOLE.of(u64::MAX), u64::MAX);
+        assert_eq!(CapacityShare::new(7.0), CapacityShare::WHOLE);
+        assert_eq!(CapacityShare::new(f64::NAN).of(10), 1);
     }
 }

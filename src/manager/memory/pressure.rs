@@ -7,7 +7,7 @@
 //! lack some. Between the marks nothing happens, so that what a step has freed is not given back at
 //! once. Caches of the same priority shrink and grow together.
 
-use crate::manager::managed_cache::share::Share;
+use crate::manager::managed_cache::share::CapacityShare;
 
 /// When caches shrink because memory runs short, and by how much.
 ///
@@ -44,18 +44,18 @@ impl Default for PressureSettings {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate<P> {
     pub(crate) priority: P,
-    pub(crate) share: Share,
+    pub(crate) share: CapacityShare,
 }
 
 /// The new share of the candidate at this place of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Resize {
     pub(crate) place: usize,
-    pub(crate) share: Share,
+    pub(crate) share: CapacityShare,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Plan {
+pub(crate) enum PressureStep {
     /// No change: between the marks, nothing to give back, or the utilization is unknown.
     Hold,
     Shrink(Vec<Resize>),
@@ -65,30 +65,32 @@ pub(crate) enum Plan {
 }
 
 /// Returns the next step for the share `utilization` of the limit in use.
-pub(crate) fn plan<P: Copy + Ord>(
+pub(crate) fn next_step<P: Copy + Ord>(
     settings: &PressureSettings,
     utilization: Option<f64>,
     candidates: &[Candidate<P>],
-) -> Plan {
-    let (step, floor) = (Share::new(settings.step), Share::new(settings.floor));
+) -> PressureStep {
+    let (step, floor) = (CapacityShare::new(settings.step), CapacityShare::new(settings.floor));
     match utilization {
         Some(utilization) if utilization > settings.high => {
             let to = |it: &Candidate<P>| it.share.less(step, floor);
             let lowest = resizable(candidates, to).map(|it| it.priority).min();
-            lowest.map_or(Plan::Exhausted, |it| Plan::Shrink(resizes(candidates, it, to)))
+            lowest.map_or(PressureStep::Exhausted, |it| {
+                PressureStep::Shrink(resizes(candidates, it, to))
+            })
         }
         Some(utilization) if utilization < settings.low => {
             let to = |it: &Candidate<P>| it.share.more(step);
             let highest = resizable(candidates, to).map(|it| it.priority).max();
-            highest.map_or(Plan::Hold, |it| Plan::Grow(resizes(candidates, it, to)))
+            highest.map_or(PressureStep::Hold, |it| PressureStep::Grow(resizes(candidates, it, to)))
         }
-        _ => Plan::Hold,
+        _ => PressureStep::Hold,
     }
 }
 
 fn resizable<P>(
     candidates: &[Candidate<P>],
-    to: impl Fn(&Candidate<P>) -> Share,
+    to: impl Fn(&Candidate<P>) -> CapacityShare,
 ) -> impl Iterator<Item = &Candidate<P>> {
     candidates.iter().filter(move |it| to(it) != it.share)
 }
@@ -97,7 +99,7 @@ fn resizable<P>(
 fn resizes<P: Eq>(
     candidates: &[Candidate<P>],
     priority: P,
-    to: impl Fn(&Candidate<P>) -> Share,
+    to: impl Fn(&Candidate<P>) -> CapacityShare,
 ) -> Vec<Resize> {
     let numbered = candidates.iter().enumerate();
     numbered
@@ -111,23 +113,23 @@ mod tests {
     use super::*;
 
     fn candidate(priority: u8, share: f64) -> Candidate<u8> {
-        Candidate { priority, share: Share::new(share) }
+        Candidate { priority, share: CapacityShare::new(share) }
     }
 
-    /// Updates `shares`, in percent, by the plan for candidates of these priorities.
-    fn after(priorities: &[u8], shares: &mut [u16], utilization: f64) -> Plan {
+    /// Updates `shares`, in percent, by the next step for candidates of these priorities.
+    fn after(priorities: &[u8], shares: &mut [u16], utilization: f64) -> PressureStep {
         let candidates: Vec<_> = priorities
             .iter()
             .zip(shares.iter())
             .map(|(priority, share)| candidate(*priority, f64::from(*share) / 100.0))
             .collect();
-        let plan = plan(&PressureSettings::default(), Some(utilization), &candidates);
-        if let Plan::Shrink(resizes) | Plan::Grow(resizes) = &plan {
+        let step = next_step(&PressureSettings::default(), Some(utilization), &candidates);
+        if let PressureStep::Shrink(resizes) | PressureStep::Grow(resizes) = &step {
             for resize in resizes {
                 shares[resize.place] = (resize.share.as_f64() * 100.0).round() as u16;
             }
         }
-        plan
+        step
     }
 
     #[test]
@@ -135,7 +137,7 @@ mod tests {
         let priorities = [3, 1, 2];
         let mut shares = [100; 3];
         let mut seen = Vec::new();
-        while after(&priorities, &mut shares, 0.9) != Plan::Exhausted {
+        while after(&priorities, &mut shares, 0.9) != PressureStep::Exhausted {
             seen.push(shares);
         }
         assert_eq!(seen.len(), 3 * 8, "{seen:?}");
@@ -144,7 +146,7 @@ mod tests {
         assert_eq!(seen[23], [25, 25, 25]);
 
         seen.clear();
-        while after(&priorities, &mut shares, 0.5) != Plan::Hold {
+        while after(&priorities, &mut shares, 0.5) != PressureStep::Hold {
             seen.push(shares);
         }
         assert_eq!(seen[7], [100, 25, 25]);
@@ -155,8 +157,8 @@ mod tests {
     #[test]
     fn caches_of_the_same_priority_are_resized_together() {
         let mut shares = [100, 30, 25, 100];
-        let plan = after(&[1, 1, 1, 2], &mut shares, 0.99);
-        assert!(matches!(&plan, Plan::Shrink(resizes) if resizes.len() == 2), "{plan:?}");
+        let step = after(&[1, 1, 1, 2], &mut shares, 0.99);
+        assert!(matches!(&step, PressureStep::Shrink(resizes) if resizes.len() == 2), "{step:?}");
         assert_eq!(shares, [90, 25, 25, 100]);
     }
 
@@ -164,16 +166,16 @@ mod tests {
     fn between_the_marks_nothing_is_resized() {
         let mut shares = [50];
         for utilization in [0.70, 0.78, 0.85] {
-            assert_eq!(after(&[1], &mut shares, utilization), Plan::Hold);
+            assert_eq!(after(&[1], &mut shares, utilization), PressureStep::Hold);
         }
         assert_eq!(shares, [50]);
         let candidates = [candidate(1, 0.5)];
-        assert_eq!(plan(&PressureSettings::default(), None, &candidates), Plan::Hold);
+        assert_eq!(next_step(&PressureSettings::default(), None, &candidates), PressureStep::Hold);
     }
 
     #[test]
     fn a_raised_floor_grows_no_cache() {
         let settings = PressureSettings { floor: 0.5, ..PressureSettings::default() };
-        assert_eq!(plan(&settings, Some(1.2), &[candidate(1, 0.3)]), Plan::Exhausted);
+        assert_eq!(next_step(&settings, Some(1.2), &[candidate(1, 0.3)]), PressureStep::Exhausted);
     }
 }

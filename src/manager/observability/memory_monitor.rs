@@ -1,7 +1,7 @@
 //! Samples the memory, and resizes caches when it runs short.
 //!
 //! A maintenance thread takes samples, or a caller that asks for one; in both cases without a lock.
-//! Two samples at once may both execute a step of [`plan`], but it is the same step: the plan says
+//! Two samples at once may both execute a step of [`next_step`], but it is the same step: it says
 //! which share a cache gets, not by how much it changes.
 
 use super::telemetry;
@@ -9,11 +9,11 @@ use crate::{
     Clock, Maintenance,
     manager::{
         ManagedCache, locked,
-        managed_cache::share::Share,
+        managed_cache::share::CapacityShare,
         memory::{
             CacheUse, MemoryProbe, MemoryReading, MemorySample, MemorySettings, Pressure,
             PressureEvent, Resized, Utilization,
-            pressure::{Candidate, Plan, Resize, plan},
+            pressure::{Candidate, PressureStep, Resize, next_step},
         },
     },
     process::maintenance::{self, Code, Next, Registration, Task},
@@ -128,9 +128,9 @@ impl MemoryMonitor {
     ) -> Pressure {
         if !settings.pressure.enabled {
             // Switched off: every cache gets its configured capacity back.
-            for cache in caches.iter().filter(|cache| cache.share() != Share::WHOLE) {
+            for cache in caches.iter().filter(|cache| cache.share() != CapacityShare::WHOLE) {
                 // Without memory for it, the cache keeps its current capacity.
-                let _ = cache.set_share(Share::WHOLE);
+                let _ = cache.set_share(CapacityShare::WHOLE);
             }
             return Pressure::Off;
         }
@@ -161,17 +161,17 @@ impl MemoryMonitor {
                 }));
             }
         };
-        match plan(&settings.pressure, Some(utilization.share()), &candidates) {
-            Plan::Hold => Pressure::Calm,
-            Plan::Shrink(resizes) => {
+        match next_step(&settings.pressure, Some(utilization.share()), &candidates) {
+            PressureStep::Hold => Pressure::Calm,
+            PressureStep::Shrink(resizes) => {
                 resize(resizes, PressureEvent::Shrank);
                 Pressure::Shrank
             }
-            Plan::Grow(resizes) => {
+            PressureStep::Grow(resizes) => {
                 resize(resizes, PressureEvent::Grew);
                 Pressure::Grew
             }
-            Plan::Exhausted => {
+            PressureStep::Exhausted => {
                 // Reported once, not with every sample.
                 if self.latest().is_none_or(|latest| latest.pressure != Pressure::Exhausted) {
                     self.note(PressureEvent::Exhausted { at, utilization });

@@ -8,7 +8,7 @@
 use super::{
     health::{self, CacheHealth, Health, HealthStatus, HealthThresholds},
     history::History,
-    observed::{Observation, Observed},
+    observed::{CacheSample, Observation},
     performance::{CachePerformance, Performance, Windowed, Windows},
     telemetry::{self, Meters},
 };
@@ -78,7 +78,7 @@ impl Monitor {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn begin(&self, cache: &Observed) {
+    pub(crate) fn begin(&self, cache: &CacheSample) {
         self.state().monitored(&self.clock, self.interval, cache);
     }
 
@@ -120,11 +120,11 @@ impl Monitor {
         drop(state);
         for change in changes {
             let (cache, status, findings) = match change {
-                Change::Cache(i) => {
+                StatusChange::Cache(i) => {
                     let cache = &health.caches[i];
                     (Some(cache.name.as_str()), cache.status, &cache.findings)
                 }
-                Change::Manager => (None, health.status, &health.findings),
+                StatusChange::Manager => (None, health.status, &health.findings),
             };
             telemetry::health_changed(cache, status, findings);
         }
@@ -204,14 +204,19 @@ impl Monitor {
 
 /// What has another status than in the sample before.
 #[derive(Clone, Copy, Debug)]
-enum Change {
+enum StatusChange {
     Cache(usize),
     Manager,
 }
 
 impl State {
     /// Returns a cache's history and status; starts them if the cache is new.
-    fn monitored(&mut self, clock: &Clock, interval: Duration, cache: &Observed) -> &mut Monitored {
+    fn monitored(
+        &mut self,
+        clock: &Clock,
+        interval: Duration,
+        cache: &CacheSample,
+    ) -> &mut Monitored {
         self.caches.entry(cache.name.clone()).or_insert_with(|| Monitored {
             history: History::new(interval, clock.instant(clock.now()), cache.unforced()),
             status: HealthStatus::Ok,
@@ -219,17 +224,17 @@ impl State {
     }
 
     /// Stores every status. Returns those that have changed.
-    fn note(&mut self, health: &Health) -> Vec<Change> {
+    fn note(&mut self, health: &Health) -> Vec<StatusChange> {
         let mut changes = Vec::new();
         for (i, CacheHealth { name, status, .. }) in health.caches.iter().enumerate() {
             if let Some(monitored) = self.caches.get_mut(name)
                 && std::mem::replace(&mut monitored.status, *status) != *status
             {
-                changes.push(Change::Cache(i));
+                changes.push(StatusChange::Cache(i));
             }
         }
         if std::mem::replace(&mut self.status, health.status) != health.status {
-            changes.push(Change::Manager);
+            changes.push(StatusChange::Manager);
         }
         changes
     }

@@ -6,7 +6,7 @@ use crate::{
 };
 
 #[derive(Clone, Debug)]
-pub(crate) struct Observed {
+pub(crate) struct CacheSample {
     pub(crate) name: String,
     pub(crate) stats: CacheStats,
     /// How many of the evictions happened because the capacity got smaller.
@@ -17,7 +17,7 @@ pub(crate) struct Observed {
     pub(crate) cache: ManagedCache,
 }
 
-impl Observed {
+impl CacheSample {
     pub(crate) fn of(cache: &ManagedCache) -> Self {
         // Before the statistics, so that they count these evictions as well.
         let evicted_by_resize = cache.evicted_by_resize();
@@ -40,7 +40,7 @@ impl Observed {
 
 #[derive(Debug)]
 pub(crate) struct Observation {
-    pub(crate) caches: Vec<Observed>,
+    pub(crate) caches: Vec<CacheSample>,
     /// The utilization in the latest sample of the memory.
     pub(crate) memory: Option<Utilization>,
 }

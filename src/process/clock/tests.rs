@@ -92,19 +92,19 @@ fn what_a_deadline_is_judged_by_is_told_if_it_is_what_the_clock_reads() {
     let (manual, clock) = manual();
     manual.advance(Duration::from_secs(1));
     let deadline = clock.deadline_after(Duration::from_secs(1));
-    assert_eq!(clock.judge(deadline), Verdict::Live(Some(clock.read())));
+    assert_eq!(clock.judge(deadline), DeadlineState::Live(Some(clock.read())));
     manual.advance(Duration::from_secs(1));
-    assert_eq!(clock.judge(deadline), Verdict::Past);
-    assert_eq!(clock.judge(NEVER), Verdict::Live(None));
+    assert_eq!(clock.judge(deadline), DeadlineState::Past);
+    assert_eq!(clock.judge(NEVER), DeadlineState::Live(None));
 
     let (coarse, exact) = (Clock::default(), Clock::default().exact());
     let (before, deadline) = (coarse.read(), coarse.deadline_after(60_000 * MILLI));
-    let Verdict::Live(Some(reading)) = coarse.judge(deadline) else { panic!("not read") };
+    let DeadlineState::Live(Some(reading)) = coarse.judge(deadline) else { panic!("not read") };
     assert!((before.nanos()..=coarse.read().nanos()).contains(&reading.nanos()));
     // The exact clock judges by the coarse one, and a deadline that is computed from such a reading
     // would come too early.
-    assert_eq!(exact.judge(deadline), Verdict::Live(None));
-    assert_eq!((coarse.judge(PAST), exact.judge(PAST)), (Verdict::Past, Verdict::Past));
+    assert_eq!(exact.judge(deadline), DeadlineState::Live(None));
+    assert_eq!((coarse.judge(PAST), exact.judge(PAST)), (DeadlineState::Past, DeadlineState::Past));
 }
 
 #[test]

@@ -217,9 +217,9 @@ mod tests {
     use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
     use std::{collections::BTreeSet, sync::Weak};
 
-    struct Nothing;
+    struct IdleTask;
 
-    impl Task for Nothing {
+    impl Task for IdleTask {
         fn pass(&self) -> Next {
             Next::Idle
         }
@@ -229,7 +229,7 @@ mod tests {
     fn the_first_slot_of_a_queue_is_the_least_whatever_comes_and_goes() {
         let clock = Clock::default();
         let slots: Vec<_> = (0..50)
-            .map(|_| Slot::new(Weak::<Nothing>::new(), clock.clone(), Code::Own))
+            .map(|_| Slot::new(Weak::<IdleTask>::new(), clock.clone(), Code::Own))
             .map(Arc::new)
             .collect();
         let mut queue = Queue { clock, heap: Vec::new() };

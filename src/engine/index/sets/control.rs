@@ -3,7 +3,7 @@
 
 use super::{Claim, Departure, Home, Index, Loc};
 use crate::{
-    engine::index::word::{Control, Kind, NodeId, Place, Word},
+    engine::index::word::{Control, DecidedSlot, NodeId, Word, WordKind},
     sync::Ordering,
     testing::{
         hooks::{Step, step},
@@ -27,7 +27,7 @@ impl Index {
         let control = home.control();
         // If no insert is named, this is slot 0.
         let slot = control.slot_decided();
-        if control.names_next_door() || home.set.word(slot).kind() == Kind::Tentative {
+        if control.names_next_door() || home.set.word(slot).kind() == WordKind::Tentative {
             self.settle(home, control);
         }
         control
@@ -42,7 +42,7 @@ impl Index {
         let Some((node, place)) = control.decided() else { return };
         let set = if place.displaced { self.neighbour(home.set) } else { home.set };
         let word = set.word(place.slot);
-        if word.kind() != Kind::Tentative || self.layout.node(word) != node {
+        if word.kind() != WordKind::Tentative || self.layout.node(word) != node {
             return;
         }
         // See "Stale control words". The Acquire load of the slot above pairs with the Release of
@@ -64,7 +64,7 @@ impl Index {
         }
         debug_assert!(!control.is_sealed(), "a decision in a sealed set");
         let displaced = !ptr::eq(claim.set, home.set) && !planted(Bug::DisplacedUncounted);
-        let decided = control.decide(claim.node, Place { slot: claim.slot, displaced });
+        let decided = control.decide(claim.node, DecidedSlot { slot: claim.slot, displaced });
         let (old, new) = (control.bits(), decided.bits());
         let word = &home.set.control;
         // AcqRel: pairs with the Acquire in `Set::control`; what this thread has seen published,

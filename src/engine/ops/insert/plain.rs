@@ -97,10 +97,10 @@ impl<K: Eq, V> Engine<K, V> {
         mut pin: Pin,
     ) -> Inserted {
         let if_present = IfPresent::Replace;
-        let Some(own) = shard.recycler.thread_cache(pin.number) else {
+        let Some(thread_cache) = shard.recycler.thread_cache(pin.number) else {
             return self.insert_anew(hash, entry, if_present, pin);
         };
-        let node = match own.take() {
+        let node = match thread_cache.take() {
             Some(taken) => shard.taken(taken),
             None => match shard.alloc_beyond_thread_cache(pin.number) {
                 Some(node) => node,
@@ -121,7 +121,7 @@ impl<K: Eq, V> Engine<K, V> {
             return self.replaced_with_parts(shard, (loc, found.word), hash, node, pin);
         }
         self.common.counters.count(pin.number, Event::Update);
-        if shard.recycler.retire_into(own, found.node) == Retired::Unsealed {
+        if shard.recycler.retire_into(thread_cache, found.node) == Retired::Unsealed {
             pin = Self::sealing(shard, pin);
         }
         drop(pin);
@@ -143,10 +143,10 @@ impl<K: Eq, V> Engine<K, V> {
         if shard.is_closed(&self.common, control) {
             return self.insert_anew(hash, entry, if_present, pin);
         }
-        let Some(own) = shard.recycler.thread_cache(pin.number) else {
+        let Some(thread_cache) = shard.recycler.thread_cache(pin.number) else {
             return self.insert_anew(hash, entry, if_present, pin);
         };
-        let node = match own.take() {
+        let node = match thread_cache.take() {
             Some(taken) => shard.taken(taken),
             None => match shard.alloc_beyond_thread_cache(pin.number) {
                 Some(node) => node,
@@ -162,7 +162,7 @@ impl<K: Eq, V> Engine<K, V> {
         }
         let cx = self.scope(hash, pin);
         let target = Target { hash, price: Price::UNIT };
-        let room = match shard.add(&cx, target, node, (home, control), Some(own), None) {
+        let room = match shard.add(&cx, target, node, (home, control), Some(thread_cache), None) {
             Adding::Done => {
                 cx.end_quietly(hash);
                 return Inserted::Added;
@@ -191,8 +191,8 @@ impl<K: Eq, V> Engine<K, V> {
     #[cold]
     #[inline(never)]
     fn sealing(shard: &Shard<K, V>, pin: Pin) -> Pin {
-        if let Some(own) = shard.recycler.thread_cache(pin.number) {
-            shard.recycler.seal_own(own, &pin.guard);
+        if let Some(thread_cache) = shard.recycler.thread_cache(pin.number) {
+            shard.recycler.seal_own(thread_cache, &pin.guard);
         }
         pin
     }

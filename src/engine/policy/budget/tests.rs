@@ -12,8 +12,8 @@ fn every_credit_can_be_taken_from_any_shard() {
         let at = |i| &shards[i];
         // Touch each shard once, so that each may hold a batch; then drain through the last.
         let mut taken = 0;
-        for (i, own) in shards.iter().enumerate() {
-            taken += budget.take(i, own, 1, at).amount();
+        for (i, credits) in shards.iter().enumerate() {
+            taken += budget.take(i, credits, 1, at).amount();
         }
         while taken < capacity {
             let more = budget.take(n - 1, &shards[n - 1], 3, at).amount();

@@ -16,7 +16,7 @@ use crate::manager::{
 type Threshold = Field<HealthThresholds>;
 
 #[derive(Debug)]
-pub(in crate::manager::config) struct Own {
+pub(in crate::manager::config) struct CacheThreshold {
     cache: String,
     field: &'static Threshold,
     value: Raw,
@@ -88,14 +88,18 @@ pub(super) fn assign_own(
     cache: &str,
     rest: &[&str],
     subject: &Subject<'_>,
-) -> Result<Option<Own>, Box<ConfigProblem>> {
+) -> Result<Option<CacheThreshold>, Box<ConfigProblem>> {
     let field = checked(OF_CACHE, rest, subject)?;
-    Ok(field.map(|field| Own { cache: cache.to_owned(), field, value: subject.value.clone() }))
+    Ok(field.map(|field| CacheThreshold {
+        cache: cache.to_owned(),
+        field,
+        value: subject.value.clone(),
+    }))
 }
 
 /// Applies the thresholds of single caches, after the common ones are known.
-pub(in crate::manager::config) fn apply_own(config: &mut ManagerConfig, own: Vec<Own>) {
-    for Own { cache, field, value } in own {
+pub(in crate::manager::config) fn apply_own(config: &mut ManagerConfig, own: Vec<CacheThreshold>) {
+    for CacheThreshold { cache, field, value } in own {
         let common = config.health;
         let thresholds = config.own_health.entry(cache).or_insert(common);
         (field.set)(thresholds, &value).expect("`checked` has set it once");

@@ -28,7 +28,7 @@ pub(super) fn sections() -> Vec<&'static str> {
 pub(super) struct Draft {
     pub(super) config: ManagerConfig,
     /// The thresholds of single caches, to be applied at the end.
-    pub(super) own_health: Vec<health::Own>,
+    pub(super) own_health: Vec<health::CacheThreshold>,
     /// The sections of other packages.
     pub(super) foreign: Vec<Foreign>,
 }

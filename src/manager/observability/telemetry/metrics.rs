@@ -4,7 +4,7 @@
 //! The numbers are taken from the statistics at intervals, so they add nothing to the cost of an
 //! operation.
 
-use crate::{CacheStats, LoadTimes, manager::observability::observed::Observed};
+use crate::{CacheStats, LoadTimes, manager::observability::observed::CacheSample};
 use metrics::{
     Counter, Gauge, Histogram, Label, Unit, counter, describe_counter, describe_gauge,
     describe_histogram, gauge, histogram, with_recorder,
@@ -31,7 +31,7 @@ pub(crate) struct Meters(Vec<(usize, HashMap<String, CacheMeters>)>);
 
 impl Meters {
     /// Updates the current recorder.
-    pub(crate) fn publish(&mut self, caches: &[Observed]) {
+    pub(crate) fn publish(&mut self, caches: &[CacheSample]) {
         let recorder = with_recorder(|recorder| std::ptr::from_ref(recorder).cast::<()>().addr());
         let known = self.0.iter().position(|it| it.0 == recorder);
         let known = known.unwrap_or_else(|| {
@@ -43,7 +43,7 @@ impl Meters {
             self.0.len() - 1
         });
         let meters_of = &mut self.0[known].1;
-        for observed @ Observed { name, .. } in caches {
+        for observed @ CacheSample { name, .. } in caches {
             if !meters_of.contains_key(name) {
                 let unit = if observed.cache.is_weighted() { "bytes" } else { "entries" };
                 meters_of.insert(name.clone(), CacheMeters::new(name, unit));
@@ -112,7 +112,7 @@ impl CacheMeters {
         }
     }
 
-    fn publish(&mut self, Observed { stats, capacity, cache, .. }: &Observed) {
+    fn publish(&mut self, CacheSample { stats, capacity, cache, .. }: &CacheSample) {
         let memory = cache.memory();
         self.capacity.set(*capacity as f64);
         self.structures.set(memory.structures as f64);

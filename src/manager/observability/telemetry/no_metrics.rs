@@ -1,10 +1,10 @@
 //! Stands for `metrics.rs` without the feature `metrics`.
 
-use crate::manager::observability::observed::Observed;
+use crate::manager::observability::observed::CacheSample;
 
 #[derive(Debug, Default)]
 pub(crate) struct Meters;
 
 impl Meters {
-    pub(crate) fn publish(&mut self, _: &[Observed]) {}
+    pub(crate) fn publish(&mut self, _: &[CacheSample]) {}
 }
