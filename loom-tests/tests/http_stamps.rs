@@ -23,7 +23,7 @@ use loom::{
     },
     thread,
 };
-use stamps::{Origin, Stamps, Subject};
+use stamps::{Provenance, Stamps, Subject};
 
 const TAG: Subject<'static> = Subject::Tag(b"tag");
 
@@ -32,7 +32,7 @@ struct Site {
     /// What the handler reads.
     source: AtomicU64,
     /// What is stored.
-    stored: Mutex<Option<(Origin, u64)>>,
+    stored: Mutex<Option<(Provenance, u64)>>,
     /// The invalidation has returned.
     invalidated: AtomicBool,
 }
@@ -46,19 +46,19 @@ enum Birth {
 
 impl Site {
     fn handle(&self, birth: Birth) {
-        let places = || vec![self.stamps.place(TAG)];
-        let origin = || Origin::new(self.stamps.birth(), places(), b"/a");
-        let (origin, value) = match birth {
+        let slots = || vec![self.stamps.slot(TAG)];
+        let provenance = || Provenance::new(self.stamps.birth(), slots(), b"/a");
+        let (provenance, value) = match birth {
             Birth::Before => {
-                let origin = origin();
-                (origin, self.source.load(Relaxed))
+                let provenance = provenance();
+                (provenance, self.source.load(Relaxed))
             }
             Birth::After => {
                 let value = self.source.load(Relaxed);
-                (origin(), value)
+                (provenance(), value)
             }
         };
-        *self.stored.lock().unwrap() = Some((origin, value));
+        *self.stored.lock().unwrap() = Some((provenance, value));
     }
 
     fn change(&self, invalidate: fn(&Stamps)) {
@@ -70,8 +70,8 @@ impl Site {
     fn ask(&self) {
         // What was invalidated later may be given out.
         if self.invalidated.load(Acquire)
-            && let Some((origin, value)) = &*self.stored.lock().unwrap()
-            && !self.stamps.is_stale(origin)
+            && let Some((provenance, value)) = &*self.stored.lock().unwrap()
+            && !self.stamps.is_stale(provenance)
         {
             assert_eq!(*value, 1, "it was read before the change");
         }
@@ -97,7 +97,7 @@ fn model(birth: Birth, invalidate: fn(&Stamps)) {
 }
 
 fn tag(stamps: &Stamps) {
-    stamps.invalidate(stamps.place(TAG));
+    stamps.invalidate(stamps.slot(TAG));
 }
 
 fn prefix(stamps: &Stamps) {

@@ -8,7 +8,7 @@ use crate::{
     requested::{original, requested},
     rules::Audience,
     semantics::{Origin, invalidated_groups, invalidated_locations, invalidates},
-    store::{Place, Subject},
+    store::{StampSlot, Subject},
     user::User,
 };
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
@@ -39,7 +39,7 @@ impl Invalidator {
     #[cfg(feature = "admin")]
     pub(crate) fn count(&self, subject: Subject<'_>) -> u64 {
         let stamps = &self.shared.stamps;
-        let wanted = stamps.place(subject);
+        let slot = stamps.slot(subject);
         let states = self.shared.states();
         let views: BTreeMap<_, _> = states
             .iter()
@@ -48,7 +48,7 @@ impl Invalidator {
             .collect();
         let is_meant = |entry: &Entry| match entry {
             Entry::Response(stored) => {
-                stored.origin.places().contains(&wanted) && !stamps.is_stale(&stored.origin)
+                stored.provenance.slots().contains(&slot) && !stamps.is_stale(&stored.provenance)
             }
             Entry::Variants(_) | Entry::Pass(_) => false,
         };
@@ -57,8 +57,8 @@ impl Invalidator {
 
     /// Invalidates all responses of a path, whatever their query, user and variant, on all hosts.
     pub fn path(&self, path: &str) {
-        let place = self.shared.stamps.place(Subject::Path(place(path).as_bytes()));
-        self.shared.stamps.invalidate(place);
+        let slot = self.shared.stamps.slot(Subject::Path(place(path).as_bytes()));
+        self.shared.stamps.invalidate(slot);
     }
 
     /// Invalidates all responses of paths that begin with `prefix`.
@@ -70,13 +70,13 @@ impl Invalidator {
 
     /// Invalidates what a rule, or a handler, has given this tag.
     pub fn tag(&self, tag: &str) {
-        self.shared.stamps.invalidate(self.shared.stamps.place(Subject::Tag(tag.as_bytes())));
+        self.shared.stamps.invalidate(self.shared.stamps.slot(Subject::Tag(tag.as_bytes())));
     }
 
     /// Invalidates the responses that are stored for one user alone. Responses that all users share stay valid.
     pub fn user(&self, user: &User) {
-        let place = self.shared.stamps.place(Subject::User(user.id().as_bytes()));
-        self.shared.stamps.invalidate(place);
+        let slot = self.shared.stamps.slot(Subject::User(user.id().as_bytes()));
+        self.shared.stamps.invalidate(slot);
     }
 
     /// Invalidates the responses of a rule. False if no rule has this name.
@@ -84,7 +84,7 @@ impl Invalidator {
         let mut states = self.shared.states();
         states.retain(|state| state.rule.name == name);
         for state in &states {
-            self.shared.stamps.invalidate(state.place);
+            self.shared.stamps.invalidate(state.slot);
         }
         !states.is_empty()
     }
@@ -107,7 +107,7 @@ pub(crate) struct Change {
     scheme: Option<String>,
     host: String,
     target: String,
-    places: Vec<Place>,
+    slots: Vec<StampSlot>,
 }
 
 impl Shared {
@@ -130,21 +130,21 @@ impl Shared {
             let path = path.as_bytes();
             let read = table.rules.find(&Method::GET, uri.path());
             let is_of_users = read.is_some_and(|it| it.rule.key.audience == Audience::Users);
-            self.stamps.place(match user.filter(|_| is_of_users) {
+            self.stamps.slot(match user.filter(|_| is_of_users) {
                 Some(user) => Subject::PathOf { path, user: user.id().as_bytes() },
                 None => Subject::Path(path),
             })
         };
-        let mut places: Vec<_> = [uri].into_iter().chain(other).map(changed).collect();
+        let mut slots: Vec<_> = [uri].into_iter().chain(other).map(changed).collect();
         if let Some(found) = table.rules.find(request.method(), uri.path()) {
             let tags = found.rule.invalidates(&found, user);
-            places.extend(tags.map(|it| self.stamps.place(Subject::Tag(it.as_bytes()))));
+            slots.extend(tags.map(|it| self.stamps.slot(Subject::Tag(it.as_bytes()))));
             let paths = found.rule.invalidates_paths(&found, user);
-            places.extend(paths.map(|it| self.stamps.place(Subject::Path(place(&it).as_bytes()))));
+            slots.extend(paths.map(|it| self.stamps.slot(Subject::Path(place(&it).as_bytes()))));
         }
         let target = uri.path_and_query().map_or("/", |it| it.as_str()).to_owned();
         let scheme = uri.scheme_str().map(str::to_owned);
-        Change { method: request.method().clone(), scheme, host, target, places }
+        Change { method: request.method().clone(), scheme, host, target, slots }
     }
 }
 
@@ -158,14 +158,14 @@ impl Change {
         let origin = Origin { scheme: self.scheme.as_deref(), authority: &self.host };
         for location in invalidated_locations(headers, origin, &self.target) {
             let path = location.split('?').next().unwrap_or_default();
-            stamps.invalidate(stamps.place(Subject::Path(place(path).as_bytes())));
+            stamps.invalidate(stamps.slot(Subject::Path(place(path).as_bytes())));
         }
         for group in invalidated_groups(&self.method, headers) {
             let subject = Subject::Group { host: self.host.as_bytes(), group: group.as_bytes() };
-            stamps.invalidate(stamps.place(subject));
+            stamps.invalidate(stamps.slot(subject));
         }
-        for place in self.places {
-            stamps.invalidate(place);
+        for slot in self.slots {
+            stamps.invalidate(slot);
         }
     }
 }

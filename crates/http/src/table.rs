@@ -2,7 +2,7 @@
 
 use crate::{
     rules::{Compiled, Rules},
-    store::{Entry, Meter, Place, Stamps, Stored, Subject},
+    store::{Entry, Meter, StampSlot, Stamps, Stored, Subject},
 };
 use larder::manager::{CacheManager, KeyedView, UnknownCache, ViewGuard};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) struct RuleState {
     pub(crate) view: KeyedView<Vec<u8>, Entry>,
     pub(crate) meter: Arc<Meter>,
     /// Where invalidations of the rule are.
-    pub(crate) place: Place,
+    pub(crate) slot: StampSlot,
 }
 
 impl RuleState {
@@ -66,8 +66,8 @@ impl Table {
             #[cfg(feature = "admin")]
             view.name_keys(|key: &Vec<u8>| crate::key::words(key));
             let meter = known(&rule.name).unwrap_or_default();
-            let place = stamps.place(Subject::Rule(&rule.name));
-            Ok(Arc::new(RuleState { rule: Arc::clone(rule), view, meter, place }))
+            let slot = stamps.slot(Subject::Rule(&rule.name));
+            Ok(Arc::new(RuleState { rule: Arc::clone(rule), view, meter, slot }))
         });
         let states = states.collect::<Result<_, _>>()?;
         Ok(Self { rules, states })

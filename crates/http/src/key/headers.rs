@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
 
 /// What was seen.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Seen<'a> {
+pub(crate) struct HeaderFacts<'a> {
     pub(crate) host: Host<'a>,
     flags: u8,
 }
@@ -83,7 +83,7 @@ fn is_credential(name: &str) -> bool {
     matches!(name, "x-api-key" | "x-auth-token" | "x-access-token" | "x-authorization")
 }
 
-impl<'a> Seen<'a> {
+impl<'a> HeaderFacts<'a> {
     pub(crate) fn of(headers: &'a HeaderMap, shape: &KeyShape) -> Self {
         let (mut host, mut flags) = (Host::None, 0);
         for (name, value) in headers {

@@ -23,7 +23,7 @@ mod target;
 mod words;
 
 pub(crate) use cookies::cookies;
-pub(crate) use headers::{Host, Seen, is_override};
+pub(crate) use headers::{HeaderFacts, Host, is_override};
 pub(crate) use path::{canonical as canonical_path, decoded, is_canonical, place, push_encoded};
 pub use query::Query;
 pub(crate) use target::{Known, Target};
@@ -128,7 +128,7 @@ impl KeyBuffer {
         target: &Target<'_>,
         method: &Method,
         headers: &HeaderMap,
-        seen: &Seen<'_>,
+        seen: &HeaderFacts<'_>,
         user: Option<&User>,
     ) -> Result<Access, Bypass> {
         self.0.clear();

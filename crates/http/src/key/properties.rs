@@ -151,7 +151,7 @@ fn check(query: Query, semicolons: bool) {
                 &target,
                 &Method::GET,
                 headers,
-                &crate::key::Seen::of(headers, &found.rule.key),
+                &crate::key::HeaderFacts::of(headers, &found.rule.key),
                 user,
             ) {
                 Ok(_) => {}
@@ -209,7 +209,7 @@ fn r26_spellings_of_a_path_share_a_key_where_the_rule_says_so() {
             &target,
             &Method::GET,
             &headers,
-            &crate::key::Seen::of(&headers, &found.rule.key),
+            &crate::key::HeaderFacts::of(&headers, &found.rule.key),
             None,
         )
         .map(|_| key)

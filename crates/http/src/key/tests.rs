@@ -39,7 +39,7 @@ fn write(rules: &Rules, method: &Method, asked: Asked<'_>) -> Result<KeyBuffer, 
         &target,
         method,
         &headers,
-        &Seen::of(&headers, &found.rule.key),
+        &HeaderFacts::of(&headers, &found.rule.key),
         user.as_ref(),
     )?;
     Ok(key)

@@ -17,12 +17,12 @@ const SECTION: &str = "http";
 const OF_SECTION: &[&str] = &["built_in_rules", "scheme", "trusted_headers", "rules"];
 const SCHEMES: &str = "\"http\", \"https\" or \"none\"";
 
-type Outcome = Result<(), Box<ConfigProblem>>;
+type FieldResult = Result<(), Box<ConfigProblem>>;
 
 /// One setting of a rule.
 struct Field {
     name: &'static str,
-    set: fn(&mut Rule, &Setting) -> Outcome,
+    set: fn(&mut Rule, &Setting) -> FieldResult,
 }
 
 /// What a setting is that may also be `none`.
@@ -156,7 +156,7 @@ struct Reader<'s, 'p> {
 }
 
 impl<'s> Reader<'s, '_> {
-    fn setting(&mut self, setting: &'s Setting) -> Outcome {
+    fn setting(&mut self, setting: &'s Setting) -> FieldResult {
         let path: Vec<_> = setting.path().iter().map(String::as_str).collect();
         match path[..] {
             [] | ["rules"] if setting.is_table() => Ok(()),
@@ -176,7 +176,7 @@ impl<'s> Reader<'s, '_> {
         }
     }
 
-    fn scheme(&mut self, setting: &Setting) -> Outcome {
+    fn scheme(&mut self, setting: &Setting) -> FieldResult {
         self.rules.common.scheme = match setting.text()? {
             "http" => Some(Scheme::HTTP),
             "https" => Some(Scheme::HTTPS),
@@ -186,7 +186,7 @@ impl<'s> Reader<'s, '_> {
         Ok(())
     }
 
-    fn rule(&mut self, name: &str, rest: &[&str], setting: &'s Setting) -> Outcome {
+    fn rule(&mut self, name: &str, rest: &[&str], setting: &'s Setting) -> FieldResult {
         if rest.is_empty() && !setting.is_table() {
             return Err(Box::new(setting.wrong_type("a section with the settings of a rule")));
         }

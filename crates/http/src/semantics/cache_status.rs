@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use smallvec::SmallVec;
 use std::fmt;
 
-use super::{kept::Kept, syntax::is_token_byte};
+use super::{syntax::is_token_byte, value_cache::ValueCache};
 
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
@@ -13,7 +13,7 @@ pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-statu
 pub(crate) struct CacheName {
     text: Box<[u8]>,
     /// The reports of fresh responses.
-    hits: Option<&'static Kept>,
+    hits: Option<&'static ValueCache>,
 }
 
 /// A value while it is written.
@@ -36,7 +36,7 @@ impl CacheName {
         } else {
             put_string(&mut text, name);
         }
-        let hits = Kept::of(&[&text, HIT].concat());
+        let hits = ValueCache::of(&[&text, HIT].concat());
         Some(Self { text: text.to_vec().into(), hits })
     }
 
@@ -155,7 +155,7 @@ impl Report<'_> {
 
 /// Returns the value of `Age`.
 pub(crate) fn age_of(seconds: u64) -> HeaderValue {
-    static AGES: Kept = Kept::new(b"");
+    static AGES: ValueCache = ValueCache::new(b"");
     AGES.get(seconds).unwrap_or_else(|| HeaderValue::from(seconds))
 }
 

@@ -15,10 +15,10 @@ mod directives;
 mod fields;
 mod freshness;
 mod invalidation;
-mod kept;
 mod range;
 mod storage;
 mod syntax;
+mod value_cache;
 mod vary;
 mod wishes;
 

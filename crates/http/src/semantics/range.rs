@@ -75,7 +75,7 @@ fn unchanged(request: &HeaderMap, validators: &Validators) -> bool {
 
 /// A range as it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+enum RangeSpec {
     /// From one position to another, both included.
     Between(u64, u64),
     /// From a position to the end.
@@ -84,7 +84,7 @@ enum Asked {
     Last(u64),
 }
 
-impl Asked {
+impl RangeSpec {
     fn within(self, length: u64) -> Ranged {
         let (start, end) = match self {
             Self::Between(start, last) => (start, last.saturating_add(1).min(length)),
@@ -99,7 +99,7 @@ impl Asked {
 }
 
 /// Reads a set with a single range of bytes.
-fn single_range(value: &[u8]) -> Option<Asked> {
+fn single_range(value: &[u8]) -> Option<RangeSpec> {
     let equals = value.iter().position(|&byte| byte == b'=')?;
     let (unit, set) = (&value[..equals], &value[equals + 1..]);
     if !unit.eq_ignore_ascii_case(b"bytes") {
@@ -112,11 +112,11 @@ fn single_range(value: &[u8]) -> Option<Asked> {
     }
     let dash = range.iter().position(|&byte| byte == b'-')?;
     match (&range[..dash], &range[dash + 1..]) {
-        (b"", last) => number(last).map(Asked::Last),
-        (first, b"") => number(first).map(Asked::From),
+        (b"", last) => number(last).map(RangeSpec::Last),
+        (first, b"") => number(first).map(RangeSpec::From),
         (first, last) => {
             let (first, last) = (number(first)?, number(last)?);
-            (first <= last).then_some(Asked::Between(first, last))
+            (first <= last).then_some(RangeSpec::Between(first, last))
         }
     }
 }

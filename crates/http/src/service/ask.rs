@@ -1,6 +1,6 @@
 //! What a request asks for, and whether the cache has it.
 
-use super::respond::{Asked, respond};
+use super::respond::{Selector, respond};
 use crate::{
     body::ResponseBody,
     key::{self, Bypass, KeyBuffer},
@@ -8,7 +8,7 @@ use crate::{
     requested::requested,
     rules::Rules,
     semantics::{Forward, Report, RequestDirectives, Wishes},
-    store::{Entry, Fit, Origin, Outcome, Place, Stored, Subject, Variants},
+    store::{Entry, Fit, Outcome, Provenance, StampSlot, Stored, Subject, Variants},
     table::{RuleState, Table},
     time::Moment,
     user::User,
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// Room for the keys of a request, which is large, so that it stays where it is.
 #[derive(Default)]
-pub(super) struct Keys {
+pub(super) struct RequestKeys {
     /// That of the response, or of the fields on which it depends.
     primary: KeyBuffer,
     /// That of the response, where it depends on fields.
@@ -33,7 +33,7 @@ pub(super) struct Sought<'t, 'r> {
     target: key::Target<'r>,
     user: Option<&'r User>,
     pub(super) state: &'t Arc<RuleState>,
-    keys: &'r mut Keys,
+    keys: &'r mut RequestKeys,
     client: RequestDirectives,
     wishes: Wishes,
     /// Whether it has credentials of which nobody says whose they are.
@@ -69,7 +69,7 @@ impl<'t, 'r> Sought<'t, 'r> {
     pub(super) fn of<Q: Body>(
         table: &'t Table,
         request: &'r Request<Q>,
-        keys: &'r mut Keys,
+        keys: &'r mut RequestKeys,
     ) -> Result<Self, Bypass> {
         let (method, headers) = (request.method(), request.headers());
         let uri = requested(request)?;
@@ -79,7 +79,7 @@ impl<'t, 'r> Sought<'t, 'r> {
             return Err(Bypass::Body);
         }
         let shape = &state.rule.key;
-        let seen = key::Seen::of(headers, shape);
+        let seen = key::HeaderFacts::of(headers, shape);
         let target = key::Target::of(uri, seen.host, table.rules.scheme())?;
         let user = request.extensions().get::<User>();
         let access = keys.primary.write(shape, &target, method, headers, &seen, user)?;
@@ -105,7 +105,7 @@ impl<'t, 'r> Sought<'t, 'r> {
         let mut variants = None;
         let primary = &self.keys.primary;
         self.state.view.get_ref(primary.as_slice(), |entry| match entry {
-            Entry::Variants(them) if !shared.stamps.is_stale(&them.origin) => {
+            Entry::Variants(them) if !shared.stamps.is_stale(&them.provenance) => {
                 variants = Some(Arc::clone(them));
             }
             entry => looked = self.answer(entry, shared, request, now),
@@ -136,11 +136,11 @@ impl<'t, 'r> Sought<'t, 'r> {
         let mut missing = Missing::because(Forward::UriMiss);
         match entry {
             Entry::Variants(_) => {}
-            Entry::Pass(passing) => missing.passes = !shared.stamps.is_stale(&passing.origin),
+            Entry::Pass(passing) => missing.passes = !shared.stamps.is_stale(&passing.provenance),
             Entry::Response(stored) => {
                 let resident = stored.resident(now);
                 let invalid =
-                    shared.stamps.is_stale(&stored.origin) || self.anonymous && !stored.open;
+                    shared.stamps.is_stale(&stored.provenance) || self.anonymous && !stored.open;
                 let fit = if invalid { Fit::No } else { stored.fit(now, resident, &self.client) };
                 if fit != Fit::No {
                     let response = self.hit(shared, stored, request, fit, resident);
@@ -180,24 +180,23 @@ impl<'t, 'r> Sought<'t, 'r> {
             Some(_) => Report { hit: true, ttl: Some(ttl), detail, ..Report::default() }
                 .value(&shared.name),
         };
-        let asked = Asked::new(request.method(), request.headers(), self.wishes);
-        respond(stored, asked, resident, report)
+        let selector = Selector::new(request.method(), request.headers(), self.wishes);
+        respond(stored, selector, resident, report)
     }
 
     /// The same, without a lifetime.
     pub(super) fn into_ask<Q>(self, shared: &Arc<Shared>, request: &Request<Q>) -> Ask {
         let path = self.target.place();
-        let mut places =
-            vec![shared.stamps.place(Subject::Path(path.as_bytes())), self.state.place];
+        let mut slots = vec![shared.stamps.slot(Subject::Path(path.as_bytes())), self.state.slot];
         // Its parameters, which a hit does not need.
         if let Some(found) = self.rules.find(request.method(), self.uri.path()) {
             let tags = self.state.rule.tags(&found, self.user);
-            places.extend(tags.map(|tag| shared.stamps.place(Subject::Tag(tag.as_bytes()))));
+            slots.extend(tags.map(|tag| shared.stamps.slot(Subject::Tag(tag.as_bytes()))));
         }
         if let Some(user) = self.user.filter(|_| self.state.rule.key.tells_users_apart()) {
             let (path, user) = (path.as_bytes(), user.id().as_bytes());
-            places.push(shared.stamps.place(Subject::User(user)));
-            places.push(shared.stamps.place(Subject::PathOf { path, user }));
+            slots.push(shared.stamps.slot(Subject::User(user)));
+            slots.push(shared.stamps.slot(Subject::PathOf { path, user }));
         }
         Ask {
             shared: Arc::clone(shared),
@@ -209,7 +208,7 @@ impl<'t, 'r> Sought<'t, 'r> {
             client: self.client,
             wishes: self.wishes,
             anonymous: self.anonymous,
-            places,
+            slots,
             path: path.into_owned().into_bytes(),
             host: self.target.host.into_owned(),
         }
@@ -230,19 +229,19 @@ pub(super) struct Ask {
     wishes: Wishes,
     pub(super) anonymous: bool,
     pub(super) host: Vec<u8>,
-    places: Vec<Place>,
+    slots: Vec<StampSlot>,
     path: Vec<u8>,
 }
 
 impl Ask {
     /// What makes the response stale that the handler gives if it is called after this.
-    pub(super) fn origin(&self) -> Origin {
-        Origin::new(self.shared.stamps.birth(), self.places.clone(), &self.path)
+    pub(super) fn provenance(&self) -> Provenance {
+        Provenance::new(self.shared.stamps.birth(), self.slots.clone(), &self.path)
     }
 
     /// Whether a stored response was not invalidated, and may be given to this client.
     pub(super) fn is_usable(&self, stored: &Stored) -> bool {
-        !self.shared.stamps.is_stale(&stored.origin) && (stored.open || !self.anonymous)
+        !self.shared.stamps.is_stale(&stored.provenance) && (stored.open || !self.anonymous)
     }
 
     pub(super) fn fit(&self, stored: &Stored) -> Fit {
@@ -262,7 +261,7 @@ impl Ask {
         if report.hit {
             report.ttl = Some(stored.freshness.ttl(resident));
         }
-        let asked = Asked::new(&self.method, &self.headers, self.wishes);
-        respond(stored, asked, resident, report.value(&self.shared.name))
+        let selector = Selector::new(&self.method, &self.headers, self.wishes);
+        respond(stored, selector, resident, report.value(&self.shared.name))
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     Caller,
     ask::Ask,
-    fetch::{Place, try_guard},
+    fetch::{Reservation, try_guard},
     lead,
 };
 use crate::{body::ResponseBody, semantics::Forward, store::Stored};
@@ -36,11 +36,16 @@ impl<S> Caller<'_, S> {
         let Some(guard) = try_guard(&ask, &ask.key) else { return };
         request.headers_mut().remove(header::RANGE);
         self.hand_invalidator(&mut request);
-        let place = Place { key: ask.key.clone(), guard, variants: stale.held.variants.clone() };
+        let reservation = Reservation {
+            key: ask.key.clone(),
+            guard,
+            variants: stale.accounting.variants.clone(),
+        };
         let limit = REFRESH;
         let service = self.take_ready();
         let refresh = async move {
-            let asked = lead::lead(service, request, ask, Some(place), Some(stale), Forward::Stale);
+            let asked =
+                lead::lead(service, request, ask, Some(reservation), Some(stale), Forward::Stale);
             if let Ok(response) = asked.await {
                 drain(response.into_body()).await;
             }

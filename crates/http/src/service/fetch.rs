@@ -42,14 +42,14 @@ const TURNS: usize = 3;
 pub(super) type Guard = ViewGuard<Entry>;
 
 /// What a request is to store its response under.
-pub(super) struct Place {
+pub(super) struct Reservation {
     pub(super) key: KeyBuffer,
     pub(super) guard: Guard,
     pub(super) variants: Option<Arc<Variants>>,
 }
 
 /// How a request goes about it.
-enum Part {
+enum Role {
     Lead(Guard),
     /// Somebody else has led.
     Brought(Entry),
@@ -82,29 +82,29 @@ where
     let mut guard = None;
     for _ in 0..TURNS {
         match join(&ask, joining).await {
-            Part::Alone => break,
-            Part::Lead(lead) => {
+            Role::Alone => break,
+            Role::Lead(lead) => {
                 guard = Some(lead);
                 break;
             }
-            Part::Brought(Entry::Response(stored)) => {
+            Role::Brought(Entry::Response(stored)) => {
                 if ask.fit(&stored) != Fit::No {
                     return Ok(collapsed(&ask, &stored, missing.why));
                 }
                 missing.stale = Some(stored);
                 joining = Joining::Try;
             }
-            Part::Brought(Entry::Variants(variants)) => {
+            Role::Brought(Entry::Variants(variants)) => {
                 ask.key = ask.primary.variant(variants.id, &variants.names, &ask.headers);
                 missing.why = Forward::VaryMiss;
                 missing.variants = Some(variants);
             }
-            Part::Brought(Entry::Pass(_)) => joining = Joining::Try,
+            Role::Brought(Entry::Pass(_)) => joining = Joining::Try,
         }
     }
-    let place =
-        guard.map(|guard| Place { key: ask.key.clone(), guard, variants: missing.variants });
-    lead::lead(service, request, ask, place, missing.stale, missing.why).await
+    let reservation =
+        guard.map(|guard| Reservation { key: ask.key.clone(), guard, variants: missing.variants });
+    lead::lead(service, request, ask, reservation, missing.stale, missing.why).await
 }
 
 fn joining(ask: &Ask, missing: &Missing) -> Joining {
@@ -121,16 +121,16 @@ fn joining(ask: &Ask, missing: &Missing) -> Joining {
     }
 }
 
-async fn join(ask: &Ask, joining: Joining) -> Part {
+async fn join(ask: &Ask, joining: Joining) -> Role {
     let accepts = |entry: &Entry| match entry {
         Entry::Response(stored) => ask.fit(stored) != Fit::No,
-        Entry::Variants(variants) => !ask.shared.stamps.is_stale(&variants.origin),
+        Entry::Variants(variants) => !ask.shared.stamps.is_stale(&variants.provenance),
         Entry::Pass(passing) => {
-            joining != Joining::Try && !ask.shared.stamps.is_stale(&passing.origin)
+            joining != Joining::Try && !ask.shared.stamps.is_stale(&passing.provenance)
         }
     };
     if joining == Joining::Never {
-        return Part::Alone;
+        return Role::Alone;
     }
     let mut got = pin!(ask.state.view.get_or_guard_if_async(ask.key.as_slice(), accepts));
     let at_once = poll_fn(|context| Poll::Ready(got.as_mut().poll(context))).await;
@@ -140,14 +140,14 @@ async fn join(ask: &Ask, joining: Joining) -> Part {
         (Poll::Pending, Joining::Wait(limit)) if Handle::try_current().is_ok() => {
             match timeout(limit, got).await {
                 Ok(got) => got,
-                Err(_) => return Part::Alone,
+                Err(_) => return Role::Alone,
             }
         }
-        (Poll::Pending, _) => return Part::Alone,
+        (Poll::Pending, _) => return Role::Alone,
     };
     match got {
-        Ok(entry) => Part::Brought(entry),
-        Err(guard) => Part::Lead(guard),
+        Ok(entry) => Role::Brought(entry),
+        Err(guard) => Role::Lead(guard),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     again::remove_conditions,
     ask::Ask,
-    fetch::{Place, try_guard},
+    fetch::{Reservation, try_guard},
     storing::finish,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         Exchange, Forward, Freshened, HeadEffect, Report, RequestFacts, Vary, date, freshen,
         head_effect, is_about, judge,
     },
-    store::{Head, Origin, Outcome, Stored},
+    store::{Head, Outcome, Provenance, Stored},
     telemetry::FetchSpan,
     time::Moment,
 };
@@ -25,12 +25,12 @@ use tower_service::Service;
 /// How long the handler is left alone after it has failed, where something stale stands in.
 const REST: Duration = Duration::from_secs(1);
 
-/// Asks the handler; has its response stored if there is a place for it.
+/// Asks the handler; has its response stored if there is a reservation for it.
 pub(super) async fn lead<S, Q, B>(
     mut service: S,
     mut request: Request<Q>,
     ask: Ask,
-    place: Option<Place>,
+    reservation: Option<Reservation>,
     mut stale: Option<Arc<Stored>>,
     why: Forward,
 ) -> Result<Response<ResponseBody<B>>, S::Error>
@@ -41,7 +41,7 @@ where
 {
     let mut validated = None;
     let mut again = None;
-    if place.is_some() {
+    if reservation.is_some() {
         validated = stale.clone().filter(|it| it.validators.can_be_validated());
         match &validated {
             Some(stored) => {
@@ -63,7 +63,7 @@ where
         poll_fn(|context| service.poll_ready(context)).await?;
         called = ask.call(&mut service, request, why).await;
     }
-    let Called { result, origin, exchange, now, span } = called;
+    let Called { result, provenance, exchange, now, span } = called;
     let failed = result.as_ref().map_or(Some(None), |it| {
         let status = it.status();
         matches!(status.as_u16(), 500 | 502..=504).then_some(Some(status))
@@ -79,40 +79,40 @@ where
     let status = response.status();
     let forward_status = Some(status.as_u16());
     let mut report = Report { forward: Some(why), forward_status, ..Report::default() };
-    let Some(place) = place else {
+    let Some(reservation) = reservation else {
         ask.state.meter.count(Outcome::Miss);
         span.end("passed on");
         if let (&Method::HEAD, Some(stored)) = (&ask.method, &stale) {
-            ask.learn_from_head(stored, &response, origin, exchange, now);
+            ask.learn_from_head(stored, &response, provenance, exchange, now);
         }
         return Ok(ask.pass_on(response, report));
     };
     if let (StatusCode::NOT_MODIFIED, Some(stored)) = (status, &validated) {
         ask.state.meter.count(Outcome::Revalidated);
         span.end("revalidated");
-        let renewed = ask.confirmed(stored, response.headers(), origin, exchange, now);
+        let renewed = ask.confirmed(stored, response.headers(), provenance, exchange, now);
         report.stored = renewed.is_some();
         let Some(renewed) = renewed else {
             // It holds for this client, and what the handler says of it now keeps it from others.
-            drop(place);
+            drop(reservation);
             ask.state.view.invalidate(ask.key.as_slice());
             return Ok(with_cookies(ask.respond(stored, report), response.headers()));
         };
         let answer = with_cookies(ask.respond(&renewed, report), response.headers());
-        ask.state.keep(place.key.as_slice(), place.guard, renewed);
+        ask.state.keep(reservation.key.as_slice(), reservation.guard, renewed);
         return Ok(answer);
     }
     ask.state.meter.count(Outcome::Miss);
     match ask.judge(&response, exchange) {
         Ok(verdict) => {
             span.end("stored");
-            Ok(ask.store(response, place, origin, verdict, (exchange, now), report))
+            Ok(ask.store(response, reservation, provenance, verdict, (exchange, now), report))
         }
         Err(unstored) => {
             span.end(unstored.reason());
             ask.state.meter.unstored.count(unstored.reason());
             if unstored.is_lasting(status) {
-                ask.remember_to_pass(place, origin);
+                ask.remember_to_pass(reservation, provenance);
             }
             report.detail = Some(unstored.reason());
             Ok(ask.pass_on(response, report))
@@ -138,7 +138,7 @@ fn with_cookies<B>(mut answer: Response<B>, confirmed: &HeaderMap) -> Response<B
 /// What came of a call of the handler.
 struct Called<B, E> {
     result: Result<Response<B>, E>,
-    origin: Origin,
+    provenance: Provenance,
     exchange: Exchange,
     now: Moment,
     span: FetchSpan,
@@ -155,12 +155,12 @@ impl Ask {
         S: Service<Request<Q>, Response = Response<B>>,
     {
         // Before the handler looks at anything: what is invalidated from now on wins over its response.
-        let origin = self.origin();
+        let provenance = self.provenance();
         let requested = self.shared.time.day();
         let span = FetchSpan::new(&self.state.rule.name, why);
         let result = span.around(service.call(request)).await;
         let exchange = Exchange { requested, received: self.shared.time.day() };
-        Called { result, origin, exchange, now: self.shared.time.now(), span }
+        Called { result, provenance, exchange, now: self.shared.time.now(), span }
     }
 
     fn may_stand_in(&self, stored: &Stored, now: Moment) -> bool {
@@ -189,7 +189,7 @@ impl Ask {
         &self,
         old: &Stored,
         confirmed: &HeaderMap,
-        origin: Origin,
+        provenance: Provenance,
         exchange: Exchange,
         now: Moment,
     ) -> Option<Arc<Stored>> {
@@ -198,19 +198,19 @@ impl Ask {
         else {
             return None;
         };
-        self.renew(old, headers, origin, exchange, now)
+        self.renew(old, headers, provenance, exchange, now)
     }
 
     fn renew(
         &self,
         old: &Stored,
         headers: HeaderMap,
-        mut origin: Origin,
+        mut provenance: Provenance,
         exchange: Exchange,
         now: Moment,
     ) -> Option<Arc<Stored>> {
         // It is found by requests that agree in the fields on which it depended before.
-        let known = old.held.variants.as_ref().map_or(&[][..], |it| &it.names);
+        let known = old.accounting.variants.as_ref().map_or(&[][..], |it| &it.names);
         if let Vary::On(names) = Vary::of(&headers)
             && !names.iter().all(|name| known.contains(name))
         {
@@ -226,8 +226,8 @@ impl Ask {
             // The body is the same.
             old.validators.made_etag().cloned().unwrap_or_else(|| old.body.etag())
         });
-        origin.extend(old.origin.places().iter().copied());
-        if self.shared.stamps.is_stale(&origin) {
+        provenance.extend(old.provenance.slots().iter().copied());
+        if self.shared.stamps.is_stale(&provenance) {
             return None;
         }
         let (status, extensions, received) = (old.status, old.extensions.clone(), now);
@@ -235,8 +235,8 @@ impl Ask {
         let head = Head {
             status, headers, extensions, freshness, received, open, validators, replaced,
         };
-        let (meter, variants) = (Arc::clone(&self.state.meter), old.held.variants.clone());
-        Some(Arc::new(Stored::new(head, old.body.clone(), origin, meter, variants)))
+        let (meter, variants) = (Arc::clone(&self.state.meter), old.accounting.variants.clone());
+        Some(Arc::new(Stored::new(head, old.body.clone(), provenance, meter, variants)))
     }
 
     /// Updates what GET has stored by a response to HEAD, or removes it (RFC 9111, 4.3.5).
@@ -244,11 +244,11 @@ impl Ask {
         &self,
         stored: &Stored,
         response: &Response<B>,
-        origin: Origin,
+        provenance: Provenance,
         exchange: Exchange,
         now: Moment,
     ) {
-        if self.shared.stamps.is_stale(&stored.origin) {
+        if self.shared.stamps.is_stale(&stored.provenance) {
             // Only the handler's word that it is still the same would make it valid, and this is none.
             return;
         }
@@ -264,7 +264,7 @@ impl Ask {
         ) {
             HeadEffect::None => return,
             HeadEffect::Outdated => None,
-            HeadEffect::Updated(headers) => self.renew(stored, headers, origin, exchange, now),
+            HeadEffect::Updated(headers) => self.renew(stored, headers, provenance, exchange, now),
         };
         let Some(renewed) = renewed else {
             self.state.view.invalidate(self.key.as_slice());

@@ -18,7 +18,7 @@ pub(crate) use again::EmptyBody;
 pub use future::ResponseFuture;
 
 use crate::{body::ResponseBody, invalidate::Invalidator, layer::Shared};
-use ask::{Keys, Looked, Sought};
+use ask::{Looked, RequestKeys, Sought};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
@@ -93,7 +93,7 @@ impl<'s, S> Caller<'s, S> {
     {
         let shared = self.shared;
         let table = shared.table.load();
-        let mut keys = Keys::default();
+        let mut keys = RequestKeys::default();
         let mut sought = match Sought::of(&table, &request, &mut keys) {
             Ok(sought) => sought,
             Err(bypass) => return self.pass(request, bypass),

@@ -13,13 +13,13 @@ use std::mem;
 
 /// What a client wants of a stored response.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Selector<'a> {
     method: &'a Method,
     /// None if there is nothing in them that selects.
     selecting: Option<&'a HeaderMap>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Selector<'a> {
     pub(super) fn new(method: &'a Method, headers: &'a HeaderMap, wishes: Wishes) -> Self {
         Self { method, selecting: wishes.selection.then_some(headers) }
     }
@@ -44,17 +44,17 @@ impl<'a> Asked<'a> {
 #[inline]
 pub(super) fn respond<B>(
     stored: &Stored,
-    asked: Asked<'_>,
+    selector: Selector<'_>,
     resident: u64,
     report: HeaderValue,
 ) -> Response<ResponseBody<B>> {
     let mut headers = stored.headers.answer(stored.freshness.age(resident), report);
-    let (status, body) = match asked.condition(stored) {
+    let (status, body) = match selector.condition(stored) {
         Condition::NotModified => {
             strip_for_not_modified(&mut headers);
             (StatusCode::NOT_MODIFIED, Unread::nothing())
         }
-        Condition::Proceed => select_body(stored, asked, &mut headers),
+        Condition::Proceed => select_body(stored, selector, &mut headers),
     };
     let mut response = Response::new(ResponseBody::stored(body));
     *response.status_mut() = status;
@@ -66,10 +66,14 @@ pub(super) fn respond<B>(
     response
 }
 
-fn select_body(stored: &Stored, asked: Asked<'_>, headers: &mut HeaderMap) -> (StatusCode, Unread) {
+fn select_body(
+    stored: &Stored,
+    selector: Selector<'_>,
+    headers: &mut HeaderMap,
+) -> (StatusCode, Unread) {
     let length = stored.body.len() as u64;
-    match asked.range(stored) {
-        Ranged::Full if asked.method == Method::HEAD => (stored.status, Unread::nothing()),
+    match selector.range(stored) {
+        Ranged::Full if selector.method == Method::HEAD => (stored.status, Unread::nothing()),
         Ranged::Full => (stored.status, stored.body.all()),
         Ranged::Part(part) => {
             headers.insert(header::CONTENT_RANGE, content_range(&part, length));

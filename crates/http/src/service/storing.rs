@@ -2,7 +2,7 @@
 
 use super::{
     ask::Ask,
-    fetch::{Place, try_guard},
+    fetch::{Reservation, try_guard},
 };
 use crate::{
     body::{Copied, Copying, ResponseBody},
@@ -10,7 +10,7 @@ use crate::{
         Exchange, Freshness, Refusal, Report, RequestFacts, ResponseDirectives, Validators, Vary,
         groups_of, is_encoded, judge, make, stored_fields,
     },
-    store::{Content, Entry, Head, Origin, Stored, Subject, Variants},
+    store::{Content, Entry, Head, Provenance, Stored, Subject, Variants},
     time::Moment,
 };
 use bytes::Bytes;
@@ -122,23 +122,23 @@ impl Ask {
     pub(super) fn store<B: Body<Data = Bytes> + Send>(
         &self,
         response: Response<B>,
-        place: Place,
-        mut origin: Origin,
+        reservation: Reservation,
+        mut provenance: Provenance,
         verdict: Verdict,
         (exchange, now): (Exchange, Moment),
         mut report: Report<'_>,
     ) -> Response<ResponseBody<B>> {
-        let Some(Place { key, guard, variants }) =
-            self.place_of_variant(place, &verdict.names, &origin)
+        let Some(Reservation { key, guard, variants }) =
+            self.reservation_of_variant(reservation, &verdict.names, &provenance)
         else {
             report.detail = Some("variants");
             return self.pass_on(response, report);
         };
         report.stored = true;
         let (mut parts, body) = response.into_parts();
-        origin.extend(groups_of(&parts.headers).iter().map(|group| {
+        provenance.extend(groups_of(&parts.headers).iter().map(|group| {
             let subject = Subject::Group { host: &self.host, group: group.as_bytes() };
-            self.shared.stamps.place(subject)
+            self.shared.stamps.slot(subject)
         }));
         let (status, extensions) = (parts.status, parts.extensions.clone());
         let (headers, replaced) = self.stored_headers(&parts.headers, status, exchange.received);
@@ -147,9 +147,9 @@ impl Ask {
         let Verdict { freshness, open, declared, .. } = verdict;
         let then = move |copied| match copied {
             // What was invalidated meanwhile would only take another's place.
-            _ if shared.stamps.is_stale(&origin) => {}
+            _ if shared.stamps.is_stale(&provenance) => {}
             Copied::TooLarge => {
-                let pass = Entry::pass(origin, &state.meter);
+                let pass = Entry::pass(provenance, &state.meter);
                 guard.insert_with_ttl(pass, PASS);
             }
             Copied::Whole(body) => {
@@ -164,7 +164,7 @@ impl Ask {
                 };
                 let meter = Arc::clone(&state.meter);
                 Content::make(body, compress_above, move |content| {
-                    let stored = Stored::new(head, content, origin, meter, variants);
+                    let stored = Stored::new(head, content, provenance, meter, variants);
                     state.keep(key.as_slice(), guard, Arc::new(stored));
                 });
             }
@@ -175,29 +175,30 @@ impl Ask {
     }
 
     /// Has the next requests not wait for one another for a while.
-    pub(super) fn remember_to_pass(&self, place: Place, origin: Origin) {
+    pub(super) fn remember_to_pass(&self, reservation: Reservation, provenance: Provenance) {
         if self.state.meter.errors() < self.state.rule.max_error_entries {
-            place.guard.insert_with_ttl(Entry::pass(origin, &self.state.meter), PASS);
+            reservation.guard.insert_with_ttl(Entry::pass(provenance, &self.state.meter), PASS);
         }
     }
 
     /// Where a response goes that depends on `names`: under the key that was asked for, or under that of a variant.
-    fn place_of_variant(
+    fn reservation_of_variant(
         &self,
-        place: Place,
+        reservation: Reservation,
         names: &[HeaderName],
-        origin: &Origin,
-    ) -> Option<Place> {
+        provenance: &Provenance,
+    ) -> Option<Reservation> {
         if names.is_empty() {
-            return Some(place);
+            return Some(reservation);
         }
         let most = self.state.rule.max_variants;
-        let known = place.variants.as_ref();
+        let known = reservation.variants.as_ref();
         if let Some(variants) = known.filter(|it| names.iter().all(|name| it.names.contains(name)))
         {
             // One that is there already is replaced.
-            let has_room = place.guard.old_value().is_some() || variants.count.load(Relaxed) < most;
-            return has_room.then_some(place);
+            let has_room =
+                reservation.guard.old_value().is_some() || variants.count.load(Relaxed) < most;
+            return has_room.then_some(reservation);
         }
         let mut all = known.map(|it| it.names.to_vec()).unwrap_or_default();
         for name in names {
@@ -208,20 +209,20 @@ impl Ask {
         let variants = Arc::new(Variants {
             id: self.shared.next_id(),
             names: all.into(),
-            origin: origin.clone(),
+            provenance: provenance.clone(),
             count: AtomicU32::new(0),
         });
         let entry = Entry::Variants(Arc::clone(&variants));
         if known.is_none() {
-            place.guard.insert_with_ttl(entry, VARIANTS);
+            reservation.guard.insert_with_ttl(entry, VARIANTS);
         } else {
             // Those who wait for a variant of the old kind ask anew.
-            drop(place.guard);
+            drop(reservation.guard);
             self.state.view.insert_with_ttl(self.primary.as_slice(), entry, VARIANTS);
         }
         let key = self.primary.variant(variants.id, &variants.names, &self.headers);
         let guard = try_guard(self, &key)?;
-        Some(Place { key, guard, variants: Some(variants) })
+        Some(Reservation { key, guard, variants: Some(variants) })
     }
 
     /// The headers as they are stored, but for what only the whole body tells; and the `Cache-Control` in whose place

@@ -1,6 +1,6 @@
 //! What is stored under a key.
 
-use super::{Class, Content, Meter, stamps::Origin, template::Template};
+use super::{Content, EntryClass, Meter, stamps::Provenance, template::HeaderTemplate};
 use crate::{
     semantics::{Freshness, RequestDirectives, Use, Validators},
     time::Moment,
@@ -27,21 +27,21 @@ pub(crate) enum Entry {
 /// That a response was not for others.
 #[derive(Debug)]
 pub(crate) struct Passing {
-    pub(crate) origin: Origin,
-    held: Held,
+    pub(crate) provenance: Provenance,
+    accounting: Accounting,
 }
 
 /// A complete response.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) status: StatusCode,
-    pub(crate) headers: Template,
+    pub(crate) headers: HeaderTemplate,
     /// What layers between the handler and the cache have left in it.
     pub(crate) extensions: Extensions,
     pub(crate) body: Content,
     pub(crate) freshness: Freshness,
     pub(crate) received: Moment,
-    pub(crate) origin: Origin,
+    pub(crate) provenance: Provenance,
     /// It says itself that it may be given to requests with credentials (RFC 9111, 3.5).
     pub(crate) open: bool,
     pub(crate) validators: Validators,
@@ -52,7 +52,7 @@ pub(crate) struct Stored {
     /// Somebody has asked for it since the rule's [`Quota`](super::Quota) has looked.
     used: AtomicBool,
     /// Counted as long as it is held by anybody.
-    pub(crate) held: Held,
+    pub(crate) accounting: Accounting,
 }
 
 /// A response without its body.
@@ -74,21 +74,26 @@ pub(crate) struct Variants {
     /// Part of their keys.
     pub(crate) id: u64,
     pub(crate) names: Box<[HeaderName]>,
-    pub(crate) origin: Origin,
+    pub(crate) provenance: Provenance,
     pub(crate) count: AtomicU32,
 }
 
 /// Counts a stored response, as long as it is stored, with its rule and its variants.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct Accounting {
     pub(crate) meter: Arc<Meter>,
     pub(crate) variants: Option<Arc<Variants>>,
     bytes: u64,
-    class: Class,
+    class: EntryClass,
 }
 
-impl Held {
-    fn new(meter: Arc<Meter>, variants: Option<Arc<Variants>>, bytes: usize, class: Class) -> Self {
+impl Accounting {
+    fn new(
+        meter: Arc<Meter>,
+        variants: Option<Arc<Variants>>,
+        bytes: usize,
+        class: EntryClass,
+    ) -> Self {
         let bytes = bytes as u64;
         meter.stored(bytes, class);
         if let Some(variants) = &variants {
@@ -98,7 +103,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Accounting {
     fn drop(&mut self) {
         self.meter.dropped(self.bytes, self.class);
         if let Some(variants) = &self.variants {
@@ -125,17 +130,17 @@ impl Stored {
     pub(crate) fn new(
         head: Head,
         body: Content,
-        origin: Origin,
+        provenance: Provenance,
         meter: Arc<Meter>,
         variants: Option<Arc<Variants>>,
     ) -> Self {
         let Head { status, headers, extensions, freshness, received, open, validators, replaced } =
             head;
-        let headers = Template::new(headers);
-        let bytes = body.weight() + headers.bytes() + origin.bytes() + size_of::<Self>();
+        let headers = HeaderTemplate::new(headers);
+        let bytes = body.weight() + headers.bytes() + provenance.bytes() + size_of::<Self>();
         let is_error = status.is_client_error() || status.is_server_error();
-        let class = if is_error { Class::Error } else { Class::Usual };
-        let held = Held::new(meter, variants, bytes, class);
+        let class = if is_error { EntryClass::Error } else { EntryClass::Usual };
+        let accounting = Accounting::new(meter, variants, bytes, class);
         let (resting, used) = (AtomicU64::new(0), AtomicBool::new(false));
         Self {
             status,
@@ -144,13 +149,13 @@ impl Stored {
             body,
             freshness,
             received,
-            origin,
+            provenance,
             open,
             validators,
             replaced,
             resting,
             used,
-            held,
+            accounting,
         }
     }
 
@@ -167,7 +172,7 @@ impl Stored {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.held.bytes as usize
+        self.accounting.bytes as usize
     }
 
     /// Somebody has asked for it.
@@ -184,7 +189,7 @@ impl Stored {
     }
 
     pub(crate) fn is_error(&self) -> bool {
-        self.held.class == Class::Error
+        self.accounting.class == EntryClass::Error
     }
 
     /// Seconds that it has been here.
@@ -228,10 +233,10 @@ impl Stored {
 }
 
 impl Entry {
-    pub(crate) fn pass(origin: Origin, meter: &Arc<Meter>) -> Self {
-        let bytes = size_of::<Passing>() + origin.bytes();
-        let held = Held::new(Arc::clone(meter), None, bytes, Class::Error);
-        Self::Pass(Arc::new(Passing { origin, held }))
+    pub(crate) fn pass(provenance: Provenance, meter: &Arc<Meter>) -> Self {
+        let bytes = size_of::<Passing>() + provenance.bytes();
+        let accounting = Accounting::new(Arc::clone(meter), None, bytes, EntryClass::Error);
+        Self::Pass(Arc::new(Passing { provenance, accounting }))
     }
 
     /// Bytes beside the entry itself.
@@ -239,9 +244,9 @@ impl Entry {
         match self {
             Self::Response(stored) => stored.bytes(),
             Self::Variants(variants) => {
-                size_of::<Variants>() + size_of_val(&*variants.names) + variants.origin.bytes()
+                size_of::<Variants>() + size_of_val(&*variants.names) + variants.provenance.bytes()
             }
-            Self::Pass(passing) => passing.held.bytes as usize,
+            Self::Pass(passing) => passing.accounting.bytes as usize,
         }
     }
 }

@@ -29,7 +29,7 @@ const OUTCOMES: usize = 6;
 
 /// What kind of thing is stored: only so many errors may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
+pub(crate) enum EntryClass {
     Usual,
     /// A response that says that something is wrong, or that a response was not for others.
     Error,
@@ -50,19 +50,19 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    fn counter(&self, class: Class) -> &AtomicU64 {
+    fn counter(&self, class: EntryClass) -> &AtomicU64 {
         match class {
-            Class::Usual => &self.entries,
-            Class::Error => &self.errors,
+            EntryClass::Usual => &self.entries,
+            EntryClass::Error => &self.errors,
         }
     }
 
-    pub(crate) fn stored(&self, bytes: u64, class: Class) {
+    pub(crate) fn stored(&self, bytes: u64, class: EntryClass) {
         self.counter(class).fetch_add(1, Relaxed);
         self.bytes.fetch_add(bytes, Relaxed);
     }
 
-    pub(crate) fn dropped(&self, bytes: u64, class: Class) {
+    pub(crate) fn dropped(&self, bytes: u64, class: EntryClass) {
         self.counter(class).fetch_sub(1, Relaxed);
         self.bytes.fetch_sub(bytes, Relaxed);
     }

@@ -9,6 +9,6 @@ mod template;
 
 pub(crate) use content::{Content, Unread};
 pub(crate) use entry::{Entry, Fit, Head, Stored, Variants};
-pub(crate) use meter::{Class, Meter, Outcome};
+pub(crate) use meter::{EntryClass, Meter, Outcome};
 pub(crate) use quota::Quota;
-pub(crate) use stamps::{Origin, Place, Stamps, Subject};
+pub(crate) use stamps::{Provenance, StampSlot, Stamps, Subject};

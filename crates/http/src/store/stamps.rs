@@ -4,18 +4,18 @@
 //!
 //! ```text
 //! begun      invalidations that have begun: the stamp of the latest    + 1, first step of each
-//! places[t]  stamp of the latest invalidation of what has place t      max, second step
+//! slots[t]   stamp of the latest invalidation of what has slot t       max, second step
 //! prefixes   stamps of the latest invalidations of paths by prefix     under a lock, second step
 //! ```
 //!
 //! A response has a *birth*: `begun` as it was before its handler was called. An invalidation takes the next stamp
-//! and writes it to the place of what it is about: a path, a tag, a user, a rule, a group, everything. A response
-//! is *stale* if its birth is less than the stamp at one of its own places.
+//! and writes it to the slot of what it is about: a path, a tag, a user, a rule, a group, everything. A response
+//! is *stale* if its birth is less than the stamp at one of its own slots.
 //!
 //! # What holds
 //!
 //! *What was invalidated is not given out.* A request that begins after an invalidation has returned sees its stamp
-//! at the place (both SeqCst; the request's connection orders them as well). Each response whose handler was called
+//! at the slot (both SeqCst; the request's connection orders them as well). Each response whose handler was called
 //! before that invalidation began has a birth that is less: whether it was stored before, is stored later, or is
 //! handed on to waiters makes no difference, since who gives a response out looks at the stamps when it does.
 //!
@@ -26,7 +26,7 @@
 //!
 //! # Places
 //!
-//! A place is 16 bits of a hash. Two tags may share one; then who invalidates one invalidates the other's
+//! A slot is 16 bits of a hash. Two tags may share one; then who invalidates one invalidates the other's
 //! responses, too. That costs a miss, no more.
 //!
 //! # Progress
@@ -41,7 +41,7 @@ use std::{
     hash::{BuildHasher, Hash, RandomState},
 };
 
-const PLACES: usize = if cfg!(larder_loom) {
+const SLOTS: usize = if cfg!(larder_loom) {
     2
 } else if cfg!(fuzzing) {
     // Made for each input.
@@ -53,9 +53,9 @@ const PLACES: usize = if cfg!(larder_loom) {
 /// as it is made stale.
 const PREFIXES: usize = 256;
 
-/// Where stamps of one thing are.
+/// Where the stamps of one subject are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place(u16);
+pub(crate) struct StampSlot(u16);
 
 /// When a response was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,7 +84,7 @@ pub(crate) enum Subject<'a> {
 
 pub(crate) struct Stamps {
     begun: AtomicU64,
-    places: Box<[AtomicU64]>,
+    slots: Box<[AtomicU64]>,
     /// Responses that were asked for before this are stale.
     valid_from: AtomicU64,
     /// The stamp of the latest invalidation of a prefix.
@@ -95,41 +95,41 @@ pub(crate) struct Stamps {
 
 /// What of a response decides whether it is stale.
 #[derive(Debug)]
-pub(crate) struct Origin {
+pub(crate) struct Provenance {
     birth: Birth,
-    places: Vec<Place>,
+    slots: Vec<StampSlot>,
     path: Box<[u8]>,
     /// It was compared with all prefixes up to this stamp.
     compared: AtomicU64,
 }
 
-impl Origin {
-    pub(crate) fn new(birth: Birth, places: Vec<Place>, path: &[u8]) -> Self {
-        Self { birth, places, path: path.into(), compared: AtomicU64::new(birth.0) }
+impl Provenance {
+    pub(crate) fn new(birth: Birth, slots: Vec<StampSlot>, path: &[u8]) -> Self {
+        Self { birth, slots, path: path.into(), compared: AtomicU64::new(birth.0) }
     }
 
-    pub(crate) fn places(&self) -> &[Place] {
-        &self.places
+    pub(crate) fn slots(&self) -> &[StampSlot] {
+        &self.slots
     }
 
     /// Adds what else makes the response stale.
-    pub(crate) fn extend(&mut self, places: impl IntoIterator<Item = Place>) {
-        for place in places {
-            if !self.places.contains(&place) {
-                self.places.push(place);
+    pub(crate) fn extend(&mut self, slots: impl IntoIterator<Item = StampSlot>) {
+        for slot in slots {
+            if !self.slots.contains(&slot) {
+                self.slots.push(slot);
             }
         }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.places) + self.path.len()
+        size_of_val(&*self.slots) + self.path.len()
     }
 }
 
-impl Clone for Origin {
+impl Clone for Provenance {
     fn clone(&self) -> Self {
         let compared = AtomicU64::new(self.compared.load(SeqCst));
-        Self { birth: self.birth, places: self.places.clone(), path: self.path.clone(), compared }
+        Self { birth: self.birth, slots: self.slots.clone(), path: self.path.clone(), compared }
     }
 }
 
@@ -137,7 +137,7 @@ impl Stamps {
     pub(crate) fn new() -> Self {
         Self {
             begun: AtomicU64::new(0),
-            places: (0..PLACES).map(|_| AtomicU64::new(0)).collect(),
+            slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
             valid_from: AtomicU64::new(0),
             latest_prefix: AtomicU64::new(0),
             prefixes: RwLock::default(),
@@ -145,9 +145,9 @@ impl Stamps {
         }
     }
 
-    pub(crate) fn place(&self, subject: Subject<'_>) -> Place {
-        // The top bits, as few as there are places.
-        Place((self.hashes.hash_one(subject) >> (64 - PLACES.ilog2())) as u16)
+    pub(crate) fn slot(&self, subject: Subject<'_>) -> StampSlot {
+        // The top bits, as few as there are slots.
+        StampSlot((self.hashes.hash_one(subject) >> (64 - SLOTS.ilog2())) as u16)
     }
 
     /// The birth of a response whose handler is called after this.
@@ -159,9 +159,9 @@ impl Stamps {
         self.begun.fetch_add(1, SeqCst) + 1
     }
 
-    pub(crate) fn invalidate(&self, place: Place) {
+    pub(crate) fn invalidate(&self, slot: StampSlot) {
         let stamp = self.next();
-        self.places[usize::from(place.0)].fetch_max(stamp, SeqCst);
+        self.slots[usize::from(slot.0)].fetch_max(stamp, SeqCst);
     }
 
     pub(crate) fn invalidate_all(&self) {
@@ -174,7 +174,7 @@ impl Stamps {
         let mut prefixes = self.prefixes.write().unwrap_or_else(|it| it.into_inner());
         // Under the lock, so that the list is in the order of its stamps.
         let stamp = self.next();
-        // One that is said again and again takes one place.
+        // One that is said again and again takes one slot.
         prefixes.retain(|(_, known)| !known.starts_with(prefix));
         if prefixes.len() == PREFIXES
             && let Some((oldest, _)) = prefixes.pop_front()
@@ -186,28 +186,28 @@ impl Stamps {
     }
 
     #[inline]
-    pub(crate) fn is_stale(&self, origin: &Origin) -> bool {
-        let birth = origin.birth.0;
-        let stamped = |place: &Place| self.places[usize::from(place.0)].load(SeqCst) > birth;
+    pub(crate) fn is_stale(&self, provenance: &Provenance) -> bool {
+        let birth = provenance.birth.0;
+        let stamped = |slot: &StampSlot| self.slots[usize::from(slot.0)].load(SeqCst) > birth;
         self.valid_from.load(SeqCst) > birth
-            || origin.places.iter().any(stamped)
-            || (self.latest_prefix.load(SeqCst) > origin.compared.load(SeqCst)
-                && self.has_stale_prefix(origin))
+            || provenance.slots.iter().any(stamped)
+            || (self.latest_prefix.load(SeqCst) > provenance.compared.load(SeqCst)
+                && self.has_stale_prefix(provenance))
     }
 
     #[cold]
-    fn has_stale_prefix(&self, origin: &Origin) -> bool {
+    fn has_stale_prefix(&self, provenance: &Provenance) -> bool {
         let prefixes = self.prefixes.read().unwrap_or_else(|it| it.into_inner());
-        let compared = origin.compared.load(SeqCst);
+        let compared = provenance.compared.load(SeqCst);
         let mut newer = prefixes.iter().rev().take_while(|(stamp, _)| *stamp > compared);
         // What was forgotten since this thread looked has raised `valid_from`.
-        if newer.any(|(_, prefix)| origin.path.starts_with(prefix))
-            || self.valid_from.load(SeqCst) > origin.birth.0
+        if newer.any(|(_, prefix)| provenance.path.starts_with(prefix))
+            || self.valid_from.load(SeqCst) > provenance.birth.0
         {
             return true;
         }
         if let Some((latest, _)) = prefixes.back() {
-            origin.compared.fetch_max(*latest, SeqCst);
+            provenance.compared.fetch_max(*latest, SeqCst);
         }
         false
     }
@@ -223,36 +223,36 @@ impl fmt::Debug for Stamps {
 mod tests {
     use super::*;
 
-    fn origin(stamps: &Stamps, path: &str, subjects: &[Subject<'_>]) -> Origin {
-        let places = subjects.iter().map(|it| stamps.place(*it)).collect();
-        Origin::new(stamps.birth(), places, path.as_bytes())
+    fn provenance(stamps: &Stamps, path: &str, subjects: &[Subject<'_>]) -> Provenance {
+        let slots = subjects.iter().map(|it| stamps.slot(*it)).collect();
+        Provenance::new(stamps.birth(), slots, path.as_bytes())
     }
 
     #[test]
     fn what_was_asked_for_before_is_stale_and_what_is_asked_for_after_is_not() {
         let stamps = Stamps::new();
         let (tag, other) = (Subject::Tag(b"a"), Subject::Tag(b"b"));
-        let before = origin(&stamps, "/a", &[tag]);
-        let untouched = origin(&stamps, "/a", &[other]);
-        stamps.invalidate(stamps.place(tag));
-        let after = origin(&stamps, "/a", &[tag]);
+        let before = provenance(&stamps, "/a", &[tag]);
+        let untouched = provenance(&stamps, "/a", &[other]);
+        stamps.invalidate(stamps.slot(tag));
+        let after = provenance(&stamps, "/a", &[tag]);
         assert!(stamps.is_stale(&before));
         assert!(!stamps.is_stale(&untouched) && !stamps.is_stale(&after));
         stamps.invalidate_all();
         assert!(stamps.is_stale(&untouched) && stamps.is_stale(&after));
-        assert!(!stamps.is_stale(&origin(&stamps, "/a", &[tag])));
+        assert!(!stamps.is_stale(&provenance(&stamps, "/a", &[tag])));
     }
 
     #[test]
     fn a_prefix_takes_what_begins_with_it() {
         let stamps = Stamps::new();
-        let inside = origin(&stamps, "/api/urls/7", &[]);
-        let outside = origin(&stamps, "/api/users/7", &[]);
+        let inside = provenance(&stamps, "/api/urls/7", &[]);
+        let outside = provenance(&stamps, "/api/users/7", &[]);
         stamps.invalidate_prefix(b"/api/urls/");
         assert!(stamps.is_stale(&inside), "though it is compared again");
         assert!(stamps.is_stale(&inside));
         assert!(!stamps.is_stale(&outside) && !stamps.is_stale(&outside));
-        assert!(!stamps.is_stale(&origin(&stamps, "/api/urls/7", &[])));
+        assert!(!stamps.is_stale(&provenance(&stamps, "/api/urls/7", &[])));
         stamps.invalidate_prefix(b"/api/users/");
         assert!(stamps.is_stale(&outside), "though it was compared with an earlier one");
     }
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn a_wider_prefix_stands_in_for_what_it_covers() {
         let stamps = Stamps::new();
-        let old = origin(&stamps, "/a/b", &[]);
+        let old = provenance(&stamps, "/a/b", &[]);
         stamps.invalidate_prefix(b"/a/b");
         stamps.invalidate_prefix(b"/a/");
         assert!(stamps.is_stale(&old));
@@ -270,12 +270,12 @@ mod tests {
     #[test]
     fn a_prefix_that_is_forgotten_takes_all_that_is_as_old() {
         let stamps = Stamps::new();
-        let old = origin(&stamps, "/0000", &[]);
+        let old = provenance(&stamps, "/0000", &[]);
         for i in 0..PREFIXES {
             stamps.invalidate_prefix(format!("/{i:04}").as_bytes());
         }
         assert!(stamps.is_stale(&old));
-        let young = origin(&stamps, "/x", &[]);
+        let young = provenance(&stamps, "/x", &[]);
         stamps.invalidate_prefix(b"/y");
         assert!(stamps.is_stale(&old), "the first prefix has been forgotten");
         assert!(!stamps.is_stale(&young));

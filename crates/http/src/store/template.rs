@@ -8,14 +8,14 @@ use http::{HeaderMap, HeaderValue, header};
 /// Adding a field to a clone of a map would have the map grow, and hash all of its fields once more. So the fields are
 /// there when the response is stored, and an answer gives them their values.
 #[derive(Debug)]
-pub(crate) struct Template {
+pub(crate) struct HeaderTemplate {
     /// With `Age`, and with `Cache-Status` if no cache nearer to the origin has reported.
     headers: HeaderMap,
     /// Caches nearer to the origin have reported, and the report of this one goes behind theirs.
     reported: bool,
 }
 
-impl Template {
+impl HeaderTemplate {
     pub(crate) fn new(mut fields: HeaderMap) -> Self {
         const EMPTY: HeaderValue = HeaderValue::from_static("");
         fields.remove(header::AGE);
@@ -84,13 +84,14 @@ mod tests {
         headers
     }
 
-    fn answer(template: &Template) -> HeaderMap {
+    fn answer(template: &HeaderTemplate) -> HeaderMap {
         template.answer(30, HeaderValue::from_static("larder; hit; ttl=5"))
     }
 
     #[test]
     fn r13_age_and_report_are_those_of_the_answer() {
-        let template = Template::new(headers(&[("etag", "\"a\""), ("age", "1"), ("age", "2")]));
+        let template =
+            HeaderTemplate::new(headers(&[("etag", "\"a\""), ("age", "1"), ("age", "2")]));
         let status = ("cache-status", "larder; hit; ttl=5");
         assert_eq!(answer(&template), headers(&[("etag", "\"a\""), ("age", "30"), status]));
         assert_eq!(template.fields(), headers(&[("etag", "\"a\"")]));
@@ -99,7 +100,7 @@ mod tests {
     #[test]
     fn r13_a_report_follows_those_that_came_with_the_response() {
         let (one, other) = (("cache-status", "a; hit"), ("cache-status", "b; fwd=miss"));
-        let template = Template::new(headers(&[one, other]));
+        let template = HeaderTemplate::new(headers(&[one, other]));
         let ours = ("cache-status", "larder; hit; ttl=5");
         assert_eq!(answer(&template), headers(&[one, other, ours, ("age", "30")]));
         assert_eq!(template.fields(), headers(&[one, other]));

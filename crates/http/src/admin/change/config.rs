@@ -29,20 +29,20 @@ pub(crate) async fn configure(
     Extension(who): Extension<Identity>,
     request: Request,
 ) -> Result<Json<model::Settings>, Problem> {
-    let wanted = Wanted::of(input::object(request).await?)?;
+    let wanted = ConfigRequest::of(input::object(request).await?)?;
     let cache = cache(&state, &wanted.cache)?;
     // A smaller capacity, or a shorter time, is a look at all entries.
     aside(move || wanted.apply(&state, &cache, &who)).await?.map(Json)
 }
 
-struct Wanted {
+struct ConfigRequest {
     cache: String,
     capacity: Option<u64>,
     /// Absent, none, or so long.
     ttl: Option<Option<Duration>>,
 }
 
-impl Wanted {
+impl ConfigRequest {
     fn of(mut fields: Fields) -> Result<Self, Problem> {
         let cache = fields.required("cache");
         let capacity = fields.integer("capacity", 0, 1 << 50);

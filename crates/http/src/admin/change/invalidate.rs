@@ -31,12 +31,12 @@ pub(crate) async fn invalidate(
     Extension(who): Extension<Identity>,
     request: Request,
 ) -> Result<Json<model::Invalidated>, Problem> {
-    let wanted = Wanted::of(input::object(request).await?)?;
+    let wanted = InvalidateRequest::of(input::object(request).await?)?;
     let scope = wanted.scope(&state)?;
     aside(move || Json(wanted.carry_out(&scope, &who))).await
 }
 
-struct Wanted {
+struct InvalidateRequest {
     /// One of [`TARGETS`].
     target: &'static str,
     text: String,
@@ -50,7 +50,7 @@ struct Scope {
     responses: Vec<Invalidator>,
 }
 
-impl Wanted {
+impl InvalidateRequest {
     fn of(mut fields: Fields) -> Result<Self, Problem> {
         let named: Vec<_> = TARGETS.into_iter().filter(|name| fields.has(name)).collect();
         let target = match named[..] {

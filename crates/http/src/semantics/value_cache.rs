@@ -17,30 +17,30 @@ const CHUNK: usize = 64;
 const MOST_NAMES: usize = 16;
 
 /// Values of one field.
-pub(super) struct Kept {
+pub(super) struct ValueCache {
     /// What comes before the number.
     prefix: &'static [u8],
     chunks: [OnceLock<Box<[OnceLock<HeaderValue>; CHUNK]>>; CHUNKS],
 }
 
-impl Kept {
+impl ValueCache {
     pub(super) const fn new(prefix: &'static [u8]) -> Self {
         Self { prefix, chunks: [const { OnceLock::new() }; CHUNKS] }
     }
 
     /// Returns the values that begin with `prefix`, unless those of too many others are kept already.
     pub(super) fn of(prefix: &[u8]) -> Option<&'static Self> {
-        static ALL: Mutex<Vec<&'static Kept>> = Mutex::new(Vec::new());
+        static ALL: Mutex<Vec<&'static ValueCache>> = Mutex::new(Vec::new());
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = all.iter().find(|kept| kept.prefix == prefix) {
-            return Some(kept);
+        if let Some(cache) = all.iter().find(|cache| cache.prefix == prefix) {
+            return Some(cache);
         }
         if all.len() == MOST_NAMES {
             return None;
         }
-        let kept: &'static Self = Box::leak(Box::new(Self::new(Box::leak(prefix.into()))));
-        all.push(kept);
-        Some(kept)
+        let cache: &'static Self = Box::leak(Box::new(Self::new(Box::leak(prefix.into()))));
+        all.push(cache);
+        Some(cache)
     }
 
     /// Returns the value for a number of seconds, if it is one of those that are kept.
@@ -66,21 +66,21 @@ mod tests {
 
     #[test]
     fn a_value_has_its_own_number_each_time() {
-        let kept = Kept::new(b"x=");
+        let cache = ValueCache::new(b"x=");
         for seconds in (0..SECONDS as u64).chain(0..SECONDS as u64) {
-            assert_eq!(kept.get(seconds).unwrap(), format!("x={seconds}"));
+            assert_eq!(cache.get(seconds).unwrap(), format!("x={seconds}"));
         }
-        assert_eq!(kept.get(SECONDS as u64), None);
-        assert_eq!(kept.get(u64::MAX), None);
+        assert_eq!(cache.get(SECONDS as u64), None);
+        assert_eq!(cache.get(u64::MAX), None);
     }
 
     #[test]
     fn a_prefix_has_one_table_and_a_program_few() {
-        let one = Kept::of(b"prefix 1; ").unwrap();
-        assert!(std::ptr::eq(one, Kept::of(b"prefix 1; ").unwrap()));
+        let one = ValueCache::of(b"prefix 1; ").unwrap();
+        assert!(std::ptr::eq(one, ValueCache::of(b"prefix 1; ").unwrap()));
         let made =
-            (0..2 * MOST_NAMES).filter_map(|n| Kept::of(format!("prefix n{n}; ").as_bytes()));
+            (0..2 * MOST_NAMES).filter_map(|n| ValueCache::of(format!("prefix n{n}; ").as_bytes()));
         assert!(made.count() < MOST_NAMES);
-        assert!(std::ptr::eq(one, Kept::of(b"prefix 1; ").unwrap()));
+        assert!(std::ptr::eq(one, ValueCache::of(b"prefix 1; ").unwrap()));
     }
 }
