@@ -84,7 +84,8 @@ async fn main() {
     first.abort();
     println!("report: {:?}", second.await.expect("it takes over"));
 
-    // A load in a task of its own needs nobody: it goes on when the task that asked for it goes away.
+    // A load in a task of its own needs nobody: it goes on when the task that asked for it goes
+    // away.
     let detaching: Cache<&str, String> =
         Cache::builder().max_capacity(1_000).spawner(|load| drop(tokio::spawn(load))).build();
     let (begun, begins) = oneshot::channel();

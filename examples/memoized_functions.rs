@@ -26,7 +26,8 @@ fn user_count() -> usize {
     USERS.lock().expect("no panic").len()
 }
 
-/// Writes one row. What was read of it is stale when this returns, and so is what reads the whole table.
+/// Writes one row. What was read of it is stale when this returns, and so is what reads the whole
+/// table.
 #[cache_query(writes("users:{id}", "users"))]
 fn rename(id: u64, name: &str) {
     println!("    UPDATE users SET name = '{name}' WHERE id = {id}");

@@ -7,7 +7,8 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use std::{thread, time::Duration};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // A service would have the exporter listen (`with_http_listener`), or render in a route of its own.
+    // A service would have the exporter listen (`with_http_listener`), or render in a route of its
+    // own.
     let prometheus = PrometheusBuilder::new()
         .set_buckets_for_metric(
             metrics_exporter_prometheus::Matcher::Full("cache_load_duration_seconds".to_owned()),

@@ -1,4 +1,5 @@
-//! The first steps: build a cache, share it between threads, load what is missing, look at the statistics.
+//! The first steps: build a cache, share it between threads, load what is missing, look at the
+//! statistics.
 //!
 //! `cargo run --example quickstart`
 

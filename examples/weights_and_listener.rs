@@ -1,4 +1,5 @@
-//! A cache that is bounded by bytes instead of entries, and a listener that learns of each value that leaves.
+//! A cache that is bounded by bytes instead of entries, and a listener that learns of each value
+//! that leaves.
 //!
 //! `cargo run --example weights_and_listener`
 

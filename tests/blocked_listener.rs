@@ -1,5 +1,5 @@
-//! A listener that does not return. Alone in its file, hence in its process: another test's thread that is
-//! interrupted while it is pinned would keep nodes back, too.
+//! A listener that does not return. Alone in its file, hence in its process: another test's thread
+//! that is interrupted while it is pinned would keep nodes back, too.
 
 mod common;
 

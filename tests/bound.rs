@@ -115,8 +115,9 @@ fn what_is_swept_meanwhile_makes_no_difference_to_who_counts() {
             }
             join([counting]);
         });
-        // Who sweeps may be interrupted while it is pinned, for longer than there are spare nodes: then inserts are
-        // rejected. None is lost, though, and those of the first rounds find nodes that were never used.
+        // Who sweeps may be interrupted while it is pinned, for longer than there are spare nodes:
+        // then inserts are rejected. None is lost, though, and those of the first rounds find nodes
+        // that were never used.
         let stats = cache.stats();
         assert_eq!(stats.inserts + stats.rejections, u64::from(ROUNDS) * 400, "{stats:?}");
         assert!(stats.inserts >= 20 * 400, "{stats:?}");

@@ -52,8 +52,8 @@ fn the_bound_is_exact_through_every_mix_of_operations() {
     for capacity in [1, 2, 3, 7] {
         let cache = Cache::new(capacity);
         let mut state = 1_u64;
-        // Fewer writes than there are spare nodes: another test's thread may be interrupted while it is
-        // pinned, and keep all of them back.
+        // Fewer writes than there are spare nodes: another test's thread may be interrupted while
+        // it is pinned, and keep all of them back.
         for step in 0..10_000 {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
             let (key, op) = (state >> 33 & 15, state >> 60);

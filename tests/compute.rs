@@ -475,8 +475,8 @@ fn what_was_invalidated_meanwhile_is_not_brought_back() {
     }
 }
 
-/// A pinned thread keeps every node back. When there is none left the new value cannot be stored, and
-/// the old one is gone all the same.
+/// A pinned thread keeps every node back. When there is none left the new value cannot be stored,
+/// and the old one is gone all the same.
 #[test]
 fn without_memory_neither_the_old_value_nor_the_new_one_stays() {
     let _alone = alone();

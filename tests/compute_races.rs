@@ -16,9 +16,9 @@ use std::{
     thread,
 };
 
-/// A cache with more nodes than a test makes writes. Where there are more threads than cores, one that
-/// was interrupted while pinned keeps others' nodes back for milliseconds; with fewer nodes some writes
-/// would be rejected then, and their keys with them.
+/// A cache with more nodes than a test makes writes. Where there are more threads than cores, one
+/// that was interrupted while pinned keeps others' nodes back for milliseconds; with fewer nodes
+/// some writes would be rejected then, and their keys with them.
 fn roomy() -> Cache<u64, u64> {
     Cache::builder().max_capacity(200_000).shards(1).build()
 }
@@ -57,9 +57,9 @@ fn no_increment_is_lost() {
 /// A key, what was found there, and what was left.
 type Step = (u64, Option<u64>, Option<u64>);
 
-/// Every value of a key is made once. What one operation leaves behind another finds: so the steps of
-/// a key, each a pair of what was found and what was left, make one chain, from nothing to the value
-/// that is there in the end.
+/// Every value of a key is made once. What one operation leaves behind another finds: so the steps
+/// of a key, each a pair of what was found and what was left, make one chain, from nothing to the
+/// value that is there in the end.
 #[test]
 fn the_steps_of_a_key_make_a_chain() {
     const THREADS: u64 = 4;

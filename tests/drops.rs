@@ -359,7 +359,8 @@ fn an_expired_value_is_dropped_without_traffic_whoever_hands_it_back() {
     while cache.stats().expirations == 0 {
         thread::yield_now();
     }
-    // The thread's next pass is for the other cache: by then it has tried to free the value, in vain.
+    // The thread's next pass is for the other cache: by then it has tried to free the value, in
+    // vain.
     others.advance(second);
     told.recv_timeout(PATIENCE).unwrap();
     drop(pinned);

@@ -1,8 +1,9 @@
-//! A child of `fork` is a process like any other: what expires does, the listener is told, values are refreshed and
-//! memory is reclaimed, whatever the parent's other threads were doing at that moment.
+//! A child of `fork` is a process like any other: what expires does, the listener is told, values
+//! are refreshed and memory is reclaimed, whatever the parent's other threads were doing at that
+//! moment.
 //!
-//! The test forks from this process; each case is a process of its own, so that a child that hangs or dies fails
-//! its case alone.
+//! The test forks from this process; each case is a process of its own, so that a child that hangs
+//! or dies fails its case alone.
 #![cfg(unix)]
 
 mod common;
@@ -62,8 +63,8 @@ macro_rules! cases {
     )*};
 }
 
-/// The largest key whose value has expired. Not a channel: a thread of the parent's that is in the middle of sending holds its
-/// lock, and so it does for ever in the child.
+/// The largest key whose value has expired. Not a channel: a thread of the parent's that is in the
+/// middle of sending holds its lock, and so it does for ever in the child.
 #[derive(Clone, Default)]
 struct Told(Arc<AtomicU64>);
 
@@ -93,7 +94,8 @@ fn telling(ttl: Duration) -> (Cache<u64, u64>, Told) {
     (cache, told)
 }
 
-/// The threads of this process read and write until the guard is dropped, and are at it when this returns.
+/// The threads of this process read and write until the guard is dropped, and are at it when this
+/// returns.
 fn busy(cache: &Cache<u64, u64>) -> Arc<AtomicBool> {
     let over = Arc::new(AtomicBool::new(false));
     let begun = Arc::new(AtomicU64::new(0));
@@ -133,8 +135,8 @@ fn works(cache: &Cache<u64, u64>, told: &Told, ttl: Duration) {
         assert!(before.elapsed() >= ttl, "before its time");
         assert_eq!(cache.get(&key), None);
     }
-    // More inserts than there are nodes: without reclamation two in three are rejected. (A few are where a thread
-    // is interrupted while it is pinned.)
+    // More inserts than there are nodes: without reclamation two in three are rejected. (A few are
+    // where a thread is interrupted while it is pinned.)
     let rejections = cache.stats().rejections;
     for key in 0..30_000 {
         cache.insert(key % 2_000, key);
@@ -362,7 +364,8 @@ cases! {
             clock.advance(PATIENCE);
             cache.run_pending_tasks();
             assert!(cache.stats().expirations > before);
-            // Places for entries that each of the parent's threads was about to insert, one or a batch of 62.
+            // Places for entries that each of the parent's threads was about to insert, one or a
+            // batch of 62.
             let left = cache.entry_count();
             assert!(left <= 4 * 62, "{left} entries");
             assert_eq!(cache.iter().count(), 0);

@@ -1,5 +1,5 @@
-//! The cache with the names of `moka::future`, beside what its documentation shows and a port of a program tries
-//! (`benches/tests/moka_future`).
+//! The cache with the names of `moka::future`, beside what its documentation shows and a port of a
+//! program tries (`benches/tests/moka_future`).
 
 mod common;
 

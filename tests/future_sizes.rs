@@ -1,5 +1,5 @@
-//! The future of a load holds its loader once: what loaders that load further keys take grows by a constant with
-//! each level.
+//! The future of a load holds its loader once: what loaders that load further keys take grows by a
+//! constant with each level.
 
 mod common;
 
@@ -26,9 +26,9 @@ async fn large<const N: usize>() -> u32 {
     u32::from(state[N / 2])
 }
 
-/// Asserts that each level adds no more than [`PER_LEVEL`] to the one within it, whatever the size of that, and that
-/// the outermost future yields the innermost value. `$load` makes the future of a level from what it loads from, a
-/// key, and the level within.
+/// Asserts that each level adds no more than [`PER_LEVEL`] to the one within it, whatever the size
+/// of that, and that the outermost future yields the innermost value. `$load` makes the future of a
+/// level from what it loads from, a key, and the level within.
 macro_rules! assert_constant_per_level {
     ($from:expr, $load:expr) => {
         assert_constant_per_level!($from, $load, 1);

@@ -132,7 +132,8 @@ fn what_is_being_loaded_during_a_drain_is_not_stored() {
 fn the_hottest_are_those_in_use_and_the_coldest_those_that_are_not() {
     let cache = builder(1_000).build();
     cache.insert_many((0..1_000).map(|key| (key, key)));
-    // Uses of keys below 100 bring them to protected when the policy comes by; the new keys make it.
+    // Uses of keys below 100 bring them to protected when the policy comes by; the new keys make
+    // it.
     for round in 0..10 {
         (0..100).for_each(|key| (0..3).for_each(|_| _ = cache.get(&key)));
         cache.insert_many((0..200).map(|key| (10_000 + 1_000 * round + key, 0)));

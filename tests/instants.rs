@@ -1,4 +1,5 @@
-//! A clock that a test drives is exact: what expires does so at the very instant, and is swept and told then.
+//! A clock that a test drives is exact: what expires does so at the very instant, and is swept and
+//! told then.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! A load lands before anything is told of what it took out, and before any destructor of the user's runs: who waits
-//! for it does not wait for those, and they may ask for its key.
+//! A load lands before anything is told of what it took out, and before any destructor of the
+//! user's runs: who waits for it does not wait for those, and they may ask for its key.
 
 mod common;
 
@@ -37,8 +37,8 @@ fn in_time<R: Send + 'static>(what: &str, f: impl FnOnce() -> R + Send + 'static
     }
 }
 
-/// A cache whose listener, for the first `most` values that it hears of, runs `reply` on the cache and the
-/// key.
+/// A cache whose listener, for the first `most` values that it hears of, runs `reply` on the cache
+/// and the key.
 fn replying(
     builder: CacheBuilder<u64, u64>,
     most: u64,

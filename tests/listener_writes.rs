@@ -1,5 +1,5 @@
-//! Listeners that write: what leaves a cache inside a listener is told, in order and once, when the listener has
-//! returned.
+//! Listeners that write: what leaves a cache inside a listener is told, in order and once, when the
+//! listener has returned.
 
 mod common;
 

@@ -1,8 +1,8 @@
 //! One load per key, and what comes of it, for threads.
 //!
-//! Threads meet at channels: a loader says that it runs, and goes on when it is told. Whether a caller
-//! waits for another is seen by its miss, which counts before it joins the load; a caller that has
-//! missed and not joined yet may still find the load's value stored, which is as good.
+//! Threads meet at channels: a loader says that it runs, and goes on when it is told. Whether a
+//! caller waits for another is seen by its miss, which counts before it joins the load; a caller
+//! that has missed and not joined yet may still find the load's value stored, which is as good.
 
 mod common;
 

@@ -1,5 +1,5 @@
-//! At most one loader of a key lives at any moment, whatever comes of those before it: panics, futures that are
-//! dropped, errors and absent values that answer nothing to those who wait.
+//! At most one loader of a key lives at any moment, whatever comes of those before it: panics,
+//! futures that are dropped, errors and absent values that answer nothing to those who wait.
 
 mod common;
 
@@ -66,7 +66,8 @@ impl Drop for Alive<'_> {
 
 const THREADS: u64 = 8;
 
-/// Has [`THREADS`] threads ask at once. The first loader does not end before all of them have missed.
+/// Has [`THREADS`] threads ask at once. The first loader does not end before all of them have
+/// missed.
 fn ask_at_once<R: Send>(
     cache: &Cache<u32, u32>,
     loaders: &Loaders,
@@ -143,7 +144,8 @@ impl Wake for AliveWhenWoken {
     }
 }
 
-/// What a waiter that is woken by `end`, which ends the leader that it waits for, finds alive at that moment.
+/// What a waiter that is woken by `end`, which ends the leader that it waits for, finds alive at
+/// that moment.
 fn alive_when_woken(
     lead: impl Future<Output = u32>,
     loaders: &Arc<Loaders>,
@@ -253,8 +255,8 @@ fn a_load_lands_before_what_is_left_of_its_loader_is_dropped() {
     validate(&cache);
 }
 
-/// Those who waited for a load that an invalidation has ended join the one that came after it, if their leader is
-/// dropped, and do not run a loader beside it.
+/// Those who waited for a load that an invalidation has ended join the one that came after it, if
+/// their leader is dropped, and do not run a loader beside it.
 #[test]
 fn of_a_load_that_was_superseded() {
     let (cache, loaders) = (Cache::new(10), Loaders::default());
@@ -338,7 +340,8 @@ fn of_a_load_that_was_superseded_in_threads() {
         assert_eq!(first.join().unwrap().as_deref(), Some("the first"));
         end_second.send(()).unwrap();
         assert_eq!(second.join().unwrap(), 6);
-        // One that had not begun to wait when the key was invalidated may have led before the second came.
+        // One that had not begun to wait when the key was invalidated may have led before the
+        // second came.
         assert!(waiters.into_iter().all(|waiter| matches!(waiter.join().unwrap(), 6 | 7)));
     });
     loaders.assert_one_at_a_time();

@@ -1,5 +1,5 @@
-//! Values whose time is over when they are stored: nobody can find them, so they take nothing's place but that of their
-//! key's old value.
+//! Values whose time is over when they are stored: nobody can find them, so they take nothing's
+//! place but that of their key's old value.
 
 mod common;
 

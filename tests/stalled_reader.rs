@@ -12,8 +12,8 @@ use std::{
 const CAPACITY: u64 = 1_000;
 
 /// The values that a cache of one shard keeps at most, stalled readers or not: those of one and a
-/// half times its entries, and of 8,192 nodes (496 per core, if those are more), or as many fewer as
-/// make 1 MiB, yet at least 256. (Each inserting thread may hold one more in its hands.)
+/// half times its entries, and of 8,192 nodes (496 per core, if those are more), or as many fewer
+/// as make 1 MiB, yet at least 256. (Each inserting thread may hold one more in its hands.)
 fn bound<V>(capacity: u64) -> u64 {
     let node = size_of::<(u64, V)>() as u64;
     let cores = thread::available_parallelism().map_or(1, |n| n.get() as u64);
@@ -74,7 +74,8 @@ fn exhaust(cache: &Cache<u64, Counted>, census: &Census) {
 #[test]
 fn it_stops_nobody_and_memory_stays_under_the_bound() {
     const THREADS: u64 = 2;
-    // Four times what there is room for. Beyond that an insert yields, which may take long on a busy machine.
+    // Four times what there is room for. Beyond that an insert yields, which may take long on a
+    // busy machine.
     const EACH: u64 = 20_000;
     let _alone = alone();
     for pin in [false, true] {

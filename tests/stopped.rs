@@ -1,4 +1,5 @@
-//! A process that is stopped for longer than its entries live: a signal, a frozen container, a debugger.
+//! A process that is stopped for longer than its entries live: a signal, a frozen container, a
+//! debugger.
 #![cfg(target_os = "linux")]
 
 use larder::Cache;
@@ -13,8 +14,8 @@ const READERS: usize = 8;
 const TTL: Duration = Duration::from_secs(13);
 /// How long before the stop and after it there are readers.
 const READING: Duration = Duration::from_secs(2);
-/// By how much more than its time to live a value may be old: much more than a clock may lag on a machine
-/// that has other things to do, and much less than what the stop makes it.
+/// By how much more than its time to live a value may be old: much more than a clock may lag on a
+/// machine that has other things to do, and much less than what the stop makes it.
 const ALLOWANCE: Duration = Duration::from_millis(500);
 
 #[test]
@@ -78,7 +79,8 @@ fn read(cache: &Cache<i32, &str>, inserted: Instant) -> (u64, Duration) {
 }
 
 fn run_on_one_processor() {
-    // SAFETY: a set of processors is plain data, all zero when it is empty, and the kernel only reads it.
+    // SAFETY: a set of processors is plain data, all zero when it is empty, and the kernel only
+    // reads it.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         let first = (0..libc::CPU_SETSIZE as usize).find(|&cpu| {

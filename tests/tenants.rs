@@ -1,4 +1,5 @@
-//! Many small caches, one for each tenant of a service, say. Alone in its file: the count is the process's.
+//! Many small caches, one for each tenant of a service, say. Alone in its file: the count is the
+//! process's.
 
 use larder::Cache;
 use std::{
@@ -39,7 +40,8 @@ static ALLOCATOR: Counting = Counting;
 const CACHES: usize = 200;
 const ENTRIES: u64 = 100;
 const MOST: usize = 12 * 1024;
-/// With what waits for the end of its grace period, of a cache that is written as fast as one thread can.
+/// With what waits for the end of its grace period, of a cache that is written as fast as one
+/// thread can.
 const MOST_IN_USE: usize = 24 * 1024;
 
 fn tenant(ttl: Duration) -> Cache<u64, u64> {

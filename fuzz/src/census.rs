@@ -44,7 +44,8 @@ struct Written {
 }
 
 /// A value that knows its origin. What it knows lies in an allocation of its own, so that
-/// AddressSanitizer sees one that is read after, or freed twice, and LeakSanitizer one that is lost.
+/// AddressSanitizer sees one that is read after, or freed twice, and LeakSanitizer one that is
+/// lost.
 #[derive(Debug)]
 pub struct Value {
     written: Box<Written>,

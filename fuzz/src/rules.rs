@@ -1,5 +1,5 @@
-//! How long entries live and what they weigh, by the input's first bytes; and what that comes to for
-//! one entry.
+//! How long entries live and what they weigh, by the input's first bytes; and what that comes to
+//! for one entry.
 
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -114,8 +114,8 @@ pub struct Life {
 }
 
 impl Life {
-    /// Of an entry that is inserted at `now`, by rule or for a time that somebody says, in the place of
-    /// one that lives or of none.
+    /// Of an entry that is inserted at `now`, by rule or for a time that somebody says, in the
+    /// place of one that lives or of none.
     pub fn new(
         rules: &Rules,
         key: u8,

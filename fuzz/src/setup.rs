@@ -25,8 +25,8 @@ impl Setup {
         u64::from(self.capacity % 48) + 1
     }
 
-    /// Whether maintenance runs before the cache is dropped, or the cache is dropped with values that
-    /// wait for the end of their grace period.
+    /// Whether maintenance runs before the cache is dropped, or the cache is dropped with values
+    /// that wait for the end of their grace period.
     fn maintains(&self) -> bool {
         self.shards & 0x80 == 0
     }

@@ -23,8 +23,8 @@ impl Tags {
     }
 }
 
-/// What the cache gets to hash of a tag. Spread so that it knows two apart unless their hashes are equal,
-/// however these collide.
+/// What the cache gets to hash of a tag. Spread so that it knows two apart unless their hashes are
+/// equal, however these collide.
 pub(crate) fn wide(tag: u8) -> u64 {
     u64::from(tag) << 56 | u64::from(tag)
 }

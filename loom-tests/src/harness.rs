@@ -52,8 +52,8 @@ pub fn model<C: 'static, R: 'static, const N: usize>(
 /// could see, so it adds nothing to explore. (Counter and slots are no part of the model, hence
 /// std's.)
 ///
-/// The threads outlive the check: loom's `join` does not wait for thread-local values to be dropped,
-/// so a thread that may end could stay pinned throughout the check.
+/// The threads outlive the check: loom's `join` does not wait for thread-local values to be
+/// dropped, so a thread that may end could stay pinned throughout the check.
 fn once<C: 'static, R: 'static, const N: usize>(
     setup: impl Fn() -> C + Copy + Send + Sync + 'static,
     threads: [fn(&C) -> R; N],

@@ -6,8 +6,8 @@
 //! preemptions. Setup and check run in one thread and cost nothing to speak of.
 //!
 //! The models of a planted bug (`src/testing/plant.rs`) are named in [`plants`], and the binary of
-//! the same name prints them. `cargo xtask loom` runs both: all models, which have to pass, and each
-//! of these with its bug awake, which has to fail.
+//! the same name prints them. `cargo xtask loom` runs both: all models, which have to pass, and
+//! each of these with its bug awake, which has to fail.
 
 pub mod plants;
 

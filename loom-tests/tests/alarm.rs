@@ -4,7 +4,8 @@
 use larder::doors::AlarmDoor;
 use larder_loom_tests::model;
 
-/// What a thread has done: the pass says which work it saw, a writer whether it would wake the thread.
+/// What a thread has done: the pass says which work it saw, a writer whether it would wake the
+/// thread.
 type Done = [bool; 2];
 
 fn pass(door: &AlarmDoor) -> Done {

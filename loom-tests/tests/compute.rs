@@ -124,8 +124,8 @@ fn two_swaps_of_one_version() {
     });
 }
 
-/// The node whose version was handed out comes back with a third value. The column of versions comes
-/// to be while the other thread inserts.
+/// The node whose version was handed out comes back with a third value. The column of versions
+/// comes to be while the other thread inserts.
 #[test]
 fn a_node_that_comes_back_has_another_version() {
     let setup = || {

@@ -1,5 +1,5 @@
-//! Loads by hand: `src/engine/load/handed.rs` in a guard, and what `fill.rs` and `flight.rs` say of leads that end in
-//! another thread than they began in.
+//! Loads by hand: `src/engine/load/handed.rs` in a guard, and what `fill.rs` and `flight.rs` say of
+//! leads that end in another thread than they began in.
 //!
 //! Nothing is evicted and nothing recycled.
 #![cfg(larder_loom)]

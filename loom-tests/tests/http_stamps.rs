@@ -1,7 +1,8 @@
-//! Invalidations of stored HTTP responses against responses in the making: `crates/http/src/store/stamps.rs`.
+//! Invalidations of stored HTTP responses against responses in the making:
+//! `crates/http/src/store/stamps.rs`.
 //!
-//! A writer changes what a handler reads, and then invalidates. Whoever asks after that gets nothing that the
-//! handler read before.
+//! A writer changes what a handler reads, and then invalidates. Whoever asks after that gets
+//! nothing that the handler read before.
 #![cfg(larder_loom)]
 
 #[path = "../../crates/http/src/store/stamps.rs"]

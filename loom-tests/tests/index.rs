@@ -208,8 +208,8 @@ fn displaced_insert_against_remove() {
 }
 
 /// The scenario of the header's section on stale control words. A's node was named by the control
-/// word, left, and was recycled: B's insert has it now, tentative in the slot where A was. C's insert
-/// must not take it for decided.
+/// word, left, and was recycled: B's insert has it now, tentative in the slot where A was. C's
+/// insert must not take it for decided.
 #[test]
 fn a_stale_control_word_publishes_nothing() {
     let setup = || {

@@ -253,7 +253,8 @@ fn waiters_of_a_superseded_load_against_its_cancelled_leader() {
     });
 }
 
-/// A task that is dropped wakes the waiter, and gives its loader back to the caller: one of the two loads.
+/// A task that is dropped wakes the waiter, and gives its loader back to the caller: one of the two
+/// loads.
 #[test]
 fn a_task_that_is_dropped_against_its_caller_and_a_waiter() {
     type Task = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -1,4 +1,5 @@
-//! A thread that learns that an optional part is in use finds that the cache has it: `src/engine/storage/parts.rs`.
+//! A thread that learns that an optional part is in use finds that the cache has it:
+//! `src/engine/storage/parts.rs`.
 #![cfg(larder_loom)]
 
 use larder::doors::PartsDoor;

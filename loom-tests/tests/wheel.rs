@@ -98,7 +98,8 @@ fn two_schedules_against_advance() {
     }
 }
 
-/// The first deadline of a block, where another block's comes as early: whoever schedules changes no word but the mark.
+/// The first deadline of a block, where another block's comes as early: whoever schedules changes
+/// no word but the mark.
 #[test]
 fn a_block_that_is_new_against_a_turn() {
     let schedule = |wheel: &WheelDoor| {
@@ -117,8 +118,8 @@ fn a_block_that_is_new_against_a_turn() {
     }
 }
 
-/// What has come already when it is scheduled needs no tick to pass, though its block may just be taken for
-/// another node.
+/// What has come already when it is scheduled needs no tick to pass, though its block may just be
+/// taken for another node.
 #[test]
 fn what_has_come_already_is_ready_at_once() {
     let schedule = |wheel: &WheelDoor| {
@@ -170,8 +171,8 @@ fn a_later_deadline_against_its_expiry() {
     );
 }
 
-/// Somebody looked at the clock in time and moves a deadline too late. Whoever has not found the entry
-/// meanwhile does not find it afterwards, and it is taken out once.
+/// Somebody looked at the clock in time and moves a deadline too late. Whoever has not found the
+/// entry meanwhile does not find it afterwards, and it is taken out once.
 #[test]
 fn who_was_taken_for_absent_does_not_come_back() {
     let change = |wheel: &WheelDoor| wheel.change(1, 5, 1);
@@ -287,8 +288,8 @@ fn who_comes_late_leaves_the_next_lap_alone() {
     );
 }
 
-/// Somebody finds the mark set that another entry has left behind, and a thread that comes a lap late
-/// takes that.
+/// Somebody finds the mark set that another entry has left behind, and a thread that comes a lap
+/// late takes that.
 #[test]
 fn a_mark_that_is_set_already_will_do() {
     let next_lap = |wheel: &WheelDoor| {

@@ -65,8 +65,8 @@ pub struct App {
 impl App {
     /// Opens the database, makes the caches, and puts the routes together.
     ///
-    /// The caches are those of the process's manager (`larder::manager::global`): the first service of a process decides
-    /// how large they are.
+    /// The caches are those of the process's manager (`larder::manager::global`): the first service
+    /// of a process decides how large they are.
     ///
     /// # Errors
     ///
@@ -113,7 +113,8 @@ impl App {
         self.service.clicks.flush().await;
     }
 
-    /// Writes the clicks that wait, and closes the database. For when no request is under way any more.
+    /// Writes the clicks that wait, and closes the database. For when no request is under way any
+    /// more.
     pub async fn close(&self) {
         self.flush_clicks().await;
         self.service.store.db().close().await;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 /// A URL shortener behind every layer of the cache larder.
 ///
-/// Without a command it serves. The first start makes the database with a demo user and prints how to log in.
+/// Without a command it serves. The first start makes the database with a demo user and prints how
+/// to log in.
 #[derive(Debug, Parser)]
 #[command(version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -37,8 +38,8 @@ pub(crate) struct Seed {
     pub(crate) serve: Serve,
 }
 
-/// What the service is to be like. Each setting can also be in a file, or a variable SHORTENER_..; the command line
-/// counts more than both.
+/// What the service is to be like. Each setting can also be in a file, or a variable SHORTENER_..;
+/// the command line counts more than both.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Settings in TOML

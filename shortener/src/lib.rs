@@ -1,7 +1,8 @@
 //! A URL shortener behind every layer of larder: responses, functions, sessions.
 //!
-//! It is what larder's parts look like in a service that has to work: users and passwords, SQLite or PostgreSQL, clicks
-//! that are counted although redirects are cached, and answers that are the same with `--no-cache`.
+//! It is what larder's parts look like in a service that has to work: users and passwords, SQLite
+//! or PostgreSQL, clicks that are counted although redirects are cached, and answers that are the
+//! same with `--no-cache`.
 //!
 //! ```text
 //! cargo run --release -p shortener

@@ -1,7 +1,8 @@
 //! What clients may do how often: the generic cell rate algorithm, in a larder cache.
 //!
-//! For each client there is one number: until when its allowance is used up. That an entry may be evicted keeps the
-//! memory bounded however many addresses somebody has; who is evicted may begin anew.
+//! For each client there is one number: until when its allowance is used up. That an entry may be
+//! evicted keeps the memory bounded however many addresses somebody has; who is evicted may begin
+//! anew.
 
 use crate::config::Limits;
 use larder::{

@@ -59,8 +59,9 @@ pub async fn serve(
 }
 
 impl App {
-    /// Serves until `shutdown` comes. Then it accepts nothing more, lets requests that are under way end, and writes all
-    /// clicks. It returns when that is done, or `server.shutdown_timeout` is over.
+    /// Serves until `shutdown` comes. Then it accepts nothing more, lets requests that are under
+    /// way end, and writes all clicks. It returns when that is done, or `server.shutdown_timeout`
+    /// is over.
     ///
     /// # Errors
     ///
@@ -114,7 +115,8 @@ async fn accept(
     }
 }
 
-/// Serves one connection in a task of its own. Each head of a request has to arrive within `receive_timeout`.
+/// Serves one connection in a task of its own. Each head of a request has to arrive within
+/// `receive_timeout`.
 fn serve_connection(
     stream: TcpStream,
     address: SocketAddr,
@@ -145,7 +147,8 @@ fn serve_connection(
         .max_concurrent_streams(128);
     let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
     let connection = graceful.watch(connection);
-    // The limits of hyper begin when the first bytes have told which version of HTTP it is, and these may never come.
+    // The limits of hyper begin when the first bytes have told which version of HTTP it is, and
+    // these may never come.
     let no_request = async move {
         tokio::time::sleep(receive_timeout).await;
         if has_asked.load(Ordering::Relaxed) {
@@ -170,8 +173,8 @@ mod tests {
         time::Instant,
     };
 
-    /// Returns how long a connection is kept whose client sends this and no more. The clock stands while anything else is
-    /// to be done.
+    /// Returns how long a connection is kept whose client sends this and no more. The clock stands
+    /// while anything else is to be done.
     async fn kept(sent: &str, receive_timeout: Duration) -> Duration {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();

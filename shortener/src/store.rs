@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 /// The data of the service. Clones share them.
 ///
-/// With caches or without, each method returns the same; what has changed is seen by whoever asks when the method has
-/// returned.
+/// With caches or without, each method returns the same; what has changed is seen by whoever asks
+/// when the method has returned.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     db: Db,
@@ -188,8 +188,9 @@ impl Store {
         }
     }
 
-    /// To be called whatever came of a change, unless it is certain that nothing was written: a query may have been
-    /// heard that failed. Who tries to change what is not theirs takes nothing of others out of the cache.
+    /// To be called whatever came of a change, unless it is certain that nothing was written: a
+    /// query may have been heard that failed. Who tries to change what is not theirs takes nothing
+    /// of others out of the cache.
     fn urls_changed(&self, user: i64, codes: &[&str]) {
         if let Some(caches) = &self.caches {
             caches.urls_changed(user, codes);

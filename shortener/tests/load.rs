@@ -51,8 +51,8 @@ fn of(report: &Report, endpoint: Endpoint) -> &EndpointReport {
     report.endpoints.iter().find(|it| it.endpoint == endpoint).unwrap()
 }
 
-/// Nothing is answered in the first second, in which all requests are due. That the client sends them one after another
-/// when the service has woken up makes none of them quick.
+/// Nothing is answered in the first second, in which all requests are due. That the client sends
+/// them one after another when the service has woken up makes none of them quick.
 #[tokio::test]
 async fn a_service_that_stalls_is_charged_for_all_who_would_have_asked() {
     let first = Arc::new(AtomicBool::new(true));

@@ -116,8 +116,8 @@ async fn a_database_is_seeded_once_and_numbers_out_of_range_are_refused() {
     assert_eq!(rows(&config, "SELECT CAST(count(*) AS TEXT) FROM urls").await, ["2"]);
 }
 
-/// The load signs in as seeded users and follows all kinds of links, so the passwords, codes and owners that it computes
-/// are those in the database.
+/// The load signs in as seeded users and follows all kinds of links, so the passwords, codes and
+/// owners that it computes are those in the database.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_finds_what_was_seeded() {
     let folder = tempfile::tempdir().unwrap();

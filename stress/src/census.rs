@@ -135,7 +135,8 @@ impl Equivalent<Key> for Number {
 pub struct Value(Counted);
 
 impl Value {
-    /// What it was given at its making. Checks that it is alive, whole, and a value of key `number`.
+    /// What it was given at its making. Checks that it is alive, whole, and a value of key
+    /// `number`.
     pub fn id(&self, number: u32) -> u64 {
         let body = self.0.body();
         if body.number != number {

@@ -65,8 +65,8 @@ impl Hours {
     }
 }
 
-/// Ordered as the readings of `record::Clock`, and for the same reason: x86-64 keeps loads in order,
-/// and locked instructions are fences.
+/// Ordered as the readings of `record::Clock`, and for the same reason: x86-64 keeps loads in
+/// order, and locked instructions are fences.
 fn read(time: &AtomicU64) -> Millis {
     if cfg!(target_arch = "x86_64") {
         compiler_fence(Ordering::SeqCst);

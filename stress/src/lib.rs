@@ -3,8 +3,8 @@
 //!
 //! Built with `--cfg larder_internals`, they also validate the engine from inside after each round.
 //! With `--cfg larder_hooks` besides, threads give way at random within the engine's protocols,
-//! which makes rare interleavings frequent. `cargo xtask tsan` and `cargo xtask asan` run them under
-//! sanitizers.
+//! which makes rare interleavings frequent. `cargo xtask tsan` and `cargo xtask asan` run them
+//! under sanitizers.
 
 pub mod census;
 pub mod hashing;

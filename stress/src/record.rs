@@ -31,8 +31,9 @@ impl Clock {
     /// Reads the clock. No memory access of this thread moves across it.
     ///
     /// On x86-64 every locked instruction is a full fence, so relaxed ones do, with the compiler
-    /// held back. That matters: as sequentially consistent operations they would make each operation
-    /// happen before all that begin later, and ThreadSanitizer could not see a race between them.
+    /// held back. That matters: as sequentially consistent operations they would make each
+    /// operation happen before all that begin later, and ThreadSanitizer could not see a race
+    /// between them.
     fn now(&self) -> Time {
         if cfg!(target_arch = "x86_64") {
             compiler_fence(Ordering::SeqCst);
@@ -91,8 +92,8 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// A recorder whose values are numbered from `first_value` on, and whose keys have one of so many
-    /// tags.
+    /// A recorder whose values are numbered from `first_value` on, and whose keys have one of so
+    /// many tags.
     pub fn new(
         cache: &'a TestCache,
         census: &'a Census,

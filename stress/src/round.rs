@@ -392,8 +392,8 @@ impl Campaign {
         }
         #[cfg(larder_internals)]
         self.cache.validate();
-        // After a stall more waits than one pass gets back from the collector. What had expired when the
-        // threads ended is taken out now, so the entries have to be counted anew.
+        // After a stall more waits than one pass gets back from the collector. What had expired
+        // when the threads ended is taken out now, so the entries have to be counted anew.
         let (mut alive, mut entries) = (0, 0);
         for _ in 0..1_000 {
             self.cache.run_pending_tasks();

@@ -12,8 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Forks; the child runs `then` and exits, and the parent sees that it did.
 pub(crate) fn in_a_child(then: impl FnOnce()) {
-    // SAFETY: the child does what the crate promises to work there, writes to standard output, and exits without
-    // running what the parent has to clean up.
+    // SAFETY: the child does what the crate promises to work there, writes to standard output, and
+    // exits without running what the parent has to clean up.
     match unsafe { libc::fork() } {
         -1 => panic!("fork: {}", std::io::Error::last_os_error()),
         0 => {

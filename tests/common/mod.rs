@@ -113,9 +113,9 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waits for the end of threads. Unlike the end of their scope this waits for thread-local values to
-/// be dropped, too: a thread that drops them is pinned once more, and what is pinned keeps others'
-/// nodes back.
+/// Waits for the end of threads. Unlike the end of their scope this waits for thread-local values
+/// to be dropped, too: a thread that drops them is pinned once more, and what is pinned keeps
+/// others' nodes back.
 pub(crate) fn join<'s, T: 's>(threads: impl IntoIterator<Item = ScopedJoinHandle<'s, T>>) {
     for thread in threads {
         thread.join().unwrap_or_else(|panic| resume_unwind(panic));

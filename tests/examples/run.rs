@@ -37,7 +37,8 @@ impl Package {
         command
     }
 
-    /// The program of an example. A run of all tests has built it beside them; a run of these alone has not.
+    /// The program of an example. A run of all tests has built it beside them; a run of these alone
+    /// has not.
     fn binary(&self, example: &str) -> PathBuf {
         let test = env::current_exe().expect("this program");
         let profile = test.ancestors().nth(2).expect("TARGET/PROFILE/deps/examples-HASH");

@@ -8,7 +8,8 @@ use std::{sync::atomic::AtomicU64, thread};
 const KEYS: u32 = 3;
 const ROUNDS: u32 = if cfg!(miri) { 20 } else { 2_000 };
 
-/// While nobody writes, one guard per key is out at a time, and whoever waits gets a value or a guard.
+/// While nobody writes, one guard per key is out at a time, and whoever waits gets a value or a
+/// guard.
 #[test]
 fn one_guard_per_key_is_out_at_a_time() {
     let cache = Numbers::new(100);
@@ -46,8 +47,8 @@ fn one_guard_per_key_is_out_at_a_time() {
     validate(&cache);
 }
 
-/// What was brought before a write is not found after it. The source is a counter for each key, which is raised, and
-/// then the key is invalidated.
+/// What was brought before a write is not found after it. The source is a counter for each key,
+/// which is raised, and then the key is invalidated.
 #[test]
 fn what_is_older_than_a_write_is_not_found_after_it() {
     let cache = Numbers::new(100);
@@ -65,7 +66,8 @@ fn what_is_older_than_a_write_is_not_found_after_it() {
                     }
                     guard.insert_tagged(value, ["numbers"]).unwrap();
                 } else {
-                    // A lookup that began when the source had `least`, and its invalidation may not be over.
+                    // A lookup that began when the source had `least`, and its invalidation may not
+                    // be over.
                     let value = found.unwrap();
                     assert!(value + 1 >= least, "{value} {least}");
                 }

@@ -2,8 +2,8 @@
 
 use larder::manager::CacheManager;
 
-/// Bytes of structures, all caches together, by the entries that they may hold; and of values by those that
-/// they do hold.
+/// Bytes of structures, all caches together, by the entries that they may hold; and of values by
+/// those that they do hold.
 fn bytes_per_place(manager: &CacheManager) -> (f64, f64) {
     let (mut structures, mut places, mut values, mut entries) = (0, 0, 0, 0);
     for cache in manager.caches() {

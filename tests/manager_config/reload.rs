@@ -133,7 +133,8 @@ fn for_want_of_room_nothing_changes_either() {
     let mut limited = Command::new(env::current_exe().unwrap());
     limited.args(["--exact", "--ignored", "reload::in_little_memory_nothing_changes"]);
     let limit = libc::rlimit { rlim_cur: 4 << 30, rlim_max: 4 << 30 };
-    // SAFETY: between fork and exec, a system call that reads what is in this closure, and nothing else.
+    // SAFETY: between fork and exec, a system call that reads what is in this closure, and nothing
+    // else.
     unsafe {
         limited.pre_exec(move || match libc::setrlimit(libc::RLIMIT_AS, &raw const limit) {
             0 => Ok(()),

@@ -1,4 +1,5 @@
-//! What is told of cached functions: their loads, and tables that only one side of reads and writes names.
+//! What is told of cached functions: their loads, and tables that only one side of reads and writes
+//! names.
 
 use crate::tracing::listen;
 use futures::executor::block_on;

@@ -113,8 +113,8 @@ impl Recorder for Records {
     }
 }
 
-/// Something of everything: hits, misses, inserts, updates, loads, evictions, expirations, removals,
-/// invalidations.
+/// Something of everything: hits, misses, inserts, updates, loads, evictions, expirations,
+/// removals, invalidations.
 fn use_all(manager: &CacheManager, clock: &ManualClock, secret: &str) {
     let cache = manager.get_cache("small").unwrap();
     let view: View<u32> = cache.view();

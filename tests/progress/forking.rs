@@ -1,4 +1,5 @@
-//! Children of `fork` that have their parent's memory in the middle of an insert, and not the thread that inserts.
+//! Children of `fork` that have their parent's memory in the middle of an insert, and not the
+//! thread that inserts.
 
 use crate::{
     common::fork::in_a_child,
@@ -6,8 +7,8 @@ use crate::{
 };
 use larder::{Cache, hooks::Step};
 
-/// The insert has begun before an invalidation, and publishes when the sweep has been there. In the parent it looks a
-/// second time, and takes its entry out.
+/// The insert has begun before an invalidation, and publishes when the sweep has been there. In the
+/// parent it looks a second time, and takes its entry out.
 #[test]
 fn a_child_takes_out_what_the_thread_that_it_does_not_have_would_have() {
     let _alone = stopping::install();

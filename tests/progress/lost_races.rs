@@ -1,8 +1,8 @@
 //! Operations that are overtaken at a moment to which only the stop points lead.
 //!
-//! Inserts that lose a race and then panic, with a node, a credit and a claimed slot in hand: at the
-//! moment at which one has claimed a slot, another key of the same bucket is inserted. So it looks for its
-//! key again, and that comparison panics.
+//! Inserts that lose a race and then panic, with a node, a credit and a claimed slot in hand: at
+//! the moment at which one has claimed a slot, another key of the same bucket is inserted. So it
+//! looks for its key again, and that comparison panics.
 //!
 //! Removals of what ends when it has left the index already.
 

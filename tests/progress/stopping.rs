@@ -38,8 +38,8 @@ thread_local! {
 }
 
 /// Makes the stop points of the engine places where threads can be stopped. One test at a time, as
-/// long as it keeps what this returns: all caches of a process share their grace periods, so that one
-/// test's stopped thread would let another's cache run out of nodes.
+/// long as it keeps what this returns: all caches of a process share their grace periods, so that
+/// one test's stopped thread would let another's cache run out of nodes.
 pub(crate) fn install() -> MutexGuard<'static, ()> {
     static HOOK: Once = Once::new();
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

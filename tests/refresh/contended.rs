@@ -2,8 +2,8 @@
 
 use super::*;
 
-/// Threads that change the source of values, invalidate, load alone and in batches, while others run
-/// the refreshes: whoever has invalidated sees no value from before, and nothing is leaked.
+/// Threads that change the source of values, invalidate, load alone and in batches, while others
+/// run the refreshes: whoever has invalidated sees no value from before, and nothing is leaked.
 #[test]
 fn no_refresh_brings_back_what_was_invalidated() {
     const KEYS: u64 = 8;

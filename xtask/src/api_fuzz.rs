@@ -1,8 +1,8 @@
 //! `cargo xtask api-fuzz`: schemathesis against the management API of larder-http.
 //!
-//! It reads the OpenAPI document of a server that runs, makes requests of it that fit and requests that do not, and
-//! compares every answer with what the document says. It comes from PyPI, into an environment of its own below
-//! `target/`.
+//! It reads the OpenAPI document of a server that runs, makes requests of it that fit and requests
+//! that do not, and compares every answer with what the document says. It comes from PyPI, into an
+//! environment of its own below `target/`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

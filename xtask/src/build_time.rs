@@ -1,4 +1,5 @@
-//! What it costs to build a program with larder, beside its peers: processor time of a cold debug build.
+//! What it costs to build a program with larder, beside its peers: processor time of a cold debug
+//! build.
 
 use std::fs;
 use std::path::Path;
@@ -128,8 +129,8 @@ fn cold_build(directory: &Path) -> Result<f64> {
     Ok(time_of_children()? - before)
 }
 
-/// Processor time, of the user and of the system, of all processes that this one has started and that have
-/// ended, in seconds.
+/// Processor time, of the user and of the system, of all processes that this one has started and
+/// that have ended, in seconds.
 fn time_of_children() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat")
         .context("processor time is read from /proc, which Linux has")?;

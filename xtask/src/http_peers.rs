@@ -1,5 +1,5 @@
-//! `cargo xtask http-peers`: the same cases for larder-http and for other HTTP caching layers; with `--hits` what a hit
-//! costs in each.
+//! `cargo xtask http-peers`: the same cases for larder-http and for other HTTP caching layers; with
+//! `--hits` what a hit costs in each.
 
 use anyhow::{Context, Result};
 

@@ -1,9 +1,9 @@
 //! `cargo xtask icount`: the instructions that operations take, and a gate against more of them.
 //!
-//! `larder-icount` runs each operation some thousand times under callgrind, which counts what happens
-//! within one function of it (see there). Counts do not depend on what else the machine does, so they
-//! can be judged where times cannot. They do depend on the compiler, so those that are kept are judged by the one that
-//! they were counted with, and only shown by any other.
+//! `larder-icount` runs each operation some thousand times under callgrind, which counts what
+//! happens within one function of it (see there). Counts do not depend on what else the machine
+//! does, so they can be judged where times cannot. They do depend on the compiler, so those that
+//! are kept are judged by the one that they were counted with, and only shown by any other.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -15,7 +15,8 @@ struct Library {
     name: &'static str,
     /// What is on by default.
     default: &'static [&'static str],
-    /// Each feature alone, and how many crates it may then pull in, the library itself not counted. The first is none.
+    /// Each feature alone, and how many crates it may then pull in, the library itself not counted.
+    /// The first is none.
     features: &'static [(&'static str, usize)],
 }
 
@@ -66,8 +67,8 @@ pub(crate) fn clippy() -> Result<()> {
     Run::cargo()
         .args(["clippy", "--workspace", "--all-features", "--all-targets", "--", "-Dwarnings"])
         .run()?;
-    // All other steps have all features. Each of them alone has to compile, too: nothing unused, nothing
-    // missing.
+    // All other steps have all features. Each of them alone has to compile, too: nothing unused,
+    // nothing missing.
     for Library { name, features, .. } in LIBRARIES {
         for (features, _) in features {
             Run::cargo()

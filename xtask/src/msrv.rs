@@ -1,8 +1,8 @@
 //! The oldest compiler that the published packages declare, and the oldest dependencies.
 //!
-//! Only that compiler can tell whether it accepts the code. Where rustup cannot get it, clippy looks
-//! for items of the standard library that are too new, which is less: a newer compiler also accepts
-//! what an older one rejects. The step says which of the two it did.
+//! Only that compiler can tell whether it accepts the code. Where rustup cannot get it, clippy
+//! looks for items of the standard library that are too new, which is less: a newer compiler also
+//! accepts what an older one rejects. The step says which of the two it did.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

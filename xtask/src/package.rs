@@ -1,5 +1,5 @@
-//! What would be published: no warnings of cargo's, no link to a file that is not in the package, and none to a
-//! test that is not there.
+//! What would be published: no warnings of cargo's, no link to a file that is not in the package,
+//! and none to a test that is not there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,7 +34,8 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The relative links of all Markdown files whose target is not one of `files`, or has no such heading.
+/// The relative links of all Markdown files whose target is not one of `files`, or has no such
+/// heading.
 fn broken_links(folder: &Path, files: &BTreeSet<&str>) -> Result<Vec<String>> {
     let read = |file: &str| {
         fs::read_to_string(folder.join(file)).with_context(|| format!("reading {file}"))

@@ -17,8 +17,8 @@ pub(crate) fn documentation() -> Result<()> {
 /// The cfgs of stop points and of the engine's insides.
 pub(crate) const HOOKS: &str = "--cfg larder_hooks --cfg larder_internals -Dwarnings";
 
-/// Lock-freedom: threads are stopped at every step of every protocol while others must go on. Beside
-/// it all other integration tests once more, now that they can check the caches' insides.
+/// Lock-freedom: threads are stopped at every step of every protocol while others must go on.
+/// Beside it all other integration tests once more, now that they can check the caches' insides.
 pub(crate) fn progress() -> Result<()> {
     tools::cargo_subcommand("nextest")?;
     Run::cargo()

@@ -1,4 +1,5 @@
-//! Targets on which nothing is run, but for which the code has to compile: other processors, systems, word sizes.
+//! Targets on which nothing is run, but for which the code has to compile: other processors,
+//! systems, word sizes.
 
 use anyhow::Result;
 

@@ -1,10 +1,11 @@
 //! What a hit costs in larder-http and in other HTTP caching layers.
 //!
-//! `cargo xtask http-peers --hits` builds and starts it. Each layer is set up as its documentation says
-//! (`src/peers.rs`), with the same handler behind it, and is asked for the same page of 1 KiB, by one
-//! thread and by two at once. A hit is a call of the service, its response, and the whole body; the
-//! requests are made beforehand. The layers take turns, a few seconds each, and the median of the
-//! rounds counts. A round in which the handler was asked would not be of hits alone, and is an error.
+//! `cargo xtask http-peers --hits` builds and starts it. Each layer is set up as its documentation
+//! says (`src/peers.rs`), with the same handler behind it, and is asked for the same page of 1 KiB,
+//! by one thread and by two at once. A hit is a call of the service, its response, and the whole
+//! body; the requests are made beforehand. The layers take turns, a few seconds each, and the
+//! median of the rounds counts. A round in which the handler was asked would not be of hits alone,
+//! and is an error.
 
 #[allow(dead_code, reason = "the cases of the matrix need more of it")]
 #[path = "../src/origin.rs"]

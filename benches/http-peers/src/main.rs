@@ -1,7 +1,9 @@
-//! Runs the same cases against larder-http and other HTTP caching layers, and prints what each does.
+//! Runs the same cases against larder-http and other HTTP caching layers, and prints what each
+//! does.
 //!
-//! `cargo xtask http-peers` builds and starts it. What is printed is what happened in this very run; nothing
-//! is taken from documentation or reading. The exit status says whether larder-http passes every case.
+//! `cargo xtask http-peers` builds and starts it. What is printed is what happened in this very
+//! run; nothing is taken from documentation or reading. The exit status says whether larder-http
+//! passes every case.
 
 mod matrix;
 mod origin;

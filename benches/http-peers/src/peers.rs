@@ -50,7 +50,8 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer { name: "larder-http", version: "(here)", build: larder_http },
 ];
 
-/// README, "Quick Start", without the smallest size, below which nothing in the matrix would be stored.
+/// README, "Quick Start", without the smallest size, below which nothing in the matrix would be
+/// stored.
 fn tower_http_cache(origin: Origin, wanted: Wanted) -> (Cached, &'static str) {
     use tower_http_cache::policy::{CompressionConfig, CompressionStrategy};
     use tower_http_cache::prelude::*;
@@ -101,8 +102,8 @@ fn http_cache_tower_server(origin: Origin, wanted: Wanted) -> (Cached, &'static 
     boxed(layer.layer(origin))
 }
 
-/// README of hitbox-http, "Quickstart": the key of method, path and the parameters that are named; with the
-/// concurrency manager, since without one all misses go to the origin.
+/// README of hitbox-http, "Quickstart": the key of method, path and the parameters that are named;
+/// with the concurrency manager, since without one all misses go to the origin.
 fn hitbox_tower(origin: Origin, wanted: Wanted) -> (Cached, &'static str) {
     use hitbox::Config;
     use hitbox::concurrency::BroadcastConcurrencyManager;

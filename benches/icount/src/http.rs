@@ -1,6 +1,8 @@
-//! Responses of larder-http that come from the cache, beside those of a handler that has nothing to do.
+//! Responses of larder-http that come from the cache, beside those of a handler that has nothing to
+//! do.
 //!
-//! Requests are made beforehand, the same for both, and are dropped by whoever got them; bodies are read to their end.
+//! Requests are made beforehand, the same for both, and are dropped by whoever got them; bodies are
+//! read to their end.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -1,9 +1,9 @@
 //! The operations whose instructions `cargo xtask icount` counts.
 //!
-//! Callgrind counts what happens within [`measured_by_callgrind`] and writes a file each time it returns;
-//! this program prints a line for each, in the same order: operation, cache, how often it ran. The hasher is
-//! the same for all caches and has fixed keys, and so do the shards of larder, which would depend on the
-//! number of cores: each run counts the same.
+//! Callgrind counts what happens within [`measured_by_callgrind`] and writes a file each time it
+//! returns; this program prints a line for each, in the same order: operation, cache, how often it
+//! ran. The hasher is the same for all caches and has fixed keys, and so do the shards of larder,
+//! which would depend on the number of cores: each run counts the same.
 
 mod http;
 mod peers;
@@ -46,7 +46,8 @@ fn scattered(n: u64) -> u64 {
     n * 2_741 % TIMES
 }
 
-/// Those of a cache that holds all keys, each of them used often enough that one more use changes nothing.
+/// Those of a cache that holds all keys, each of them used often enough that one more use changes
+/// nothing.
 fn filled<P: Peer>(cache: P) -> P {
     for key in 0..TIMES {
         cache.insert(key, key);

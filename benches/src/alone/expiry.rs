@@ -1,5 +1,5 @@
-//! `expiry`: what deadlines cost, and how punctual they are. Larder alone: others have no clock that a
-//! measurement could drive.
+//! `expiry`: what deadlines cost, and how punctual they are. Larder alone: others have no clock
+//! that a measurement could drive.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -145,8 +145,8 @@ fn measure(plan: Plan, round: usize) -> Round {
     }
 }
 
-/// How long after its deadline each of some entries is told to the listener by the maintenance thread,
-/// in microseconds, ascending.
+/// How long after its deadline each of some entries is told to the listener by the maintenance
+/// thread, in microseconds, ascending.
 fn lateness() -> Vec<f64> {
     const ENTRIES: u64 = 300;
     const TTL: Duration = Duration::from_millis(100);

@@ -1,5 +1,5 @@
-//! `growth`: what an insert takes while a cache comes to hold thousands of times what it was built for.
-//! Larder alone.
+//! `growth`: what an insert takes while a cache comes to hold thousands of times what it was built
+//! for. Larder alone.
 
 use std::time::Instant;
 

@@ -1,5 +1,5 @@
-//! `memo`: what a hit of a cached function costs beside the same `get_with` written by hand, on a view of the same
-//! cache, and on a cache of its own type.
+//! `memo`: what a hit of a cached function costs beside the same `get_with` written by hand, on a
+//! view of the same cache, and on a cache of its own type.
 
 use std::hint::black_box;
 use std::sync::Arc;

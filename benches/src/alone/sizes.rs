@@ -1,4 +1,5 @@
-//! `sizes`: which eviction policy wins what where entries differ in size and in what they cost to get.
+//! `sizes`: which eviction policy wins what where entries differ in size and in what they cost to
+//! get.
 
 use larder::{Cache, EvictionPolicy};
 use serde::Serialize;

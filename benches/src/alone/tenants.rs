@@ -1,4 +1,5 @@
-//! `tenants`: what many small caches cost together, one for each tenant of a service, say. Larder alone.
+//! `tenants`: what many small caches cost together, one for each tenant of a service, say. Larder
+//! alone.
 
 use std::thread;
 use std::time::{Duration, Instant};

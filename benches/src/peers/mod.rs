@@ -97,8 +97,8 @@ pub(crate) trait Peer<K: Key, V: Value>: Send + Sync + Sized + 'static {
     fn count(&self) -> Option<u64>;
 }
 
-/// Returns how many entries the cache holds, once its deferred work is done. A peer that does not count is asked
-/// for each of the first `keys` keys, which has to be all that were inserted.
+/// Returns how many entries the cache holds, once its deferred work is done. A peer that does not
+/// count is asked for each of the first `keys` keys, which has to be all that were inserted.
 pub(crate) fn held<K: Key, V: Value, P: Peer<K, V>>(cache: &P, keys: u32) -> u64 {
     // Some work off a limited number of entries at a time.
     for _ in 0..16 {
@@ -144,8 +144,8 @@ pub(crate) enum PeerId {
 }
 
 impl PeerId {
-    /// Every cache, in the order of the tables: larder first, which the others are compared with. Not
-    /// larder with more than a capacity: that is measured when it is asked for.
+    /// Every cache, in the order of the tables: larder first, which the others are compared with.
+    /// Not larder with more than a capacity: that is measured when it is asked for.
     pub(crate) fn all() -> Vec<Self> {
         Self::value_variants().iter().copied().filter(|peer| !peer.is_variant()).collect()
     }

@@ -73,7 +73,8 @@ impl Ratio {
         Some(self.one_thread? - self.threads?)
     }
 
-    /// Whether the cache holds over 1 % more entries than it was asked for: many round up to a multiple of their shards.
+    /// Whether the cache holds over 1 % more entries than it was asked for: many round up to a
+    /// multiple of their shards.
     fn exceeds(&self, capacity: usize) -> bool {
         self.held.is_some_and(|held| held * 100 > capacity as u64 * 101)
     }
@@ -352,7 +353,8 @@ mod tests {
             for ratio in row.peers.iter().filter(|ratio| ratio.peer == PeerId::MutexLru) {
                 assert_eq!(ratio.one_thread, Some(row.lru));
             }
-            // They round up to a power of two, or to a multiple of their shards; stretto evicts late.
+            // They round up to a power of two, or to a multiple of their shards; stretto evicts
+            // late.
             let loose = [PeerId::Scc, PeerId::QuickCache, PeerId::Stretto];
             let optimum = row.optimum;
             for ratio in &row.peers {

@@ -41,8 +41,8 @@ impl FromStr for Capacity {
 /// A way to choose capacities where none are given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Rows {
-    /// `design` for the traces that it knows, 2 % and 10 % of the keys for generated ones, `percent` for
-    /// others.
+    /// `design` for the traces that it knows, 2 % and 10 % of the keys for generated ones,
+    /// `percent` for others.
     Auto,
     /// The fourteen pairs of trace and capacity that the design was measured with; skips others.
     Design,

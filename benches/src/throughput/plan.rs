@@ -103,7 +103,8 @@ impl<K: Key> Plan<K> {
     }
 }
 
-/// The keys of one thread that no other one inserts: behind the prefilled keys and those of the threads before it.
+/// The keys of one thread that no other one inserts: behind the prefilled keys and those of the
+/// threads before it.
 fn new_keys(setting: &Setting, thread: usize, total: usize) -> std::ops::Range<u32> {
     let number = |n: usize| u32::try_from(n).expect("key numbers fit 32 bits");
     let first = setting.entries as usize + thread * total;

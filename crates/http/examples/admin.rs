@@ -1,6 +1,7 @@
 //! A service with the management API: `http://127.0.0.1:PORT/api/cache/`.
 //!
-//! `cargo run -p larder-http --example admin --features admin [ADDRESS] [--tries N]`, then for example
+//! `cargo run -p larder-http --example admin --features admin [ADDRESS] [--tries N]`, then for
+//! example
 //!
 //! ```text
 //! curl -H 'Authorization: Bearer read-token' http://127.0.0.1:8080/api/cache/stats/

@@ -1,4 +1,5 @@
-//! A service of axum that answers from a cache: one query per key, however many requests come at once.
+//! A service of axum that answers from a cache: one query per key, however many requests come at
+//! once.
 //!
 //! `cargo run -p larder-http --example axum_service --features axum`
 //!

@@ -1,8 +1,10 @@
-//! A small service with the management API and its dashboard, and some load, so that there is something to see.
+//! A small service with the management API and its dashboard, and some load, so that there is
+//! something to see.
 //!
 //! `cargo run --release -p larder-http --example dashboard --features admin`
 //!
-//! It serves until it is interrupted. The tokens are those that it prints: fixed, since only this machine reaches it.
+//! It serves until it is interrupted. The tokens are those that it prints: fixed, since only this
+//! machine reaches it.
 
 use axum::{
     Router,

@@ -1,4 +1,5 @@
-//! A service that answers from memory at once, alone or behind the cache: what the cache itself costs.
+//! A service that answers from memory at once, alone or behind the cache: what the cache itself
+//! costs.
 //!
 //! ```text
 //! cargo run --release -p larder-http --features axum --example memory -- --cached

@@ -13,9 +13,9 @@ use std::{
 pin_project! {
     /// The body of a response of [`CacheService`](crate::CacheService).
     ///
-    /// That of the inner service, frame by frame and as it comes, or one that is stored. While a response is on its way
-    /// into the cache its data are copied, up to the limit of its rule. An error of the inner body reaches the
-    /// client as it is, and nothing is stored then.
+    /// That of the inner service, frame by frame and as it comes, or one that is stored. While a
+    /// response is on its way into the cache its data are copied, up to the limit of its rule. An
+    /// error of the inner body reaches the client as it is, and nothing is stored then.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]

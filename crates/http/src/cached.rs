@@ -20,17 +20,19 @@ use tower_service::Service;
 
 /// Caches the responses of one handler, or of one service, by a rule of its own.
 ///
-/// With the feature `axum`, the result is a handler of axum if `inner` is one. A tower service of [`http::Request`] becomes
-/// a tower service, for `route_service` or for no axum at all.
+/// With the feature `axum`, the result is a handler of axum if `inner` is one. A tower service of
+/// [`http::Request`] becomes a tower service, for `route_service` or for no axum at all.
 ///
-/// The rule is for the path that the route has, the prefixes of routers around it included, so that tags may name the
-/// path's parameters. Where axum does not say which route a request has taken, in a fallback or without axum, the
-/// [`path`](Cached::path) has to be said. Otherwise nothing is cached, and `Cache-Status` has the detail `no-rule`. If the
-/// rule does not fit the route, because a tag names a parameter that the route's path does not have, the detail is `bad-rule`.
+/// The rule is for the path that the route has, the prefixes of routers around it included, so that
+/// tags may name the path's parameters. Where axum does not say which route a request has taken, in
+/// a fallback or without axum, the [`path`](Cached::path) has to be said. Otherwise nothing is
+/// cached, and `Cache-Status` has the detail `no-rule`. If the rule does not fit the route, because
+/// a tag names a parameter that the route's path does not have, the detail is `bad-rule`.
 ///
-/// Under a [`CacheLayer`](crate::CacheLayer), responses are in that layer's manager and are invalidated by that layer's
-/// [`Invalidator`], and what it says of the scheme and of trusted fields holds for the handler. Otherwise they are in the manager of the process, and [`invalidator`] invalidates them. If a rule of the
-/// layer is for the same path, both cache.
+/// Under a [`CacheLayer`](crate::CacheLayer), responses are in that layer's manager and are
+/// invalidated by that layer's [`Invalidator`], and what it says of the scheme and of trusted
+/// fields holds for the handler. Otherwise they are in the manager of the process, and
+/// [`invalidator`] invalidates them. If a rule of the layer is for the same path, both cache.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -55,8 +57,8 @@ pub fn cached<T>(inner: T) -> Cached<T> {
     Cached { inner, plan: Arc::new(Plan::new(Rule::new("/"), false)) }
 }
 
-/// Returns what makes stale the responses of all [`cached`] handlers that have no [`CacheLayer`](crate::CacheLayer) around
-/// them.
+/// Returns what makes stale the responses of all [`cached`] handlers that have no
+/// [`CacheLayer`](crate::CacheLayer) around them.
 ///
 /// ```
 /// larder_http::invalidator().tag("report:7");
@@ -68,8 +70,8 @@ pub fn invalidator() -> Invalidator {
 
 /// A handler, or a service, and the rule by which its responses are cached; comes from [`cached`].
 ///
-/// Methods that take a setting say what the [`Rule`]'s methods of the same name say. A rule with other settings comes with
-/// [`rule`](Self::rule).
+/// Methods that take a setting say what the [`Rule`]'s methods of the same name say. A rule with
+/// other settings comes with [`rule`](Self::rule).
 #[derive(Clone)]
 #[must_use]
 pub struct Cached<T> {
@@ -102,7 +104,8 @@ impl<T> Cached<T> {
     ///
     /// # Panics
     ///
-    /// If it is no pattern, or if a tag or a path that was said before names a parameter that it does not have.
+    /// If it is no pattern, or if a tag or a path that was said before names a parameter that it
+    /// does not have.
     #[track_caller]
     pub fn path(self, path: impl Into<String>) -> Self {
         let mut rule = self.plan.rule.clone();
@@ -121,8 +124,8 @@ impl<T> Cached<T> {
         self.change(|rule| rule.ttl(ttl), "ttl")
     }
 
-    /// Sets the cache that responses are in: see [`Rule::cache`]. If the manager has no such cache, nothing is cached, and
-    /// `Cache-Status` has the detail `bad-rule`.
+    /// Sets the cache that responses are in: see [`Rule::cache`]. If the manager has no such cache,
+    /// nothing is cached, and `Cache-Status` has the detail `bad-rule`.
     pub fn cache(self, cache: impl Into<CacheRef>) -> Self {
         self.change(|rule| rule.cache(cache), "cache")
     }
@@ -137,7 +140,8 @@ impl<T> Cached<T> {
         self.change(Rule::per_user, "per_user")
     }
 
-    /// Says that responses are the same for everybody, whatever credentials a request has: see [`Rule::shared`].
+    /// Says that responses are the same for everybody, whatever credentials a request has: see
+    /// [`Rule::shared`].
     ///
     /// # Panics
     ///
@@ -156,7 +160,8 @@ impl<T> Cached<T> {
     ///
     /// # Panics
     ///
-    /// If one is no name of a field, carries credentials, or can be sent by anybody to change what the request means.
+    /// If one is no name of a field, carries credentials, or can be sent by anybody to change what
+    /// the request means.
     #[track_caller]
     pub fn vary_headers<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {
         self.change(|rule| rule.vary_headers(names), "vary_headers")
@@ -173,7 +178,8 @@ impl<T> Cached<T> {
         self.change(|rule| rule.stale_while_revalidate(grace), "stale_while_revalidate")
     }
 
-    /// Sets for how long a stale response is given out if the handler fails: see [`Rule::stale_if_error`].
+    /// Sets for how long a stale response is given out if the handler fails: see
+    /// [`Rule::stale_if_error`].
     ///
     /// # Panics
     ///
@@ -187,14 +193,15 @@ impl<T> Cached<T> {
     ///
     /// # Panics
     ///
-    /// If one is no template of a tag. Parameters of a path that was not [said](Self::path) are looked for when the first
-    /// request comes.
+    /// If one is no template of a tag. Parameters of a path that was not [said](Self::path) are
+    /// looked for when the first request comes.
     #[track_caller]
     pub fn tags<N: Into<String>>(self, templates: impl IntoIterator<Item = N>) -> Self {
         self.change(|rule| rule.tags(templates), "tags")
     }
 
-    /// Adds tags that a successful POST, PUT, PATCH, DELETE or other unsafe method invalidates: see [`Rule::invalidates`].
+    /// Adds tags that a successful POST, PUT, PATCH, DELETE or other unsafe method invalidates: see
+    /// [`Rule::invalidates`].
     ///
     /// # Panics
     ///
@@ -210,7 +217,8 @@ impl<T> Cached<T> {
         self.with(plan, &[field])
     }
 
-    /// Panics if something is wrong with these fields. What is wrong with others has been told, or is not said yet.
+    /// Panics if something is wrong with these fields. What is wrong with others has been told, or
+    /// is not said yet.
     #[track_caller]
     fn with(self, plan: Plan, fields: &[&str]) -> Self {
         let wrong = plan.check().err();

@@ -225,7 +225,8 @@ pub fn dictionary(value: &[u8]) -> Option<Vec<(String, Value)>> {
 pub struct Stored(Freshness);
 
 impl Stored {
-    /// Judges a response to a GET, with heuristic lifetimes. The error is the reason not to store it.
+    /// Judges a response to a GET, with heuristic lifetimes. The error is the reason not to store
+    /// it.
     ///
     /// # Errors
     ///

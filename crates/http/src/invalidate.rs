@@ -16,11 +16,12 @@ use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use std::collections::BTreeMap;
 use std::{fmt, sync::Arc};
 
-/// Makes responses that are stored stale; comes from [`CacheLayer::invalidator`](crate::CacheLayer::invalidator).
+/// Makes responses that are stored stale; comes from
+/// [`CacheLayer::invalidator`](crate::CacheLayer::invalidator).
 ///
-/// In O(1), whatever is stored: what is stale is taken for absent from then on, and goes when its room is needed or its
-/// time is over. A response that is in the making while something is invalidated is stale when it is
-/// stored, and nobody who asks afterwards gets it. Cheap to clone.
+/// In O(1), whatever is stored: what is stale is taken for absent from then on, and goes when its
+/// room is needed or its time is over. A response that is in the making while something is
+/// invalidated is stale when it is stored, and nobody who asks afterwards gets it. Cheap to clone.
 #[derive(Clone)]
 pub struct Invalidator {
     shared: Arc<Shared>,
@@ -35,7 +36,8 @@ impl Invalidator {
         &self.shared
     }
 
-    /// Counts the responses that are stored and that an invalidation of this would make stale. O(capacity).
+    /// Counts the responses that are stored and that an invalidation of this would make stale.
+    /// O(capacity).
     #[cfg(feature = "admin")]
     pub(crate) fn count(&self, subject: Subject<'_>) -> u64 {
         let stamps = &self.shared.stamps;
@@ -43,7 +45,8 @@ impl Invalidator {
         let states = self.shared.states();
         let views: BTreeMap<_, _> = states
             .iter()
-            // Rules of one layer share a namespace, so a cache's view has the responses of all of them.
+            // Rules of one layer share a namespace, so a cache's view has the responses of all of
+            // them.
             .map(|it| ((it.view.cache().name(), it.view.namespace().name()), &it.view))
             .collect();
         let is_meant = |entry: &Entry| match entry {
@@ -73,7 +76,8 @@ impl Invalidator {
         self.shared.stamps.invalidate(self.shared.stamps.slot(Subject::Tag(tag.as_bytes())));
     }
 
-    /// Invalidates the responses that are stored for one user alone. Responses that all users share stay valid.
+    /// Invalidates the responses that are stored for one user alone. Responses that all users share
+    /// stay valid.
     pub fn user(&self, user: &User) {
         let slot = self.shared.stamps.slot(Subject::User(user.id().as_bytes()));
         self.shared.stamps.invalidate(slot);

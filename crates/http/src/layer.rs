@@ -28,8 +28,8 @@ use tower_layer::Layer;
 
 /// Caches the responses of a service, by rules, in the caches of a manager.
 ///
-/// A layer for [`axum`](https://docs.rs/axum) and every tower service of [`http::Request`] and [`http::Response`].
-/// Clones share everything, so one layer may stand before many routes.
+/// A layer for [`axum`](https://docs.rs/axum) and every tower service of [`http::Request`] and
+/// [`http::Response`]. Clones share everything, so one layer may stand before many routes.
 #[derive(Clone)]
 pub struct CacheLayer {
     shared: Arc<Shared>,
@@ -81,8 +81,8 @@ impl Shared {
         })
     }
 
-    /// What a single route has beneath this: a rule and responses of its own, and the same invalidations. None if the
-    /// rule does not fit.
+    /// What a single route has beneath this: a rule and responses of its own, and the same
+    /// invalidations. None if the rule does not fit.
     pub(crate) fn route(self: &Arc<Self>, rule: Rule) -> Option<Arc<Self>> {
         // Rules that come meanwhile come to this route, too.
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
@@ -156,11 +156,13 @@ impl CacheLayer {
         }
     }
 
-    /// Puts other rules in the place of those that are in force, for requests that come from now on.
+    /// Puts other rules in the place of those that are in force, for requests that come from now
+    /// on.
     ///
-    /// What is stored stays, if it is under the key that its new rule would give it. Rules that have the names of
-    /// earlier ones go on with their counts. The rules of [`cached`](crate::cached) handlers beneath the layer take over
-    /// the scheme and the trusted fields.
+    /// What is stored stays, if it is under the key that its new rule would give it. Rules that
+    /// have the names of earlier ones go on with their counts. The rules of
+    /// [`cached`](crate::cached) handlers beneath the layer take over the scheme and the trusted
+    /// fields.
     ///
     /// # Errors
     ///
@@ -169,16 +171,17 @@ impl CacheLayer {
         self.shared.set_rules(rules)
     }
 
-    /// Changes the rules to what is configured now: those that the program gave to the layer, changed by the section
-    /// `http` of this configuration. Requests that come from now on find all of the new rules, those that are under way
-    /// end by the old ones.
+    /// Changes the rules to what is configured now: those that the program gave to the layer,
+    /// changed by the section `http` of this configuration. Requests that come from now on find all
+    /// of the new rules, those that are under way end by the old ones.
     ///
-    /// It leaves the manager alone, which has a [reload](CacheManager::reload) of its own, and comes first: a rule may
-    /// name a new cache.
+    /// It leaves the manager alone, which has a [reload](CacheManager::reload) of its own, and
+    /// comes first: a rule may name a new cache.
     ///
     /// # Errors
     ///
-    /// All that is wrong with the rules, the caches among it that the manager does not have. Then nothing has changed.
+    /// All that is wrong with the rules, the caches among it that the manager does not have. Then
+    /// nothing has changed.
     ///
     /// ```
     /// use larder::manager::CacheManager;
@@ -215,8 +218,8 @@ impl CacheLayer {
         self.shared
     }
 
-    /// Brings the recorder of the crate `metrics` up to date with [`stats`](Self::stats): to be called before its numbers
-    /// are rendered.
+    /// Brings the recorder of the crate `metrics` up to date with [`stats`](Self::stats): to be
+    /// called before its numbers are rendered.
     ///
     /// | name | kind | labels |
     /// |---|---|---|
@@ -282,15 +285,17 @@ impl CacheLayerBuilder {
         self
     }
 
-    /// Has time go by a clock that the program moves, for tests. The manager's clock should be the same.
+    /// Has time go by a clock that the program moves, for tests. The manager's clock should be the
+    /// same.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clone());
         self
     }
 
-    /// Says how an empty body of a request is made, for requests that the cache sends a second time: without conditions,
-    /// if the handler has answered a validation with a 304 that is about another response than the stored one (RFC 9111,
-    /// 4.3.4). Otherwise what is stored is the answer once more, and leaves the cache. How axum's is made, the layer knows.
+    /// Says how an empty body of a request is made, for requests that the cache sends a second
+    /// time: without conditions, if the handler has answered a validation with a 304 that is about
+    /// another response than the stored one (RFC 9111, 4.3.4). Otherwise what is stored is the
+    /// answer once more, and leaves the cache. How axum's is made, the layer knows.
     ///
     /// ```
     /// use http_body_util::Empty;

@@ -1,12 +1,14 @@
 //! HTTP response caching as a tower layer, on the caches of a larder manager.
 //!
-//! [`CacheLayer`] answers from the cache what [`Rules`] say may be answered from it, for axum and every tower service of
-//! [`http::Request`] and [`http::Response`]. The [`guide`] tells all of it; in short:
+//! [`CacheLayer`] answers from the cache what [`Rules`] say may be answered from it, for axum and
+//! every tower service of [`http::Request`] and [`http::Response`]. The [`guide`] tells all of it;
+//! in short:
 //!
-//! - a shared cache as RFC 9111 has it, with conditions, ranges, `Vary`, stale responses (RFC 5861), `Cache-Status` (RFC
-//!   9211), targeted fields (RFC 9213) and groups (RFC 9875);
+//! - a shared cache as RFC 9111 has it, with conditions, ranges, `Vary`, stale responses (RFC
+//!   5861), `Cache-Status` (RFC 9211), targeted fields (RFC 9213) and groups (RFC 9875);
 //! - users by what an authentication layer has [verified](User), never by a header;
-//! - [invalidation](Invalidator) by path, prefix, tag, user or rule, in O(1), which wins over a response in the making;
+//! - [invalidation](Invalidator) by path, prefix, tag, user or rule, in O(1), which wins over a
+//!   response in the making;
 //! - one request per key goes to the handler, and the others wait for it;
 //! - bodies pass through while they are copied, and a hit allocates nothing but the response.
 //!
@@ -26,12 +28,13 @@
 //!
 //! # Features
 //!
-//! None is on by default. `admin`: the [management API](admin). `axum`: [`cached`] handlers, the extractor, `cache_view`.
-//! `compression`: bodies that are compressed in memory. `config`: rules from the manager's files.
-//! `metrics`, `tracing`: numbers and spans of each rule.
+//! None is on by default. `admin`: the [management API](admin). `axum`: [`cached`] handlers, the
+//! extractor, `cache_view`. `compression`: bodies that are compressed in memory. `config`: rules
+//! from the manager's files. `metrics`, `tracing`: numbers and spans of each rule.
 //!
-//! Needs a runtime of tokio with its clock enabled, for the time limits of waiting requests and to refresh what is stale;
-//! without one, requests do not wait for one another, and what is stale is not refreshed in the background.
+//! Needs a runtime of tokio with its clock enabled, for the time limits of waiting requests and to
+//! refresh what is stale; without one, requests do not wait for one another, and what is stale is
+//! not refreshed in the background.
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -3,10 +3,11 @@
 use crate::key::Bypass;
 use http::{Request, Uri};
 
-/// Returns the URI that the client has asked for: routers of axum that are nested take prefixes from that of the request.
+/// Returns the URI that the client has asked for: routers of axum that are nested take prefixes
+/// from that of the request.
 ///
-/// Something else may have put another URI in its place, by whatever of the request. Then nobody knows what the response
-/// depends on.
+/// Something else may have put another URI in its place, by whatever of the request. Then nobody
+/// knows what the response depends on.
 pub(crate) fn requested<Q>(request: &Request<Q>) -> Result<&Uri, Bypass> {
     match original(request) {
         None => Ok(request.uri()),

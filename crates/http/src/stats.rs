@@ -14,7 +14,8 @@ pub struct RuleStats {
     pub rule: String,
     /// Requests that were answered with a fresh response.
     pub hits: u64,
-    /// Requests that were answered with a stale response, because the client or the rule allows that.
+    /// Requests that were answered with a stale response, because the client or the rule allows
+    /// that.
     pub stale: u64,
     /// Requests that were answered with a stale response in place of an error.
     pub stale_if_error: u64,
@@ -24,12 +25,13 @@ pub struct RuleStats {
     pub collapsed: u64,
     /// Requests for which the handler has confirmed what was stored.
     pub revalidated: u64,
-    /// Requests that could not be answered from the cache because of what they are, by the reason, as `Cache-Status`
-    /// has it.
+    /// Requests that could not be answered from the cache because of what they are, by the reason,
+    /// as `Cache-Status` has it.
     pub bypassed: Vec<(&'static str, u64)>,
     /// Responses that were not stored, by the reason.
     pub unstored: Vec<(&'static str, u64)>,
-    /// Responses that are stored. Those that have left the cache count as long as they are being sent.
+    /// Responses that are stored. Those that have left the cache count as long as they are being
+    /// sent.
     pub entries: u64,
     /// Bytes of these, with their headers.
     pub bytes: u64,

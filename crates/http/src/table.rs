@@ -26,7 +26,8 @@ pub(crate) struct RuleState {
 }
 
 impl RuleState {
-    /// Stores a response under the key of which this is the guard; takes out what has to make room for it in the rule.
+    /// Stores a response under the key of which this is the guard; takes out what has to make room
+    /// for it in the rule.
     pub(crate) fn keep(&self, key: &[u8], guard: ViewGuard<Entry>, stored: Arc<Stored>) {
         if let Some(most) = self.rule.max_entries
             && !stored.is_error()

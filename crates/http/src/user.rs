@@ -4,13 +4,13 @@ use std::{fmt, sync::Arc};
 
 /// The verified identity of whoever sends a request.
 ///
-/// An authentication layer puts it into the request's extensions, after it has verified whatever the request
-/// presents. The cache takes it from there and never from a header, so that nobody becomes somebody else by
-/// sending one. Responses to requests that have a `User` are stored for this user alone, unless the rule says that
-/// they are [for everybody](crate::Rule::shared).
+/// An authentication layer puts it into the request's extensions, after it has verified whatever
+/// the request presents. The cache takes it from there and never from a header, so that nobody
+/// becomes somebody else by sending one. Responses to requests that have a `User` are stored for
+/// this user alone, unless the rule says that they are [for everybody](crate::Rule::shared).
 ///
-/// The identity is compared byte by byte. It should be the stable identifier of an account (a number, a UUID), not a
-/// session or a token, which change more often.
+/// The identity is compared byte by byte. It should be the stable identifier of an account (a
+/// number, a UUID), not a session or a token, which change more often.
 ///
 /// ```
 /// use larder_http::User;

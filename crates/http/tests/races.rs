@@ -1,9 +1,10 @@
-//! Changes and requests at the same time: nobody gets a response that is older than the last invalidation that had
-//! returned before the request was sent.
+//! Changes and requests at the same time: nobody gets a response that is older than the last
+//! invalidation that had returned before the request was sent.
 //!
-//! Each resource has a number. Writers raise it, invalidate the resource, and then note what they have raised it to;
-//! readers look at the note, ask through the layer, and compare. The handler reads the number and then takes its
-//! time, so that invalidations come while responses are in the making, on their way, or handed to waiters.
+//! Each resource has a number. Writers raise it, invalidate the resource, and then note what they
+//! have raised it to; readers look at the note, ask through the layer, and compare. The handler
+//! reads the number and then takes its time, so that invalidations come while responses are in the
+//! making, on their way, or handed to waiters.
 
 use bytes::Bytes;
 use http::{Method, Request, Response};

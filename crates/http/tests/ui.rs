@@ -1,7 +1,8 @@
-//! Mistakes of those who use `cache_view`, and what the compiler says of them: one file in `ui/` each, and its message
-//! beside it.
+//! Mistakes of those who use `cache_view`, and what the compiler says of them: one file in `ui/`
+//! each, and its message beside it.
 //!
-//! `TRYBUILD=overwrite cargo test -p larder-http --features axum --test ui` writes the messages anew.
+//! `TRYBUILD=overwrite cargo test -p larder-http --features axum --test ui` writes the messages
+//! anew.
 #![cfg(feature = "axum")]
 
 #[test]

@@ -1,5 +1,5 @@
-//! A handler whose body is one expression on one line, where the compiler notices braces that are too many. This file
-//! takes no warnings.
+//! A handler whose body is one expression on one line, where the compiler notices braces that are
+//! too many. This file takes no warnings.
 #![cfg(feature = "axum")]
 #![deny(warnings, unused, clippy::all, clippy::pedantic)]
 #![allow(clippy::unused_async, reason = "it does next to nothing")]

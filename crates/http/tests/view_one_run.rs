@@ -1,4 +1,5 @@
-//! At most one run of a cached handler for a key at any moment, also while its responses are not kept.
+//! At most one run of a cached handler for a key at any moment, also while its responses are not
+//! kept.
 #![cfg(feature = "axum")]
 
 use axum::{

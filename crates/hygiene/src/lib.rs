@@ -1,5 +1,6 @@
-//! Functions under every attribute, in a crate that has `larder` and `larder-http` by other names only, takes no warnings, has no
-//! prelude, forbids unsafe code, and calls things of its own by names that the expansions might use.
+//! Functions under every attribute, in a crate that has `larder` and `larder-http` by other names
+//! only, takes no warnings, has no prelude, forbids unsafe code, and calls things of its own by
+//! names that the expansions might use.
 #![no_implicit_prelude]
 #![forbid(unsafe_code)]
 #![deny(warnings, missing_docs, unused, nonstandard_style, rust_2018_idioms, future_incompatible)]

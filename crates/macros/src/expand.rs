@@ -1,11 +1,12 @@
 //! What an attribute makes of a function: the function itself, which asks the cache first, and its
 //! companions.
 //!
-//! Beside a free function `f` stands an empty enum `f`, whose associated functions they are: types and
-//! functions do not share names, so both can be called `f`, wherever functions can be. Unlike a module,
-//! it sees what the function sees, also within another function. Beside a method `m`, in an `impl` block,
-//! there is room for functions only; so there they are called `m_invalidate` and so on. Where a trait is
-//! implemented there is no room at all: without companions everything is within the function.
+//! Beside a free function `f` stands an empty enum `f`, whose associated functions they are: types
+//! and functions do not share names, so both can be called `f`, wherever functions can be. Unlike a
+//! module, it sees what the function sees, also within another function. Beside a method `m`, in an
+//! `impl` block, there is room for functions only; so there they are called `m_invalidate` and so
+//! on. Where a trait is implemented there is no room at all: without companions everything is
+//! within the function.
 
 mod attributes;
 mod companions;
@@ -185,7 +186,8 @@ impl Plan<'_> {
         }
     }
 
-    /// An expression for the shape of what is returned; if it `checks`, with what has to hold of that.
+    /// An expression for the shape of what is returned; if it `checks`, with what has to hold of
+    /// that.
     fn shape(&self, checks: bool) -> TokenStream {
         let (rt, options) = (&self.rt, self.options);
         let returns = match self.subject.kind {

@@ -79,8 +79,8 @@ const FOR_BORROWS: [&str; 28] = [
     "From",
 ];
 
-/// Whether nothing makes a parameter `'static`, as far as can be seen: a trait of the user may, and so may the type of
-/// an argument.
+/// Whether nothing makes a parameter `'static`, as far as can be seen: a trait of the user may, and
+/// so may the type of an argument.
 pub(crate) fn is_surely_not_static(signature: &Signature, param: &TypeParam) -> bool {
     if signature.to_token_stream().to_string().contains("'static") {
         return false;
@@ -104,7 +104,8 @@ pub(crate) fn is_surely_not_static(signature: &Signature, param: &TypeParam) -> 
     param.bounds.iter().chain(in_clauses.flatten()).all(is_loose)
 }
 
-/// The parameters but for those that only arguments outside of the key mention, and bounds on these.
+/// The parameters but for those that only arguments outside of the key mention, and bounds on
+/// these.
 pub(crate) fn of_key(
     generics: &Generics,
     inside: &BTreeSet<String>,
@@ -160,7 +161,8 @@ pub(crate) fn of_key(
     kept
 }
 
-/// The type parameters that are known when those are: what closures among them return, and associated types.
+/// The type parameters that are known when those are: what closures among them return, and
+/// associated types.
 fn following(generics: &Generics, of: &BTreeSet<String>) -> BTreeSet<String> {
     #[derive(Default)]
     struct Outputs(Idents);

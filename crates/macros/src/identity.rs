@@ -1,8 +1,8 @@
-//! Arguments of handlers that belong to one request: headers, cookies, the request itself. A response that depends on
-//! one of them, kept under a key without it, is one user's page for all.
+//! Arguments of handlers that belong to one request: headers, cookies, the request itself. A
+//! response that depends on one of them, kept under a key without it, is one user's page for all.
 //!
-//! Here they are recognised by their names, which makes for the better message; those that have another name are
-//! recognised by their types (`view.rs` of larder-http).
+//! Here they are recognised by their names, which makes for the better message; those that have
+//! another name are recognised by their types (`view.rs` of larder-http).
 
 use crate::{
     options::{Key, Options},
@@ -12,7 +12,8 @@ use proc_macro2::Ident;
 use std::collections::BTreeSet;
 use syn::{GenericArgument, Pat, PathArguments, Result, Type, parse::Error};
 
-/// Extractors of axum, axum-extra, tower-cookies, tower-sessions and axum-login, and what they are made of.
+/// Extractors of axum, axum-extra, tower-cookies, tower-sessions and axum-login, and what they are
+/// made of.
 const NAMES: [&str; 15] = [
     "AuthSession",
     "ConnectInfo",

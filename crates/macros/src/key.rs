@@ -280,8 +280,8 @@ impl Part {
     }
 }
 
-/// A statement that does not compile if what a handler extracts, and the key has nothing of, belongs to one request.
-/// What is in the key as it is has a check of its own.
+/// A statement that does not compile if what a handler extracts, and the key has nothing of,
+/// belongs to one request. What is in the key as it is has a check of its own.
 fn for_all(argument: &Argument, options: &Options, rt: &TokenStream) -> Option<TokenStream> {
     let name = &argument.name;
     let skipped = options.skip.iter().any(|skip| skip.value.contains(name));

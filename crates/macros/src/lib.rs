@@ -1,6 +1,7 @@
-//! The attributes of [larder](https://docs.rs/larder) that keep what functions return. Use them by way of
-//! larder, with its feature `macros`, and `cache_view` by way of [larder-http](https://docs.rs/larder-http), with its
-//! feature `axum`; they are documented there, and in larder's guide `docs/memoize.md`.
+//! The attributes of [larder](https://docs.rs/larder) that keep what functions return. Use them by
+//! way of larder, with its feature `macros`, and `cache_view` by way of
+//! [larder-http](https://docs.rs/larder-http), with its feature `axum`; they are documented there,
+//! and in larder's guide `docs/memoize.md`.
 
 mod duration;
 mod expand;
@@ -38,14 +39,16 @@ use subject::Subject;
 /// assert_eq!((word_count::stats().hits, word_count::stats().misses), (1, 1));
 /// ```
 ///
-/// The function may be `async`, generic, or within another function. Of a `Result` only `Ok` is kept, and of
-/// an `Option` only `Some`, by whatever name the type goes. There is one run per key at a time: who comes
-/// while it is under way waits for it and shares what comes of it, an error too if that is `Clone + Send + Sync`. An
-/// error that is not goes to the caller that ran the function, and the next of those that wait runs it then: one after
-/// the other, until a run succeeds, whose result all others share. A hit allocates nothing for its key.
+/// The function may be `async`, generic, or within another function. Of a `Result` only `Ok` is
+/// kept, and of an `Option` only `Some`, by whatever name the type goes. There is one run per key
+/// at a time: who comes while it is under way waits for it and shares what comes of it, an error
+/// too if that is `Clone + Send + Sync`. An error that is not goes to the caller that ran the
+/// function, and the next of those that wait runs it then: one after the other, until a run
+/// succeeds, whose result all others share. A hit allocates nothing for its key.
 ///
-/// What is kept has to be `Clone + Send + Sync + 'static`. Arguments have to be `Hash + Eq`, with an owned form
-/// that is `Send + Sync + 'static`: `&str` is kept as `String`, `&[T]` as `Vec<T>`, `&T` and `T` as `T`.
+/// What is kept has to be `Clone + Send + Sync + 'static`. Arguments have to be `Hash + Eq`, with
+/// an owned form that is `Send + Sync + 'static`: `&str` is kept as `String`, `&[T]` as `Vec<T>`,
+/// `&T` and `T` as `T`.
 ///
 /// # Options
 ///
@@ -72,19 +75,20 @@ use subject::Subject;
 ///
 /// # Companions
 ///
-/// Beside the function `f` there is an empty enum `f`, unless a module, a type or an import has that name. Its functions
-/// are:
+/// Beside the function `f` there is an empty enum `f`, unless a module, a type or an import has
+/// that name. Its functions are:
 ///
-/// - `f::invalidate(..)`: removes the result for these arguments; `f::invalidate_all()`: all results, in O(1). Both win
-///   over what is being loaded: that goes to those who wait for it, and is not kept.
+/// - `f::invalidate(..)`: removes the result for these arguments; `f::invalidate_all()`: all
+///   results, in O(1). Both win over what is being loaded: that goes to those who wait for it, and
+///   is not kept.
 /// - `f::peek(..)`: the result for these arguments, if it is there.
 /// - `f::refresh(..)`: runs the function, and keeps the result in the old one's place.
 /// - `f::uncached(..)`: the function itself.
 /// - `f::stats()`: hits, misses, runs, and how long these took.
 /// - `f::key_digest(&secret, ..)`: a short name for the key, for logs.
 ///
-/// `invalidate`, `peek` and `key_digest` take the arguments that the key is made of, `refresh` and `uncached` all of
-/// them. All are as visible as `f`.
+/// `invalidate`, `peek` and `key_digest` take the arguments that the key is made of, `refresh` and
+/// `uncached` all of them. All are as visible as `f`.
 ///
 /// ```
 /// use larder::cache_result;
@@ -113,15 +117,15 @@ pub fn cache_result(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// [`macro@cache_result`] for methods and associated functions.
 ///
-/// The type is part of the key. Which part of `self` is one, too, has to be said: `self_key = self.id`, or with all
-/// that there is, `key = "{self.id}:{page}"`; `skip(self)` says that there is none. A type that borrows cannot be part
-/// of a key: `skip(Self)` leaves it out.
+/// The type is part of the key. Which part of `self` is one, too, has to be said:
+/// `self_key = self.id`, or with all that there is, `key = "{self.id}:{page}"`; `skip(self)` says
+/// that there is none. A type that borrows cannot be part of a key: `skip(Self)` leaves it out.
 ///
 /// In an `impl` block there is room for functions only. So the companions of `posts` are called
-/// `posts_invalidate`, `posts_invalidate_all`, `posts_peek`, `posts_refresh`, `posts_uncached`, `posts_stats` and
-/// `posts_key_digest`; those that need `self` for the key are methods. Where a trait is implemented there is no room
-/// even for these: say `companions = false`. What was kept can then be invalidated by tags and tables, and with
-/// `larder::manager::invalidate_function`.
+/// `posts_invalidate`, `posts_invalidate_all`, `posts_peek`, `posts_refresh`, `posts_uncached`,
+/// `posts_stats` and `posts_key_digest`; those that need `self` for the key are methods. Where a
+/// trait is implemented there is no room even for these: say `companions = false`. What was kept
+/// can then be invalidated by tags and tables, and with `larder::manager::invalidate_function`.
 ///
 /// ```
 /// use larder::cache_method_result;
@@ -152,21 +156,23 @@ pub fn cache_method_result(options: TokenStream, item: TokenStream) -> TokenStre
 
 /// [`macro@cache_result`] for functions that read tables; and for those that write them.
 ///
-/// `reads("urls", "clicks")` keeps results, with all the other options, until one of these tables is written.
-/// `writes("urls")` keeps nothing: when the function returns, what was read of that table is stale, in every cache,
-/// whatever the function returns. It is stale as well if the function panics or its future is dropped, since it may have
-/// written. With `on = "ok"`, a function that returns `Err` or `None` has written nothing. Methods are as those of
+/// `reads("urls", "clicks")` keeps results, with all the other options, until one of these tables
+/// is written. `writes("urls")` keeps nothing: when the function returns, what was read of that
+/// table is stale, in every cache, whatever the function returns. It is stale as well if the
+/// function panics or its future is dropped, since it may have written. With `on = "ok"`, a
+/// function that returns `Err` or `None` has written nothing. Methods are as those of
 /// [`macro@cache_method_result`].
 ///
-/// Tables have parts, `reads("urls:{id}")`, and these have parts, separated by `:`. A write of a table makes stale what
-/// reads its parts; a write of a part makes stale what reads the whole, and what reads its own parts. An argument is one
-/// part, whatever it contains.
+/// Tables have parts, `reads("urls:{id}")`, and these have parts, separated by `:`. A write of a
+/// table makes stale what reads its parts; a write of a part makes stale what reads the whole, and
+/// what reads its own parts. An argument is one part, whatever it contains.
 ///
-/// A read that begins after a write has returned never gets older rows: not of what was kept, nor of a query that was
-/// under way meanwhile. (As far as this process goes. For what others write there is
-/// `larder::manager::invalidate_table`. A transaction has to be committed within a function that `writes`.) Within the
-/// function that writes, on its thread or in its future, functions that read its tables run each time, so that they see
-/// what was written, and nothing of that is kept.
+/// A read that begins after a write has returned never gets older rows: not of what was kept, nor
+/// of a query that was under way meanwhile. (As far as this process goes. For what others write
+/// there is `larder::manager::invalidate_table`. A transaction has to be committed within a
+/// function that `writes`.) Within the function that writes, on its thread or in its future,
+/// functions that read its tables run each time, so that they see what was written, and nothing of
+/// that is kept.
 ///
 /// ```
 /// use larder::cache_query;
@@ -198,20 +204,23 @@ pub fn cache_query(options: TokenStream, item: TokenStream) -> TokenStream {
     attribute(Kind::Query, options.into(), item.into())
 }
 
-/// [`macro@cache_result`] for handlers of axum: keeps responses, by what they extract. It is exported by larder-http, with
-/// its feature `axum`, and where that has another name, the option says so: `crate = ::my_larder_http`.
+/// [`macro@cache_result`] for handlers of axum: keeps responses, by what they extract. It is
+/// exported by larder-http, with its feature `axum`, and where that has another name, the option
+/// says so: `crate = ::my_larder_http`.
 ///
-/// Arguments are extractors, and what their patterns bind is the key: of `Path(id): Path<u64>` it is `id`. What no response
-/// depends on, the state above all, has to be skipped. The handler may return whatever is `IntoResponse`; the function
-/// then returns a `Response`.
+/// Arguments are extractors, and what their patterns bind is the key: of `Path(id): Path<u64>` it
+/// is `id`. What no response depends on, the state above all, has to be skipped. The handler may
+/// return whatever is `IntoResponse`; the function then returns a `Response`.
 ///
-/// Responses are kept that have status 200, 203 or 204 and a body of a known length, a mebibyte at most; and no
-/// `Set-Cookie`, no `Content-Range`, no `Cache-Control` of `no-store`, `no-cache`, `private` or an age of 0, and, unless the
-/// key has something of the request's headers, no `Vary`. All others go to their callers as they are, so that neither
-/// errors nor streams are kept. Extensions of the response are kept with it.
+/// Responses are kept that have status 200, 203 or 204 and a body of a known length, a mebibyte at
+/// most; and no `Set-Cookie`, no `Content-Range`, no `Cache-Control` of `no-store`, `no-cache`,
+/// `private` or an age of 0, and, unless the key has something of the request's headers, no `Vary`.
+/// All others go to their callers as they are, so that neither errors nor streams are kept.
+/// Extensions of the response are kept with it.
 ///
-/// Arguments that belong to one request (`HeaderMap`, `Request`, `Parts`, `Extension`, cookie jars, by these or other
-/// names) are refused unless `key` names what of them the response depends on, as in
+/// Arguments that belong to one request (`HeaderMap`, `Request`, `Parts`, `Extension`, cookie jars,
+/// by these or other names) are refused unless `key` names what of them the response depends on, as
+/// in
 /// <code>key = |headers, id| (headers.get("accept-language").cloned(), *id)</code>. If that is nothing at all, `skip(..)` beside
 /// the key says so.
 ///

@@ -140,7 +140,8 @@ impl Options {
         lists.chain(key).for_each(|template| template.resolve(arguments));
     }
 
-    /// The path of what expansions call: of larder, or, for handlers, of larder-http, which has all of that and more.
+    /// The path of what expansions call: of larder, or, for handlers, of larder-http, which has all
+    /// of that and more.
     pub(crate) fn runtime(&self, kind: Kind) -> TokenStream {
         let said = self.krate.as_ref().map(|path| path.value.to_token_stream());
         match kind {

@@ -1,6 +1,7 @@
-//! Where an attribute stands. It is given the function below it and nothing around that, but where a trait is
-//! implemented there is no room for companions, and rustc's dozen messages about them would not say so. So the source is
-//! looked at, as far as it can be: what is generated, or only in an editor, has none. Nothing but a message depends on it.
+//! Where an attribute stands. It is given the function below it and nothing around that, but where
+//! a trait is implemented there is no room for companions, and rustc's dozen messages about them
+//! would not say so. So the source is looked at, as far as it can be: what is generated, or only in
+//! an editor, has none. Nothing but a message depends on it.
 
 use proc_macro::Span;
 use std::fs;
@@ -30,7 +31,8 @@ fn implements_trait(before: &str) -> bool {
     item.is_some_and(|item| item.trait_.is_some())
 }
 
-/// What stands before the brace of the innermost block that is open at the end of a text, without comments.
+/// What stands before the brace of the innermost block that is open at the end of a text, without
+/// comments.
 fn open_block(text: &str) -> Option<String> {
     let mut open = Vec::new();
     let mut head = String::new();
@@ -65,7 +67,8 @@ fn open_block(text: &str) -> Option<String> {
     open.pop().map(|(head, _)| head)
 }
 
-/// How long what a text begins with is: a comment, a literal that may have braces in it, a word, or one character.
+/// How long what a text begins with is: a comment, a literal that may have braces in it, a word, or
+/// one character.
 fn token(text: &str) -> usize {
     let one = text.chars().next().map_or(0, char::len_utf8);
     let to = |end: &str, from: usize| {

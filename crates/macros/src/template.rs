@@ -74,8 +74,8 @@ impl Template {
         quote!(::std::format!(#format #(, #places)*))
     }
 
-    /// An expression for the table that it names, of which each part is printed for itself: what separates parts
-    /// stands in the template.
+    /// An expression for the table that it names, of which each part is printed for itself: what
+    /// separates parts stands in the template.
     pub(crate) fn expand_table(&self, rt: &TokenStream) -> TokenStream {
         let mut places = self.holes.iter().map(|hole| &hole.place);
         let parts = parts(&self.format).into_iter().map(|(format, holes)| {

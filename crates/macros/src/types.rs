@@ -70,8 +70,8 @@ pub(crate) fn find_future(ty: &Type) -> Option<TokenStream> {
     find.0
 }
 
-/// What an argument's type borrows beside the reference that it may be: `&str` is kept as a `String`, but
-/// `&[&str]` as nothing.
+/// What an argument's type borrows beside the reference that it may be: `&str` is kept as a
+/// `String`, but `&[&str]` as nothing.
 pub(crate) fn inner_borrow(ty: &Type) -> Option<TokenStream> {
     match (ty, passing(ty)) {
         (Type::Paren(paren), _) => inner_borrow(&paren.elem),

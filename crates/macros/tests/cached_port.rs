@@ -1,6 +1,7 @@
-//! What the documentation of the crate `cached` promises for memoized functions, in larder's words. The source of
-//! each test is named above it: "attribute" is the page of the attribute macro `cached`, "module" that of the module
-//! `proc_macro`, "once" that of the attribute macro `once`, all at docs.rs/cached.
+//! What the documentation of the crate `cached` promises for memoized functions, in larder's words.
+//! The source of each test is named above it: "attribute" is the page of the attribute macro
+//! `cached`, "module" that of the module `proc_macro`, "once" that of the attribute macro `once`,
+//! all at docs.rs/cached.
 
 use larder::{ManualClock, cache_method_result, cache_result, manager};
 use std::{
@@ -83,8 +84,8 @@ fn idle(a: u32) -> u32 {
     a
 }
 
-/// attribute, `refresh` (once `time_refresh`): whether hits begin the time to live anew. Here that is a cache's
-/// setting.
+/// attribute, `refresh` (once `time_refresh`): whether hits begin the time to live anew. Here that
+/// is a cache's setting.
 #[test]
 fn hits_begin_the_time_anew_where_the_cache_says_so() {
     let clock = clock();
@@ -137,8 +138,9 @@ fn converted(a: &str, b: &str, ignored: f32) -> usize {
     a.len() + b.len() + ignored as usize
 }
 
-/// attribute, `key` and `convert`: an expression makes the key of the arguments. (In the documentation's example that
-/// is `format!("{}{}", a, b)`, which takes ("ab", "c") for ("a", "bc"); a template keeps them apart.)
+/// attribute, `key` and `convert`: an expression makes the key of the arguments. (In the
+/// documentation's example that is `format!("{}{}", a, b)`, which takes ("ab", "c") for ("a",
+/// "bc"); a template keeps them apart.)
 #[test]
 fn the_key_can_be_said() {
     LazyLock::force(&CLOCK);
@@ -172,7 +174,8 @@ fn synchronized(key: u32) -> u32 {
     key
 }
 
-/// attribute, `sync_writes = "by_key"`: one run per key at a time, and other keys do not wait. Without being asked.
+/// attribute, `sync_writes = "by_key"`: one run per key at a time, and other keys do not wait.
+/// Without being asked.
 #[test]
 fn runs_are_synchronized_by_key() {
     LazyLock::force(&CLOCK);
@@ -188,8 +191,8 @@ fn runs_are_synchronized_by_key() {
     assert_eq!(SYNC.so_far(), 2);
 }
 
-/// attribute, `sync_writes` of recursive functions: locks the cache, so that they deadlock. Here they do not, and who
-/// waits for itself is told so.
+/// attribute, `sync_writes` of recursive functions: locks the cache, so that they deadlock. Here
+/// they do not, and who waits for itself is told so.
 #[test]
 fn recursion_does_not_deadlock() {
     LazyLock::force(&CLOCK);
@@ -219,8 +222,8 @@ fn with_fallback() -> Result<u32, String> {
     }
 }
 
-/// attribute, `result_fallback`: if the function fails after its result has expired, the old one is returned. (There
-/// it excludes `sync_writes`, and knows no end.)
+/// attribute, `result_fallback`: if the function fails after its result has expired, the old one is
+/// returned. (There it excludes `sync_writes`, and knows no end.)
 #[test]
 fn an_expired_result_is_better_than_an_error() {
     let clock = clock();
@@ -259,8 +262,8 @@ fn the_function_itself_can_be_called() {
     assert_eq!((stats.hits, stats.misses, stats.loads), (0, 0, 0));
 }
 
-/// attribute, `with_cached_flag`: whether a result was kept can be told. Here one asks first, or looks at the
-/// statistics.
+/// attribute, `with_cached_flag`: whether a result was kept can be told. Here one asks first, or
+/// looks at the statistics.
 #[test]
 fn whether_it_was_kept_can_be_told() {
     LazyLock::force(&CLOCK);
@@ -312,14 +315,16 @@ impl Calculator {
     }
 }
 
-/// attribute, `in_impl`: methods. There `self` is no part of the key; here one has to say which part of it is.
+/// attribute, `in_impl`: methods. There `self` is no part of the key; here one has to say which
+/// part of it is.
 #[test]
 fn methods_are_cached_by_what_they_are_called_on() {
     LazyLock::force(&CLOCK);
     assert_eq!((Calculator { factor: 2 }.times(3), Calculator { factor: 3 }.times(3)), (6, 9));
 }
 
-/// module: hits and misses can be asked for, and a cache be cleared, by the cache's own name. Here by the function's.
+/// module: hits and misses can be asked for, and a cache be cleared, by the cache's own name. Here
+/// by the function's.
 #[test]
 fn statistics_and_clearing_go_by_the_functions_name() {
     LazyLock::force(&CLOCK);

@@ -1,5 +1,5 @@
-//! Functions that are loaded in tasks of their own: whatever becomes of those who call them, a run goes on; whatever
-//! becomes of its task, they have a result.
+//! Functions that are loaded in tasks of their own: whatever becomes of those who call them, a run
+//! goes on; whatever becomes of its task, they have a result.
 
 use futures::channel::oneshot;
 use larder::{

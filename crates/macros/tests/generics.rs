@@ -1,4 +1,5 @@
-//! Type parameters: part of the key where the key is the arguments, and no part of one that is said.
+//! Type parameters: part of the key where the key is the arguments, and no part of one that is
+//! said.
 
 use larder::{cache_method_result, cache_query, cache_result};
 use std::{any::TypeId, borrow::Cow, fmt::Display, hash::Hash};

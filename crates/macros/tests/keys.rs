@@ -1,11 +1,12 @@
-//! Two functions, or two lists of arguments that print alike, never share a key, nor a digest: whatever the
-//! arguments are. Random, with seeds that are printed.
+//! Two functions, or two lists of arguments that print alike, never share a key, nor a digest:
+//! whatever the arguments are. Random, with seeds that are printed.
 
 use larder::{cache_result, memo::DigestKey};
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use std::collections::HashMap;
 
-/// Functions that differ in nothing but their names and types. Each returns what it was called with.
+/// Functions that differ in nothing but their names and types. Each returns what it was called
+/// with.
 macro_rules! functions {
     ($($name:ident($($argument:ident: $type:ty),*);)*) => {$(
         #[cache_result(cache = "session")]
@@ -62,8 +63,8 @@ fn no_two_calls_share_a_key() {
     }
 }
 
-/// Calls one function. What it returns says what it was called with, so it must be that of this very call, whether
-/// it was kept or not; and the digest must belong to it alone.
+/// Calls one function. What it returns says what it was called with, so it must be that of this
+/// very call, whether it was kept or not; and the digest must belong to it alone.
 fn check(random: &mut StdRng, digests: &mut HashMap<u128, String>) {
     let (one, other, third) = (text(random), text(random), text(random));
     let (x, y): (u8, u8) = (random.next_u32() as u8 % 4, random.next_u32() as u8 % 4);

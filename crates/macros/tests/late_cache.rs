@@ -1,4 +1,5 @@
-//! A cache that an application makes after its first write, in a process of its own: the manager is one.
+//! A cache that an application makes after its first write, in a process of its own: the manager is
+//! one.
 
 use larder::{
     cache_query,

@@ -1,5 +1,5 @@
-//! Functions whose bodies are one expression on one line, where the compiler notices braces that are too many. This
-//! file takes no warnings.
+//! Functions whose bodies are one expression on one line, where the compiler notices braces that
+//! are too many. This file takes no warnings.
 #![deny(warnings, unused, clippy::all, clippy::pedantic)]
 #![allow(clippy::unused_async, reason = "they do next to nothing")]
 #![cfg_attr(rustfmt, rustfmt_skip)]

@@ -1,5 +1,5 @@
-//! At most one run of a cached function for a key at any moment, whatever comes of those before it: errors that cannot
-//! be shared, panics, futures that are dropped.
+//! At most one run of a cached function for a key at any moment, whatever comes of those before it:
+//! errors that cannot be shared, panics, futures that are dropped.
 
 use futures::{executor::block_on, future::join_all};
 use larder::{cache_result, manager::FunctionStats};

@@ -1,5 +1,5 @@
-//! `cache_query`: what is read, and what writes make stale. A write that has returned is seen by every read
-//! that begins afterwards.
+//! `cache_query`: what is read, and what writes make stale. A write that has returned is seen by
+//! every read that begins afterwards.
 
 use larder::cache_query;
 use std::{
@@ -179,8 +179,8 @@ fn set_held(row: u64) {
     ROW.store(row, SeqCst);
 }
 
-/// The race that leaves old rows in caches: a query reads, a write writes and invalidates, and the query
-/// stores what it has read.
+/// The race that leaves old rows in caches: a query reads, a write writes and invalidates, and the
+/// query stores what it has read.
 #[test]
 fn a_query_in_flight_does_not_bring_old_rows_back() {
     std::thread::scope(|scope| {
@@ -255,8 +255,9 @@ fn write_row(row: usize) -> Result<u64, ()> {
     Ok(number)
 }
 
-/// The history that is checked: each row's versions only grow, so a read may return none that is less than
-/// what a write had returned before the read began, nor than what an earlier read of the same thread has returned.
+/// The history that is checked: each row's versions only grow, so a read may return none that is
+/// less than what a write had returned before the read began, nor than what an earlier read of the
+/// same thread has returned.
 #[test]
 fn no_read_is_older_than_a_write_that_has_returned() {
     const WRITES: u64 = 1_500;

@@ -1,5 +1,5 @@
-//! Times: of results that live, are loaded anew, and are better than an error. One manager for all tests of
-//! this file, with a clock that stands still.
+//! Times: of results that live, are loaded anew, and are better than an error. One manager for all
+//! tests of this file, with a clock that stands still.
 
 use larder::{ManualClock, cache_result, manager};
 use std::{

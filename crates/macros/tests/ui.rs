@@ -2,8 +2,9 @@
 //!
 //! `TRYBUILD=overwrite cargo test -p larder-macros --test ui` writes the messages anew.
 //!
-//! The compiler takes a while for all of them where others use the machine, so each test has a few, by the
-//! first letters of their names. They run one after the other: they share a target directory.
+//! The compiler takes a while for all of them where others use the machine, so each test has a few,
+//! by the first letters of their names. They run one after the other: they share a target
+//! directory.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! What `larder-http` reads of header fields, beside other crates as oracles: the checks of its tests.
+//! What `larder-http` reads of header fields, beside other crates as oracles: the checks of its
+//! tests.
 
 #[path = "../../../crates/http/src/semantics/tests/oracles/choices.rs"]
 mod choices;

@@ -108,7 +108,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Makes a request that most often repeats one of those that were made before, but for one thing at most.
+    /// Makes a request that most often repeats one of those that were made before, but for one
+    /// thing at most.
     pub(super) fn next(choices: &mut Unstructured<'_>, earlier: &[Self]) -> Result<Self> {
         if earlier.is_empty() || choices.ratio(1, 6)? {
             return if choices.ratio(2, 3)? { Self::plain(choices) } else { Self::any(choices) };

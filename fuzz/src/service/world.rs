@@ -99,7 +99,8 @@ impl World {
     pub(super) fn new() -> Self {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let clock = ManualClock::new();
-        // Small ones: an input makes a few dozen responses, and large tables would take most of its time.
+        // Small ones: an input makes a few dozen responses, and large tables would take most of its
+        // time.
         let manager = CacheKind::ALL.into_iter().fold(CacheManager::builder(), |manager, kind| {
             manager.kind(kind, CacheSettings::new(64))
         });

@@ -174,7 +174,8 @@ impl Run {
         }
     }
 
-    /// What a load has answered whose loader had an error: what is past its time, but not its grace.
+    /// What a load has answered whose loader had an error: what is past its time, but not its
+    /// grace.
     fn got_for_error(&mut self, key: u8, answer: Option<&Value>) {
         let (grace, now) = (self.rules.grace(), self.now);
         let Some(answer) = answer else {

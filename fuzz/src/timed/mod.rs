@@ -1,9 +1,9 @@
-//! The target `timed`: operations of one thread on a cache with everything: time that passes, entries
-//! that weigh differently, tags, versions, loads, refreshes, and a listener or a channel.
+//! The target `timed`: operations of one thread on a cache with everything: time that passes,
+//! entries that weigh differently, tags, versions, loads, refreshes, and a listener or a channel.
 //!
-//! What the cache tells there makes the model exact. A value that was inserted and not told of is there,
-//! unless its time is over or it was invalidated; so after every operation the cache's weight is known,
-//! too.
+//! What the cache tells there makes the model exact. A value that was inserted and not told of is
+//! there, unless its time is over or it was invalidated; so after every operation the cache's
+//! weight is known, too.
 
 mod groups;
 mod loads;

@@ -40,8 +40,8 @@ impl Run {
         }
     }
 
-    /// `compare_and_swap` with the version that the key had when it was last asked for, or with that of
-    /// another key.
+    /// `compare_and_swap` with the version that the key had when it was last asked for, or with
+    /// that of another key.
     pub(super) fn swap(&mut self, key: u8, much: u8) {
         let of = if much.is_multiple_of(8) { much / 8 } else { key };
         let Some(&(version, seen)) = self.versions.last.get(&of) else {

@@ -71,8 +71,9 @@ impl Run {
         }
     }
 
-    /// What a computation saw last, which is about to put the value of this number. To make room for that
-    /// it may have evicted what it saw first. Returns what is yet to be heard of the new value.
+    /// What a computation saw last, which is about to put the value of this number. To make room
+    /// for that it may have evicted what it saw first. Returns what is yet to be heard of the new
+    /// value.
     pub(super) fn computed(&mut self, key: u8, seen: Option<&Value>, number: u32) -> Vec<Left> {
         let mut later = Vec::new();
         if seen.is_none() {

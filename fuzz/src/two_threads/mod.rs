@@ -1,9 +1,11 @@
-//! The target `two_threads`: two threads, each with a list of operations, on few keys and in a small cache.
+//! The target `two_threads`: two threads, each with a list of operations, on few keys and in a
+//! small cache.
 //!
 //! Neither thread knows what the other does meanwhile, but each can prove some values dead: what it
-//! saw before it wrote, removed or missed the key can never be seen again; nor a value that was being
-//! loaded when it wrote; nor one with a tag that either thread has invalidated since it was inserted. Time stands still but for the first thread, which therefore knows the ends of
-//! its values exactly: they carry them. At the end everything is removed, and the listener has heard of
+//! saw before it wrote, removed or missed the key can never be seen again; nor a value that was
+//! being loaded when it wrote; nor one with a tag that either thread has invalidated since it was
+//! inserted. Time stands still but for the first thread, which therefore knows the ends of its
+//! values exactly: they carry them. At the end everything is removed, and the listener has heard of
 //! each value once. What an operation took out and returned, no other has.
 
 mod known;
@@ -65,7 +67,8 @@ struct Common {
     begun: [AtomicU32; 2],
     /// The number up to which what each thread has begun to write is written.
     done: [AtomicU32; 2],
-    /// For each tag and writer, the highest number of a value that was there when the tag was invalidated.
+    /// For each tag and writer, the highest number of a value that was there when the tag was
+    /// invalidated.
     outdated: [[AtomicU32; 2]; TAGS as usize],
     /// The latest end that a touch has given to a key.
     touched: [AtomicU64; KEYS],

@@ -40,8 +40,8 @@ pub(super) enum Operation {
 const FIRST_LATER: u8 = 80;
 
 impl Operation {
-    /// The top bit says which thread; bytes from [`FIRST_LATER`] on are of what was added later, the
-    /// others mean what they did.
+    /// The top bit says which thread; bytes from [`FIRST_LATER`] on are of what was added later,
+    /// the others mean what they did.
     pub(super) fn new(operation: u8, operand: u8) -> Self {
         let (key, more) = (operand % KEYS as u8, operand / KEYS as u8);
         match (operation % 128).checked_sub(FIRST_LATER) {

@@ -1,4 +1,5 @@
-//! Prints which model has to find which planted bug: `bug`, test binary and test, separated by tabs.
+//! Prints which model has to find which planted bug: `bug`, test binary and test, separated by
+//! tabs.
 
 use larder_loom_tests::plants::PLANTS;
 

@@ -25,8 +25,8 @@ struct Clicks {
     written: u64,
 }
 
-/// Says that the process answers, and asks for nothing else: a probe that restarts the service must not do so because
-/// its database is away.
+/// Says that the process answers, and asks for nothing else: a probe that restarts the service must
+/// not do so because its database is away.
 pub(super) async fn live() -> impl IntoResponse {
     let no_store = HeaderValue::from_static("no-store");
     (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, no_store)])

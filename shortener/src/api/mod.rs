@@ -56,8 +56,8 @@ pub(crate) fn router(service: Shared) -> Router {
         .with_state(service)
 }
 
-/// Runs a change to its end, even if the client goes away: it may be written already, and what it makes stale has to be
-/// made stale then.
+/// Runs a change to its end, even if the client goes away: it may be written already, and what it
+/// makes stale has to be made stale then.
 async fn to_the_end<T: Send + 'static>(
     change: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {

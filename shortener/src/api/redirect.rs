@@ -7,8 +7,8 @@ use super::{
 use axum::{Extension, extract::State, response::IntoResponse};
 use http::{HeaderValue, StatusCode, header};
 
-/// The address whose redirect a response is. The cache keeps it with the response, so that a click is counted
-/// whoever has answered.
+/// The address whose redirect a response is. The cache keeps it with the response, so that a click
+/// is counted whoever has answered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counted {
     pub(crate) url_id: i64,

@@ -58,7 +58,8 @@ impl Passwords {
         hashed.await?.map_err(|error| HashError::Failed(error.to_string()))
     }
 
-    /// Whether a password is the one that was hashed. Without a hash it takes as long, and is false.
+    /// Whether a password is the one that was hashed. Without a hash it takes as long, and is
+    /// false.
     pub(crate) async fn verify(
         &self,
         password: String,

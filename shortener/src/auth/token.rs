@@ -7,8 +7,9 @@ use std::fmt;
 
 const BYTES: usize = 32;
 
-/// A token. What is stored is its digest: who reads the database cannot log in with what is there. The digest needs no
-/// salt and no time, as a password's would, since nobody guesses 256 random bits.
+/// A token. What is stored is its digest: who reads the database cannot log in with what is there.
+/// The digest needs no salt and no time, as a password's would, since nobody guesses 256 random
+/// bits.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Token(String);
 

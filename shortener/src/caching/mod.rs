@@ -1,11 +1,11 @@
 //! What of larder the service uses, and what a change makes stale in it.
 //!
-//! Three layers, from the client inwards: responses (`larder-http`, by the rules of `rules.rs`), sessions and users
-//! (typed views), and what queries return (`#[cache_query]`, in `db`). Each would do alone; together they show what each
-//! is for.
+//! Three layers, from the client inwards: responses (`larder-http`, by the rules of `rules.rs`),
+//! sessions and users (typed views), and what queries return (`#[cache_query]`, in `db`). Each
+//! would do alone; together they show what each is for.
 //!
-//! What is further inside becomes stale first: otherwise a response could be made anew of rows that are about to be
-//! stale, and stay.
+//! What is further inside becomes stale first: otherwise a response could be made anew of rows that
+//! are about to be stale, and stay.
 
 mod rules;
 
@@ -48,8 +48,9 @@ pub(crate) struct Caches {
 }
 
 impl Caches {
-    /// Makes the caches. Functions with attributes keep what they return in the manager of the process, so that is
-    /// the one for all; it has the settings of the first service of the process.
+    /// Makes the caches. Functions with attributes keep what they return in the manager of the
+    /// process, so that is the one for all; it has the settings of the first service of the
+    /// process.
     pub(crate) fn new(config: &Config, db: &Db) -> Result<Self, CachingError> {
         // If somebody was first, theirs is there.
         _ = manager::set_global(CacheManager::from_config(&config.caches)?);
@@ -76,8 +77,9 @@ impl Caches {
         &self.layer
     }
 
-    /// A user has other addresses than before, and these codes lead elsewhere: those that an address had, and those
-    /// that it has now. The queries' results went when the function returned that wrote.
+    /// A user has other addresses than before, and these codes lead elsewhere: those that an
+    /// address had, and those that it has now. The queries' results went when the function returned
+    /// that wrote.
     pub(crate) fn urls_changed(&self, user: i64, codes: &[&str]) {
         for code in codes {
             self.invalidator.tag(&format!("redirect:{}", tag_value(code)));

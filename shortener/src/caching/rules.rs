@@ -7,18 +7,19 @@ use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The rules that larder-http has for a shortener, and one for the short addresses themselves. Both kinds of redirects
-/// have the tag `redirect:{code}`.
+/// The rules that larder-http has for a shortener, and one for the short addresses themselves. Both
+/// kinds of redirects have the tag `redirect:{code}`.
 ///
-/// What browsers may keep is another question than what is kept here. They are told to ask each time (see
-/// `edge/headers.rs`), so that each click is counted.
+/// What browsers may keep is another question than what is kept here. They are told to ask each
+/// time (see `edge/headers.rs`), so that each click is counted.
 pub(super) fn rules(config: &Config) -> Result<Rules, RulesError> {
     let redirect = Rule::new("/{code}")
         .named("short")
         .cache(CacheKind::Url)
         .ttl(60 * MINUTE)
         .status_ttl(302, 60 * MINUTE)
-        // Who guesses codes asks the database once for each, and for no more of them than there is room for.
+        // Who guesses codes asks the database once for each, and for no more of them than there is
+        // room for.
         .status_ttl(404, MINUTE)
         .shared()
         .query(Query::None)

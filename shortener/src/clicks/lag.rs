@@ -1,7 +1,8 @@
 //! When a user's counts are to be read anew.
 //!
-//! If every batch of clicks made stale what is cached of its users, the lists of whoever is clicked all the time
-//! would never be cached. So the first click of a user is seen at once, and after that once per `lag`.
+//! If every batch of clicks made stale what is cached of its users, the lists of whoever is clicked
+//! all the time would never be cached. So the first click of a user is seen at once, and after that
+//! once per `lag`.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -22,7 +23,8 @@ impl Lag {
         Self { lag, resting: HashMap::new(), waiting: HashSet::new() }
     }
 
-    /// Takes note of users who have been clicked, and returns those whose counts are to be read anew now.
+    /// Takes note of users who have been clicked, and returns those whose counts are to be read
+    /// anew now.
     pub(super) fn clicked(&mut self, users: BTreeSet<i64>, now: Instant) -> Vec<i64> {
         if self.lag.is_zero() {
             return users.into_iter().collect();

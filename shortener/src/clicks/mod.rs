@@ -1,9 +1,10 @@
 //! Clicks: counted outside of the cache, written in the background, many at a time.
 //!
-//! A redirect waits for nothing but room in a queue. When the queue is full, redirects wait until there is room: a click
-//! more is worth a few milliseconds, and a database that is overloaded slows its clients down, instead of losing what
-//! they did. Batches that fail are tried again until they succeed. Whoever stops the service takes care that all of the
-//! queue is written before the process ends.
+//! A redirect waits for nothing but room in a queue. When the queue is full, redirects wait until
+//! there is room: a click more is worth a few milliseconds, and a database that is overloaded slows
+//! its clients down, instead of losing what they did. Batches that fail are tried again until they
+//! succeed. Whoever stops the service takes care that all of the queue is written before the
+//! process ends.
 
 mod lag;
 mod visitor;

@@ -1,4 +1,5 @@
-//! What a request says of whoever sends it. Nothing of it is trusted: it is cut down to short, plain names.
+//! What a request says of whoever sends it. Nothing of it is trusted: it is cut down to short,
+//! plain names.
 
 use http::{HeaderMap, HeaderName, header};
 use url::Url;
@@ -20,8 +21,8 @@ pub(crate) fn referrer(headers: &HeaderMap) -> String {
     host.unwrap_or("direct").to_ascii_lowercase()
 }
 
-/// What the proxy says, or else the region of the preferred language: `de-AT` is read as Austria. `unknown` if neither
-/// says anything.
+/// What the proxy says, or else the region of the preferred language: `de-AT` is read as Austria.
+/// `unknown` if neither says anything.
 pub(crate) fn country(headers: &HeaderMap, from_proxy: Option<&HeaderName>) -> String {
     let is_code = |it: &&str| it.len() == 2 && it.bytes().all(|byte| byte.is_ascii_alphabetic());
     let said = match from_proxy {

@@ -1,4 +1,5 @@
-//! The service's settings: built in, from a file, from the environment, from the command line, in this order.
+//! The service's settings: built in, from a file, from the environment, from the command line, in
+//! this order.
 
 mod settings;
 mod sources;
@@ -81,7 +82,8 @@ pub struct Database {
 pub enum Synchronous {
     /// All of it survives everything, the machine's power included.
     Full,
-    /// All of it survives the end of the process, whatever ends it; the last writes may be lost with the machine.
+    /// All of it survives the end of the process, whatever ends it; the last writes may be lost
+    /// with the machine.
     Normal,
 }
 

@@ -103,7 +103,8 @@ pub(crate) async fn stats(db: &Db, user: i64, today: Day) -> Result<Arc<Stats>, 
     Ok(Arc::new(Stats { totals, clicks_today, top }))
 }
 
-/// The clicks from `first` to `last` of one of a user's addresses, or of all. `None` if there is no such address.
+/// The clicks from `first` to `last` of one of a user's addresses, or of all. `None` if there is no
+/// such address.
 #[cache_query(
     reads("urls:{user}"),
     key = |db, user, code, first, last| (db.id(), *user, code.map(str::to_owned), *first, *last),

@@ -11,8 +11,8 @@ const ROWS: usize = 2000;
 /// Counts of a statement: the address, what they are of, the day and the name.
 type CountKey<'c> = (i64, i64, i64, &'c str);
 
-/// Writes clicks in one transaction, and returns the users whose they were. Clicks of addresses that are not there any
-/// more count for nobody.
+/// Writes clicks in one transaction, and returns the users whose they were. Clicks of addresses
+/// that are not there any more count for nobody.
 pub(crate) async fn write(db: &Db, clicks: &[Click]) -> Result<BTreeSet<i64>, DbError> {
     // In order, so that two transactions lock rows one after the other.
     let mut of_urls = BTreeMap::<i64, i64>::new();

@@ -29,7 +29,8 @@ pub(crate) async fn fill(db: &Db, password_hash: &str) -> Result<(), DbError> {
     Ok(())
 }
 
-/// The clicks of a day that was so many days ago: more of the first addresses, and fewer on every seventh day.
+/// The clicks of a day that was so many days ago: more of the first addresses, and fewer on every
+/// seventh day.
 fn clicks_of(url_id: i64, number: i64, days_ago: i64) -> impl Iterator<Item = Click> {
     const REFERRERS: [&str; 4] = ["direct", "news.example.com", "www.example.org", "direct"];
     const COUNTRIES: [&str; 5] = ["AT", "US", "DE", "IN", "US"];

@@ -1,8 +1,8 @@
 //! The database: SQLite or PostgreSQL, by the same queries.
 //!
-//! Each function here is a query, or a few in one transaction. Those that are read often are kept by
-//! `#[larder::cache_query]`; [`Store`](crate::Store) calls them so, or past the cache. The part of a key that stands
-//! for the database is [`Db::id`], since one process may have several of them.
+//! Each function here is a query, or a few in one transaction. Those that are read often are kept
+//! by `#[larder::cache_query]`; [`Store`](crate::Store) calls them so, or past the cache. The part
+//! of a key that stands for the database is [`Db::id`], since one process may have several of them.
 
 pub(crate) mod analytics;
 pub(crate) mod clicks;
@@ -63,8 +63,8 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     id: u64,
     reads: Pool,
-    /// SQLite has one writer at a time. So there is one connection for it, whose users wait in order; PostgreSQL has the
-    /// same pool for both.
+    /// SQLite has one writer at a time. So there is one connection for it, whose users wait in
+    /// order; PostgreSQL has the same pool for both.
     writes: Pool,
     queries: AtomicU64,
 }
@@ -88,7 +88,8 @@ macro_rules! on {
 pub(crate) use on;
 
 impl Db {
-    /// Opens the database, which is made if it is a file that is not there, and brings its tables up to date.
+    /// Opens the database, which is made if it is a file that is not there, and brings its tables
+    /// up to date.
     ///
     /// # Errors
     ///
@@ -176,8 +177,8 @@ impl Db {
         &self.0.writes
     }
 
-    /// Returns how a transaction that writes begins. SQLite takes the lock then: one that has read before might find
-    /// that somebody else has written meanwhile, and would fail.
+    /// Returns how a transaction that writes begins. SQLite takes the lock then: one that has read
+    /// before might find that somebody else has written meanwhile, and would fail.
     pub(crate) fn begin(&self) -> &'static str {
         match self.0.writes {
             Pool::Sqlite(_) => "BEGIN IMMEDIATE",

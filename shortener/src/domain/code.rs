@@ -3,13 +3,15 @@
 use rand::RngExt as _;
 use thiserror::Error;
 
-/// How long a random code is: 62^7 are 3.5 * 10^12, so with a million codes one in 3.5 million draws is taken.
+/// How long a random code is: 62^7 are 3.5 * 10^12, so with a million codes one in 3.5 million
+/// draws is taken.
 const LENGTH: usize = 7;
 /// How long a chosen one may be.
 const MAX_LENGTH: usize = 32;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// What leads to other places than a target, or looks as if it did. In lower case; compared without case.
+/// What leads to other places than a target, or looks as if it did. In lower case; compared without
+/// case.
 pub const RESERVED: &[&str] = &[
     "account",
     "admin",
@@ -49,8 +51,8 @@ pub enum CodeError {
     Reserved(String),
 }
 
-/// Draws a code from the operating system's random numbers, by way of a generator for secrets: nobody guesses the
-/// next one.
+/// Draws a code from the operating system's random numbers, by way of a generator for secrets:
+/// nobody guesses the next one.
 #[must_use]
 pub fn random_code() -> String {
     let mut random = rand::rng();

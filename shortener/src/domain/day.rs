@@ -39,8 +39,8 @@ impl Day {
 }
 
 impl fmt::Display for Day {
-    /// By the algorithm of Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that
-    /// the leap day is the last one.
+    /// By the algorithm of Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years
+    /// begin in March, so that the leap day is the last one.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shifted = self.0 + 719_468;
         let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));

@@ -28,7 +28,8 @@ pub fn check_name(name: &str) -> Result<String, PersonError> {
     fits.then(|| name.to_owned()).ok_or(PersonError::Name)
 }
 
-/// Returns the address in the form in which addresses are compared: without spaces around it, in lower case.
+/// Returns the address in the form in which addresses are compared: without spaces around it, in
+/// lower case.
 ///
 /// Whether somebody reads mail there is not to be seen from it, so only its shape is looked at.
 ///

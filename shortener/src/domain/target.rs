@@ -124,7 +124,8 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
-    // Translated addresses (RFC 6052), 6to4, and the deprecated compatible ones carry one of the fourth version.
+    // Translated addresses (RFC 6052), 6to4, and the deprecated compatible ones carry one of the
+    // fourth version.
     let carried = match segments {
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0, 0, high, low] => Some((high, low)),
         [0x2002, high, low, ..] => Some((high, low)),

@@ -26,8 +26,8 @@ pub(crate) struct Account {
 
 /// Finds the session of a request, and says to the cache and to the handlers whose it is.
 ///
-/// The page of another site cannot make use of the cookie: browsers send it along with nothing but links
-/// (`SameSite=Lax`), which change nothing.
+/// The page of another site cannot make use of the cookie: browsers send it along with nothing but
+/// links (`SameSite=Lax`), which change nothing.
 pub(crate) async fn authenticate(
     State(service): State<Shared>,
     mut request: Request,

@@ -1,4 +1,5 @@
-//! Clicks are counted here, outside of the cache: on responses of the handler and of the cache alike.
+//! Clicks are counted here, outside of the cache: on responses of the handler and of the cache
+//! alike.
 
 use crate::{
     api::Counted,

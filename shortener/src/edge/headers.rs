@@ -1,4 +1,5 @@
-//! Around everything: an identity for each request, a time limit, and headers that responses should have.
+//! Around everything: an identity for each request, a time limit, and headers that responses should
+//! have.
 
 use crate::api::Problem;
 use axum::{
@@ -16,8 +17,8 @@ use tracing::Instrument as _;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// What a response has, unless the handler says otherwise. `no-cache`: a browser asks each time, and a click is one that
-/// the service gets to know of.
+/// What a response has, unless the handler says otherwise. `no-cache`: a browser asks each time,
+/// and a click is one that the service gets to know of.
 const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "private, no-cache"),
     (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),

@@ -1,7 +1,7 @@
 //! What is around all endpoints, and outside of the cache.
 //!
-//! From the client inwards: headers and limits (`headers.rs`), who it is (`account.rs`), clicks (`counting.rs`), and
-//! then the cache with the handlers behind it.
+//! From the client inwards: headers and limits (`headers.rs`), who it is (`account.rs`), clicks
+//! (`counting.rs`), and then the cache with the handlers behind it.
 
 mod account;
 mod client;

@@ -1,7 +1,7 @@
 //! The page of the service: `/`, and what it needs below `/assets/`.
 //!
-//! Everything is compiled in, so the program is one file, and nothing comes from elsewhere: the policy in
-//! `POLICY` lets browsers run the page's own scripts and ask its own origin, and nothing
+//! Everything is compiled in, so the program is one file, and nothing comes from elsewhere: the
+//! policy in `POLICY` lets browsers run the page's own scripts and ask its own origin, and nothing
 //! besides. The session is a cookie, which the scripts do not see.
 
 use axum::{
@@ -56,7 +56,8 @@ pub(crate) fn router() -> Router {
     })
 }
 
-/// Browsers ask each time, so that a new version of the service has no old page, and mostly hear that they have it.
+/// Browsers ask each time, so that a new version of the service has no old page, and mostly hear
+/// that they have it.
 fn answer(asset: Asset, tag: &HeaderValue, request: &Request) -> Response {
     let headers = [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),

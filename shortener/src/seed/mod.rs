@@ -103,7 +103,8 @@ pub enum SeedError {
     Sql(#[from] sqlx::Error),
 }
 
-/// Fills the database of the service with `config`, which is made if it is not there, as `options` ask.
+/// Fills the database of the service with `config`, which is made if it is not there, as `options`
+/// ask.
 ///
 /// Works in transactions of some ten thousand rows: a run that ends early leaves users and URLs
 /// without clicks, and a database of its own is the way to repeat it.

@@ -1,8 +1,8 @@
 //! What a seeded database holds, each row from its number and the seed alone.
 //!
-//! Users and URLs have ranks: the first ones own and are clicked the most, as Zipf's law has it. URLs
-//! are made in the year before the first click, and clicks come in the order of their times, over
-//! 90 days, more of them by day than by night and on weekdays than at weekends.
+//! Users and URLs have ranks: the first ones own and are clicked the most, as Zipf's law has it.
+//! URLs are made in the year before the first click, and clicks come in the order of their times,
+//! over 90 days, more of them by day than by night and on weekdays than at weekends.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -102,8 +102,8 @@ impl Plan {
         Self::until(seed, users, urls, now)
     }
 
-    /// As [`new`](Self::new), with the last click at `until_ms`, which counts as a time between the years 1971
-    /// and 9999 if it is not.
+    /// As [`new`](Self::new), with the last click at `until_ms`, which counts as a time between the
+    /// years 1971 and 9999 if it is not.
     ///
     /// # Panics
     ///
@@ -202,8 +202,8 @@ impl Plan {
         (first_click - draws.random_range(1..days * DAY_MS)) as i64
     }
 
-    /// Counts through all codes in steps that have no divisor in common with their number, so that no
-    /// code comes twice.
+    /// Counts through all codes in steps that have no divisor in common with their number, so that
+    /// no code comes twice.
     fn code(&self, number: u64) -> String {
         let first = u128::from(self.seed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mut left = ((first + u128::from(number) * u128::from(STEP)) % u128::from(CODES)) as u64;

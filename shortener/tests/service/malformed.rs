@@ -1,5 +1,5 @@
-//! Requests as nobody should send them: whatever they are, it is the client's mistake, and the service says so or
-//! hangs up.
+//! Requests as nobody should send them: whatever they are, it is the client's mistake, and the
+//! service says so or hangs up.
 
 use crate::common::{Database, Running};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
@@ -233,8 +233,8 @@ enum Framing {
 
 /// Sends bytes, and returns the status of the answer, if there is one.
 ///
-/// Only what may never be whole is followed by the end of the stream: the service may take that for a client that has
-/// gone away, and need not answer.
+/// Only what may never be whole is followed by the end of the stream: the service may take that for
+/// a client that has gone away, and need not answer.
 async fn send(address: SocketAddr, bytes: &[u8], framing: Framing) -> Option<u16> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // The service may have hung up before all of it is sent.

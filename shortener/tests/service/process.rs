@@ -43,7 +43,8 @@ impl Process {
     /// Ends it as a supervisor would, and waits for it.
     pub(crate) async fn terminate(&mut self) {
         let id = i32::try_from(self.child.id().unwrap()).unwrap();
-        // SAFETY: `kill` takes two numbers. The child has not been waited for, so the number is still its own.
+        // SAFETY: `kill` takes two numbers. The child has not been waited for, so the number is
+        // still its own.
         assert_eq!(unsafe { libc::kill(id, libc::SIGTERM) }, 0);
         let status = self.child.wait().await.unwrap();
         assert!(status.success(), "{status}");

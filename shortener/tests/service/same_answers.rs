@@ -1,7 +1,7 @@
 //! The caches change nothing but the time that answers take.
 //!
-//! Two services over one database, one with all caches and one with none. Random changes go through the first; after each,
-//! both are asked the same, and answer the same.
+//! Two services over one database, one with all caches and one with none. Random changes go through
+//! the first; after each, both are asked the same, and answer the same.
 
 use crate::common::{Client, Database, Running};
 use http::Method;
@@ -52,7 +52,8 @@ impl Pair {
         );
     }
 
-    /// Follows an address by the service with caches. The other one is asked by HEAD, so that a click counts once.
+    /// Follows an address by the service with caches. The other one is asked by HEAD, so that a
+    /// click counts once.
     async fn redirect(&mut self, path: &str, history: &[String]) {
         let one = self.cached.client.get(path).await;
         let other = self.uncached.client.ask(Method::HEAD, path, Value::Null).await;

@@ -52,7 +52,8 @@ impl Standing {
     }
 
     /// Returns an estimate with a wider range, from 1 to 64, for entries that differ in size. With
-    /// a narrow one, a large entry that is always in use is worth less than small ones that are not.
+    /// a narrow one, a large entry that is always in use is worth less than small ones that are
+    /// not.
     #[inline]
     pub(crate) fn wide_frequency(self) -> u64 {
         u64::from(1 + self.uses + 20 * self.merit)

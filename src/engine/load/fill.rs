@@ -122,8 +122,8 @@ impl<K, V> Engine<K, V> {
         self.common.flights.supersede_all(&pin.guard, &|hash| self.common.bump(hash));
     }
 
-    /// Returns the load of the key that `eq` accepts: the one that is under way, or a new one, which
-    /// the caller leads.
+    /// Returns the load of the key that `eq` accepts: the one that is under way, or a new one,
+    /// which the caller leads.
     #[cold]
     pub(crate) fn post(
         &self,

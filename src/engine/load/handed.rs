@@ -45,8 +45,8 @@ pub(crate) enum Holder {
     Task,
     /// A caller, which holds it in a guard. If it is dropped, it passes the lead on to a waiter.
     Caller,
-    /// A refresh job that has not begun. The lead is vacant: the refresh job has to take it, and a waiter
-    /// may come first. If it is dropped, it declines the lead.
+    /// A refresh job that has not begun. The lead is vacant: the refresh job has to take it, and a
+    /// waiter may come first. If it is dropped, it declines the lead.
     RefreshJob,
 }
 

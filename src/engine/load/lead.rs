@@ -1,8 +1,8 @@
 //! The lead of a load: the duty to run its loader, and the one way in which loads end.
 //!
-//! A lead begins with a flight (`flights.rs`), for a key that is absent or for one whose value is to
-//! be replaced. Threads, futures and batches keep it while they run their loader; between two steps
-//! of a task, and in a guard, it is a [`HandedLead`]. It ends in one of these ways:
+//! A lead begins with a flight (`flights.rs`), for a key that is absent or for one whose value is
+//! to be replaced. Threads, futures and batches keep it while they run their loader; between two
+//! steps of a task, and in a guard, it is a [`HandedLead`]. It ends in one of these ways:
 //!
 //! - [`Lead::store`] puts a value into the cache, unless a write has superseded the load, and hands
 //!   the value to all waiters.
@@ -163,10 +163,10 @@ impl<'e, K, V> Lead<'e, K, V> {
         landed
     }
 
-    /// Ends the load with the outcome of its loader, within [`Engine::conclude`]: stores a value, if
-    /// there is one, on the caller's options, or with the tags of the entry that it replaces. Returns
-    /// what the waiters get. In place of an error, that is a value within its grace, if there is
-    /// one.
+    /// Ends the load with the outcome of its loader, within [`Engine::conclude`]: stores a value,
+    /// if there is one, on the caller's options, or with the tags of the entry that it replaces.
+    /// Returns what the waiters get. In place of an error, that is a value within its grace, if
+    /// there is one.
     pub(crate) fn finish(
         self,
         key: impl FnOnce(&K) -> K,

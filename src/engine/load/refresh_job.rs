@@ -2,9 +2,9 @@
 //!
 //! A refresh job is a lead without a lifetime (`handed.rs`), and like a waiter that the lead of the
 //! flight was offered to (`flight.rs`): when it runs it takes the lead, unless another came first;
-//! then there is nothing to do. A refresh job that is dropped, at any point, is a failed refresh, and
-//! leaves the lead to the waiters. One that is forgotten (`mem::forget`) keeps its key from being
-//! refreshed, but not from being loaded.
+//! then there is nothing to do. A refresh job that is dropped, at any point, is a failed refresh,
+//! and leaves the lead to the waiters. One that is forgotten (`mem::forget`) keeps its key from
+//! being refreshed, but not from being loaded.
 //!
 //! A panic of the loader is a failed refresh. It is caught, and not passed on to the executor.
 

@@ -81,8 +81,9 @@
 //!   many entries as the tier is planned for, and unused credits were left for the last entry.
 //! - No slot of a key's home set or next door is free, unused credits are left, and the shard has
 //!   half of the entries with which it has outgrown its plan. (With fewer it does not grow, since
-//!   keys whose hashes are all equal fill their sets in a cache of any size. With good hashes, about
-//!   one pair of sets in ten million gets more than its 28 keys in a shard with so many entries.)
+//!   keys whose hashes are all equal fill their sets in a cache of any size. With good hashes,
+//!   about one pair of sets in ten million gets more than its 28 keys in a shard with so many
+//!   entries.)
 //!
 //! A cache that is planned for its whole capacity adds a tier when it is given a larger capacity
 //! than it has room for. If there is no memory for a tier, the cache evicts entries as if it

@@ -2,10 +2,11 @@
 //!
 //! Made for AddressSanitizer with leak detection: what is dropped twice, or read after, or never
 //! dropped, is reported by it; the counts, which are checked in every build, say the same of keys
-//! and values. Every cache that is dropped has entries, removed entries that wait for the collector,
-//! and dead ones; meanwhile other threads hold pins of another cache, so that nothing of it could be
-//! recycled; handles pass from thread to thread, and the last one is dropped by whoever has it, also
-//! by a thread that is about to end. Exit code 0: all is well. 1: it is not. 2: wrong arguments.
+//! and values. Every cache that is dropped has entries, removed entries that wait for the
+//! collector, and dead ones; meanwhile other threads hold pins of another cache, so that nothing of
+//! it could be recycled; handles pass from thread to thread, and the last one is dropped by whoever
+//! has it, also by a thread that is about to end. Exit code 0: all is well. 1: it is not. 2: wrong
+//! arguments.
 
 use larder_stress::{
     census::{Census, Number},

@@ -167,7 +167,8 @@ impl Gone {
 fn nothing_lost(events: &[Event], rules: Rules) -> Result<(), Violation> {
     // Of the writes that ended by then, the latest begin.
     let overlapped = is_overlapped(events);
-    // A load is posted some time after its caller has begun: the look that ends when the loader begins.
+    // A load is posted some time after its caller has begun: the look that ends when the loader
+    // begins.
     let asked: HashMap<Time, Time> = events
         .iter()
         .filter(|event| matches!(event.what, What::Miss | What::Hit(_)))

@@ -117,8 +117,8 @@ impl Event {
 
     /// Whether it may keep what is being loaded from being stored.
     pub(super) fn may_end_loads(&self) -> bool {
-        // An `add` ends the loads of its key before it knows whether it will be refused; a computation
-        // when it has decided, and then it may find the key changed.
+        // An `add` ends the loads of its key before it knows whether it will be refused; a
+        // computation when it has decided, and then it may find the key changed.
         let perhaps = matches!(self.what, What::Refused | What::StillNone | What::OtherThan(_));
         perhaps || self.is_write() || self.ends_loads_only()
     }

@@ -1,9 +1,10 @@
 //! Was this answer possible? A checker of what threads saw of a cache, key by key.
 //!
-//! Each operation is an [`Event`]: a key, what came out, and an interval: two readings of one clock,
-//! taken before it began and after it had ended. An operation *takes effect* at one moment within
-//! its interval. If one ended before another began, its effect came first; if they overlap, either
-//! may have. Each value is written once, so a value that was seen tells which write it came from.
+//! Each operation is an [`Event`]: a key, what came out, and an interval: two readings of one
+//! clock, taken before it began and after it had ended. An operation *takes effect* at one moment
+//! within its interval. If one ended before another began, its effect came first; if they overlap,
+//! either may have. Each value is written once, so a value that was seen tells which write it came
+//! from.
 //!
 //! # What is checked, in every history
 //!
@@ -39,51 +40,55 @@
 //! # Loads
 //!
 //! A caller of `get_with` that runs its loader leaves two events: a miss, from its begin until its
-//! loader begins, and [`What::Loaded`], from the end of its loader until its own. Within the latter the
-//! value is written, if it is: it is not if a write of the key took effect since the load was posted,
-//! which is some time within the former. So it
-//! counts as a write that may have been evicted at once; but it ends the life of no other value unless it
-//! was seen. A write of another key with the same hash may have kept it out, too; where there is none
-//! ([`Rules::Storing`]) it counts for rule 6 if no write, and no `add` that is refused, overlaps the two.
-//! A caller of `get_or_guard` that loads leaves the same two, with a hit for the miss if it is to replace a value.
+//! loader begins, and [`What::Loaded`], from the end of its loader until its own. Within the latter
+//! the value is written, if it is: it is not if a write of the key took effect since the load was
+//! posted, which is some time within the former. So it counts as a write that may have been evicted
+//! at once; but it ends the life of no other value unless it was seen. A write of another key with
+//! the same hash may have kept it out, too; where there is none ([`Rules::Storing`]) it counts for
+//! rule 6 if no write, and no `add` that is refused, overlaps the two. A caller of `get_or_guard`
+//! that loads leaves the same two, with a hit for the miss if it is to replace a value.
 //!
-//! A caller that gets the value without running its loader has found it, or has waited for the load of
-//! another ([`What::Answered`]). If it overlaps the load it may have waited, and then the value need not
-//! have been in the cache. Otherwise it is a hit.
+//! A caller that gets the value without running its loader has found it, or has waited for the load
+//! of another ([`What::Answered`]). If it overlaps the load it may have waited, and then the value
+//! need not have been in the cache. Otherwise it is a hit.
 //!
-//! 7. A value that was loaded is neither found nor answered by an operation that began after a write
-//!    had ended that had begun after the loader had. Writes are inserts, successful adds, and removals and
-//!    invalidations of all kinds, whether they found anything or not. Of those that concern groups (below)
-//!    the same is asked if they ended before the loader did: what was stored before may not concern them.
+//! 7. A value that was loaded is neither found nor answered by an operation that began after a
+//!    write had ended that had begun after the loader had. Writes are inserts, successful adds, and
+//!    removals and invalidations of all kinds, whether they found anything or not. Of those that
+//!    concern groups (below) the same is asked if they ended before the loader did: what was stored
+//!    before may not concern them.
 //!
 //! # Time
 //!
-//! Each event also says how late it was by the cache's own clock before it began (`now`, not later than
-//! it was), and each write and each touch which end it gave to the entry (`until`, not earlier).
+//! Each event also says how late it was by the cache's own clock before it began (`now`, not later
+//! than it was), and each write and each touch which end it gave to the entry (`until`, not
+//! earlier).
 //!
-//! 8. A hit, and a removal that returns a value, come upon a value whose end is later than their `now`.
-//!    Its end is what its write said, or a touch that may have come between: of these the latest, without
-//!    those that ended before a touch began that ended before the hit began.
+//! 8. A hit, and a removal that returns a value, come upon a value whose end is later than their
+//!    `now`. Its end is what its write said, or a touch that may have come between: of these the
+//!    latest, without those that ended before a touch began that ended before the hit began.
 //!
 //! # Computations
 //!
-//! A computation, `replace` or `compare_and_swap` that puts a value in the place of another is one event
-//! ([`What::Replaced`]): it comes upon the old value and writes the new one, at one moment. So the values
-//! that were made of each other, each of the one before, are a *chain*, between two of which the key had no
-//! other value and was not absent. Rules 1 to 3 see it as one value, whose zone is that of all its events.
-//! Two rules are about its inside:
+//! A computation, `replace` or `compare_and_swap` that puts a value in the place of another is one
+//! event ([`What::Replaced`]): it comes upon the old value and writes the new one, at one moment.
+//! So the values that were made of each other, each of the one before, are a *chain*, between two
+//! of which the key had no other value and was not absent. Rules 1 to 3 see it as one value, whose
+//! zone is that of all its events. Two rules are about its inside:
 //!
 //! 9. Each value is removed or replaced in this way once at most. (Two computations from the same
 //!    value: one of them is lost.)
-//! 10. Of two values of a chain, every event of the first begins before any event of the second ends.
+//! 10. Of two values of a chain, every event of the first begins before any event of the second
+//!     ends.
 //!
-//! If they hold there is a moment for each event of the chain, within its zone and in this order. (The
-//! latest begin of all that concerns the values before is one for a replacement.) So with evictions what
-//! was said of Gibbons and Korach holds as before.
+//! If they hold there is a moment for each event of the chain, within its zone and in this order.
+//! (The latest begin of all that concerns the values before is one for a replacement.) So with
+//! evictions what was said of Gibbons and Korach holds as before.
 //!
-//! The cache says of one case that it is not so: what has its end, or loses it by the invalidation of a tag,
-//! between a computation's last look and its write may be found absent and then replaced all the same. So a
-//! replacement that overlaps such a thing is no link of a chain, and only rules 9 and 10 are asked of it.
+//! The cache says of one case that it is not so: what has its end, or loses it by the invalidation
+//! of a tag, between a computation's last look and its write may be found absent and then replaced
+//! all the same. So a replacement that overlaps such a thing is no link of a chain, and only rules
+//! 9 and 10 are asked of it.
 //!
 //! A `compare_and_swap` that finds the key changed finds something ([`What::OtherThan`]), and
 //!
@@ -91,16 +96,18 @@
 //!
 //! # Groups
 //!
-//! `invalidate_tag` takes effect on each key at a moment of its own: if the key's value was written with
-//! the tag, it is absent then ([`What::TagInvalidated`]). Nothing that was made of another value has tags.
+//! `invalidate_tag` takes effect on each key at a moment of its own: if the key's value was written
+//! with the tag, it is absent then ([`What::TagInvalidated`]). Nothing that was made of another
+//! value has tags.
 //!
 //! 12. No value that was written with the tag was there from before its begin until after its end.
 //!
-//! `invalidate_entries_if` promises less, and so does a `drain` that goes through to its end: the entry that
-//! was there at the begin goes, and one that replaces it meanwhile may stay ([`What::Culled`]).
+//! `invalidate_entries_if` promises less, and so does a `drain` that goes through to its end: the
+//! entry that was there at the begin goes, and one that replaces it meanwhile may stay
+//! ([`What::Culled`]).
 //!
-//! 13. No value at all was there from before its begin until after its end. Exact for one such event, not for
-//!     several during one replacement.
+//! 13. No value at all was there from before its begin until after its end. Exact for one such
+//!     event, not for several during one replacement.
 //!
 //! All of them keep what is being loaded from being stored, on every key of the cache
 //! ([`What::LoadsEnded`]).
@@ -199,12 +206,13 @@ pub enum What {
     Touched,
     /// A lookup found nothing.
     Miss,
-    /// A computation found nothing, and left it at that. If it found something at first, it may have
-    /// kept what was being loaded from being stored.
+    /// A computation found nothing, and left it at that. If it found something at first, it may
+    /// have kept what was being loaded from being stored.
     StillNone,
     /// `remove` returned this value.
     Removed(ValueId),
-    /// `drain` has taken this value. Loads that have begun since `drain` was called may be stored after that.
+    /// `drain` has taken this value. Loads that have begun since `drain` was called may be stored
+    /// after that.
     Drained(ValueId),
     /// `invalidate` found something.
     Invalidated,

@@ -70,8 +70,8 @@ impl Recorder<'_> {
         self.record_write(number, begin, what);
     }
 
-    /// `get_versioned` and, after so many turns of others, `compare_and_swap`: the lookup is one event
-    /// and the swap another.
+    /// `get_versioned` and, after so many turns of others, `compare_and_swap`: the lookup is one
+    /// event and the swap another.
     pub fn swap(&mut self, number: u32, turns: u32) {
         let begin = self.begin();
         let found = self.cache.get_versioned(&Number(number));

@@ -40,7 +40,8 @@ impl Recorder<'_> {
             .push((number, Event { begin, end: since, what: What::Miss, now, until: NEVER }));
     }
 
-    /// `get_or_guard`, whose guard lets others go first so many times and then inserts a value, or is dropped.
+    /// `get_or_guard`, whose guard lets others go first so many times and then inserts a value, or
+    /// is dropped.
     pub fn load_by_hand(&mut self, number: u32, by: ByHand, turns: u32) {
         let begin = self.begin();
         let key = self.census.key(number);

@@ -1,10 +1,11 @@
 //! `cargo xtask dashboard-test`: the dashboard of the management API in a browser.
 //!
-//! A real service with load on it, the example `dashboard`, is looked at with Chromium: Debian's, driven by playwright-core,
-//! with the rules of axe-core. What the checks see is left as pictures below `target/dashboard`.
+//! A real service with load on it, the example `dashboard`, is looked at with Chromium: Debian's,
+//! driven by playwright-core, with the rules of axe-core. What the checks see is left as pictures
+//! below `target/dashboard`.
 //!
-//! With `--planted` each check is run once more with a fault in a file of the page, which the browser gets in place of the
-//! one that is served. The check has to find it.
+//! With `--planted` each check is run once more with a fault in a file of the page, which the
+//! browser gets in place of the one that is served. The check has to find it.
 
 use std::fs;
 use std::path::PathBuf;

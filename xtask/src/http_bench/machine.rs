@@ -9,7 +9,8 @@ use crate::command::Run;
 /// How many processors the servers and wrk share.
 const CORES: usize = 2;
 
-/// The processors that servers and wrk run on, as taskset takes them: the first two that this process may use.
+/// The processors that servers and wrk run on, as taskset takes them: the first two that this
+/// process may use.
 pub(super) fn cores() -> Result<String> {
     let status = fs::read_to_string("/proc/self/status").context("the processors of this one")?;
     let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));

@@ -1,9 +1,9 @@
-//! `cargo xtask http-bench`: hits a second of the caching proxy beside nginx and varnish, and what the layer costs a
-//! handler that answers from memory.
+//! `cargo xtask http-bench`: hits a second of the caching proxy beside nginx and varnish, and what
+//! the layer costs a handler that answers from memory.
 //!
-//! wrk asks over the loopback interface. It and all servers are bound to the same two processors (taskset), and each
-//! server has two threads. They take turns, a round of a few seconds each, and the median of the rounds counts. That
-//! these were hits is checked: the origin is hardly asked.
+//! wrk asks over the loopback interface. It and all servers are bound to the same two processors
+//! (taskset), and each server has two threads. They take turns, a round of a few seconds each, and
+//! the median of the rounds counts. That these were hits is checked: the origin is hardly asked.
 
 mod machine;
 mod processor;

@@ -1,4 +1,5 @@
-//! How much processor time a server has used. Unlike rates it says something on a busy machine, too.
+//! How much processor time a server has used. Unlike rates it says something on a busy machine,
+//! too.
 
 use std::fs;
 

@@ -2,8 +2,8 @@
 //! larder-http, and against nginx and varnish beside it.
 //!
 //! The suite has an origin server, which answers as each test says, and a client, which talks to it
-//! through the cache under test. What both saw decides each test. The suite is BSD-licensed and comes
-//! from npm; nothing of it is in this repository.
+//! through the cache under test. What both saw decides each test. The suite is BSD-licensed and
+//! comes from npm; nothing of it is in this repository.
 
 mod peers;
 mod report;

@@ -63,7 +63,8 @@ http {{
     )
 }
 
-/// varnish with its built-in VCL, and the parameters that the suite's authors publish its results with.
+/// varnish with its built-in VCL, and the parameters that the suite's authors publish its results
+/// with.
 pub(super) fn varnish(origin: &Server, work: &Path) -> Result<Server> {
     let program = tools::debian("varnishd", "varnish")?;
     let port = free_port()?;

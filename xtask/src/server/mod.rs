@@ -1,4 +1,5 @@
-//! A server that is started for a run, and ended with it: by its [`Drop`], or by its [`Warden`] if that does not run.
+//! A server that is started for a run, and ended with it: by its [`Drop`], or by its [`Warden`] if
+//! that does not run.
 
 mod warden;
 

@@ -1,8 +1,10 @@
-//! Ends the servers of this process, and removes its folder, when the process is gone: by a signal or by a crash.
+//! Ends the servers of this process, and removes its folder, when the process is gone: by a signal
+//! or by a crash.
 //!
-//! A shell reads the servers' process numbers from a pipe, which the system closes when this process ends. Then the
-//! shell interrupts the servers that have not ended yet, waits for them, and removes the folder. It ignores the signals
-//! that a terminal sends to all of them. Since nothing is caught in this process, a signal ends it at once.
+//! A shell reads the servers' process numbers from a pipe, which the system closes when this
+//! process ends. Then the shell interrupts the servers that have not ended yet, waits for them, and
+//! removes the folder. It ignores the signals that a terminal sends to all of them. Since nothing
+//! is caught in this process, a signal ends it at once.
 
 use std::fs;
 use std::io::Write;
@@ -31,7 +33,8 @@ done
 rm -rf "$1"
 "#;
 
-/// A folder, and the shell that looks after it and after the servers. Has to be dropped after the servers.
+/// A folder, and the shell that looks after it and after the servers. Has to be dropped after the
+/// servers.
 #[derive(Debug)]
 pub(crate) struct Warden {
     folder: PathBuf,
@@ -39,8 +42,8 @@ pub(crate) struct Warden {
     pipe: Option<Rc<ChildStdin>>,
 }
 
-/// A server that the warden ends. Dropping this says that the server has ended: its number may then become that of
-/// another process.
+/// A server that the warden ends. Dropping this says that the server has ended: its number may then
+/// become that of another process.
 #[derive(Debug)]
 pub(crate) struct Watch {
     process: u32,
@@ -155,7 +158,8 @@ mod tests {
         }
     }
 
-    /// Starts this program again for the test below, ends it by a signal, and returns when its server has ended.
+    /// Starts this program again for the test below, ends it by a signal, and returns when its
+    /// server has ended.
     fn end_by(signal: &str) {
         let mut program = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "server::warden::tests::runs_until_it_is_ended", "--ignored"])

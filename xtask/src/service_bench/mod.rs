@@ -1,8 +1,10 @@
-//! `cargo xtask service-bench`: the shortener with and without its caches, on SQLite and on PostgreSQL, under the same load.
+//! `cargo xtask service-bench`: the shortener with and without its caches, on SQLite and on
+//! PostgreSQL, under the same load.
 //!
-//! Both services of a database begin with copies of the same data and take turns under the load, one short round
-//! of each after another, when both have been warmed up by the same requests. The median of a round is that of all its
-//! requests, misses included; of these the median of the rounds counts. Nothing is slowed down.
+//! Both services of a database begin with copies of the same data and take turns under the load,
+//! one short round of each after another, when both have been warmed up by the same requests. The
+//! median of a round is that of all its requests, misses included; of these the median of the
+//! rounds counts. Nothing is slowed down.
 
 mod options;
 mod postgres;
@@ -25,14 +27,15 @@ use crate::command::Run;
 use crate::place;
 use crate::server::{Server, Warden};
 
-/// Shares of the endpoints: one request of a thousand changes something. `nothing` answers from no data, so that it
-/// costs what the network stack costs.
+/// Shares of the endpoints: one request of a thousand changes something. `nothing` answers from no
+/// data, so that it costs what the network stack costs.
 const MIX: &str = "redirect=780,list=60,stats=30,analytics=40,profile=40,write=1,nothing=40";
 
-/// Users who are logged in. They are some of all, from those with the most URLs to those with the fewest.
+/// Users who are logged in. They are some of all, from those with the most URLs to those with the
+/// fewest.
 const USERS: &str = "20";
-/// The caches have room for what is asked for: a response and a query's result for each code, and for each user's looks at
-/// his links. All else is as the service has it.
+/// The caches have room for what is asked for: a response and a query's result for each code, and
+/// for each user's looks at his links. All else is as the service has it.
 const CACHES: &str = "[cache.url]\nmax_entries = 300000\n[cache.analytics]\nmax_entries = 20000\n";
 
 pub(crate) fn run(options: &Options) -> Result<()> {

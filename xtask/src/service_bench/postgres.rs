@@ -1,5 +1,5 @@
-//! A PostgreSQL server of this command's own, which does not run as root, on a free port of the loopback
-//! interface.
+//! A PostgreSQL server of this command's own, which does not run as root, on a free port of the
+//! loopback interface.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -17,7 +17,8 @@ const ENDPOINTS: [(&str, Option<(f64, f64)>); 7] = [
     ("write", None),
     ("nothing", None),
 ];
-/// A service keeps up whose requests wait less than so many times as long for a connection as they then take.
+/// A service keeps up whose requests wait less than so many times as long for a connection as they
+/// then take.
 const LONGEST_WAIT: f64 = 10.0;
 /// How many percent of the queries are to be saved.
 const SAVED: f64 = 95.0;

@@ -1,4 +1,5 @@
-//! Runs a pattern: once by the clock of the pattern, for what comes of it, and once as fast as it goes.
+//! Runs a pattern: once by the clock of the pattern, for what comes of it, and once as fast as it
+//! goes.
 
 use std::hint::black_box;
 use std::sync::Barrier;

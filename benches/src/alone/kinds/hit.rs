@@ -12,8 +12,8 @@ use crate::output::table::Table;
 const KEYS: u64 = 1_000;
 const TTL: Duration = Duration::from_secs(600);
 
-/// Nanoseconds per `get_with` that finds its key: the least of all rounds, since whatever disturbs only
-/// adds.
+/// Nanoseconds per `get_with` that finds its key: the least of all rounds, since whatever disturbs
+/// only adds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Hit {
     keys: &'static str,

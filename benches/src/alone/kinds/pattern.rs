@@ -1,4 +1,5 @@
-//! How the five kinds of caches are used: what an application of some thousand users does in four hours.
+//! How the five kinds of caches are used: what an application of some thousand users does in four
+//! hours.
 
 use larder::manager::CacheKind;
 use rand::RngExt;
@@ -75,7 +76,8 @@ fn redirects(rng: &mut SmallRng) -> Vec<Op> {
     warm.chain(reads).collect()
 }
 
-/// Users who come for a while, the regular ones more often, and read their profile with each request.
+/// Users who come for a while, the regular ones more often, and read their profile with each
+/// request.
 fn profiles(rng: &mut SmallRng) -> Vec<Op> {
     const VISITS: usize = 20_000;
     let users = workload::draw(Dist::Zipf, 10_000, VISITS, rng);

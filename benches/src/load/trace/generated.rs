@@ -1,9 +1,9 @@
 //! Traces that stand in for real ones: what services are seen to do, drawn from a seed.
 //!
-//! No policy was tuned to them. Each is one pattern that papers on cache traces describe: popularity
-//! by Zipf's law that moves on and many keys that are used once (Breslau et al., INFOCOM 1999; Yang et al.,
-//! OSDI 2020), scans and loops (Jiang and Zhang, SIGMETRICS 2002), a database's buffer pool (Megiddo and
-//! Modha, FAST 2003), and visits that come to an end.
+//! No policy was tuned to them. Each is one pattern that papers on cache traces describe:
+//! popularity by Zipf's law that moves on and many keys that are used once (Breslau et al., INFOCOM
+//! 1999; Yang et al., OSDI 2020), scans and loops (Jiang and Zhang, SIGMETRICS 2002), a database's
+//! buffer pool (Megiddo and Modha, FAST 2003), and visits that come to an end.
 
 use std::ops::Range;
 
@@ -135,8 +135,8 @@ fn pages(draw: &mut Draw) {
     let mut published = fresh();
     while !draw.is_complete() {
         let at = draw.drawn.len();
-        // Most are hardly noticed. Now and then one is: near the top as often as near the end, by orders
-        // of magnitude.
+        // Most are hardly noticed. Now and then one is: near the top as often as near the end, by
+        // orders of magnitude.
         let place = match (at.is_multiple_of(1_000), at.is_multiple_of(20)) {
             (true, _) => Some((PAGES as f64).powf(draw.rng.random::<f64>()) as usize - 1),
             (_, true) => Some(draw.below(PAGES)),

@@ -87,8 +87,8 @@ and the lines of ARC's .lis files, which name a first block and a count, become 
 
 /// Where traces come from: a file, or a folder with files that end in `.u32`.
 ///
-/// Without a path, or when there is nothing at the path, generated traces stand in, and the second value
-/// says so. A path that names a file has to be there.
+/// Without a path, or when there is nothing at the path, generated traces stand in, and the second
+/// value says so. A path that names a file has to be there.
 pub(crate) fn load(path: Option<&Path>, seed: u64) -> Result<(Vec<Trace>, Option<String>)> {
     let stand_in = |why: String| {
         Ok((generated::whole(seed), Some(format!("{why}: replaying generated ones"))))

@@ -23,8 +23,8 @@ pub(crate) enum Group {
     Memory,
 }
 
-/// The caches that the numbers are compared with: all that are bounded, take a value per key at a time and
-/// are made for several threads.
+/// The caches that the numbers are compared with: all that are bounded, take a value per key at a
+/// time and are made for several threads.
 pub(crate) const PEERS: [PeerId; 7] = [
     PeerId::Larder,
     PeerId::QuickCache,

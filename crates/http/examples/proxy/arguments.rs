@@ -21,14 +21,16 @@ pub(crate) struct Arguments {
     /// Where clients connect; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
-    /// A file with more rules, and settings of caches; each rule goes before what is cached without. Read again on SIGHUP.
+    /// A file with more rules, and settings of caches; each rule goes before what is cached
+    /// without. Read again on SIGHUP.
     #[cfg(feature = "config")]
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<std::path::PathBuf>,
     /// How many megabytes the cache may hold.
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     pub(crate) capacity: u64,
-    /// How many seconds a stale response stands in when the origin fails, unless it says how long, or that it may not.
+    /// How many seconds a stale response stands in when the origin fails, unless it says how long,
+    /// or that it may not.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub(crate) stale_if_error: u64,
     /// Sends the origin its own name as `Host`, not the one that the client asked for.

@@ -15,7 +15,8 @@ const EXPECTED_BYTES: u64 = 4 << 10;
 /// The longest body that is stored.
 const LONGEST_BODY: u64 = 8 << 20;
 
-/// What origins say to caches like this one: the standard (RFC 9213), and what was used before there was one.
+/// What origins say to caches like this one: the standard (RFC 9213), and what was used before
+/// there was one.
 const TARGETED: [&str; 2] = ["cdn-cache-control", "surrogate-control"];
 
 /// The layer that caches, and where its responses are.

@@ -75,8 +75,8 @@ impl hyper::service::Service<Request<Incoming>> for Edge {
         // HTTP/1.0 has no interim responses, and those of HTTP/2 are not bytes on the connection.
         let speaks_interim = request.version() == Version::HTTP_11;
         let interim = speaks_interim.then(|| Connection::begin(&self.connection));
-        // One service for each request, since it knows whose request it is. An extension of the request would do as
-        // well, for three allocations.
+        // One service for each request, since it knows whose request it is. An extension of the
+        // request would do as well, for three allocations.
         let asking = self.upstream.asking(Visitor { address: self.address, interim });
         let mut service = self.cache.layer(asking);
         let ready = service.poll_ready(&mut Context::from_waker(Waker::noop()));

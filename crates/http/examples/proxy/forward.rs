@@ -72,8 +72,8 @@ pub(crate) fn append_via(headers: &mut HeaderMap, version: hyper::Version) {
     headers.append(header::VIA, value.try_into().expect("ASCII"));
 }
 
-/// Removes what the client says of itself: the cache would pass such requests by, and the origin might
-/// believe them.
+/// Removes what the client says of itself: the cache would pass such requests by, and the origin
+/// might believe them.
 pub(crate) fn remove_claims(headers: &mut HeaderMap) {
     for name in CLAIMS {
         headers.remove(name);

@@ -2,7 +2,8 @@
 //!
 //! hyper's client hears of them, its server cannot send them. In HTTP/1.1 they are bytes before the
 //! response that they announce, and while a request waits for that one its connection is silent. So
-//! they are written past the server, to the socket, and only while no byte of a response is on its way.
+//! they are written past the server, to the socket, and only while no byte of a response is on its
+//! way.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -5,8 +5,9 @@
 //!     --origin http://127.0.0.1:8000 --listen 127.0.0.1:8080
 //! ```
 //!
-//! With `--features config` it takes rules from a file, `--rules FILE`; see `docs/http.md` for what they say. SIGHUP has it
-//! read the file again; what is wrong with it then is told, and changes nothing.
+//! With `--features config` it takes rules from a file, `--rules FILE`; see `docs/http.md` for what
+//! they say. SIGHUP has it read the file again; what is wrong with it then is told, and changes
+//! nothing.
 //!
 //! HTTP/1.1 and HTTP/2 without TLS are understood in front, the origin is asked in HTTP/1.1. Bodies
 //! stream both ways. The program ends on SIGINT or SIGTERM, after the

@@ -54,7 +54,8 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until the interrupt, and then until the requests that are under way have ended, or have had their time.
+    /// Serves until the interrupt, and then until the requests that are under way have ended, or
+    /// have had their time.
     pub(crate) async fn run(self, interrupt: impl Future) {
         let graceful = GracefulShutdown::new();
         let mut interrupt = pin!(interrupt);

@@ -1,8 +1,9 @@
 //! Time limits of idle connections, in steps.
 //!
-//! hyper starts a timer for the head of each request, and ends it when the head is there. A timer of the runtime would be
-//! put into its wheel and taken out again thousands of times a second, for a limit that hardly ever passes.
-//! Here each connection has one timer, which wakes it at every tick, and a limit is a number of ticks.
+//! hyper starts a timer for the head of each request, and ends it when the head is there. A timer
+//! of the runtime would be put into its wheel and taken out again thousands of times a second, for
+//! a limit that hardly ever passes. Here each connection has one timer, which wakes it at every
+//! tick, and a limit is a number of ticks.
 
 use std::future::Future;
 use std::pin::Pin;

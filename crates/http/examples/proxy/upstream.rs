@@ -1,4 +1,5 @@
-//! The origin, and as a tower service what the cache calls for a request that it does not answer itself.
+//! The origin, and as a tower service what the cache calls for a request that it does not answer
+//! itself.
 
 use std::error::Error;
 use std::fmt;

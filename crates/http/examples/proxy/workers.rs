@@ -1,7 +1,7 @@
 //! Threads that serve connections, each with a runtime and connections to the origin of its own.
 //!
-//! A connection stays with the worker that it was given to, so that a request which is answered from the cache
-//! wakes no other thread. What the workers share is the cache.
+//! A connection stays with the worker that it was given to, so that a request which is answered
+//! from the cache wakes no other thread. What the workers share is the cache.
 
 use std::future::Future;
 use std::io;

@@ -124,27 +124,30 @@ impl Admin {
 
     /// Makes the router, to be [nested](Router::nest) where the API is to be.
     ///
-    /// To limit wrong tokens by peer, and not all of them together, it needs the service to be served with
+    /// To limit wrong tokens by peer, and not all of them together, it needs the service to be
+    /// served with
     /// [`into_make_service_with_connect_info::<SocketAddr>`](Router::into_make_service_with_connect_info).
     pub fn router<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         router::router(&self.state, &self.gate).with_state(())
     }
 
-    /// Ends the events that are being sent, each within a second, and has no others begin: for a server that is to stop,
-    /// which waits for its responses to end.
+    /// Ends the events that are being sent, each within a second, and has no others begin: for a
+    /// server that is to stop, which waits for its responses to end.
     pub fn end_events(&self) {
         self.state.listeners.close();
     }
 }
 
 impl AdminBuilder {
-    /// Adds the rules of a layer for HTTP responses, and what is stored by them. May be called for several layers.
+    /// Adds the rules of a layer for HTTP responses, and what is stored by them. May be called for
+    /// several layers.
     pub fn layer(mut self, layer: &CacheLayer) -> Self {
         self.layers.push(layer.clone());
         self
     }
 
-    /// Adds a token. Its name in the audit is that of its scope, with a number from the second one on.
+    /// Adds a token. Its name in the audit is that of its scope, with a number from the second one
+    /// on.
     ///
     /// It should be long and random, 128 bits or more.
     pub fn token(self, secret: impl Into<String>, scope: Scope) -> Self {
@@ -167,24 +170,25 @@ impl AdminBuilder {
         self
     }
 
-    /// Lets requests without a token do everything, for a server that is bound to `address`, which has to be one of the
-    /// loopback interface.
+    /// Lets requests without a token do everything, for a server that is bound to `address`, which
+    /// has to be one of the loopback interface.
     ///
-    /// They still have to name this machine as their host, and no page of another site may have a browser send them.
+    /// They still have to name this machine as their host, and no page of another site may have a
+    /// browser send them.
     pub fn allow_anonymous_on_loopback(mut self, address: SocketAddr) -> Self {
         self.loopback = Some(address);
         self
     }
 
-    /// Sets how many wrong tokens a peer may present in a time; 10 in a minute otherwise. Peers are told apart by their
-    /// address, if the service [knows](Admin::router) it.
+    /// Sets how many wrong tokens a peer may present in a time; 10 in a minute otherwise. Peers are
+    /// told apart by their address, if the service [knows](Admin::router) it.
     pub fn failed_tries(mut self, tries: u32, window: Duration) -> Self {
         self.tries = (tries, window);
         self
     }
 
-    /// Hides the keys of a cache: they are listed by their hashes. Those of the cache `session` are hidden if nothing is
-    /// said, since whoever knows the key of a session may have the session.
+    /// Hides the keys of a cache: they are listed by their hashes. Those of the cache `session` are
+    /// hidden if nothing is said, since whoever knows the key of a session may have the session.
     pub fn hide_keys(mut self, cache: impl Into<String>) -> Self {
         self.hidden.insert(cache.into());
         self
@@ -196,14 +200,16 @@ impl AdminBuilder {
         self
     }
 
-    /// Answers `GET metrics/` with what this recorder has, which the program has installed, all of its own numbers
-    /// included. Otherwise with the numbers of the caches and rules alone, from a recorder that nobody has to install.
+    /// Answers `GET metrics/` with what this recorder has, which the program has installed, all of
+    /// its own numbers included. Otherwise with the numbers of the caches and rules alone, from a
+    /// recorder that nobody has to install.
     pub fn prometheus(mut self, handle: PrometheusHandle) -> Self {
         self.prometheus = Some(handle);
         self
     }
 
-    /// Has time go by a clock that the program moves, for tests: that of [`failed_tries`](Self::failed_tries).
+    /// Has time go by a clock that the program moves, for tests: that of
+    /// [`failed_tries`](Self::failed_tries).
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clone());
         self

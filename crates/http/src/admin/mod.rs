@@ -1,7 +1,7 @@
 //! The management API: what a manager's caches do, and what is done with them, over HTTP.
 //!
-//! [`Admin`] makes an axum router to nest into that of a service. Nothing of it is there unless a program asks for it, and
-//! it is not built without a [token](AdminBuilder::token).
+//! [`Admin`] makes an axum router to nest into that of a service. Nothing of it is there unless a
+//! program asks for it, and it is not built without a [token](AdminBuilder::token).
 //!
 //! ```
 //! use axum::Router;
@@ -37,8 +37,9 @@
 //!
 //! Each is there with and without the slash at its end. Errors are problems as RFC 9457 has them.
 //!
-//! Each change leaves a line for subscribers of the crate `tracing`: target `larder::audit`, level `info`, with `who` (the
-//! token's name), `what`, `cache` and `entries`. Keys, paths and users are not in it, for they may be secret.
+//! Each change leaves a line for subscribers of the crate `tracing`: target `larder::audit`, level
+//! `info`, with `who` (the token's name), `what`, `cache` and `entries`. Keys, paths and users are
+//! not in it, for they may be secret.
 
 mod auth;
 mod builder;

@@ -84,7 +84,8 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
-/// What is said here is about this moment, and for whoever has asked. Files of the dashboard say what they are themselves.
+/// What is said here is about this moment, and for whoever has asked. Files of the dashboard say
+/// what they are themselves.
 async fn not_to_be_kept(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -8,7 +8,8 @@ use ::axum::{
 use http::{StatusCode, request::Parts};
 use std::future::{Future, ready};
 
-/// The [`Invalidator`] of the [`CacheLayer`](crate::CacheLayer) around the handler, or of [`cached`](crate::cached).
+/// The [`Invalidator`] of the [`CacheLayer`](crate::CacheLayer) around the handler, or of
+/// [`cached`](crate::cached).
 ///
 /// ```
 /// use axum::{Router, extract::Path, routing::put};
@@ -34,8 +35,8 @@ impl<S: Sync> FromRequestParts<S> for Invalidator {
     }
 }
 
-/// Says that a handler extracts an [`Invalidator`] and has no [`CacheLayer`](crate::CacheLayer) around it. As a response, it
-/// has status 500.
+/// Says that a handler extracts an [`Invalidator`] and has no [`CacheLayer`](crate::CacheLayer)
+/// around it. As a response, it has status 500.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the handler extracts an Invalidator, and there is no larder_http::CacheLayer around it: add one with Router::layer"

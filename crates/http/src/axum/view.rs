@@ -1,4 +1,5 @@
-//! What `cache_view` does at run time, beside what all attributes do: responses of axum's handlers, kept.
+//! What `cache_view` does at run time, beside what all attributes do: responses of axum's handlers,
+//! kept.
 
 use ::axum::{
     body::Body,
@@ -48,8 +49,8 @@ impl KeptResponse {
     }
 }
 
-/// What a handler has answered, to be kept; or as it is, if it is for its caller only. `knows_request` says whether the
-/// key has something of the request's headers.
+/// What a handler has answered, to be kept; or as it is, if it is for its caller only.
+/// `knows_request` says whether the key has something of the request's headers.
 ///
 /// # Errors
 ///
@@ -87,7 +88,8 @@ pub fn respond(kept: Result<KeptResponse, Response>) -> Response {
 
 /// Whether a response may be given to others, is complete, and ends.
 fn may_be_kept(response: &Response, knows_request: bool) -> bool {
-    // Of the successes, those that RFC 9110 (15.1) lets a cache keep unless it is told otherwise; 206 is a part.
+    // Of the successes, those that RFC 9110 (15.1) lets a cache keep unless it is told otherwise;
+    // 206 is a part.
     let is_whole = matches!(
         response.status(),
         StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION | StatusCode::NO_CONTENT
@@ -143,8 +145,8 @@ pub trait InKey {}
 #[diagnostic::do_not_recommend]
 impl<T: Argument + ?Sized> InKey for T {}
 
-/// What a handler has extracted. What its methods ask for depends on what it is; they are found as those of
-/// `Returned` are (`src/memo/shape.rs` of larder).
+/// What a handler has extracted. What its methods ask for depends on what it is; they are found as
+/// those of `Returned` are (`src/memo/shape.rs` of larder).
 #[derive(Debug)]
 pub struct Extracted<'a, T: ?Sized>(pub &'a T);
 

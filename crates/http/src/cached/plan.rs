@@ -57,7 +57,8 @@ impl Plan {
         Self { rule, has_path, routes: ArcSwap::default() }
     }
 
-    /// Whether the rule is right, on a route that has all the parameters of which it speaks if the route is not known.
+    /// Whether the rule is right, on a route that has all the parameters of which it speaks if the
+    /// route is not known.
     pub(super) fn check(&self) -> Result<(), RulesError> {
         let mut rule = self.rule.clone();
         if !self.has_path {

@@ -7,7 +7,8 @@ const INLINE: usize = 216;
 
 /// Bytes on the stack, or, if they are many, on the heap.
 ///
-/// Each request writes one and moves it a few times: it is small, and writing to its end is all that it can do.
+/// Each request writes one and moves it a few times: it is small, and writing to its end is all
+/// that it can do.
 #[derive(Clone, Debug)]
 pub(super) struct Buffer {
     inline: [u8; INLINE],

@@ -45,9 +45,11 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Fields that some servers and frameworks take for another method, host, scheme or path than the request has.
+/// Fields that some servers and frameworks take for another method, host, scheme or path than the
+/// request has.
 ///
-/// `X-Forwarded-For` is not one of them: like the address of the client, it says who asks, not what for.
+/// `X-Forwarded-For` is not one of them: like the address of the client, it says who asks, not what
+/// for.
 pub(crate) fn is_override(name: &str) -> bool {
     matches!(
         name,

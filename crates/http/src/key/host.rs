@@ -4,8 +4,8 @@ use super::{Bypass, Host, target::Known, union};
 use http::Uri;
 use std::borrow::Cow;
 
-/// Returns the host in lower case, without the port that its scheme has anyway; nothing if the request has none, as
-/// HTTP/1.0 allows.
+/// Returns the host in lower case, without the port that its scheme has anyway; nothing if the
+/// request has none, as HTTP/1.0 allows.
 pub(super) fn of<'a>(
     uri: &'a Uri,
     field: Host<'a>,

@@ -1,14 +1,15 @@
 //! The cache key of a request.
 //!
-//! A key is a sequence of parts, each with its length before it, so that no two different sequences have the same
-//! bytes:
+//! A key is a sequence of parts, each with its length before it, so that no two different sequences
+//! have the same bytes:
 //!
 //! ```text
 //! scheme | shape of the rule's keys | host | path | query | headers | cookies | user
 //! ```
 //!
-//! Whatever a key leaves out, a response must not depend on. So requests that may be understood in more than one way
-//! get no key, but a [`Bypass`]: they go to the handler, and their responses are not stored.
+//! Whatever a key leaves out, a response must not depend on. So requests that may be understood in
+//! more than one way get no key, but a [`Bypass`]: they go to the handler, and their responses are
+//! not stored.
 //!
 //! The method is not in it: HEAD is answered from what GET has stored.
 
@@ -73,7 +74,8 @@ pub(crate) enum Bypass {
     Path,
     /// A field that changes which resource is meant, and that the rule does not trust.
     Override,
-    /// The request's URI is no longer that of the client, and nobody knows what the new one depends on.
+    /// The request's URI is no longer that of the client, and nobody knows what the new one depends
+    /// on.
     Rewritten,
     /// The rule of a single route does not fit the route, or its cache does not exist.
     BadRule,
@@ -104,8 +106,8 @@ impl Bypass {
 pub(crate) enum Access {
     /// Whoever has the key.
     Holders,
-    /// The request has credentials that the key does not know of: only what says that it may be shared nevertheless
-    /// (RFC 9111, 3.5).
+    /// The request has credentials that the key does not know of: only what says that it may be
+    /// shared nevertheless (RFC 9111, 3.5).
     Unverified,
 }
 
@@ -120,8 +122,8 @@ impl KeyBuffer {
 
     /// Writes the key of a request, in the place of what was there.
     ///
-    /// Whether the request's body is empty shows in its headers for HTTP/1 alone. For HTTP/2 the caller has to ask
-    /// the body.
+    /// Whether the request's body is empty shows in its headers for HTTP/1 alone. For HTTP/2 the
+    /// caller has to ask the body.
     pub(crate) fn write(
         &mut self,
         shape: &KeyShape,
@@ -158,9 +160,11 @@ impl KeyBuffer {
         Ok(access)
     }
 
-    /// Returns the key of a response that depends on these fields of the request, of which this is the key without.
+    /// Returns the key of a response that depends on these fields of the request, of which this is
+    /// the key without.
     ///
-    /// No other key has its bytes: what a key's first bytes say determines where it ends, and this one goes on there.
+    /// No other key has its bytes: what a key's first bytes say determines where it ends, and this
+    /// one goes on there.
     pub(crate) fn variant(&self, id: u64, names: &[HeaderName], headers: &HeaderMap) -> Self {
         let mut key = self.clone();
         key.0.extend_from_slice(&id.to_le_bytes());
@@ -200,7 +204,8 @@ impl KeyBuffer {
         }
     }
 
-    /// What is so long is compared by 128 bits of a hash, whose keys nobody outside of this process knows.
+    /// What is so long is compared by 128 bits of a hash, whose keys nobody outside of this process
+    /// knows.
     #[cold]
     fn hash(&mut self) {
         static KEYS: OnceLock<(u64, u64)> = OnceLock::new();

@@ -1,9 +1,9 @@
 //! Spellings of paths.
 //!
-//! RFC 3986 calls paths equivalent that servers treat differently: `/%61` and `/a`, `/b/../a` and `/a`. The routers of
-//! axum compare what is encoded with what is not and find it different, other servers decode it first. So only one
-//! spelling is *canonical*. The others have keys only where a rule says that the service decodes paths, and those
-//! with `.` and `..` have none.
+//! RFC 3986 calls paths equivalent that servers treat differently: `/%61` and `/a`, `/b/../a` and
+//! `/a`. The routers of axum compare what is encoded with what is not and find it different, other
+//! servers decode it first. So only one spelling is *canonical*. The others have keys only where a
+//! rule says that the service decodes paths, and those with `.` and `..` have none.
 
 use super::union;
 use std::borrow::Cow;
@@ -90,8 +90,8 @@ fn hex(pair: &[u8]) -> Option<u8> {
     }
 }
 
-/// Returns the canonical spelling (RFC 3986, 6.2.2.1 and 6.2.2.2); `None` if what is encoded cannot be decoded, or
-/// there are segments `.` or `..`.
+/// Returns the canonical spelling (RFC 3986, 6.2.2.1 and 6.2.2.2); `None` if what is encoded cannot
+/// be decoded, or there are segments `.` or `..`.
 pub(crate) fn canonical(path: &str) -> Option<String> {
     let mut canonical = String::with_capacity(path.len());
     for segment in path.strip_prefix('/')?.split('/') {

@@ -1,7 +1,8 @@
 //! Random requests: what is the same for whoever answers them shares a key, and nothing else does.
 //!
-//! What is the same is said here again, by other code: the crate `form_urlencoded`, which axum's `Query` uses, and plain
-//! strings. The alphabets are small, so that many requests differ in little or in nothing.
+//! What is the same is said here again, by other code: the crate `form_urlencoded`, which axum's
+//! `Query` uses, and plain strings. The alphabets are small, so that many requests differ in little
+//! or in nothing.
 
 use super::*;
 use crate::{Rule, Rules};

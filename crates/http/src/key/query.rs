@@ -6,9 +6,10 @@ use std::borrow::Cow;
 
 /// Which part of the query is part of the key.
 ///
-/// A query is taken apart as axum's `Query` does it (the crate `serde_urlencoded`): parameters are separated by `&`
-/// and by nothing else, a name ends with the first `=`, and `+` is a space. Some other services also separate
-/// by `;`. So what a key would leave out stays in it if there is a `;` in it: no parameter can hide in another one.
+/// A query is taken apart as axum's `Query` does it (the crate `serde_urlencoded`): parameters are
+/// separated by `&` and by nothing else, a name ends with the first `=`, and `+` is a space. Some
+/// other services also separate by `;`. So what a key would leave out stays in it if there is a `;`
+/// in it: no parameter can hide in another one.
 ///
 /// ```
 /// use larder_http::{Query, Rule};
@@ -22,9 +23,11 @@ pub enum Query {
     /// All of it, as it stands there.
     #[default]
     All,
-    /// These parameters alone. Parameters of different names may come in any order, those of the same name may not.
+    /// These parameters alone. Parameters of different names may come in any order, those of the
+    /// same name may not.
     Only(Vec<String>),
-    /// All but these parameters. Parameters of different names may come in any order, those of the same name may not.
+    /// All but these parameters. Parameters of different names may come in any order, those of the
+    /// same name may not.
     Ignore(Vec<String>),
     /// Nothing: whatever the query, the response is the same.
     None,

@@ -67,10 +67,12 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Returns the path in the one form that all its spellings share: what an invalidation of any of them is about.
+    /// Returns the path in the one form that all its spellings share: what an invalidation of any
+    /// of them is about.
     ///
-    /// More paths share it than are equivalent (`a,b` and `a%2Cb`), since an invalidation that takes too much costs a
-    /// miss, and one that takes too little an old answer. What comes after an encoded slash is not another segment.
+    /// More paths share it than are equivalent (`a,b` and `a%2Cb`), since an invalidation that
+    /// takes too much costs a miss, and one that takes too little an old answer. What comes after
+    /// an encoded slash is not another segment.
     pub(crate) fn place(&self) -> Cow<'a, str> {
         path::place(self.path)
     }

@@ -299,7 +299,8 @@ fn r26_other_spellings_of_a_path_go_past_the_cache_unless_the_rule_knows_better(
     }
     assert!(share(&normalized, Asked::with("/a%2fb", &[]), Asked::with("/a%2Fb", &[])));
     assert!(!share(&normalized, Asked::with("/a%2fb", &[]), Asked::with("/a/b", &[])));
-    // If another rule is for what the path is when it is decoded, nobody knows which of them counts.
+    // If another rule is for what the path is when it is decoded, nobody knows which of them
+    // counts.
     let rule = |path| Rule::new(path).normalize_paths(true);
     let rules = Rules::builder().rule(rule("/u/{x}")).rule(rule("/u/me")).build().unwrap();
     let key = |uri| write(&rules, &Method::GET, Asked::with(uri, &[]));

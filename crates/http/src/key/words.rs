@@ -6,8 +6,8 @@ use std::fmt::Write;
 /// Bytes of a scheme and the number of a shape.
 const HEAD: usize = 1 + 8;
 
-/// Says for which path and host the response of a key is. What else the key has is left out: how that stands there, the
-/// rule's shape alone knows.
+/// Says for which path and host the response of a key is. What else the key has is left out: how
+/// that stands there, the rule's shape alone knows.
 pub(crate) fn words(key: &[u8]) -> String {
     read(key).unwrap_or_else(|| {
         let mut text = String::from("response#");

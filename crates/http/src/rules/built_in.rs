@@ -7,7 +7,8 @@ use std::time::Duration;
 
 const MINUTE: u64 = 60;
 
-/// What a change of one of a user's addresses takes: all that the user sees of them, nothing of other users.
+/// What a change of one of a user's addresses takes: all that the user sees of them, nothing of
+/// other users.
 const OF_USER: [&str; 1] = ["urls:{user}"];
 
 /// The rules, with names.

@@ -52,7 +52,8 @@ impl<'a> Compiler<'a> {
         });
     }
 
-    /// Returns the rule if nothing was wrong with it, or nothing that would hide what is wrong with others.
+    /// Returns the rule if nothing was wrong with it, or nothing that would hide what is wrong with
+    /// others.
     pub(super) fn compile(mut self, trusted: &[String]) -> Compiled {
         let rule = self.rule;
         self.check_name();

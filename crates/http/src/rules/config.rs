@@ -339,8 +339,8 @@ impl RulesBuilder {
         }
     }
 
-    /// Returns a builder of the manager's configuration that knows the section `http`, and says what is wrong with
-    /// the rules that it makes of these.
+    /// Returns a builder of the manager's configuration that knows the section `http`, and says
+    /// what is wrong with the rules that it makes of these.
     ///
     /// ```
     /// use larder_http::{Rule, Rules};
@@ -393,8 +393,9 @@ impl RulesBuilder {
     }
 }
 
-/// Returns a builder of the manager's configuration that knows the section `http`: with it, one file configures the
-/// manager and the [rules](Rules::from_config), and all that is wrong with both is told at once.
+/// Returns a builder of the manager's configuration that knows the section `http`: with it, one
+/// file configures the manager and the [rules](Rules::from_config), and all that is wrong with both
+/// is told at once.
 ///
 /// ```
 /// use larder_http::Rules;
@@ -440,7 +441,8 @@ impl Rules {
         Self::builder().built_in().configured(config)
     }
 
-    /// Returns the rules that the same program has with another configuration, for the caches of `manager`.
+    /// Returns the rules that the same program has with another configuration, for the caches of
+    /// `manager`.
     pub(crate) fn reconfigured(
         &self,
         manager: &CacheManager,

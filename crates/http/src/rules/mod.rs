@@ -29,11 +29,12 @@ use std::{fmt, sync::Arc};
 
 /// All rules of a layer, checked.
 ///
-/// The most specific rule counts whose pattern fits the path and which is for the method. Which is the more
-/// specific, the patterns say from left to right, exactly as in axum's router: text comes before a parameter or a
-/// catch-all. Two patterns that overlap and have parameters or catch-alls in the same place and the same text before them, as
-/// `/a/{id}`, `/a/{name}` and `/a/{*rest}` have, are equally specific; if they are for the same method, building the
-/// rules fails and names both.
+/// The most specific rule counts whose pattern fits the path and which is for the method. Which is
+/// the more specific, the patterns say from left to right, exactly as in axum's router: text comes
+/// before a parameter or a catch-all. Two patterns that overlap and have parameters or catch-alls
+/// in the same place and the same text before them, as `/a/{id}`, `/a/{name}` and `/a/{*rest}`
+/// have, are equally specific; if they are for the same method, building the rules fails and names
+/// both.
 ///
 /// `Rules::default()` are the rules of a URL shortener:
 ///
@@ -153,10 +154,11 @@ impl Rules {
         self.scheme
     }
 
-    /// Returns the rule that counts for requests with this method for this path, which is encoded as it came.
+    /// Returns the rule that counts for requests with this method for this path, which is encoded
+    /// as it came.
     ///
-    /// Where a rule takes all spellings of a path for the same, there is none for those whose canonical one another
-    /// rule is for.
+    /// Where a rule takes all spellings of a path for the same, there is none for those whose
+    /// canonical one another rule is for.
     pub(crate) fn find<'r, 'p>(&'r self, method: &Method, path: &'p str) -> Option<Found<'r, 'p>> {
         let (index, params) = self.at(method, path)?;
         Some(Found { rule: &self.rules[index], index, params })
@@ -215,8 +217,8 @@ impl RulesBuilder {
         self
     }
 
-    /// Sets by which scheme clients reach the service: requests of HTTP/1 do not say it. If it is known, a host with its
-    /// default port is the one without a port.
+    /// Sets by which scheme clients reach the service: requests of HTTP/1 do not say it. If it is
+    /// known, a host with its default port is the one without a port.
     pub fn scheme(mut self, scheme: Scheme) -> Self {
         self.common.scheme = Some(scheme);
         self

@@ -70,9 +70,9 @@ pub(crate) enum SessionCookies {
 
 /// What is cached of some paths, for how long, for whom, and what changes make of it.
 ///
-/// Nothing that is said is looked at before the rules are [built](super::RulesBuilder::build), which tells all
-/// mistakes at once. What is said of responses holds for GET and HEAD; what is said of invalidation, for methods that
-/// change something.
+/// Nothing that is said is looked at before the rules are [built](super::RulesBuilder::build),
+/// which tells all mistakes at once. What is said of responses holds for GET and HEAD; what is said
+/// of invalidation, for methods that change something.
 ///
 /// ```
 /// use larder_http::{Query, Rule, Rules};
@@ -132,8 +132,9 @@ fn texts<T: Into<String>>(texts: impl IntoIterator<Item = T>) -> Vec<String> {
 }
 
 impl Rule {
-    /// A rule for the paths of a pattern, in the syntax of axum: `/articles/{id}` has a parameter, which is one segment or
-    /// a part of it, `/files/{*rest}` takes whatever comes after. `{{` and `}}` are braces that stand for themselves.
+    /// A rule for the paths of a pattern, in the syntax of axum: `/articles/{id}` has a parameter,
+    /// which is one segment or a part of it, `/files/{*rest}` takes whatever comes after. `{{` and
+    /// `}}` are braces that stand for themselves.
     ///
     /// A path is compared as the router sees it, encoded as it came.
     pub fn new(path: impl Into<String>) -> Self {
@@ -174,8 +175,8 @@ impl Rule {
         }
     }
 
-    /// Gives the rule a name, for configuration, metrics and invalidation. Without, it is the methods, if the rule has
-    /// some, and the path.
+    /// Gives the rule a name, for configuration, metrics and invalidation. Without, it is the
+    /// methods, if the rule has some, and the path.
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -193,54 +194,58 @@ impl Rule {
         self
     }
 
-    /// Sets how long a response is fresh that does not say so itself: 1 s to 3650 days, in whole seconds (what is
-    /// less is left out). It holds for statuses 200, 203, 204, 300, 301 and 308.
+    /// Sets how long a response is fresh that does not say so itself: 1 s to 3650 days, in whole
+    /// seconds (what is less is left out). It holds for statuses 200, 203, 204, 300, 301 and 308.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
         self
     }
 
-    /// Sets whether the rule's times to live count more than what responses say of their freshness. What they say of
-    /// being stored at all (`no-store`, `private`) counts still.
+    /// Sets whether the rule's times to live count more than what responses say of their freshness.
+    /// What they say of being stored at all (`no-store`, `private`) counts still.
     pub fn override_ttl(mut self, overrides: bool) -> Self {
         self.override_ttl = overrides;
         self
     }
 
-    /// Sets how long responses with this status are fresh that do not say so themselves: those of which
-    /// [`ttl`](Self::ttl) does not speak, such as 302 or 404, and any other. 200 to 599, but for 206 and 304.
+    /// Sets how long responses with this status are fresh that do not say so themselves: those of
+    /// which [`ttl`](Self::ttl) does not speak, such as 302 or 404, and any other. 200 to 599, but
+    /// for 206 and 304.
     pub fn status_ttl(mut self, status: u16, ttl: Duration) -> Self {
         self.status_ttls.insert(status, ttl);
         self
     }
 
-    /// Sets whether responses are fresh for a tenth of the time that they have not been changed (RFC 9111, 4.2.2), if
-    /// neither they nor the rule say more. Off if nothing is said.
+    /// Sets whether responses are fresh for a tenth of the time that they have not been changed
+    /// (RFC 9111, 4.2.2), if neither they nor the rule say more. Off if nothing is said.
     pub fn heuristics(mut self, heuristics: bool) -> Self {
         self.heuristics = heuristics;
         self
     }
 
-    /// Sets which fields of a response are asked before Cache-Control (RFC 9213), the first of them that is there;
-    /// CDN-Cache-Control if nothing is said.
+    /// Sets which fields of a response are asked before Cache-Control (RFC 9213), the first of them
+    /// that is there; CDN-Cache-Control if nothing is said.
     pub fn targeted_fields<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.targeted = texts(names);
         self
     }
 
-    /// Sets for how long a stale response is given out while a new one is fetched (RFC 5861), if the response does not say so.
+    /// Sets for how long a stale response is given out while a new one is fetched (RFC 5861), if
+    /// the response does not say so.
     pub fn stale_while_revalidate(mut self, grace: Duration) -> Self {
         self.stale_while_revalidate = Some(grace);
         self
     }
 
-    /// Sets for how long a stale response is given out if the handler fails (RFC 5861), if the response does not say so.
+    /// Sets for how long a stale response is given out if the handler fails (RFC 5861), if the
+    /// response does not say so.
     pub fn stale_if_error(mut self, grace: Duration) -> Self {
         self.stale_if_error = Some(grace);
         self
     }
 
-    /// Sets whether `Cache-Control` of requests is ignored, so that no client makes the handler work by it.
+    /// Sets whether `Cache-Control` of requests is ignored, so that no client makes the handler
+    /// work by it.
     pub fn ignore_client_directives(mut self, ignore: bool) -> Self {
         self.ignore_client_directives = ignore;
         self
@@ -252,27 +257,30 @@ impl Rule {
         self
     }
 
-    /// Says that responses are a single user's: they are stored per [`User`](crate::User), and requests
-    /// without one go past the cache.
+    /// Says that responses are a single user's: they are stored per [`User`](crate::User), and
+    /// requests without one go past the cache.
     ///
-    /// Without this, and without [`shared`](Self::shared), a request with a user has responses of its own, one with
-    /// credentials and without a user goes past the cache, and all others share theirs.
+    /// Without this, and without [`shared`](Self::shared), a request with a user has responses of
+    /// its own, one with credentials and without a user goes past the cache, and all others share
+    /// theirs.
     pub fn per_user(mut self) -> Self {
         self.both_audiences |= self.audience == Audience::Everybody;
         self.audience = Audience::Users;
         self
     }
 
-    /// Says that responses are the same for everybody, whatever credentials and cookies a request has.
+    /// Says that responses are the same for everybody, whatever credentials and cookies a request
+    /// has.
     pub fn shared(mut self) -> Self {
         self.both_audiences |= self.audience == Audience::Users;
         self.audience = Audience::Everybody;
         self
     }
 
-    /// Says that responses themselves tell for whom they are, as HTTP has it for shared caches (RFC 9111, 3.5): one to
-    /// a request with credentials is shared if it says `public`, `must-revalidate` or `s-maxage`. Cookies are no
-    /// credentials then. For reverse proxies, whose origins know that.
+    /// Says that responses themselves tell for whom they are, as HTTP has it for shared caches (RFC
+    /// 9111, 3.5): one to a request with credentials is shared if it says `public`,
+    /// `must-revalidate` or `s-maxage`. Cookies are no credentials then. For reverse proxies, whose
+    /// origins know that.
     pub fn as_responses_say(mut self) -> Self {
         self.both_audiences |= self.audience == Audience::Users;
         self.audience = Audience::AsResponsesSay;
@@ -286,7 +294,8 @@ impl Rule {
         self
     }
 
-    /// Sets whether responses that set cookies are stored without these. If not, they are not stored.
+    /// Sets whether responses that set cookies are stored without these. If not, they are not
+    /// stored.
     pub fn strip_set_cookie(mut self, strip: bool) -> Self {
         self.strip_set_cookie = strip;
         self
@@ -310,25 +319,26 @@ impl Rule {
         self
     }
 
-    /// Names fields such as X-Forwarded-Proto that the server's own proxy sets, whatever a client sends. They become a
-    /// part of the key. Requests with such a field that is not trusted go past the cache, since anybody can send one,
-    /// and the handler may believe it.
+    /// Names fields such as X-Forwarded-Proto that the server's own proxy sets, whatever a client
+    /// sends. They become a part of the key. Requests with such a field that is not trusted go past
+    /// the cache, since anybody can send one, and the handler may believe it.
     pub fn trusted_headers<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
         self.trusted_headers.extend(texts(names));
         self
     }
 
-    /// Says whether the service decodes a path before it looks at it, so that `/%61` and `/a` are the same, and
-    /// `/%2f` and `/%2F`. Then they share their responses. Otherwise requests with any spelling but the shortest go
-    /// past the cache: the router of axum takes them for different paths. So do, always, those with `.` or `..` in
-    /// the place of a segment.
+    /// Says whether the service decodes a path before it looks at it, so that `/%61` and `/a` are
+    /// the same, and `/%2f` and `/%2F`. Then they share their responses. Otherwise requests with
+    /// any spelling but the shortest go past the cache: the router of axum takes them for different
+    /// paths. So do, always, those with `.` or `..` in the place of a segment.
     pub fn normalize_paths(mut self, normalize: bool) -> Self {
         self.normalize_paths = normalize;
         self
     }
 
-    /// Adds tags to the responses, by which they can be invalidated: templates over the path's parameters and `{user}`,
-    /// such as `article:{id}`. A tag with `{user}` is left out where there is no user.
+    /// Adds tags to the responses, by which they can be invalidated: templates over the path's
+    /// parameters and `{user}`, such as `article:{id}`. A tag with `{user}` is left out where there
+    /// is no user.
     pub fn tags<T: Into<String>>(mut self, templates: impl IntoIterator<Item = T>) -> Self {
         self.tags.extend(texts(templates));
         self
@@ -355,12 +365,14 @@ impl Rule {
         self
     }
 
-    /// Has bodies of more than this many bytes compressed in memory (LZ4), if that makes them smaller by an eighth at
-    /// least, and if the handler has not encoded them. Off if nothing is said.
+    /// Has bodies of more than this many bytes compressed in memory (LZ4), if that makes them
+    /// smaller by an eighth at least, and if the handler has not encoded them. Off if nothing is
+    /// said.
     ///
-    /// The compressed body is what counts where a cache is bound by bytes. Clients get the body as the handler has sent
-    /// it, with the same headers, in blocks of 64 KiB that are decompressed as they are read. Bodies of more than 256 KiB
-    /// are compressed in a thread that the runtime has for such work, and are stored when that is done.
+    /// The compressed body is what counts where a cache is bound by bytes. Clients get the body as
+    /// the handler has sent it, with the same headers, in blocks of 64 KiB that are decompressed as
+    /// they are read. Bodies of more than 256 KiB are compressed in a thread that the runtime has
+    /// for such work, and are stored when that is done.
     ///
     /// ```
     /// use larder_http::{Rule, Rules};
@@ -375,12 +387,12 @@ impl Rule {
         self
     }
 
-    /// Sets how many responses of the rule are stored at most, errors not counted; as many as the cache takes if nothing
-    /// is said.
+    /// Sets how many responses of the rule are stored at most, errors not counted; as many as the
+    /// cache takes if nothing is said.
     ///
-    /// Where that many are stored, a new one takes the place of one that nobody has asked for lately (second chance): who
-    /// invents keys displaces what nobody asks for, and what is asked for stays. Counted are responses that were stored
-    /// while the rule had a limit.
+    /// Where that many are stored, a new one takes the place of one that nobody has asked for
+    /// lately (second chance): who invents keys displaces what nobody asks for, and what is asked
+    /// for stays. Counted are responses that were stored while the rule had a limit.
     pub fn max_entries(mut self, entries: u64) -> Self {
         self.max_entries = Some(entries);
         self
@@ -392,14 +404,15 @@ impl Rule {
         self
     }
 
-    /// Sets how many responses are stored for one key that differ in what `Vary` names: 1 to 1000; 16 if nothing is said.
+    /// Sets how many responses are stored for one key that differ in what `Vary` names: 1 to 1000;
+    /// 16 if nothing is said.
     pub fn max_variants(mut self, variants: u32) -> Self {
         self.max_variants = variants;
         self
     }
 
-    /// Sets for how long a request waits for another one that fetches the same, before it asks the handler itself: up
-    /// to 1 hour; 5 s if nothing is said.
+    /// Sets for how long a request waits for another one that fetches the same, before it asks the
+    /// handler itself: up to 1 hour; 5 s if nothing is said.
     pub fn coalesce_wait(mut self, wait: Duration) -> Self {
         self.coalesce_wait = wait;
         self

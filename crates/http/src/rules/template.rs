@@ -1,8 +1,8 @@
 //! Templates of tags and paths, such as `redirect:{code}`.
 //!
-//! In a tag, whatever of a value is no letter, no digit and none of `-_.~` is percent-encoded, and a placeholder has
-//! none of these beside it. So a value takes up one whole word of a tag: `a:b` becomes `a%3Ab`, and nobody sends a value
-//! by which his response gets the tag of something else.
+//! In a tag, whatever of a value is no letter, no digit and none of `-_.~` is percent-encoded, and
+//! a placeholder has none of these beside it. So a value takes up one whole word of a tag: `a:b`
+//! becomes `a%3Ab`, and nobody sends a value by which his response gets the tag of something else.
 
 use super::Found;
 use crate::{User, key};
@@ -85,7 +85,8 @@ impl Template {
 
 /// Makes of a value what a template of tags puts in for it.
 ///
-/// Application code that invalidates a tag by name has to use it for values that are not known to be plain.
+/// Application code that invalidates a tag by name has to use it for values that are not known to
+/// be plain.
 ///
 /// ```
 /// use larder_http::tag_value;

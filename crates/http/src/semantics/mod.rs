@@ -1,13 +1,13 @@
-//! What the standards say of HTTP caches, as pure functions over the types of `http`: no I/O, and no
-//! clock of its own.
+//! What the standards say of HTTP caches, as pure functions over the types of `http`: no I/O, and
+//! no clock of its own.
 //!
 //! Caching (RFC 9111), conditions and ranges (RFC 9110), stale answers (RFC 5861), `immutable` (RFC
 //! 8246), `Cache-Status` (RFC 9211), targeted fields (RFC 9213) and groups (RFC 9875), for a shared
 //! cache.
 //!
 //! What a response says is read once, when it is stored: [`judge`] makes a [`Freshness`] of it,
-//! [`Validators::of`] its validators, [`Vary::of`] its secondary key. A hit asks these. Durations are
-//! seconds, residence times are counted from when the response was received.
+//! [`Validators::of`] its validators, [`Vary::of`] its secondary key. A hit asks these. Durations
+//! are seconds, residence times are counted from when the response was received.
 
 mod cache_status;
 mod conditional;

@@ -85,8 +85,8 @@ pub(crate) enum Refusal {
     VaryStar,
     /// The response is a stream of events.
     EventStream,
-    /// The response is stale from the start, and cannot be validated; or it has no lifetime, and its
-    /// status is none that may be stored without.
+    /// The response is stale from the start, and cannot be validated; or it has no lifetime, and
+    /// its status is none that may be stored without.
     NoFreshness,
 }
 

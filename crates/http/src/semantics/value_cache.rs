@@ -1,8 +1,9 @@
 //! Values that answers have again and again: written once, and kept for good.
 //!
-//! The age of a stored response and the report of a hit depend on a number of seconds alone. A value of such a field is
-//! made when it is first asked for, and its text is never freed. A copy of it neither allocates nor counts references,
-//! which threads that answer with the same response would contend for.
+//! The age of a stored response and the report of a hit depend on a number of seconds alone. A
+//! value of such a field is made when it is first asked for, and its text is never freed. A copy of
+//! it neither allocates nor counts references, which threads that answer with the same response
+//! would contend for.
 
 use super::cache_status::decimal;
 use http::HeaderValue;
@@ -28,7 +29,8 @@ impl ValueCache {
         Self { prefix, chunks: [const { OnceLock::new() }; CHUNKS] }
     }
 
-    /// Returns the values that begin with `prefix`, unless those of too many others are kept already.
+    /// Returns the values that begin with `prefix`, unless those of too many others are kept
+    /// already.
     pub(super) fn of(prefix: &[u8]) -> Option<&'static Self> {
         static ALL: Mutex<Vec<&'static ValueCache>> = Mutex::new(Vec::new());
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,8 @@
 //! Asking the handler a second time, if its answer to a validation is about something else.
 //!
-//! The first request is the handler's when it has been asked, with its body. It is known to be empty, but a type of bodies
-//! may have no way to make an empty one; where it has, the layer has been told, or the type is axum's.
+//! The first request is the handler's when it has been asked, with its body. It is known to be
+//! empty, but a type of bodies may have no way to make an empty one; where it has, the layer has
+//! been told, or the type is axum's.
 
 use crate::layer::Shared;
 use http::{HeaderMap, Request, header};

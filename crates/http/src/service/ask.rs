@@ -93,7 +93,8 @@ impl<'t, 'r> Sought<'t, 'r> {
         Ok(Self { rules, uri, target, user, state, keys, client, wishes, anonymous })
     }
 
-    /// Looks for the response, and answers with it where it is, without a reference count of its own.
+    /// Looks for the response, and answers with it where it is, without a reference count of its
+    /// own.
     pub(super) fn look<Q, B>(
         &mut self,
         shared: &Shared,

@@ -31,7 +31,8 @@ impl<S> Caller<'_, S> {
         if request.method() != Method::GET {
             return;
         }
-        // Outside of a runtime nobody asks, and the next request does once the time of grace is over.
+        // Outside of a runtime nobody asks, and the next request does once the time of grace is
+        // over.
         let Ok(runtime) = Handle::try_current() else { return };
         let Some(guard) = try_guard(&ask, &ask.key) else { return };
         request.headers_mut().remove(header::RANGE);

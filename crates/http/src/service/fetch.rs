@@ -1,15 +1,17 @@
 //! Getting a response that is not in the cache: who asks the handler, and who waits for whom.
 //!
-//! Of the requests that miss the same key one *leads*: it holds the key's guard (larder's load guards), asks the
-//! handler, and stores the response. The others wait for that, up to the limit of their rule, and then look whether
-//! what came is for them as well. They do not wait, or no longer, where
+//! Of the requests that miss the same key one *leads*: it holds the key's guard (larder's load
+//! guards), asks the handler, and stores the response. The others wait for that, up to the limit of
+//! their rule, and then look whether what came is for them as well. They do not wait, or no longer,
+//! where
 //!
 //! - the last response of this key was not for others ([`Entry::Pass`]),
 //! - they have waited for one that was of no use to them,
 //! - their limit is over.
 //!
-//! Then they ask the handler for themselves, and store the response only if they get the guard at once. A leader
-//! that goes away, fails or panics drops the guard, and one of those who wait leads in its place.
+//! Then they ask the handler for themselves, and store the response only if they get the guard at
+//! once. A leader that goes away, fails or panics drops the guard, and one of those who wait leads
+//! in its place.
 
 use super::{
     ask::{Ask, Missing},
@@ -36,7 +38,8 @@ use std::{
 use tokio::{runtime::Handle, time::timeout};
 use tower_service::Service;
 
-/// A response that waiters were handed and could not use is not waited for again more often than this.
+/// A response that waiters were handed and could not use is not waited for again more often than
+/// this.
 const TURNS: usize = 3;
 
 pub(super) type Guard = ViewGuard<Entry>;

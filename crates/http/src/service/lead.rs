@@ -154,7 +154,8 @@ impl Ask {
     where
         S: Service<Request<Q>, Response = Response<B>>,
     {
-        // Before the handler looks at anything: what is invalidated from now on wins over its response.
+        // Before the handler looks at anything: what is invalidated from now on wins over its
+        // response.
         let provenance = self.provenance();
         let requested = self.shared.time.day();
         let span = FetchSpan::new(&self.state.rule.name, why);
@@ -184,7 +185,8 @@ impl Ask {
         self.respond(stored, report)
     }
 
-    /// What is stored, with what a 304 says (RFC 9111, 3.2 and 4.3.4); none if that is not to be stored.
+    /// What is stored, with what a 304 says (RFC 9111, 3.2 and 4.3.4); none if that is not to be
+    /// stored.
     fn confirmed(
         &self,
         old: &Stored,
@@ -249,7 +251,8 @@ impl Ask {
         now: Moment,
     ) {
         if self.shared.stamps.is_stale(&stored.provenance) {
-            // Only the handler's word that it is still the same would make it valid, and this is none.
+            // Only the handler's word that it is still the same would make it valid, and this is
+            // none.
             return;
         }
         let length = stored.body.len() as u64;

@@ -1,8 +1,8 @@
 //! The life of a request.
 //!
-//! [`CacheService::call`] finds the request's rule and key, and looks into the cache. What is there and fits is the
-//! answer, without a task switch. Otherwise the inner service is called: `fetch` for what may be stored, `pass`
-//! for everything else.
+//! [`CacheService::call`] finds the request's rule and key, and looks into the cache. What is there
+//! and fits is the answer, without a task switch. Otherwise the inner service is called: `fetch`
+//! for what may be stored, `pass` for everything else.
 
 mod again;
 mod ask;
@@ -31,8 +31,8 @@ use tower_service::Service;
 
 /// The service of a [`CacheLayer`](crate::CacheLayer).
 ///
-/// Its errors are those of the inner service, which is called as it says that it is ready, and not at all for what
-/// comes from the cache.
+/// Its errors are those of the inner service, which is called as it says that it is ready, and not
+/// at all for what comes from the cache.
 #[derive(Clone)]
 pub struct CacheService<S> {
     inner: S,

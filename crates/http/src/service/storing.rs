@@ -181,7 +181,8 @@ impl Ask {
         }
     }
 
-    /// Where a response goes that depends on `names`: under the key that was asked for, or under that of a variant.
+    /// Where a response goes that depends on `names`: under the key that was asked for, or under
+    /// that of a variant.
     fn reservation_of_variant(
         &self,
         reservation: Reservation,
@@ -225,8 +226,8 @@ impl Ask {
         Some(Reservation { key, guard, variants: Some(variants) })
     }
 
-    /// The headers as they are stored, but for what only the whole body tells; and the `Cache-Control` in whose place
-    /// clients see that of the rule.
+    /// The headers as they are stored, but for what only the whole body tells; and the
+    /// `Cache-Control` in whose place clients see that of the rule.
     pub(super) fn stored_headers(
         &self,
         headers: &HeaderMap,
@@ -273,8 +274,8 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Unstored> {
     if lines.next().is_some() { Err(Unstored::Length) } else { Ok(Some(length)) }
 }
 
-/// Adds what only the whole body tells, and the entity tag that is made of it if the response has none; reads what
-/// identifies the response.
+/// Adds what only the whole body tells, and the entity tag that is made of it if the response has
+/// none; reads what identifies the response.
 pub(super) fn finish(
     headers: &mut HeaderMap,
     status: StatusCode,

@@ -1,9 +1,10 @@
 //! The bodies of stored responses: as they came, or compressed.
 //!
-//! A compressed body consists of blocks, each compressed by itself (LZ4). A client gets one block after the other, so
-//! that a poll of a response's body does no more work than one block takes, some tens of microseconds, and has no more
-//! memory. A range costs its own blocks. Compressing is slower, and is done for all of a body at once: up to [`INLINE`]
-//! bytes where the body ends, more in a thread of the runtime that is for such work.
+//! A compressed body consists of blocks, each compressed by itself (LZ4). A client gets one block
+//! after the other, so that a poll of a response's body does no more work than one block takes,
+//! some tens of microseconds, and has no more memory. A range costs its own blocks. Compressing is
+//! slower, and is done for all of a body at once: up to [`INLINE`] bytes where the body ends, more
+//! in a thread of the runtime that is for such work.
 
 use crate::semantics::make_of_parts;
 use bytes::Bytes;
@@ -26,11 +27,11 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// Hands on the body as it is to be stored: compressed, if it has more than `above` bytes and becomes smaller by an
-    /// eighth at least.
+    /// Hands on the body as it is to be stored: compressed, if it has more than `above` bytes and
+    /// becomes smaller by an eighth at least.
     ///
-    /// A large one is handed on later, by another thread, unless there is no runtime. If that thread never comes to
-    /// it, since the runtime ends, `then` is dropped.
+    /// A large one is handed on later, by another thread, unless there is no runtime. If that
+    /// thread never comes to it, since the runtime ends, `then` is dropped.
     #[cfg(feature = "compression")]
     pub(crate) fn make(body: Bytes, above: Option<u64>, then: impl FnOnce(Self) + Send + 'static) {
         if above.is_none_or(|above| body.len() as u64 <= above) {

@@ -18,7 +18,8 @@ use std::{
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     Response(Arc<Stored>),
-    /// Responses depend on what these fields of the request say, and are stored under keys with that.
+    /// Responses depend on what these fields of the request say, and are stored under keys with
+    /// that.
     Variants(Arc<Variants>),
     /// The last response was not for others: who asks does not wait for anybody else's.
     Pass(Arc<Passing>),

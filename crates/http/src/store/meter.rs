@@ -67,7 +67,8 @@ impl Meter {
         self.bytes.fetch_sub(bytes, Relaxed);
     }
 
-    /// Stored responses but errors; those among them that are being sent and have left the cache count, too.
+    /// Stored responses but errors; those among them that are being sent and have left the cache
+    /// count, too.
     pub(crate) fn entries(&self) -> u64 {
         self.entries.load(Relaxed)
     }

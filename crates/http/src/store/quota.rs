@@ -1,13 +1,14 @@
 //! Which responses of a rule are stored, where there may be only so many.
 //!
-//! Each of them has a seat. Where all are taken, a new response gets the seat of one that nobody has asked for since the
-//! hand of the clock was there (*second chance*): so keys that are asked for stay, those of which somebody invents one
-//! after the other only take each other's seats, and a new key that becomes popular gets in. The caches of the manager
-//! have better policies, but for all rules together; this one knows the rule's own responses, and costs nothing but a
-//! flag where a stored response is given out.
+//! Each of them has a seat. Where all are taken, a new response gets the seat of one that nobody
+//! has asked for since the hand of the clock was there (*second chance*): so keys that are asked
+//! for stay, those of which somebody invents one after the other only take each other's seats, and
+//! a new key that becomes popular gets in. The caches of the manager have better policies, but for
+//! all rules together; this one knows the rule's own responses, and costs nothing but a flag where
+//! a stored response is given out.
 //!
-//! Seats of responses that have left the cache meanwhile are free when the hand comes to them. So there may be fewer
-//! responses than allowed, but not more.
+//! Seats of responses that have left the cache meanwhile are free when the hand comes to them. So
+//! there may be fewer responses than allowed, but not more.
 
 use super::Stored;
 use std::{
@@ -32,8 +33,8 @@ struct Seat {
 }
 
 impl Quota {
-    /// Gives a response one of `most` seats; returns the keys that have lost theirs. O(1) on average: each seat that is
-    /// passed over has been asked for.
+    /// Gives a response one of `most` seats; returns the keys that have lost theirs. O(1) on
+    /// average: each seat that is passed over has been asked for.
     pub(crate) fn admit(
         &mut self,
         key: &[u8],

@@ -8,31 +8,34 @@
 //! prefixes   stamps of the latest invalidations of paths by prefix     under a lock, second step
 //! ```
 //!
-//! A response has a *birth*: `begun` as it was before its handler was called. An invalidation takes the next stamp
-//! and writes it to the slot of what it is about: a path, a tag, a user, a rule, a group, everything. A response
-//! is *stale* if its birth is less than the stamp at one of its own slots.
+//! A response has a *birth*: `begun` as it was before its handler was called. An invalidation takes
+//! the next stamp and writes it to the slot of what it is about: a path, a tag, a user, a rule, a
+//! group, everything. A response is *stale* if its birth is less than the stamp at one of its own
+//! slots.
 //!
 //! # What holds
 //!
-//! *What was invalidated is not given out.* A request that begins after an invalidation has returned sees its stamp
-//! at the slot (both SeqCst; the request's connection orders them as well). Each response whose handler was called
-//! before that invalidation began has a birth that is less: whether it was stored before, is stored later, or is
-//! handed on to waiters makes no difference, since who gives a response out looks at the stamps when it does.
+//! *What was invalidated is not given out.* A request that begins after an invalidation has
+//! returned sees its stamp at the slot (both SeqCst; the request's connection orders them as well).
+//! Each response whose handler was called before that invalidation began has a birth that is less:
+//! whether it was stored before, is stored later, or is handed on to waiters makes no difference,
+//! since who gives a response out looks at the stamps when it does.
 //!
 //! *What is asked for afterwards is stored.* Its birth is the stamp of the invalidation at least.
 //!
-//! Nothing is removed here: a stale response is taken for absent, and goes when its time is over, when it is
-//! replaced, or when the cache makes room.
+//! Nothing is removed here: a stale response is taken for absent, and goes when its time is over,
+//! when it is replaced, or when the cache makes room.
 //!
 //! # Places
 //!
-//! A slot is 16 bits of a hash. Two tags may share one; then who invalidates one invalidates the other's
-//! responses, too. That costs a miss, no more.
+//! A slot is 16 bits of a hash. Two tags may share one; then who invalidates one invalidates the
+//! other's responses, too. That costs a miss, no more.
 //!
 //! # Progress
 //!
-//! Wait-free, but for prefixes: these are few and are kept in a list, whose lock is taken by whoever invalidates a
-//! prefix, and by who comes upon a response that is older than the latest of them and has not been compared since.
+//! Wait-free, but for prefixes: these are few and are kept in a list, whose lock is taken by
+//! whoever invalidates a prefix, and by who comes upon a response that is older than the latest of
+//! them and has not been compared since.
 
 use crate::sync::{AtomicU64, Ordering::SeqCst, RwLock};
 use std::{
@@ -49,8 +52,8 @@ const SLOTS: usize = if cfg!(larder_loom) {
 } else {
     1 << 16
 };
-/// So many invalidations of prefixes are remembered one by one. Before the oldest is forgotten, all that is as old
-/// as it is made stale.
+/// So many invalidations of prefixes are remembered one by one. Before the oldest is forgotten, all
+/// that is as old as it is made stale.
 const PREFIXES: usize = 256;
 
 /// Where the stamps of one subject are.

@@ -5,8 +5,9 @@ use http::{HeaderMap, HeaderValue, header};
 
 /// The headers of a stored response, with places for the fields that each answer has of its own.
 ///
-/// Adding a field to a clone of a map would have the map grow, and hash all of its fields once more. So the fields are
-/// there when the response is stored, and an answer gives them their values.
+/// Adding a field to a clone of a map would have the map grow, and hash all of its fields once
+/// more. So the fields are there when the response is stored, and an answer gives them their
+/// values.
 #[derive(Debug)]
 pub(crate) struct HeaderTemplate {
     /// With `Age`, and with `Cache-Status` if no cache nearer to the origin has reported.

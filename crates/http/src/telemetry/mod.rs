@@ -1,4 +1,5 @@
-//! What goes out: to a recorder of `metrics`, to a subscriber of `tracing`. Without their features, nothing.
+//! What goes out: to a recorder of `metrics`, to a subscriber of `tracing`. Without their features,
+//! nothing.
 
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;

@@ -1,7 +1,7 @@
 //! Spans for a subscriber of the crate `tracing`, at the level `debug`.
 //!
-//! Fields: `cache.rule`; `cache.forward`, why the handler is asked; `cache.outcome`, what became of its response. Never a
-//! path or a key: these are many, and may be secret.
+//! Fields: `cache.rule`; `cache.forward`, why the handler is asked; `cache.outcome`, what became of
+//! its response. Never a path or a key: these are many, and may be secret.
 
 use crate::semantics::Forward;
 use tracing::{Instrument, Span, debug_span, field::Empty};

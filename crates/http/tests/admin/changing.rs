@@ -249,8 +249,8 @@ impl Subscriber for Audit {
 fn each_change_leaves_a_line_that_says_who_what_and_how_many() {
     let audit = Audit::default();
     let lines = Arc::clone(&audit.0);
-    // For all threads of this process, since what takes long runs in others: the tests of a binary run in processes of
-    // their own, or the lines of other tests are among these.
+    // For all threads of this process, since what takes long runs in others: the tests of a binary
+    // run in processes of their own, or the lines of other tests are among these.
     let _ = tracing::subscriber::set_global_default(audit);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

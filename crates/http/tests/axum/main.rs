@@ -104,7 +104,8 @@ async fn get_as(router: &Router, user: &str, path: &str) -> Reply {
     send(router, request).await
 }
 
-/// Asserts that the handler is asked for the first request of a path and for no other, and returns its answer.
+/// Asserts that the handler is asked for the first request of a path and for no other, and returns
+/// its answer.
 #[track_caller]
 fn assert_kept(first: &Reply, second: &Reply) {
     assert!(!first.is_hit() && first.cache_status.contains("stored"), "{first:?}");

@@ -46,7 +46,8 @@ impl Server {
         answer
     }
 
-    /// Interrupts it as a terminal does, and checks that it ends by itself and has printed nothing more.
+    /// Interrupts it as a terminal does, and checks that it ends by itself and has printed nothing
+    /// more.
     pub(crate) fn interrupt(mut self) {
         let kill = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
         assert!(kill.expect("kill").success());

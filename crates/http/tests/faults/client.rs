@@ -22,7 +22,8 @@ pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Reads up to the blank line; what came after it is left in `buffer`. None if the connection ends before.
+/// Reads up to the blank line; what came after it is left in `buffer`. None if the connection ends
+/// before.
 pub(crate) async fn read_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
     loop {
         if let Some(at) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {

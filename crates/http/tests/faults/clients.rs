@@ -116,7 +116,8 @@ async fn a_request_that_breaks_off_reaches_nothing() {
     client.send("GET /a HTTP/1.1\r\nhost: si").await;
     client.reset();
     site.has_no_trace("/a", "half a request").await;
-    // A change that has not arrived whole, and that the origin has not answered, has changed nothing.
+    // A change that has not arrived whole, and that the origin has not answered, has changed
+    // nothing.
     let mut client = site.client().await;
     client.send("POST /a HTTP/1.1\r\nhost: site\r\ncontent-length: 10\r\n\r\nhal").await;
     let asked = site.origin.next_for("/a").await;

@@ -1,8 +1,8 @@
-//! The reverse proxy between clients and an origin of which either misbehaves, over real sockets; and servers whose
-//! handlers panic.
+//! The reverse proxy between clients and an origin of which either misbehaves, over real sockets;
+//! and servers whose handlers panic.
 //!
-//! The proxy is the one of the examples. What the origin sends is written by each test byte by byte. Every fault leaves
-//! the client with what the origin gave, and the cache as it was.
+//! The proxy is the one of the examples. What the origin sends is written by each test byte by
+//! byte. Every fault leaves the client with what the origin gave, and the cache as it was.
 
 #[path = "../../examples/proxy/body.rs"]
 mod body;

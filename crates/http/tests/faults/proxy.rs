@@ -32,7 +32,8 @@ pub(crate) struct Site {
     pub(crate) hasty: SocketAddr,
 }
 
-/// Clients of paths below `/hasty/` wait for one another for a moment only, others for as long as it takes.
+/// Clients of paths below `/hasty/` wait for one another for a moment only, others for as long as
+/// it takes.
 fn rules() -> Rules {
     let rule = |path: &str, wait| {
         Rule::new(path)

@@ -1,5 +1,5 @@
-//! Requests by which somebody wants others to get what is not for them (cache poisoning), or to have what is for
-//! others stored where he can get it (cache deception).
+//! Requests by which somebody wants others to get what is not for them (cache poisoning), or to
+//! have what is for others stored where he can get it (cache deception).
 
 use crate::site::{Got, Site, anything, by, request, response, rules};
 use http::{Method, Response, StatusCode};
@@ -17,7 +17,8 @@ fn reflect(request: &Got, _: usize) -> Response<crate::site::Sent> {
     response(&[], text)
 }
 
-/// What a victim gets who asks for `uri` after an attacker has sent `attack`, if it says anything of the attack.
+/// What a victim gets who asks for `uri` after an attacker has sent `attack`, if it says anything
+/// of the attack.
 async fn poisoned(rule: Rule, attack: Got, uri: &str, mark: &str) -> Option<String> {
     let site = Site::new(rules(rule), reflect);
     site.ask(attack).await;
@@ -106,7 +107,8 @@ async fn r07_bodies_and_methods_poison_nobody() {
 
 #[tokio::test]
 async fn r28_the_end_of_a_path_makes_nothing_public() {
-    // The router hands `/profile/x.css` to the page of the signed-in user; a rule is for `/static/`.
+    // The router hands `/profile/x.css` to the page of the signed-in user; a rule is for
+    // `/static/`.
     let rules = Rules::builder()
         .rule(Rule::new("/static/{*file}").named("static").ttl(Duration::from_secs(60)).shared())
         .build()

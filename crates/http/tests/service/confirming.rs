@@ -20,7 +20,8 @@ fn not_modified(fields: &[(&str, &str)]) -> Response<Sent> {
     confirmed
 }
 
-/// The first response is `v1`, and all others are `v2`; a condition is answered with a 304 about that.
+/// The first response is `v1`, and all others are `v2`; a condition is answered with a 304 about
+/// that.
 fn changing(request: &Got, call: usize) -> Response<Sent> {
     match call {
         0 => response(&[("etag", "\"v1\"")], "one"),

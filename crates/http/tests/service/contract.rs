@@ -30,7 +30,8 @@ async fn the_inner_service_is_called_only_when_it_is_ready() {
     answer(&mut handle, "/a", "first").await;
     let body = response.await.expect("no panic").expect("no error").into_body();
     assert_eq!(body.collect().await.expect("whole").to_bytes(), "first");
-    // That it is not ready holds for what is in the cache, too: who is behind the layer decides about its load.
+    // That it is not ready holds for what is in the cache, too: who is behind the layer decides
+    // about its load.
     handle.allow(0);
     assert!(service.poll_ready().is_pending());
     // A hit leaves the service that is ready as it is.

@@ -90,7 +90,8 @@ pub(crate) fn response(fields: &[(&str, &str)], body: impl Into<Bytes>) -> Respo
 }
 
 impl Site {
-    /// A service that answers with what `handler` makes of a request and of how many there were before.
+    /// A service that answers with what `handler` makes of a request and of how many there were
+    /// before.
     pub(crate) fn new(
         rules: Rules,
         handler: impl Fn(&Got, usize) -> Response<Sent> + Send + Sync + 'static,

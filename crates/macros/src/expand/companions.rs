@@ -13,7 +13,8 @@ use syn::Generics;
 pub(super) enum Companions {
     /// `f::name`
     InEnum(Ident),
-    /// `f::name` as well, but what else is called `f` comes first: a module, a type, what is imported by its name.
+    /// `f::name` as well, but what else is called `f` comes first: a module, a type, what is
+    /// imported by its name.
     InWeakEnum(Ident),
     /// `Self::f_name`
     Beside(Ident),

@@ -10,8 +10,8 @@ use std::collections::HashSet;
 struct State {
     value: Option<ValueId>,
     is_tagged: bool,
-    /// Events that have looked at the value and have still to replace it, which they do even if the tag
-    /// has been invalidated by then, and nobody has written since.
+    /// Events that have looked at the value and have still to replace it, which they do even if the
+    /// tag has been invalidated by then, and nobody has written since.
     looked: u32,
     /// The event that has just made one value of another.
     replaced: Option<usize>,

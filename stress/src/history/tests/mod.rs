@@ -1,4 +1,5 @@
-//! Histories written by hand, good and bad; and small random ones, compared with trying every order.
+//! Histories written by hand, good and bad; and small random ones, compared with trying every
+//! order.
 
 mod computing;
 mod every_order;

@@ -6,7 +6,8 @@ use ::axum::extract::{Request, State};
 use http::header;
 use std::sync::Arc;
 
-/// Says what the token of a request allows. A page that has none yet asks, too: that is not an error, as a wrong token is.
+/// Says what the token of a request allows. A page that has none yet asks, too: that is not an
+/// error, as a wrong token is.
 pub(crate) async fn session(
     State(gate): State<Arc<Gate>>,
     request: Request,

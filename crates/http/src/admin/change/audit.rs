@@ -1,4 +1,5 @@
-//! One line for each change: who, what, how many entries. Never a key, a path or a user, which may be secret.
+//! One line for each change: who, what, how many entries. Never a key, a path or a user, which may
+//! be secret.
 
 use crate::admin::auth::Identity;
 use tracing::info;

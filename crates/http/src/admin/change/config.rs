@@ -58,7 +58,8 @@ impl ConfigRequest {
         cache: &ManagedCache,
         who: &Identity,
     ) -> Result<model::Settings, Problem> {
-        // Of two that change different settings at once, none takes back what the other has changed.
+        // Of two that change different settings at once, none takes back what the other has
+        // changed.
         let _one_at_a_time = state.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut settings = cache.settings();
         if let Some(capacity) = self.capacity {
@@ -101,7 +102,8 @@ fn problem(error: ApplyError) -> Problem {
             };
             let (field, allowed) = (field.to_owned(), allowed.to_owned());
             let error = FieldError { field, value, allowed };
-            // It depends on the cache: one that counts entries takes less than one that counts bytes.
+            // It depends on the cache: one that counts entries takes less than one that counts
+            // bytes.
             Problem::of_fields(StatusCode::CONFLICT, vec![error])
         }
         other => Problem::new(StatusCode::CONFLICT, other.to_string()),

@@ -1,4 +1,5 @@
-//! The files of the dashboard. They are served as they lie in the repository: there is no step that builds them.
+//! The files of the dashboard. They are served as they lie in the repository: there is no step that
+//! builds them.
 
 use crate::semantics;
 use http::HeaderValue;

@@ -1,7 +1,8 @@
 //! The dashboard: one page over the management API, whose files are a part of the program.
 //!
-//! The page holds no data, and so it is served without a token. It asks for one, keeps it in the browser's storage of the
-//! session, and talks to the endpoints beside it. Nothing is asked for elsewhere, which the headers see to.
+//! The page holds no data, and so it is served without a token. It asks for one, keeps it in the
+//! browser's storage of the session, and talks to the endpoints beside it. Nothing is asked for
+//! elsewhere, which the headers see to.
 
 mod assets;
 
@@ -17,8 +18,8 @@ use ::axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use std::time::SystemTime;
 
-/// What the page may do: run and fetch what comes from where it comes from. `require-trusted-types-for` forbids scripts to
-/// make elements of text.
+/// What the page may do: run and fetch what comes from where it comes from.
+/// `require-trusted-types-for` forbids scripts to make elements of text.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
                       require-trusted-types-for 'script'; trusted-types 'none'";
@@ -52,8 +53,8 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/dashboard/{*path}", get(file))
 }
 
-/// Links of the page are relative, so it has to be a directory. So is this location: nobody here knows where the router
-/// is nested.
+/// Links of the page are relative, so it has to be a directory. So is this location: nobody here
+/// knows where the router is nested.
 async fn to_directory() -> Response {
     let location = (header::LOCATION, HeaderValue::from_static("dashboard/"));
     (StatusCode::PERMANENT_REDIRECT, HEADERS, [location]).into_response()

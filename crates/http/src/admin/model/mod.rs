@@ -1,7 +1,8 @@
 //! What the management API says and takes, as JSON.
 //!
-//! Names are in snake case. Durations are seconds, as floating point numbers (`_seconds`), moments are milliseconds since
-//! 1970 (`_ms`), sizes are bytes (`_bytes`). A ratio is `null` where nothing was asked for.
+//! Names are in snake case. Durations are seconds, as floating point numbers (`_seconds`), moments
+//! are milliseconds since 1970 (`_ms`), sizes are bytes (`_bytes`). A ratio is `null` where nothing
+//! was asked for.
 
 mod requests;
 
@@ -414,7 +415,8 @@ pub struct Key {
     pub key_type: String,
     /// Its namespace, which is empty for views that name none.
     pub namespace: String,
-    /// How often it was used since the cache last looked for entries to give up: 0 to 3, where 3 is 3 or more.
+    /// How often it was used since the cache last looked for entries to give up: 0 to 3, where 3 is
+    /// 3 or more.
     pub uses: u32,
     /// How long ago it was written; `null` if nobody knows.
     pub age_seconds: Option<f64>,

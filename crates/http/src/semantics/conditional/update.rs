@@ -44,10 +44,10 @@ pub(crate) enum HeadEffect {
 
 /// Decides what a response to HEAD, which went to the origin, says of a stored response to GET.
 ///
-/// If it has the same status, validators and length, its fields are those that GET would get, but for an
-/// entity tag that the cache has made: it is to be made again. Another
-/// status outdates the stored response only if it says that the resource is another one or gone: a
-/// server may know GET and not HEAD.
+/// If it has the same status, validators and length, its fields are those that GET would get, but
+/// for an entity tag that the cache has made: it is to be made again. Another status outdates the
+/// stored response only if it says that the resource is another one or gone: a server may know GET
+/// and not HEAD.
 pub(crate) fn head_effect(
     stored: &HeaderMap,
     validators: &Validators,

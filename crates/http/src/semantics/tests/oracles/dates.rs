@@ -13,8 +13,8 @@ fn now() -> SystemTime {
 pub(crate) fn check(data: &[u8]) {
     let ours = subject::parse_date(data, now());
     let theirs = std::str::from_utf8(data).ok().and_then(|it| httpdate::parse_http_date(it).ok());
-    // It is the more lenient one: any byte will do for some of the spaces, for instance. What it would write itself has to be
-    // read, though.
+    // It is the more lenient one: any byte will do for some of the spaces, for instance. What it
+    // would write itself has to be read, though.
     if theirs.is_some_and(|theirs| httpdate::fmt_http_date(theirs).as_bytes() == data) {
         assert!(ours.is_some(), "a date as httpdate writes it is one to us: {data:?}");
     }

@@ -7,36 +7,36 @@
 //! - splits quoted strings at commas (RFC 9110 5.6.4), so `private="a, no-store"` has `no-store`;
 //! - takes the qualified forms of `private` and `no-cache` for the unqualified ones, which RFC 9111
 //!   5.2.2.4 and 5.2.2.7 allow;
-//! - takes what no number is after `max-age` for 0, as we do, but `max-age` without an argument for no
-//!   lifetime at all (RFC 9111 4.2.1);
-//! - reads `Age: 10, 20` and numbers beyond 64 bits as 0; the first member counts (RFC 9111 5.1), and
-//!   large numbers count as 2^31 (1.2.2);
+//! - takes what no number is after `max-age` for 0, as we do, but `max-age` without an argument for
+//!   no lifetime at all (RFC 9111 4.2.1);
+//! - reads `Age: 10, 20` and numbers beyond 64 bits as 0; the first member counts (RFC 9111 5.1),
+//!   and large numbers count as 2^31 (1.2.2);
 //! - leaves `Date` and the time of the exchange out of the age (RFC 9111 4.2.3);
 //! - lets `proxy-revalidate` end every lifetime, and serves what is stale in spite of `s-maxage`
 //!   (RFC 9111 5.2.2.8, 5.2.2.10);
 //! - heeds `Pragma` in requests that have `Cache-Control` (RFC 9111 5.4);
-//! - looks at the first line alone of `Date`, `Expires`, `Age` and `Vary`'s `*`, and reads dates by RFC
-//!   2822: zones, missing seconds, no obsolete forms (RFC 9110 5.6.7);
-//! - knows neither `must-understand` (RFC 9111 5.2.2.3) nor statuses beyond a list (3), and stores 206
-//!   never and POST if it has a lifetime, which both are allowed;
-//! - stores responses that set cookies, with a lifetime only if they are `public` or `immutable`: ours
-//!   are not stored;
+//! - looks at the first line alone of `Date`, `Expires`, `Age` and `Vary`'s `*`, and reads dates by
+//!   RFC 2822: zones, missing seconds, no obsolete forms (RFC 9110 5.6.7);
+//! - knows neither `must-understand` (RFC 9111 5.2.2.3) nor statuses beyond a list (3), and stores
+//!   206 never and POST if it has a lifetime, which both are allowed;
+//! - stores responses that set cookies, with a lifetime only if they are `public` or `immutable`:
+//!   ours are not stored;
 //! - guesses lifetimes of more than a day, which RFC 9111 4.2.2 leaves open.
 //!
 //! `headers` 0.4
-//! - `CacheControl` has no qualified forms, the last of equal directives counts (RFC 9111 4.2.1), and one
-//!   directive with an invalid argument is left out;
+//! - `CacheControl` has no qualified forms, the last of equal directives counts (RFC 9111 4.2.1),
+//!   and one directive with an invalid argument is left out;
 //! - `IfNoneMatch` reads visible ASCII only; entity tags may have more (RFC 9110 8.8.3). It takes a
 //!   backslash in an entity tag for what it is, but goes on behind what is no entity tag;
 //! - `ETag` takes spaces in tags, and panics at them with debug assertions;
-//! - `Range` yields no suffix that is longer than the content (RFC 9110 14.1.2), does not clamp, and
-//!   accepts `bytes=+1-2` and only lower case (14.1);
+//! - `Range` yields no suffix that is longer than the content (RFC 9110 14.1.2), does not clamp,
+//!   and accepts `bytes=+1-2` and only lower case (14.1);
 //! - `Age` accepts a plus sign.
 //!
 //! `httpdate` 1.0
-//! - wants the weekday to be right, letters as they are in the standard (RFC 9111 4.2 asks for less), and
-//!   years from 1970 on; takes two-digit years below 70 for this century (RFC 9110 5.6.7); knows no leap
-//!   second.
+//! - wants the weekday to be right, letters as they are in the standard (RFC 9111 4.2 asks for
+//!   less), and years from 1970 on; takes two-digit years below 70 for this century (RFC 9110
+//!   5.6.7); knows no leap second.
 //!
 //! `sfv` 0.15 is right as far as we know.
 
