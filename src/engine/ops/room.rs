@@ -71,7 +71,7 @@ impl<K, V> Shard<K, V> {
         target: Target,
         home: Home<'i>,
         node: NodeId,
-        thread_cache: Option<&ThreadCache>,
+        cache: Option<&ThreadCache>,
     ) -> Option<Room<'i>> {
         if self.evicts_what_is_due() {
             if !cx.budget().is_dry(self.credits()) {
@@ -81,7 +81,7 @@ impl<K, V> Shard<K, V> {
                 }
             }
             if !cx.common().tiers.has_grown() {
-                return self.evict_for(cx, target, home, node, thread_cache);
+                return self.evict_for(cx, target, home, node, cache);
             }
         }
         self.room_by_weight(cx, target).map(Room::apart)
@@ -95,7 +95,7 @@ impl<K, V> Shard<K, V> {
         target: Target,
         home: Home<'i>,
         node: NodeId,
-        thread_cache: Option<&ThreadCache>,
+        cache: Option<&ThreadCache>,
     ) -> Option<Room<'i>> {
         let (policy, state, index) = (&self.policy, self.policy_state(), &self.index);
         let members = home.members();
@@ -124,7 +124,7 @@ impl<K, V> Shard<K, V> {
             }
             return self.evict_by_visit(cx, target, home, node).map(Room::apart);
         };
-        let credit = self.finish_eviction(cx, victim, thread_cache);
+        let credit = self.finish_eviction(cx, victim, cache);
         Some(Room::evicted(credit, claim, vacant))
     }
 
@@ -374,17 +374,10 @@ impl<K, V> Shard<K, V> {
         &self,
         cx: &WriteScope<'_, K, V>,
         victim: Victim,
-        thread_cache: Option<&ThreadCache>,
+        cache: Option<&ThreadCache>,
     ) -> Credit {
         self.policy.leave(self.policy_state(), &self.index, victim);
-        self.finish_removal_with_credit(
-            cx,
-            victim.loc,
-            victim.word,
-            RemovalCause::Size,
-            thread_cache,
-        )
-        .0
+        self.finish_removal_with_credit(cx, victim.loc, victim.word, RemovalCause::Size, cache).0
     }
 
     /// Evicts the entry that the policy chooses in this shard, beginning at the set `home`. Returns
