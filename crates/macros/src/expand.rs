@@ -30,7 +30,7 @@ use names::{at_call_site, plain};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use std::time::Duration;
-use syn::{Error, FnArg, LitStr, Pat, PatIdent, Result, Signature, spanned::Spanned};
+use syn::{Error, FnArg, Lifetime, LitStr, Pat, PatIdent, Result, Signature, spanned::Spanned};
 use write::expand_write;
 
 /// Everything that expressions are made of.
@@ -301,34 +301,38 @@ impl Plan<'_> {
             }
         };
         // What borrows from the arguments is over before they are moved.
-        let begin = quote! {
-            let __larder_found = {
+        let found = quote! {
+            {
                 #bindings
                 #checks
                 let __larder_found = #rt::#first_name(#function, #shape, &#expression #rows);
                 __larder_found
-            };
+            }
         };
+        // The turn leaves what was found in a statement of its own: a future would keep room for the
+        // scrutinee of a `match` in which it waits.
         let result = if first == "look_up" {
+            let label = Lifetime::new("'__larder_call", Span::mixed_site());
             quote! {
-                match __larder_found {
-                    #rt::Looked::Found(__larder_output) => __larder_output,
-                    #rt::Looked::Missing(__larder_turn) => {
-                        #tagged
-                        #load
-                    }
+                #label: {
+                    let __larder_turn = match #found {
+                        #rt::Looked::Found(__larder_output) => break #label __larder_output,
+                        #rt::Looked::Missing(__larder_turn) => __larder_turn,
+                    };
+                    #tagged
+                    #load
                 }
             }
         } else {
             quote! {
-                let __larder_turn = __larder_found;
+                let __larder_turn = #found;
                 #tagged
                 #load
             }
         };
         match subject.kind {
-            Kind::View => quote!(#begin #rt::respond({ #result })),
-            _ => quote!(#begin #result),
+            Kind::View => quote!(#rt::respond({ #result })),
+            _ => result,
         }
     }
 
