@@ -59,6 +59,7 @@ pub struct App {
     pub demo: Option<DemoLogin>,
     /// The token of the management API, if this start has made it up.
     pub admin_token: Option<String>,
+    admin: Option<Admin>,
     service: Shared,
 }
 
@@ -99,7 +100,8 @@ impl App {
             Some(caches) if service.config.admin.enabled => admin(&service.config, caches)?,
             _ => (None, None),
         };
-        Ok(Self { router: router(&service, admin), demo, admin_token, service })
+        let router = router(&service, admin.as_ref());
+        Ok(Self { router, demo, admin_token, admin, service })
     }
 
     /// Returns how short addresses begin.
@@ -111,6 +113,13 @@ impl App {
     /// Waits until all clicks are written that have been taken so far.
     pub async fn flush_clicks(&self) {
         self.service.clicks.flush().await;
+    }
+
+    /// Has the responses end that would go on by themselves: the events of the management API.
+    pub(crate) fn end_streams(&self) {
+        if let Some(admin) = &self.admin {
+            admin.end_events();
+        }
     }
 
     /// Writes the clicks that wait, and closes the database. For when no request is under way any
@@ -150,7 +159,7 @@ fn admin(config: &Config, caches: &Caches) -> Result<(Option<Admin>, Option<Stri
     Ok((Some(admin.build()?), new))
 }
 
-fn router(service: &Shared, admin: Option<Admin>) -> Router {
+fn router(service: &Shared, admin: Option<&Admin>) -> Router {
     let server = &service.config.server;
     let max_body = usize::try_from(server.max_body).unwrap_or(usize::MAX);
     let mut router = page::router()

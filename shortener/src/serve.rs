@@ -85,6 +85,7 @@ impl App {
             serve_connection(stream, address, self.router.clone(), &graceful, permit, limit);
         }
         drop(listener);
+        self.end_streams();
         let limit = settings.shutdown_timeout;
         let start = tokio::time::Instant::now();
         tracing::info!(connections = graceful.count(), "shutting down");

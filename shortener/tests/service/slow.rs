@@ -119,3 +119,29 @@ async fn a_request_under_way_is_answered_before_the_end() {
     assert!(answer.starts_with("HTTP/1.1 422") || answer.starts_with("HTTP/1.1 400"), "{answer}");
     timeout(LIMIT, end).await.expect("nothing is left to do").unwrap().unwrap();
 }
+
+/// Events come each second for as long as somebody listens.
+#[tokio::test]
+async fn events_that_somebody_listens_to_end_with_the_service() {
+    let database = Database::new().await;
+    let settings = [
+        ("server.shutdown_timeout", "10m"),
+        ("admin.enabled", "true"),
+        ("admin.token", "a-token-for-this-test-alone"),
+    ];
+    let service = Running::start(&database, &settings).await;
+    let mut stream = TcpStream::connect(service.client.address).await.unwrap();
+    let request = "GET /api/cache/events/ HTTP/1.1\r\nhost: sho.rt\r\n\
+                   authorization: Bearer a-token-for-this-test-alone\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("event: sample") {
+        let read =
+            timeout(LIMIT, stream.read_buf(&mut answer)).await.expect("events come").unwrap();
+        assert!(read > 0, "{}", String::from_utf8_lossy(&answer));
+    }
+    timeout(LIMIT, service.end()).await.expect("no stream holds it up").unwrap();
+    timeout(LIMIT, stream.read_to_end(&mut answer)).await.expect("the stream has ended").unwrap();
+    // The last chunk of a body that is whole.
+    assert!(answer.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&answer));
+}
