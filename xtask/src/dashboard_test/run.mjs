@@ -12,13 +12,19 @@ import * as numbers from "./checks/numbers.mjs";
 import * as session from "./checks/session.mjs";
 import * as states from "./checks/states.mjs";
 import { Desk } from "./desk.mjs";
-import { FAULTS } from "./faults.mjs";
+import { FAULTS as OF_DASHBOARD } from "./faults.mjs";
+import * as shortener from "./shortener/checks.mjs";
+import { ShortenerDesk } from "./shortener/desk.mjs";
+import { FAULTS as OF_SHORTENER } from "./shortener/faults.mjs";
 
-const CHECKS = [session, numbers, changes, states, access, keyboard].flatMap(({ CHECKS }) => Object.entries(CHECKS));
+const OF_PAGES = [session, numbers, changes, states, access, keyboard, shortener];
+const CHECKS = OF_PAGES.flatMap(({ CHECKS }) => Object.entries(CHECKS));
+const FAULTS = [...OF_DASHBOARD, ...OF_SHORTENER];
 
 const { values: options } = parseArgs({
   options: {
     base: { type: "string" },
+    shortener: { type: "string" },
     browser: { type: "string" },
     packages: { type: "string" },
     pictures: { type: "string" },
@@ -43,7 +49,9 @@ const setting = {
 
 /** What is wrong, or null. */
 async function outcome(check, fault) {
-  const desk = new Desk(browser, setting, fault);
+  const desk = Object.values(shortener.CHECKS).includes(check)
+    ? new ShortenerDesk(browser, { ...setting, base: options.shortener }, fault)
+    : new Desk(browser, setting, fault);
   try {
     await check(desk);
     desk.judge();

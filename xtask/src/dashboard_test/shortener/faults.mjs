@@ -1,0 +1,81 @@
+// Faults in the page of the shortener, each of which the check that it is named for has to find.
+
+export const FAULTS = [
+  {
+    check: "shortener: a wrong password is refused, the demo login lets in, and out again",
+    what: "a session that goes on when one has signed out",
+    file: "assets/app.js",
+    from: "ask('POST', '/api/auth/logout/')",
+    to: "Promise.resolve()",
+  },
+  {
+    check: "shortener: a link is made, is listed first, and leads where it should",
+    what: "a list that is as it was",
+    file: "assets/links.js",
+    from: "  page = 1;\n  await show().catch(failed);\n}\n\nfunction edit",
+    to: "}\n\nfunction edit",
+  },
+  {
+    check: "shortener: what is no address is refused at its field",
+    what: "a field that is not marked",
+    file: "assets/dom.js",
+    from: "input.setAttribute('aria-invalid', 'true');",
+    to: "",
+  },
+  {
+    check: "shortener: links are found by their text",
+    what: "a text that is not sent",
+    file: "assets/links.js",
+    from: "if (text) parameters.set('q', text);",
+    to: "",
+  },
+  {
+    check: "shortener: clicks are plotted by day, of all links and of one",
+    what: "a day that is left out",
+    file: "assets/chart.js",
+    from: "days.forEach((it, index) => {",
+    to: "days.slice(1).forEach((it, index) => {",
+  },
+  {
+    check: "shortener: the theme can be chosen, and stays chosen",
+    what: "a choice that is forgotten",
+    file: "assets/app.js",
+    from: "localStorage.setItem('theme', name);",
+    to: "theme(name); return;",
+  },
+  {
+    check: "shortener: light, on a desk",
+    what: "text that is too pale",
+    file: "assets/style.css",
+    from: "--soft: light-dark(#5a6473",
+    to: "--soft: light-dark(#a3adba",
+  },
+  {
+    check: "shortener: dark, on a desk",
+    what: "text that is too dark",
+    file: "assets/style.css",
+    from: "#a3adba);",
+    to: "#4a5460);",
+  },
+  {
+    check: "shortener: light, on a phone",
+    what: "a table that does not become cards",
+    file: "assets/style.css",
+    from: "(max-width: 46rem)",
+    to: "(max-width: 4rem)",
+  },
+  {
+    check: "shortener: dark, on a phone",
+    what: "a field without a label",
+    file: "",
+    from: '<label for="password">Password</label>',
+    to: "<span>Password</span>",
+  },
+  {
+    check: "shortener: the theme can be chosen, and stays chosen",
+    what: "an error on the console",
+    file: "assets/app.js",
+    from: "theme(stored());",
+    to: 'theme(stored()); console.error("planted");',
+  },
+];
