@@ -121,3 +121,32 @@ async fn a_service_that_refuses_users_is_named_with_its_answer() {
     let error = run(service, "--duration 0.1").await.unwrap_err().to_string();
     assert!(error.starts_with("POST /api/auth/register/ failed: 418"), "{error}");
 }
+
+/// A connection sends its next request when it has the answer to the one before.
+#[tokio::test]
+async fn a_warm_up_sends_as_many_requests_as_it_is_told_and_none_of_them_counts() {
+    let (asked, answering) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let most = Arc::new(AtomicU64::new(0));
+    let counts = (Arc::clone(&asked), Arc::clone(&answering), Arc::clone(&most));
+    let redirect = move || {
+        let (asked, answering, most) = counts.clone();
+        async move {
+            asked.fetch_add(1, Ordering::Relaxed);
+            most.fetch_max(answering.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            answering.fetch_sub(1, Ordering::Relaxed);
+            let fields = [(header::LOCATION, "https://example.com/")];
+            (StatusCode::FOUND, [("cache-status", "test; hit")], fields)
+        }
+    };
+    let service = service().route("/api/urls/redirect/{code}/", get(redirect));
+    let line = "--warm-up-requests 200 --rate 100 --duration 0.1 --connections 3 --mix redirect=1 \
+                --arrivals constant --timeout 60";
+    let report = run(service, line).await.unwrap();
+    let redirect = of(&report, Endpoint::Redirect);
+    assert_eq!((redirect.answered, redirect.hits, redirect.failed), (10, 10, 0), "{report}");
+    assert_eq!((asked.load(Ordering::Relaxed), report.warm_up_requests), (210, 200));
+    assert!((1..=3).contains(&most.load(Ordering::Relaxed)));
+    // 67 of them one after another.
+    assert!(report.warm_up_seconds >= 0.067, "{}", report.warm_up_seconds);
+}

@@ -33,11 +33,12 @@ cargo xtask http-peers [--hits]              larder-http and other HTTP caching 
 cargo xtask http-bench [--seconds N] [--rounds N] [--rows ROW,..]
                                              the caching proxy beside nginx and varnish, under wrk
 cargo xtask service-bench [--quick] [--users N] [--urls N] [--clicks N] [--rate N] [--seconds N] [--rounds N]
-                          [--warm-up N] [--database sqlite|postgres]
+                          [--warm-up REQUESTS] [--database sqlite|postgres]
                                              the shortener with and without its caches, under a load
 cargo xtask api-fuzz [--examples N]          schemathesis against the management API (python3)
 cargo xtask dashboard-test [--planted] [--only NAME]
-                                             the dashboard in Chromium (node), and the faults it must find
+                                             the dashboard and the shortener's page in Chromium (node), and
+                                             the faults that the checks must find
 cargo xtask service-postgres                 the tests of the shortener on a PostgreSQL server of their own
 cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
 ";

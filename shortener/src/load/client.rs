@@ -45,6 +45,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// What the service says it took itself.
     pub(super) server: Option<Duration>,
+    /// Whether the service says that its cache has answered.
+    pub(super) hit: bool,
 }
 
 /// What came back instead.
@@ -111,8 +113,9 @@ impl Connection {
         let response = sender.send_request(request).await.map_err(|_| CallError::Connection)?;
         let status = response.status();
         let server = server_time(response.headers());
+        let hit = is_hit(response.headers());
         let body = response.into_body().collect().await.map_err(|_| CallError::Connection)?;
-        Ok((sender, Answer { status, body: body.to_bytes(), server }))
+        Ok((sender, Answer { status, body: body.to_bytes(), server, hit }))
     }
 
     async fn open(&self) -> Result<SendRequest<Full<Bytes>>, CallError> {
@@ -140,6 +143,13 @@ fn server_time(headers: &HeaderMap) -> Option<Duration> {
     Duration::try_from_secs_f64(millis / 1e3).ok()
 }
 
+/// The parameter `hit` of the field `Cache-Status`.
+fn is_hit(headers: &HeaderMap) -> bool {
+    let fields = headers.get_all("cache-status").iter().filter_map(|field| field.to_str().ok());
+    let mut parameters = fields.flat_map(|field| field.split([',', ';']));
+    parameters.any(|parameter| parameter.trim() == "hit")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,5 +171,20 @@ mod tests {
         for values in [&[][..], &["db;dur=1"], &["app"], &["app;dur=soon"], &["app;dur=-1"]] {
             assert_eq!(server_time(&headers(values)), None, "{values:?}");
         }
+    }
+
+    #[test]
+    fn a_hit_is_what_its_field_says() {
+        for (value, hit) in [
+            ("larder; hit; ttl=30", true),
+            ("larder; fwd=uri-miss; stored, outer; hit", true),
+            ("larder; fwd=uri-miss; stored", false),
+            ("hitter; fwd=miss; detail=hits", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.append("cache-status", HeaderValue::from_static(value));
+            assert_eq!(is_hit(&headers), hit, "{value}");
+        }
+        assert!(!is_hit(&HeaderMap::new()));
     }
 }

@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::client::Connection;
+use super::client::{Answer, Connection};
 use super::options::Settings;
 use super::plan::{Chooser, Plan};
 use super::tally::{Failure, Outcome, Tallies, Timing};
@@ -25,7 +25,7 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 /// What all connections share.
 #[derive(Debug)]
 struct Run {
-    world: World,
+    world: Arc<World>,
     plan: Plan,
     chooser: Chooser,
     tallies: Tallies,
@@ -37,7 +37,7 @@ struct Run {
 /// Runs `plan`; ends at the latest one time limit after its last request was due.
 pub(super) async fn run(
     target: &Target,
-    world: World,
+    world: Arc<World>,
     plan: Plan,
     settings: &Settings,
     bar: &ProgressBar,
@@ -122,8 +122,8 @@ async fn work(run: Arc<Run>, mut connection: Connection, bar: ProgressBar) {
         lost.disarm();
         match answer {
             Ok(answer) if answer.status.as_u16() < 400 => {
-                let (server, bytes) = (answer.server, answer.body.len());
-                let timing = Timing { due, sent, done, server, bytes };
+                let Answer { server, hit, body, .. } = answer;
+                let timing = Timing { due, sent, done, server, hit, bytes: body.len() };
                 run.tallies.answered(draw.endpoint, timing);
             }
             Ok(answer) => {

@@ -6,8 +6,8 @@
 //! stands the time from sending to the last byte, and the time the service itself reports.
 //!
 //! `target` says who may be asked, `mix` what is asked, `plan` when and for which code, `world`
-//! brings users and codes, `client` speaks HTTP, `drive` runs the plan, `tally` counts, `report`
-//! and `plot` tell.
+//! brings users and codes, `client` speaks HTTP, `warming` warms the service up, `drive` runs the
+//! plan, `tally` counts, `report` and `plot` tell.
 
 mod client;
 mod drive;
@@ -18,6 +18,7 @@ mod plot;
 mod report;
 mod tally;
 mod target;
+mod warming;
 mod world;
 
 pub use mix::{Endpoint, Mix, MixError};
@@ -26,6 +27,7 @@ pub use plan::Arrivals;
 pub use report::{EndpointReport, Quantiles, Report};
 
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -46,12 +48,13 @@ use world::World;
 pub async fn run(options: &Options) -> Result<Report, LoadError> {
     let settings = options.check()?;
     let target = Target::resolve(&options.target, options.allow_remote).await?;
-    let world = World::meet(&target, options, settings.timeout).await?;
+    let world = Arc::new(World::meet(&target, options, settings.timeout).await?);
+    let warming = warming::run(&target, &world, &settings).await;
     let plan = Plan::new(&settings);
     let bar = progress_bar(plan.len());
     let outcome = drive::run(&target, world, plan, &settings, &bar).await;
     bar.finish_and_clear();
-    let report = Report::new(options, &settings, &outcome);
+    let report = Report::new(options, &settings, warming, &outcome);
     if let Some(path) = &options.svg {
         write(path, &plot::draw(&outcome))?;
     }

@@ -28,6 +28,9 @@ pub struct Options {
     /// Seconds before them that are not
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     pub warm_up: f64,
+    /// Requests before all others, as fast as the connections bring them
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub warm_up_requests: Count,
     /// Measured requests at most
     #[arg(long, value_name = "N")]
     pub requests: Option<Count>,
@@ -148,8 +151,10 @@ pub enum LoadError {
 pub(super) struct Settings {
     pub(super) rate: f64,
     pub(super) warm_up: Duration,
+    /// Sent before the plan begins.
+    pub(super) warm_up_requests: usize,
     pub(super) measured: Duration,
-    /// Requests in all, warm-up included.
+    /// Requests of the plan.
     pub(super) requests: usize,
     pub(super) connections: usize,
     pub(super) timeout: Duration,
@@ -190,6 +195,8 @@ impl Options {
         Ok(Settings {
             rate,
             warm_up,
+            warm_up_requests: count("warm-up-requests", self.warm_up_requests, 0, MOST_REQUESTS)?
+                as usize,
             measured,
             requests: requests as usize,
             connections: count("connections", self.connections, 1, 20_000)? as usize,
@@ -255,6 +262,7 @@ mod tests {
             ("--connections 1M", "--connections 1M"),
             ("--timeout 0", "--timeout 0"),
             ("--requests 0", "--requests 0"),
+            ("--warm-up-requests 1000M", "--warm-up-requests"),
             ("--zipf=-1", "--zipf -1"),
             ("--users 0", "--users 0"),
             ("--urls 0", "--urls 0"),

@@ -120,6 +120,7 @@ mod tests {
         Settings {
             rate: 1_000.0,
             warm_up: Duration::ZERO,
+            warm_up_requests: 0,
             measured: Duration::from_secs(20),
             requests: 20_000,
             connections: 1,

@@ -197,7 +197,7 @@ mod tests {
         for second in 0..60 {
             let due = Duration::from_secs(second);
             let done = due + Duration::from_millis(if second < 30 { 1 } else { 100 });
-            let timing = Timing { due, sent: due, done, server: None, bytes: 0 };
+            let timing = Timing { due, sent: due, done, server: None, hit: false, bytes: 0 };
             tallies.answered(Endpoint::List, timing);
         }
         let svg = draw(&tallies.finish());

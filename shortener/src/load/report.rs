@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,10 @@ pub struct Report {
     pub zipf: f64,
     /// The number that requests were drawn from.
     pub draws: u64,
+    /// Requests before all others, as fast as the connections brought them.
+    pub warm_up_requests: u64,
+    /// How long they took.
+    pub warm_up_seconds: f64,
     /// How long was measured.
     pub measured_seconds: f64,
     /// Each endpoint that was asked.
@@ -42,6 +47,8 @@ pub struct EndpointReport {
     pub failures: BTreeMap<String, u64>,
     /// Answers a second.
     pub rate: f64,
+    /// Answers of the service's cache, as it reports them in `Cache-Status`.
+    pub hits: u64,
     /// Bytes of all bodies.
     pub body_bytes: u64,
     /// From the time a request was due.
@@ -79,7 +86,12 @@ impl Quantiles {
 }
 
 impl Report {
-    pub(super) fn new(options: &Options, settings: &Settings, outcome: &Outcome) -> Self {
+    pub(super) fn new(
+        options: &Options,
+        settings: &Settings,
+        warming: Duration,
+        outcome: &Outcome,
+    ) -> Self {
         let measured_seconds = settings.measured.as_secs_f64();
         let endpoint = |(endpoint, tally): &(Endpoint, Tally)| EndpointReport {
             endpoint: *endpoint,
@@ -87,6 +99,7 @@ impl Report {
             failed: tally.failed(),
             failures: tally.failures.iter().map(|(why, count)| (why.name(), *count)).collect(),
             rate: tally.latency.len() as f64 / measured_seconds,
+            hits: tally.hits,
             body_bytes: tally.bytes,
             latency_seconds: Quantiles::of(&tally.latency),
             service_seconds: Quantiles::of(&tally.service),
@@ -98,6 +111,8 @@ impl Report {
             mix: settings.mix.to_string(),
             zipf: settings.zipf,
             draws: settings.seed,
+            warm_up_requests: settings.warm_up_requests as u64,
+            warm_up_seconds: warming.as_secs_f64(),
             measured_seconds,
             endpoints: outcome.endpoints.iter().map(endpoint).collect(),
         }
@@ -172,6 +187,8 @@ mod tests {
             mix: "list=1".into(),
             zipf: 1.0,
             draws: 1,
+            warm_up_requests: 0,
+            warm_up_seconds: 0.0,
             measured_seconds: 2.0,
             endpoints: vec![EndpointReport {
                 endpoint: Endpoint::List,
@@ -179,6 +196,7 @@ mod tests {
                 failed: 3,
                 failures: BTreeMap::from([("404".into(), 1), ("timeout".into(), 2)]),
                 rate: 9.5,
+                hits: 9,
                 body_bytes: 1,
                 latency_seconds: Some(Quantiles { p50: 5e-5, p90: 0.0125, p99: 0.5, max: 2.25 }),
                 service_seconds: None,

@@ -52,6 +52,7 @@ pub(super) struct Timing {
     pub(super) sent: Duration,
     pub(super) done: Duration,
     pub(super) server: Option<Duration>,
+    pub(super) hit: bool,
     pub(super) bytes: usize,
 }
 
@@ -65,13 +66,15 @@ pub(super) struct Tally {
     /// What the service itself reports.
     pub(super) server: Histogram<u64>,
     pub(super) failures: BTreeMap<Failure, u64>,
+    /// Answers that the service's cache has given.
+    pub(super) hits: u64,
     pub(super) bytes: u64,
 }
 
 impl Tally {
     fn new() -> Self {
         let (latency, service, server) = (histogram(3), histogram(3), histogram(3));
-        Self { latency, service, server, failures: BTreeMap::new(), bytes: 0 }
+        Self { latency, service, server, failures: BTreeMap::new(), hits: 0, bytes: 0 }
     }
 
     pub(super) fn failed(&self) -> u64 {
@@ -109,6 +112,7 @@ impl Tallies {
             if let Some(server) = timing.server {
                 tally.server.saturating_record(nanos(server));
             }
+            tally.hits += u64::from(timing.hit);
             tally.bytes += timing.bytes as u64;
         }
         let slice = (into.as_nanos() / self.slice.as_nanos().max(1)) as usize;
@@ -171,6 +175,7 @@ mod tests {
             sent: Duration::from_millis(sent),
             done: Duration::from_millis(done),
             server: Some(Duration::from_millis(1)),
+            hit: true,
             bytes: 10,
         };
         // Of the warm-up, though its answer came later.
@@ -183,7 +188,7 @@ mod tests {
         let [(Endpoint::List, list), (Endpoint::Profile, profile)] = &outcome.endpoints[..] else {
             panic!("{:?}", outcome.endpoints);
         };
-        assert_eq!((list.latency.len(), list.failed(), list.bytes), (1, 0, 10));
+        assert_eq!((list.latency.len(), list.failed(), list.hits, list.bytes), (1, 0, 1, 10));
         let near = |histogram: &Histogram<u64>, millis: u64| {
             histogram.equivalent(histogram.max(), millis * 1_000_000)
         };

@@ -22,7 +22,7 @@ use serde_json::Value;
 pub(crate) use self::options::{Database, Options};
 use self::postgres::Postgres;
 pub(crate) use self::suite::run as test_on_postgres;
-use self::table::Rounds;
+use self::table::{Rounds, Warming};
 use crate::command::Run;
 use crate::place;
 use crate::server::{Server, Warden};
@@ -51,11 +51,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn heading(options: &Options) -> String {
-    let Options { users, urls, clicks, rate, seconds, rounds, warm_up, .. } = options;
+    let Options { users, urls, clicks, rate, seconds, rounds, .. } = options;
     format!(
-        "{urls} URLs of {users} users, {clicks} clicks. {rate} requests a second of {USERS} users ({MIX}; Zipf 1.0), \
-         {rounds} rounds of {seconds} s each after {warm_up} s of four times as many. The url cache has room for 300 000 \
-         entries, the analytics cache for 20 000. Load average {}.\n",
+        "{urls} URLs of {users} users, {clicks} clicks. {rate} requests a second of {USERS} users \
+         ({MIX}; Zipf 1.0), {rounds} rounds of {seconds} s each. The url cache has room for \
+         300 000 entries, the analytics cache for 20 000. Load average {}.\n",
         load_average()
     )
 }
@@ -71,10 +71,11 @@ fn measure(database: Database, options: &Options, warden: &Warden) -> Result<Rou
     let folder = warden.folder();
     let plain = start("plain", &place, warden)?;
     let cached = start("cached", &place, warden)?;
-    let mut rounds = Rounds::default();
-    for server in [&plain, &cached] {
-        warm_up(server, options, folder)?;
-    }
+    let warm_up = Warming {
+        requests: options.warm_up.clone(),
+        seconds: [warm_up(&plain, options, folder)?, warm_up(&cached, options, folder)?],
+    };
+    let mut rounds = Rounds::after(warm_up);
     for round in 1..=options.rounds {
         let mut turns = [("plain", &plain), ("cached", &cached)];
         // Who is first has the quieter or the busier machine, whichever it is.
@@ -155,13 +156,17 @@ fn start(name: &'static str, place: &Place, warden: &Warden) -> Result<Server> {
     Server::that_prints_its_address(name, run, warden)
 }
 
-/// The same requests for both, whatever becomes of them.
-fn warm_up(server: &Server, options: &Options, folder: &Path) -> Result<()> {
-    let (rate, seconds) = ((options.rate * 4).to_string(), options.warm_up.to_string());
+/// The same requests for both, as fast as they are answered. Returns how many seconds that took.
+fn warm_up(server: &Server, options: &Options, folder: &Path) -> Result<f64> {
+    let json = folder.join("warm-up.json");
+    // The load has at least one request that is due.
     ask(server, options, folder)
-        .args(["--rate", &rate, "--duration", "1", "--warm-up", &seconds, "--draws", "0"])
-        .read()
-        .map(drop)
+        .args(["--warm-up-requests", &options.warm_up, "--warm-up", "0", "--requests", "1"])
+        .args(["--rate", "1", "--duration", "1", "--draws", "0", "--json"])
+        .arg(&json)
+        .read()?;
+    let report: Value = serde_json::from_str(&fs::read_to_string(&json)?)?;
+    report["warm_up_seconds"].as_f64().context("no `warm_up_seconds`")
 }
 
 /// One round; each has its own requests, the same for both services.

@@ -31,8 +31,8 @@ pub(crate) struct Options {
     pub(crate) seconds: u32,
     /// That count.
     pub(crate) rounds: usize,
-    /// Before them, at four times the rate.
-    pub(crate) warm_up: u32,
+    /// Requests before them.
+    pub(crate) warm_up: String,
     /// None: both.
     pub(crate) database: Option<Database>,
 }
@@ -46,7 +46,7 @@ impl Default for Options {
             rate: 300,
             seconds: 10,
             rounds: 3,
-            warm_up: 60,
+            warm_up: "1M".into(),
             database: None,
         }
     }
@@ -59,7 +59,7 @@ impl Options {
             match argument {
                 Long("quick") => {
                     let (users, urls, clicks) = ("100".into(), "2k".into(), "20k".into());
-                    let (rate, seconds, rounds, warm_up) = (200, 2, 1, 2);
+                    let (rate, seconds, rounds, warm_up) = (200, 2, 1, "20k".into());
                     options =
                         Self { users, urls, clicks, rate, seconds, rounds, warm_up, ..options };
                 }
@@ -68,7 +68,7 @@ impl Options {
                 Long("clicks") => options.clicks = parser.value()?.string()?,
                 Long("rate") => options.rate = positive(parser, "--rate")?,
                 Long("seconds") => options.seconds = positive(parser, "--seconds")?,
-                Long("warm-up") => options.warm_up = positive(parser, "--warm-up")?,
+                Long("warm-up") => options.warm_up = parser.value()?.string()?,
                 Long("rounds") => options.rounds = positive(parser, "--rounds")? as usize,
                 Long("database") => {
                     options.database = match parser.value()?.string()?.as_str() {
@@ -106,8 +106,10 @@ mod tests {
 
     #[test]
     fn sizes_can_be_chosen() {
-        let options = parsed("--quick --urls 5k --rounds 2 --database postgres").unwrap();
+        let options =
+            parsed("--quick --urls 5k --rounds 2 --warm-up 3k --database postgres").unwrap();
         assert_eq!((options.urls.as_str(), options.clicks.as_str()), ("5k", "20k"));
+        assert_eq!(options.warm_up, "3k");
         assert_eq!((options.rounds, options.databases()), (2, vec![Database::Postgres]));
         assert_eq!(parsed("").unwrap(), Options::default());
     }

@@ -30,10 +30,22 @@ struct Times {
     client: Vec<f64>,
 }
 
+/// What went before the rounds.
+#[derive(Debug, Default)]
+pub(super) struct Warming {
+    /// How many requests, the same without caches and with them.
+    pub(super) requests: String,
+    /// How long they took, without caches and with them.
+    pub(super) seconds: [f64; 2],
+}
+
 /// What all rounds have brought, without the caches and with them.
 #[derive(Debug, Default)]
 pub(super) struct Rounds {
+    warming: Warming,
     times: [[Times; ENDPOINTS.len()]; 2],
+    /// Of the service with caches: answers, and those of its cache of responses.
+    hits: [(u64, u64); ENDPOINTS.len()],
     queries: [u64; 2],
     requests: [u64; 2],
     /// Whether the load was more than the service could answer.
@@ -41,6 +53,10 @@ pub(super) struct Rounds {
 }
 
 impl Rounds {
+    pub(super) fn after(warming: Warming) -> Self {
+        Self { warming, ..Self::default() }
+    }
+
     /// Adds a round of the service with or without caches, as `shortener load --json` reports it.
     pub(super) fn add(&mut self, cached: bool, report: &Value, queries: u64) -> Result<()> {
         let which = usize::from(cached);
@@ -48,7 +64,8 @@ impl Rounds {
         for endpoint in endpoints {
             let name = endpoint["endpoint"].as_str().context("no `endpoint`")?;
             let place = ENDPOINTS.iter().position(|(it, _)| *it == name);
-            let times = &mut self.times[which][place.with_context(|| name.to_owned())?];
+            let place = place.with_context(|| name.to_owned())?;
+            let times = &mut self.times[which][place];
             let failed = endpoint["failed"].as_u64().context("no `failed`")?;
             // A few may end with their connection; more of them are another load.
             let answered = endpoint["answered"].as_u64().context("no `answered`")?;
@@ -61,6 +78,11 @@ impl Rounds {
             times.client.push(client);
             self.overloaded[which] |= median("latency_seconds")? > LONGEST_WAIT * client;
             self.requests[which] += answered;
+            if cached {
+                let (all, hits) = &mut self.hits[place];
+                *all += answered;
+                *hits += endpoint["hits"].as_u64().context("no `hits`")?;
+            }
         }
         self.queries[which] += queries;
         Ok(())
@@ -71,7 +93,7 @@ pub(super) fn markdown(database: Database, rounds: &Rounds) -> Result<String> {
     let mut text = format!("### {}\n\n", database.name());
     text.push_str(
         "| median | handler, no cache | handler, cached | faster by | promised | client, no cache | \
-         client, cached | faster by |\n|---|---|---|---|---|---|---|---|\n",
+         client, cached | faster by | hits |\n|---|---|---|---|---|---|---|---|---|\n",
     );
     let mut short = Vec::new();
     for (place, (name, promised)) in ENDPOINTS.iter().enumerate() {
@@ -81,13 +103,14 @@ pub(super) fn markdown(database: Database, rounds: &Rounds) -> Result<String> {
         let promise = promised.map_or("-".to_owned(), |(from, to)| format!("{from}-{to} %"));
         writeln!(
             text,
-            "| {name} | {} | {} | {:.1} % | {promise} | {} | {} | {:.1} % |",
+            "| {name} | {} | {} | {:.1} % | {promise} | {} | {} | {:.1} % | {} |",
             micros(handler[0]),
             micros(handler[1]),
             faster(handler),
             micros(client[0]),
             micros(client[1]),
             faster(client),
+            hit_ratio(rounds.hits[place]),
         )?;
         match promised {
             Some((from, _)) if faster(handler) < *from => {
@@ -101,6 +124,14 @@ pub(super) fn markdown(database: Database, rounds: &Rounds) -> Result<String> {
     }
     let per_request = |which: usize| rounds.queries[which] as f64 / rounds.requests[which] as f64;
     let saved = faster([per_request(0), per_request(1)]);
+    let Warming { requests, seconds: [plain, cached] } = &rounds.warming;
+    writeln!(
+        text,
+        "\nBefore the rounds, each service has answered {requests} requests of the same mix, one \
+         after another on each of 64 connections: without caches in {plain:.0} s, with them in \
+         {cached:.0} s. \
+         Requests of the rounds that are the first for their code or page are misses, and count."
+    )?;
     writeln!(
         text,
         "\nQueries a request: {:.3} without caches, {:.3} with them: {saved:.1} % saved ({SAVED} % \
@@ -137,6 +168,11 @@ fn faster([before, after]: [f64; 2]) -> f64 {
     (1.0 - after / before) * 100.0
 }
 
+/// The share of answers that came from the cache of responses.
+fn hit_ratio((all, hits): (u64, u64)) -> String {
+    if all == 0 { "-".into() } else { format!("{:.1} %", hits as f64 / all as f64 * 100.0) }
+}
+
 fn micros(seconds: f64) -> String {
     let micros = seconds * 1e6;
     if micros < 100.0 { format!("{micros:.1} µs") } else { format!("{micros:.0} µs") }
@@ -166,7 +202,7 @@ mod tests {
     fn waited(handler: f64, failed: u64, times: f64) -> Value {
         let endpoint = |(name, _): &(&str, _)| {
             json!({
-                "endpoint": name, "answered": 100, "failed": failed, "failures": {},
+                "endpoint": name, "answered": 100, "hits": 97, "failed": failed, "failures": {},
                 "server_seconds": {"p50": handler}, "service_seconds": {"p50": handler + 1e-4},
                 "latency_seconds": {"p50": (handler + 1e-4) * times},
             })
@@ -175,7 +211,8 @@ mod tests {
     }
 
     fn text(cached: f64, queries: u64) -> String {
-        let mut rounds = Rounds::default();
+        let warming = Warming { requests: "1M".into(), seconds: [600.0, 80.0] };
+        let mut rounds = Rounds::after(warming);
         // One round of three is out of line.
         for time in [1e-3, 9e-3, 1e-3] {
             rounds.add(false, &report(time, 0), 700).unwrap();
@@ -194,6 +231,9 @@ mod tests {
             ),
             "{line}"
         );
+        assert!(line.ends_with("| 97.0 % |"), "{line}");
+        assert!(text.contains("1M requests of the same mix"), "{text}");
+        assert!(text.contains("without caches in 600 s, with them in 80 s"), "{text}");
         assert!(text.contains("1.000 without caches, 0.010 with them: 99.0 % saved"), "{text}");
         assert!(text.contains("every promise is kept at its upper end"), "{text}");
     }
