@@ -95,7 +95,7 @@ fn values_that_say_nothing() {
     );
     assert_eq!(
         mistake("[url]\nexpiry = 'never'"),
-        "larder.toml:2:10: url.expiry: 'never' does not fit: it is not one of them; \
+        "larder.toml:2:10: url.expiry: 'never' does not fit: it is not one of the allowed values; \
          allowed is one of \"after_write\", \"after_access\""
     );
     assert!(mistake("[url]\nmax_bytes = '64 MiBs'").contains("\"MiBs\" is not a known unit"));

@@ -302,7 +302,7 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "[http]\nscheme = 'gopher'",
-            "2:10: http.scheme: 'gopher' does not fit: it is not one of them; allowed is \"http\", \"https\" or \"none\"",
+            "2:10: http.scheme: 'gopher' does not fit: it is not one of the allowed values; allowed is \"http\", \"https\" or \"none\"",
         ),
         (
             "[http]\nbuilt_in_rules = 'no'",
@@ -318,7 +318,7 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "[http.rules.A]\npath = '/'",
-            "1:13: http.rules.A.name: \"A\" does not fit: it is no name for a rule; allowed is 1 to 64 of a-z, 0-9, \
+            "1:13: http.rules.A.name: \"A\" does not fit: it is not a valid rule name; allowed is 1 to 64 of a-z, 0-9, \
              '_', '-' and '.', the first of them a letter",
         ),
         (
@@ -343,7 +343,7 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "[http.rules.urls]\nmethods = ['GET', 'put']",
-            "2:11: http.rules.urls.methods: \"put\" does not fit: it is in small letters; allowed is a list of methods \
+            "2:11: http.rules.urls.methods: \"put\" does not fit: it is in lower case; allowed is a list of methods \
              such as GET and POST",
         ),
         (
@@ -363,7 +363,7 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "[http.rules.urls]\nstatuses = { 404 = '1m', 206 = '1m', 410 = '0s', x = '1s' }",
-            "2:54: http.rules.urls.statuses.x: '1s' does not fit: \"x\" is no status; allowed is times to live of \
+            "2:54: http.rules.urls.statuses.x: '1s' does not fit: \"x\" is not an HTTP status; allowed is times to live of \
              statuses, such as 404\n\
              2:32: http.rules.urls.statuses: 206 does not fit: a part of a response is not stored; allowed is 200 to \
              599, but for 206 and 304\n\
@@ -376,12 +376,12 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "[http.rules.urls]\nper_user = true\nshared = true",
-            "3:10: http.rules.urls.shared: true does not fit: the rule is per_user, too; allowed is one of per_user \
+            "3:10: http.rules.urls.shared: true does not fit: per_user is set as well; allowed is one of per_user \
              and shared",
         ),
         (
             "[http.rules.urls]\nquery = 'some'",
-            "2:9: http.rules.urls.query: 'some' does not fit: it is neither; allowed is \"all\", \"none\", or a table \
+            "2:9: http.rules.urls.query: 'some' does not fit: it is not one of the allowed values; allowed is \"all\", \"none\", or a table \
              with only or ignore, a list of parameters",
         ),
         (
@@ -390,18 +390,18 @@ fn mistakes_are_told_with_their_places() {
         ),
         (
             "[http.rules.urls.query]\nonly = ['a']\nignore = ['b']",
-            "3:10: http.rules.urls.query.ignore: ['b'] does not fit: the query has only, too; allowed is one of only \
+            "3:10: http.rules.urls.query.ignore: ['b'] does not fit: only is set as well; allowed is one of only \
              and ignore",
         ),
         (
             "[http.rules.urls]\nvary_headers = ['X-Forwarded-Host']",
-            "2:16: http.rules.urls.vary_headers: \"x-forwarded-host\" does not fit: anybody can send it; allowed is \
+            "2:16: http.rules.urls.vary_headers: \"x-forwarded-host\" does not fit: any client can send it; allowed is \
              other fields; those that a proxy sets are named in trusted_headers",
         ),
         (
             "[http.rules.redirect]\ntags = ['redirect-{code}']",
-            "2:8: http.rules.redirect.tags: \"redirect-{code}\" does not fit: a value could be taken for a part of the \
-             text beside it; allowed is text and placeholders, such as \"redirect:{code}\": each placeholder {user} \
+            "2:8: http.rules.redirect.tags: \"redirect-{code}\" does not fit: a value could be mistaken for part of the text \
+             next to it; allowed is text and placeholders, such as \"redirect:{code}\": each placeholder {user} \
              or a parameter of the path, with a character such as ':' or '/' between it and text beside it",
         ),
         (

@@ -99,7 +99,7 @@ impl Raw {
             Self::Word(word) => match word.trim() {
                 "true" => Ok(true),
                 "false" => Ok(false),
-                _ => Err(Unfit::Value("it is neither".to_owned())),
+                _ => Err(Unfit::Value("it is not one of the allowed values".to_owned())),
             },
             _ => Err(Unfit::Type),
         }
@@ -131,7 +131,7 @@ impl Raw {
         let found = names.iter().find(|(name, _)| *name == text);
         found
             .map(|(_, value)| *value)
-            .ok_or_else(|| Unfit::Value("it is not one of them".to_owned()))
+            .ok_or_else(|| Unfit::Value("it is not one of the allowed values".to_owned()))
     }
 }
 

@@ -111,7 +111,7 @@ impl<'a> Compiler<'a> {
     fn check_name(&mut self) {
         let Some(name) = &self.rule.name else { return };
         if !is_name(name) {
-            self.problem("name", format!("{name:?}"), "it is no name for a rule", NAMES);
+            self.problem("name", format!("{name:?}"), "it is not a valid rule name", NAMES);
         }
     }
 
@@ -127,27 +127,27 @@ impl<'a> Compiler<'a> {
                     "a segment has more than one parameter"
                 }
                 matchit::InsertError::InvalidParam => {
-                    "a parameter has no name, or a brace no partner"
+                    "a parameter has no name, or a brace is not matched"
                 }
                 matchit::InsertError::InvalidCatchAll => {
                     "only the end of a path can be a catch-all"
                 }
-                _ => "it is no pattern",
+                _ => "it is not a valid pattern",
             }
             .to_owned()
         } else {
             let (names, example) = taken_apart(path);
             let twice = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name));
             if let Some((_, name)) = twice {
-                format!("it has two parameters {{{name}}}")
+                format!("two parameters are named {{{name}}}")
             } else if names.iter().any(|name| name == "user") {
-                "{user} is the verified user".to_owned()
+                "{user} is reserved for the verified user".to_owned()
             } else if key::is_canonical(&example) {
                 return Some(names);
             } else {
                 // Requests as it is written go past the cache, so it would be without effect.
                 match key::canonical_path(&example) {
-                    Some(canonical) => format!("requests spell such a path as in {canonical:?}"),
+                    Some(canonical) => format!("requests write such a path as {canonical:?}"),
                     None => "no request has such a path".to_owned(),
                 }
             }
@@ -169,9 +169,14 @@ impl<'a> Compiler<'a> {
                     methods.push(method);
                 }
                 Ok(_) => {
-                    self.problem("methods", format!("{name:?}"), "it is in small letters", ALLOWED)
+                    self.problem("methods", format!("{name:?}"), "it is in lower case", ALLOWED)
                 }
-                Err(_) => self.problem("methods", format!("{name:?}"), "it is no method", ALLOWED),
+                Err(_) => self.problem(
+                    "methods",
+                    format!("{name:?}"),
+                    "it is not a valid method",
+                    ALLOWED,
+                ),
             }
         }
         let right = methods.len() == named.len();
@@ -223,14 +228,14 @@ impl<'a> Compiler<'a> {
             }
             let reason = match status {
                 206 => "a part of a response is not stored",
-                304 => "it says that something else is to be used",
+                304 => "it answers conditional requests only",
                 200..=599 => continue,
                 _ => "it is not the status of a final response",
             };
             self.problem("statuses", status.to_string(), reason, "200 to 599, but for 206 and 304");
         }
         if rule.override_ttl && rule.ttl.is_none() && rule.status_ttls.is_empty() {
-            let reason = "the rule has no ttl that could count more than the response's";
+            let reason = "the rule has no ttl to override with";
             self.problem("override_ttl", "true", reason, "a rule with ttl or statuses");
         }
     }
@@ -250,7 +255,7 @@ impl<'a> Compiler<'a> {
     fn key_shape(&mut self, trusted: &[String]) -> KeyShape {
         let rule = self.rule;
         if rule.both_audiences {
-            let reason = "the rule is shared by everybody, too";
+            let reason = "shared is set as well";
             self.problem("per_user", "true", reason, "one of per_user and shared");
         }
         let mut headers = self.field_names("vary_headers", &rule.vary_headers);
@@ -268,9 +273,9 @@ impl<'a> Compiler<'a> {
                 | "if-modified-since"
                 | "if-unmodified-since"
                 | "cache-control"
-                | "pragma" => ("the cache itself looks after it", "other fields of requests"),
+                | "pragma" => ("the cache handles it itself", "other fields of requests"),
                 name if key::is_override(name) => (
-                    "anybody can send it",
+                    "any client can send it",
                     "other fields; those that a proxy sets are named in trusted_headers",
                 ),
                 _ => continue,
@@ -323,7 +328,7 @@ impl<'a> Compiler<'a> {
             match HeaderName::from_bytes(name.as_bytes()) {
                 Ok(name) => fields.push(name),
                 Err(_) => {
-                    let reason = "it is no name of a header field";
+                    let reason = "it is not a valid field name";
                     self.problem(field, format!("{name:?}"), reason, "names of header fields");
                 }
             }
@@ -356,7 +361,7 @@ impl<'a> Compiler<'a> {
         match HeaderValue::from_str(text) {
             Ok(value) => Some(value),
             Err(_) => {
-                let reason = "it is no value of a header field";
+                let reason = "it is not a valid field value";
                 let allowed = "directives such as \"private, max-age=0\"";
                 self.problem("downstream", format!("{text:?}"), reason, allowed);
                 None

@@ -88,7 +88,7 @@ fields! {
         (_, true, _) => { rule.query = Query::None; Ok(()) }
         (.., true) => Ok(()),
         _ => Err(Box::new(match it.text() {
-            Ok(_) => it.unfit("it is neither", QUERIES),
+            Ok(_) => it.unfit("it is not one of the allowed values", QUERIES),
             Err(_) => it.wrong_type(QUERIES),
         })),
     };
@@ -181,7 +181,11 @@ impl<'s> Reader<'s, '_> {
             "http" => Some(Scheme::HTTP),
             "https" => Some(Scheme::HTTPS),
             "none" => None,
-            _ => return Err(Box::new(setting.unfit("it is not one of them", SCHEMES))),
+            _ => {
+                return Err(Box::new(
+                    setting.unfit("it is not one of the allowed values", SCHEMES),
+                ));
+            }
         };
         Ok(())
     }
@@ -199,7 +203,7 @@ impl<'s> Reader<'s, '_> {
             ["statuses"] => Err(Box::new(setting.wrong_type("a table of times to live by status"))),
             ["statuses", status] => {
                 let Ok(status) = status.parse() else {
-                    let name = format!("{status:?} is no status");
+                    let name = format!("{status:?} is not an HTTP status");
                     return Err(Box::new(
                         setting.unfit(name, "times to live of statuses, such as 404"),
                     ));
@@ -249,7 +253,7 @@ impl<'s> Reader<'s, '_> {
         for rule in &self.rules.rules {
             let Some(name) = &rule.name else { continue };
             if let (Some(_), Some(shared)) = (is_said(name, "per_user"), is_said(name, "shared")) {
-                let reason = "the rule is per_user, too";
+                let reason = "per_user is set as well";
                 problems.push(shared.unfit(reason, "one of per_user and shared"));
             }
             let of_query = |part: &str| {
@@ -257,7 +261,7 @@ impl<'s> Reader<'s, '_> {
                 settings.find(|(it, setting)| it == name && setting.path()[2..] == ["query", part])
             };
             if let (Some(_), Some((_, ignore))) = (of_query("only"), of_query("ignore")) {
-                let reason = "the query has only, too";
+                let reason = "only is set as well";
                 problems.push(ignore.unfit(reason, "one of only and ignore"));
             }
         }

@@ -49,7 +49,7 @@ impl Template {
             };
             if beside.is_none_or(|it| it.is_ascii_alphanumeric() || "-_.~%".contains(it)) {
                 return Err(wrong(
-                    "a value could be taken for a part of the text beside it".to_owned(),
+                    "a value could be mistaken for part of the text next to it".to_owned(),
                 ));
             }
         }

@@ -204,10 +204,10 @@ fn what_templates_may_not_be() {
         (tag("x:{code"), "there is a '{' without its '}'"),
         (tag("x:code}"), "there is a '}' without its '{'"),
         (tag("x:{}"), "the path has no parameter {}, it has {code}"),
-        (tag("x-{code}"), "a value could be taken for a part of the text beside it"),
-        (tag("{code}.x"), "a value could be taken for a part of the text beside it"),
-        (tag("x%{code}"), "a value could be taken for a part of the text beside it"),
-        (tag("{code}{user}"), "a value could be taken for a part of the text beside it"),
+        (tag("x-{code}"), "a value could be mistaken for part of the text next to it"),
+        (tag("{code}.x"), "a value could be mistaken for part of the text next to it"),
+        (tag("x%{code}"), "a value could be mistaken for part of the text next to it"),
+        (tag("{code}{user}"), "a value could be mistaken for part of the text next to it"),
         (
             Rule::new("/{code}").named("r").invalidates_paths(["x/{code}"]),
             "it does not begin with '/'",
@@ -280,26 +280,35 @@ fn all_mistakes_are_told_at_once() {
     let rule = |path: &str| Rule::new(path).named("r");
     for (rule, mistake) in [
         (rule("a"), "path: \"a\" does not fit: it does not begin with '/'"),
-        (rule("/{a"), "path: \"/{a\" does not fit: a parameter has no name, or a brace no partner"),
-        (rule("/{}"), "path: \"/{}\" does not fit: a parameter has no name, or a brace no partner"),
+        (
+            rule("/{a"),
+            "path: \"/{a\" does not fit: a parameter has no name, or a brace is not matched",
+        ),
+        (
+            rule("/{}"),
+            "path: \"/{}\" does not fit: a parameter has no name, or a brace is not matched",
+        ),
         (
             rule("/{*a}/b"),
             "path: \"/{*a}/b\" does not fit: only the end of a path can be a catch-all",
         ),
         (rule("/{a}{b}"), "path: \"/{a}{b}\" does not fit: a segment has more than one parameter"),
-        (rule("/{a}/{a}"), "path: \"/{a}/{a}\" does not fit: it has two parameters {a}"),
-        (rule("/{user}"), "path: \"/{user}\" does not fit: {user} is the verified user"),
-        (rule("/a b"), "path: \"/a b\" does not fit: requests spell such a path as in \"/a%20b\""),
+        (rule("/{a}/{a}"), "path: \"/{a}/{a}\" does not fit: two parameters are named {a}"),
+        (
+            rule("/{user}"),
+            "path: \"/{user}\" does not fit: {user} is reserved for the verified user",
+        ),
+        (rule("/a b"), "path: \"/a b\" does not fit: requests write such a path as \"/a%20b\""),
         (
             rule("/é/{a}"),
-            "path: \"/é/{a}\" does not fit: requests spell such a path as in \"/%C3%A9/x\"",
+            "path: \"/é/{a}\" does not fit: requests write such a path as \"/%C3%A9/x\"",
         ),
         (
             rule("/{{a}}"),
-            "path: \"/{{a}}\" does not fit: requests spell such a path as in \"/%7Ba%7D\"",
+            "path: \"/{{a}}\" does not fit: requests write such a path as \"/%7Ba%7D\"",
         ),
         (rule("/a/../b"), "path: \"/a/../b\" does not fit: no request has such a path"),
-        (Rule::new("/").named("R"), "name: \"R\" does not fit: it is no name for a rule"),
+        (Rule::new("/").named("R"), "name: \"R\" does not fit: it is not a valid rule name"),
         (
             rule("/").cache("no such name"),
             "cache: \"no such name\" does not fit: it is not a valid cache name",
@@ -330,13 +339,10 @@ fn all_mistakes_are_told_at_once() {
             rule("/").methods([Method::GET]).invalidates(["x"]),
             "invalidates: [\"GET\"] does not fit: none of the rule's methods changes anything",
         ),
-        (
-            rule("/").per_user().shared(),
-            "per_user: true does not fit: the rule is shared by everybody, too",
-        ),
+        (rule("/").per_user().shared(), "per_user: true does not fit: shared is set as well"),
         (
             rule("/").vary_headers(["a b"]),
-            "vary_headers: \"a b\" does not fit: it is no name of a header field",
+            "vary_headers: \"a b\" does not fit: it is not a valid field name",
         ),
         (
             rule("/").vary_headers(["Cookie"]),
@@ -344,11 +350,11 @@ fn all_mistakes_are_told_at_once() {
         ),
         (
             rule("/").vary_headers(["X-Forwarded-Host"]),
-            "vary_headers: \"x-forwarded-host\" does not fit: anybody can send it",
+            "vary_headers: \"x-forwarded-host\" does not fit: any client can send it",
         ),
         (
             rule("/").vary_headers(["Range"]),
-            "vary_headers: \"range\" does not fit: the cache itself",
+            "vary_headers: \"range\" does not fit: the cache handles",
         ),
         (
             rule("/").vary_cookies(["a=b"]),
@@ -360,7 +366,7 @@ fn all_mistakes_are_told_at_once() {
         ),
         (
             rule("/").downstream("a\nb"),
-            "downstream: \"a\\nb\" does not fit: it is no value of a header field",
+            "downstream: \"a\\nb\" does not fit: it is not a valid field value",
         ),
         (rule("/").max_body(1 << 40), "max_body: 1099511627776 does not fit: it is too large"),
         (rule("/").max_variants(0), "max_variants: 0 does not fit: it is out of range"),
