@@ -46,6 +46,9 @@
 //! requests a pass, or that catches up, starts another timer.
 
 mod agenda;
+mod registration;
+
+pub(crate) use registration::Registration;
 
 use crate::{
     process::{
@@ -438,65 +441,6 @@ fn wake_up_for(slot: &Slot, time: u64) -> u64 {
         // Times of a manual clock cannot be converted, so the timer looks at once.
         _ if !slot.clock.runs() => DEAD,
         _ => slot.clock.surely(time),
-    }
-}
-
-/// A task's place on the agenda. Dropping it takes the task off, and never waits for a pass: a pass
-/// that has begun goes on.
-pub(crate) struct Registration {
-    maintainer: &'static Maintainer,
-    slot: Arc<Slot>,
-    timer: Thread,
-    /// The process of the timer.
-    process: u64,
-}
-
-impl Registration {
-    /// Requests a pass by `time` of the task's clock. Called after work was left that is due then.
-    /// Takes a fence, a load and a compare if a pass is due by then already.
-    #[inline]
-    pub(crate) fn wake_by(&self, time: u64) {
-        if self.slot.alarm.ask(time) {
-            self.wake(time);
-        }
-    }
-
-    /// Requests a pass soon, which sees everything that this thread did before the call.
-    pub(crate) fn notify(&self) {
-        self.wake_by(DEAD);
-    }
-
-    #[cold]
-    fn wake(&self, time: u64) {
-        let Self { maintainer, slot, .. } = self;
-        maintainer.requests.push(slot);
-        if maintainer.alarm.ask(wake_up_for(slot, time)) {
-            self.unpark();
-        }
-    }
-
-    fn unpark(&self) {
-        if self.process == fork::process() {
-            self.timer.unpark();
-        } else {
-            // `timer` is a thread of the parent.
-            fork::catch_up();
-            self.maintainer.unpark();
-        }
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // Release: pairs with the Acquire in `Slot::has_ended`.
-        self.slot.ended.store(true, Release);
-        self.wake(DEAD);
-    }
-}
-
-impl fmt::Debug for Registration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registration").field("alarm", &self.slot.alarm).finish_non_exhaustive()
     }
 }
 
