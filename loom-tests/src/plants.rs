@@ -68,7 +68,7 @@ pub const PLANTS: &[(&str, &str, &str)] = &[
     ("EndsUnannounced", "extend", "a_read_against_an_earlier_end"),
     ("SetUnasked", "extend", "rules_that_get_stricter_against_a_later_end"),
     ("ShortenBlind", "extend", "rules_that_get_laxer_against_a_later_end"),
-    ("ShortenUnasked", "extend", "rules_that_get_stricter_against_the_end_that_is_there"),
+    ("EndUnasked", "extend", "rules_that_get_stricter_against_the_end_that_is_there"),
     ("CallerUnasked", "extend", "a_read_against_a_callers_end_at_the_deadline_that_is_there"),
     ("HandOnUnasked", "extend", "a_touch_against_a_value_that_keeps_its_time"),
     ("HandOnUnfenced", "extend", "a_touch_against_a_value_that_keeps_its_time"),

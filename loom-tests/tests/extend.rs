@@ -104,12 +104,14 @@ fn a_read_against_rules_that_get_stricter() {
 /// The rules have become stricter since the deadline was set, so the read brings it forward.
 #[test]
 fn a_read_against_a_callers_end_at_the_deadline_that_is_there() {
-    model(
-        3,
-        || TimesDoor::new(10),
-        [|times: &TimesDoor| times.read_by_rule(8), |times| times.set_callers_end(10)],
-        |times, [(), ()]| assert_eq!((times.deadline(), times.end()), (10, 10)),
-    );
+    for start in [|| TimesDoor::new(10), ends_at_10] {
+        model(
+            3,
+            start,
+            [|times: &TimesDoor| times.read_by_rule(8), |times| times.set_callers_end(10)],
+            |times, [(), ()]| assert_eq!((times.deadline(), times.end()), (10, 10)),
+        );
+    }
 }
 
 #[test]

@@ -101,7 +101,7 @@ pub(crate) enum Bug {
     OverSilent,
     /// A deadline is claimed by load and store.
     ClaimBlind,
-    /// A read that has put a deadline off does not look for an end again.
+    /// A read, or rules that change, have moved a deadline and do not look for an end again.
     EndUnasked,
     /// A change to an equal deadline writes nothing.
     ChangeSilent,
@@ -111,9 +111,7 @@ pub(crate) enum Bug {
     SetUnasked,
     /// Rules that change overwrite the end instead of comparing.
     ShortenBlind,
-    /// Rules that have changed a deadline do not look whether there is another end.
-    ShortenUnasked,
-    /// A read that has moved a deadline does not look whether a caller has set the end meanwhile.
+    /// A read that has moved a deadline does not look whether the end comes from a caller now.
     CallerUnasked,
     /// A write that keeps its entry's time does not look whether that was changed meanwhile.
     HandOnUnasked,

@@ -4,7 +4,7 @@ use crate::{
     ManualClock,
     engine::time::{
         deadlines::{Block, Change, Deadlines},
-        extend::Extended,
+        extend::{Extended, IfLost},
         lifetimes::{By, Life},
         timing::{Extent, Timing},
         wheel::{Wheel, looking::Looking},
@@ -56,7 +56,7 @@ impl TimesDoor {
             let end = life.end.min(rule);
             Some(Life { deadline: life.deadline.min(end), end, ..life })
         };
-        let _ = self.0.amend(1, shortened);
+        let _ = self.0.amend(1, IfLost::Again, shortened);
     }
 
     /// A read after which the entry may idle until `idle`.
@@ -76,7 +76,7 @@ impl TimesDoor {
             let deadline = life.end.min(idle);
             (deadline != life.deadline).then_some(Life { deadline, ..life })
         };
-        let _ = self.0.extend_by(1, rule);
+        let _ = self.0.amend(1, IfLost::Leave, rule);
     }
 
     /// What lookups go by.

@@ -14,6 +14,7 @@ use crate::{
         storage::{chunked::OutOfMemory, parts::Part},
         time::{
             deadlines::{Block, Change, Look},
+            extend::IfLost,
             lifetimes::{Life, Ttl},
             timing::Timing,
             wheel::{Advance, Visit},
@@ -172,7 +173,8 @@ impl<K, V> Shard<K, V> {
     fn shorten(&self, common: &Common<K, V>, timing: &Timing, found: Found<'_>) {
         let node = found.node;
         timing.deadlines.place(node, self.index.loc(found));
-        if let Some(deadline) = timing.amend(node, |life| common.lifetimes.shortened(life)) {
+        let rule = |life| common.lifetimes.shortened(life);
+        if let Some(deadline) = timing.amend(node, IfLost::Again, rule) {
             self.schedule_at(common, timing, node, deadline);
         }
     }

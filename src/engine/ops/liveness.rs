@@ -12,7 +12,11 @@ use crate::{
         invalidate::groups::Watch,
         shards::{common::Common, scope::WriteScope, shard::Shard},
         storage::parts::PartSet,
-        time::{extend::Extended, lifetimes::OnRead, timing::Timing},
+        time::{
+            extend::{Extended, IfLost},
+            lifetimes::OnRead,
+            timing::Timing,
+        },
     },
     process::clock::{DeadlineState, Reading},
     types::removal::RemovalCause,
@@ -141,7 +145,7 @@ impl<K, V> Shard<K, V> {
         let rule = |life| unsafe {
             self.nodes.with(node, |entry| common.lifetimes.after_read(entry, life))
         };
-        if let Some(deadline) = timing.extend_by(node, rule) {
+        if let Some(deadline) = timing.amend(node, IfLost::Leave, rule) {
             self.schedule_at(common, timing, node, deadline);
         }
     }

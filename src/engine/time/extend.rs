@@ -10,20 +10,20 @@
 //!
 //! ```text
 //! set an end   announce that there are ends; note the end; change the deadline
-//!              (`Deadlines::change`); read the end again
-//! shorten      read the deadline, then the end; swap the end for one that is not later; swap the
-//!              deadline that was read (`Deadlines::swap`); read the end again
-//! put off      read the deadline, then the end if there are any; swap the deadline that was read
-//!              for a later one; read the end again
+//!              (`Deadlines::change`); if it is beyond the end that is there: amend
+//! amend        read the deadline, then the end; swap the end for one that is not later, or for
+//!              itself; swap the deadline that was read (`Deadlines::swap`); read the end again
+//! put off      if there are no ends: read the deadline; swap it for a later one; look whether
+//!              there are ends now
 //! hand on      read the life of an entry; give it to the node of the one that takes its place;
-//!              replace the node in the index; read the life again, and if its end is another, swap
-//!              that in
+//!              replace the node in the index; read the life again, and if its end is another,
+//!              amend
 //! ```
 //!
-//! Any thread may do each of the first three, for an entry that it has found in the index while it
-//! is pinned. A thread whose last read of the end finds another one than it has gone by, or one of
-//! another origin, starts again, or brings the deadline to it. The announcement that there are ends
-//! is never taken back.
+//! Rules that change amend, and so do reads where there may be ends. Any thread may do each of the
+//! first three, for an entry that it has found in the index while it is pinned. A thread whose last
+//! read of the end finds another one than it has gone by, or one of another origin, starts again,
+//! or brings the deadline to it. The announcement that there are ends is never taken back.
 //!
 //! # The deadline goes by the end
 //!
@@ -41,7 +41,7 @@
 //!
 //! # No end is lost
 //!
-//! Rules that change derive an end from the one that is there. A touch may set another one
+//! Who amends a life derives an end from the one that is there. A touch may set another one
 //! meanwhile that does not depend on it; therefore they swap. So entries live as if one had been
 //! before the other. What is noted or swapped is Relaxed: the change or swap of the deadline comes
 //! after it and is the Release.
@@ -85,6 +85,15 @@ pub(crate) enum Extended {
     Ask,
 }
 
+/// What [`Timing::amend`] does if another thread has changed the deadline meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IfLost {
+    /// It starts again.
+    Again,
+    /// It leaves the deadline to that thread.
+    Leave,
+}
+
 impl Timing {
     /// Puts the deadline of a node off from `seen` to `deadline`, if no entry has an end besides
     /// its deadline. The wheel needs no new mark: the old one comes up early, and the block is
@@ -113,45 +122,14 @@ impl Timing {
         has_come: impl Fn(u64) -> bool,
     ) -> (Change, u64) {
         self.note_anew(node, new);
-        let mut change = self.deadlines.change(node, new.deadline, has_come);
-        let mut deadline = new.deadline;
-        while change != Change::TooLate && !planted(Bug::SetUnasked) {
-            let life = self.life(node);
-            if life.is_over() || life.deadline <= life.end {
-                break;
-            }
-            if self.deadlines.swap(node, life.deadline, life.end) {
-                (change, deadline) = (Change::Earlier, life.end);
-            }
+        let change = self.deadlines.change(node, new.deadline, has_come);
+        if change == Change::TooLate || planted(Bug::SetUnasked) {
+            return (change, new.deadline);
         }
-        (change, deadline)
-    }
-
-    /// Gives a node the life that `rule` makes of its own; `None` leaves that as it is. Returns the
-    /// deadline if it is earlier than before: the wheel needs a mark for it.
-    pub(crate) fn amend(
-        &self,
-        node: NodeId,
-        mut rule: impl FnMut(Life) -> Option<Life>,
-    ) -> Option<u64> {
-        let mut earlier = None;
-        loop {
-            let life = self.life(node);
-            if life.is_over() {
-                return earlier;
-            }
-            let Some(new) = rule(life) else { return earlier };
-            if !self.swap_end(node, life, new)
-                || !self.deadlines.swap(node, life.deadline, new.deadline)
-            {
-                continue;
-            }
-            if new.deadline < life.deadline {
-                earlier = Some(new.deadline);
-            }
-            if self.life(node).ends_as(new) || planted(Bug::ShortenUnasked) {
-                return earlier;
-            }
+        let no_later = |life: Life| if life.deadline > life.end { life.at_its_end() } else { None };
+        match self.amend(node, IfLost::Again, no_later) {
+            Some(deadline) => (Change::Earlier, deadline),
+            None => (change, new.deadline),
         }
     }
 
@@ -171,7 +149,7 @@ impl Timing {
         // A node that was filled before the shard had times may have no storage for them.
         self.deadlines.ensure(node).ok()?;
         let deadline = if last.by == By::Caller { last.end } else { last.deadline };
-        self.amend(node, |life| {
+        self.amend(node, IfLost::Again, |life| {
             if life.ends_as(last) {
                 return if last.by == By::Caller { life.at_its_end() } else { None };
             }
@@ -179,11 +157,12 @@ impl Timing {
         })
     }
 
-    /// Gives a node the deadline that `rule` makes of its life; `None` leaves that as it is.
-    /// Returns the deadline if it is earlier than before: the wheel needs a mark for it.
-    pub(crate) fn extend_by(
+    /// Gives a node the life that `rule` makes of its own; `None` leaves that as it is. Returns the
+    /// deadline if it is earlier than before: the wheel needs a mark for it.
+    pub(crate) fn amend(
         &self,
         node: NodeId,
+        if_lost: IfLost,
         mut rule: impl FnMut(Life) -> Option<Life>,
     ) -> Option<u64> {
         let mut earlier = None;
@@ -193,18 +172,30 @@ impl Timing {
                 return earlier;
             }
             let Some(new) = rule(life) else { return earlier };
-            // Only from what was read: another thread's touch must not be undone.
-            if !self.deadlines.swap(node, life.deadline, new.deadline) {
-                return earlier;
+            // Only from what was read: another thread's touch must not be undone. Also if the end
+            // stays: the one that was read may not be the last, and no rule makes up for a deadline
+            // that was too early.
+            if !self.swap_end(node, life, new) {
+                continue;
             }
-            self.note_own(node, new.own);
+            if !self.deadlines.swap(node, life.deadline, new.deadline) {
+                match if_lost {
+                    IfLost::Again => continue,
+                    IfLost::Leave => return earlier,
+                }
+            }
+            if new.own != life.own {
+                self.note_own(node, new.own);
+            }
             if new.deadline < life.deadline {
                 earlier = Some(new.deadline);
             }
             let now = self.life(node);
-            let by_the_same = now.by == new.by || planted(Bug::CallerUnasked);
-            let goes_by_it = new.deadline <= now.end && by_the_same;
-            if goes_by_it || planted(Bug::EndUnasked) {
+            let ends_as = match planted(Bug::CallerUnasked) {
+                true => now.end == new.end,
+                false => now.ends_as(new),
+            };
+            if ends_as || planted(Bug::EndUnasked) {
                 return earlier;
             }
         }
