@@ -380,6 +380,23 @@ fn jitter_spreads_deadlines_over_its_share_and_no_further() {
 }
 
 #[test]
+fn a_touch_leaves_to_chance_what_an_insert_does() {
+    let (cache, clock) = timed(|builder| builder.time_to_live(1_000 * SECOND).jitter(0.25));
+    (0..500).for_each(|key| cache.insert(key, key));
+    clock.advance(100 * SECOND);
+    let touched = |key| {
+        assert!(cache.touch(&key));
+        cache.ttl(&key).expect("just touched")
+    };
+    let ttls: HashSet<_> = (0..500).map(touched).collect();
+    assert!(ttls.len() > 490, "{} different ones", ttls.len());
+    assert!(ttls.iter().all(|ttl| (750 * SECOND..=1_001 * SECOND).contains(ttl)));
+    // A time that a caller gives is exact.
+    assert!(cache.set_ttl(&1, 50 * SECOND));
+    assert_eq!(cache.ttl(&1), Some(50 * SECOND));
+}
+
+#[test]
 fn an_entry_evicted_after_its_time_counts_as_expired() {
     // The same hashes in each run: a key for which both sets are full evicts what lives.
     let hasher = RandomState::with_seeds(1, 2, 3, 4);

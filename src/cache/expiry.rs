@@ -5,7 +5,7 @@ use crate::{
     engine::{
         ops::insert::{EntryOptions, IfPresent},
         storage::nodes::Entry,
-        time::lifetimes::Ttl,
+        time::options::TimeOptions,
     },
 };
 use equivalent::Equivalent;
@@ -51,7 +51,8 @@ where
     {
         self.start_maintenance();
         let hash = self.hash(&key);
-        let options = EntryOptions { ttl: Ttl::For(duration), ..EntryOptions::BY_RULE };
+        let options =
+            EntryOptions { time: TimeOptions::exactly(duration), ..EntryOptions::BY_RULE };
         self.engine().insert_on(hash, Entry { key, value }, IfPresent::Replace, &options);
     }
 
@@ -102,7 +103,7 @@ where
         V: Send + Sync + 'static,
     {
         self.start_maintenance();
-        self.engine().touch(self.hash(key), |other| key.equivalent(other), Ttl::For(duration))
+        self.touch_by(key, &TimeOptions::exactly(duration))
     }
 
     /// Restarts the time of a key's entry, as if its value was written now by a plain
@@ -134,6 +135,13 @@ where
         V: Send + Sync + 'static,
     {
         self.start_maintenance();
-        self.engine().touch(self.hash(key), |other| key.equivalent(other), Ttl::ByRule)
+        self.touch_by(key, &TimeOptions::BY_RULE)
+    }
+
+    pub(crate) fn touch_by<Q>(&self, key: &Q, options: &TimeOptions) -> bool
+    where
+        Q: Hash + Equivalent<K> + ?Sized,
+    {
+        self.engine().touch(self.hash(key), |other| key.equivalent(other), options)
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         invalidate::tags::{TAGS_MAX, TagSlot, Tags},
         ops::insert::{EntryOptions, IfPresent},
         storage::nodes::Entry,
-        time::lifetimes::Ttl,
+        time::options::TimeOptions,
     },
 };
 use std::{
@@ -98,7 +98,7 @@ where
         value: V,
         tags: impl IntoIterator<Item = impl Hash>,
     ) -> Result<(), TooManyTags> {
-        self.insert_with_options(key, value, Ttl::ByRule, self.tags(tags)?);
+        self.insert_with_options(key, value, TimeOptions::BY_RULE, self.tags(tags)?);
         Ok(())
     }
 
@@ -132,7 +132,7 @@ where
     {
         let tags = self.tags(tags)?;
         self.start_maintenance();
-        self.insert_with_options(key, value, Ttl::For(duration), tags);
+        self.insert_with_options(key, value, TimeOptions::exactly(duration), tags);
         Ok(())
     }
 
@@ -172,9 +172,9 @@ where
         }
     }
 
-    fn insert_with_options(&self, key: K, value: V, ttl: Ttl, tags: Tags) {
+    fn insert_with_options(&self, key: K, value: V, time: TimeOptions, tags: Tags) {
         let hash = self.hash(&key);
-        let (entry, options) = (Entry { key, value }, EntryOptions { ttl, tags });
+        let (entry, options) = (Entry { key, value }, EntryOptions { time, tags });
         self.engine().insert_on(hash, entry, IfPresent::Replace, &options);
     }
 }

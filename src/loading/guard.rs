@@ -13,7 +13,7 @@ use crate::{
             lead::Lead,
         },
         ops::insert::EntryOptions,
-        time::lifetimes::Ttl,
+        time::options::TimeOptions,
     },
 };
 use std::{
@@ -246,7 +246,7 @@ where
         if let Some(cache) = self.0.cache.upgrade() {
             cache.start_maintenance();
         }
-        self.insert_on(value, &EntryOptions { ttl: Ttl::For(duration), tags })
+        self.insert_on(value, &EntryOptions { time: TimeOptions::exactly(duration), tags })
     }
 
     /// Stores the value and lands. Runs destructors after that.

@@ -82,7 +82,7 @@ pub(crate) use {
     entries::{
         hashing::Tag,
         key::{Query, StoredKey},
-        value::{REFERENCES, StoredValue, Timed},
+        value::{StoredValue, Timed},
     },
     managed_cache::cache::Entries,
     observability::telemetry,

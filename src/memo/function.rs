@@ -6,6 +6,7 @@ use crate::{
     engine::{
         reclaim::epoch::pin,
         shards::stats::{Counters, Event},
+        time::options::{TimeOptions, Ttl},
     },
     manager::{Entries, ManagedCache, Namespace, global, telemetry},
 };
@@ -63,6 +64,17 @@ impl Declared {
         writes: &[],
         options: "",
     };
+
+    /// Returns the options for the time of results.
+    pub(super) fn time(&self) -> TimeOptions {
+        TimeOptions {
+            ttl: self.ttl.map_or(Ttl::ByRule, Ttl::For),
+            jitter: self.jitter,
+            refresh_after: self.refresh,
+            grace: self.stale_if_error,
+            ..TimeOptions::BY_RULE
+        }
+    }
 }
 
 /// A function whose results are cached, or that writes tables; one static for each.

@@ -20,25 +20,20 @@ use crate::{
         invalidate::tags::Tags,
         ops::insert::EntryOptions,
         shards::{stats::Event, tiers::NodeRef},
-        time::{
-            lifetimes::Ttl,
-            soft::{Freshness, SoftTimes},
-        },
+        time::soft::{Freshness, rested_until},
     },
     loading::driver::{
         Asking, Conclude, Detach, Detached, Engine, Lead, Lookup, LookupOf, Outcome, Request,
         Seeking, Unused, load, polling::Map,
     },
     manager::{
-        Followed, Key, Lazy, Query, REFERENCES, StoredKey, StoredValue, Tag, Timed,
+        Followed, Key, Lazy, Query, StoredKey, StoredValue, Tag, Timed,
         telemetry::{self, LoadSpan},
     },
-    types::chance,
 };
 use std::{
     fmt,
     future::Future,
-    hash::{BuildHasher, RandomState},
     marker::PhantomData,
     time::{Duration, Instant},
 };
@@ -303,31 +298,12 @@ impl<S: Shape> Turn<S> {
         Seeking::new(Call { turn: self, keep })
     }
 
-    /// A value as it is stored, and how long it is.
-    fn store(&self, value: S::Value, took: Duration) -> (StoredValue, Ttl) {
-        let home = self.home();
-        let Declared { ttl, jitter, refresh, stale_if_error: grace, .. } =
-            *self.function.declared();
-        let mut times = SoftTimes { stale_after: None, due_after: refresh };
-        let mut stored_for = Ttl::ByRule;
-        if ttl.is_some() || jitter.is_some() || grace.is_some() {
-            let settings = home.cache.settings();
-            // Without grace, an idle time stays with the cache's rules; a grace needs a deadline.
-            let by_settings = match grace {
-                Some(_) => settings.time_to_live,
-                None => settings.limits().0,
-            };
-            if let Some(ttl) = ttl.or(by_settings) {
-                // Random bits: each `RandomState` has other keys.
-                let bits = RandomState::new().hash_one(0);
-                let ttl = chance::jittered(ttl, jitter.unwrap_or(settings.jitter), bits);
-                times.stale_after = grace.map(|_| ttl);
-                stored_for = Ttl::For(ttl.saturating_add(grace.unwrap_or_default()));
-            }
-        }
-        let bytes = self.bytes + REFERENCES + size_of::<Timed<StoredResult<S::Value>>>();
-        let held = Timed { value: StoredResult(value), times: times.begin(&home.clock) };
-        (StoredValue::new(held, bytes, took), stored_for)
+    /// Returns the form in which the cache stores a value, and the options of its entry.
+    fn store(&self, value: S::Value, took: Duration) -> (StoredValue, EntryOptions) {
+        let lifetimes = self.home().entries.engine().lifetimes();
+        let time = lifetimes.resolve(self.hash, self.function.declared().time());
+        let held = Timed { value: StoredResult(value), times: lifetimes.moments(&time) };
+        (StoredValue::new(held, self.bytes, took), EntryOptions { time, tags: self.tags })
     }
 }
 
@@ -394,10 +370,8 @@ impl<S: Shape, C: FnOnce(&S::Value) -> bool> Conclude for Call<S, C> {
         };
         match loaded {
             Ok(value) => {
-                let (stored, ttl) = turn.store(value.clone(), took);
+                let (stored, options) = turn.store(value.clone(), took);
                 if keep(&value) {
-                    turn.home().entries.start_maintenance();
-                    let options = EntryOptions { ttl, tags: turn.tags };
                     lead.store(StoredKey::clone, stored, &options, took, unused);
                 } else {
                     forget(&lead);
@@ -409,7 +383,9 @@ impl<S: Shape, C: FnOnce(&S::Value) -> bool> Conclude for Call<S, C> {
                 Some(old) if S::FAILS && !is_forced => {
                     let value = value_of::<S>(old);
                     // The next refresh is put off.
-                    held::<S>(old).times.rest(&turn.home().clock);
+                    let refresh_after = turn.function.declared().refresh;
+                    let until = rested_until(&turn.home().clock, refresh_after);
+                    held::<S>(old).times.rest(until);
                     lead.land(Outcome::Value(turn.store(value.clone(), took).0));
                     S::join(value)
                 }

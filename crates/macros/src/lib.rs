@@ -61,7 +61,7 @@ use subject::Subject;
 /// | <code>key = \|id, page\| (*id, *page)</code> | the same, computed. The closure's inputs are named after arguments and are references to them |
 /// | `skip(db, log)` | arguments that are no part of the key |
 /// | `tags("user:{id}")` | tags, at most eight: see `ManagedCache::invalidate_tag` |
-/// | `refresh = "1m"` | from that age on, one caller runs the function again while the others get the old result. If that fails, the old one stays, and it is not tried again for a second |
+/// | `refresh = "1m"` | from that age on, one caller runs the function again while the others get the old result. If that fails, the old one stays, and it is not tried again for a second, or for that age if it is shorter |
 /// | `stale_if_error = "1h"` | for so long after its time a result is given in the place of an error |
 /// | <code>when = \|result\| result.is_complete()</code> | results to keep: the closure gets a reference to what would be kept |
 /// | `keep_err`, `keep_none` | keeps errors and `None`, too; they have to be as other results |

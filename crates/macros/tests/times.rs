@@ -17,6 +17,7 @@ static CLOCK: LazyLock<std::sync::Mutex<ManualClock>> = LazyLock::new(|| {
     let manager = manager::CacheManager::builder()
         .clock(&clock)
         .named("reports", manager::CacheSettings::new(100))
+        .named("settings", manager::CacheSettings::new(100).time_to_live(100 * SECOND))
         .build();
     manager::set_global(manager).expect("nobody has used it before");
     std::sync::Mutex::new(clock)
@@ -79,6 +80,51 @@ fn a_share_of_that_is_left_to_chance() {
     assert!((10..90).contains(&left), "{left}");
     clock.advance(26 * SECOND);
     assert!((0..100).all(|n| scattered::peek(n).is_none()));
+}
+
+#[cache_result(cache = named("settings"), jitter = 0.5)]
+fn scattered_by_cache(n: u32) -> u32 {
+    n
+}
+
+#[test]
+fn a_share_of_the_cache_s_time_follows_its_settings() {
+    let clock = clock();
+    (0..100).for_each(|n| assert_eq!(scattered_by_cache(n), n));
+    clock.advance(40 * SECOND);
+    assert!((0..100).all(|n| scattered_by_cache::peek(n).is_some()));
+    let cache = manager::get_cache("settings").unwrap();
+    cache.apply(&cache.settings().time_to_live(60 * SECOND)).unwrap();
+    clock.advance(21 * SECOND);
+    assert!((0..100).all(|n| scattered_by_cache::peek(n).is_none()));
+}
+
+#[cache_result(ttl = "100s", jitter = 0.5, stale_if_error = "10s")]
+fn scattered_or_stale(n: u32) -> Result<u32, u32> {
+    if BROKEN_TOO.load(Relaxed) { Err(n) } else { Ok(n) }
+}
+
+static BROKEN_TOO: AtomicBool = AtomicBool::new(false);
+
+#[test]
+fn each_result_is_stale_from_its_own_end_on_for_as_long_as_is_said() {
+    let clock = clock();
+    (0..20).for_each(|n| assert_eq!(scattered_or_stale(n), Ok(n)));
+    BROKEN_TOO.store(true, Relaxed);
+    let mut ends = [0; 20];
+    for second in 1..=111 {
+        clock.advance(SECOND);
+        for n in 0..20 {
+            let end = &mut ends[n as usize];
+            match (scattered_or_stale::peek(n), scattered_or_stale(n)) {
+                (Some(fresh), found) => assert_eq!((fresh, found, *end), (Ok(n), Ok(n), 0)),
+                (None, Ok(_)) if *end == 0 => *end = second,
+                (None, Ok(_)) => assert!(second < *end + 10, "{n}: {second}, from {end} on"),
+                (None, Err(_)) => assert!(second >= *end + 9, "{n}: {second}, from {end} on"),
+            }
+        }
+    }
+    assert!(ends.iter().all(|end| (50..=101).contains(end)), "{ends:?}");
 }
 
 static RATE: AtomicU32 = AtomicU32::new(0);
@@ -172,6 +218,27 @@ fn a_refresh_that_fails_is_not_tried_again_at_once() {
     assert_eq!(flaky::stats().loads, 2);
     clock.advance(2 * SECOND);
     assert_eq!(flaky(), Ok(2));
+}
+
+static FLAKY_OFTEN: AtomicU32 = AtomicU32::new(0);
+
+#[cache_result(ttl = "1h", refresh = "100ms")]
+fn flaky_often() -> Result<u32, &'static str> {
+    match FLAKY_OFTEN.fetch_add(1, Relaxed) {
+        1 => Err("flaked"),
+        n => Ok(n),
+    }
+}
+
+#[test]
+fn a_refresh_that_fails_rests_no_longer_than_its_age() {
+    let clock = clock();
+    assert_eq!(flaky_often(), Ok(0));
+    clock.advance(SECOND / 10);
+    assert_eq!((flaky_often(), flaky_often()), (Ok(0), Ok(0)));
+    assert_eq!(flaky_often::stats().loads, 2);
+    clock.advance(SECOND / 10);
+    assert_eq!(flaky_often(), Ok(2));
 }
 
 static GONE: AtomicBool = AtomicBool::new(false);

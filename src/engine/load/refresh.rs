@@ -27,8 +27,7 @@
 //!   -ln u`. The nearer the end and the longer the load, the likelier that is; and among many
 //!   callers, one is likely to come early enough.
 //!
-//! A node whose refresh has failed is not refreshed again for [`REST`], or for `after` if that is
-//! shorter.
+//! A node whose refresh has failed is not refreshed again for some time ([`rested_until`]).
 
 use crate::{
     engine::{
@@ -47,7 +46,7 @@ use crate::{
         storage::nodes::Entry,
         time::{
             lifetimes::Life,
-            soft::{Freshness, REST},
+            soft::{Freshness, rested_until},
         },
     },
     process::{
@@ -122,10 +121,6 @@ impl<K, V> RefreshRules<K, V> {
         let (left, reach) = (left.as_secs_f64(), load.as_secs_f64() * self.beta);
         // Most entries are far from their end, and need no logarithm.
         left < reach * FARTHEST && left < reach * -random_unit().ln()
-    }
-
-    fn rest(&self, clock: &Clock) -> u64 {
-        clock.deadline_after(self.after.map_or(REST, |after| REST.min(after)))
     }
 }
 
@@ -282,7 +277,7 @@ impl<K, V> Engine<K, V> {
         let lifetimes = &self.common.lifetimes;
         let shard = self.common.tiers.shard(node_ref.shard);
         if let (Some(rules), Some(timing)) = (&lifetimes.refresh_rules, shard.timing.get()) {
-            timing.rest(node_ref.node, rules.rest(&lifetimes.clock));
+            timing.rest(node_ref.node, rested_until(&lifetimes.clock, rules.after));
         }
     }
 

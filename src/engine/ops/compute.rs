@@ -59,7 +59,7 @@ use crate::{
             tiers::{Ascent, NodeRef},
         },
         storage::nodes::Entry,
-        time::lifetimes::Ttl,
+        time::options::TimeOptions,
     },
     testing::plant::{Bug, planted},
     types::{removal::RemovalCause, version::Version},
@@ -214,7 +214,7 @@ impl<K: Eq, V> Engine<K, V> {
             Decision::Step(entry) => {
                 let tags =
                     live.map_or(Tags::NONE, |(_, node_ref)| shard.births.tags(node_ref.node));
-                Some((entry, EntryOptions { ttl: Ttl::Kept, tags }))
+                Some((entry, EntryOptions { time: TimeOptions::KEPT, tags }))
             }
         };
         let (entry, options) = entry.unzip();

@@ -15,7 +15,8 @@ use crate::{
         time::{
             deadlines::{Block, Change, Look},
             extend::IfLost,
-            lifetimes::{Life, Ttl},
+            lifetimes::Life,
+            options::TimeOptions,
             timing::Timing,
             wheel::{Advance, Visit},
         },
@@ -33,15 +34,20 @@ impl<K, V> Engine<K, V> {
         Some(shard.timing.get().map_or(Life::ENDLESS, |timing| timing.life(found.node)))
     }
 
-    /// Gives a key's entry `ttl` from now on. Returns `false` if the key is absent, or there is no
-    /// memory for the time.
-    pub(crate) fn touch(&self, hash: u64, mut eq: impl FnMut(&K) -> bool, ttl: Ttl) -> bool {
+    /// Gives a key's entry the time of `options` from now on. Returns `false` if the key is absent,
+    /// or there is no memory for the time.
+    pub(crate) fn touch(
+        &self,
+        hash: u64,
+        mut eq: impl FnMut(&K) -> bool,
+        options: &TimeOptions,
+    ) -> bool {
         let pin = pin();
         loop {
             let located = self.find_live(&pin, hash, &mut eq);
             let Some(Located { shard, found, .. }) = located else { return false };
             let Ok(timing) = shard.timing_for(&self.common) else { return false };
-            let touched = shard.touch(&self.common, timing, found, ttl);
+            let touched = shard.touch(&self.common, timing, found, hash, options);
             // SeqCst: pairs with the fence in `Timing::hand_on`. If this fence comes first, the
             // write that replaces the node sees its new end; otherwise the look below sees the node
             // replaced.
@@ -131,17 +137,18 @@ impl<K, V> Shard<K, V> {
         }
     }
 
-    /// Gives an entry `ttl` from now on, unless its deadline has come.
+    /// Gives an entry the time of `options` from now on, unless its deadline has come.
     pub(crate) fn touch(
         &self,
         common: &Common<K, V>,
         timing: &Timing,
         found: Found<'_>,
-        ttl: Ttl,
+        hash: u64,
+        options: &TimeOptions,
     ) -> Change {
         let node = found.node;
         let life = timing.life(node);
-        let new = common.lifetimes.touched(life, ttl);
+        let new = common.lifetimes.touched(hash, life, options);
         // An entry that was published before the shard had times has no place yet.
         timing.deadlines.place(node, self.index.loc(found));
         let clock = &common.lifetimes.clock;

@@ -38,7 +38,10 @@ use crate::{
         shards::{common::Common, scope::WriteScope, shard::Shard, stats::Event, tiers::NodeRef},
         singleflight::{flight::Flight, flights::Post},
         storage::{nodes::Entry, parts::PartSet, weights::Price},
-        time::lifetimes::{Life, Ttl},
+        time::{
+            lifetimes::Life,
+            options::{TimeOptions, Ttl},
+        },
     },
     testing::{
         hooks::{Step, step},
@@ -151,13 +154,13 @@ impl<K, V> Copy for Load<'_, K, V> {}
 /// The caller's options for an entry that it inserts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EntryOptions {
-    /// How long the entry lives.
-    pub(crate) ttl: Ttl,
+    pub(crate) time: TimeOptions,
     pub(crate) tags: Tags,
 }
 
 impl EntryOptions {
-    pub(crate) const BY_RULE: EntryOptions = EntryOptions { ttl: Ttl::ByRule, tags: Tags::NONE };
+    pub(crate) const BY_RULE: EntryOptions =
+        EntryOptions { time: TimeOptions::BY_RULE, tags: Tags::NONE };
 }
 
 impl<K: Eq, V> Shard<K, V> {
@@ -234,7 +237,7 @@ impl<K: Eq, V> Shard<K, V> {
         } else {
             attempt().run()
         };
-        if let (Ttl::Kept, Written::Done(Inserted::Updated, 1..)) = (options.ttl, &written) {
+        if let (Ttl::Kept, Written::Done(Inserted::Updated, 1..)) = (options.time.ttl, &written) {
             self.hand_on(cx.common(), found, life, node);
         }
         written
@@ -242,8 +245,8 @@ impl<K: Eq, V> Shard<K, V> {
 
     /// Returns whether there is memory for the options of an entry.
     #[inline(always)]
-    fn can_keep(&self, common: &Common<K, V>, EntryOptions { ttl, tags }: &EntryOptions) -> bool {
-        let timed = !matches!(ttl, Ttl::For(_)) || self.timing_for(common).is_ok();
+    fn can_keep(&self, common: &Common<K, V>, EntryOptions { time, tags }: &EntryOptions) -> bool {
+        let timed = time.given_ttl().is_none() || self.timing_for(common).is_ok();
         timed && (tags.is_empty() || common.has_tags())
     }
 
@@ -444,6 +447,6 @@ fn ends_at_once<K, V>(
     // An entry that keeps the times of another is stored: a touch may still give it an end. With
     // grace, the entry may be returned instead of an error.
     life.is_some_and(Life::ends_at_once)
-        && !matches!(options.ttl, Ttl::Kept)
+        && !matches!(options.time.ttl, Ttl::Kept)
         && cx.common().lifetimes.grace == 0
 }

@@ -1,7 +1,13 @@
 //! How long the entries of a cache live: the rules, and what they come to for one entry.
 
+#[cfg(feature = "manager")]
+use crate::engine::time::soft::Moments;
 use crate::{
-    engine::{load::refresh::RefreshRules, storage::nodes::Entry, time::timing::Extent},
+    engine::{
+        load::refresh::RefreshRules,
+        storage::nodes::Entry,
+        time::{options::TimeOptions, timing::Extent},
+    },
     process::clock::{Clock, DEAD, NEVER, PAST, Reading, Until},
     sync::{Ordering::Relaxed, SettingU64},
     types::{chance, expiry::Expiry},
@@ -97,17 +103,6 @@ pub(crate) enum OnRead {
     Ask,
 }
 
-/// How long an entry lives.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Ttl {
-    /// As the rules of the cache say.
-    ByRule,
-    /// As a caller says, whatever the rules.
-    For(Duration),
-    /// Until the end of the entry that it replaces.
-    Kept,
-}
-
 /// What the end of an entry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
@@ -201,16 +196,14 @@ impl<K, V> Lifetimes<K, V> {
         &self,
         entry: &Entry<K, V>,
         hash: u64,
-        ttl: Ttl,
+        options: &TimeOptions,
         replaced: Option<Life>,
     ) -> Life {
         let now = self.clock.read();
-        if let Ttl::For(duration) = ttl {
-            return Life::until(self.clock.deadline_from(now, duration), self.clock.time(now));
+        let end = self.end(now, hash, options);
+        if options.given_ttl().is_some() {
+            return Life::until(end, self.clock.time(now));
         }
-        let end = self.to_live.get().map_or(NEVER, |to_live| {
-            self.clock.deadline_from(now, self.with_jitter(to_live, hash ^ now.nanos()))
-        });
         let own = self.own(now, entry, replaced);
         let idle = self.after(now, self.to_idle.get());
         let deadline = end.min(own).min(idle);
@@ -320,20 +313,16 @@ impl<K, V> Lifetimes<K, V> {
         Some(Life { deadline, own, ..life })
     }
 
-    /// Returns the life of an entry after a touch, which gives it `ttl` from now on.
-    pub(crate) fn touched(&self, life: Life, ttl: Ttl) -> Life {
+    /// Returns the life of an entry after a touch, which gives it the time of `options` from now on.
+    pub(crate) fn touched(&self, hash: u64, life: Life, options: &TimeOptions) -> Life {
         let now = self.clock.read();
-        match ttl {
-            Ttl::For(duration) => {
-                Life::until(self.clock.deadline_from(now, duration), life.written)
-            }
-            Ttl::ByRule | Ttl::Kept => {
-                let end = self.after(now, self.to_live.get());
-                let own = if life.by == By::Caller { NEVER } else { life.own };
-                let deadline = end.min(own).min(self.after(now, self.to_idle.get()));
-                Life { deadline, end, by: By::Rule, own, ..life }
-            }
+        let end = self.end(now, hash, options);
+        if options.given_ttl().is_some() {
+            return Life::until(end, life.written);
         }
+        let own = if life.by == By::Caller { NEVER } else { life.own };
+        let deadline = end.min(own).min(self.after(now, self.to_idle.get()));
+        Life { deadline, end, by: By::Rule, own, ..life }
     }
 
     /// Returns the life that the present rules leave an entry that began under other rules. No life
@@ -374,9 +363,45 @@ impl<K, V> Lifetimes<K, V> {
         }
     }
 
-    /// Returns `duration` shortened by the cache's jitter; `state` decides by how much.
-    fn with_jitter(&self, duration: Duration, state: u64) -> Duration {
-        chance::jittered(duration, self.jitter.get(), chance::mix(state))
+    /// Returns the end of an entry that gets the time of `options` now.
+    #[inline(always)]
+    fn end(&self, now: Reading, hash: u64, options: &TimeOptions) -> u64 {
+        let longest = options.given_ttl().or_else(|| self.to_live.get());
+        self.after(now, longest.map(|longest| self.jittered(longest, now, hash, options)))
+    }
+
+    /// Returns a time to live that may be as long as `longest`.
+    #[inline(always)]
+    fn jittered(
+        &self,
+        longest: Duration,
+        now: Reading,
+        hash: u64,
+        options: &TimeOptions,
+    ) -> Duration {
+        let share = options.jitter.unwrap_or_else(|| self.jitter.get());
+        chance::jittered(longest, share, chance::mix(hash ^ now.nanos()))
+    }
+
+    /// Returns options without grace that come to the same: the entry is stale at the end of its
+    /// time to live, and lives for that and the grace. Grace needs an end, so that an entry that
+    /// would live until it has not been used for some time lives as long from its writing.
+    #[cfg(feature = "macros")]
+    pub(crate) fn resolve(&self, hash: u64, options: TimeOptions) -> TimeOptions {
+        let longest = options.given_ttl().or_else(|| self.to_live.get().or(self.to_idle.get()));
+        let (Some(grace), Some(longest)) = (options.grace, longest) else { return options };
+        let ttl = self.jittered(longest, self.clock.read(), hash, &options);
+        TimeOptions { soft_ttl: Some(ttl), grace: None, ..options }
+            .with_ttl(ttl.saturating_add(grace))
+    }
+
+    /// Returns when an entry that is written now is due and stale.
+    #[cfg(feature = "manager")]
+    pub(crate) fn moments(&self, options: &TimeOptions) -> Moments {
+        let after = |duration: Option<Duration>| {
+            duration.map_or(NEVER, |duration| self.clock.deadline_after(duration))
+        };
+        Moments::new(after(options.soft_ttl), after(options.refresh_after))
     }
 }
 

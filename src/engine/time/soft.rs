@@ -8,14 +8,15 @@
 
 use crate::process::clock::Clock;
 #[cfg(feature = "manager")]
-use crate::{
-    process::clock::NEVER,
-    sync::{AtomicU64, Ordering::Relaxed},
-};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// The time for which a failed refresh is not tried again.
-pub(crate) const REST: Duration = Duration::from_secs(1);
+/// Returns until when a failed refresh is not tried again: for a second, or for the age from which
+/// the entry is due, if that is shorter.
+pub(crate) fn rested_until(clock: &Clock, refresh_after: Option<Duration>) -> u64 {
+    const REST: Duration = Duration::from_secs(1);
+    clock.deadline_after(refresh_after.map_or(REST, |after| REST.min(after)))
+}
 
 /// How old a value is, compared with the soft times of its [`View`](crate::manager::View).
 ///
@@ -47,14 +48,6 @@ impl Freshness {
     }
 }
 
-/// The softer times that entries are given, counted from their writing.
-#[cfg(feature = "manager")]
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SoftTimes {
-    pub(crate) stale_after: Option<Duration>,
-    pub(crate) due_after: Option<Duration>,
-}
-
 /// The softer times of one entry, as times of its cache's clock.
 #[cfg(feature = "manager")]
 #[derive(Debug)]
@@ -64,19 +57,11 @@ pub(crate) struct Moments {
 }
 
 #[cfg(feature = "manager")]
-impl SoftTimes {
-    /// Returns the moments of an entry that is written now.
-    pub(crate) fn begin(self, clock: &Clock) -> Moments {
-        let after = |duration: Option<Duration>| {
-            duration.map_or(NEVER, |duration| clock.deadline_after(duration))
-        };
-        let (stale_at, due_at) = (after(self.stale_after), after(self.due_after));
-        Moments { stale_at, due_at: AtomicU64::new(due_at) }
-    }
-}
-
-#[cfg(feature = "manager")]
 impl Moments {
+    pub(crate) fn new(stale_at: u64, due_at: u64) -> Self {
+        Self { stale_at, due_at: AtomicU64::new(due_at) }
+    }
+
     pub(crate) fn freshness(&self, clock: &Clock) -> Freshness {
         // Relaxed: a time, which orders nothing.
         Freshness::of(clock, self.stale_at, self.due_at.load(Relaxed))
@@ -84,9 +69,9 @@ impl Moments {
 
     /// Puts the next refresh off, after one that has failed.
     #[cfg(feature = "macros")]
-    pub(crate) fn rest(&self, clock: &Clock) {
+    pub(crate) fn rest(&self, until: u64) {
         // Relaxed: as above.
-        self.due_at.store(clock.deadline_after(REST), Relaxed);
+        self.due_at.store(until, Relaxed);
     }
 }
 

@@ -225,12 +225,12 @@ impl<Q: Key + ?Sized, V: 'static> Equivalent<StoredKey> for Query<'_, Q, V> {
 }
 
 /// A key whose value is to be loaded, and the options of the entry.
-pub(crate) struct LoadRequest<'q, Q: ?Sized, V> {
+pub(crate) struct LoadRequest<'v, 'q, Q: ?Sized, V> {
     pub(crate) query: Query<'q, Q, V>,
-    pub(crate) options: EntryOptions,
+    pub(crate) options: &'v EntryOptions,
 }
 
-impl<'q, Q: Key + ?Sized, V: 'static> Wanted<StoredKey> for LoadRequest<'q, Q, V> {
+impl<'q, Q: Key + ?Sized, V: 'static> Wanted<StoredKey> for LoadRequest<'_, 'q, Q, V> {
     type Borrowed = Query<'q, Q, V>;
 
     fn borrowed(&self) -> &Query<'q, Q, V> {
@@ -246,6 +246,6 @@ impl<'q, Q: Key + ?Sized, V: 'static> Wanted<StoredKey> for LoadRequest<'q, Q, V
     }
 
     fn options(&self) -> EntryOptions {
-        self.options
+        *self.options
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Timed<V> {
 
 /// The bytes of the allocations of a key and a value beside these: two reference counts each, the
 /// namespace, bytes and cost.
-pub(crate) const REFERENCES: usize = 4 * size_of::<usize>() + 2 * size_of::<u64>();
+const REFERENCES: usize = 4 * size_of::<usize>() + 2 * size_of::<u64>();
 
 /// A value as it is stored: a pointer to a [`Parcel`] of any type.
 #[derive(Clone)]
@@ -43,11 +43,13 @@ impl<V: Send + Sync + 'static> Priced for Parcel<V> {
 }
 
 impl StoredValue {
+    /// Stores a value with `bytes` of its own and of its key.
     pub(crate) fn new<V: Send + Sync + 'static>(
         held: Timed<V>,
         bytes: usize,
         took: Duration,
     ) -> Self {
+        let bytes = bytes.saturating_add(REFERENCES + size_of::<Timed<V>>());
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         let price = Price { bytes, cost: micros.max(1) };

@@ -122,7 +122,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         entry: &Stored,
         value: V,
     ) -> Decision<StoredKey, StoredValue> {
-        let value = self.stored(self.query(key), value, Duration::ZERO);
+        let value = self.stored(self.query(key).bytes(), value, Duration::ZERO);
         Decision::PutOn(nodes::Entry { key: entry.key.clone(), value }, self.options)
     }
 
@@ -133,7 +133,6 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         mut f: impl FnMut(Option<(&Stored, &V)>) -> Decision<StoredKey, StoredValue>,
     ) {
         let entries = &self.entries;
-        entries.start_maintenance();
         entries.engine().compute(
             entries.hash(&query),
             |other| query.equivalent(other),
@@ -298,7 +297,7 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         match (op, found) {
             (Op::Put(value), found) => {
                 let query = view.query(key);
-                let stored = view.stored(query, value.clone(), Duration::ZERO);
+                let stored = view.stored(query.bytes(), value.clone(), Duration::ZERO);
                 let owned = found.map_or_else(|| query.to_stored(), |(entry, _)| entry.key.clone());
                 let entry = nodes::Entry { key: owned, value: stored };
                 let result = Entry::put(key.to_stored(), value, found.is_some());
@@ -442,7 +441,6 @@ impl<Q: KeyOf<T> + ?Sized, V: Clone + Send + Sync + 'static, T> ViewEntrySelecto
         let Self { view, key } = self;
         let (query, engine) = (view.query(key), view.entries.engine());
         let hash = view.entries.hash(&query);
-        view.entries.start_maintenance();
         loop {
             let eq = |other: &StoredKey| query.equivalent(other);
             let copy = |entry: &Stored| self.found(View::<V, T>::with_value(entry).1);

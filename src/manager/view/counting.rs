@@ -53,7 +53,7 @@ impl<V: Integer + Send + Sync + 'static, T> View<V, T> {
                 match (held, new) {
                     (Some((entry, held)), Some(value)) => {
                         let held = Timed { value, times: held.times.clone() };
-                        let value = self.stored_held(query, held, Duration::ZERO);
+                        let value = self.stored_held(query.bytes(), held, Duration::ZERO);
                         Decision::Step(Entry { key: entry.key.clone(), value })
                     }
                     _ => Decision::Keep,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Entry,
     loading::{Always, Detached, Fallible, Optional, Question, assert_spawner, polling::Map},
-    manager::entries::value::{StoredValue, Timed},
+    manager::entries::value::StoredValue,
 };
 use std::{
     future::Future,
@@ -104,10 +104,7 @@ impl<V: Clone + Send + Sync + 'static, T: 'static> View<V, T> {
             let init = Lazy::new((init, view), move |(init, view): (F, View<V, T>)| {
                 let timer = view.timer();
                 Map::new(Followed::new(init, view.span(), A::load_outcome), move |loaded| {
-                    A::store(loaded, |value| {
-                        let held = Timed { value, times: view.times() };
-                        view.stored_with(key_bytes, held, timer.stop().by_clock)
-                    })
+                    A::store(loaded, |value| view.stored(key_bytes, value, timer.stop().by_clock))
                 })
             });
             let (engine, seeking) = (self.entries.engine(), self.seeking::<A, _>(query));

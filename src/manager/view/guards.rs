@@ -6,13 +6,13 @@ use super::{
 };
 use crate::{
     LoadGuard, LoadOutcome, TooManyTags,
-    engine::{invalidate::tags::Tags, ops::insert::EntryOptions, time::lifetimes::Ttl},
+    engine::{invalidate::tags::Tags, ops::insert::EntryOptions},
     loading::{Found, Guarded, polling::Map},
     manager::{
         entries::{
             hashing::{BuildPlaceHasher, Tag},
             key::StoredKey,
-            value::{StoredValue, Timed},
+            value::StoredValue,
         },
         observability::telemetry::{LoadSpan, LoadStatus},
     },
@@ -208,7 +208,7 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
     /// [`View::insert_with_ttl`]. With a duration of zero, the value is only given to waiting
     /// callers, and the value that it was to replace is removed.
     pub fn insert_with_ttl(self, value: V, duration: Duration) -> LoadOutcome {
-        let options = EntryOptions { ttl: Ttl::For(duration), ..self.0.view.options };
+        let options = self.0.view.for_ttl(duration);
         self.insert_on(value, &options)
     }
 
@@ -248,7 +248,7 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
         tags: impl IntoIterator<Item = impl Hash>,
         duration: Duration,
     ) -> Result<LoadOutcome, TooManyTags> {
-        let options = EntryOptions { ttl: Ttl::For(duration), tags: self.tags(tags)? };
+        let options = EntryOptions { tags: self.tags(tags)?, ..self.0.view.for_ttl(duration) };
         Ok(self.insert_on(value, &options))
     }
 
@@ -258,9 +258,7 @@ impl<V: Clone + Send + Sync + 'static> ViewGuard<V> {
 
     fn insert_on(self, value: V, options: &EntryOptions) -> LoadOutcome {
         let Parts { load, span, view, key_bytes } = *self.0;
-        view.start_maintenance(options);
-        let held = Timed { value, times: view.times() };
-        let value = view.stored_with(key_bytes, held, load.took());
+        let value = view.stored(key_bytes, value, load.took());
         let outcome = load.insert_on(value, options);
         span.end(LoadStatus::Loaded);
         outcome

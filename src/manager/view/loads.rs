@@ -5,7 +5,7 @@ use super::{
     lazy::{Followed, FoundOr, Lazy},
 };
 use crate::{
-    engine::{load::fill::LoadTimer, time::lifetimes::Ttl},
+    engine::load::fill::LoadTimer,
     loading::{Always, Ask, Asking, Fallible, Optional, Question, Seeking, polling::Map},
     manager::{
         entries::{
@@ -193,7 +193,9 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
             let init = Lazy::new(init, move |init| {
                 let timer = self.timer();
                 Map::new(Followed::new(init, self.span(), A::load_outcome), move |loaded| {
-                    A::store(loaded, |value| self.stored(query, value, timer.stop().by_clock))
+                    A::store(loaded, |value| {
+                        self.stored(query.bytes(), value, timer.stop().by_clock)
+                    })
                 })
             });
             let asking = Asking::new(self.entries.engine(), self.seeking::<A, _>(query), init);
@@ -202,23 +204,18 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 
     pub(super) fn span(&self) -> LoadSpan {
-        let ttl = match self.options.ttl {
-            Ttl::For(duration) => Some(duration),
-            Ttl::ByRule | Ttl::Kept => None,
-        };
-        LoadSpan::new(&self.cache, None, ttl)
+        LoadSpan::new(&self.cache, None, self.options.time.given_ttl())
     }
 
     pub(super) fn timer(&self) -> LoadTimer {
         LoadTimer::start(&self.entries.engine().lifetimes().clock)
     }
 
-    pub(super) fn request<'q, Q: KeyOf<T> + ?Sized>(
-        &self,
+    pub(super) fn request<'v, 'q, Q: KeyOf<T> + ?Sized>(
+        &'v self,
         query: Query<'q, Q, V>,
-    ) -> LoadRequest<'q, Q, V> {
-        self.start_maintenance(&self.options);
-        LoadRequest { query, options: self.options }
+    ) -> LoadRequest<'v, 'q, Q, V> {
+        LoadRequest { query, options: &self.options }
     }
 
     /// A request for a key that was looked up and not found.
@@ -239,7 +236,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         let init = || {
             let timer = self.timer();
             let loaded = self.span().run(init, A::load_outcome);
-            A::store(loaded, |value| self.stored(query, value, timer.stop().by_clock))
+            A::store(loaded, |value| self.stored(query.bytes(), value, timer.stop().by_clock))
         };
         A::taken(&self.entries.load::<A>(self.request(query), init))
     }
@@ -247,7 +244,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
 
 /// A question about a view's key, as one about that of its cache.
 pub(super) type ViewAsk<'v, 'q, A, Q, V> =
-    Ask<&'v Entries, StoredKey, StoredValue, A, LoadRequest<'q, Q, V>>;
+    Ask<&'v Entries, StoredKey, StoredValue, A, LoadRequest<'v, 'q, Q, V>>;
 pub(super) type Loaded<A, V> = <A as Question<V>>::Loaded;
 pub(super) type Answer<A, V> = <A as Question<V>>::Answer;
 

@@ -30,10 +30,7 @@ use crate::{
     engine::{
         ops::insert::{EntryOptions, IfPresent, Inserted},
         storage::nodes::Entry,
-        time::{
-            lifetimes::Ttl,
-            soft::{Moments, SoftTimes},
-        },
+        time::options::TimeOptions,
     },
     manager::{
         Freshness, ManagedCache, Namespace,
@@ -41,7 +38,7 @@ use crate::{
             hashing::Tag,
             key::Query,
             namespace::Space,
-            value::{REFERENCES, StoredValue, Timed},
+            value::{StoredValue, Timed},
         },
         managed_cache::cache::Entries,
     },
@@ -78,7 +75,6 @@ pub struct View<V, T = AnyKey> {
     /// `None`: the current version of the namespace.
     version: Option<u64>,
     options: EntryOptions,
-    soft: SoftTimes,
     heap: Option<fn(&V) -> usize>,
     values: PhantomData<fn(T) -> V>,
 }
@@ -99,7 +95,6 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
             namespace,
             version: None,
             options: EntryOptions::BY_RULE,
-            soft: SoftTimes::default(),
             heap: None,
             values: PhantomData,
         }
@@ -123,14 +118,13 @@ impl<V: Clone + Send + Sync + 'static> View<V> {
 impl<V, T> View<V, T> {
     /// Returns this view for other types of keys.
     fn with_keys<U>(&self) -> View<V, U> {
-        let Self { version, options, soft, heap, .. } = *self;
+        let Self { version, options, heap, .. } = *self;
         View {
             entries: self.entries.clone(),
             cache: self.cache.clone(),
             namespace: self.namespace.clone(),
             version,
             options,
-            soft,
             heap,
             values: PhantomData,
         }
@@ -169,7 +163,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// ```
     #[must_use]
     pub fn with_ttl(self, duration: Duration) -> Self {
-        Self { options: EntryOptions { ttl: Ttl::For(duration), ..self.options }, ..self }
+        Self { options: self.for_ttl(duration), ..self }
     }
 
     /// Returns this view with tags instead of those it has:
@@ -202,14 +196,19 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// `duration`, and stay until they expire.
     #[must_use]
     pub fn with_soft_ttl(self, duration: Duration) -> Self {
-        Self { soft: SoftTimes { stale_after: Some(duration), ..self.soft }, ..self }
+        self.with_time(|time| time.soft_ttl = Some(duration))
     }
 
     /// Returns this view with a refresh time: its values are [due](Freshness::Due) after
     /// `duration`.
     #[must_use]
     pub fn with_refresh(self, duration: Duration) -> Self {
-        Self { soft: SoftTimes { due_after: Some(duration), ..self.soft }, ..self }
+        self.with_time(|time| time.refresh_after = Some(duration))
+    }
+
+    fn with_time(mut self, set: impl FnOnce(&mut TimeOptions)) -> Self {
+        set(&mut self.options.time);
+        self
     }
 
     /// Returns this view with a function that returns the bytes a value owns on the heap. They
@@ -295,47 +294,25 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
         if_present: IfPresent,
         options: &EntryOptions,
     ) -> Inserted {
-        self.start_maintenance(options);
-        let value = self.stored(query, value, Duration::ZERO);
+        let value = self.stored(query.bytes(), value, Duration::ZERO);
         let entry = Entry { key: query.to_stored(), value };
         self.entries.engine().insert_on(self.entries.hash(&query), entry, if_present, options)
     }
 
-    /// Registers the cache for maintenance if `options` give the entry a time of its own.
-    fn start_maintenance(&self, options: &EntryOptions) {
-        if matches!(options.ttl, Ttl::For(_)) {
-            self.entries.start_maintenance();
-        }
+    /// Returns the options of an entry that lives for `duration`.
+    fn for_ttl(&self, duration: Duration) -> EntryOptions {
+        EntryOptions { time: self.options.time.with_ttl(duration), ..self.options }
     }
 
-    /// Returns the form in which the cache stores a value.
-    fn stored<Q: KeyOf<T> + ?Sized>(
-        &self,
-        query: Query<'_, Q, V>,
-        value: V,
-        took: Duration,
-    ) -> StoredValue {
-        self.stored_held(query, Timed { value, times: self.times() }, took)
+    /// Returns the form in which the cache stores a value, for a key of `key_bytes`.
+    fn stored(&self, key_bytes: usize, value: V, took: Duration) -> StoredValue {
+        let times = self.entries.engine().lifetimes().moments(&self.options.time);
+        self.stored_held(key_bytes, Timed { value, times }, took)
     }
 
-    fn stored_held<Q: KeyOf<T> + ?Sized>(
-        &self,
-        query: Query<'_, Q, V>,
-        held: Timed<V>,
-        took: Duration,
-    ) -> StoredValue {
-        self.stored_with(query.bytes(), held, took)
-    }
-
-    /// [`stored_held`](Self::stored_held) without the key, by its size.
-    fn stored_with(&self, key_bytes: usize, held: Timed<V>, took: Duration) -> StoredValue {
+    fn stored_held(&self, key_bytes: usize, held: Timed<V>, took: Duration) -> StoredValue {
         let heap = self.heap.map_or(0, |heap| heap(&held.value));
-        let bytes = (key_bytes + REFERENCES + size_of::<Timed<V>>()).saturating_add(heap);
-        StoredValue::new(held, bytes, took)
-    }
-
-    fn times(&self) -> Moments {
-        self.soft.begin(&self.entries.engine().lifetimes().clock)
+        StoredValue::new(held, key_bytes.saturating_add(heap), took)
     }
 
     fn freshness(&self, held: &Timed<V>) -> Freshness {

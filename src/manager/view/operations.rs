@@ -2,10 +2,7 @@
 
 use super::{KeyOf, View};
 use crate::{
-    engine::{
-        ops::insert::{EntryOptions, IfPresent, Inserted},
-        time::lifetimes::Ttl,
-    },
+    engine::ops::insert::{IfPresent, Inserted},
     manager::{
         Freshness,
         entries::{key::StoredKey, value::StoredValue},
@@ -158,8 +155,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// assert!(!users.contains_key(&7));
     /// ```
     pub fn insert_with_ttl<Q: KeyOf<T> + ?Sized>(&self, key: &Q, value: V, duration: Duration) {
-        let options = EntryOptions { ttl: Ttl::For(duration), ..self.options };
-        self.put(self.query(key), value, IfPresent::Replace, &options);
+        self.put(self.query(key), value, IfPresent::Replace, &self.for_ttl(duration));
     }
 
     /// Sets the values of several keys, one after the other. O(keys).
@@ -258,7 +254,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// assert!(!users.touch(&8));
     /// ```
     pub fn touch<Q: KeyOf<T> + ?Sized>(&self, key: &Q) -> bool {
-        self.touch_by(key, self.options.ttl)
+        self.entries.touch_by(&self.query(key), &self.options.time)
     }
 
     /// Sets how long a key's entry lives from now on; it no longer follows the cache's settings.
@@ -274,13 +270,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     /// assert!(users.ttl(&7).unwrap() > Duration::from_secs(23 * 60 * 60));
     /// ```
     pub fn set_ttl<Q: KeyOf<T> + ?Sized>(&self, key: &Q, duration: Duration) -> bool {
-        self.touch_by(key, Ttl::For(duration))
-    }
-
-    fn touch_by<Q: KeyOf<T> + ?Sized>(&self, key: &Q, ttl: Ttl) -> bool {
-        let query = self.query(key);
-        self.entries.start_maintenance();
-        self.entries.engine().touch(self.entries.hash(&query), |key| query.equivalent(key), ttl)
+        self.entries.set_ttl(&self.query(key), duration)
     }
 
     /// Returns the remaining time to live of a key's entry if it is not used: [`Duration::MAX`] if

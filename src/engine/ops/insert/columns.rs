@@ -9,10 +9,7 @@ use crate::engine::{
     ops::insert::{EntryOptions, Target},
     shards::{scope::WriteScope, shard::Shard},
     storage::{chunked::OutOfMemory, nodes::Entry, parts::PartSet},
-    time::{
-        lifetimes::{Life, Ttl},
-        timing::Timing,
-    },
+    time::{lifetimes::Life, options::Ttl, timing::Timing},
 };
 
 impl<K, V> Shard<K, V> {
@@ -46,7 +43,7 @@ impl<K, V> Shard<K, V> {
         found: Option<Found<'_>>,
     ) -> Life {
         let lifetimes = &cx.common().lifetimes;
-        if let (Ttl::Kept, Some(found)) = (options.ttl, found) {
+        if let (Ttl::Kept, Some(found)) = (options.time.ttl, found) {
             return lifetimes.kept(entry, timing.life(found.node));
         }
         // Only the user's `Expiry` needs the old life.
@@ -55,7 +52,7 @@ impl<K, V> Shard<K, V> {
                 lifetimes.expiry.is_some() && self.is_live(cx.common(), cx.watch, found.node)
             })
             .map(|found| timing.life(found.node));
-        lifetimes.begin(entry, target.hash, options.ttl, replaced)
+        lifetimes.begin(entry, target.hash, &options.time, replaced)
     }
 
     /// Gives an owned and filled node its weight, its generation, its times and its birth, as far
