@@ -420,12 +420,6 @@ where
         let found = engine.get_aged(hash, eq, |entry| entry.value.clone());
         let Some((value, need)) = found else { return Lookup::Absent };
         let Need::Refresh(node_ref) = need else { return Lookup::Found(value) };
-        match engine.refresh(hash, &eq, &|| key.to_key(), node_ref) {
-            None => Lookup::Found(value),
-            Some(mut lead) => {
-                lead.set_old(value);
-                Lookup::Old(lead)
-            }
-        }
+        Lookup::of_old(value, engine.refresh(hash, &eq, &|| key.to_key(), node_ref))
     }
 }

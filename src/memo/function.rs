@@ -208,8 +208,12 @@ impl Function {
 
 impl FunctionHome {
     #[inline(always)]
-    pub(crate) fn count(&self, event: Event) {
-        self.counters.count(pin().number, event);
+    pub(crate) fn count_hit(&self) {
+        self.counters.count(pin().number, Event::Hit);
+    }
+
+    pub(crate) fn count_miss(&self) {
+        self.counters.count(pin().number, Event::Miss);
     }
 
     pub(crate) fn count_load(&self, took: Duration, failed: bool) {

@@ -1,33 +1,23 @@
-//! From a call to its result: a lookup, and a load if there is no result.
-//!
-//! The key borrows the arguments, which the function needs if there is no result. So a call has two
-//! steps: [`look_up`] borrows the key only during the call; after a miss it returns a [`Turn`],
-//! which owns its key, so that the arguments can be moved.
+//! From a [`Turn`] to the result of its call, by a load.
 //!
 //! Loads are those of `loading/driver/`: one per key, superseded by every invalidation of the key or
-//! of a tag meanwhile. A [`Turn`] is a request that may start from an old result: one that is due, or
+//! of a tag meanwhile. A turn is a request that may start from an old result: one that is due, or
 //! that is stale and returned only if the function fails. The load *replaces* it, as a refresh does
 //! (`engine/load/fill.rs`).
 
 use super::{
     function::{Declared, Function, FunctionHome},
+    lookup::{StoredResult, held, is_fresh, value_of},
     shape::Shape,
     tables::{self, Table},
-    writes,
 };
 use crate::{
-    engine::{
-        invalidate::tags::Tags,
-        ops::insert::EntryOptions,
-        shards::{stats::Event, tiers::NodeRef},
-        time::soft::{Freshness, rested_until},
-    },
     loading::driver::{
-        Asking, Conclude, Detach, Detached, Engine, Lead, Lookup, LookupOf, Outcome, Request,
-        Seeking, Unused, load, polling::Map,
+        Asking, Conclude, Detach, Detached, Engine, EntryOptions, Lead, Lookup, LookupOf, NodeRef,
+        Outcome, Request, Seeking, Tags, Unused, load, polling::Map,
     },
     manager::{
-        Followed, Key, Lazy, Query, StoredKey, StoredValue, Tag, Timed,
+        Followed, Key, Lazy, Query, StoredKey, StoredValue, Timed,
         telemetry::{self, LoadSpan},
     },
 };
@@ -37,18 +27,6 @@ use std::{
     marker::PhantomData,
     time::{Duration, Instant},
 };
-
-/// A result in its stored form: another type than the values of views.
-pub(super) struct StoredResult<V>(V);
-
-/// The outcome of [`look_up`].
-#[derive(Debug)]
-pub enum Looked<S: Shape> {
-    /// The result.
-    Found(S::Output),
-    /// There is no result, or it is to be loaded again.
-    Missing(Turn<S>),
-}
 
 /// A call that has to load the result, or to wait for another call that loads it.
 pub struct Turn<S: Shape> {
@@ -75,84 +53,6 @@ pub(super) enum Start {
     Within,
 }
 
-/// Looks the result of a call up.
-#[inline(always)]
-pub fn look_up<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Looked<S> {
-    let Declared { refresh, stale_if_error, .. } = function.declared();
-    if refresh.is_some() || stale_if_error.is_some() {
-        return look_up_aged(function, key);
-    }
-    let home = function.home();
-    let query = query::<S, Q>(home, key);
-    let found = home.entries.get_ref(&query, |stored| {
-        // Cheap, since the thread is pinned already.
-        home.count(Event::Hit);
-        value_of::<S>(stored)
-    });
-    match found {
-        Some(value) => Looked::Found(S::join(value)),
-        None => Looked::Missing(Turn::missing(function, query, Start::Absent)),
-    }
-}
-
-#[inline(never)]
-fn look_up_aged<S: Shape, Q: Key>(function: &'static Function, key: &Q) -> Looked<S> {
-    let home = function.home();
-    let query = query::<S, Q>(home, key);
-    let entries = &home.entries;
-    let eq = |other: &StoredKey| equivalent::Equivalent::equivalent(&query, other);
-    let found = entries.engine().get_at(entries.hash(&query), eq, |entry| {
-        match held::<S>(&entry.value).times.freshness(&home.clock) {
-            Freshness::Fresh => Some(Ok(value_of::<S>(&entry.value))),
-            Freshness::Due => Some(Err(entry.value.clone())),
-            Freshness::Stale => None,
-        }
-    });
-    match found {
-        Some((Some(Ok(value)), _)) => {
-            home.count(Event::Hit);
-            Looked::Found(S::join(value))
-        }
-        Some((Some(Err(stored)), node_ref)) => {
-            Looked::Missing(Turn::new(function, query, Start::Old(stored, node_ref)))
-        }
-        Some((None, _)) | None => Looked::Missing(Turn::missing(function, query, Start::Absent)),
-    }
-}
-
-/// Returns the result of a call, if it is stored and fresh. Counts neither as use nor as hit or
-/// miss.
-pub fn peek<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Option<S::Output> {
-    if writes::may_be_writing(function.declared().reads) {
-        return None;
-    }
-    let home = function.home();
-    let query = query::<S, Q>(home, key);
-    let entries = &home.entries;
-    let found = entries.peek(&query)?;
-    is_fresh::<S>(home, &found).then(|| S::join(value_of::<S>(&found)))
-}
-
-/// Removes the result of a call, and supersedes its load. Returns whether there was a result.
-pub fn invalidate<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> bool {
-    let home = function.home();
-    home.entries.invalidate(&query::<S, Q>(home, key))
-}
-
-/// Removes all results. Loads that run at that moment store theirs where no lookup finds them.
-pub fn invalidate_all(function: &'static Function) {
-    function.home().namespace.incr_version();
-}
-
-/// Returns a turn that loads the result, also if it is stored.
-pub fn refresh<S: Shape, Q: Key>(function: &'static Function, _: S, key: &Q) -> Turn<S> {
-    let home = function.home();
-    let turn = Turn::missing(function, query::<S, Q>(home, key), Start::Forced);
-    // A load that began before this call may return an older result.
-    home.entries.engine().supersede_load(turn.hash);
-    turn
-}
-
 /// Returns `body`. Tells the compiler the type of the block, and so what its `?` returns.
 pub fn future_of<T, F: Future<Output = T>>(body: F) -> F {
     body
@@ -161,29 +61,6 @@ pub fn future_of<T, F: Future<Output = T>>(body: F) -> F {
 /// The default of `when`.
 pub fn always<V>(_: &V) -> bool {
     true
-}
-
-#[inline(always)]
-pub(super) fn query<'q, S: Shape, Q: Key>(
-    home: &FunctionHome,
-    key: &'q Q,
-) -> Query<'q, Q, StoredResult<S::Value>> {
-    Query::new(home.namespace.space(), key)
-}
-
-#[inline(always)]
-fn held<S: Shape>(stored: &StoredValue) -> &Timed<StoredResult<S::Value>> {
-    stored.held().expect("the key says of what type its value is")
-}
-
-#[inline(always)]
-fn value_of<S: Shape>(stored: &StoredValue) -> S::Value {
-    held::<S>(stored).value.0.clone()
-}
-
-/// Whether a result is not past its time, and kept for want of better only.
-fn is_fresh<S: Shape>(home: &FunctionHome, stored: &StoredValue) -> bool {
-    held::<S>(stored).times.freshness(&home.clock) != Freshness::Stale
 }
 
 /// Returns the outcome of a run, for telemetry.
@@ -235,11 +112,22 @@ impl<S: Shape> Turn<S> {
         query: Query<'_, Q, StoredResult<S::Value>>,
         start: Start,
     ) -> Self {
-        function.home().count(Event::Miss);
+        function.home().count_miss();
         Self::new(function, query, start)
     }
 
-    fn new<Q: Key>(
+    /// Returns a turn that loads the result, also if it is stored.
+    pub(super) fn forced<Q: Key>(
+        function: &'static Function,
+        query: Query<'_, Q, StoredResult<S::Value>>,
+    ) -> Self {
+        let turn = Self::missing(function, query, Start::Forced);
+        // A load that began before this call may return an older result.
+        turn.engine().supersede_load(turn.hash);
+        turn
+    }
+
+    pub(super) fn new<Q: Key>(
         function: &'static Function,
         query: Query<'_, Q, StoredResult<S::Value>>,
         start: Start,
@@ -256,10 +144,7 @@ impl<S: Shape> Turn<S> {
     /// If there are more than eight.
     #[must_use]
     pub fn tagged(mut self, tags: &[String], tables: &[Table]) -> Self {
-        let entries = &self.function.home().entries;
-        let tables = tables::tag_slots(tables, tags.len(), entries);
-        let tags = tags.iter().map(|tag| entries.tag_slot(&Tag::new(tag.as_str())));
-        self.tags = Tags::new(tags.chain(tables));
+        self.tags = tables::tags(tags, tables, &self.home().entries);
         self
     }
 
@@ -383,9 +268,7 @@ impl<S: Shape, C: FnOnce(&S::Value) -> bool> Conclude for Call<S, C> {
                 Some(old) if S::FAILS && !is_forced => {
                     let value = value_of::<S>(old);
                     // The next refresh is put off.
-                    let refresh_after = turn.function.declared().refresh;
-                    let until = rested_until(&turn.home().clock, refresh_after);
-                    held::<S>(old).times.rest(until);
+                    held::<S>(old).times.rest(&turn.home().clock, &turn.function.declared().time());
                     lead.land(Outcome::Value(turn.store(value.clone(), took).0));
                     S::join(value)
                 }
@@ -430,19 +313,13 @@ impl<S: Shape, C: FnOnce(&S::Value) -> bool> Request for Call<S, C> {
     /// If there is an old result: finds out who is to load it anew.
     fn look<'c>(&self, engine: &'c Engine<StoredKey, StoredValue>) -> LookupOf<'c, Self> {
         let Start::Old(old, node_ref) = &self.turn.start else { return Lookup::Absent };
-        let (home, hash) = (self.turn.home(), self.turn.hash);
         let (eq, key) = (|key: &StoredKey| self.is(key), || self.to_key());
-        match engine.post_refresh(hash, &eq, &key, *node_ref, Self::REFRESHES) {
-            Some(mut lead) => {
-                home.count(Event::Miss);
-                lead.set_old(old.clone());
-                Lookup::Old(lead)
-            }
-            None => {
-                home.count(Event::Hit);
-                Lookup::Found(old.clone())
-            }
+        let lead = engine.post_refresh(self.turn.hash, &eq, &key, *node_ref, Self::REFRESHES);
+        match &lead {
+            Some(_) => self.turn.home().count_miss(),
+            None => self.turn.home().count_hit(),
         }
+        Lookup::of_old(old.clone(), lead)
     }
 
     fn accepts(&self, stored: &StoredValue) -> bool {

@@ -20,7 +20,7 @@ mod digest;
 mod function;
 mod key;
 mod load;
-mod rows;
+mod lookup;
 mod shape;
 mod tables;
 mod writes;
@@ -36,10 +36,10 @@ pub mod rt {
         digest::{Digest, DigestKey, digest},
         function::{Declared, Function, FunctionStats, Registered},
         key::{Arg, Argument, Arguments, OptionArg, OtherArgument, check, of, owned},
-        load::{
-            Looked, Turn, always, future_of, invalidate, invalidate_all, look_up, peek, refresh,
+        load::{Turn, always, future_of},
+        lookup::{
+            Looked, invalidate, invalidate_all, look_up, look_up_rows, peek, refresh, refresh_rows,
         },
-        rows::{look_up_rows, refresh_rows},
         shape::{
             Formed, OtherForm, OtherResult, OtherValue, Returned, Whole, check_kept, keep_err,
             keep_none, on_ok, stale_if_error,

@@ -15,8 +15,8 @@
 
 use super::function::{Function, all};
 use crate::{
-    engine::invalidate::tags::{TAGS_MAX, TagSlot},
-    manager::Entries,
+    engine::invalidate::tags::{TAGS_MAX, TagSlot, Tags},
+    manager::{Entries, Tag},
 };
 use std::collections::BTreeSet;
 
@@ -110,14 +110,15 @@ impl Table {
     }
 }
 
-/// Returns the tags of a read of these tables, for an entry with `others` other tags.
+/// Returns the tags of an entry that has these, and is a read of these tables.
 ///
 /// # Panics
 ///
-/// If the number of tables and other tags is more than eight.
-pub(super) fn tag_slots(tables: &[Table], others: usize, entries: &Entries) -> Vec<TagSlot> {
+/// If the number of tags and tables is more than eight.
+pub(super) fn tags(tags: &[String], tables: &[Table], entries: &Entries) -> Tags {
     let mut depths = vec![1; tables.len()];
-    let mut room = TAGS_MAX.checked_sub(others + tables.len()).expect("the attribute has counted");
+    let taken = tags.len() + tables.len();
+    let mut room = TAGS_MAX.checked_sub(taken).expect("the attribute has counted");
     // The tables get further tags in turn, while there is room.
     while room > 0 {
         let deeper =
@@ -128,8 +129,9 @@ pub(super) fn tag_slots(tables: &[Table], others: usize, entries: &Entries) -> V
         }
         room -= given;
     }
-    let pairs = tables.iter().zip(depths);
-    pairs.flat_map(|(table, depth)| table.tag_slots(depth, entries)).collect()
+    let tables = tables.iter().zip(depths);
+    let reads = tables.flat_map(|(table, depth)| table.tag_slots(depth, entries));
+    Tags::new(tags.iter().map(|tag| entries.tag_slot(&Tag::new(tag.as_str()))).chain(reads))
 }
 
 /// The tables that an attribute's template may mean: the one of a name, or all whose names have a

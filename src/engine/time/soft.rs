@@ -6,6 +6,8 @@
 //! manager's caches have them beside the value. An entry that was invalidated is not stale: it is
 //! gone.
 
+#[cfg(feature = "macros")]
+use crate::engine::time::options::TimeOptions;
 use crate::process::clock::Clock;
 #[cfg(feature = "manager")]
 use crate::sync::{AtomicU64, Ordering::Relaxed};
@@ -69,9 +71,9 @@ impl Moments {
 
     /// Puts the next refresh off, after one that has failed.
     #[cfg(feature = "macros")]
-    pub(crate) fn rest(&self, until: u64) {
+    pub(crate) fn rest(&self, clock: &Clock, options: &TimeOptions) {
         // Relaxed: as above.
-        self.due_at.store(until, Relaxed);
+        self.due_at.store(rested_until(clock, options.refresh_after), Relaxed);
     }
 }
 

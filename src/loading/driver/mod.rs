@@ -20,11 +20,16 @@ pub(crate) use asking::Asking;
 pub(crate) use detached::{Detach, Detached};
 pub(crate) use seeking::{Joined, Seeking};
 
-/// The cache and the key of requests.
+/// The parts of requests and of what they store.
 pub(crate) use crate::engine::{
     Engine,
     load::{fill::Unused, lead::Lead},
     singleflight::flight::Outcome,
+};
+/// The same for requests of functions with attributes.
+#[cfg(feature = "macros")]
+pub(crate) use crate::engine::{
+    invalidate::tags::Tags, ops::insert::EntryOptions, shards::tiers::NodeRef,
 };
 use std::{pin::Pin, time::Duration};
 
@@ -122,6 +127,20 @@ pub(crate) enum Lookup<'c, K, V> {
     Found(V),
     /// The caller is to load an old value again, which the lead has.
     Old(Lead<'c, K, V>),
+}
+
+impl<'c, K, V> Lookup<'c, K, V> {
+    /// Returns what a caller does with an old value, if it has the `lead` of the load that replaces
+    /// the value, or another caller has it.
+    pub(crate) fn of_old(value: V, lead: Option<Lead<'c, K, V>>) -> Self {
+        match lead {
+            None => Self::Found(value),
+            Some(mut lead) => {
+                lead.set_old(value);
+                Self::Old(lead)
+            }
+        }
+    }
 }
 
 /// Drops `rest` and returns `answer`. If `rest` were dropped at the end of the function that

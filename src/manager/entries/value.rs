@@ -63,6 +63,16 @@ impl StoredValue {
         parcel.downcast_ref::<Parcel<V>>().map(|parcel| &parcel.held)
     }
 
+    /// Returns the value and its times.
+    ///
+    /// # Panics
+    ///
+    /// If the value is of another type, which its key rules out.
+    #[inline]
+    pub(crate) fn held_by_key<V: 'static>(&self) -> &Timed<V> {
+        self.held().expect("the key says of what type its value is")
+    }
+
     pub(crate) fn bytes(&self) -> u32 {
         self.0.price().bytes
     }

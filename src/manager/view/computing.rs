@@ -141,8 +141,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 
     fn with_value(entry: &Stored) -> (&Stored, &V) {
-        let held = entry.value.held::<V>().expect("the key says of what type its value is");
-        (entry, &held.value)
+        (entry, &entry.value.held_by_key().value)
     }
 }
 

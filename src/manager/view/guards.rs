@@ -152,7 +152,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
 }
 
 fn value_in<V: 'static>(stored: &StoredValue) -> &V {
-    &stored.held::<V>().expect("the key says of what type its value is").value
+    &stored.held_by_key().value
 }
 
 /// The right to load the value of a key of a [`View`], while other callers wait; comes from

@@ -320,7 +320,7 @@ impl<V: Clone + Send + Sync + 'static, T> View<V, T> {
     }
 
     fn value_of(stored: &StoredValue) -> V {
-        stored.held::<V>().expect("the key says of what type its value is").value.clone()
+        stored.held_by_key::<V>().value.clone()
     }
 }
 
