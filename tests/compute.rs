@@ -362,28 +362,6 @@ fn a_closure_that_panics_changes_nothing() {
 }
 
 #[test]
-fn a_closure_whose_key_changes_meanwhile_runs_again() {
-    let cache = Cache::new(10);
-    cache.insert(1, 10);
-    let mut seen = Vec::new();
-    let result = cache.entry(1).and_compute_with(|entry| {
-        seen.push(entry.as_ref().map(|entry| *entry.value()));
-        match seen.len() {
-            1 => cache.insert(1, 20),
-            2 => assert!(cache.invalidate(&1)),
-            3 => assert!(cache.add(1, 30)),
-            // Neither is a change of this key.
-            _ => assert!(cache.get(&1) == Some(30) && cache.add(2, 0)),
-        }
-        Op::Put(seen.len() as u64)
-    });
-    assert!(matches!(result, CompResult::ReplacedWith(entry) if *entry.value() == 4));
-    assert_eq!(seen, [Some(10), Some(20), None, Some(30)]);
-    assert_eq!(cache.get(&1), Some(4));
-    validate(&cache);
-}
-
-#[test]
 fn what_expires_while_the_closure_runs_is_absent() {
     let Scene { cache, clock, told } = scene(Found::Present);
     let mut seen = Vec::new();
@@ -439,40 +417,6 @@ fn what_finds_no_room_is_evicted_at_once() {
     assert_eq!((cache.get(&1), cache.stats().rejections), (None, 1));
     assert_eq!(*told.lock().unwrap(), [(1, 5, RemovalCause::Rejected)]);
     validate(&cache);
-}
-
-/// What was invalidated while the closure ran is absent: nothing is made of it.
-#[test]
-fn what_was_invalidated_meanwhile_is_not_brought_back() {
-    type Way = (&'static str, fn(&Cache<u32, u32>));
-    let ways: [Way; 4] = [
-        ("all", |cache| cache.invalidate_all()),
-        ("its tag", |cache| cache.invalidate_tag("tag")),
-        ("by predicate", |cache| _ = cache.invalidate_entries_if(|_, _| true)),
-        ("drained", |cache| _ = cache.drain().count()),
-    ];
-    for (name, invalidate) in ways {
-        let cache = Cache::builder().max_capacity(10).maintenance(Maintenance::Manual).build();
-        if name == "its tag" {
-            cache.insert_tagged(1, 10, ["tag"]).unwrap();
-            // Until it is known that nothing there can be invalid.
-            (0..1_000).for_each(|_| cache.run_pending_tasks());
-        } else {
-            cache.insert(1, 10);
-        }
-        let mut seen = Vec::new();
-        let result = cache.entry(1).and_compute_with(|entry| {
-            let old = entry.map(|entry| entry.into_value());
-            if seen.is_empty() {
-                invalidate(&cache);
-            }
-            seen.push(old);
-            old.map_or(Op::Nop, |old| Op::Put(old + 1))
-        });
-        assert_eq!((result, seen), (CompResult::StillNone(1), vec![Some(10), None]), "{name}");
-        assert_eq!(cache.get(&1), None, "{name}");
-        validate(&cache);
-    }
 }
 
 /// A pinned thread keeps every node back. When there is none left the new value cannot be stored,
