@@ -1,7 +1,7 @@
 //! Single operations under criterion: larder beside quick_cache.
 //!
 //! `cargo bench -p larder-bench` runs all of them; a name such as `get_hit` after `--` chooses. The
-//! caches hold 100 000 entries of u64 and get the same hasher. Keys come from an array that is
+//! caches hold 100,000 entries of u64 and get the same hasher. Keys come from an array that is
 //! walked from front to back and drawn with Zipf 0.99 where it matters.
 
 use std::hint::black_box;

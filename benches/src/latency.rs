@@ -227,7 +227,7 @@ pub(crate) fn tables(cells: &[Cell], plan: &Plan) -> Vec<Table> {
 
 fn micros(nanos: u64) -> String {
     let micros = nanos as f64 / 1e3;
-    if micros < 1e3 { format!("{micros:.2}") } else { format!("{micros:.0}") }
+    if micros < 1e3 { format!("{micros:.2}") } else { thousands(micros.round() as u64) }
 }
 
 #[cfg(test)]

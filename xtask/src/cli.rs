@@ -40,7 +40,8 @@ cargo xtask dashboard-test [--planted] [--only NAME]
                                              the dashboard and the shortener's page in Chromium (node), and
                                              the faults that the checks must find
 cargo xtask service-postgres                 the tests of the shortener on a PostgreSQL server of their own
-cargo xtask bench [ARGS..]                   the benchmark report, or larder-bench with ARGS
+cargo xtask bench [COMMAND [ARGS..]]         a command of larder-bench, or a list of them; for one,
+                                             `report target/report --quick`
 ";
 
 /// What the command line asked for.

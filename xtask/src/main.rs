@@ -24,6 +24,7 @@ mod service_bench;
 mod steps;
 mod suites;
 mod targets;
+mod thousands;
 mod tools;
 
 use std::process::ExitCode;

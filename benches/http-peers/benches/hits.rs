@@ -180,7 +180,14 @@ fn print(threads: usize, times: &[f64]) -> Result<()> {
     for (peer, time) in PEERS.iter().zip(times) {
         let (rate, times_more) = (1e9 / time * threads as f64, time / times[ours]);
         let more = if peer.name == OURS { String::new() } else { format!("{times_more:.2}x") };
-        println!("| {} | {} | {time:.0} | {rate:.0} | {more} |", peer.name, peer.version);
+        let [time, rate] = [time, rate].map(|it| thousands(it.round() as u64));
+        println!("| {} | {} | {time} | {rate} | {more} |", peer.name, peer.version);
     }
     Ok(())
+}
+
+/// A count with a comma between thousands.
+fn thousands(n: u64) -> String {
+    let (above, below) = (n / 1000, n % 1000);
+    if above == 0 { below.to_string() } else { format!("{},{below:03}", thousands(above)) }
 }

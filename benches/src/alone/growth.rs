@@ -114,9 +114,9 @@ pub(crate) fn table(plan: Plan, numbers: &Numbers) -> Table {
     let mut table = Table::new(title, head.map(str::to_owned).to_vec());
     let mut row = |built_for: u32, times: Times, hit: f64, miss: f64| {
         let Times { mean, p50, p99, p999, p9999, max } = times;
-        let mut cells = vec![thousands(built_for.into()), format!("{mean:.0}")];
+        let mut cells = vec![thousands(built_for.into()), thousands(mean.round() as u64)];
         cells.extend([p50, p99, p999, p9999, max].map(thousands));
-        cells.extend([hit, miss].map(|nanos| format!("{nanos:.0}")));
+        cells.extend([hit, miss].map(|nanos| thousands(nanos.round() as u64)));
         table.row(cells);
     };
     row(plan.estimate, numbers.insert, numbers.hit, numbers.miss);

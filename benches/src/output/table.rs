@@ -82,17 +82,10 @@ impl Table {
     }
 }
 
-/// A count with a space between thousands.
+/// A count with a comma between thousands.
 pub(crate) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
+    let (above, below) = (n / 1000, n % 1000);
+    if above == 0 { below.to_string() } else { format!("{},{below:03}", thousands(above)) }
 }
 
 #[cfg(test)]
@@ -138,7 +131,7 @@ mod tests {
     fn thousands_are_grouped() {
         assert_eq!(thousands(0), "0");
         assert_eq!(thousands(999), "999");
-        assert_eq!(thousands(1_000), "1 000");
-        assert_eq!(thousands(12_345_678), "12 345 678");
+        assert_eq!(thousands(1_000), "1,000");
+        assert_eq!(thousands(12_345_678), "12,345,678");
     }
 }

@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(row.best(), [PeerId::Larder, PeerId::Foyer]);
         assert_eq!(number(row.peers[0].lost()), "0.00", "not negative");
         let text = ratios(std::slice::from_ref(&row)).markdown();
-        assert!(text.contains("| *60.00 |") && text.contains("| 61.00 of 1 024 |"), "{text}");
+        assert!(text.contains("| *60.00 |") && text.contains("| 61.00 of 1,024 |"), "{text}");
         assert!(verdict(&[row])[0].ends_with("(in 1 with more entries than asked for)"));
     }
 

@@ -21,6 +21,7 @@ use self::servers::Programs;
 use self::wrk::{Round, Wrk};
 use crate::place;
 use crate::server::{Server, Warden};
+use crate::thousands::thousands;
 
 /// How many URLs there are where there is not one alone.
 const URLS: u64 = 10_000;
@@ -172,8 +173,11 @@ fn medians(rounds: &[Round]) -> Round {
 /// The first server is ours.
 fn row(load: &Load, medians: &[Round]) -> String {
     let Load { kib, urls, .. } = load;
-    let urls = if *urls == 1 { "one URL".into() } else { format!("{urls} URLs, Zipf") };
-    let cell = |round: &Round| format!(" {:.0} ({:.1} µs) |", round.rate, round.time);
+    let urls =
+        if *urls == 1 { "one URL".into() } else { format!("{} URLs, Zipf", thousands(*urls)) };
+    let cell = |round: &Round| {
+        format!(" {} ({:.1} µs) |", thousands(round.rate.round() as u64), round.time)
+    };
     let cells: String = medians.iter().map(cell).collect();
     let others = medians[1..].iter().map(|round| round.rate).fold(0.0, f64::max);
     format!("| {kib} KiB, {urls} |{cells} {:.2} |", medians[0].rate / others)
@@ -206,9 +210,8 @@ mod tests {
 
     #[test]
     fn a_row_compares_the_first_with_the_best_of_the_others() {
-        let medians = [round(300.0, 1.25), round(100.0, 2.0), round(200.0, 3.0)];
-        let expected =
-            "| 1 KiB, 10000 URLs, Zipf | 300 (1.2 µs) | 100 (2.0 µs) | 200 (3.0 µs) | 1.50 |";
+        let medians = [round(3e3, 1.25), round(1e3, 2.0), round(2e3, 3.0)];
+        let expected = "| 1 KiB, 10,000 URLs, Zipf | 3,000 (1.2 µs) | 1,000 (2.0 µs) | 2,000 (3.0 µs) | 1.50 |";
         assert_eq!(row(&LOADS[1], &medians), expected);
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::options::Database;
+use crate::thousands::thousands;
 
 /// An endpoint, and by how many percent its answers are to be faster, if that is promised.
 const ENDPOINTS: [(&str, Option<(f64, f64)>); 7] = [
@@ -175,7 +176,11 @@ fn hit_ratio((all, hits): (u64, u64)) -> String {
 
 fn micros(seconds: f64) -> String {
     let micros = seconds * 1e6;
-    if micros < 100.0 { format!("{micros:.1} µs") } else { format!("{micros:.0} µs") }
+    if micros < 100.0 {
+        format!("{micros:.1} µs")
+    } else {
+        format!("{} µs", thousands(micros.round() as u64))
+    }
 }
 
 fn median(values: &[f64]) -> Result<f64> {
@@ -227,7 +232,7 @@ mod tests {
         let line = text.lines().find(|line| line.starts_with("| list ")).unwrap();
         assert!(
             line.starts_with(
-                "| list | 1000 µs | 40.0 µs | 96.0 % | 80-90 % | 1100 µs | 140 µs | 87."
+                "| list | 1,000 µs | 40.0 µs | 96.0 % | 80-90 % | 1,100 µs | 140 µs | 87."
             ),
             "{line}"
         );

@@ -41,11 +41,11 @@ pub(crate) const FASTEST: [PeerId; 5] =
 
 /// Bytes and counts in one table, peers down.
 pub(crate) fn memory_table(bytes: &[memory::Cell], counts: &[bound::Cell]) -> Table {
-    let kept = |capacity: u32| format!("kept of {}", grouped(capacity.into()));
+    let kept = |capacity: u32| format!("kept of {}", thousands(capacity.into()));
     let mut head =
         vec!["cache".to_owned(), "bytes per entry".to_owned(), "after evictions".to_owned()];
     head.extend(CAPACITIES.map(kept));
-    head.push(format!("most above {}", grouped(STORM.into())));
+    head.push(format!("most above {}", thousands(STORM.into())));
     let mut table = Table::new(
         "Bytes beyond key and value of 100,000 u64 entries; entries kept of as many keys as fit, and most seen above the \
          capacity in a storm of 4 threads",
@@ -59,11 +59,11 @@ pub(crate) fn memory_table(bytes: &[memory::Cell], counts: &[bound::Cell]) -> Ta
         let of_peer =
             |capacity: u32| counts.iter().find(|it| (it.peer, it.capacity) == (peer, capacity));
         texts.extend(CAPACITIES.map(|capacity| {
-            of_peer(capacity).map_or_else(|| "n/a".to_owned(), |it| grouped(it.kept))
+            of_peer(capacity).map_or_else(|| "n/a".to_owned(), |it| thousands(it.kept))
         }));
         let above =
             of_peer(STORM).and_then(|it| it.storm).map(|storm| storm.most_above.max(0) as u64);
-        texts.push(above.map_or_else(|| "n/a".to_owned(), grouped));
+        texts.push(above.map_or_else(|| "n/a".to_owned(), thousands));
         table.row(texts);
         if let Some(note) = peer.traits().note {
             table.note(format!("{peer}: {note}"));
@@ -72,11 +72,7 @@ pub(crate) fn memory_table(bytes: &[memory::Cell], counts: &[bound::Cell]) -> Ta
     table
 }
 
-fn grouped(n: u64) -> String {
-    thousands(n).replace(' ', ",")
-}
-
-/// Memory at 100 000 entries.
+/// Memory at 100,000 entries.
 pub(crate) fn memory(peers: &[PeerId], seed: u64) -> memory::Matrix {
     memory::Matrix { kinds: vec![Kind::U64], entries: vec![100_000], peers: peers.to_vec(), seed }
 }

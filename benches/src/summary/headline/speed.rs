@@ -2,12 +2,11 @@
 
 use serde::Serialize;
 
-use super::grouped;
 use crate::load::data::Kind;
 use crate::load::workload::Dist;
 use crate::output::machine::load_average;
 use crate::output::progress::{Progress, Work};
-use crate::output::table::Table;
+use crate::output::table::{Table, thousands};
 use crate::peers::PeerId;
 use crate::throughput::{self, Cell, Matrix, Scenario};
 
@@ -177,10 +176,10 @@ fn held(rows: &[Row<'_>], first: &Row<'_>) -> Table {
     let title = "Entries held at the end of a round with 1 thread, counted";
     let mut table = Table::new(title, head);
     for row in rows {
-        let mut texts = vec![format!("{}: {}", row.scenario(), grouped(row.entries().into()))];
+        let mut texts = vec![format!("{}: {}", row.scenario(), thousands(row.entries().into()))];
         texts.extend(row.alone().map(|cell| {
             let held = cell.held.filter(|_| cell.ns.is_some());
-            held.map_or_else(|| "n/a".to_owned(), grouped)
+            held.map_or_else(|| "n/a".to_owned(), thousands)
         }));
         table.row(texts);
     }
@@ -202,7 +201,7 @@ impl<'a> Row<'a> {
     fn name(&self) -> String {
         match self.entries() {
             ENTRIES => self.scenario().to_owned(),
-            entries => format!("{}; {} entries", self.scenario(), grouped(entries.into())),
+            entries => format!("{}; {} entries", self.scenario(), thousands(entries.into())),
         }
     }
 
@@ -232,7 +231,7 @@ impl<'a> Row<'a> {
         });
         let times = times.collect::<Vec<_>>().join(" / ");
         match self.alone().find(|cell| cell.peer == peer).and_then(|cell| self.unequal(cell)) {
-            Some(held) => format!("{times} ({})", grouped(held)),
+            Some(held) => format!("{times} ({})", thousands(held)),
             None => times,
         }
     }
@@ -261,12 +260,12 @@ fn of(cells: &[Cell], peer: PeerId) -> Option<f64> {
     cells.iter().find(|cell| cell.peer == peer).and_then(median)
 }
 
-/// Three digits.
+/// Three digits, and all of those before the point.
 fn short(ns: f64) -> String {
     match ns {
         ..9.995 => format!("{ns:.2}"),
         ..99.95 => format!("{ns:.1}"),
-        _ => format!("{ns:.0}"),
+        _ => thousands(ns.round() as u64),
     }
 }
 
