@@ -3,7 +3,7 @@
 mod common;
 
 use common::validate;
-use larder::{Cache, CacheBuilder, RandomState, RemovalCause};
+use larder::{Cache, CacheBuilder, RemovalCause};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -203,9 +203,7 @@ fn a_weigher_that_panics_leaves_the_cache_as_it_was() {
 #[test]
 fn what_is_used_outlives_what_is_not_whatever_the_estimate() {
     for estimate in [100, 100_000] {
-        // The same hashes in each run: few entries lie unevenly in their sets.
-        let hasher = RandomState::with_seeds(1, 2, 3, 4);
-        let cache = weighed(10_000).hasher(hasher).estimated_entries(estimate).build();
+        let cache = weighed(10_000).estimated_entries(estimate).build();
         for round in 0..2_000_u64 {
             for hot in 0..20 {
                 if cache.get(&hot).is_none() {
@@ -217,6 +215,30 @@ fn what_is_used_outlives_what_is_not_whatever_the_estimate() {
         let before = cache.stats();
         let found = (0..20).filter(|hot| cache.get(hot).is_some()).count();
         assert!(found >= 19, "{found} of 20 for an estimate of {estimate}: {before:?}");
+        validate(&cache);
+    }
+}
+
+#[test]
+fn an_estimate_far_too_high_costs_few_hits() {
+    // Some 588 entries fit, most of them alone in their sets. 20 caches with the right estimate had
+    // 60 % hits on average. With this one the worst had 56 %, and the best had 50 % while members
+    // were compared with those of their own set alone.
+    const LOOKUPS: usize = 50_000;
+    for _ in 0..4 {
+        let cache = weighed(100_000).estimated_entries(100_000).build();
+        let mut rng = SmallRng::seed_from_u64(1);
+        let hits = (0..LOOKUPS)
+            .filter(|_| {
+                let key = 20_000_f64.powf(rng.random::<f64>()) as u64;
+                let hit = cache.get(&key).is_some();
+                if !hit {
+                    cache.insert(key, Weighs(100 + (key % 141) as u32));
+                }
+                hit
+            })
+            .count();
+        assert!(hits > LOOKUPS / 100 * 53, "{hits} of {LOOKUPS}");
         validate(&cache);
     }
 }

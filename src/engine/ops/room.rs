@@ -5,22 +5,23 @@
 //! looks at its own set. An entry that is due there is *ousted*: one compare-and-swap evicts it and
 //! claims its slot, and its credit goes to the insert.
 
+mod anywhere;
+
 use crate::{
     engine::{
         index::{
-            hints::Standing,
             sets::{Claim, Home, Loc},
             word::{NodeId, SLOTS, Word},
         },
         ops::insert::Target,
         policy::{
             budget::{Credit, CreditSource},
-            rules::{HAND, Victim, Worth},
+            rules::{HAND, Victim},
         },
         reclaim::thread_cache::ThreadCache,
         shards::{scope::WriteScope, shard::Shard, tiers::FACTOR},
     },
-    types::{eviction::EvictionPolicy, removal::RemovalCause},
+    types::removal::RemovalCause,
 };
 
 /// The credit, and perhaps the slot, that an insert has for its entry.
@@ -380,81 +381,6 @@ impl<K, V> Shard<K, V> {
         self.finish_removal_with_credit(cx, victim.loc, victim.word, RemovalCause::Size, cache).0
     }
 
-    /// Evicts the entry that the policy chooses in this shard, beginning at the set `home`. Returns
-    /// its credit.
-    fn evict_some(&self, cx: &WriteScope<'_, K, V>, home: Option<usize>) -> Option<Credit> {
-        if self.is_drained() {
-            return None;
-        }
-        if self.rules != EvictionPolicy::SegmentedLru {
-            return self.evict_least_worthy(cx, home);
-        }
-        if let Some(home) = home {
-            let found = self
-                .evict_newcomer(cx)
-                .or_else(|| self.evict_due(cx, home))
-                .or_else(|| self.evict_due_elsewhere(cx));
-            if found.is_some() {
-                return found;
-            }
-            self.policy.shorten(self.policy_state());
-        }
-        self.sweep_sets(cx, home, |set| {
-            let mut visit = self.policy.visit(self.policy_state(), &self.index, set);
-            let stays = |word| self.is_pinned(word);
-            visit.next_due(&stays).or_else(|| visit.nearest(&stays))
-        })
-    }
-
-    #[cold]
-    fn evict_least_worthy(&self, cx: &WriteScope<'_, K, V>, home: Option<usize>) -> Option<Credit> {
-        let worth = |word, standing| self.worth(word, standing);
-        self.sweep_sets(cx, home, |set| {
-            self.policy.least_worthy(self.policy_state(), &self.index, set, &worth)
-        })
-    }
-
-    /// Evicts the first entry that `choose` finds, in the set `home` or in the sets to which the
-    /// hand comes. Returns its credit.
-    fn sweep_sets(
-        &self,
-        cx: &WriteScope<'_, K, V>,
-        mut home: Option<usize>,
-        mut choose: impl FnMut(usize) -> Option<Victim>,
-    ) -> Option<Credit> {
-        for _ in 0..=self.index.len() {
-            let next = || self.policy.next_set(self.policy_state(), &self.index);
-            let set = home.take().unwrap_or_else(next);
-            while let Some(victim) = choose(set) {
-                if let Some(credit) = self.evict(cx, victim) {
-                    return Some(credit);
-                }
-            }
-        }
-        if cx.common().tiers.height() > self.level() {
-            self.note_drained();
-        }
-        None
-    }
-
-    /// Evicts an entry of any of the `shards`, beginning with the shard `first`. Returns its
-    /// credit.
-    fn evict_from(
-        cx: &WriteScope<'_, K, V>,
-        first: usize,
-        shards: usize,
-        mut home: Option<usize>,
-    ) -> Option<Credit> {
-        for i in 0..shards {
-            let Some(shard) = cx.common().tiers.get((first + i) % shards) else { continue };
-            let evicted = shard.evict_some(cx, home.take());
-            if evicted.is_some() {
-                return evicted;
-            }
-        }
-        None
-    }
-
     /// Evicts an entry of a key's home and claims its slot, where no slot is free for the key.
     #[cold]
     pub(crate) fn oust_nearest<'i>(
@@ -474,25 +400,5 @@ impl<K, V> Shard<K, V> {
             }
         }
         None
-    }
-
-    /// Returns what a member is worth to policies that compare entries.
-    #[inline]
-    fn worth(&self, word: Word, standing: Standing) -> Worth {
-        if self.is_pinned(word) {
-            return Worth::Priceless;
-        }
-        let Some(weights) = &self.weights else { return Worth::Points(standing.frequency()) };
-        let node = self.index.layout().node(word);
-        // At most 13: four bits. With a cost of 32 bits, a shift by 20 still fits into 64.
-        let frequency = standing.frequency();
-        let weight = u64::from(weights.of(node).max(1));
-        Worth::Points(match self.rules {
-            EvictionPolicy::SizeAware => (standing.wide_frequency() << 32) / weight,
-            EvictionPolicy::CostAware => {
-                ((frequency * u64::from(weights.cost(node))) << 20) / weight
-            }
-            _ => frequency,
-        })
     }
 }

@@ -45,6 +45,9 @@
 //!   there either, `life` was too long, and shrinks. Then, or if the own set has no free slot, a
 //!   member of the own set goes: of probation before protected, unused before used, and then the
 //!   one that is nearest to its end. `life` grows when too many crowded sets are remembered.
+//! - *Few entries.* Where entries have weights, far fewer may fit than were estimated, and most are
+//!   alone in their sets. There the hand goes on, and judges each member that it meets as if it were
+//!   due, until one has to go or [`SPARED_MAX`] were spared.
 //!
 //! The other policies have one segment, protected. `choice.rs` is for those that compare what
 //! entries are worth.
@@ -109,9 +112,9 @@ const STEPS: [u64; 2] = [128, 16];
 const STEPS_OF_LRU: u64 = 32;
 /// Steps of the clocks of evictions per capacity; ghosts have 16.
 const STEPS_OF_GHOSTS: u64 = 8;
-/// The maximum number of members that one visit spares before it takes one, used or not. Bounds the
-/// time of a single insert.
-const SPARED_MAX: u32 = 8;
+/// The maximum number of members that one visit spares, or the visits of one sweep, before a member
+/// is taken, used or not. Bounds the time of a single insert.
+pub(crate) const SPARED_MAX: u32 = 8;
 /// The least number of newcomers that are remembered. Otherwise it is a hundredth of the capacity,
 /// and no more than the ring has places.
 const NEWCOMERS_MIN: u32 = 8;

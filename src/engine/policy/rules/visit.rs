@@ -37,6 +37,8 @@ pub(crate) struct Visit<'p> {
     set: &'p Set,
     times: Times,
     members: u32,
+    /// A bit for each member that this visit has not spared.
+    left: u32,
     due: Due,
     spared: u32,
 }
@@ -63,7 +65,8 @@ impl Policy {
         let times = self.times(state);
         let members = set.line().members();
         let due = due(&set.hints, members, times);
-        Visit { policy: self, state, index, number, set, times, members, due, spared: 0 }
+        let left = members;
+        Visit { policy: self, state, index, number, set, times, members, left, due, spared: 0 }
     }
 
     /// Returns the first of the members of a set that are due, among `members`, a bit per slot.
@@ -189,11 +192,24 @@ impl Visit<'_> {
     #[cold]
     #[inline(never)]
     pub(crate) fn nearest(&mut self, stays: &dyn Fn(Word) -> bool) -> Option<Victim> {
-        let mut left = self.set.line().members();
-        while let Some(slot) = self.nearest_of(left) {
+        loop {
+            // Those that were spared may have to go now.
+            self.left = self.set.line().members();
+            let before = self.spared;
+            let victim = self.next_of_all(stays);
+            if victim.is_some() || self.spared == before {
+                return victim;
+            }
+        }
+    }
+
+    /// Judges the members that this visit has not spared, each once, as if they were due, and
+    /// returns the first that has to go. One of which `stays` is true does not.
+    pub(crate) fn next_of_all(&mut self, stays: &dyn Fn(Word) -> bool) -> Option<Victim> {
+        while let Some(slot) = self.nearest_of(self.left) {
             let member = self.member(slot).filter(|member| !stays(member.word));
             let Some(member) = member else {
-                left &= !(1 << slot);
+                self.left &= !(1 << slot);
                 continue;
             };
             let verdict =
@@ -204,6 +220,16 @@ impl Visit<'_> {
             }
         }
         None
+    }
+
+    /// Counts the members that other visits for the same insert have spared.
+    pub(crate) fn having_spared(self, spared: u32) -> Self {
+        Self { spared, ..self }
+    }
+
+    /// Returns how many members were spared.
+    pub(crate) fn spared(&self) -> u32 {
+        self.spared
     }
 
     /// Takes one of the due slots out of `due`, of probation first.
@@ -270,10 +296,12 @@ impl Visit<'_> {
         match verdict {
             Verdict::Goes => Some(member),
             Verdict::Stays => {
+                self.left &= !(1 << member.loc.slot());
                 self.spared += 1;
                 None
             }
             Verdict::Outdid(rival) => {
+                self.left &= !(1 << member.loc.slot());
                 self.due.protected &= !(1 << rival.loc.slot());
                 Some(rival)
             }
