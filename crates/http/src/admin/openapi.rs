@@ -19,10 +19,22 @@ use utoipa::OpenApi;
     model::Problem,
     model::Rule,
     model::Sample,
+    model::Session,
     model::Settings,
     model::Stats,
 )))]
 struct Schemas;
+
+/// Which token an operation needs.
+#[derive(Clone, Copy)]
+enum Needs {
+    /// It takes no notice of any.
+    Nothing,
+    /// A request has one or has none; one that is wrong is an error.
+    ValidIfAny,
+    /// One of this scope.
+    Scope(&'static str),
+}
 
 /// What an operation is, beside what all of them have in common.
 struct Operation {
@@ -36,7 +48,7 @@ struct Operation {
     answer: (&'static str, Value),
     /// Status and description of what else it may answer.
     others: &'static [(&'static str, &'static str)],
-    scope: &'static str,
+    needs: Needs,
 }
 
 const JSON: &str = "application/json";
@@ -68,7 +80,7 @@ fn read(path: &'static str, id: &'static str, summary: &'static str, answer: Val
         body: None,
         answer: (JSON, answer),
         others: &[],
-        scope: "read",
+        needs: Needs::Scope("read"),
     }
 }
 
@@ -87,10 +99,19 @@ fn operations() -> Vec<Operation> {
     ]);
     let change = |method, path, id, summary, answer| Operation {
         method,
-        scope: "admin",
+        needs: Needs::Scope("admin"),
         ..read(path, id, summary, of(answer))
     };
     vec![
+        Operation {
+            needs: Needs::ValidIfAny,
+            ..read("/session/", "session", "What the request's token allows", of("Session"))
+        },
+        Operation {
+            answer: ("text/html", text.clone()),
+            needs: Needs::Nothing,
+            ..read("/dashboard/", "dashboard", "A page that shows all this", Value::Null)
+        },
         read("/stats/", "stats", "How all caches have done", of("Stats")),
         Operation {
             others: &[("503", "As 200, and something is critical")],
@@ -163,11 +184,20 @@ fn described(operation: &Operation) -> Value {
     let (kind, schema) = &operation.answer;
     let good = json!({ "description": "OK", "content": { *kind: { "schema": schema } } });
     let mut responses = Map::new();
-    for (status, description) in [
-        ("401", "There is no token, or it is not known"),
-        ("403", "The token's scope is not enough"),
-        ("429", "Too many wrong tokens"),
-    ] {
+    let unknown = ("401", "There is no token, or it is not known");
+    let locked = ("429", "Too many wrong tokens");
+    let (refusals, description) = match operation.needs {
+        Needs::Nothing => (vec![], "Needs no token.".to_owned()),
+        Needs::ValidIfAny => (
+            vec![("401", "The token is not known"), locked],
+            "Needs no token; one that comes with the request has to be valid.".to_owned(),
+        ),
+        Needs::Scope(scope) => (
+            vec![unknown, ("403", "The token's scope is not enough"), locked],
+            format!("Needs a token of the scope `{scope}`."),
+        ),
+    };
+    for (status, description) in refusals {
         responses.insert(status.to_owned(), problem(description));
     }
     if operation.body.is_some() {
@@ -184,10 +214,16 @@ fn described(operation: &Operation) -> Value {
     let mut described = json!({
         "operationId": operation.id,
         "summary": operation.summary,
-        "description": format!("Needs a token of the scope `{}`.", operation.scope),
+        "description": description,
         "parameters": operation.parameters,
         "responses": responses,
     });
+    // Where nothing is said, the document's own security holds.
+    match operation.needs {
+        Needs::Nothing => described["security"] = json!([]),
+        Needs::ValidIfAny => described["security"] = json!([{}, { "bearer": [] }]),
+        Needs::Scope(_) => {}
+    }
     if let Some(body) = operation.body {
         described["requestBody"] =
             json!({ "required": true, "content": { JSON: { "schema": of(body) } } });
@@ -247,9 +283,11 @@ mod tests {
                 methods.map(move |method| (path.clone(), method.clone())).collect::<Vec<_>>()
             })
             .collect();
+        let open = ["/session", "/dashboard"].map(|path| (path.to_owned(), "get".to_owned()));
         let there: BTreeSet<_> = endpoints()
             .iter()
             .map(|it| (it.path.to_owned(), it.method.as_str().to_ascii_lowercase()))
+            .chain(open)
             .collect();
         assert_eq!(described, there);
     }
