@@ -2,6 +2,8 @@
 //!
 //! The steps of an expiry, and why they are right, are in `timing.rs`.
 
+#[cfg(feature = "manager")]
+use crate::engine::time::extend::IfLost;
 use crate::{
     engine::{
         Engine, Located,
@@ -14,7 +16,6 @@ use crate::{
         storage::{chunked::OutOfMemory, parts::Part},
         time::{
             deadlines::{Block, Change, Look},
-            extend::IfLost,
             lifetimes::Life,
             options::TimeOptions,
             timing::Timing,
