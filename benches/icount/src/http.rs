@@ -1,5 +1,5 @@
-//! Responses of larder-http that come from the cache, beside those of a handler that has nothing to
-//! do.
+//! Responses of larder-http that come from the cache, and those of paths that no rule names, beside
+//! those of a handler that has nothing to do.
 //!
 //! Requests are made beforehand, the same for both, and are dropped by whoever got them; bodies are
 //! read to their end.
@@ -22,15 +22,16 @@ use tower_service::Service;
 
 use crate::{TIMES, count};
 
-const OPERATION: &str = "HTTP, hit of 1 KiB";
+const HIT: &str = "HTTP, hit of 1 KiB";
+const NO_RULE: &str = "HTTP, path without a rule";
 /// In the place of a cache's name: the handler alone, with an empty response.
 const NO_CACHE: &str = "no cache";
 /// How many responses there are, each for some of the requests.
 const PATHS: u64 = 500;
 
 /// What browsers send, in short.
-fn request(n: u64) -> Request<Empty<Bytes>> {
-    Request::get(format!("/articles/{}", n % PATHS))
+fn request(folder: &str, n: u64) -> Request<Empty<Bytes>> {
+    Request::get(format!("/{folder}/{}", n % PATHS))
         .header(header::HOST, "www.example.org")
         .header(
             header::USER_AGENT,
@@ -79,14 +80,15 @@ where
     length
 }
 
-fn count_requests<S, B>(cache: &str, service: &mut S, expected: usize)
+fn count_requests<S, B>(operation: &str, cache: &str, service: &mut S, expected: usize)
 where
     S: Service<Request<Empty<Bytes>>, Response = Response<B>>,
     B: Body<Data = Bytes>,
 {
-    let mut requests: Vec<_> = (0..TIMES).map(|n| Some(request(n))).collect();
+    let folder = if operation == HIT { "articles" } else { "comments" };
+    let mut requests: Vec<_> = (0..TIMES).map(|n| Some(request(folder, n))).collect();
     let mut length = 0;
-    count(OPERATION, cache, 0, |n| {
+    count(operation, cache, 0, |n| {
         let request = requests[n as usize].take().expect("each is sent once");
         length += ask(service, black_box(request));
     });
@@ -96,18 +98,27 @@ where
 pub(crate) fn hits() {
     let empty =
         |_| std::future::ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
-    count_requests(NO_CACHE, &mut tower::service_fn(empty), 0);
+    count_requests(HIT, NO_CACHE, &mut tower::service_fn(empty), 0);
 
     let rule = Rule::new("/articles/{id}").ttl(Duration::from_secs(3600));
     let rules = Rules::builder().rule(rule).build().expect("they are right");
-    let handler = |_| std::future::ready(Ok::<_, Infallible>(article()));
+    let handler = |request: Request<_>| {
+        let is_article = request.uri().path().starts_with("/articles/");
+        let response = if is_article { article() } else { Response::new(Full::default()) };
+        std::future::ready(Ok::<_, Infallible>(response))
+    };
     let layer = CacheLayer::new(&CacheManager::new(), rules);
     let mut service = layer.layer(tower::service_fn(handler));
     for _ in 0..4 {
-        (0..PATHS).for_each(|n| assert_eq!(ask(&mut service, request(n)), 1024));
+        (0..PATHS).for_each(|n| {
+            assert_eq!(ask(&mut service, request("articles", n)), 1024);
+        });
     }
     let asked = || layer.stats().iter().map(|rule| rule.misses).sum::<u64>();
     assert_eq!(asked(), PATHS, "all others are hits");
-    count_requests("larder", &mut service, 1024);
+    count_requests(HIT, "larder", &mut service, 1024);
     assert_eq!(asked(), PATHS, "all others are hits");
+
+    count_requests(NO_RULE, NO_CACHE, &mut tower::service_fn(handler), 0);
+    count_requests(NO_RULE, "larder", &mut service, 0);
 }

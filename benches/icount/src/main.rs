@@ -71,13 +71,17 @@ fn basics<P: Peer>() {
     }
 }
 
-fn hits(operation: &str, cache: impl Peer) {
+fn hits<P: Peer>(operation: &str, cache: P) {
     let cache = filled(cache);
-    count(operation, name(&cache), 0, |key| cache.get(&key));
+    count(operation, P::NAME, 0, |key| cache.get(&key));
 }
 
-fn name<P: Peer>(_: &P) -> &'static str {
-    P::NAME
+/// Updates of a cache whose entries expire, and inserts of new keys, each of which evicts.
+fn expiring_writes<P: Peer>(cache: P) {
+    let cache = filled(cache);
+    count("update, time to live", P::NAME, 0, |key| cache.insert(key, key));
+    (0..3 * CAPACITY as u64).for_each(|key| cache.insert(2 * ABSENT + key, key));
+    count("insert, evicting, time to live", P::NAME, ABSENT, |key| cache.insert(key, key));
 }
 
 #[larder::cache_result(cache = "url")]
@@ -106,6 +110,8 @@ fn main() {
     hits("get, hit, time to live", Moka::new(|builder| builder.time_to_live(HOUR)));
     hits("get, hit, time to idle", Larder::new(|builder| builder.time_to_idle(HOUR)));
     hits("get, hit, time to idle", Moka::new(|builder| builder.time_to_idle(HOUR)));
+    expiring_writes(Larder::new(|builder| builder.time_to_live(HOUR)));
+    expiring_writes(Moka::new(|builder| builder.time_to_live(HOUR)));
 
     let view: View<u64> = manager::global().view(CacheKind::User);
     // As many as all of this kind hold, and some to spare.

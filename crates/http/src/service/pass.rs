@@ -15,25 +15,27 @@ use tower_service::Service;
 impl<S> Caller<'_, S> {
     /// Has the service answer a request that the cache has no part in.
     pub(crate) fn pass<Q, B>(
-        mut self,
+        self,
         mut request: Request<Q>,
         bypass: Bypass,
     ) -> ResponseFuture<S::Future, B, S::Error>
     where
-        S: Service<Request<Q>, Response = Response<B>> + Clone,
+        S: Service<Request<Q>, Response = Response<B>>,
         B: Body<Data = Bytes>,
     {
         let shared = Arc::clone(self.shared);
         let change = is_unsafe(request.method()).then(|| shared.change(&request));
         let forward = if bypass == Bypass::Method { Forward::Method } else { Forward::Bypass };
-        if let Ok(uri) = requested(&request) {
+        if bypass != Bypass::NoRule
+            && let Ok(uri) = requested(&request)
+        {
             let table = shared.table.load();
             if let Some(found) = table.rules.find(request.method(), uri.path()) {
                 table.states[found.index].meter.bypassed.count(bypass.reason());
             }
         }
         self.hand_invalidator(&mut request);
-        let future = self.take_ready().call(request);
+        let future = self.inner.call(request);
         ResponseFuture::passing(
             future,
             Box::new(move |headers, status| {
