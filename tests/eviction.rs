@@ -58,13 +58,20 @@ fn replay(
 
 #[test]
 fn size_aware_has_more_hits_where_sizes_differ() {
-    let hits = |policy| replay(policy, 100_000, size, skewed(1, 20_000.0, 300_000)).hits as f64;
+    const LOOKUPS: u32 = 300_000;
+    let hits = |policy| {
+        let hits = replay(policy, 100_000, size, skewed(1, 20_000.0, LOOKUPS as usize)).hits;
+        hits as f64 / f64::from(LOOKUPS)
+    };
     let segmented = hits(EvictionPolicy::SegmentedLru);
     // Every cache, whatever its hashes are: a few large keys are in use all the time, and none of
     // them may be the worst of its set for ever.
     for _ in 0..4 {
         let aware = hits(EvictionPolicy::SizeAware);
-        assert!(aware > 1.2 * segmented, "{aware} hits, and {segmented} by default");
+        assert!(
+            aware > 0.58 && aware > 1.1 * segmented,
+            "{aware} hits, and {segmented} by default"
+        );
     }
 }
 

@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits() {
-        assert_eq!([7.126, 17.44, 99.96, 1_234.4].map(short), ["7.13", "17.4", "100", "1234"]);
+        assert_eq!([7.126, 17.44, 99.96, 1_234.4].map(short), ["7.13", "17.4", "100", "1,234"]);
     }
 
     #[test]
