@@ -1,8 +1,8 @@
 //! Responses of larder-http that come from the cache, and those of paths that no rule names, beside
 //! those of a handler that has nothing to do.
 //!
-//! Requests are made beforehand, the same for both, and are dropped by whoever got them; bodies are
-//! read to their end.
+//! The requests are made beforehand, the same for both. The service that gets a request drops it;
+//! bodies are read to their end.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -285,8 +285,8 @@ impl CacheLayerBuilder {
         self
     }
 
-    /// Has time go by a clock that the program moves, for tests. The manager's clock should be the
-    /// same.
+    /// Sets the clock of the layer, for tests: the program moves it. The manager's clock should be
+    /// the same.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clone());
         self

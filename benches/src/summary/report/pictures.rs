@@ -9,7 +9,7 @@ use crate::output::table::thousands;
 use crate::peers::PeerId;
 use crate::{replay, throughput};
 
-/// Of what is simulated beside the caches.
+/// The names and styles of the policies that are simulated beside the caches.
 const LRU: (&str, Style) = ("LRU", Style::new(0x7f7f7f, Mark::Disc));
 const OPTIMUM: (&str, Style) = ("optimum", Style::new(0xd62fb5, Mark::Cross));
 

@@ -200,16 +200,16 @@ impl AdminBuilder {
         self
     }
 
-    /// Answers `GET metrics/` with what this recorder has, which the program has installed, all of
-    /// its own numbers included. Otherwise with the numbers of the caches and rules alone, from a
-    /// recorder that nobody has to install.
+    /// Answers `GET metrics/` with the metrics of this recorder, which the program has installed;
+    /// they include the program's own. Without it, the answer has the metrics of the caches and
+    /// rules alone, from a recorder that is not installed.
     pub fn prometheus(mut self, handle: PrometheusHandle) -> Self {
         self.prometheus = Some(handle);
         self
     }
 
-    /// Has time go by a clock that the program moves, for tests: that of
-    /// [`failed_tries`](Self::failed_tries).
+    /// Sets the clock by which [`failed_tries`](Self::failed_tries) measures time, for tests: the
+    /// program moves it.
     pub fn clock(mut self, clock: &ManualClock) -> Self {
         self.clock = Some(clock.clone());
         self

@@ -58,8 +58,7 @@ impl ConfigRequest {
         cache: &ManagedCache,
         who: &Identity,
     ) -> Result<model::Settings, Problem> {
-        // Of two that change different settings at once, none takes back what the other has
-        // changed.
+        // Two requests that change different settings at once must not undo each other's change.
         let _one_at_a_time = state.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut settings = cache.settings();
         if let Some(capacity) = self.capacity {
