@@ -1,8 +1,8 @@
 //! `telemetry`: what it costs that a manager's caches are looked at and a recorder is told. Larder
 //! alone.
 //!
-//! Rounds of the same work on one manager take turns: in one nobody looks, in the next somebody
-//! looks while the threads work, which is a hundred times as often as by default. (Two managers
+//! Rounds of the same work on one manager take turns: one without samples, and one in which a
+//! thread takes samples meanwhile, a hundred times as often as by default. (Two managers
 //! would not do: they lie in memory differently, and differ by more.) What a look takes is timed by
 //! itself, too: it is too little to be seen in the other numbers.
 

@@ -187,8 +187,8 @@ impl AdminBuilder {
         self
     }
 
-    /// Hides the keys of a cache: they are listed by their hashes. Those of the cache `session` are
-    /// hidden if nothing is said, since whoever knows the key of a session may have the session.
+    /// Hides the keys of a cache: they are listed by their hashes. The keys of the cache `session`
+    /// are hidden by default, since the key of a session may be all that a thief of it needs.
     pub fn hide_keys(mut self, cache: impl Into<String>) -> Self {
         self.hidden.insert(cache.into());
         self

@@ -1,7 +1,7 @@
 //! One sample a second, as server-sent events.
 //!
-//! The stream is a part of the response: it is dropped when the client leaves, and nothing goes on
-//! for nobody.
+//! The stream is a part of the response. It is dropped when the client leaves, and takes no samples
+//! after that.
 
 use super::{builder::State, model, problem::Problem, read};
 use ::axum::{

@@ -84,8 +84,8 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
-/// What is said here is about this moment, and for whoever has asked. Files of the dashboard say
-/// what they are themselves.
+/// Keeps caches from storing a response, which is of this moment and for one client, unless it says
+/// itself how long it lasts, as files of the dashboard do.
 async fn not_to_be_kept(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

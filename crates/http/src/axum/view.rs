@@ -88,8 +88,8 @@ pub fn respond(kept: Result<KeptResponse, Response>) -> Response {
 
 /// Whether a response may be given to others, is complete, and ends.
 fn may_be_kept(response: &Response, knows_request: bool) -> bool {
-    // Of the successes, those that RFC 9110 (15.1) lets a cache keep unless it is told otherwise;
-    // 206 is a part.
+    // The successes that a cache may keep by default (RFC 9110, section 15.1), except 206, which is
+    // a part of a response.
     let is_whole = matches!(
         response.status(),
         StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION | StatusCode::NO_CONTENT

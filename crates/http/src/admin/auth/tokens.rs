@@ -23,8 +23,8 @@ impl Tokens {
         Self(tokens.into_iter().map(known).collect())
     }
 
-    /// Whose secret this is. The time that it takes depends on how long the secret is and on how
-    /// many there are, and on nothing else.
+    /// Returns the identity that a secret belongs to. The time that this takes depends only on the
+    /// length of the secret and on the number of tokens.
     pub(crate) fn find(&self, secret: &[u8]) -> Option<&Identity> {
         let presented = hash(secret);
         let mut found = u32::MAX;

@@ -53,8 +53,8 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
         .route("/dashboard/{*path}", get(file))
 }
 
-/// Links of the page are relative, so it has to be a directory. So is this location: nobody here
-/// knows where the router is nested.
+/// Redirects to the page's directory, since the links of the page are relative. The location is
+/// relative, too: the handler does not know where the router is nested.
 async fn to_directory() -> Response {
     let location = (header::LOCATION, HeaderValue::from_static("dashboard/"));
     (StatusCode::PERMANENT_REDIRECT, HEADERS, [location]).into_response()
